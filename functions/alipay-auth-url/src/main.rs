@@ -1,0 +1,37 @@
+//! Wires `alipay-auth-url` to Lambda.
+
+use std::sync::Arc;
+
+use alipay_auth_url::{AlipayAuthUrl, LinkSettings, handle};
+use shared::clock::SystemClock;
+use shared::config::Config;
+use shared::lambda;
+use shared::random::OsRandom;
+use shared::secrets::SecretCache;
+use shared::start::StartError;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), StartError> {
+    let config = Config::from_env()?;
+    shared::telemetry::start(config.log_level, std::io::stdout);
+    let clock = Arc::new(SystemClock);
+    let secrets = lambda::secret_source(&config)?;
+    let function = Arc::new(AlipayAuthUrl {
+        businesses: Arc::new(SecretCache::new(secrets, clock.clone())),
+        store: lambda::store(&config)?,
+        clock,
+        random: Arc::new(OsRandom::default()),
+        links: LinkSettings {
+            app_id: config.alipay.app_id,
+            authorize_page: config.alipay.authorize_page,
+            public_url: config.public_url,
+            callbacks: config.callbacks,
+            retention: config.retention,
+        },
+    });
+    lambda::serve_http(move |request| {
+        let function = function.clone();
+        async move { handle(&function, &request).await }
+    })
+    .await
+}

@@ -1,0 +1,282 @@
+//! `GET /v1/openapi/auth/alipay/callback`: the user's browser comes back from Alipay with a code.
+//!
+//! A code is spent by its first use, so the exchange is claimed before it is made: of all returns with one code,
+//! one reaches the gateway. Keys are had and the request is signed before the claim, so that nothing of ours can fail
+//! between the claim and the call. Whatever the gateway says afterwards, a user who is known is recorded, unless one is
+//! recorded already.
+
+mod error;
+mod page;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use shared::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, TokenExchange, read_answer};
+use shared::clock::Clock;
+use shared::model::authorization::{Authorization, Callback, ClaimRefusal, ExchangeClaim};
+use shared::model::delivery_body::delivery_body;
+use shared::model::id::{AuthorizationId, OperationId};
+use shared::model::identity::Identity;
+use shared::page::Language;
+use shared::queue::{Hint, Hints};
+use shared::random::Random;
+use shared::secrets::documents::AlipayApp;
+use shared::secrets::{SecretCache, SecretName};
+use shared::store::{Claimed, RecordReturns, Settled, Settlement, StoreError};
+use url::Url;
+
+pub use self::error::Trouble;
+use self::wire::{Return, Returned};
+
+pub use shared::alipay::authorize::RETURN_PATH as PATH;
+
+/// The pauses before a settlement is tried again; then the consent has to be asked for again.
+const SETTLEMENT_PAUSES: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
+
+/// When no further try of a settlement is begun; with the exchange before it and a last try, below the function's time-out.
+const SETTLEMENT_PATIENCE: Duration = Duration::from_secs(6);
+
+/// What this function may use.
+pub struct OpenIdCallback {
+    /// Our app's keys.
+    pub apps: Arc<SecretCache<AlipayApp>>,
+    /// The app that links are for; a return for another one is not ours.
+    pub app_id: String,
+    /// Claims and settles.
+    pub store: Arc<dyn RecordReturns>,
+    /// Alipay's gateway.
+    pub gateway: Arc<dyn TokenExchange>,
+    /// Starts the delivery at once.
+    pub hints: Arc<dyn Hints>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness, for operation ids.
+    pub random: Arc<dyn Random>,
+}
+
+/// What the user is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The consent is recorded, now or before.
+    Authorized,
+    /// The user came back without a code.
+    NotAuthorized,
+    /// The state names no authorization of ours.
+    UnknownLink,
+    /// The link's time is over.
+    Expired,
+    /// Another return of the same authorization is at the gateway: ask again in a moment.
+    InProgress,
+    /// The code did not do: the user has to authorize again, by this link.
+    AuthorizeAgain(Option<Url>),
+    /// Too many codes were tried on one link.
+    TooManyTries,
+    /// Somebody, the same user or another, had consented before with another code; this one was not used.
+    AlreadyUsed,
+    /// Another user had consented before.
+    AnotherUser,
+    /// We failed before the code was used: the same return may be tried again.
+    Unavailable,
+}
+
+/// Answers one request.
+pub async fn handle(function: &OpenIdCallback, request: &Request<Bytes>) -> Response<Bytes> {
+    let began = function.clock.now();
+    let returned = if request.method() == Method::GET && request.uri().path() == PATH {
+        Return::parse(request.uri().query().unwrap_or_default(), &function.app_id)
+    } else {
+        Returned::NotOurs
+    };
+    let mut business = None;
+    let (outcome, reference) = match returned {
+        Returned::NotOurs => (Outcome::UnknownLink, None),
+        Returned::WithoutCode(state) => (Outcome::NotAuthorized, Some(state.id().clone())),
+        Returned::WithCode(back) => {
+            let outcome = come_back(function, &back, &mut business).await.unwrap_or_else(|trouble| {
+                tracing::error!(reference = %back.state.id(), %trouble, alarm = "unavailable", "a return failed");
+                Outcome::Unavailable
+            });
+            (outcome, Some(back.state.id().clone()))
+        }
+    };
+    let answer = page::answer(&outcome, Language::preferred(request.headers()), reference.as_ref());
+    tracing::info!(
+        route = "openid-callback",
+        outcome = page::word(&outcome),
+        http_status = answer.status().as_u16(),
+        reference = reference.as_ref().map(AuthorizationId::as_str),
+        business,
+        millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
+        "request"
+    );
+    answer
+}
+
+/// The flow of a return with a code. `business` learns whose authorization it is, for the log.
+async fn come_back(
+    function: &OpenIdCallback,
+    back: &Return,
+    business: &mut Option<String>,
+) -> Result<Outcome, Trouble> {
+    let now = function.clock.now();
+    let name = SecretName::alipay_app(&function.app_id).map_err(|_| Trouble::BadAppId)?;
+    let app = function.apps.get(&name).await.map_err(|error| Trouble::Keys { name: name.clone(), error })?;
+    let request = ExchangeRequest::sign(&function.app_id, &back.code, now, &app)?;
+    let claim = ExchangeClaim::new(&back.state, &back.code, OperationId::draw(&*function.random)?, now);
+
+    let authorization = match claim_exchange(function, &claim).await? {
+        Claimed::Ours(authorization) => {
+            *business = Some(authorization.business_id.clone());
+            authorization
+        }
+        Claimed::Refused(refusal, old) => {
+            let known = old.as_ref().filter(|_| refusal != ClaimRefusal::UnknownState);
+            *business = known.map(|old| old.business_id.clone());
+            return Ok(explain(refusal, old.as_deref(), &claim));
+        }
+    };
+    let again = || Outcome::AuthorizeAgain(link(&authorization));
+    match exchange(function, request, &name, &app).await {
+        Exchange::Identified(identity) => {
+            Ok(settle(function, &authorization, identity, claim.operation).await)
+        }
+        Exchange::Refused(refusal) => {
+            if refusal.is_about_the_code() {
+                tracing::warn!(reference = %claim.id, sub_code = %refusal.sub_code, "Alipay refused the code");
+            } else {
+                tracing::error!(
+                    reference = %claim.id, code = %refusal.code, sub_code = %refusal.sub_code, alarm = "gateway",
+                    "Alipay refused our request"
+                );
+            }
+            note(function.store.exchange_refused(&claim.id, &claim.operation).await, &claim.id);
+            Ok(again())
+        }
+        Exchange::Unknown(reason) => {
+            tracing::error!(reference = %claim.id, %reason, alarm = "gateway", "no answer from Alipay to believe");
+            note(function.store.exchange_unknown(&claim.id, &claim.operation).await, &claim.id);
+            Ok(again())
+        }
+    }
+}
+
+/// What Alipay says. Its key may have changed a moment ago, so an answer that fails only its signature is read once more
+/// with the newest document.
+async fn exchange(
+    function: &OpenIdCallback,
+    request: ExchangeRequest,
+    name: &SecretName,
+    app: &Arc<AlipayApp>,
+) -> Exchange {
+    let body = match function.gateway.exchange(request).await {
+        Ok(body) => body,
+        Err(reason) => return Exchange::Unknown(reason),
+    };
+    let said = read_answer(&body, app);
+    if said != Exchange::Unknown(NoAnswer::Signature) {
+        return said;
+    }
+    match function.apps.refresh_early(name, app).await {
+        Ok(Some(newer)) => read_answer(&body, &newer),
+        Ok(None) | Err(_) => said,
+    }
+}
+
+/// A claim may be repeated: it carries its operation id, so that a repeat finds its own first try.
+async fn claim_exchange(function: &OpenIdCallback, claim: &ExchangeClaim) -> Result<Claimed, StoreError> {
+    match function.store.claim_exchange(claim).await {
+        Err(error) if error.retryable() => function.store.claim_exchange(claim).await,
+        claimed => claimed,
+    }
+}
+
+async fn settle(
+    function: &OpenIdCallback,
+    authorization: &Authorization,
+    identity: Identity,
+    operation: OperationId,
+) -> Outcome {
+    let now = function.clock.now();
+    let settlement = Settlement {
+        id: authorization.id.clone(),
+        body: delivery_body(authorization, &identity, now),
+        identity,
+        deliver: authorization.callback != Callback::Nowhere,
+        operation,
+        now,
+    };
+    let mut settled = function.store.settle(&settlement).await;
+    for pause in SETTLEMENT_PAUSES {
+        match &settled {
+            Err(error) if error.retryable() && function.clock.now().since(now) < SETTLEMENT_PATIENCE => {
+                tokio::time::sleep(pause).await;
+                settled = function.store.settle(&settlement).await;
+            }
+            Ok(_) | Err(_) => break,
+        }
+    }
+    match settled {
+        Ok(Settled::Ours) => {
+            if settlement.deliver
+                && let Err(lost) =
+                    function.hints.send(Hint::new(settlement.id.clone(), 0), Duration::ZERO).await
+            {
+                tracing::warn!(reference = %authorization.id, %lost, "the sweep will deliver");
+            }
+            Outcome::Authorized
+        }
+        Ok(Settled::Same) => Outcome::Authorized,
+        Ok(Settled::Different) => {
+            tracing::error!(
+                reference = %authorization.id, alarm = "settlement", "another user had consented before; the first stays"
+            );
+            Outcome::AnotherUser
+        }
+        Ok(Settled::Missing) => Outcome::UnknownLink,
+        Err(error) => {
+            tracing::error!(
+                reference = %authorization.id, %error, alarm = "settlement",
+                "a consent could not be recorded; the user is asked to authorize again"
+            );
+            note(
+                function.store.exchange_unknown(&authorization.id, &settlement.operation).await,
+                &authorization.id,
+            );
+            Outcome::AuthorizeAgain(link(authorization))
+        }
+    }
+}
+
+/// The end of a claim that changes nothing for the user: if it cannot be written, the claim ends by itself.
+fn note(written: Result<bool, StoreError>, id: &AuthorizationId) {
+    match written {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!(reference = %id, "a later claim has taken over"),
+        Err(error) => tracing::warn!(reference = %id, %error, "the claim will end by itself"),
+    }
+}
+
+fn explain(refusal: ClaimRefusal, old: Option<&Authorization>, claim: &ExchangeClaim) -> Outcome {
+    match refusal {
+        ClaimRefusal::UnknownState => Outcome::UnknownLink,
+        ClaimRefusal::AlreadyAuthorized if old.is_some_and(|old| old.codes.contains(&claim.code_digest)) => {
+            Outcome::Authorized
+        }
+        ClaimRefusal::AlreadyAuthorized => {
+            tracing::warn!(reference = %claim.id, "a consent came for a link that was used before");
+            Outcome::AlreadyUsed
+        }
+        ClaimRefusal::InProgress => Outcome::InProgress,
+        ClaimRefusal::Expired => Outcome::Expired,
+        ClaimRefusal::CodeSpent => Outcome::AuthorizeAgain(old.and_then(link)),
+        ClaimRefusal::TooManyCodes => Outcome::TooManyTries,
+    }
+}
+
+fn link(authorization: &Authorization) -> Option<Url> {
+    authorization.link.as_deref().and_then(|link| Url::parse(link).ok())
+}

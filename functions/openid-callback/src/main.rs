@@ -1,0 +1,35 @@
+//! Wires `openid-callback` to Lambda.
+
+use std::sync::Arc;
+
+use openid_callback::{OpenIdCallback, handle};
+use shared::alipay::gateway::{AlipayGateway, EXCHANGE_TIMEOUT};
+use shared::clock::SystemClock;
+use shared::config::Config;
+use shared::lambda;
+use shared::queue::NoQueue;
+use shared::random::OsRandom;
+use shared::secrets::SecretCache;
+use shared::start::StartError;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), StartError> {
+    let config = Config::from_env()?;
+    shared::telemetry::start(config.log_level, std::io::stdout);
+    let clock = Arc::new(SystemClock);
+    let secrets = lambda::secret_source(&config)?;
+    let function = Arc::new(OpenIdCallback {
+        apps: Arc::new(SecretCache::new(secrets, clock.clone())),
+        store: lambda::store(&config)?,
+        gateway: Arc::new(AlipayGateway::new(config.alipay.gateway, EXCHANGE_TIMEOUT)?),
+        app_id: config.alipay.app_id,
+        hints: Arc::new(NoQueue),
+        clock,
+        random: Arc::new(OsRandom::default()),
+    });
+    lambda::serve_http(move |request| {
+        let function = function.clone();
+        async move { handle(&function, &request).await }
+    })
+    .await
+}

@@ -1,0 +1,43 @@
+//! Wires `openid-delivery` to Lambda: queue messages and the schedule of the sweep.
+
+use std::sync::Arc;
+
+use openid_delivery::{OpenIdDelivery, drain, handle};
+use shared::clock::SystemClock;
+use shared::config::Config;
+use shared::delivery::resolver::SystemResolver;
+use shared::delivery::sender::HttpSender;
+use shared::lambda;
+use shared::queue::in_process::InProcessQueue;
+use shared::random::OsRandom;
+use shared::secrets::SecretCache;
+use shared::start::StartError;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), StartError> {
+    let config = Config::from_env()?;
+    shared::telemetry::start(config.log_level, std::io::stdout);
+    let clock = Arc::new(SystemClock);
+    let secrets = lambda::secret_source(&config)?;
+    let store = lambda::store(&config)?;
+    let queue = InProcessQueue::new(clock.clone());
+    let sender = HttpSender::new(Arc::new(SystemResolver), config.callbacks.clone())?;
+    let function = OpenIdDelivery {
+        store: store.clone(),
+        due: store,
+        businesses: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
+        callback_key: Arc::new(SecretCache::new(secrets, clock.clone())),
+        sender: Arc::new(sender),
+        hints: Arc::new(queue.clone()),
+        clock,
+        random: Arc::new(OsRandom::default()),
+        callbacks: config.callbacks,
+        schedule: config.schedule,
+    };
+    lambda::serve_events(async |event| {
+        handle(&function, event).await?;
+        // Without a queue of AWS's, what is due now is delivered by this very invocation.
+        drain(&function, &queue).await.map(drop)
+    })
+    .await
+}

@@ -1,0 +1,235 @@
+//! What one request costs in CPU time, beside aws-lc-rs doing nothing but the RSA of it.
+//!
+//! The machine's speed changes while it runs, so every round measures every case, and a ratio is the median of the
+//! rounds' own ratios.
+
+use std::hint::black_box;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alipay_auth_url::{AlipayAuthUrl, LinkSettings, handle};
+use async_trait::async_trait;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeyPair;
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256};
+use local::folder::{APP_ID, BUSINESS_ID, Folder};
+use rsa::pkcs1v15::{Signature, SigningKey, VerifyingKey};
+use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _};
+use rsa::sha2::Sha256;
+use rsa::signature::{SignatureEncoding as _, Signer as _, Verifier as _};
+use rustix::time::{ClockId, clock_gettime};
+use shared::clock::SystemClock;
+use shared::model::authorization::Authorization;
+use shared::model::callback_url::CallbackRules;
+use shared::random::OsRandom;
+use shared::secrets::documents::Business;
+use shared::secrets::{SecretCache, SecretFolder, SecretName};
+use shared::signing::open_api::{AuthHeaders, Signer};
+use shared::store::{NonceUse, RecordLinks, Recorded, StoreError};
+use tracing::level_filters::LevelFilter;
+
+use crate::Error;
+use crate::merchant::{Call, Merchant};
+
+/// Odd, so that there is one in the middle.
+const ROUNDS: u32 = 31;
+const REQUESTS_PER_ROUND: u32 = 200;
+/// Signing is slow, and `rsa` slower.
+const SIGNATURES_PER_ROUND: usize = 20;
+
+/// The measured cases, in order: what, the case it is compared to, and the ratio it must keep to.
+///
+/// 60 µs is what the whole handler may cost where aws-lc-rs verifies in 14 µs.
+const CASES: [(&str, usize, Option<f64>); 9] = [
+    ("aws-lc-rs alone: verify RSA-2048", 0, None),
+    ("auth headers read and verified, RSA", 0, Some(1.3)),
+    ("auth headers read and verified, MD5", 0, None),
+    ("the whole handler, RSA", 0, Some(60.0 / 14.0)),
+    ("the whole handler, MD5", 0, None),
+    ("rsa 0.9 alone: verify RSA-2048", 0, None),
+    ("aws-lc-rs alone: sign RSA-2048", 6, None),
+    ("a message signed, RSA", 6, None),
+    ("rsa 0.9 alone: sign RSA-2048", 6, None),
+];
+
+/// What one case cost, for one request.
+pub(crate) struct Cost {
+    pub(crate) name: &'static str,
+    pub(crate) compared_to: &'static str,
+    pub(crate) best: Duration,
+    pub(crate) median: Duration,
+    pub(crate) ratio: f64,
+    pub(crate) ratio_at_most: Option<f64>,
+}
+
+/// Measures all cases, on a thread that keeps to one CPU.
+pub(crate) fn measure(merchant: &Merchant, folder: &Folder) -> Result<Vec<Cost>, Error> {
+    std::thread::scope(|scope| {
+        scope.spawn(|| measure_here(merchant, folder)).join().unwrap_or_else(|_| Err("it panicked".into()))
+    })
+}
+
+fn measure_here(merchant: &Merchant, folder: &Folder) -> Result<Vec<Cost>, Error> {
+    keep_to_one_cpu()?;
+    // Every request writes its line, to nowhere.
+    shared::telemetry::start(LevelFilter::INFO, io::sink);
+    let bench = Bench::new(merchant, folder)?;
+    bench.round(0)?;
+    let rounds = (1..=ROUNDS).map(|round| bench.round(round)).collect::<Result<Vec<_>, _>>()?;
+    let costs = CASES.iter().enumerate().map(|(case, &(name, base, ratio_at_most))| {
+        let times = sorted(rounds.iter().map(|round| round[case]));
+        let ratios = sorted(rounds.iter().map(|round| round[case] / round[base]));
+        Cost {
+            name,
+            compared_to: CASES[base].0,
+            best: Duration::from_secs_f64(times[0]),
+            median: Duration::from_secs_f64(times[times.len() / 2]),
+            ratio: ratios[ratios.len() / 2],
+            ratio_at_most,
+        }
+    });
+    Ok(costs.collect())
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+struct Bench<'a> {
+    merchant: &'a Merchant,
+    runtime: tokio::runtime::Runtime,
+    function: AlipayAuthUrl,
+    business: Arc<Business>,
+    aws_lc_public: ParsedPublicKey,
+    aws_lc_private: KeyPair,
+    rsa_public: VerifyingKey<Sha256>,
+    rsa_private: SigningKey<Sha256>,
+}
+
+impl<'a> Bench<'a> {
+    fn new(merchant: &'a Merchant, folder: &Folder) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let clock = Arc::new(SystemClock);
+        let businesses =
+            Arc::new(SecretCache::new(Arc::new(SecretFolder::new(folder.secrets())), clock.clone()));
+        let business = runtime.block_on(businesses.get(&SecretName::business(BUSINESS_ID)?))?;
+        let links = LinkSettings {
+            app_id: APP_ID.to_owned(),
+            authorize_page: "https://openauth.alipay.com/oauth2/publicAppAuthorize.htm".parse()?,
+            public_url: None,
+            callbacks: CallbackRules::default(),
+            retention: Duration::from_hours(24 * 400),
+        };
+        let store = Arc::new(AtOnce);
+        let public_der = merchant.rsa.to_public_key().to_public_key_der()?;
+        Ok(Self {
+            merchant,
+            runtime,
+            function: AlipayAuthUrl {
+                businesses,
+                store,
+                clock,
+                random: Arc::new(OsRandom::default()),
+                links,
+            },
+            business,
+            aws_lc_public: ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public_der.as_bytes())?,
+            aws_lc_private: KeyPair::from_pkcs8(merchant.rsa.to_pkcs8_der()?.as_bytes())?,
+            rsa_public: VerifyingKey::new(merchant.rsa.to_public_key()),
+            rsa_private: SigningKey::new(merchant.rsa.clone()),
+        })
+    }
+
+    /// Seconds of CPU for one request of each case, on requests that no other round has.
+    fn round(&self, round: u32) -> Result<[f64; CASES.len()], Error> {
+        let (rsa, md5) = (Signer::Rsa(&self.merchant.rsa_key), Signer::Md5(&self.merchant.md5_key));
+        let by_rsa = self.merchant.calls(rsa, &format!("rsa-{round}"), REQUESTS_PER_ROUND)?;
+        let by_md5 = self.merchant.calls(md5, &format!("md5-{round}"), REQUESTS_PER_ROUND)?;
+        let few = &by_rsa[..SIGNATURES_PER_ROUND];
+        Ok([
+            each(&by_rsa, |call| self.aws_lc_public.verify_sig(&call.string, &call.signature).is_ok())?,
+            each(&by_rsa, |call| self.verifies(call))?,
+            each(&by_md5, |call| self.verifies(call))?,
+            self.handled(&by_rsa)?,
+            self.handled(&by_md5)?,
+            each(few, |call| {
+                Signature::try_from(&*call.signature)
+                    .is_ok_and(|signature| self.rsa_public.verify(&call.string, &signature).is_ok())
+            })?,
+            each(few, |call| {
+                let mut signature = vec![0; call.signature.len()];
+                let random = SystemRandom::new();
+                let signed =
+                    self.aws_lc_private.sign(&RSA_PKCS1_SHA256, &random, &call.string, &mut signature);
+                signed.is_ok() && signature == call.signature
+            })?,
+            each(few, |call| {
+                rsa.sign(BUSINESS_ID, "nonce", self.function.clock.now(), call.request.body()).is_ok()
+            })?,
+            each(few, |call| self.rsa_private.sign(&call.string).to_vec() == call.signature)?,
+        ])
+    }
+
+    fn verifies(&self, call: &Call) -> bool {
+        let headers = AuthHeaders::read(call.request.headers());
+        headers.is_ok_and(|headers| headers.verify(call.request.body(), &self.business.keys).is_ok())
+    }
+
+    fn handled(&self, calls: &[Call]) -> Result<f64, Error> {
+        self.runtime.block_on(async {
+            let began = cpu_time();
+            let mut granted = 0;
+            for call in calls {
+                let answer = handle(&self.function, &call.request).await;
+                granted += usize::from(answer.body().starts_with(br#"{"status":0,"#));
+            }
+            average(began, calls.len(), granted)
+        })
+    }
+}
+
+fn each(calls: &[Call], mut work: impl FnMut(&Call) -> bool) -> Result<f64, Error> {
+    let began = cpu_time();
+    let done = calls.iter().filter(|call| black_box(work(call))).count();
+    average(began, calls.len(), done)
+}
+
+fn average(began: Duration, count: usize, done: usize) -> Result<f64, Error> {
+    let took = cpu_time() - began;
+    if done != count {
+        return Err(format!("{} of {count} failed, so their cost says nothing", count - done).into());
+    }
+    Ok(took.as_secs_f64() / f64::from(u32::try_from(count)?))
+}
+
+/// What this thread has used.
+fn cpu_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
+#[cfg(target_os = "linux")]
+fn keep_to_one_cpu() -> Result<(), Error> {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let allowed = sched_getaffinity(None)?;
+    let mut one = CpuSet::new();
+    one.set((0..CpuSet::MAX_CPU).rev().find(|&cpu| allowed.is_set(cpu)).ok_or("there is no CPU")?);
+    Ok(sched_setaffinity(None, &one)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keep_to_one_cpu() -> Result<(), Error> {
+    Ok(())
+}
+
+/// A store that answers at once, as one would to whom the network costs nothing.
+struct AtOnce;
+
+#[async_trait]
+impl RecordLinks for AtOnce {
+    async fn record_link(&self, _: &Authorization, _: &NonceUse) -> Result<Recorded, StoreError> {
+        Ok(Recorded::New)
+    }
+}

@@ -1,0 +1,277 @@
+//! The whole on one machine: the functions, the delivery loop, the emulator of Alipay and the demo merchant, each party
+//! on a port of its own. Tests start it the same way as `cargo run`.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use alipay_auth_url::{AlipayAuthUrl, LinkSettings};
+use axum::Router;
+use openid_callback::OpenIdCallback;
+use openid_delivery::OpenIdDelivery;
+use shared::alipay::gateway::{AlipayGateway, EXCHANGE_TIMEOUT};
+use shared::clock::{Clock, SystemClock};
+use shared::config::{Config, SecretsFrom};
+use shared::delivery::resolver::SystemResolver;
+use shared::delivery::sender::HttpSender;
+use shared::queue::in_process::InProcessQueue;
+use shared::random::OsRandom;
+use shared::secrets::{SecretCache, SecretFolder};
+use shared::start::StartError;
+use shared::store::sqlite::SqliteStore;
+use shared::telemetry;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use url::Url;
+
+use crate::deliveries;
+use crate::emulator::{AlipayEmulator, EmulatorConfig};
+use crate::folder::{self, Folder};
+use crate::host::{self, Functions};
+use crate::merchant::{DemoMerchant, MerchantConfig};
+
+/// Where keys and database are, unless told otherwise.
+pub const DEFAULT_FOLDER: &str = ".authlink";
+/// authlink's port, unless told otherwise.
+pub const DEFAULT_PORT: u16 = 8787;
+/// The emulator's port, unless told otherwise.
+pub const DEFAULT_EMULATOR_PORT: u16 = 8788;
+/// The demo merchant's port, unless told otherwise.
+pub const DEFAULT_MERCHANT_PORT: u16 = 8789;
+
+/// How to start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where keys and database are.
+    pub folder: PathBuf,
+    /// authlink's port; 0 for any.
+    pub port: u16,
+    /// The emulator's port; 0 for any.
+    pub emulator_port: u16,
+    /// The demo merchant's port; 0 for any.
+    pub merchant_port: u16,
+    /// Whether to log, on standard error.
+    pub log: bool,
+    /// Where authlink is, if it is not hosted here but by `cargo lambda watch`.
+    pub authlink_elsewhere: Option<Url>,
+}
+
+/// A running host. It stops when it is dropped.
+pub struct Local {
+    /// authlink, as browsers and merchants call it.
+    pub authlink: Url,
+    /// The emulator of Alipay.
+    pub emulator_at: Url,
+    /// The demo merchant and its page.
+    pub merchant_at: Url,
+    /// The emulator itself.
+    pub emulator: AlipayEmulator,
+    /// The demo merchant itself.
+    pub merchant: DemoMerchant,
+    folder: PathBuf,
+    tasks: JoinSet<()>,
+}
+
+impl Local {
+    /// Starts everything; on return all ports answer.
+    pub async fn start(options: &Options) -> Result<Self, StartError> {
+        let folder = Folder::make(&options.folder).map_err(|error| {
+            StartError::new(format!("cannot use the folder {}: {error}", options.folder.display()))
+        })?;
+        let parties = folder.parties()?;
+        let emulator_listener = listen(options.emulator_port, "--emulator-port").await?;
+        let merchant_listener = listen(options.merchant_port, "--merchant-port").await?;
+        let emulator_at = origin(&emulator_listener)?;
+        let merchant_at = origin(&merchant_listener)?;
+        let authlink_listener = match &options.authlink_elsewhere {
+            Some(_) => None,
+            None => Some(listen(options.port, "--port").await?),
+        };
+        let authlink = match (&options.authlink_elsewhere, &authlink_listener) {
+            (Some(elsewhere), _) => elsewhere.clone(),
+            (None, Some(listener)) => origin(listener)?,
+            (None, None) => return Err(StartError::new("authlink has no port".to_owned())),
+        };
+
+        let emulator = AlipayEmulator::new(EmulatorConfig {
+            app_id: folder::APP_ID.to_owned(),
+            app_public_key: parties.app_public_key,
+            alipay_private_key: parties.alipay_private_key,
+            redirect_uri_prefix: Some(authlink.to_string()),
+        });
+        let merchant = DemoMerchant::new(MerchantConfig {
+            business_id: folder::BUSINESS_ID.to_owned(),
+            merchant_id: folder::MERCHANT_ID.to_owned(),
+            rsa_private_key: parties.merchant_private_key,
+            md5_key: Some(parties.merchant_md5_key),
+            platform_public_key: parties.platform_public_key,
+            authlink_origin: bare(&authlink),
+            own_origin: bare(&merchant_at),
+            emulator_origin: bare(&emulator_at),
+        })?
+        .with_emulator(emulator.clone());
+        let settings = settings(&folder, &authlink, &emulator_at, &merchant_at);
+        folder.write_lambda_env(&settings)?;
+
+        let config = Config::from_env_or(&|name| {
+            settings.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+        })?;
+        if options.log {
+            telemetry::start(config.log_level, io::stderr);
+        }
+        let mut tasks = JoinSet::new();
+        serve(&mut tasks, emulator_listener, emulator.router());
+        serve(&mut tasks, merchant_listener, merchant.router());
+        if let Some(listener) = authlink_listener {
+            host_functions(&mut tasks, listener, config, &authlink)?;
+        }
+        Ok(Self {
+            authlink,
+            emulator_at,
+            merchant_at,
+            emulator,
+            merchant,
+            folder: options.folder.clone(),
+            tasks,
+        })
+    }
+
+    /// What to do now, for whoever started it.
+    #[must_use]
+    pub fn greeting(&self) -> String {
+        format!(
+            "authlink is ready.\n\n  \
+             demo page            {}\n  \
+             authlink             {}\n  \
+             emulator of Alipay   {}\n\n\
+             Open the demo page, or sign and send a request from another terminal:\n\n  \
+             cargo run -- request{}\n\n\
+             Ctrl-C stops it; keys and database stay in their folder.",
+            self.merchant_at,
+            self.authlink,
+            self.emulator_at,
+            self.request_options()
+        )
+    }
+
+    fn request_options(&self) -> String {
+        let mut options = String::new();
+        if self.folder != Path::new(DEFAULT_FOLDER) {
+            options += &format!(" --folder {}", self.folder.display());
+        }
+        if self.authlink.port() != Some(DEFAULT_PORT)
+            || self.merchant_at.port() != Some(DEFAULT_MERCHANT_PORT)
+        {
+            options += &format!(" --to {} --merchant {}", self.authlink, self.merchant_at);
+        }
+        options
+    }
+
+    /// Runs until something stops by itself.
+    pub async fn wait(&mut self) {
+        self.tasks.join_next().await;
+    }
+}
+
+fn host_functions(
+    tasks: &mut JoinSet<()>,
+    listener: TcpListener,
+    config: Config,
+    authlink: &Url,
+) -> Result<(), StartError> {
+    let SecretsFrom::Folder(secrets) = &config.secrets else {
+        return Err(StartError::new("a local run takes its keys from AUTHLINK_SECRETS_DIR".to_owned()));
+    };
+    let missing = || StartError::new("AUTHLINK_DATABASE is not set".to_owned());
+    let file = config.database.as_ref().ok_or_else(missing)?;
+    let store = Arc::new(SqliteStore::open(file)?);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let random = Arc::new(OsRandom::default());
+    let queue = InProcessQueue::new(clock.clone());
+    let secrets = Arc::new(SecretFolder::new(secrets));
+    let businesses = Arc::new(SecretCache::new(secrets.clone(), clock.clone()));
+
+    let delivery = OpenIdDelivery {
+        store: store.clone(),
+        due: store.clone(),
+        businesses: businesses.clone(),
+        callback_key: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
+        sender: Arc::new(HttpSender::new(Arc::new(SystemResolver), config.callbacks.clone())?),
+        hints: Arc::new(queue.clone()),
+        clock: clock.clone(),
+        random: random.clone(),
+        callbacks: config.callbacks.clone(),
+        schedule: config.schedule,
+    };
+    let functions = Functions {
+        auth_url: AlipayAuthUrl {
+            businesses,
+            store: store.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            links: LinkSettings {
+                app_id: config.alipay.app_id.clone(),
+                authorize_page: config.alipay.authorize_page,
+                public_url: config.public_url,
+                callbacks: config.callbacks,
+                retention: config.retention,
+            },
+        },
+        callback: OpenIdCallback {
+            apps: Arc::new(SecretCache::new(secrets, clock.clone())),
+            app_id: config.alipay.app_id,
+            store: store.clone(),
+            gateway: Arc::new(AlipayGateway::new(config.alipay.gateway, EXCHANGE_TIMEOUT)?),
+            hints: Arc::new(queue.clone()),
+            clock: clock.clone(),
+            random,
+        },
+        origin: authlink.clone(),
+    };
+    serve(tasks, listener, host::router(Arc::new(functions)));
+    tasks.spawn(deliveries::run(Arc::new(delivery), queue, store, clock));
+    Ok(())
+}
+
+/// What the functions are told, here and, by the folder's `lambda.env`, under `cargo lambda watch`.
+fn settings(
+    folder: &Folder,
+    authlink: &Url,
+    emulator_at: &Url,
+    merchant_at: &Url,
+) -> Vec<(&'static str, String)> {
+    vec![
+        ("AUTHLINK_ALIPAY_APP_ID", folder::APP_ID.to_owned()),
+        ("AUTHLINK_ALIPAY_AUTHORIZE_URL", format!("{emulator_at}oauth2/publicAppAuthorize.htm")),
+        ("AUTHLINK_ALIPAY_GATEWAY_URL", format!("{emulator_at}gateway.do")),
+        ("AUTHLINK_PUBLIC_URL", authlink.to_string()),
+        ("AUTHLINK_DANGEROUS_CALLBACK_ORIGINS", bare(merchant_at)),
+        ("AUTHLINK_SECRETS_DIR", folder.secrets().display().to_string()),
+        ("AUTHLINK_DATABASE", folder.database().display().to_string()),
+    ]
+}
+
+fn bare(origin: &Url) -> String {
+    origin.as_str().trim_end_matches('/').to_owned()
+}
+
+async fn listen(port: u16, option: &str) -> Result<TcpListener, StartError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| {
+        StartError::new(format!("cannot listen on 127.0.0.1:{port}: {error}; choose another with {option}"))
+    })
+}
+
+fn origin(listener: &TcpListener) -> Result<Url, StartError> {
+    Ok(Url::parse(&format!("http://{}/", listener.local_addr()?))?)
+}
+
+fn serve(tasks: &mut JoinSet<()>, listener: TcpListener, router: Router) {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tasks.spawn(async move {
+        let served: io::Result<()> = axum::serve(listener, service).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "a port has stopped answering");
+        }
+    });
+}

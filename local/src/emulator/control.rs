@@ -1,0 +1,61 @@
+//! `/_emulator/…`: how tests and the demo page steer the emulator. Alipay has nothing of the kind.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use super::{AlipayEmulator, GatewayFault};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Faults {
+    gateway: GatewayFault,
+    slow_millis: u128,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FaultChange {
+    gateway: GatewayFault,
+    slow_millis: Option<u64>,
+}
+
+pub(super) async fn faults(State(emulator): State<AlipayEmulator>) -> Json<Faults> {
+    Json(Faults { gateway: emulator.fault(), slow_millis: emulator.slow_delay().as_millis() })
+}
+
+pub(super) async fn set_faults(
+    State(emulator): State<AlipayEmulator>,
+    Json(change): Json<FaultChange>,
+) -> Json<Faults> {
+    emulator.set_fault(change.gateway);
+    if let Some(millis) = change.slow_millis {
+        emulator.set_slow_delay(Duration::from_millis(millis));
+    }
+    faults(State(emulator)).await
+}
+
+#[derive(Default, Deserialize)]
+struct CodeWish {
+    #[serde(default)]
+    user: usize,
+}
+
+#[derive(Serialize)]
+struct Code {
+    auth_code: String,
+}
+
+/// A code without the consent page: `{"user":1}` names the user, an empty body means the first.
+pub(super) async fn mint_code(State(emulator): State<AlipayEmulator>, body: Bytes) -> Response {
+    let wish = if body.is_empty() { Ok(CodeWish::default()) } else { serde_json::from_slice(&body) };
+    match wish {
+        Ok(CodeWish { user }) => Json(Code { auth_code: emulator.mint_code(user) }).into_response(),
+        Err(_) => (StatusCode::BAD_REQUEST, "the body is {\"user\":0} or empty\n").into_response(),
+    }
+}

@@ -1,0 +1,153 @@
+//! `gateway.do`: checks a request as Alipay does, exchanges its code, and goes wrong when told to.
+
+use std::time::Duration;
+
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use shared::clock::UnixMillis;
+use tokio::time::sleep;
+
+use super::answer::{Refusal, Token, is_timestamp};
+use super::signing::{Parameters, parameters, signature_holds, string_to_sign};
+use super::{AlipayEmulator, GatewayFault, TEST_USERS};
+use crate::journal::{Direction, Event, Party, Title};
+
+const FORM_LIMIT_BYTES: usize = 64 * 1024;
+const SILENCE: Duration = Duration::from_mins(2);
+const METHOD: &str = "alipay.system.oauth.token";
+const BAD_GATEWAY_PAGE: &str = "<html><body><h1>502 Bad Gateway</h1></body></html>";
+
+/// One gateway request that carried a code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeenExchange {
+    pub at: UnixMillis,
+    pub code: String,
+    pub outcome: ExchangeOutcome,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExchangeOutcome {
+    /// Granted to the user with this openId, whatever ids the answer named.
+    Granted(&'static str),
+    /// Refused with this `sub_code`.
+    Refused(&'static str),
+    /// Never looked at: the gateway was out of order in this way.
+    Faulted(GatewayFault),
+}
+
+/// Answers a request, GET or POST: everything that is no fault comes with HTTP 200, errors too.
+pub(super) async fn gateway(State(emulator): State<AlipayEmulator>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let Ok(form) = to_bytes(body, FORM_LIMIT_BYTES).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let parameters = parameters(head.uri.query().unwrap_or_default(), &form);
+    let fault = emulator.fault();
+    let (outcome, answer) = emulator.handle(&parameters, fault);
+    emulator.note(&parameters, outcome, &answer, fault);
+    match fault {
+        GatewayFault::Slow => sleep(emulator.slow_delay()).await,
+        GatewayFault::Silence => sleep(SILENCE).await,
+        _ => {}
+    }
+    match fault {
+        GatewayFault::Silence => StatusCode::GATEWAY_TIMEOUT.into_response(),
+        GatewayFault::BadGateway => {
+            (StatusCode::BAD_GATEWAY, [(header::CONTENT_TYPE, "text/html")], answer).into_response()
+        }
+        // Alipay labels its JSON so.
+        _ => ([(header::CONTENT_TYPE, "text/html;charset=utf-8")], answer).into_response(),
+    }
+}
+
+impl AlipayEmulator {
+    fn handle(&self, parameters: &Parameters, fault: GatewayFault) -> (ExchangeOutcome, String) {
+        let key = &self.config.alipay_private_key;
+        if let Some(answer) = self.broken_answer(fault) {
+            self.spend(parameters);
+            return (ExchangeOutcome::Faulted(fault), answer);
+        }
+        let exchanged = self.check(parameters).and_then(|()| match self.spend(parameters) {
+            Some(_) if fault == GatewayFault::RefusedCode => Err(Refusal::CodeInvalid),
+            Some(user) => Ok(&TEST_USERS[user]),
+            None => Err(Refusal::CodeInvalid),
+        });
+        let user = match exchanged {
+            Ok(user) => user,
+            Err(refusal) => return (ExchangeOutcome::Refused(refusal.sub_code()), refusal.signed(key)),
+        };
+        let (open_id, user_id) = match fault {
+            GatewayFault::UserId => (None, Some(user.user_id)),
+            GatewayFault::BothIds => (Some(user.open_id), Some(user.user_id)),
+            _ => (Some(user.open_id), None),
+        };
+        let token = Token::granted(self.clock.now(), open_id, user_id);
+        let answer = match fault {
+            GatewayFault::WrongSign => token.wrongly_signed(key),
+            _ => token.signed(key),
+        };
+        (ExchangeOutcome::Granted(user.open_id), answer)
+    }
+
+    /// What a gateway says that does not get as far as the request.
+    fn broken_answer(&self, fault: GatewayFault) -> Option<String> {
+        match fault {
+            GatewayFault::BadGateway => Some(BAD_GATEWAY_PAGE.to_owned()),
+            GatewayFault::Silence => Some(String::new()),
+            GatewayFault::UnknownError => Some(Refusal::UnknownError.signed(&self.config.alipay_private_key)),
+            GatewayFault::None
+            | GatewayFault::WrongSign
+            | GatewayFault::Slow
+            | GatewayFault::RefusedCode
+            | GatewayFault::UserId
+            | GatewayFault::BothIds => None,
+        }
+    }
+
+    fn spend(&self, parameters: &Parameters) -> Option<usize> {
+        let now = self.clock.now();
+        self.memory().codes.spend(parameters.get("code")?, now)
+    }
+
+    fn check(&self, parameters: &Parameters) -> Result<(), Refusal> {
+        let value = |name| parameters.get(name).map(String::as_str).filter(|value| !value.is_empty());
+        let method = value("method").ok_or(Refusal::MissingMethod)?;
+        let app_id = value("app_id").ok_or(Refusal::MissingAppId)?;
+        value("sign").ok_or(Refusal::MissingSignature)?;
+        let sign_type = value("sign_type").ok_or(Refusal::MissingSignatureType)?;
+        let timestamp = value("timestamp").ok_or(Refusal::MissingTimestamp)?;
+        value("version").ok_or(Refusal::MissingVersion)?;
+        let rules = [
+            (method == METHOD, Refusal::InvalidMethod),
+            (app_id == self.config.app_id, Refusal::InvalidAppId),
+            (sign_type == "RSA2", Refusal::InvalidSignatureType),
+            (value("charset").is_none_or(|name| name.eq_ignore_ascii_case("utf-8")), Refusal::InvalidCharset),
+            (value("format").is_none_or(|name| name.eq_ignore_ascii_case("json")), Refusal::InvalidFormat),
+            (is_timestamp(timestamp), Refusal::InvalidTimestamp),
+            (signature_holds(parameters, &self.config.app_public_key), Refusal::InvalidSignature),
+            (value("grant_type") == Some("authorization_code"), Refusal::GrantTypeInvalid),
+            (value("code").is_some(), Refusal::CodeInvalid),
+        ];
+        rules.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, refusal)| Err(refusal))
+    }
+
+    fn note(&self, parameters: &Parameters, outcome: ExchangeOutcome, answer: &str, fault: GatewayFault) {
+        let at = self.clock.now();
+        if let Some(code) = parameters.get("code").filter(|code| !code.is_empty()) {
+            self.remember(SeenExchange { at, code: code.clone(), outcome });
+        }
+        let mut event = Event::new(at, Party::Alipay, Direction::Received, Title::CodeExchanged);
+        event.request = parameters.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+        event.answer = answer.to_owned();
+        event.signed_text = Some(string_to_sign(parameters));
+        event.signature_ok = Some(signature_holds(parameters, &self.config.app_public_key));
+        event.fault = (fault != GatewayFault::None).then(|| fault.name());
+        self.journal.record(event);
+    }
+}

@@ -1,0 +1,149 @@
+//! An emulator of Alipay: the consent page, and the gateway behind which codes are exchanged for openIds.
+//!
+//! It is what authlink is tested against, so it signs and verifies with code and libraries of its own; a mistake in
+//! authlink's signing cannot hide by being made twice. It is strict where Alipay is (one use per code, signatures,
+//! documented errors) and can be told to fail in the ways a distant service does.
+
+mod answer;
+mod authorize;
+mod codes;
+mod consent;
+mod control;
+mod faults;
+mod gateway;
+mod signing;
+mod users;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use rsa::{RsaPrivateKey, RsaPublicKey};
+use shared::clock::{Clock, SystemClock};
+
+use crate::journal::Journal;
+use codes::Codes;
+pub use faults::GatewayFault;
+pub use gateway::{ExchangeOutcome, SeenExchange};
+pub use signing::request_signature_holds;
+pub use users::{TEST_USERS, TestUser};
+
+const EXCHANGES_KEPT: usize = 1_000;
+
+/// The one app that the emulator knows.
+pub struct EmulatorConfig {
+    pub app_id: String,
+    /// Checks the app's requests.
+    pub app_public_key: RsaPublicKey,
+    /// Signs the gateway's answers.
+    pub alipay_private_key: RsaPrivateKey,
+    /// What a `redirect_uri` must begin with; `None`: any http or https address will do.
+    pub redirect_uri_prefix: Option<String>,
+}
+
+/// The emulator; clones share everything.
+#[derive(Clone)]
+pub struct AlipayEmulator {
+    config: Arc<EmulatorConfig>,
+    clock: Arc<dyn Clock>,
+    journal: Journal,
+    memory: Arc<Mutex<Memory>>,
+}
+
+struct Memory {
+    codes: Codes,
+    exchanges: VecDeque<SeenExchange>,
+    fault: GatewayFault,
+    slow_delay: Duration,
+}
+
+impl AlipayEmulator {
+    /// An emulator on the machine's clock, with a journal of its own and no fault.
+    #[must_use]
+    pub fn new(config: EmulatorConfig) -> Self {
+        let memory = Memory {
+            codes: Codes::default(),
+            exchanges: VecDeque::new(),
+            fault: GatewayFault::None,
+            slow_delay: Duration::from_secs(3),
+        };
+        Self {
+            config: Arc::new(config),
+            clock: Arc::new(SystemClock),
+            journal: Journal::default(),
+            memory: Arc::new(Mutex::new(memory)),
+        }
+    }
+
+    /// The same emulator, taking the time from `clock`.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The consent page, the gateway and `/_emulator/…`, to be served at the root of an origin.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/oauth2/publicAppAuthorize.htm", get(authorize::show).post(authorize::decide))
+            .route("/gateway.do", get(gateway::gateway).post(gateway::gateway))
+            .route("/_emulator/faults", get(control::faults).post(control::set_faults))
+            .route("/_emulator/codes", post(control::mint_code))
+            .route("/_emulator/consent.css", get(authorize::style))
+            .with_state(self.clone())
+    }
+
+    /// A fresh code for one of [`TEST_USERS`] (counted round them), as if that user had just consented.
+    #[must_use]
+    pub fn mint_code(&self, user: usize) -> String {
+        let now = self.clock.now();
+        self.memory().codes.mint(user % TEST_USERS.len(), now)
+    }
+
+    /// The last 1,000 gateway requests that carried a code, oldest first.
+    #[must_use]
+    pub fn exchanges(&self) -> Vec<SeenExchange> {
+        self.memory().exchanges.iter().cloned().collect()
+    }
+
+    #[must_use]
+    pub fn fault(&self) -> GatewayFault {
+        self.memory().fault
+    }
+
+    /// What the gateway does to every request from now on.
+    pub fn set_fault(&self, fault: GatewayFault) {
+        self.memory().fault = fault;
+    }
+
+    /// How long [`GatewayFault::Slow`] holds an answer back; 3 s at first.
+    pub fn set_slow_delay(&self, delay: Duration) {
+        self.memory().slow_delay = delay;
+    }
+
+    /// What happened here, for a page to show.
+    #[must_use]
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    fn slow_delay(&self) -> Duration {
+        self.memory().slow_delay
+    }
+
+    fn remember(&self, exchange: SeenExchange) {
+        let mut memory = self.memory();
+        if memory.exchanges.len() == EXCHANGES_KEPT {
+            memory.exchanges.pop_front();
+        }
+        memory.exchanges.push_back(exchange);
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

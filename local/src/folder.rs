@@ -1,0 +1,159 @@
+//! The folder of a local run: keys in the documents that Secrets Manager would hold, the parties' own keys, and the
+//! database. Made on the first start, kept afterwards.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
+use rsa::rand_core::{OsRng, RngCore as _};
+use rsa::{RsaPrivateKey, RsaPublicKey};
+use serde_json::json;
+
+/// Our app at the emulator of Alipay.
+pub const APP_ID: &str = "2021000000000001";
+/// The demo merchant's businessId.
+pub const BUSINESS_ID: &str = "demo";
+/// The demo merchant's merchantId.
+pub const MERCHANT_ID: &str = "demo-shop";
+
+const KEY_BITS: usize = 2048;
+const COMPLETE: &str = "complete";
+
+/// Everything a local run keeps.
+pub struct Folder(PathBuf);
+
+/// The keys of the parties around authlink, who sign and verify for themselves.
+pub struct Parties {
+    pub alipay_private_key: RsaPrivateKey,
+    pub app_public_key: RsaPublicKey,
+    pub merchant_private_key: RsaPrivateKey,
+    pub merchant_md5_key: String,
+    pub platform_public_key: RsaPublicKey,
+}
+
+impl Folder {
+    /// Opens the folder of an earlier start.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let folder = Self(path.to_owned());
+        if folder.file(COMPLETE).exists() {
+            return folder.0.canonicalize().map(Self);
+        }
+        let problem = format!("{} is no folder of authlink's; `cargo run` makes one", path.display());
+        Err(io::Error::new(io::ErrorKind::NotFound, problem))
+    }
+
+    /// Opens the folder, and makes and fills it if it is new.
+    ///
+    /// The mark of a complete folder is written last, so that a start that was interrupted is made again.
+    pub fn make(path: &Path) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        let folder = Self(path.canonicalize()?);
+        if !folder.file(COMPLETE).exists() {
+            folder.fill()?;
+        }
+        Ok(folder)
+    }
+
+    pub fn secrets(&self) -> PathBuf {
+        self.file("secrets")
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.file("authlink.db")
+    }
+
+    /// Keeps `settings` as lines `NAME=value` in `lambda.env`, for `cargo lambda watch --env-file`.
+    pub fn write_lambda_env(&self, settings: &[(&str, String)]) -> io::Result<()> {
+        let lines: String = settings.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        self.write("lambda.env", &lines)
+    }
+
+    /// A setting as it was kept at the last start.
+    pub fn kept_setting(&self, name: &str) -> Option<String> {
+        let lines = fs::read_to_string(self.file("lambda.env")).ok()?;
+        lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+    }
+
+    /// Reads the parties' keys.
+    pub fn parties(&self) -> io::Result<Parties> {
+        let key = |name| {
+            RsaPrivateKey::read_pkcs8_pem_file(self.file(name))
+                .map_err(|error| io::Error::other(format!("{name}: {error}")))
+        };
+        Ok(Parties {
+            alipay_private_key: key("parties/alipay.pem")?,
+            app_public_key: key("parties/app.pem")?.to_public_key(),
+            merchant_private_key: key("parties/merchant.pem")?,
+            merchant_md5_key: fs::read_to_string(self.file("parties/merchant-md5-key.txt"))?,
+            platform_public_key: key("parties/callback.pem")?.to_public_key(),
+        })
+    }
+
+    fn fill(&self) -> io::Result<()> {
+        for folder in ["secrets/business", "secrets/alipay-app", "parties"] {
+            DirBuilder::new().recursive(true).mode(0o700).create(self.file(folder))?;
+        }
+        let [app, alipay, callback, merchant] = generate_keys()?;
+        let mut md5_key = [0; 16];
+        OsRng.fill_bytes(&mut md5_key);
+        let md5_key = hex::encode(md5_key);
+
+        let business = json!({
+            "publicKeys": [public_pem(&merchant)?],
+            "md5Keys": [md5_key],
+            "merchantIds": [MERCHANT_ID],
+        });
+        let alipay_app =
+            json!({"privateKey": private_pem(&app)?, "alipayPublicKeys": [public_pem(&alipay)?]});
+        let callback_key = json!({"privateKey": private_pem(&callback)?});
+        self.write(&format!("secrets/business/{BUSINESS_ID}.json"), &pretty(&business))?;
+        self.write(&format!("secrets/alipay-app/{APP_ID}.json"), &pretty(&alipay_app))?;
+        self.write("secrets/callback-key.json", &pretty(&callback_key))?;
+
+        for (name, key) in
+            [("app", &app), ("alipay", &alipay), ("callback", &callback), ("merchant", &merchant)]
+        {
+            self.write(&format!("parties/{name}.pem"), &private_pem(key)?)?;
+            self.write(&format!("parties/{name}.pub.pem"), &public_pem(key)?)?;
+        }
+        self.write("parties/merchant-md5-key.txt", &md5_key)?;
+        self.write(COMPLETE, "")
+    }
+
+    /// Writes a file that only its owner may read.
+    fn write(&self, name: &str, text: &str) -> io::Result<()> {
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(self.file(name))?;
+        file.write_all(text.as_bytes())
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+/// Four keys, each on a thread of its own: a slow machine needs a second for one.
+fn generate_keys() -> io::Result<[RsaPrivateKey; 4]> {
+    let generate = || RsaPrivateKey::new(&mut OsRng, KEY_BITS).map_err(io::Error::other);
+    std::thread::scope(|scope| {
+        let threads = [(); 4].map(|()| scope.spawn(generate));
+        let keys =
+            threads.map(|thread| thread.join().map_err(|_| io::Error::other("no key could be made"))?);
+        let [a, b, c, d] = keys;
+        Ok([a?, b?, c?, d?])
+    })
+}
+
+fn private_pem(key: &RsaPrivateKey) -> io::Result<String> {
+    key.to_pkcs8_pem(LineEnding::LF).map(|pem| pem.to_string()).map_err(io::Error::other)
+}
+
+fn public_pem(key: &RsaPrivateKey) -> io::Result<String> {
+    key.to_public_key().to_public_key_pem(LineEnding::LF).map_err(io::Error::other)
+}
+
+fn pretty(document: &serde_json::Value) -> String {
+    format!("{document:#}\n")
+}

@@ -1,0 +1,13 @@
+//! Everything without AWS or Alipay: hosts the functions on one port with the embedded store, beside an emulator of
+//! Alipay and a demo merchant that sign and verify with code of their own.
+
+pub mod app;
+mod deliveries;
+pub mod emulator;
+pub mod folder;
+mod host;
+pub mod journal;
+pub mod merchant;
+pub mod operate;
+mod page;
+pub mod request;

@@ -1,0 +1,125 @@
+//! `authlink`: runs everything on this machine, and an operator's commands on what it keeps.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use local::app::{
+    DEFAULT_EMULATOR_PORT, DEFAULT_FOLDER, DEFAULT_MERCHANT_PORT, DEFAULT_PORT, Local, Options,
+};
+use local::merchant::SignType;
+use local::{operate, request};
+use shared::model::id::AuthorizationId;
+use shared::start::StartError;
+use url::Url;
+
+#[derive(Parser)]
+#[command(
+    version,
+    about = "authlink on this machine: the functions, an emulator of Alipay and a demo merchant"
+)]
+struct Cli {
+    /// Where keys and database are; made on the first start
+    #[arg(long, global = true, default_value = DEFAULT_FOLDER)]
+    folder: PathBuf,
+    #[command(flatten)]
+    serve: Serve,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args)]
+struct Serve {
+    /// authlink's port on 127.0.0.1; 0 for any
+    #[arg(long, default_value_t = DEFAULT_PORT)]
+    port: u16,
+    /// The port of the emulator of Alipay; 0 for any
+    #[arg(long, default_value_t = DEFAULT_EMULATOR_PORT)]
+    emulator_port: u16,
+    /// The port of the demo merchant and its page; 0 for any
+    #[arg(long, default_value_t = DEFAULT_MERCHANT_PORT)]
+    merchant_port: u16,
+    /// Host the emulator and the merchant only, around an authlink that runs at this address (cargo lambda watch)
+    #[arg(long, value_name = "URL")]
+    authlink: Option<Url>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Sign and send a request for a link, as the demo merchant does, and print both
+    Request {
+        /// Sign with MD5 instead of SHA256-RSA
+        #[arg(long)]
+        md5: bool,
+        /// Where authlink answers
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8787")]
+        to: Url,
+        /// Where the callback shall go
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8789")]
+        merchant: Url,
+    },
+    /// Print what became of one authorization, without the user's identity
+    Show(Which),
+    /// Set an UNDELIVERABLE delivery due again, with the same body
+    Redrive(Which),
+}
+
+#[derive(Args)]
+struct Which {
+    /// Whose serialNo
+    #[arg(long, default_value = local::folder::BUSINESS_ID)]
+    business_id: String,
+    #[arg(long, required_unless_present = "reference")]
+    serial_no: Option<String>,
+    /// The reference of a result page or a log line, instead of a serialNo
+    #[arg(long, conflicts_with = "serial_no", value_parser = |text: &str| AuthorizationId::try_from(text.to_owned()))]
+    reference: Option<AuthorizationId>,
+}
+
+impl Which {
+    fn id(self) -> AuthorizationId {
+        let of_serial =
+            || AuthorizationId::of_serial(&self.business_id, self.serial_no.as_deref().unwrap_or_default());
+        self.reference.clone().unwrap_or_else(of_serial)
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), StartError> {
+    let cli = Cli::parse();
+    match cli.command {
+        None => serve(cli.folder, cli.serve).await,
+        Some(Command::Request { md5, to, merchant }) => {
+            let sign_type = if md5 { SignType::Md5 } else { SignType::Sha256Rsa };
+            request::send(&cli.folder, sign_type, &to, &merchant).await
+        }
+        Some(Command::Show(which)) => operate::show(&cli.folder, &which.id()).await,
+        Some(Command::Redrive(which)) => operate::redrive(&cli.folder, &which.id()).await,
+    }
+}
+
+async fn serve(folder: PathBuf, serve: Serve) -> Result<(), StartError> {
+    let mut local = Local::start(&Options {
+        folder,
+        port: serve.port,
+        emulator_port: serve.emulator_port,
+        merchant_port: serve.merchant_port,
+        log: true,
+        authlink_elsewhere: serve.authlink,
+    })
+    .await?;
+    println!("{}", local.greeting());
+    tokio::select! {
+        () = local.wait() => Err(StartError::new("a part has stopped by itself".to_owned())),
+        stopped = shutdown() => stopped,
+    }
+}
+
+/// Waits for Ctrl-C or a polite kill. Nothing is lost by a rude one.
+async fn shutdown() -> Result<(), StartError> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! `POST /callback`: verifies over the bytes as they came, remembers, and answers `SUCCESS` or what a fault says.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::Value;
+use shared::clock::UnixMillis;
+use tokio::time::sleep;
+
+use super::signing::{SignType, md5_holds, rsa_holds, string_to_sign};
+use super::{DemoMerchant, MerchantFault};
+use crate::journal::{Direction, Event, Party, Title};
+
+const SILENCE: Duration = Duration::from_mins(2);
+const SIGNED_HEADERS: [&str; 4] = ["businessId", "nonce", "timestamp", "signType"];
+
+/// One POST to `/callback`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceivedCallback {
+    pub at: UnixMillis,
+    /// The body's `serialNo`, or its `requestId` when there is none.
+    pub serial_no: Option<String>,
+    pub open_id: Option<String>,
+    pub alipay_user_id: Option<String>,
+    /// In the order in which they came, names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+    pub signature_ok: bool,
+    /// Whether a callback of this serialNo had been answered with `SUCCESS` before.
+    pub repeat: bool,
+}
+
+pub(super) async fn callback(
+    State(merchant): State<DemoMerchant>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let text = signed_text(&headers, &body).unwrap_or_default();
+    let signature_ok = merchant.holds(&headers, &text);
+    let fault = merchant.fault();
+    let taken = signature_ok && matches!(fault, MerchantFault::None | MerchantFault::Slow);
+    let (status, answer) = match fault {
+        MerchantFault::None | MerchantFault::Slow if signature_ok => (StatusCode::OK, "SUCCESS"),
+        MerchantFault::None | MerchantFault::Slow => (StatusCode::OK, "FAIL"),
+        MerchantFault::ServerError => (StatusCode::INTERNAL_SERVER_ERROR, "out of order"),
+        MerchantFault::Redirect => (StatusCode::FOUND, ""),
+        MerchantFault::WrongText => (StatusCode::OK, "OK"),
+        MerchantFault::Silence => (StatusCode::GATEWAY_TIMEOUT, ""),
+    };
+    let received = received(&headers, &body, signature_ok, merchant.clock.now());
+    let mut event = Event::new(received.at, Party::Merchant, Direction::Received, Title::CallbackReceived);
+    event.request = request_text(&received);
+    event.answer = match fault {
+        MerchantFault::Silence => String::new(),
+        _ => format!("{status}\n\n{answer}"),
+    };
+    event.signed_text = Some(String::from_utf8_lossy(&text).into_owned());
+    event.signature_ok = Some(signature_ok);
+    event.serial_no.clone_from(&received.serial_no);
+    event.fault = (fault != MerchantFault::None).then(|| fault.name());
+    merchant.journal.record(event);
+    let slow_delay = {
+        let mut memory = merchant.memory();
+        memory.ledger.file(received, taken);
+        memory.slow_delay
+    };
+    merchant.callbacks.send_modify(|seen| *seen += 1);
+    match fault {
+        MerchantFault::Slow => sleep(slow_delay).await,
+        MerchantFault::Silence => sleep(SILENCE).await,
+        _ => {}
+    }
+    match fault {
+        MerchantFault::Redirect => {
+            let elsewhere = format!("{}/elsewhere", merchant.config.own_origin);
+            (status, [(header::LOCATION, elsewhere)]).into_response()
+        }
+        _ => (status, answer).into_response(),
+    }
+}
+
+impl DemoMerchant {
+    fn holds(&self, headers: &HeaderMap, text: &[u8]) -> bool {
+        let Some(sign) = single(headers, "sign") else { return false };
+        match SignType::named(single(headers, "signType")) {
+            Some(SignType::Sha256Rsa) => rsa_holds(text, sign, &self.config.platform_public_key),
+            Some(SignType::Md5) => {
+                self.config.md5_key.as_deref().is_some_and(|key| md5_holds(text, sign, key))
+            }
+            None => false,
+        }
+    }
+}
+
+/// What the signature must cover; `None` when a header that it covers came twice.
+fn signed_text(headers: &HeaderMap, body: &[u8]) -> Option<Vec<u8>> {
+    let sent = SIGNED_HEADERS.into_iter().filter(|name| headers.contains_key(*name));
+    let pairs: Option<Vec<_>> = sent.map(|name| Some((name, single(headers, name)?))).collect();
+    Some(string_to_sign(&pairs?, body))
+}
+
+fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+fn received(headers: &HeaderMap, body: &[u8], signature_ok: bool, at: UnixMillis) -> ReceivedCallback {
+    let fields: Value = serde_json::from_slice(body).unwrap_or_default();
+    let field = |name: &str| fields[name].as_str().map(str::to_owned);
+    let pairs = headers.iter();
+    ReceivedCallback {
+        at,
+        serial_no: field("serialNo").or_else(|| field("requestId")),
+        open_id: field("openId"),
+        alipay_user_id: field("alipayUserId"),
+        headers: pairs
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect(),
+        body: String::from_utf8_lossy(body).into_owned(),
+        signature_ok,
+        repeat: false,
+    }
+}
+
+fn request_text(received: &ReceivedCallback) -> String {
+    let headers: String = received.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+    format!("POST /callback\n{headers}\n{}", received.body)
+}

@@ -1,0 +1,52 @@
+//! The ways in which the merchant can be told to answer a callback wrongly.
+
+use serde::{Deserialize, Serialize};
+
+/// What `/callback` does to every POST. Whatever it is, the POST is recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MerchantFault {
+    /// `SUCCESS` when the signature holds.
+    #[default]
+    None,
+    /// 500.
+    ServerError,
+    /// Answers rightly after a delay.
+    Slow,
+    /// 302 to another address.
+    Redirect,
+    /// 200 `OK`, which is not `SUCCESS`.
+    WrongText,
+    /// Does not answer for two minutes.
+    Silence,
+}
+
+impl MerchantFault {
+    pub const ALL: [Self; 6] =
+        [Self::None, Self::ServerError, Self::Slow, Self::Redirect, Self::WrongText, Self::Silence];
+
+    /// The name it has in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ServerError => "server-error",
+            Self::Slow => "slow",
+            Self::Redirect => "redirect",
+            Self::WrongText => "wrong-text",
+            Self::Silence => "silence",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_the_one_in_json() {
+        for fault in MerchantFault::ALL {
+            assert_eq!(serde_json::to_value(fault).unwrap(), fault.name());
+        }
+    }
+}

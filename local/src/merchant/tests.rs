@@ -1,0 +1,246 @@
+use axum::extract::Request;
+use axum::http::header;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rsa::pkcs8::DecodePrivateKey as _;
+use serde_json::{Value, json};
+use shared::clock::{ManualClock, UnixMillis};
+use tokio::net::TcpListener;
+
+use super::signing::{rsa_holds, sign_md5, sign_rsa, string_to_sign};
+use super::*;
+use crate::emulator::{EmulatorConfig, GatewayFault};
+
+const SHARED_KEY: &str = "2f1c7d0e5b6a49c38e7f90a1b2c3d4e5";
+const NOON: UnixMillis = UnixMillis(1_800_000_000_000);
+
+fn key() -> RsaPrivateKey {
+    let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/open-api.json")).unwrap();
+    let der = STANDARD.decode(vectors["private_key_pkcs8_bare_base64"].as_str().unwrap()).unwrap();
+    RsaPrivateKey::from_pkcs8_der(&der).unwrap()
+}
+
+async fn serve(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
+}
+
+fn merchant(authlink_origin: String, md5_key: Option<&str>) -> DemoMerchant {
+    let key = key();
+    let config = MerchantConfig {
+        business_id: "B1".to_owned(),
+        merchant_id: "M1".to_owned(),
+        platform_public_key: key.to_public_key(),
+        rsa_private_key: key,
+        md5_key: md5_key.map(str::to_owned),
+        authlink_origin,
+        own_origin: "http://127.0.0.1:8789".to_owned(),
+        emulator_origin: "http://127.0.0.1:8788".to_owned(),
+    };
+    DemoMerchant::new(config).unwrap().with_clock(Arc::new(ManualClock::at(NOON)))
+}
+
+/// A stand-in for authlink that says back what it was asked.
+async fn echo() -> String {
+    let answer = async |request: Request| {
+        let (head, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, BODY_LIMIT_BYTES).await.unwrap();
+        let header = |name: &str| head.headers[name].to_str().unwrap().to_owned();
+        axum::Json(json!({"status": 0, "message": "success", "data": {
+            "alipayAuthUrl": "http://127.0.0.1:8788/oauth2",
+            "asked": [head.method.as_str(), head.uri.path(), header("businessId"), header("nonce"),
+                header("timestamp"), header("signType"), header("sign"), String::from_utf8_lossy(&body)],
+        }}))
+    };
+    serve(Router::new().fallback(answer)).await
+}
+
+#[tokio::test]
+async fn asks_for_a_link_with_a_signed_request_and_a_fresh_serial_no() {
+    let merchant = merchant(echo().await, Some(SHARED_KEY));
+    for sign_type in [SignType::Sha256Rsa, SignType::Md5] {
+        let call = merchant.request_link(sign_type, "user1").await;
+        let answer = call.answer.unwrap();
+        assert_eq!(answer.link().unwrap(), "http://127.0.0.1:8788/oauth2");
+        let asked: Value = serde_json::from_str(&answer.body).unwrap();
+        let asked: [String; 8] = serde_json::from_value(asked["data"]["asked"].clone()).unwrap();
+        let [method, path, business_id, nonce, timestamp, kind, sign, body] = asked;
+        assert_eq!((method.as_str(), path.as_str()), ("POST", "/v1/openapi/auth/alipay/url"));
+        assert_eq!(timestamp, NOON.to_string());
+        assert_eq!(kind, sign_type.name());
+        assert_eq!(
+            serde_json::from_str::<Value>(&body).unwrap(),
+            json!({"merchantId": "M1", "businessId": "B1", "serialNo": call.request.serial_no, "userId": "user1",
+                "callbackUrl": "http://127.0.0.1:8789/callback"})
+        );
+        let text =
+            format!("businessId={business_id}&nonce={nonce}&signType={kind}&timestamp={timestamp}{body}");
+        assert_eq!(call.request.signed_text, text);
+        match sign_type {
+            SignType::Sha256Rsa => assert!(rsa_holds(text.as_bytes(), &sign, &key().to_public_key())),
+            SignType::Md5 => assert_eq!(sign, sign_md5(text.as_bytes(), SHARED_KEY)),
+        }
+    }
+    let known = merchant.authorizations();
+    assert_eq!(known.len(), 2);
+    assert_ne!(known[0].serial_no, known[1].serial_no);
+    assert_eq!(known[0].link.as_deref(), Some("http://127.0.0.1:8788/oauth2"));
+    assert!(merchant.journal().after(0).iter().all(|entry| !format!("{entry:?}").contains(SHARED_KEY)));
+}
+
+#[tokio::test]
+async fn says_what_stands_in_the_way_of_a_link() {
+    let origin = serve(merchant("http://127.0.0.1:1".to_owned(), None).router()).await;
+    let client =
+        shared::http::client_builder(Duration::from_secs(5), Duration::from_secs(10)).build().unwrap();
+    for (wish, status) in [
+        (r#"{"signType":"MD5"}"#, 400),
+        (r#"{"signType":"SHA256-RSA"}"#, 502),
+        (r#"{"signType":"MD4"}"#, 422),
+    ] {
+        let request =
+            client.post(format!("{origin}/api/links")).header(header::CONTENT_TYPE, "application/json");
+        assert_eq!(request.body(wish).send().await.unwrap().status(), status, "{wish}");
+    }
+}
+
+struct Callback {
+    sign_type: Option<SignType>,
+    body: String,
+}
+
+impl Callback {
+    fn of(serial_no: &str) -> Self {
+        Self { sign_type: None, body: format!(r#"{{"serialNo":"{serial_no}","openId":"the-open-id"}}"#) }
+    }
+
+    async fn send(&self, origin: &str, alter: impl Fn(&mut String)) -> (u16, String) {
+        let kind = self.sign_type.map_or("", SignType::name);
+        let headers = [("businessId", "B1"), ("nonce", "n"), ("timestamp", "1"), ("signType", kind)];
+        let text = string_to_sign(&headers, self.body.as_bytes());
+        let sign = match self.sign_type {
+            Some(SignType::Md5) => sign_md5(&text, SHARED_KEY),
+            _ => sign_rsa(&text, &key()),
+        };
+        let mut body = self.body.clone();
+        alter(&mut body);
+        let client =
+            shared::http::client_builder(Duration::from_secs(5), Duration::from_secs(10)).build().unwrap();
+        let mut request = client.post(format!("{origin}/callback")).header("sign", sign).body(body);
+        for (name, value) in headers.into_iter().filter(|(_, value)| !value.is_empty()) {
+            request = request.header(name, value);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+}
+
+#[tokio::test]
+async fn takes_a_rightly_signed_callback_and_knows_its_repeat() {
+    let merchant = merchant(String::new(), Some(SHARED_KEY));
+    let origin = serve(merchant.router()).await;
+    for (serial_no, sign_type) in
+        [("S1", None), ("S2", Some(SignType::Sha256Rsa)), ("S3", Some(SignType::Md5))]
+    {
+        let callback = Callback { sign_type, ..Callback::of(serial_no) };
+        for _ in 0..2 {
+            assert_eq!(callback.send(&origin, |_| {}).await, (200, "SUCCESS".to_owned()), "{serial_no}");
+        }
+    }
+    let seen: Vec<_> = merchant
+        .received()
+        .into_iter()
+        .map(|seen| (seen.serial_no, seen.signature_ok, seen.repeat))
+        .collect();
+    let serial = |name: &str| Some(name.to_owned());
+    assert_eq!(
+        seen,
+        [
+            (serial("S1"), true, false),
+            (serial("S1"), true, true),
+            (serial("S2"), true, false),
+            (serial("S2"), true, true),
+            (serial("S3"), true, false),
+            (serial("S3"), true, true)
+        ]
+    );
+    assert_eq!(merchant.authorizations()[0].open_id.as_deref(), Some("the-open-id"));
+}
+
+#[tokio::test]
+async fn refuses_an_altered_callback_and_one_of_a_kind_it_has_no_key_for() {
+    let merchant = merchant(String::new(), None);
+    let origin = serve(merchant.router()).await;
+    let altered = Callback::of("S1").send(&origin, |body| body.push(' ')).await;
+    assert_eq!(altered, (200, "FAIL".to_owned()));
+    let md5 = Callback { sign_type: Some(SignType::Md5), ..Callback::of("S1") };
+    assert_eq!(md5.send(&origin, |_| {}).await, (200, "FAIL".to_owned()));
+    assert_eq!(merchant.received().iter().map(|seen| seen.signature_ok).collect::<Vec<_>>(), [false, false]);
+    assert_eq!(merchant.authorizations(), []);
+}
+
+#[tokio::test]
+async fn refuses_a_callback_above_the_limit() {
+    let origin = serve(merchant(String::new(), None).router()).await;
+    let long = Callback { sign_type: None, body: " ".repeat(BODY_LIMIT_BYTES + 1) };
+    assert_eq!(long.send(&origin, |_| {}).await.0, 413);
+}
+
+#[tokio::test]
+async fn faults_answer_wrongly_but_record_the_post() {
+    let merchant = merchant(String::new(), None);
+    merchant.set_slow_delay(Duration::from_millis(1));
+    let origin = serve(merchant.router()).await;
+    for (fault, answer) in [
+        (MerchantFault::ServerError, (500, "out of order")),
+        (MerchantFault::Redirect, (302, "")),
+        (MerchantFault::WrongText, (200, "OK")),
+        (MerchantFault::Slow, (200, "SUCCESS")),
+    ] {
+        merchant.set_fault(fault);
+        let (status, text) = Callback::of("S1").send(&origin, |_| {}).await;
+        assert_eq!((status, text.as_str()), answer, "{fault:?}");
+    }
+    let known = merchant.authorizations();
+    assert_eq!((known[0].callbacks, known[0].state), (4, AuthorizationState::Received));
+    assert!(merchant.received().iter().all(|seen| seen.signature_ok && !seen.repeat));
+}
+
+#[tokio::test]
+async fn faults_of_both_parties_are_set_from_the_page() {
+    let emulator = AlipayEmulator::new(EmulatorConfig {
+        app_id: "1".to_owned(),
+        app_public_key: key().to_public_key(),
+        alipay_private_key: key(),
+        redirect_uri_prefix: None,
+    });
+    let merchant = merchant(String::new(), None).with_emulator(emulator.clone());
+    let origin = serve(merchant.router()).await;
+    let client =
+        shared::http::client_builder(Duration::from_secs(5), Duration::from_secs(10)).build().unwrap();
+    let set = client.post(format!("{origin}/api/faults")).header(header::CONTENT_TYPE, "application/json");
+    let answer = set.body(r#"{"merchant":"wrong-text","gateway":"user-id"}"#).send().await.unwrap();
+    let expected = r#"{"merchant":"wrong-text","slowMillis":3000,"gateway":"user-id"}"#;
+    assert_eq!(answer.text().await.unwrap(), expected);
+    assert_eq!((merchant.fault(), emulator.fault()), (MerchantFault::WrongText, GatewayFault::UserId));
+}
+
+#[tokio::test]
+async fn the_page_has_its_own_script_and_nothing_inline() {
+    let origin = serve(merchant(String::new(), None).router()).await;
+    let client =
+        shared::http::client_builder(Duration::from_secs(5), Duration::from_secs(10)).build().unwrap();
+    for (path, language, heading) in
+        [("/", "en", "Demo merchant"), ("/?lang=zh", "en", "演示商家"), ("/", "fr", "演示商家")]
+    {
+        let request = client.get(format!("{origin}{path}")).header(header::ACCEPT_LANGUAGE, language);
+        let answer = request.send().await.unwrap();
+        let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        assert!(policy.contains("default-src 'none'; script-src 'self'"), "{policy}");
+        let html = answer.text().await.unwrap();
+        assert!(html.contains(&format!("<h1>{heading}</h1>")), "{html}");
+        assert!(!html.contains("style=") && !html.contains("onclick"), "{html}");
+    }
+}

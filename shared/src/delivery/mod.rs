@@ -1,0 +1,8 @@
+//! Delivering to the merchant: where callbacks may go, the one POST that goes there, what its answer means, and when
+//! to try again.
+
+pub mod address;
+pub mod answer;
+pub mod resolver;
+pub mod schedule;
+pub mod sender;

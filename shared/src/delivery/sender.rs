@@ -1,0 +1,624 @@
+//! The one POST that carries a delivery out, to an address that someone else has chosen.
+//!
+//! The address is held against the rules again before each POST, because they may have become stricter since the link
+//! was asked for, and no connection is kept, so that each POST resolves and judges its name anew. Nothing is logged
+//! here: neither headers nor bodies, which carry signatures and openIds.
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::Client;
+
+use crate::clock::UnixMillis;
+use crate::delivery::address::AddressRefusal;
+use crate::delivery::answer::{self, Answer, Body, CONFIRMED_STATUS, DeliveryOutcome};
+use crate::delivery::resolver::{DangerousResolver, JudgingResolver, Resolver};
+use crate::http::{ReadError, client_builder, read_bounded};
+use crate::model::callback_url::{CallbackRules, CallbackUrl};
+
+/// How much of a merchant's answer is read.
+pub const MAX_ANSWER_BYTES: usize = 4_096;
+
+/// Sends callbacks.
+#[async_trait]
+pub trait CallbackSender: Send + Sync {
+    /// POSTs `body`, once, with `headers` and the content type of JSON, and judges the answer.
+    ///
+    /// Every failure is an outcome; a header value that cannot stand in HTTP is
+    /// [`Broken`](DeliveryOutcome::Broken). `now` is what a date in `Retry-After` is held against.
+    async fn post(
+        &self,
+        url: &CallbackUrl,
+        headers: Vec<(HeaderName, String)>,
+        body: Bytes,
+        now: UnixMillis,
+    ) -> Answer;
+}
+
+/// How long a POST may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeLimits {
+    /// Until the connection stands: name, TCP and TLS.
+    pub connect: Duration,
+    /// Until the answer has been read.
+    pub total: Duration,
+}
+
+impl Default for TimeLimits {
+    /// 5 s to connect, 10 s in all.
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(5), total: Duration::from_secs(10) }
+    }
+}
+
+/// Sends over HTTP/1.1: no redirects, no proxy, no repetition, no connection kept.
+pub struct HttpSender {
+    rules: CallbackRules,
+    strict: Client,
+    dangerous: Option<Client>,
+}
+
+impl HttpSender {
+    /// A sender with the usual [`TimeLimits`], to be built once per process.
+    ///
+    /// # Errors
+    /// The HTTP client could not be set up.
+    pub fn new(resolver: Arc<dyn Resolver>, rules: CallbackRules) -> Result<Self, reqwest::Error> {
+        Self::with_limits(resolver, rules, TimeLimits::default())
+    }
+
+    /// A sender with other limits.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_limits(
+        resolver: Arc<dyn Resolver>,
+        rules: CallbackRules,
+        limits: TimeLimits,
+    ) -> Result<Self, reqwest::Error> {
+        let client = || {
+            client_builder(limits.connect, limits.total)
+                .http1_only()
+                .retry(reqwest::retry::never())
+                .pool_max_idle_per_host(0)
+        };
+        let strict =
+            client().https_only(true).dns_resolver(JudgingResolver::new(Arc::clone(&resolver))).build()?;
+        let dangerous = if rules.dangerous_origins.is_empty() {
+            None
+        } else {
+            Some(client().dns_resolver(DangerousResolver(resolver)).build()?)
+        };
+        Ok(Self { rules, strict, dangerous })
+    }
+
+    /// The client that may talk to `url`. An address literal is judged here, because no resolver is asked for it.
+    fn client_for(&self, url: &CallbackUrl) -> Result<&Client, DeliveryOutcome> {
+        url.check(&self.rules)?;
+        match &self.dangerous {
+            Some(dangerous) if self.rules.exempts(url) => Ok(dangerous),
+            _ => Ok(&self.strict),
+        }
+    }
+
+    async fn try_post(
+        &self,
+        url: &CallbackUrl,
+        headers: Vec<(HeaderName, String)>,
+        body: Bytes,
+        now: UnixMillis,
+    ) -> Result<Answer, DeliveryOutcome> {
+        let client = self.client_for(url)?;
+        let request = client.post(url.url().clone()).headers(header_map(headers)?).body(body);
+        let response = request.send().await.map_err(|error| cause_of(&error))?;
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        if status != CONFIRMED_STATUS {
+            return Ok(answer::judge(status, retry_after, Body::Whole(&[]), now));
+        }
+        let body = read_bounded(response, MAX_ANSWER_BYTES).await;
+        let body = match &body {
+            Ok(body) => Body::Whole(body),
+            Err(ReadError::TooLong { .. }) => Body::TooLong,
+            Err(ReadError::Broken(error)) => Body::Lost(cause_of(error)),
+        };
+        Ok(answer::judge(status, None, body, now))
+    }
+}
+
+#[async_trait]
+impl CallbackSender for HttpSender {
+    async fn post(
+        &self,
+        url: &CallbackUrl,
+        headers: Vec<(HeaderName, String)>,
+        body: Bytes,
+        now: UnixMillis,
+    ) -> Answer {
+        self.try_post(url, headers, body, now).await.unwrap_or_else(Answer::from)
+    }
+}
+
+fn header_map(headers: Vec<(HeaderName, String)>) -> Result<HeaderMap, DeliveryOutcome> {
+    let mut map = HeaderMap::with_capacity(headers.len() + 1);
+    for (name, value) in headers {
+        let mut value = HeaderValue::try_from(value).map_err(|_| DeliveryOutcome::Broken)?;
+        value.set_sensitive(true);
+        map.insert(name, value);
+    }
+    map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    Ok(map)
+}
+
+/// Tells failures apart by the types in the error's chain.
+///
+/// The order matters: the client counts a resolver's failure as one of connecting, a handshake's too, and any I/O
+/// error of the kind "timed out" as a time-out.
+fn cause_of(error: &reqwest::Error) -> DeliveryOutcome {
+    if let Some(&refusal) = find::<AddressRefusal>(error) {
+        DeliveryOutcome::AddressRefused(refusal)
+    } else if error.is_dns() {
+        DeliveryOutcome::Dns
+    } else if find::<rustls::Error>(error).is_some() {
+        DeliveryOutcome::Tls
+    } else if error.is_timeout() {
+        DeliveryOutcome::Timeout
+    } else if error.is_connect() {
+        DeliveryOutcome::Connect
+    } else {
+        DeliveryOutcome::Broken
+    }
+}
+
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        // An I/O error that wraps another names as its source not that one, but that one's source.
+        next = match error.downcast_ref::<io::Error>() {
+            Some(error) => error.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
+    use std::sync::Mutex;
+
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+    use rustls::server::{ClientHello, ResolvesServerCert};
+    use rustls::sign::CertifiedKey;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+    use super::*;
+    use crate::model::callback_url::Origin;
+
+    const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+    const CONFIRMED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nSUCCESS";
+
+    /// Resolves every name alike, and counts how often it was asked.
+    #[derive(Default)]
+    struct Names {
+        addresses: Vec<IpAddr>,
+        asked: Mutex<Vec<String>>,
+    }
+
+    impl Names {
+        fn lead_to(addresses: &[&str]) -> Arc<Self> {
+            let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+            Arc::new(Self { addresses, asked: Mutex::default() })
+        }
+    }
+
+    #[async_trait]
+    impl Resolver for Names {
+        async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+            self.asked.lock().unwrap().push(host.to_owned());
+            Ok(self.addresses.clone())
+        }
+    }
+
+    struct Failing(io::ErrorKind);
+
+    #[async_trait]
+    impl Resolver for Failing {
+        async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+            Err(self.0.into())
+        }
+    }
+
+    struct NeverAnswering;
+
+    #[async_trait]
+    impl Resolver for NeverAnswering {
+        async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+            std::future::pending().await
+        }
+    }
+
+    #[derive(Clone, Copy)]
+    enum Behaviour {
+        /// Answers each request so, and keeps the connection.
+        Says(&'static str),
+        /// A 200 whose body never ends.
+        Rambles,
+        /// Resets the connection when it has read the request.
+        Resets,
+        /// Closes it then.
+        Closes,
+    }
+
+    /// Keeps, for each connection, the requests that came over it.
+    struct Merchant {
+        address: SocketAddr,
+        connections: Arc<Mutex<Vec<Vec<String>>>>,
+    }
+
+    impl Merchant {
+        async fn that(behaviour: Behaviour) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let connections = Arc::new(Mutex::new(Vec::new()));
+            let record = Arc::clone(&connections);
+            tokio::spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    let number = record.lock().unwrap().len();
+                    record.lock().unwrap().push(Vec::new());
+                    tokio::spawn(Self::serve(stream, behaviour, Arc::clone(&record), number));
+                }
+            });
+            Self { address, connections }
+        }
+
+        async fn serve(
+            mut stream: TcpStream,
+            behaviour: Behaviour,
+            record: Arc<Mutex<Vec<Vec<String>>>>,
+            number: usize,
+        ) -> io::Result<()> {
+            loop {
+                let request = read_request(&mut stream).await?;
+                record.lock().unwrap()[number].push(request);
+                match behaviour {
+                    Behaviour::Says(answer) => stream.write_all(answer.as_bytes()).await?,
+                    Behaviour::Rambles => {
+                        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nSUCCESS").await?;
+                        loop {
+                            stream.write_all(&[b' '; 1_000]).await?;
+                        }
+                    }
+                    Behaviour::Resets => return stream.set_zero_linger(),
+                    Behaviour::Closes => return Ok(()),
+                }
+            }
+        }
+
+        fn requests(&self) -> Vec<Vec<String>> {
+            self.connections.lock().unwrap().clone()
+        }
+    }
+
+    async fn read_request(stream: &mut TcpStream) -> io::Result<String> {
+        let mut request = Vec::new();
+        loop {
+            if stream.read_buf(&mut request).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let text = String::from_utf8(request.clone()).unwrap();
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+            if body.len() == length.parse::<usize>().unwrap() {
+                return Ok(text);
+            }
+        }
+    }
+
+    fn sender(resolver: Arc<dyn Resolver>, rules: &CallbackRules, total: Duration) -> HttpSender {
+        HttpSender::with_limits(resolver, rules.clone(), TimeLimits { connect: total, total }).unwrap()
+    }
+
+    fn exempt(origin: &str) -> CallbackRules {
+        let dangerous_origins = vec![Origin::parse(origin).unwrap()];
+        CallbackRules { dangerous_origins, ..CallbackRules::default() }
+    }
+
+    async fn post(sender: &HttpSender, url: &CallbackUrl) -> Answer {
+        let headers = vec![(HeaderName::from_static("sign"), "c2lnbg==".to_owned())];
+        sender.post(url, headers, Bytes::from_static(b"{\"serialNo\":\"1\"}"), NOW).await
+    }
+
+    /// Posts once to `origin`, which is exempt from the rules.
+    async fn answer_of(origin: &str, total: Duration) -> Answer {
+        let rules = exempt(origin);
+        let url = CallbackUrl::parse(&format!("{origin}/callback"), &rules).unwrap();
+        post(&sender(Names::lead_to(&["127.0.0.1"]), &rules, total), &url).await
+    }
+
+    async fn answer_to(behaviour: Behaviour) -> Answer {
+        let merchant = Merchant::that(behaviour).await;
+        answer_of(&format!("http://{}", merchant.address), TimeLimits::default().total).await
+    }
+
+    fn answered(outcome: DeliveryOutcome) -> Answer {
+        outcome.into()
+    }
+
+    #[tokio::test]
+    async fn the_request_is_the_signed_json_and_nothing_is_added_but_http() {
+        let merchant = Merchant::that(Behaviour::Says(CONFIRMED)).await;
+        let answer = answer_of(&format!("http://{}", merchant.address), TimeLimits::default().total).await;
+        assert_eq!(answer, answered(DeliveryOutcome::Success));
+        let requests = merchant.requests().concat();
+        let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
+        let mut lines = head.lines();
+        assert_eq!(lines.next(), Some("POST /callback HTTP/1.1"));
+        let mut headers: Vec<_> = lines.collect();
+        headers.sort_unstable();
+        assert_eq!(
+            headers,
+            [
+                "accept: */*",
+                "content-length: 16",
+                "content-type: application/json; charset=utf-8",
+                &format!("host: {}", merchant.address),
+                "sign: c2lnbg==",
+                concat!("user-agent: authlink/", env!("CARGO_PKG_VERSION")),
+            ]
+        );
+        assert_eq!((body, requests.len()), ("{\"serialNo\":\"1\"}", 1));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_judged_by_status_wait_and_body() {
+        let asked = |status, seconds| Answer {
+            outcome: DeliveryOutcome::Status(status),
+            retry_after: Some(Duration::from_secs(seconds)),
+        };
+        let rows = [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nFAIL", answered(DeliveryOutcome::WrongAnswer)),
+            (
+                "HTTP/1.1 500 No\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n",
+                answered(DeliveryOutcome::Status(500)),
+            ),
+            ("HTTP/1.1 503 No\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n", asked(503, 60)),
+            (
+                "HTTP/1.1 429 No\r\nretry-after: Tue, 14 Nov 2023 22:13:50 GMT\r\ncontent-length: 0\r\n\r\n",
+                asked(429, 30),
+            ),
+            // A failure's body is not waited for.
+            ("HTTP/1.1 502 No\r\ncontent-length: 9999\r\n\r\n", answered(DeliveryOutcome::Status(502))),
+            ("SSH-2.0-x\r\n\r\n", answered(DeliveryOutcome::Broken)),
+        ];
+        for (text, answer) in rows {
+            assert_eq!(answer_to(Behaviour::Says(text)).await, answer, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_not_followed() {
+        let behaviour =
+            Behaviour::Says("HTTP/1.1 307 Go\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n");
+        let merchant = Merchant::that(behaviour).await;
+        let answer = answer_of(&format!("http://{}", merchant.address), TimeLimits::default().total).await;
+        assert_eq!(answer, answered(DeliveryOutcome::Redirect(307)));
+        assert_eq!(merchant.requests().concat().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn no_more_than_the_limit_is_read() {
+        let says = |spaces: usize| {
+            let text = format!("HTTP/1.1 200 OK\r\n\r\nSUCCESS{}", " ".repeat(spaces));
+            text.replacen("\r\n\r\n", &format!("\r\ncontent-length: {}\r\n\r\n", 7 + spaces), 1).leak()
+        };
+        let rows = [
+            (Behaviour::Says(says(MAX_ANSWER_BYTES - 7)), DeliveryOutcome::Success),
+            (Behaviour::Says(says(MAX_ANSWER_BYTES - 6)), DeliveryOutcome::TooLong),
+            (Behaviour::Rambles, DeliveryOutcome::TooLong),
+        ];
+        for (behaviour, outcome) in rows {
+            assert_eq!(answer_to(behaviour).await, answered(outcome));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_before_the_answer_is_broken_and_the_request_is_not_repeated() {
+        for behaviour in [Behaviour::Resets, Behaviour::Closes] {
+            let merchant = Merchant::that(behaviour).await;
+            let answer =
+                answer_of(&format!("http://{}", merchant.address), TimeLimits::default().total).await;
+            assert_eq!(answer, answered(DeliveryOutcome::Broken));
+            assert_eq!(merchant.requests().concat().len(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn silence_at_any_stage_is_a_timeout() {
+        let total = Duration::from_millis(100);
+        for text in ["", "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nSUCC"] {
+            let merchant = Merchant::that(Behaviour::Says(text)).await;
+            let origin = format!("http://{}", merchant.address);
+            assert_eq!(answer_of(&origin, total).await, answered(DeliveryOutcome::Timeout), "{text}");
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("https://{}", listener.local_addr().unwrap());
+        assert_eq!(answer_of(&origin, total).await, answered(DeliveryOutcome::Timeout));
+        let rules = CallbackRules::default();
+        let url = CallbackUrl::parse("https://merchant.example/", &rules).unwrap();
+        let sender = sender(Arc::new(NeverAnswering), &rules, total);
+        assert_eq!(post(&sender, &url).await, answered(DeliveryOutcome::Timeout));
+    }
+
+    #[tokio::test]
+    async fn a_port_where_nobody_listens_is_no_connection() {
+        let taken = TcpSocket::new_v4().unwrap();
+        taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let origin = format!("http://{}", taken.local_addr().unwrap());
+        let answer = answer_of(&origin, TimeLimits::default().total).await;
+        assert_eq!(answer, answered(DeliveryOutcome::Connect));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_cannot_be_resolved_is_a_matter_of_dns_whatever_the_resolver_says() {
+        let rules = CallbackRules::default();
+        let url = CallbackUrl::parse("https://merchant.example/", &rules).unwrap();
+        for kind in [io::ErrorKind::NotFound, io::ErrorKind::TimedOut, io::ErrorKind::ConnectionRefused] {
+            let sender = sender(Arc::new(Failing(kind)), &rules, TimeLimits::default().total);
+            assert_eq!(post(&sender, &url).await, answered(DeliveryOutcome::Dns), "{kind}");
+        }
+        let sender = sender(Names::lead_to(&[]), &rules, TimeLimits::default().total);
+        assert_eq!(post(&sender, &url).await, answered(DeliveryOutcome::Dns));
+    }
+
+    /// A listener that nobody serves: a connection to it would wait there to be accepted.
+    fn bystander() -> (StdListener, u16) {
+        let listener = StdListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (listener, port)
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_an_address_that_is_not_public_is_refused_before_connecting() {
+        let rows: &[(&[&str], AddressRefusal)] = &[
+            (&["127.0.0.1"], AddressRefusal::Loopback),
+            (&["10.0.0.1"], AddressRefusal::Private),
+            (&["127.0.0.1", "8.8.8.8"], AddressRefusal::Loopback),
+            (&["8.8.8.8", "127.0.0.1"], AddressRefusal::Loopback),
+            (&["::ffff:127.0.0.1"], AddressRefusal::Mapped),
+        ];
+        let (listener, port) = bystander();
+        let rules = CallbackRules { ports: vec![port], ..CallbackRules::default() };
+        let url = CallbackUrl::parse(&format!("https://merchant.example:{port}/"), &rules).unwrap();
+        for &(addresses, refusal) in rows {
+            let sender = sender(Names::lead_to(addresses), &rules, TimeLimits::default().total);
+            assert_eq!(post(&sender, &url).await, answered(DeliveryOutcome::AddressRefused(refusal)));
+        }
+        assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[tokio::test]
+    async fn an_address_literal_is_judged_at_each_post_by_the_rules_of_the_day() {
+        let (listener, port) = bystander();
+        let origin = format!("https://127.0.0.1:{port}");
+        let url = CallbackUrl::parse(&origin, &exempt(&origin)).unwrap();
+        let names = Names::lead_to(&["127.0.0.1"]);
+        let rows = [
+            (vec![port], DeliveryOutcome::AddressRefused(AddressRefusal::Loopback)),
+            (vec![443], DeliveryOutcome::UrlRefused),
+        ];
+        for (ports, outcome) in rows {
+            // The exemption of another origin does not help.
+            let rules = CallbackRules { ports, ..exempt("http://127.0.0.1:1") };
+            let sender = sender(names.clone(), &rules, TimeLimits::default().total);
+            assert_eq!(post(&sender, &url).await, answered(outcome));
+        }
+        assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[tokio::test]
+    async fn every_post_resolves_its_name_and_opens_its_own_connection() {
+        let merchant = Merchant::that(Behaviour::Says(CONFIRMED)).await;
+        let origin = format!("http://merchant.test:{}", merchant.address.port());
+        let rules = exempt(&origin);
+        let url = CallbackUrl::parse(&origin, &rules).unwrap();
+        let names = Names::lead_to(&["127.0.0.1"]);
+        let sender = sender(names.clone(), &rules, TimeLimits::default().total);
+        for _ in 0..2 {
+            assert_eq!(post(&sender, &url).await, answered(DeliveryOutcome::Success));
+        }
+        assert_eq!(*names.asked.lock().unwrap(), ["merchant.test", "merchant.test"]);
+        assert_eq!(merchant.requests().iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_header_value_that_http_cannot_carry_is_not_sent() {
+        let merchant = Merchant::that(Behaviour::Says(CONFIRMED)).await;
+        let rules = exempt(&format!("http://{}", merchant.address));
+        let url = CallbackUrl::parse(&format!("http://{}", merchant.address), &rules).unwrap();
+        let sender = sender(Names::lead_to(&[]), &rules, TimeLimits::default().total);
+        let headers = vec![(HeaderName::from_static("sign"), "a\r\nb: c".to_owned())];
+        let answer = sender.post(&url, headers, Bytes::new(), NOW).await;
+        assert_eq!(answer, answered(DeliveryOutcome::Broken));
+        assert_eq!(merchant.requests(), Vec::<Vec<String>>::new());
+    }
+
+    #[tokio::test]
+    async fn plain_text_where_tls_was_expected_is_a_matter_of_tls() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("https://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(CONFIRMED.as_bytes()).await.unwrap();
+            stream.read_to_end(&mut Vec::new()).await
+        });
+        let answer = answer_of(&origin, TimeLimits::default().total).await;
+        assert_eq!(answer, answered(DeliveryOutcome::Tls));
+    }
+
+    /// For 127.0.0.1, signed by itself, valid from 2024 to 2123; its key is gone, which is found out only after the
+    /// chain has been checked.
+    const SELF_SIGNED: &str = "\
+        MIIBWTCB/6ADAgECAgEBMAoGCCqGSM49BAMCMBQxEjAQBgNVBAMMCTEyNy4wLjAuMTAgFw0yNDAxMDEwMDAwMDBaGA8yMTI0\
+        MDEwMTAwMDAwMFowFDESMBAGA1UEAwwJMTI3LjAuMC4xMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE4h2L1dk9hMnflpJD\
+        ulAKSswwtvTAy4+wA+c9q5KR0Fjz1/6E2SMGMPVFnsd77/EGf1uImRQnXH6weI/yEqQU+aNAMD4wDAYDVR0TAQH/BAIwADAP\
+        BgNVHREECDAGhwR/AAABMB0GA1UdDgQWBBTri+K/Gg+X6NT4O9+02AWi7CrzaDAKBggqhkjOPQQDAgNJADBGAiEAurRI/8nm\
+        n6cXssF7rtUmZtEb7KFNKbuuZDIToXlVDjQCIQDHLZUS1zUXQ7ai0uxzUxUIA7qyZ2PQIB2DihQ396Rgsw==";
+
+    #[derive(Debug)]
+    struct SelfSigned(Arc<CertifiedKey>);
+
+    impl ResolvesServerCert for SelfSigned {
+        fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+            Some(Arc::clone(&self.0))
+        }
+    }
+
+    fn self_signed_tls() -> rustls::ServerConfig {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap().to_pkcs8v1().unwrap();
+        let key = PrivatePkcs8KeyDer::from(key.as_ref().to_vec()).into();
+        let key = rustls::crypto::aws_lc_rs::sign::any_ecdsa_type(&key).unwrap();
+        let certificate = CertificateDer::from(STANDARD.decode(SELF_SIGNED).unwrap());
+        let certified = SelfSigned(Arc::new(CertifiedKey::new(vec![certificate], key)));
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(certified))
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_nobody_vouches_for_is_a_matter_of_tls() {
+        let listener = StdListener::bind("127.0.0.1:0").unwrap();
+        let origin = format!("https://{}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut connection = rustls::ServerConnection::new(Arc::new(self_signed_tls())).unwrap();
+            while connection.is_handshaking() {
+                connection.complete_io(&mut stream)?;
+            }
+            connection.complete_io(&mut stream)
+        });
+        let answer = answer_of(&origin, TimeLimits::default().total).await;
+        assert_eq!(answer, answered(DeliveryOutcome::Tls));
+        let refused = server.join().unwrap().unwrap_err();
+        assert_eq!(
+            find::<rustls::Error>(&refused),
+            Some(&rustls::Error::AlertReceived(rustls::AlertDescription::UnknownCA))
+        );
+    }
+}

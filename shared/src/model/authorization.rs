@@ -1,0 +1,344 @@
+//! One request for one user's consent, from link to delivered openId: the record that is the source of truth.
+//!
+//! ```text
+//! ISSUED, EXCHANGE_UNKNOWN, EXCHANGING older than 30 s ──claim(code)──▶ EXCHANGING
+//! EXCHANGING ──refused──▶ ISSUED      EXCHANGING ──no answer──▶ EXCHANGE_UNKNOWN   (both only by the claim's holder)
+//! any of these three ──settle──▶ AUTHORIZED ──SUCCESS──▶ DELIVERED
+//!                                AUTHORIZED ──last failure──▶ UNDELIVERABLE ──redrive──▶ AUTHORIZED
+//! ```
+//!
+//! The functions here say why a change was refused, from the record that refused it; the stores make the changes.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{AuthorizationId, OperationId, State, digest_of_parts, same_digest};
+use super::identity::{AuthCode, Identity};
+use crate::clock::UnixMillis;
+use crate::delivery::answer::DeliveryOutcome;
+
+/// How long a claimed exchange keeps others away; longer than the function may run.
+pub const EXCHANGE_LEASE: Duration = Duration::from_secs(30);
+
+/// How long a code that was claimed is remembered for all authorizations. Unused, it lives for a day at most.
+pub const CODE_LIFETIME: Duration = Duration::from_hours(48);
+
+/// How many codes one authorization may try.
+pub const MAX_CODES: usize = 10;
+
+/// Where an authorization stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// The link is out; the user has not come back, or came back with a code that Alipay refused.
+    Issued,
+    /// A code is at Alipay's gateway.
+    Exchanging,
+    /// The gateway gave no answer that could be believed: the user has to authorize again.
+    ExchangeUnknown,
+    /// The user is known; the delivery is due, or there is nowhere to deliver to.
+    Authorized,
+    /// The merchant answered SUCCESS.
+    Delivered,
+    /// Every attempt failed; a redrive sets it due again.
+    Undeliverable,
+}
+
+impl Status {
+    /// The name in records and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Issued => "ISSUED",
+            Self::Exchanging => "EXCHANGING",
+            Self::ExchangeUnknown => "EXCHANGE_UNKNOWN",
+            Self::Authorized => "AUTHORIZED",
+            Self::Delivered => "DELIVERED",
+            Self::Undeliverable => "UNDELIVERABLE",
+        }
+    }
+
+    /// Reads a name as [`Status::as_str`] gives it.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [
+            Self::Issued,
+            Self::Exchanging,
+            Self::ExchangeUnknown,
+            Self::Authorized,
+            Self::Delivered,
+            Self::Undeliverable,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == name)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where the openId is to be delivered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Callback {
+    /// The address of the request, frozen. It was acceptable when the link was asked for and is judged again before
+    /// each POST.
+    Explicit(String),
+    /// The business's own default address, as it is at each attempt.
+    BusinessDefault,
+    /// No address was given and the business had none: the openId is kept, not delivered.
+    Nowhere,
+}
+
+/// One POST to the merchant and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// 1 for the first. A number that is missing from a record was claimed and never concluded: the worker died.
+    pub number: u32,
+    /// When the attempt was concluded.
+    pub at: UnixMillis,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: DeliveryOutcome,
+}
+
+/// A right to act on a record alone, until a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Who holds it.
+    pub operation: OperationId,
+    /// When it ends by itself.
+    pub until: UnixMillis,
+}
+
+/// The record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorization {
+    /// The primary key.
+    pub id: AuthorizationId,
+    /// Whose it is.
+    pub business_id: String,
+    /// For which of the business's merchants.
+    pub merchant_id: String,
+    /// The business's own number for it.
+    pub serial_no: String,
+    /// The merchant's own name for its customer.
+    pub user_id: String,
+    /// Where to deliver.
+    pub callback: Callback,
+    /// Digest of the request's parameters, to tell a repetition from another request with the same serialNo.
+    pub parameters_digest: String,
+    /// Digest of the state's random half.
+    pub state_digest: String,
+    /// The link, for a repetition of the request; gone once the user is known.
+    pub link: Option<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// When the link was issued.
+    pub created_at: UnixMillis,
+    /// When link and pages stop working. A settlement is never late.
+    pub expires_at: UnixMillis,
+    /// When the record may be deleted.
+    pub retain_until: UnixMillis,
+    /// Digest of every code that was claimed, oldest first, [`MAX_CODES`] at most.
+    pub codes: Vec<String>,
+    /// The exchange under way, if the status is EXCHANGING.
+    pub exchange: Option<Lease>,
+    /// Who the user is, once known.
+    pub identity: Option<Identity>,
+    /// When the user became known.
+    pub authorized_at: Option<UnixMillis>,
+    /// The bytes to deliver.
+    pub body: Option<Vec<u8>>,
+    /// How many attempts were begun.
+    pub attempts: u32,
+    /// When the next attempt may begin; no attempt is ever early.
+    pub next_attempt_at: Option<UnixMillis>,
+    /// When the sweep takes the record up, unless a hint was faster.
+    pub due_at: Option<UnixMillis>,
+    /// The attempt under way.
+    pub delivery: Option<Lease>,
+    /// The attempts that were concluded, oldest first.
+    pub history: Vec<Attempt>,
+}
+
+/// What a new authorization is made of.
+#[derive(Clone, Debug)]
+pub struct Issue {
+    /// Whose it is.
+    pub business_id: String,
+    /// For which of the business's merchants.
+    pub merchant_id: String,
+    /// The business's own number for it.
+    pub serial_no: String,
+    /// The merchant's own name for its customer.
+    pub user_id: String,
+    /// Where to deliver.
+    pub callback: Callback,
+    /// The state that the link carries; it names the authorization.
+    pub state: State,
+    /// The link.
+    pub link: String,
+    /// When it is issued.
+    pub now: UnixMillis,
+    /// How long the link works.
+    pub lifetime: Duration,
+    /// How long the record is kept once the link has ended.
+    pub retention: Duration,
+}
+
+impl Authorization {
+    /// The record of a link that nobody has used yet.
+    #[must_use]
+    pub fn issued(issue: Issue) -> Self {
+        let address = match &issue.callback {
+            Callback::Explicit(url) => url.as_str(),
+            Callback::BusinessDefault | Callback::Nowhere => "",
+        };
+        Self {
+            id: issue.state.id().clone(),
+            parameters_digest: digest_of_parts(&[&issue.merchant_id, &issue.user_id, address]),
+            state_digest: issue.state.digest(),
+            business_id: issue.business_id,
+            merchant_id: issue.merchant_id,
+            serial_no: issue.serial_no,
+            user_id: issue.user_id,
+            callback: issue.callback,
+            link: Some(issue.link),
+            status: Status::Issued,
+            created_at: issue.now,
+            expires_at: issue.now + issue.lifetime,
+            retain_until: issue.now + issue.lifetime + issue.retention,
+            codes: Vec::new(),
+            exchange: None,
+            identity: None,
+            authorized_at: None,
+            body: None,
+            attempts: 0,
+            next_attempt_at: None,
+            due_at: None,
+            delivery: None,
+            history: Vec::new(),
+        }
+    }
+
+    /// Whether the link still leads to a consent.
+    #[must_use]
+    pub fn link_works(&self, now: UnixMillis) -> bool {
+        self.identity.is_none() && now < self.expires_at && self.codes.len() < MAX_CODES
+    }
+}
+
+/// What a browser's return wants: to be the only one to exchange its code.
+#[derive(Clone, Debug)]
+pub struct ExchangeClaim {
+    /// Which authorization.
+    pub id: AuthorizationId,
+    /// Digest of the random half of the state that came back.
+    pub state_digest: String,
+    /// Digest of the code that came back.
+    pub code_digest: String,
+    /// Who claims.
+    pub operation: OperationId,
+    /// When.
+    pub now: UnixMillis,
+}
+
+impl ExchangeClaim {
+    /// A claim for `code`.
+    #[must_use]
+    pub fn new(state: &State, code: &AuthCode, operation: OperationId, now: UnixMillis) -> Self {
+        let (id, state_digest) = (state.id().clone(), state.digest());
+        Self { id, state_digest, code_digest: code.digest(), operation, now }
+    }
+}
+
+/// Why a code may not be exchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimRefusal {
+    /// There is no such authorization, or the state's random half is not this one's.
+    UnknownState,
+    /// The user is known already.
+    AlreadyAuthorized,
+    /// Another return is at the gateway at this moment.
+    InProgress,
+    /// The link's time is over.
+    Expired,
+    /// This code was at the gateway before, for this authorization or another.
+    CodeSpent,
+    /// As many codes as one authorization may try were tried.
+    TooManyCodes,
+}
+
+/// Why `claim` was refused by a record that stood as `old`; `code_is_known`: its code was claimed before, for this or
+/// another authorization. The first reason counts.
+#[must_use]
+pub fn claim_refusal(
+    old: Option<&Authorization>,
+    claim: &ExchangeClaim,
+    code_is_known: bool,
+) -> ClaimRefusal {
+    let Some(old) = old.filter(|old| same_digest(&old.state_digest, &claim.state_digest)) else {
+        return ClaimRefusal::UnknownState;
+    };
+    let in_progress = old.exchange.as_ref().is_some_and(|lease| claim.now < lease.until);
+    match () {
+        () if old.identity.is_some() => ClaimRefusal::AlreadyAuthorized,
+        () if in_progress => ClaimRefusal::InProgress,
+        () if old.expires_at <= claim.now => ClaimRefusal::Expired,
+        () if code_is_known || old.codes.contains(&claim.code_digest) => ClaimRefusal::CodeSpent,
+        () if old.codes.len() >= MAX_CODES => ClaimRefusal::TooManyCodes,
+        () => ClaimRefusal::InProgress,
+    }
+}
+
+/// Why an attempt may not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptRefusal {
+    /// Nothing is to be delivered, or another attempt than this one is next: the hint is of the past.
+    Stale,
+    /// It is this attempt's turn, but not before the moment given.
+    Early(UnixMillis),
+    /// Another worker has it.
+    Taken,
+    /// No attempt is left, and nobody is at work on the last one: it remains to give up.
+    Exhausted,
+}
+
+/// What a delivery worker wants: to make one attempt alone.
+#[derive(Clone, Debug)]
+pub struct AttemptClaim {
+    /// Which authorization.
+    pub id: AuthorizationId,
+    /// How many attempts were begun before this one.
+    pub attempts_before: u32,
+    /// How many may be begun at all.
+    pub attempts_allowed: u32,
+    /// Who claims.
+    pub operation: OperationId,
+    /// When.
+    pub now: UnixMillis,
+    /// Until when the worker may be busy with it.
+    pub lease_until: UnixMillis,
+}
+
+/// Why `claim` was refused by a record that stood as `old`. The first reason counts.
+#[must_use]
+pub fn attempt_refusal(old: Option<&Authorization>, claim: &AttemptClaim) -> AttemptRefusal {
+    let due = old
+        .filter(|old| old.status == Status::Authorized && old.attempts == claim.attempts_before)
+        .and_then(|old| old.next_attempt_at.map(|at| (old, at)));
+    let Some((old, next_attempt_at)) = due else { return AttemptRefusal::Stale };
+    let taken = old.delivery.as_ref().is_some_and(|lease| claim.now < lease.until);
+    match () {
+        () if taken => AttemptRefusal::Taken,
+        () if old.attempts >= claim.attempts_allowed => AttemptRefusal::Exhausted,
+        () if claim.now < next_attempt_at => AttemptRefusal::Early(next_attempt_at),
+        () => AttemptRefusal::Taken,
+    }
+}

@@ -1,0 +1,7 @@
+//! The words of the design as types: an authorization and its life, and what it is made of.
+
+pub mod authorization;
+pub mod callback_url;
+pub mod delivery_body;
+pub mod id;
+pub mod identity;

@@ -1,0 +1,101 @@
+//! Hints that a delivery may begin. Losing any of them costs a minute or two: the record says what is due, and the
+//! sweep reads it.
+
+pub mod in_process;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::model::id::AuthorizationId;
+
+/// The longest delay that a queue can give a hint (Amazon SQS: 15 minutes). What waits longer is left to the sweep.
+pub const MAX_DELAY: Duration = Duration::from_mins(15);
+
+/// How long after a hint should have arrived the sweep takes the record up all the same.
+pub const NET: Duration = Duration::from_mins(2);
+
+/// That one attempt of one delivery may begin. The message on the queue is its JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Hint {
+    /// The message's version: 1.
+    #[serde(rename = "v")]
+    version: Version,
+    /// Which authorization.
+    pub id: AuthorizationId,
+    /// How many attempts were begun before this one.
+    pub attempt: u32,
+}
+
+impl Hint {
+    /// A hint that the delivery of `id`, after `attempt` attempts, may go on.
+    #[must_use]
+    pub const fn new(id: AuthorizationId, attempt: u32) -> Self {
+        Self { version: Version, id, attempt }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
+struct Version;
+
+impl From<Version> for u8 {
+    fn from(Version: Version) -> Self {
+        1
+    }
+}
+
+impl TryFrom<u8> for Version {
+    type Error = &'static str;
+
+    fn try_from(version: u8) -> Result<Self, Self::Error> {
+        if version == 1 { Ok(Self) } else { Err("a hint of another version") }
+    }
+}
+
+/// What wakes the delivery function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A message of the queue.
+    Hint(Hint),
+    /// The one-minute schedule.
+    Sweep,
+}
+
+/// A hint did not get onto the queue; the sweep will do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the hint was lost: {0}")]
+pub struct HintLost(pub String);
+
+/// Sends hints.
+#[async_trait]
+pub trait Hints: Send + Sync {
+    /// Sends `hint` to arrive after `delay`, [`MAX_DELAY`] at most.
+    async fn send(&self, hint: Hint, delay: Duration) -> Result<(), HintLost>;
+}
+
+/// For a process that has no queue: every hint is lost, and the sweep delivers.
+#[derive(Clone, Copy, Debug)]
+pub struct NoQueue;
+
+#[async_trait]
+impl Hints for NoQueue {
+    async fn send(&self, _: Hint, _: Duration) -> Result<(), HintLost> {
+        Err(HintLost("this process has no queue".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_is_versioned() {
+        let hint = Hint::new(AuthorizationId::of_serial("B", "S"), 3);
+        let message = serde_json::to_string(&hint).expect("serialises");
+        assert_eq!(message, format!(r#"{{"v":1,"id":"{}","attempt":3}}"#, hint.id));
+        assert_eq!(serde_json::from_str::<Hint>(&message).expect("reads"), hint);
+        assert!(serde_json::from_str::<Hint>(&message.replace("\"v\":1", "\"v\":2")).is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! Keys, and the settings that belong to them: JSON documents from AWS Secrets Manager, or from files of the same
+//! content in local runs.
+//!
+//! A source only fetches a text by its checked name. The cache in front of it decides everything else: how long a
+//! value may be used, what revokes it, who fetches and who waits. It parses a document once per version, so a request
+//! costs neither a look-up nor a parse. What a document means is its own type's business.
+
+mod allowance;
+mod cache;
+pub mod documents;
+mod error;
+mod folder;
+#[cfg(feature = "aws")]
+mod https_client;
+mod memory;
+mod name;
+#[cfg(feature = "aws")]
+mod secrets_manager;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use zeroize::Zeroizing;
+
+pub use cache::SecretCache;
+pub use error::{AbsentReason, FetchError, SecretError};
+pub use folder::SecretFolder;
+#[cfg(feature = "aws")]
+pub use https_client::https_client;
+pub use name::{BadSecretName, SecretName};
+#[cfg(feature = "aws")]
+pub use secrets_manager::{SecretsManager, SecretsManagerConfig};
+
+/// Where secrets come from.
+#[async_trait]
+pub trait SecretSource: Send + Sync {
+    /// The current version of the secret. Each call asks anew; remembering is the cache's part.
+    ///
+    /// # Errors
+    /// [`FetchError::Absent`] when the source answered that there is none for us, [`FetchError::Unavailable`] when it
+    /// did not answer.
+    async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError>;
+}
+
+/// One version of a secret, as its source gave it. Its `Debug` shows the version alone.
+#[derive(Clone)]
+pub struct SecretValue {
+    /// Names the content: the same version always means the same document.
+    pub version: String,
+    /// The JSON text. Empty when the value is not a text (a binary secret, bytes that are not UTF-8): no document
+    /// parses from that.
+    pub document: Zeroizing<String>,
+}
+
+impl fmt::Debug for SecretValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretValue").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// What a secret's JSON text is parsed into.
+pub trait Document: Sized + Send + Sync + 'static {
+    /// Parses the text, keys included, so that nothing is left to fail when it is used.
+    ///
+    /// # Errors
+    /// What is wrong with the text, in words that repeat no part of a key.
+    fn parse(json: &str) -> Result<Self, DocumentError>;
+}
+
+/// Why a text is not the document it should be. It is logged, so it repeats no part of a key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DocumentError(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let value = SecretValue { version: "v1".to_owned(), document: Zeroizing::new("hush".to_owned()) };
+        assert_eq!(format!("{value:?}"), r#"SecretValue { version: "v1", .. }"#);
+    }
+}

@@ -1,0 +1,84 @@
+//! Secret names. A name may hold what a caller sent (a `businessId`), and it becomes a path in one source and a
+//! resource name in the other: so it is checked here, once, before any source sees it.
+
+use std::fmt;
+use std::sync::Arc;
+
+const MAX_KEY_CHARACTERS: usize = 64;
+
+/// The name of a secret without the deployment's prefix: `business/B1`, `callback-key`. It is no secret itself.
+///
+/// Its text has only `[A-Za-z0-9_-]` and at most one `/`, between kind and key, so it may stand in a path and in a log.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SecretName(Arc<str>);
+
+impl SecretName {
+    /// `business/<businessId>`: a caller of the open API, with its keys and merchants.
+    ///
+    /// # Errors
+    /// [`BadSecretName`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
+    pub fn business(business_id: &str) -> Result<Self, BadSecretName> {
+        Self::of("business", business_id)
+    }
+
+    /// `alipay-app/<appId>`: an Alipay app's private key, and Alipay's public key for it.
+    ///
+    /// # Errors
+    /// [`BadSecretName`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
+    pub fn alipay_app(app_id: &str) -> Result<Self, BadSecretName> {
+        Self::of("alipay-app", app_id)
+    }
+
+    /// `callback-key`: the key that signs our callbacks. There is one such secret.
+    #[must_use]
+    pub fn callback_key() -> Self {
+        Self("callback-key".into())
+    }
+
+    fn of(kind: &str, key: &str) -> Result<Self, BadSecretName> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if key.is_empty() || key.len() > MAX_KEY_CHARACTERS || !key.bytes().all(allowed) {
+            return Err(BadSecretName);
+        }
+        Ok(Self(format!("{kind}/{key}").into()))
+    }
+
+    /// The name's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SecretName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// There can be no secret of such a name. The text that was refused is not repeated: it may be anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the key of a secret has 1 to 64 characters of A-Z a-z 0-9 _ -")]
+pub struct BadSecretName;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_kind_and_key() {
+        let text = |name: Result<SecretName, BadSecretName>| name.unwrap().to_string();
+        assert_eq!(text(SecretName::business("B_1-x")), "business/B_1-x");
+        assert_eq!(text(SecretName::alipay_app("2021004100000001")), "alipay-app/2021004100000001");
+        assert_eq!(text(SecretName::business(&"k".repeat(64))), format!("business/{}", "k".repeat(64)));
+        assert_eq!(SecretName::callback_key().as_str(), "callback-key");
+    }
+
+    #[test]
+    fn a_key_outside_its_alphabet_is_refused() {
+        let long = "k".repeat(65);
+        for key in ["", "../x", "a/b", "a.b", ".", "a b", "a\0", "a\n", "é", "a%2f", "a\\b", long.as_str()] {
+            assert_eq!(SecretName::business(key), Err(BadSecretName), "{key:?}");
+        }
+    }
+}

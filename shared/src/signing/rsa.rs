@@ -1,0 +1,134 @@
+//! RSA keys in every form they usually come in, and RSASSA-PKCS1-v1_5 with SHA-256 on them.
+//!
+//! Operators paste keys from OpenSSL, from Java key tools and from Alipay's console, so the form is read off the
+//! bytes and never asked for: PEM or bare Base64 (with or without line breaks); PKCS#1 or PKCS#8 for a private key,
+//! PKCS#1 or SPKI for a public one. A key is parsed once and kept.
+
+use std::fmt;
+
+use aws_lc_rs::rsa::{KeyPair, PublicKey};
+use aws_lc_rs::signature::{KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use crate::random::NoRandomness;
+
+/// The shortest RSA key that is accepted.
+pub const MIN_BITS: usize = 2048;
+/// The longest RSA key that is accepted.
+pub const MAX_BITS: usize = 8192;
+
+/// Why a key could not be used. Never holds any of the key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyFormError {
+    /// Nothing but white space.
+    #[error("is empty")]
+    Empty,
+    /// Starts like PEM, but is none.
+    #[error("looks like PEM but cannot be read as PEM")]
+    BadPem,
+    /// PEM of something else than a plain key of the kind wanted.
+    #[error("is PEM of a {0}, which cannot serve here")]
+    WrongPem(String),
+    /// Neither PEM nor Base64.
+    #[error("is neither PEM nor Base64")]
+    NotBase64,
+    /// DER, perhaps, but of no RSA key of the kind wanted.
+    #[error("is not an RSA {0} key")]
+    NotRsa(&'static str),
+    /// An RSA key shorter or longer than is accepted.
+    #[error("is an RSA key of {0} bits; {MIN_BITS} to {MAX_BITS} are accepted")]
+    Bits(usize),
+}
+
+/// A public key that signatures are verified with.
+pub struct VerifyingKey(ParsedPublicKey);
+
+impl VerifyingKey {
+    /// Reads a public key in any usual form.
+    ///
+    /// # Errors
+    /// [`KeyFormError`], by cause.
+    pub fn parse(text: &str) -> Result<Self, KeyFormError> {
+        let der = der_of(text, &["PUBLIC KEY", "RSA PUBLIC KEY"])?;
+        let key = PublicKey::from_der(&der).map_err(|_| KeyFormError::NotRsa("public"))?;
+        check_bits(key.modulus().big_endian_without_leading_zero())?;
+        ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.as_ref())
+            .map(Self)
+            .map_err(|_| KeyFormError::NotRsa("public"))
+    }
+
+    /// Whether `signature` is this key's over `message`.
+    #[must_use]
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.0.verify_sig(message, signature).is_ok()
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VerifyingKey(…)")
+    }
+}
+
+/// A private key that signs.
+pub struct SigningKey(KeyPair);
+
+impl SigningKey {
+    /// Reads a private key in any usual form.
+    ///
+    /// # Errors
+    /// [`KeyFormError`], by cause.
+    pub fn parse(text: &str) -> Result<Self, KeyFormError> {
+        let der = der_of(text, &["PRIVATE KEY", "RSA PRIVATE KEY"])?;
+        let pair = KeyPair::from_pkcs8(&der)
+            .or_else(|_| KeyPair::from_der(&der))
+            .map_err(|_| KeyFormError::NotRsa("private"))?;
+        check_bits(pair.public_key().modulus().big_endian_without_leading_zero())?;
+        Ok(Self(pair))
+    }
+
+    /// The signature over `message`, as long as the key's modulus.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness for the blinding.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, NoRandomness> {
+        let mut signature = vec![0; self.0.public_modulus_len()];
+        self.0
+            .sign(&RSA_PKCS1_SHA256, &aws_lc_rs::rand::SystemRandom::new(), message, &mut signature)
+            .map_err(|_| NoRandomness)?;
+        Ok(signature)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKey(…)")
+    }
+}
+
+fn der_of(text: &str, labels: &[&str]) -> Result<Zeroizing<Vec<u8>>, KeyFormError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(KeyFormError::Empty);
+    }
+    if text.starts_with("-----BEGIN") {
+        let block = pem::parse(text).map_err(|_| KeyFormError::BadPem)?;
+        if !labels.contains(&block.tag()) {
+            return Err(KeyFormError::WrongPem(block.tag().to_owned()));
+        }
+        if block.headers().iter().any(|(name, _)| name == "DEK-Info") {
+            return Err(KeyFormError::WrongPem("encrypted key".to_owned()));
+        }
+        return Ok(Zeroizing::new(block.into_contents()));
+    }
+    let base64 = Zeroizing::new(text.split_ascii_whitespace().collect::<String>());
+    STANDARD.decode(base64.as_bytes()).map(Zeroizing::new).map_err(|_| KeyFormError::NotBase64)
+}
+
+fn check_bits(modulus: &[u8]) -> Result<(), KeyFormError> {
+    let unused = modulus.first().map_or(0, |first| first.leading_zeros() as usize);
+    let bits = modulus.len() * 8 - unused;
+    if (MIN_BITS..=MAX_BITS).contains(&bits) { Ok(()) } else { Err(KeyFormError::Bits(bits)) }
+}

@@ -1,0 +1,213 @@
+//! What the functions need of a store, one capability to a trait: a function's traits are its IAM policy.
+//!
+//! Every change is one conditional write. It carries an operation id where a repeat of it must be told from somebody
+//! else's write: if the condition fails and the record holds our id, an earlier try of ours had succeeded.
+
+#[cfg(feature = "embedded")]
+pub mod sqlite;
+
+use async_trait::async_trait;
+
+use crate::clock::UnixMillis;
+use crate::model::authorization::{
+    Attempt, AttemptClaim, AttemptRefusal, Authorization, ClaimRefusal, ExchangeClaim,
+};
+use crate::model::id::{AuthorizationId, OperationId};
+use crate::model::identity::Identity;
+
+/// The store could not do its work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It is away, or too busy; nothing is known about the write.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// It holds something that is no record of ours.
+    #[error("the store holds a record that cannot be read: {0}")]
+    Corrupt(String),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed a moment later.
+    #[must_use]
+    pub const fn retryable(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Corrupt(_) => false,
+        }
+    }
+}
+
+/// One use of a nonce by a business.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NonceUse {
+    /// Whose nonce space.
+    pub business_id: String,
+    /// The nonce.
+    pub nonce: String,
+    /// When it was used.
+    pub used_at: UnixMillis,
+    /// Until when it must not be used again.
+    pub until: UnixMillis,
+    /// Who uses it.
+    pub operation: OperationId,
+}
+
+/// What came of recording a link request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// Nonce and authorization are recorded.
+    New,
+    /// The nonce was used before; nothing is recorded.
+    NonceUsed,
+    /// The serialNo was used before; the nonce is consumed all the same. The earlier record, as it stands.
+    SerialUsed(Box<Authorization>),
+}
+
+/// Records link requests (`alipay-auth-url`).
+#[async_trait]
+pub trait RecordLinks: Send + Sync {
+    /// Consumes the nonce and records the authorization, in one transaction; the nonce is judged first.
+    async fn record_link(&self, new: &Authorization, nonce: &NonceUse) -> Result<Recorded, StoreError>;
+}
+
+/// What came of a claim to exchange a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// The claim is ours; the record as it now stands.
+    Ours(Box<Authorization>),
+    /// It is not. The record that refused, unless the state names none.
+    Refused(ClaimRefusal, Option<Box<Authorization>>),
+}
+
+/// The user is known: what is written.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// Which authorization.
+    pub id: AuthorizationId,
+    /// Who the user is.
+    pub identity: Identity,
+    /// The bytes to deliver.
+    pub body: Vec<u8>,
+    /// Whether there is an address to deliver to.
+    pub deliver: bool,
+    /// Who settles.
+    pub operation: OperationId,
+    /// When.
+    pub now: UnixMillis,
+}
+
+/// What came of a settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The user is recorded, by this settlement.
+    Ours,
+    /// The same user was recorded before.
+    Same,
+    /// Another user was recorded before, and stays.
+    Different,
+    /// There is no such authorization.
+    Missing,
+}
+
+/// Takes a consent from the browser's return to the record (`openid-callback`).
+#[async_trait]
+pub trait RecordReturns: Send + Sync {
+    /// Claims the exchange of one code, if the state is right, the link works, no exchange is under way and the code
+    /// was never claimed for this authorization, nor for another within [`CODE_LIFETIME`](crate::model::authorization::CODE_LIFETIME).
+    async fn claim_exchange(&self, claim: &ExchangeClaim) -> Result<Claimed, StoreError>;
+
+    /// Alipay refused the code: back to ISSUED, if the claim is still `holder`'s. Whether it was.
+    async fn exchange_refused(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError>;
+
+    /// Nobody knows what became of the code: EXCHANGE_UNKNOWN, if the claim is still `holder`'s. Whether it was.
+    async fn exchange_unknown(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError>;
+
+    /// Records who the user is, on the one condition that nobody is recorded yet.
+    async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError>;
+}
+
+/// What came of a claim to make an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttemptClaimed {
+    /// The attempt is ours; the record as it now stands.
+    Ours(Box<Authorization>),
+    /// It is not.
+    Refused(AttemptRefusal),
+}
+
+/// What follows an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: the merchant answered SUCCESS.
+    Delivered,
+    /// Another attempt.
+    Retry {
+        /// When it may begin.
+        at: UnixMillis,
+        /// When the sweep takes it up, unless a hint was faster.
+        due_at: UnixMillis,
+    },
+    /// Nothing: this was the last one.
+    Undeliverable,
+}
+
+/// Delivers (`openid-delivery`).
+#[async_trait]
+pub trait RecordDeliveries: Send + Sync {
+    /// Claims one attempt, if it is next, due and free. The lease's end becomes the record's `due_at`, so that the
+    /// sweep finds the record of a worker that died.
+    async fn claim_attempt(&self, claim: &AttemptClaim) -> Result<AttemptClaimed, StoreError>;
+
+    /// Records what came of an attempt and what follows, if the lease is still `holder`'s. Whether it was.
+    async fn conclude_attempt(
+        &self,
+        id: &AuthorizationId,
+        holder: &OperationId,
+        attempt: &Attempt,
+        next: Next,
+    ) -> Result<bool, StoreError>;
+
+    /// UNDELIVERABLE, for a record that has no attempt left and nobody at work on it at `now`: its last attempt was begun
+    /// by a worker that died, or attempts were taken from the schedule.
+    async fn give_up(&self, id: &AuthorizationId, attempts: u32, now: UnixMillis)
+    -> Result<bool, StoreError>;
+}
+
+/// A delivery that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Which authorization.
+    pub id: AuthorizationId,
+    /// How many attempts were begun.
+    pub attempts: u32,
+    /// Since when.
+    pub due_at: UnixMillis,
+}
+
+/// Finds what is due (`openid-delivery`'s sweep).
+#[async_trait]
+pub trait FindDue: Send + Sync {
+    /// What is due at `now`, longest overdue first, `limit` at most.
+    async fn due(&self, now: UnixMillis, limit: u32) -> Result<Vec<Due>, StoreError>;
+
+    /// Pushes `due_at` forward, so that a backlog is not queued twice; if it still stands as it was found.
+    async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<bool, StoreError>;
+}
+
+/// An operator's tools.
+#[async_trait]
+pub trait Operate: Send + Sync {
+    /// One record, as it stands.
+    async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError>;
+
+    /// UNDELIVERABLE to AUTHORIZED, attempts 0, due at `now`, the same body. Whether it was UNDELIVERABLE.
+    async fn redrive(&self, id: &AuthorizationId, now: UnixMillis) -> Result<bool, StoreError>;
+}
+
+/// Forgets, for a store that does not do so by itself.
+#[async_trait]
+pub trait Forget: Send + Sync {
+    /// Deletes some of what may be forgotten at `now`: nonces and codes that are used up, and records past their
+    /// retention. Whether there may be more.
+    async fn forget(&self, now: UnixMillis) -> Result<bool, StoreError>;
+}

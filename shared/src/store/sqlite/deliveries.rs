@@ -1,0 +1,145 @@
+//! Attempts, and finding what is due.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, named_params, params};
+
+use super::SqliteStore;
+use super::rows::{find, to_json};
+use crate::clock::UnixMillis;
+use crate::model::authorization::{Attempt, AttemptClaim, Authorization, Status, attempt_refusal};
+use crate::model::id::{AuthorizationId, OperationId};
+use crate::store::{AttemptClaimed, Due, FindDue, Next, RecordDeliveries, StoreError};
+
+#[async_trait]
+impl RecordDeliveries for SqliteStore {
+    async fn claim_attempt(&self, claim: &AttemptClaim) -> Result<AttemptClaimed, StoreError> {
+        let claim = claim.clone();
+        self.0
+            .run(move |connection| {
+                let claimed = connection
+                    .prepare_cached(
+                        "UPDATE authorizations SET attempts = attempts + 1, delivery_by = :by,
+                             delivery_until = :until, due_at = :until
+                         WHERE id = :id AND status = 'AUTHORIZED' AND attempts = :before AND attempts < :allowed
+                           AND next_attempt_at <= :now AND (delivery_until IS NULL OR delivery_until <= :now)",
+                    )?
+                    .execute(named_params! {
+                        ":id": claim.id,
+                        ":before": claim.attempts_before,
+                        ":allowed": claim.attempts_allowed,
+                        ":by": claim.operation,
+                        ":until": claim.lease_until,
+                        ":now": claim.now,
+                    })?;
+                let record = find(connection, &claim.id)?.map(Box::new);
+                let ours = |record: &Authorization| {
+                    claimed == 1 || record.delivery.as_ref().is_some_and(|lease| lease.operation == claim.operation)
+                };
+                Ok(match record {
+                    Some(record) if ours(&record) => AttemptClaimed::Ours(record),
+                    record => AttemptClaimed::Refused(attempt_refusal(record.as_deref(), &claim)),
+                })
+            })
+            .await
+    }
+
+    async fn conclude_attempt(
+        &self,
+        id: &AuthorizationId,
+        holder: &OperationId,
+        attempt: &Attempt,
+        next: Next,
+    ) -> Result<bool, StoreError> {
+        let (id, holder, attempt) = (id.clone(), holder.clone(), attempt.clone());
+        let (status, next_attempt_at, due_at) = match next {
+            Next::Delivered => (Status::Delivered, None, None),
+            Next::Retry { at, due_at } => (Status::Authorized, Some(at), Some(due_at)),
+            Next::Undeliverable => (Status::Undeliverable, None, None),
+        };
+        self.0
+            .run(move |connection| {
+                let concluded = connection
+                    .prepare_cached(
+                        "UPDATE authorizations SET status = :status, next_attempt_at = :next, due_at = :due_at,
+                             delivery_until = NULL, history = json_insert(history, '$[#]', json(:attempt))
+                         WHERE id = :id AND delivery_by = :by AND delivery_until IS NOT NULL",
+                    )?
+                    .execute(named_params! {
+                        ":id": id,
+                        ":by": holder,
+                        ":status": status,
+                        ":next": next_attempt_at,
+                        ":due_at": due_at,
+                        ":attempt": to_json(&attempt)?,
+                    })?;
+                Ok(concluded == 1 || holds_ended_lease(connection, &id, &holder)?)
+            })
+            .await
+    }
+
+    async fn give_up(
+        &self,
+        id: &AuthorizationId,
+        attempts: u32,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        let id = id.clone();
+        self.0
+            .run(move |connection| {
+                let given_up = connection
+                    .prepare_cached(
+                        "UPDATE authorizations SET status = 'UNDELIVERABLE', next_attempt_at = NULL, due_at = NULL,
+                             delivery_by = NULL, delivery_until = NULL
+                         WHERE id = :id AND status = 'AUTHORIZED' AND attempts = :attempts
+                           AND (delivery_until IS NULL OR delivery_until <= :now)",
+                    )?
+                    .execute(named_params! {":id": id, ":attempts": attempts, ":now": now})?;
+                Ok(given_up == 1)
+            })
+            .await
+    }
+}
+
+/// A lease without an end is one that its holder has concluded: an earlier try of the same write had succeeded.
+fn holds_ended_lease(
+    connection: &Connection,
+    id: &AuthorizationId,
+    holder: &OperationId,
+) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT 1 FROM authorizations WHERE id = ?1 AND delivery_by = ?2 AND delivery_until IS NULL",
+        )?
+        .exists(params![id, holder])
+}
+
+#[async_trait]
+impl FindDue for SqliteStore {
+    async fn due(&self, now: UnixMillis, limit: u32) -> Result<Vec<Due>, StoreError> {
+        self.0
+            .run(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT id, attempts, due_at FROM authorizations
+                         WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2",
+                    )?
+                    .query_map(params![now, limit], |row| {
+                        Ok(Due { id: row.get(0)?, attempts: row.get(1)?, due_at: row.get(2)? })
+                    })?
+                    .collect()
+            })
+            .await
+    }
+
+    async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<bool, StoreError> {
+        let due = due.clone();
+        self.0
+            .run(move |connection| {
+                let postponed = connection
+                    .prepare_cached("UPDATE authorizations SET due_at = ?3 WHERE id = ?1 AND due_at = ?2")?
+                    .execute(params![due.id, due.due_at, until])?;
+                Ok(postponed == 1)
+            })
+            .await
+    }
+}

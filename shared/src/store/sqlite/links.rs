@@ -1,0 +1,54 @@
+//! A link request: nonce and authorization in one transaction.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, named_params, params};
+
+use super::SqliteStore;
+use super::rows::{find, insert};
+use crate::model::authorization::Authorization;
+use crate::model::id::{AuthorizationId, OperationId};
+use crate::store::{NonceUse, RecordLinks, Recorded, StoreError};
+
+#[async_trait]
+impl RecordLinks for SqliteStore {
+    async fn record_link(&self, new: &Authorization, nonce: &NonceUse) -> Result<Recorded, StoreError> {
+        let (new, nonce) = (new.clone(), nonce.clone());
+        self.0
+            .run(move |connection| {
+                if !use_nonce(connection, &nonce)? {
+                    return Ok(Recorded::NonceUsed);
+                }
+                if insert(connection, &new, &nonce.operation)? == 1
+                    || was_created_by(connection, &new.id, &nonce.operation)?
+                {
+                    return Ok(Recorded::New);
+                }
+                let old = find(connection, &new.id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+                Ok(Recorded::SerialUsed(Box::new(old)))
+            })
+            .await
+    }
+}
+
+fn use_nonce(connection: &Connection, nonce: &NonceUse) -> rusqlite::Result<bool> {
+    let used = connection
+        .prepare_cached(
+            "INSERT INTO nonces (business_id, nonce, until, used_by) VALUES (:business_id, :nonce, :until, :by)
+             ON CONFLICT (business_id, nonce) DO UPDATE SET until = :until, used_by = :by
+             WHERE until <= :used_at OR used_by = :by",
+        )?
+        .execute(named_params! {
+            ":business_id": nonce.business_id,
+            ":nonce": nonce.nonce,
+            ":until": nonce.until,
+            ":used_at": nonce.used_at,
+            ":by": nonce.operation,
+        })?;
+    Ok(used == 1)
+}
+
+fn was_created_by(connection: &Connection, id: &AuthorizationId, by: &OperationId) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM authorizations WHERE id = ?1 AND created_by = ?2")?
+        .exists(params![id, by])
+}

@@ -1,0 +1,61 @@
+//! An operator's tools, and forgetting.
+
+use async_trait::async_trait;
+use rusqlite::{named_params, params};
+
+use super::SqliteStore;
+use super::rows::find;
+use crate::clock::UnixMillis;
+use crate::model::authorization::Authorization;
+use crate::model::id::AuthorizationId;
+use crate::store::{Forget, Operate, StoreError};
+
+/// Rows that one call of [`Forget::forget`] deletes of each kind.
+const FORGOTTEN_AT_ONCE: u32 = 1_000;
+
+#[async_trait]
+impl Operate for SqliteStore {
+    async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError> {
+        let id = id.clone();
+        self.0.run(move |connection| find(connection, &id)).await
+    }
+
+    async fn redrive(&self, id: &AuthorizationId, now: UnixMillis) -> Result<bool, StoreError> {
+        let id = id.clone();
+        self.0
+            .run(move |connection| {
+                let redriven = connection
+                    .prepare_cached(
+                        "UPDATE authorizations SET status = 'AUTHORIZED', attempts = 0, next_attempt_at = :now,
+                             due_at = :now
+                         WHERE id = :id AND status = 'UNDELIVERABLE'",
+                    )?
+                    .execute(named_params! {":id": id, ":now": now})?;
+                Ok(redriven == 1)
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl Forget for SqliteStore {
+    async fn forget(&self, now: UnixMillis) -> Result<bool, StoreError> {
+        self.0
+            .run(move |connection| {
+                let mut more = false;
+                for forget in [
+                    "DELETE FROM nonces WHERE (business_id, nonce) IN
+                         (SELECT business_id, nonce FROM nonces WHERE until <= ?1 LIMIT ?2)",
+                    "DELETE FROM codes WHERE digest IN (SELECT digest FROM codes WHERE until <= ?1 LIMIT ?2)",
+                    "DELETE FROM authorizations WHERE id IN
+                         (SELECT id FROM authorizations WHERE retain_until <= ?1 LIMIT ?2)",
+                ] {
+                    let forgotten =
+                        connection.prepare_cached(forget)?.execute(params![now, FORGOTTEN_AT_ONCE])?;
+                    more |= forgotten == FORGOTTEN_AT_ONCE as usize;
+                }
+                Ok(more)
+            })
+            .await
+    }
+}

@@ -1,0 +1,140 @@
+//! A return: the exchange's claim and end, and the settlement.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, named_params, params};
+
+use super::SqliteStore;
+use super::rows::find;
+use crate::model::authorization::{
+    Authorization, CODE_LIFETIME, EXCHANGE_LEASE, ExchangeClaim, MAX_CODES, Status, claim_refusal,
+};
+use crate::model::id::{AuthorizationId, OperationId};
+use crate::store::{Claimed, RecordReturns, Settled, Settlement, StoreError};
+
+#[async_trait]
+impl RecordReturns for SqliteStore {
+    async fn claim_exchange(&self, claim: &ExchangeClaim) -> Result<Claimed, StoreError> {
+        let claim = claim.clone();
+        self.0
+            .run(move |connection| {
+                let claimed = connection
+                    .prepare_cached(
+                        "UPDATE authorizations SET status = 'EXCHANGING', exchange_by = :by, exchange_until = :until,
+                             codes = json_insert(codes, '$[#]', :code)
+                         WHERE id = :id AND state_digest = :state AND expires_at > :now
+                           AND (status IN ('ISSUED', 'EXCHANGE_UNKNOWN')
+                                OR status = 'EXCHANGING' AND exchange_until <= :now)
+                           AND json_array_length(codes) < :max_codes AND instr(codes, :code) = 0
+                           AND NOT EXISTS (SELECT 1 FROM codes WHERE digest = :code)",
+                    )?
+                    .execute(named_params! {
+                        ":id": claim.id,
+                        ":by": claim.operation,
+                        ":until": claim.now + EXCHANGE_LEASE,
+                        ":code": claim.code_digest,
+                        ":state": claim.state_digest,
+                        ":now": claim.now,
+                        ":max_codes": MAX_CODES as i64,
+                    })?;
+                let code_is_known = claimed == 0 && is_known(connection, &claim.code_digest)?;
+                if claimed == 1 {
+                    remember(connection, &claim)?;
+                }
+                let record = find(connection, &claim.id)?.map(Box::new);
+                let ours = |record: &Authorization| {
+                    claimed == 1 || record.exchange.as_ref().is_some_and(|lease| lease.operation == claim.operation)
+                };
+                Ok(match record {
+                    Some(record) if ours(&record) => Claimed::Ours(record),
+                    record => Claimed::Refused(claim_refusal(record.as_deref(), &claim, code_is_known), record),
+                })
+            })
+            .await
+    }
+
+    async fn exchange_refused(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError> {
+        self.end_exchange(id, holder, Status::Issued).await
+    }
+
+    async fn exchange_unknown(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError> {
+        self.end_exchange(id, holder, Status::ExchangeUnknown).await
+    }
+
+    async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
+        let settlement = settlement.clone();
+        self.0
+            .run(move |connection| {
+                let identity = &settlement.identity;
+                let due_at = settlement.deliver.then_some(settlement.now);
+                let settled = connection
+                    .prepare_cached(
+                        "UPDATE authorizations SET status = 'AUTHORIZED', open_id = :open_id,
+                             alipay_user_id = :user_id, authorized_at = :now, body = :body, link = NULL,
+                             exchange_until = NULL, settled_by = :by, next_attempt_at = :due_at, due_at = :due_at
+                         WHERE id = :id AND open_id IS NULL AND alipay_user_id IS NULL",
+                    )?
+                    .execute(named_params! {
+                        ":id": settlement.id,
+                        ":open_id": identity.open_id().map(|id| id.reveal()),
+                        ":user_id": identity.user_id().map(|id| id.reveal()),
+                        ":now": settlement.now,
+                        ":body": settlement.body,
+                        ":by": settlement.operation,
+                        ":due_at": due_at,
+                    })?;
+                if settled == 1 {
+                    return Ok(Settled::Ours);
+                }
+                let by = settled_by(connection, &settlement.id)?;
+                let old = find(connection, &settlement.id)?.and_then(|old| old.identity);
+                Ok(match old {
+                    Some(_) if by.as_deref() == Some(settlement.operation.as_str()) => Settled::Ours,
+                    Some(old) if old.agrees_with(identity) => Settled::Same,
+                    Some(_) => Settled::Different,
+                    None => Settled::Missing,
+                })
+            })
+            .await
+    }
+}
+
+fn is_known(connection: &Connection, code_digest: &str) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM codes WHERE digest = ?1")?.exists([code_digest])
+}
+
+fn remember(connection: &Connection, claim: &ExchangeClaim) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached("INSERT INTO codes (digest, until) VALUES (?1, ?2)")?
+        .execute(params![claim.code_digest, claim.now + CODE_LIFETIME])
+}
+
+fn settled_by(connection: &Connection, id: &AuthorizationId) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT settled_by FROM authorizations WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()
+        .map(Option::flatten)
+}
+
+impl SqliteStore {
+    async fn end_exchange(
+        &self,
+        id: &AuthorizationId,
+        holder: &OperationId,
+        status: Status,
+    ) -> Result<bool, StoreError> {
+        let (id, holder) = (id.clone(), holder.clone());
+        self.0
+            .run(move |connection| {
+                // The second half of the condition is a repeat of our own write.
+                let ended = connection
+                    .prepare_cached(
+                        "UPDATE authorizations SET status = :status, exchange_until = NULL
+                         WHERE id = :id AND exchange_by = :by AND status IN ('EXCHANGING', :status)",
+                    )?
+                    .execute(named_params! {":id": id, ":by": holder, ":status": status})?;
+                Ok(ended == 1)
+            })
+            .await
+    }
+}

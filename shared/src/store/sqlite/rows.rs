@@ -1,0 +1,147 @@
+//! A row as a record, and back.
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::clock::UnixMillis;
+use crate::model::authorization::{Authorization, Lease, Status};
+use crate::model::id::{AuthorizationId, OperationId};
+use crate::model::identity::{AlipayUserId, Identity, OpenId};
+
+impl ToSql for UnixMillis {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.0.to_sql()
+    }
+}
+
+impl FromSql for UnixMillis {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_i64().map(Self)
+    }
+}
+
+impl ToSql for Status {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.as_str().to_sql()
+    }
+}
+
+impl FromSql for Status {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl ToSql for AuthorizationId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.as_str().to_sql()
+    }
+}
+
+impl FromSql for AuthorizationId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl ToSql for OperationId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.as_str().to_sql()
+    }
+}
+
+pub(super) fn find(connection: &Connection, id: &AuthorizationId) -> rusqlite::Result<Option<Authorization>> {
+    connection.prepare_cached("SELECT * FROM authorizations WHERE id = ?1")?.query_row([id], read).optional()
+}
+
+pub(super) fn insert(
+    connection: &Connection,
+    new: &Authorization,
+    operation: &OperationId,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "INSERT INTO authorizations (id, business_id, merchant_id, serial_no, user_id, callback,
+                 parameters_digest, state_digest, link, status, created_at, created_by, expires_at, retain_until)
+             VALUES (:id, :business_id, :merchant_id, :serial_no, :user_id, :callback,
+                 :parameters_digest, :state_digest, :link, :status, :created_at, :created_by, :expires_at,
+                 :retain_until)
+             ON CONFLICT (id) DO NOTHING",
+        )?
+        .execute(named_params! {
+            ":id": new.id,
+            ":business_id": new.business_id,
+            ":merchant_id": new.merchant_id,
+            ":serial_no": new.serial_no,
+            ":user_id": new.user_id,
+            ":callback": to_json(&new.callback)?,
+            ":parameters_digest": new.parameters_digest,
+            ":state_digest": new.state_digest,
+            ":link": new.link,
+            ":status": new.status,
+            ":created_at": new.created_at,
+            ":created_by": operation,
+            ":expires_at": new.expires_at,
+            ":retain_until": new.retain_until,
+        })
+}
+
+pub(super) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
+    Ok(Authorization {
+        id: row.get("id")?,
+        business_id: row.get("business_id")?,
+        merchant_id: row.get("merchant_id")?,
+        serial_no: row.get("serial_no")?,
+        user_id: row.get("user_id")?,
+        callback: from_json(row, "callback")?,
+        parameters_digest: row.get("parameters_digest")?,
+        state_digest: row.get("state_digest")?,
+        link: row.get("link")?,
+        status: row.get("status")?,
+        created_at: row.get("created_at")?,
+        expires_at: row.get("expires_at")?,
+        retain_until: row.get("retain_until")?,
+        codes: from_json(row, "codes")?,
+        exchange: lease(row, "exchange_by", "exchange_until")?,
+        identity: identity(row)?,
+        authorized_at: row.get("authorized_at")?,
+        body: row.get("body")?,
+        attempts: row.get("attempts")?,
+        next_attempt_at: row.get("next_attempt_at")?,
+        due_at: row.get("due_at")?,
+        delivery: lease(row, "delivery_by", "delivery_until")?,
+        history: from_json(row, "history")?,
+    })
+}
+
+/// A lease ends with its `until`; the name of its last holder stays in the record.
+fn lease(row: &Row<'_>, holder: &str, until: &str) -> rusqlite::Result<Option<Lease>> {
+    let operation: Option<String> = row.get(holder)?;
+    let until: Option<UnixMillis> = row.get(until)?;
+    Ok(operation
+        .zip(until)
+        .map(|(operation, until)| Lease { operation: OperationId::recorded(operation), until }))
+}
+
+fn identity(row: &Row<'_>) -> rusqlite::Result<Option<Identity>> {
+    let open_id: Option<String> = row.get("open_id")?;
+    let user_id: Option<String> = row.get("alipay_user_id")?;
+    let open_id = open_id.as_deref().map(OpenId::parse).transpose().map_err(corrupt)?;
+    let user_id = user_id.as_deref().map(AlipayUserId::parse).transpose().map_err(corrupt)?;
+    Ok(Identity::new(open_id, user_id))
+}
+
+fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(corrupt)
+}
+
+fn corrupt(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
+}

@@ -1,0 +1,52 @@
+CREATE TABLE authorizations (
+    id                TEXT PRIMARY KEY,
+    business_id       TEXT NOT NULL,
+    merchant_id       TEXT NOT NULL,
+    serial_no         TEXT NOT NULL,
+    user_id           TEXT NOT NULL,
+    callback          TEXT NOT NULL,            -- JSON of Callback
+    parameters_digest TEXT NOT NULL,
+    state_digest      TEXT NOT NULL,
+    link              TEXT,
+    status            TEXT NOT NULL,
+    created_at        INTEGER NOT NULL,         -- every time is in milliseconds since 1970
+    created_by        TEXT NOT NULL,            -- operation ids: who made the change
+    expires_at        INTEGER NOT NULL,
+    retain_until      INTEGER NOT NULL,
+    codes             TEXT NOT NULL DEFAULT '[]',
+    exchange_by       TEXT,
+    exchange_until    INTEGER,
+    open_id           TEXT,
+    alipay_user_id    TEXT,
+    authorized_at     INTEGER,
+    settled_by        TEXT,
+    body              BLOB,
+    attempts          INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at   INTEGER,
+    due_at            INTEGER,
+    delivery_by       TEXT,
+    delivery_until    INTEGER,
+    history           TEXT NOT NULL DEFAULT '[]'
+) STRICT;
+
+CREATE INDEX due ON authorizations (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX retention ON authorizations (retain_until);
+
+CREATE TABLE codes (
+    digest TEXT PRIMARY KEY,                    -- of every auth_code that was claimed, for whichever authorization
+    until  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX old_codes ON codes (until);
+
+CREATE TABLE nonces (
+    business_id TEXT NOT NULL,
+    nonce       TEXT NOT NULL,
+    until       INTEGER NOT NULL,
+    used_by     TEXT NOT NULL,
+    PRIMARY KEY (business_id, nonce)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX used_up ON nonces (until);
+
+PRAGMA user_version = 1;

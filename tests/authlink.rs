@@ -1,0 +1,15 @@
+//! One test binary: a file for each function, for the protocols' known answers, for the stores' contract, and for the
+//! whole journey.
+
+#![expect(clippy::expect_used, reason = "what fails here fails a test")]
+
+mod crash;
+mod deliveries;
+mod gateway;
+mod journey;
+mod keys;
+mod links;
+mod logging;
+mod returns;
+mod signatures;
+mod store_contract;

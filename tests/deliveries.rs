@@ -1,0 +1,395 @@
+//! `openid-delivery`: the signed POST, its attempts at exactly their times, and the sweep.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use openid_delivery::{Step, deliver, sweep};
+use serde_json::json;
+use shared::delivery::address::AddressRefusal;
+use shared::delivery::answer::{Answer, DeliveryOutcome};
+use shared::delivery::resolver::Resolver;
+use shared::delivery::schedule::{OPEN_API_WAITS_SECS, Schedule};
+use shared::delivery::sender::HttpSender;
+use shared::model::authorization::{Attempt, Status};
+use shared::model::callback_url::CallbackRules;
+use shared::queue::{Hint, NET};
+use shared::signing::md5::Md5Key;
+use shared::signing::open_api::{AuthHeaders, SignType, VerificationKeys};
+use shared::signing::rsa::VerifyingKey;
+use shared::store::{Operate as _, RecordDeliveries as _};
+use tests::fickle::{Failure, FickleStore};
+use tests::keys::{callback, merchant_md5, public_pem};
+use tests::parties::{Posted, identified};
+use tests::request::{LinkCall, link_body, state_of};
+use tests::world::{World, business};
+
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// Checks a POST's signature as the receiver does.
+fn verify(posted: &Posted, keys: &VerificationKeys) -> AuthHeaders {
+    let headers: HeaderMap = posted
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            (http::HeaderName::from_bytes(name.as_bytes()).expect("a name"), value.parse().expect("a value"))
+        })
+        .collect();
+    let headers = AuthHeaders::read(&headers).expect("auth headers");
+    assert_eq!(headers.verify(&posted.body, keys), Ok(()));
+    headers
+}
+
+#[tokio::test]
+async fn a_consent_is_delivered_at_once_signed_with_our_key() {
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    assert_eq!(world.drain().await, [Step::Delivered]);
+    let [posted] = &world.merchant.posts()[..] else { panic!("one POST") };
+    assert_eq!(posted.url, "https://merchant.example.com/cb");
+    let ours = VerifyingKey::parse(&public_pem(callback())).expect("a key");
+    let headers = verify(posted, &VerificationKeys { rsa: vec![ours], md5: Vec::new() });
+    assert_eq!((headers.business_id(), headers.timestamp()), ("B1", world.now()));
+    assert_eq!(headers.sign_type(), SignType::Sha256Rsa);
+    assert!(headers.nonce().starts_with("authlink-") && headers.nonce().len() == 9 + 32);
+    let body: serde_json::Value = serde_json::from_slice(&posted.body).expect("JSON");
+    assert_eq!((&body["serialNo"], &body["openId"]), (&json!("S1"), &json!("open-1")));
+    assert!(posted.body.starts_with(br#"{"serialNo":"S1","#));
+
+    let record = world.record(&issued.id).await;
+    assert_eq!((record.status, record.due_at, record.delivery), (Status::Delivered, None, None));
+    assert_eq!(record.history, [Attempt { number: 1, at: world.now(), outcome: DeliveryOutcome::Success }]);
+}
+
+#[tokio::test]
+async fn a_business_that_only_has_an_md5_key_gets_md5() {
+    let world = World::new();
+    let mut md5_only = business();
+    md5_only["publicKeys"] = json!([]);
+    world.secrets.set("business/B1", &md5_only);
+    let link = world.ask(&LinkCall::new("S1", world.now()).by_md5()).await.expect_link();
+    world.gateway.answer(identified("open-1"));
+    world.come_back(&state_of(&link), "codeA").await;
+    world.drain().await;
+    let [posted] = &world.merchant.posts()[..] else { panic!("one POST") };
+    assert_eq!(posted.headers["signtype"], "MD5");
+    let key = Md5Key::new(merchant_md5()).expect("a key");
+    verify(posted, &VerificationKeys { rsa: Vec::new(), md5: vec![key] });
+}
+
+/// Advances to the next attempt's time, seeing that nothing is sent a millisecond before it, and makes it.
+async fn next_attempt(world: &World, issued: &tests::world::Issued, sweep_needed: bool) -> Vec<Step> {
+    let at = world.record(&issued.id).await.next_attempt_at.expect("another attempt");
+    world.clock.set(at - Duration::from_millis(1));
+    sweep(&world.delivery).await.expect("the store answers");
+    let early = world.drain().await;
+    assert!(early.iter().all(|step| *step == Step::Postponed), "{early:?}");
+    world.clock.set(at);
+    if sweep_needed { world.sweep_and_drain().await } else { world.drain().await }
+}
+
+#[tokio::test]
+async fn ten_attempts_are_made_at_exactly_their_times_with_the_same_bytes() {
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    let began = world.now();
+    for _ in 0..10 {
+        world.merchant.answer(DeliveryOutcome::Status(500));
+    }
+    let mut due = began;
+    let mut steps = world.drain().await;
+    for (index, wait) in OPEN_API_WAITS_SECS.into_iter().enumerate() {
+        due = due + secs(wait);
+        assert_eq!(steps, [Step::Failed(due)], "after attempt {}", index + 1);
+        // What waits longer than a queue can hold is found by the sweep.
+        steps = next_attempt(&world, &issued, wait > 15 * 60).await;
+    }
+    assert_eq!(steps, [Step::GivenUp]);
+    assert_eq!(due, began + secs(11 * 3_600 + 3 * 60 + 45));
+
+    let posts = world.merchant.posts();
+    assert_eq!(posts.len(), 10);
+    let mut nonces: Vec<_> = posts.iter().map(|posted| posted.headers["nonce"].clone()).collect();
+    nonces.sort_unstable();
+    nonces.dedup();
+    assert_eq!(nonces.len(), 10, "a nonce for each attempt");
+    assert!(posts.iter().all(|posted| posted.body == posts[0].body), "the same bytes on each attempt");
+    assert!(posts.iter().all(|posted| posted.headers["timestamp"] == posted.at.to_string()));
+
+    let record = world.record(&issued.id).await;
+    assert_eq!((record.status, record.attempts, record.due_at), (Status::Undeliverable, 10, None));
+    assert_eq!(
+        record.history.iter().map(|attempt| attempt.number).collect::<Vec<_>>(),
+        (1..=10).collect::<Vec<_>>()
+    );
+    world.clock.advance(secs(7 * 24 * 3_600));
+    assert!(world.sweep_and_drain().await.is_empty(), "nothing more is sent");
+}
+
+#[tokio::test]
+async fn a_redrive_sets_the_same_body_due_again_from_the_first_attempt() {
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    for _ in 0..10 {
+        world.merchant.answer(DeliveryOutcome::Timeout);
+    }
+    world.drain().await;
+    for wait in OPEN_API_WAITS_SECS {
+        next_attempt(&world, &issued, wait > 15 * 60).await;
+    }
+    assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
+    assert_eq!(world.store.redrive(&issued.id, world.now()).await, Ok(true));
+    assert_eq!(world.store.redrive(&issued.id, world.now()).await, Ok(false));
+    world.merchant.answer(DeliveryOutcome::Connect);
+    assert_eq!(world.sweep_and_drain().await, [Step::Failed(world.now() + secs(15))]);
+    assert_eq!(next_attempt(&world, &issued, false).await, [Step::Delivered]);
+    let posts = world.merchant.posts();
+    assert_eq!(posts.len(), 12);
+    assert_eq!(posts[11].body, posts[0].body);
+}
+
+#[tokio::test]
+async fn jitter_delays_an_attempt_by_a_tenth_at_most() {
+    for (byte, wait) in
+        [(0, secs(15)), (255, Duration::from_millis(16_500)), (51, Duration::from_millis(15_300))]
+    {
+        let world = World::new();
+        world.random.set_single_byte(byte);
+        world.authorized("S1", "open-1").await;
+        world.merchant.answer(DeliveryOutcome::Status(500));
+        assert_eq!(world.drain().await, [Step::Failed(world.now() + wait)]);
+    }
+}
+
+#[tokio::test]
+async fn retry_after_stretches_a_wait_to_twice_its_length_at_most() {
+    for (asked_for, wait) in [(1, 15), (20, 20), (3_600, 30)] {
+        let world = World::new();
+        world.authorized("S1", "open-1").await;
+        let outcome = DeliveryOutcome::Status(429);
+        world.merchant.answer(Answer { outcome, retry_after: Some(secs(asked_for)) });
+        assert_eq!(world.drain().await, [Step::Failed(world.now() + secs(wait))], "{asked_for}");
+    }
+}
+
+#[tokio::test]
+async fn hints_that_are_doubled_late_or_of_the_past_change_nothing() {
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    world.merchant.answer(DeliveryOutcome::Status(500));
+    let first = Hint::new(issued.id.clone(), 0);
+    assert!(matches!(deliver(&world.delivery, &first).await, Ok(Step::Failed(_))));
+    assert_eq!(deliver(&world.delivery, &first).await, Ok(Step::Nothing));
+    let early = Hint::new(issued.id.clone(), 1);
+    assert_eq!(deliver(&world.delivery, &early).await, Ok(Step::Postponed));
+    assert_eq!(deliver(&world.delivery, &Hint::new(issued.id.clone(), 7)).await, Ok(Step::Nothing));
+    let unknown = shared::model::id::AuthorizationId::of_serial("B1", "nobody");
+    assert_eq!(deliver(&world.delivery, &Hint::new(unknown, 0)).await, Ok(Step::Nothing));
+    assert_eq!(world.merchant.posts().len(), 1);
+    world.clock.advance(secs(15));
+    // The hint of the failed attempt, the postponed one, and the one that came for the settlement.
+    let steps = world.drain().await;
+    assert_eq!(steps.iter().filter(|step| **step == Step::Delivered).count(), 1);
+    assert_eq!(world.merchant.posts().len(), 2);
+    assert_eq!(deliver(&world.delivery, &early).await, Ok(Step::Nothing));
+}
+
+#[tokio::test]
+async fn losing_every_hint_costs_two_minutes_at_most() {
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    world.queue.lose_all();
+    world.merchant.answer(DeliveryOutcome::Status(500));
+    assert_eq!(world.sweep_and_drain().await, [Step::Failed(world.now() + secs(15))]);
+    world.queue.lose_all();
+    world.clock.advance(secs(15) + NET - Duration::from_millis(1));
+    assert!(world.sweep_and_drain().await.is_empty(), "the hint has its time first");
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
+    assert_eq!(world.record(&issued.id).await.status, Status::Delivered);
+}
+
+#[tokio::test]
+async fn a_backlog_is_queued_once() {
+    let world = World::new();
+    for number in 0..5 {
+        world.authorized(&format!("S{number}"), "open-1").await;
+    }
+    world.queue.lose_all();
+    assert_eq!(sweep(&world.delivery).await, Ok(5));
+    assert_eq!(sweep(&world.delivery).await, Ok(0));
+    assert_eq!(world.drain().await, [Step::Delivered; 5]);
+}
+
+#[tokio::test]
+async fn a_backlog_larger_than_one_batch_is_swept_whole() {
+    let world = World::new();
+    for number in 0..250 {
+        world.authorized(&format!("S{number}"), "open-1").await;
+    }
+    world.queue.lose_all();
+    assert_eq!(sweep(&world.delivery).await, Ok(250));
+    assert_eq!(world.drain().await.len(), 250);
+    assert_eq!(world.merchant.posts().len(), 250);
+}
+
+#[tokio::test]
+async fn two_workers_on_one_database_with_the_same_message_post_once() {
+    let world = Arc::new(World::new());
+    let another = Arc::new(world.another_process());
+    for number in 0..20 {
+        let issued = world.authorized(&format!("S{number}"), "open-1").await;
+        let hint = Hint::new(issued.id, 0);
+        let (one, other) = tokio::join!(deliver(&world.delivery, &hint), deliver(&another.delivery, &hint));
+        let mut steps = [one.expect("a step"), other.expect("a step")];
+        steps.sort_unstable_by_key(|step| *step == Step::Nothing);
+        assert_eq!(steps, [Step::Delivered, Step::Nothing]);
+    }
+    assert_eq!(world.merchant.posts().len(), 20);
+}
+
+#[tokio::test]
+async fn an_attempt_whose_worker_died_is_followed_by_the_next_when_its_lease_ends() {
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    claim_and_die(&world, &issued, 0).await;
+    assert!(world.sweep_and_drain().await.iter().all(|step| *step == Step::Nothing));
+    world.clock.advance(openid_delivery::ATTEMPT_LEASE);
+    assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
+    let history = world.record(&issued.id).await.history;
+    assert_eq!(
+        history.iter().map(|attempt| attempt.number).collect::<Vec<_>>(),
+        [2],
+        "the first was interrupted"
+    );
+}
+
+#[tokio::test]
+async fn a_last_attempt_whose_worker_died_ends_undeliverable_and_can_be_redriven() {
+    let mut world = World::new();
+    world.delivery.schedule = Schedule::of_secs(&[]);
+    let issued = world.authorized("S1", "open-1").await;
+    world.queue.lose_all();
+    claim_and_die(&world, &issued, 0).await;
+    world.clock.advance(openid_delivery::ATTEMPT_LEASE);
+    assert_eq!(world.sweep_and_drain().await, [Step::GivenUp]);
+    assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
+    assert_eq!(world.store.redrive(&issued.id, world.now()).await, Ok(true));
+    assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
+}
+
+async fn claim_and_die(world: &World, issued: &tests::world::Issued, attempts_before: u32) {
+    let claim = shared::model::authorization::AttemptClaim {
+        id: issued.id.clone(),
+        attempts_before,
+        attempts_allowed: world.delivery.schedule.attempts(),
+        operation: shared::model::id::OperationId::draw(&*world.random).expect("an id"),
+        now: world.now(),
+        lease_until: world.now() + openid_delivery::ATTEMPT_LEASE,
+    };
+    let claimed = world.store.claim_attempt(&claim).await.expect("the store answers");
+    assert!(matches!(claimed, shared::store::AttemptClaimed::Ours(_)));
+}
+
+#[tokio::test]
+async fn a_default_address_is_read_at_each_attempt() {
+    let world = World::new();
+    let mut document = business();
+    document["defaultCallbackUrl"] = json!("https://one.example.com/cb");
+    world.secrets.set("business/B1", &document);
+    let mut body = link_body("S1");
+    body["callbackUrl"] = json!("");
+    let link = world.ask(&LinkCall::with_body(&body, world.now())).await.expect_link();
+    world.gateway.answer(identified("open-1"));
+    world.come_back(&state_of(&link), "codeA").await;
+    world.merchant.answer(DeliveryOutcome::Status(410));
+    world.drain().await;
+
+    document["defaultCallbackUrl"] = json!(null);
+    world.secrets.set("business/B1", &document);
+    world.clock.advance(secs(300));
+    world.sweep_and_drain().await;
+    document["defaultCallbackUrl"] = json!("https://two.example.com/cb");
+    world.secrets.set("business/B1", &document);
+    world.clock.advance(secs(300));
+    world.sweep_and_drain().await;
+
+    let urls: Vec<_> = world.merchant.posts().into_iter().map(|posted| posted.url).collect();
+    assert_eq!(urls, ["https://one.example.com/cb", "https://two.example.com/cb"]);
+    let id = shared::model::id::AuthorizationId::of_serial("B1", "S1");
+    let outcomes: Vec<_> = world.record(&id).await.history.iter().map(|attempt| attempt.outcome).collect();
+    let expected =
+        [DeliveryOutcome::Status(410), DeliveryOutcome::NoCallbackAddress, DeliveryOutcome::Success];
+    assert_eq!(outcomes, expected);
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_had_cost_an_attempt_and_lose_nothing() {
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    world.secrets.delete("callback-key");
+    assert_eq!(world.drain().await, [Step::Failed(world.now() + secs(15))]);
+    assert_eq!(world.record(&issued.id).await.history[0].outcome, DeliveryOutcome::KeyUnavailable);
+    let key = json!({"privateKey": tests::keys::private_pem(callback())});
+    world.secrets.set("callback-key", &key);
+    world.clock.advance(secs(60));
+    assert_eq!(world.drain().await, [Step::Delivered]);
+}
+
+/// A name server that sends every name to an address of this machine.
+struct Inwards;
+
+#[async_trait::async_trait]
+impl Resolver for Inwards {
+    async fn resolve(&self, _: &str) -> std::io::Result<Vec<std::net::IpAddr>> {
+        Ok(vec![[127, 0, 0, 1].into()])
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_leads_inwards_is_recorded_with_its_reason_at_every_attempt() {
+    let sender = HttpSender::new(Arc::new(Inwards), CallbackRules::default()).expect("a sender");
+    let world = World::new().with_sender(Arc::new(sender));
+    let issued = world.authorized("S1", "open-1").await;
+    assert_eq!(world.drain().await, [Step::Failed(world.now() + secs(15))]);
+    next_attempt(&world, &issued, false).await;
+    let refused = DeliveryOutcome::AddressRefused(AddressRefusal::Loopback);
+    let outcomes: Vec<_> =
+        world.record(&issued.id).await.history.iter().map(|attempt| attempt.outcome).collect();
+    assert_eq!(outcomes, [refused, refused]);
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_for_a_moment_costs_neither_an_attempt_nor_a_second_post() {
+    // The first write claims the attempt, the next one concludes it.
+    for failures in [
+        vec![Failure::NotDone],
+        vec![Failure::NotTold],
+        vec![Failure::None, Failure::NotDone],
+        vec![Failure::None, Failure::NotTold],
+    ] {
+        let mut world = World::new();
+        let issued = world.authorized("S1", "open-1").await;
+        world.delivery.store = Arc::new(FickleStore::new(world.store.clone(), &failures));
+        assert_eq!(world.drain().await, [Step::Delivered], "{failures:?}");
+        assert_eq!(world.record(&issued.id).await.attempts, 1);
+        assert_eq!(world.merchant.posts().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn attempts_taken_from_the_schedule_end_what_is_beyond_them() {
+    let mut world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    world.merchant.answer(DeliveryOutcome::Status(500));
+    world.merchant.answer(DeliveryOutcome::Status(500));
+    world.drain().await;
+    next_attempt(&world, &issued, false).await;
+    world.delivery.schedule = Schedule::of_secs(&[15]);
+    world.clock.advance(secs(24 * 3_600));
+    assert!(world.sweep_and_drain().await.contains(&Step::GivenUp));
+    assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
+    assert_eq!(world.store.redrive(&issued.id, world.now()).await, Ok(true));
+}

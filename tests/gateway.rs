@@ -1,0 +1,202 @@
+//! Our gateway client against the emulator of Alipay, which signs and verifies with code of its own.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use axum::Router;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use local::emulator::{AlipayEmulator, EmulatorConfig, GatewayFault, TEST_USERS};
+use rsa::pkcs1v15::Pkcs1v15Sign;
+use rsa::sha2::{Digest as _, Sha256};
+use serde_json::json;
+use shared::alipay::gateway::{
+    AlipayGateway, Exchange, ExchangeRequest, NoAnswer, Refusal, TokenExchange as _, read_answer,
+};
+use shared::clock::{Clock as _, SystemClock};
+use shared::model::identity::{AlipayUserId, AuthCode, Identity, OpenId};
+use shared::secrets::Document as _;
+use shared::secrets::documents::AlipayApp;
+use tests::keys::{alipay, app, foreign, private_pem, public_pem};
+use tests::world::APP_ID;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+fn keys_with(alipay_keys: &[String]) -> AlipayApp {
+    let document = json!({"privateKey": private_pem(app()), "alipayPublicKeys": alipay_keys});
+    AlipayApp::parse(&document.to_string()).expect("a document")
+}
+
+fn keys() -> AlipayApp {
+    keys_with(&[public_pem(alipay())])
+}
+
+struct Rig {
+    emulator: AlipayEmulator,
+    gateway: AlipayGateway,
+    _server: JoinSet<()>,
+}
+
+async fn serve(router: Router) -> (String, JoinSet<()>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let at = format!("http://{}", listener.local_addr().expect("an address"));
+    let mut server = JoinSet::new();
+    server.spawn(async move { axum::serve(listener, router).await.expect("serves") });
+    (at, server)
+}
+
+async fn rig(timeout: Duration) -> Rig {
+    let emulator = AlipayEmulator::new(EmulatorConfig {
+        app_id: APP_ID.to_owned(),
+        app_public_key: app().to_public_key(),
+        alipay_private_key: alipay().clone(),
+        redirect_uri_prefix: None,
+    });
+    let (at, server) = serve(emulator.router()).await;
+    let gateway =
+        AlipayGateway::new(format!("{at}/gateway.do").parse().expect("a URL"), timeout).expect("a client");
+    Rig { emulator, gateway, _server: server }
+}
+
+async fn exchange(rig: &Rig, code: &str, app: &AlipayApp) -> Exchange {
+    let code = AuthCode::parse(code).expect("a code");
+    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), app).expect("signs");
+    match rig.gateway.exchange(request).await {
+        Ok(body) => read_answer(&body, app),
+        Err(reason) => Exchange::Unknown(reason),
+    }
+}
+
+fn identity(open_id: Option<&str>, user_id: Option<&str>) -> Exchange {
+    let open_id = open_id.map(|id| OpenId::parse(id).expect("an id"));
+    let user_id = user_id.map(|id| AlipayUserId::parse(id).expect("an id"));
+    Exchange::Identified(Identity::new(open_id, user_id).expect("an id"))
+}
+
+#[tokio::test]
+async fn a_code_gets_the_users_open_id_once() {
+    let rig = rig(Duration::from_secs(8)).await;
+    let code = rig.emulator.mint_code(0);
+    assert_eq!(exchange(&rig, &code, &keys()).await, identity(Some(TEST_USERS[0].open_id), None));
+    let spent = Refusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() };
+    assert_eq!(exchange(&rig, &code, &keys()).await, Exchange::Refused(spent));
+}
+
+#[tokio::test]
+async fn every_fault_of_a_gateway_has_its_own_outcome() {
+    let user = &TEST_USERS[0];
+    let refused = Refusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() };
+    for (fault, outcome) in [
+        (GatewayFault::WrongSign, Exchange::Unknown(NoAnswer::Signature)),
+        (GatewayFault::BadGateway, Exchange::Unknown(NoAnswer::Status(502))),
+        (GatewayFault::UnknownError, Exchange::Unknown(NoAnswer::Unavailable)),
+        (GatewayFault::RefusedCode, Exchange::Refused(refused)),
+        (GatewayFault::UserId, identity(None, Some(user.user_id))),
+        (GatewayFault::BothIds, identity(Some(user.open_id), Some(user.user_id))),
+        (GatewayFault::Slow, identity(Some(user.open_id), None)),
+    ] {
+        let rig = rig(Duration::from_secs(8)).await;
+        rig.emulator.set_slow_delay(Duration::from_millis(20));
+        rig.emulator.set_fault(fault);
+        let code = rig.emulator.mint_code(0);
+        assert_eq!(exchange(&rig, &code, &keys()).await, outcome, "{fault:?}");
+        assert_eq!(rig.emulator.exchanges().len(), 1, "{fault:?}: a code is sent once");
+    }
+}
+
+#[tokio::test]
+async fn silence_is_a_timeout_and_nobody_there_is_no_connection() {
+    let quick = rig(Duration::from_millis(100)).await;
+    quick.emulator.set_fault(GatewayFault::Silence);
+    let code = quick.emulator.mint_code(0);
+    assert_eq!(exchange(&quick, &code, &keys()).await, Exchange::Unknown(NoAnswer::Timeout));
+    assert_eq!(quick.emulator.exchanges().len(), 1);
+
+    let Rig { emulator, gateway, _server: server } = rig(Duration::from_secs(8)).await;
+    drop(server);
+    tokio::task::yield_now().await;
+    let gone = Rig { emulator, gateway, _server: JoinSet::new() };
+    assert_eq!(exchange(&gone, &code, &keys()).await, Exchange::Unknown(NoAnswer::Connection));
+}
+
+#[tokio::test]
+async fn either_of_two_alipay_keys_is_believed_and_another_is_not() {
+    let rig = rig(Duration::from_secs(8)).await;
+    let two = keys_with(&[public_pem(foreign()), public_pem(alipay())]);
+    let code = rig.emulator.mint_code(0);
+    assert_eq!(exchange(&rig, &code, &two).await, identity(Some(TEST_USERS[0].open_id), None));
+    let another = keys_with(&[public_pem(foreign())]);
+    let code = rig.emulator.mint_code(0);
+    assert_eq!(exchange(&rig, &code, &another).await, Exchange::Unknown(NoAnswer::Signature));
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_cut_off() {
+    let endless = Router::new().route("/gateway.do", axum::routing::post(async || vec![b' '; 65 * 1024]));
+    let (at, _server) = serve(endless).await;
+    let gateway =
+        AlipayGateway::new(format!("{at}/gateway.do").parse().expect("a URL"), Duration::from_secs(8));
+    let app = keys();
+    let code = AuthCode::parse("code").expect("a code");
+    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app).expect("signs");
+    let outcome = gateway.expect("a client").exchange(request).await;
+    assert_eq!(outcome, Err(NoAnswer::Malformed));
+}
+
+/// An answer with `node` under `name`, signed by Alipay over `signed`.
+fn answer(name: &str, node: &str, signed: &str) -> String {
+    let signature = alipay().sign(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(signed)).expect("signs");
+    format!(r#"{{"{name}":{node},"sign":"{}"}}"#, STANDARD.encode(signature))
+}
+
+#[test]
+fn an_answer_is_believed_by_the_signature_over_its_raw_node() {
+    const RESPONSE: &str = "alipay_system_oauth_token_response";
+    let app = keys();
+    let read = |text: &str| read_answer(text.as_bytes(), &app);
+    let unknown = Exchange::Unknown;
+    let plain = r#"{"open_id":"o1","expires_in":"300","re_expires_in":300}"#;
+    let spaced = r#"{ "open_id" : "o1", "note": "\u4f60\"}{" }"#;
+    let escaped = r#"{"open_id":"o1","avatar":"https:\/\/x\/y"}"#;
+    for node in [plain, spaced, escaped] {
+        assert_eq!(read(&answer(RESPONSE, node, node)), identity(Some("o1"), None), "{node}");
+    }
+    for node in [
+        r#"{"open_id":"o1","user_id":""}"#,
+        r#"{"open_id":"o1","user_id":"x"}"#,
+        r#"{"open_id":"o1","user_id":null}"#,
+    ] {
+        assert_eq!(
+            read(&answer(RESPONSE, node, node)),
+            identity(Some("o1"), None),
+            "one good id will do: {node}"
+        );
+    }
+    let unescaped = escaped.replace("\\/", "/");
+    assert_eq!(read(&answer(RESPONSE, escaped, &unescaped)), identity(Some("o1"), None));
+
+    for (text, outcome) in [
+        (answer(RESPONSE, plain, spaced), unknown(NoAnswer::Signature)),
+        (format!(r#"{{"{RESPONSE}":{plain}}}"#), unknown(NoAnswer::Signature)),
+        (format!(r#"{{"{RESPONSE}":{plain},"sign":""}}"#), unknown(NoAnswer::Signature)),
+        (answer("another_response", plain, plain), unknown(NoAnswer::Signature)),
+        (answer(RESPONSE, "{}", "{}"), unknown(NoAnswer::Malformed)),
+        (answer(RESPONSE, r#"{"open_id":""}"#, r#"{"open_id":""}"#), unknown(NoAnswer::Malformed)),
+        (answer(RESPONSE, r#"{"open_id":7}"#, r#"{"open_id":7}"#), unknown(NoAnswer::Malformed)),
+        ("<html>502</html>".to_owned(), unknown(NoAnswer::Malformed)),
+        (String::new(), unknown(NoAnswer::Malformed)),
+        (
+            format!(r#"{{"{RESPONSE}":{plain},"{RESPONSE}":{plain},"sign":"x"}}"#),
+            unknown(NoAnswer::Malformed),
+        ),
+    ] {
+        assert_eq!(read(&text), outcome, "{text}");
+    }
+    let refused = r#"{"code":"40002","msg":"Invalid Arguments","sub_code":"isv.code-invalid"}"#;
+    for name in [RESPONSE, "error_response"] {
+        let refusal = Refusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() };
+        assert_eq!(read(&answer(name, refused, refused)), Exchange::Refused(refusal));
+    }
+    let unsigned = format!(r#"{{"error_response":{refused},"sign":"AAAA"}}"#);
+    assert_eq!(read(&unsigned), unknown(NoAnswer::Signature), "a refusal has to be signed as well");
+}

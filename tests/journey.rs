@@ -1,0 +1,233 @@
+//! The whole journey on a local host, over HTTP: request, consent, return, delivery.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::LOCATION;
+use local::app::{Local, Options};
+use local::emulator::{ExchangeOutcome, GatewayFault, TEST_USERS};
+use local::merchant::{AuthorizationState, LinkCall, MerchantFault, SignType};
+use reqwest::{Client, Response};
+use shared::clock::{Clock as _, SystemClock};
+use shared::http::client_builder;
+use shared::model::authorization::Status;
+use shared::model::id::{AuthorizationId, OperationId};
+use shared::model::identity::{Identity, OpenId};
+use shared::store::sqlite::SqliteStore;
+use shared::store::{Operate as _, RecordReturns as _, Settled, Settlement};
+use tempfile::TempDir;
+use url::Url;
+
+struct Rig {
+    local: Local,
+    browser: Client,
+    folder: TempDir,
+}
+
+fn options(folder: &Path) -> Options {
+    Options {
+        folder: folder.to_owned(),
+        port: 0,
+        emulator_port: 0,
+        merchant_port: 0,
+        log: false,
+        authlink_elsewhere: None,
+    }
+}
+
+async fn start(folder: &Path) -> Local {
+    Local::start(&options(folder)).await.expect("starts")
+}
+
+async fn rig() -> Rig {
+    let folder = tempfile::tempdir().expect("a folder");
+    let local = start(folder.path()).await;
+    let browser = client_builder(Duration::from_secs(5), Duration::from_secs(30)).build().expect("a client");
+    Rig { local, browser, folder }
+}
+
+impl Rig {
+    async fn link(&self, sign_type: SignType) -> (String, Url) {
+        let LinkCall { request, answer } = self.local.merchant.request_link(sign_type, "user-1").await;
+        let link = answer.expect("an answer").link().expect("a link");
+        (request.serial_no, link.parse().expect("a URL"))
+    }
+
+    /// Decides on Alipay's page, as its form does, and follows the way back.
+    async fn decide(&self, link: &Url, decision: &str) -> (StatusCode, String) {
+        let page = self.browser.get(link.clone()).send().await.expect("the consent page");
+        assert_eq!(page.status(), StatusCode::OK);
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(link.query_pairs())
+            .append_pair("user", "0")
+            .append_pair("decision", decision)
+            .finish();
+        let sent =
+            self.browser.post(self.local.emulator_at.join("/oauth2/publicAppAuthorize.htm").expect("a URL"));
+        let sent = sent.header("content-type", "application/x-www-form-urlencoded").body(form).send().await;
+        let redirect = sent.expect("a redirect");
+        assert!(redirect.status().is_redirection(), "{}", redirect.status());
+        let back = redirect.headers()[LOCATION].to_str().expect("text").to_owned();
+        self.browse(&back).await
+    }
+
+    async fn browse(&self, url: &str) -> (StatusCode, String) {
+        let page: Response = self.browser.get(url).send().await.expect("a page");
+        let (status, html) = (page.status(), page.text().await.expect("text"));
+        let outcome = html.split("data-outcome=\"").nth(1).and_then(|rest| rest.split('"').next());
+        (status, outcome.expect("data-outcome").to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_signed_request_becomes_a_delivered_open_id_by_either_signature() {
+    let rig = rig().await;
+    for (number, sign_type) in [SignType::Sha256Rsa, SignType::Md5].into_iter().enumerate() {
+        let (serial_no, link) = rig.link(sign_type).await;
+        assert_eq!(rig.decide(&link, "allow").await, (StatusCode::OK, "authorized".to_owned()));
+        rig.local.merchant.callbacks(number + 1).await;
+        let received = rig.local.merchant.received().pop().expect("a callback");
+        assert_eq!(received.serial_no.as_deref(), Some(serial_no.as_str()));
+        assert_eq!(received.open_id.as_deref(), Some(TEST_USERS[0].open_id));
+        assert!(received.signature_ok && !received.repeat);
+        let known =
+            rig.local.merchant.authorizations().into_iter().find(|known| known.serial_no == serial_no);
+        assert_eq!(known.map(|known| known.state), Some(AuthorizationState::Received));
+    }
+    let exchanges = rig.local.emulator.exchanges();
+    assert_eq!(exchanges.len(), 2);
+    assert!(exchanges.iter().all(|seen| matches!(seen.outcome, ExchangeOutcome::Granted(_))));
+}
+
+#[tokio::test]
+async fn a_refusal_asks_alipay_nothing_and_tells_the_merchant_nothing() {
+    let rig = rig().await;
+    let (_, link) = rig.link(SignType::Sha256Rsa).await;
+    assert_eq!(rig.decide(&link, "refuse").await, (StatusCode::OK, "not-authorized".to_owned()));
+    assert!(rig.local.emulator.exchanges().is_empty());
+    assert!(rig.local.merchant.received().is_empty());
+    assert_eq!(rig.decide(&link, "allow").await.1, "authorized", "the user may think again");
+}
+
+#[tokio::test]
+async fn after_each_fault_of_the_gateway_a_second_consent_goes_through() {
+    let rig = rig().await;
+    for fault in [
+        GatewayFault::WrongSign,
+        GatewayFault::BadGateway,
+        GatewayFault::RefusedCode,
+        GatewayFault::UnknownError,
+    ] {
+        let (_, link) = rig.link(SignType::Sha256Rsa).await;
+        rig.local.emulator.set_fault(fault);
+        assert_eq!(rig.decide(&link, "allow").await.1, "authorize-again", "{fault:?}");
+        rig.local.emulator.set_fault(GatewayFault::None);
+        assert_eq!(rig.decide(&link, "allow").await.1, "authorized", "{fault:?}");
+    }
+    rig.local.merchant.callbacks(4).await;
+    let mut codes: Vec<_> = rig.local.emulator.exchanges().into_iter().map(|seen| seen.code).collect();
+    assert_eq!(codes.len(), 8);
+    codes.sort_unstable();
+    codes.dedup();
+    assert_eq!(codes.len(), 8, "the gateway sees any one code once");
+}
+
+#[tokio::test]
+async fn after_a_restart_on_the_same_folder_keys_are_the_same_and_what_was_due_is_due() {
+    let rig = rig().await;
+    rig.local.merchant.set_fault(MerchantFault::ServerError);
+    let (serial_no, link) = rig.link(SignType::Sha256Rsa).await;
+    rig.decide(&link, "allow").await;
+    rig.local.merchant.callbacks(1).await;
+    let Rig { local, browser, folder } = rig;
+    let key = || std::fs::read(folder.path().join("secrets/callback-key.json")).expect("a document");
+    let before = key();
+    drop(local);
+    let local = start(folder.path()).await;
+    assert_eq!(key(), before);
+
+    let store = SqliteStore::open(&folder.path().join("authlink.db")).expect("opens");
+    let id = AuthorizationId::of_serial(local::folder::BUSINESS_ID, &serial_no);
+    let record = store.authorization(&id).await.expect("answers").expect("a record");
+    assert_eq!(record.status, Status::Authorized);
+    assert!(record.due_at.is_some());
+    Rig { local, browser, folder }.link(SignType::Sha256Rsa).await;
+}
+
+#[tokio::test]
+async fn a_browser_that_hangs_up_during_the_exchange_loses_no_consent() {
+    let rig = rig().await;
+    let (_, link) = rig.link(SignType::Sha256Rsa).await;
+    rig.local.emulator.set_slow_delay(Duration::from_millis(200));
+    rig.local.emulator.set_fault(GatewayFault::Slow);
+    let (code, query): (_, HashMap<_, _>) = (rig.local.emulator.mint_code(0), link.query_pairs().collect());
+    let back = format!(
+        "{}?app_id={}&auth_code={code}&state={}",
+        query["redirect_uri"], query["app_id"], query["state"]
+    );
+    let impatient =
+        client_builder(Duration::from_secs(5), Duration::from_millis(50)).build().expect("a client");
+    assert!(impatient.get(&back).send().await.expect_err("no answer in time").is_timeout());
+    rig.local.merchant.callbacks(1).await;
+    assert_eq!(rig.browse(&back).await, (StatusCode::OK, "authorized".to_owned()));
+    assert_eq!(rig.local.emulator.exchanges().len(), 1);
+}
+
+#[tokio::test]
+async fn a_new_host_delivers_what_an_earlier_one_left_settled() {
+    let rig = rig().await;
+    let (serial_no, _) = rig.link(SignType::Sha256Rsa).await;
+    let Rig { local, browser, folder } = rig;
+    let merchant_port = local.merchant_at.port().expect("a port");
+    drop(local);
+    let store = SqliteStore::open(&folder.path().join("authlink.db")).expect("opens");
+    let settlement = Settlement {
+        id: AuthorizationId::of_serial(local::folder::BUSINESS_ID, &serial_no),
+        identity: Identity::new(OpenId::parse("open-1").ok(), None).expect("an id"),
+        body: format!(r#"{{"serialNo":"{serial_no}","openId":"open-1"}}"#).into_bytes(),
+        deliver: true,
+        operation: OperationId::recorded("killed".to_owned()),
+        now: SystemClock.now(),
+    };
+    assert_eq!(store.settle(&settlement).await, Ok(Settled::Ours));
+    let options = Options { merchant_port, ..options(folder.path()) };
+    let rig = Rig { local: Local::start(&options).await.expect("starts"), browser, folder };
+    rig.local.merchant.callbacks(1).await;
+    assert_eq!(rig.local.merchant.received()[0].open_id.as_deref(), Some("open-1"));
+}
+
+#[tokio::test]
+async fn what_is_no_route_is_answered_as_documented() {
+    let rig = rig().await;
+    let at = |path: &str| rig.local.authlink.join(path).expect("a URL");
+    let answer = rig.browser.post(at("/v1/openapi/orders")).body("{}").send().await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::OK);
+    let text = answer.text().await.expect("text");
+    assert_eq!(text, r#"{"status":4,"message":"no such interface","data":{}}"#);
+    let answer = rig.browser.get(at("/elsewhere")).send().await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_refused_without_being_read_to_its_end() {
+    let rig = rig().await;
+    let at = rig.local.authlink.join(alipay_auth_url::PATH).expect("a URL");
+    let body = vec![b' '; 100 * 1024];
+    let answer =
+        rig.browser.post(at).header("businessId", "demo").body(body).send().await.expect("an answer");
+    let text = answer.text().await.expect("text");
+    assert_eq!(text, r#"{"status":3,"message":"the body is larger than 16384 bytes","data":{}}"#);
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named_with_the_option_that_changes_it() {
+    let rig = rig().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let taken = rig.local.authlink.port().expect("a port");
+    let options = Options { port: taken, ..options(folder.path()) };
+    let error = Local::start(&options).await.err().expect("no start").to_string();
+    assert!(error.starts_with(&format!("cannot listen on 127.0.0.1:{taken}: ")), "{error}");
+    assert!(error.ends_with("; choose another with --port"), "{error}");
+}

@@ -1,0 +1,175 @@
+//! Keys in every form they come in, and documents that hold them.
+
+use rsa::pkcs1::{EncodeRsaPrivateKey as _, LineEnding};
+use rsa::pkcs1v15::Pkcs1v15Sign;
+use rsa::rand_core::OsRng;
+use rsa::sha2::{Digest as _, Sha256};
+use rsa::{RsaPrivateKey, RsaPublicKey};
+use serde_json::json;
+use shared::secrets::documents::{AlipayApp, Business, CallbackKey};
+use shared::secrets::{Document as _, DocumentError};
+use shared::signing::rsa::{KeyFormError, SigningKey, VerifyingKey};
+use tests::keys::{merchant, private_pem, public_pem, vector_text};
+use tests::world::business;
+
+/// Lines of 64 characters with CRLF, as Windows tools write.
+fn in_lines(base64: &str) -> String {
+    base64.as_bytes().chunks(64).map(|line| format!("{}\r\n", String::from_utf8_lossy(line))).collect()
+}
+
+#[test]
+fn a_private_key_is_read_in_every_usual_form_and_the_other_library_verifies_what_it_signs() {
+    let pkcs8 = vector_text("private_key_pkcs8_bare_base64");
+    let pkcs1 = vector_text("private_key_pkcs1_bare_base64");
+    let pkcs1_pem = merchant().to_pkcs1_pem(LineEnding::LF).expect("encodes");
+    let public = RsaPublicKey::from(merchant());
+    for form in [
+        pkcs8.to_owned(),
+        pkcs1.to_owned(),
+        in_lines(pkcs8),
+        format!("  {pkcs1}\n"),
+        private_pem(merchant()),
+        private_pem(merchant()).replace('\n', "\r\n"),
+        pkcs1_pem.to_string(),
+    ] {
+        let signature = SigningKey::parse(&form).expect("a key").sign(b"message").expect("signs");
+        let digest = Sha256::digest(b"message");
+        assert!(public.verify(Pkcs1v15Sign::new::<Sha256>(), &digest, &signature).is_ok());
+    }
+}
+
+#[test]
+fn a_public_key_is_read_in_every_usual_form() {
+    let signature =
+        merchant().sign(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(b"message")).expect("signs");
+    let bare = vector_text("public_key_bare_base64");
+    let spki = vector_text("public_key_spki_pem");
+    for form in [
+        bare.to_owned(),
+        in_lines(bare),
+        spki.to_owned(),
+        spki.replace('\n', "\r\n"),
+        vector_text("public_key_pkcs1_pem").to_owned(),
+    ] {
+        let key = VerifyingKey::parse(&form).expect("a key");
+        assert!(key.verifies(b"message", &signature));
+        assert!(!key.verifies(b"massage", &signature));
+    }
+}
+
+#[test]
+fn what_is_no_key_is_refused_by_cause_without_repeating_it() {
+    let short = RsaPrivateKey::new(&mut OsRng, 1024).expect("a key");
+    let elliptic = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54W\
+                    K84zV2sxXs7LtkBoN79R9Q==";
+    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    for (text, error) in [
+        ("", KeyFormError::Empty),
+        (" \n", KeyFormError::Empty),
+        ("-----BEGIN PRIVATE KEY-----\nAAAA", KeyFormError::BadPem),
+        (encrypted, KeyFormError::WrongPem("ENCRYPTED PRIVATE KEY".to_owned())),
+        (vector_text("public_key_spki_pem"), KeyFormError::WrongPem("PUBLIC KEY".to_owned())),
+        ("no key at all!", KeyFormError::NotBase64),
+        ("AAAA", KeyFormError::NotRsa("private")),
+        (vector_text("public_key_bare_base64"), KeyFormError::NotRsa("private")),
+    ] {
+        assert_eq!(SigningKey::parse(text).err(), Some(error), "{text}");
+    }
+    assert_eq!(VerifyingKey::parse(elliptic).err(), Some(KeyFormError::NotRsa("public")));
+    assert_eq!(VerifyingKey::parse(&public_pem(&short)).err(), Some(KeyFormError::Bits(1024)));
+    assert_eq!(
+        VerifyingKey::parse(&private_pem(merchant())).err(),
+        Some(KeyFormError::WrongPem("PRIVATE KEY".to_owned()))
+    );
+    // aws-lc refuses to load so short a private key at all.
+    assert!(SigningKey::parse(&private_pem(&short)).is_err());
+}
+
+#[test]
+fn a_business_document_is_refused_by_field() {
+    let with = |field: &str, value: serde_json::Value| {
+        let mut document = business();
+        document[field] = value;
+        Business::parse(&document.to_string()).err().map(|DocumentError(reason)| reason)
+    };
+    let key = vector_text("public_key_spki_pem");
+    let secret = "0123456789abcdef";
+    for (field, value, reason) in [
+        ("publicKeys", json!(key), "publicKeys must be a list of strings"),
+        ("publicKeys", json!([key, "x"]), "publicKeys[1] is neither PEM nor Base64"),
+        ("publicKeys", json!([key, key, key]), "publicKeys may hold 2 at most"),
+        ("md5Keys", json!(secret), "md5Keys must be a list of strings"),
+        ("md5Keys", json!(["short"]), "md5Keys: one has fewer than 16 characters"),
+        ("md5Keys", json!([secret, secret, secret]), "md5Keys may hold 2 at most"),
+        ("merchantIds", json!([]), "needs merchantIds"),
+        ("enabled", json!("yes"), "enabled must be true or false"),
+        ("allowedIps", json!(["10.0.0.0/33"]), "allowedIps: one is neither an address nor a CIDR range"),
+        ("allowedIps", json!([]), "allowedIps: an empty list would allow nobody; leave it out to allow any"),
+        ("allowedIPs", json!(["10.0.0.0/8"]), "has an unknown field allowedIPs"),
+        ("linkLifetimeSecs", json!(59), "linkLifetimeSecs must be 60 to 2592000"),
+        ("linkLifetimeSecs", json!("60"), "linkLifetimeSecs must be a whole number"),
+        ("scope", json!("auth_all"), "scope must be auth_base or auth_user"),
+    ] {
+        assert_eq!(with(field, value), Some(reason.to_owned()), "{field}");
+    }
+    assert_eq!(with("enabled", json!(false)), None);
+    let neither = json!({"merchantIds": ["M1"]}).to_string();
+    assert_eq!(
+        Business::parse(&neither).err(),
+        Some(DocumentError("needs publicKeys or md5Keys".to_owned()))
+    );
+}
+
+#[test]
+fn documents_that_are_no_json_are_refused_without_quoting_them() {
+    let secret = "very-secret-key-material";
+    for text in [
+        format!("{{\"privateKey\": \"{secret}"),
+        format!("\"{secret}\""),
+        secret.to_owned(),
+        format!("[\"{secret}\"]"),
+    ] {
+        let DocumentError(reason) = CallbackKey::parse(&text).expect_err("no document");
+        assert!(reason.starts_with("is not"), "{reason}");
+        assert!(!reason.contains(secret), "{reason}");
+    }
+    let DocumentError(reason) =
+        CallbackKey::parse(&json!({"privateKey": secret}).to_string()).expect_err("no key");
+    assert_eq!(reason, "privateKey is neither PEM nor Base64");
+}
+
+#[test]
+fn the_other_documents_are_read_and_refused_by_field() {
+    let (key, public) = (private_pem(merchant()), public_pem(merchant()));
+    assert!(AlipayApp::parse(&json!({"privateKey": key, "alipayPublicKeys": [public]}).to_string()).is_ok());
+    assert!(CallbackKey::parse(&json!({"privateKey": key, "nextPrivateKey": key}).to_string()).is_ok());
+    let app =
+        |document: serde_json::Value| AlipayApp::parse(&document.to_string()).err().map(|error| error.0);
+    assert_eq!(app(json!({"privateKey": key})), Some("needs alipayPublicKeys".to_owned()));
+    assert_eq!(app(json!({"alipayPublicKeys": [public]})), Some("needs privateKey".to_owned()));
+    let callback =
+        |document: serde_json::Value| CallbackKey::parse(&document.to_string()).err().map(|error| error.0);
+    assert_eq!(
+        callback(json!({"privateKey": key, "nextPrivateKey": public})),
+        Some("nextPrivateKey is PEM of a PUBLIC KEY, which cannot serve here".to_owned())
+    );
+}
+
+#[test]
+fn addresses_are_allowed_by_cidr_range_of_both_families() {
+    let mut document = business();
+    document["allowedIps"] = json!(["198.51.100.7", "203.0.113.0/24", "2001:db8:1::/48"]);
+    let business = Business::parse(&document.to_string()).expect("a document");
+    for (address, allowed) in [
+        ("198.51.100.7", true),
+        ("198.51.100.8", false),
+        ("203.0.113.255", true),
+        ("203.0.114.0", false),
+        ("::ffff:203.0.113.9", true),
+        ("2001:db8:1:ffff::1", true),
+        ("2001:db8:2::1", false),
+    ] {
+        assert_eq!(business.allows(address.parse().ok()), allowed, "{address}");
+    }
+    assert!(!business.allows(None));
+}

@@ -1,0 +1,81 @@
+//! Logs: one JSON line for each request, and nothing in them that must not be.
+
+use serde_json::{Value, json};
+use shared::delivery::answer::DeliveryOutcome;
+use tests::keys::{foreign, merchant_md5};
+use tests::logs::Logs;
+use tests::parties::{code_invalid, identified};
+use tests::request::{Key, LinkCall, link_body, state_of};
+use tests::world::World;
+
+#[tokio::test]
+async fn a_whole_journey_with_all_its_failures_leaves_one_line_a_request_and_no_secret() {
+    let logs = Logs::keep();
+    let world = World::new();
+    let mut body = link_body("S1");
+    body["userId"] = json!("customer-4711");
+    let good = LinkCall::with_body(&body, world.now());
+    let link = world.ask(&good).await.expect_link();
+    let state = state_of(&link);
+    let forged = LinkCall { key: Key::Rsa(foreign()), ..LinkCall::with_body(&body, world.now()) };
+    let md5 =
+        LinkCall { key: Key::Md5("another-key-of-16"), ..LinkCall::with_body(&body, world.now()).by_md5() };
+    let odd = LinkCall { business_id: "../x".to_owned(), ..LinkCall::with_body(&body, world.now()) };
+    for call in [&good, &forged, &md5, &odd] {
+        assert_ne!(world.ask(call).await.status, 0);
+    }
+    world.gateway.answer(code_invalid());
+    world.come_back(&state, "secretCodeA").await;
+    world.gateway.answer(identified("open-identity-1"));
+    world.come_back(&state, "secretCodeB").await;
+    world.browse("app_id=1&auth_code=secretCodeC&state=x").await;
+    world.merchant.answer(DeliveryOutcome::Status(500));
+    world.drain().await;
+    world.secrets.set("business/B1", &json!({"publicKeys": ["a-broken-secret-key"], "merchantIds": ["M1"]}));
+    world.clock.advance(std::time::Duration::from_mins(5));
+    world.ask(&LinkCall::new("S2", world.now())).await;
+    world.drain().await;
+
+    let text = logs.text();
+    let lines: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+    let of = |route: &str, message: &str| {
+        lines.iter().filter(|line| line["route"] == route && line["message"] == message).collect::<Vec<_>>()
+    };
+    let requests = of("alipay-auth-url", "request");
+    let statuses: Vec<_> = requests.iter().map(|line| line["status"].as_i64().expect("a status")).collect();
+    assert_eq!(statuses, [0, 6, 2, 2, 3, 0]);
+    assert!(requests[..4].iter().all(|line| line["business"] == "B1" && line["millis"].is_u64()));
+    assert_eq!(requests[4]["business"], Value::Null, "what is no businessId is not repeated");
+    let returns = of("openid-callback", "request");
+    let outcomes: Vec<_> = returns.iter().map(|line| line["outcome"].as_str().expect("an outcome")).collect();
+    assert_eq!(outcomes, ["authorize-again", "authorized", "unknown-link"]);
+    assert!(returns[..2].iter().all(|line| line["business"] == "B1" && line["millis"].is_u64()));
+    let unreadable =
+        lines.iter().find(|line| line["secret"] == "business/B1").expect("the broken secret is named");
+    assert_eq!(unreadable["reason"], "publicKeys[0] is neither PEM nor Base64");
+    assert_eq!(of("openid-delivery", "attempt").len(), 2);
+
+    let sign = |call: &LinkCall| {
+        let request = call.build();
+        request.headers()["sign"].to_str().expect("text").to_owned()
+    };
+    for secret in [
+        "customer-4711",
+        "user-1",
+        "open-identity-1",
+        "secretCode",
+        "a-broken-secret-key",
+        "PRIVATE KEY",
+        merchant_md5(),
+        "another-key-of-16",
+        &sign(&good),
+        &sign(&forged),
+        &sign(&md5),
+        &state[32..],
+        "../x",
+    ] {
+        assert!(!text.contains(secret), "{secret} is in the log");
+    }
+    assert!(!text.contains("MII"), "every RSA key in Base64 begins so");
+}

@@ -1,0 +1,406 @@
+//! `openid-callback`: every way in which a browser comes back, and what becomes of the consent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use shared::alipay::gateway::{Exchange, NoAnswer, Refusal};
+use shared::model::authorization::{EXCHANGE_LEASE, MAX_CODES, Status};
+use shared::model::identity::{AlipayUserId, Identity, OpenId};
+use shared::store::Operate as _;
+use tests::fickle::{Failure, FickleStore};
+use tests::keys::{alipay, app, foreign, private_pem, public_pem};
+use tests::logs::Logs;
+use tests::parties::{code_invalid, identified};
+use tests::request::{LinkCall, link_body};
+use tests::world::{APP_ID, Issued, World};
+
+fn open_id(identity: Option<&Identity>) -> Option<&str> {
+    identity.and_then(Identity::open_id).map(OpenId::reveal)
+}
+
+#[tokio::test]
+async fn a_consent_is_exchanged_recorded_and_due_for_delivery() {
+    let world = World::new();
+    let Issued { id, state, .. } = world.link("S1").await;
+    world.gateway.answer(identified("open-1"));
+    let shown = world.come_back(&state, "codeA").await;
+    assert_eq!((shown.http_status, shown.outcome.as_str()), (200, "authorized"));
+    assert!(shown.html.contains(id.as_str()), "a reference to search for");
+    assert!(!shown.html.contains("open-1"));
+
+    let record = world.record(&id).await;
+    assert_eq!(record.status, Status::Authorized);
+    assert_eq!(open_id(record.identity.as_ref()), Some("open-1"));
+    assert_eq!((record.due_at, record.next_attempt_at), (Some(world.now()), Some(world.now())));
+    assert_eq!(record.link, None);
+    let body = String::from_utf8(record.body.expect("a body")).expect("text");
+    assert_eq!(
+        body,
+        format!(
+            r#"{{"serialNo":"S1","userId":"user-1","merchantId":"M1","businessId":"B1","openId":"open-1","authTime":{}}}"#,
+            world.now()
+        )
+    );
+}
+
+#[tokio::test]
+async fn reloading_the_page_asks_alipay_nothing_again() {
+    let world = World::new();
+    let Issued { state, .. } = world.link("S1").await;
+    world.gateway.answer(identified("open-1"));
+    for _ in 0..3 {
+        assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized");
+    }
+    assert_eq!(world.gateway.codes(), ["codeA"]);
+}
+
+#[tokio::test]
+async fn coming_back_twice_at_once_exchanges_once_and_the_other_page_waits() {
+    let world = World::new();
+    let Issued { state, .. } = world.link("S1").await;
+    let let_go = world.gateway.answer_later();
+    let (first, second) = tokio::join!(world.come_back(&state, "codeA"), async {
+        world.gateway.asked(1).await;
+        let second = world.come_back(&state, "codeA").await;
+        let_go.send(identified("open-1")).expect("someone waits");
+        second
+    });
+    assert_eq!(first.outcome, "authorized");
+    assert_eq!(second.outcome, "in-progress");
+    assert!(second.html.contains(r#"http-equiv="refresh" content="2""#));
+    assert_eq!(world.gateway.codes(), ["codeA"]);
+    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized");
+}
+
+#[tokio::test]
+async fn a_state_that_is_foreign_unknown_or_altered_leads_nowhere() {
+    let world = World::new();
+    let Issued { id, state, .. } = world.link("S1").await;
+    let other = world.link("S2").await;
+    let mixed = format!("{}{}", &state[..32], &other.state[32..]);
+    let altered = format!("{}{}", &state[..63], if state.ends_with('0') { '1' } else { '0' });
+    let unknown = format!("{}{}", "0".repeat(32), &state[32..]);
+    for bad in [mixed, altered, unknown, state[..63].to_owned(), String::new()] {
+        let shown = world.come_back(&bad, "codeA").await;
+        assert_eq!((shown.http_status, shown.outcome.as_str()), (404, "unknown-link"), "{bad}");
+        assert!(!shown.html.contains(id.as_str()), "nothing is told of the authorization");
+    }
+    let shown = world.browse(&format!("app_id=2021999999999999&auth_code=codeA&state={state}")).await;
+    assert_eq!(shown.outcome, "unknown-link");
+    assert!(world.gateway.codes().is_empty());
+    assert_eq!(world.record(&id).await.status, Status::Issued);
+}
+
+#[tokio::test]
+async fn an_expired_link_is_told_so_but_a_settlement_is_never_late() {
+    let world = World::new();
+    let late = world.link("S1").await;
+    let slow = world.link("S2").await;
+    let let_go = world.gateway.answer_later();
+    let (settled, ()) = tokio::join!(world.come_back(&slow.state, "codeB"), async {
+        world.gateway.asked(1).await;
+        world.clock.advance(Duration::from_hours(25));
+        let_go.send(identified("open-2")).expect("someone waits");
+    });
+    assert_eq!(settled.outcome, "authorized");
+    let shown = world.come_back(&late.state, "codeA").await;
+    assert_eq!((shown.http_status, shown.outcome.as_str()), (410, "expired"));
+    assert_eq!(world.gateway.codes(), ["codeB"]);
+    assert_eq!(world.come_back(&slow.state, "codeB").await.outcome, "authorized", "what is settled stays so");
+}
+
+#[tokio::test]
+async fn coming_back_without_a_code_is_not_authorized_and_changes_nothing() {
+    let world = World::new();
+    let Issued { id, state, .. } = world.link("S1").await;
+    let shown = world.browse(&format!("app_id={APP_ID}&source=alipay_wallet&state={state}")).await;
+    assert_eq!((shown.http_status, shown.outcome.as_str()), (200, "not-authorized"));
+    assert_eq!(world.record(&id).await.status, Status::Issued);
+    world.gateway.answer(identified("open-1"));
+    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized");
+}
+
+#[tokio::test]
+async fn a_refused_code_is_never_sent_again_and_a_new_one_works() {
+    let world = World::new();
+    let Issued { id, state, link } = world.link("S1").await;
+    world.gateway.answer(code_invalid());
+    let shown = world.come_back(&state, "codeA").await;
+    assert_eq!((shown.http_status, shown.outcome.as_str()), (200, "authorize-again"));
+    assert!(shown.html.contains(&link.as_str().replace('&', "&amp;")), "the way back to Alipay");
+    assert_eq!(world.record(&id).await.status, Status::Issued);
+    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
+
+    world.gateway.answer(identified("open-1"));
+    assert_eq!(world.come_back(&state, "codeB").await.outcome, "authorized");
+    assert_eq!(world.gateway.codes(), ["codeA", "codeB"]);
+}
+
+#[tokio::test]
+async fn an_old_code_brought_again_after_a_newer_one_is_not_sent_again() {
+    let world = World::new();
+    let Issued { state, .. } = world.link("S1").await;
+    world.gateway.answer(code_invalid());
+    world.come_back(&state, "codeA").await;
+    world.gateway.answer(Exchange::Unknown(NoAnswer::Status(502)));
+    world.come_back(&state, "codeB").await;
+    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
+    world.gateway.answer(identified("open-1"));
+    world.come_back(&state, "codeC").await;
+    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized");
+    assert_eq!(world.gateway.codes(), ["codeA", "codeB", "codeC"]);
+}
+
+#[tokio::test]
+async fn every_kind_of_silence_is_unknown_and_asks_for_a_new_consent() {
+    let world = World::new();
+    for (number, silence) in [
+        NoAnswer::Timeout,
+        NoAnswer::Connection,
+        NoAnswer::Status(502),
+        NoAnswer::Malformed,
+        NoAnswer::Signature,
+        NoAnswer::Unavailable,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let Issued { id, state, .. } = world.link(&format!("S{number}")).await;
+        let (a, b) = (format!("codeA{number}"), format!("codeB{number}"));
+        world.gateway.answer(Exchange::Unknown(silence));
+        assert_eq!(world.come_back(&state, &a).await.outcome, "authorize-again", "{silence}");
+        assert_eq!(world.record(&id).await.status, Status::ExchangeUnknown);
+        assert_eq!(world.come_back(&state, &a).await.outcome, "authorize-again");
+        world.gateway.answer(identified("open-1"));
+        assert_eq!(world.come_back(&state, &b).await.outcome, "authorized");
+    }
+    assert_eq!(world.gateway.codes().len(), 12);
+}
+
+/// Code A is at the gateway for longer than its claim lasts, so that code B is claimed; then A is answered.
+async fn answered_after_a_second_claim(first: Exchange, second: Exchange) -> (World, Issued, [String; 2]) {
+    let world = World::new();
+    let issued = world.link("S1").await;
+    let (let_first_go, let_second_go) = (world.gateway.answer_later(), world.gateway.answer_later());
+    let (a, (b, ())) = tokio::join!(world.come_back(&issued.state, "codeA"), async {
+        world.gateway.asked(1).await;
+        world.clock.advance(EXCHANGE_LEASE);
+        tokio::join!(world.come_back(&issued.state, "codeB"), async {
+            world.gateway.asked(2).await;
+            let_first_go.send(first).expect("someone waits");
+            let_second_go.send(second).expect("someone waits");
+        })
+    });
+    let outcomes = [a.outcome, b.outcome];
+    (world, issued, outcomes)
+}
+
+#[tokio::test]
+async fn an_answer_after_a_second_code_was_claimed_still_settles() {
+    let (world, issued, outcomes) =
+        answered_after_a_second_claim(identified("open-1"), identified("open-1")).await;
+    assert_eq!(outcomes, ["authorized", "authorized"]);
+    assert_eq!(open_id(world.record(&issued.id).await.identity.as_ref()), Some("open-1"));
+    assert_eq!(world.gateway.codes(), ["codeA", "codeB"]);
+}
+
+#[tokio::test]
+async fn a_refusal_after_a_second_code_was_claimed_does_not_disturb_it() {
+    let (world, issued, outcomes) = answered_after_a_second_claim(code_invalid(), identified("open-2")).await;
+    assert_eq!(outcomes, ["authorize-again", "authorized"]);
+    assert_eq!(open_id(world.record(&issued.id).await.identity.as_ref()), Some("open-2"));
+}
+
+#[tokio::test]
+async fn a_different_user_on_the_second_code_is_refused_and_alarmed() {
+    let logs = Logs::keep();
+    let (world, issued, outcomes) =
+        answered_after_a_second_claim(identified("open-1"), identified("open-2")).await;
+    let kept = open_id(world.record(&issued.id).await.identity.as_ref()).map(str::to_owned);
+    assert!(
+        outcomes.contains(&"authorized".to_owned()) && outcomes.contains(&"another-user".to_owned()),
+        "{outcomes:?}"
+    );
+    let first = if outcomes[0] == "authorized" { "open-1" } else { "open-2" };
+    assert_eq!(kept.as_deref(), Some(first), "the first one settled stays");
+    assert!(logs.text().contains(r#""alarm":"settlement""#));
+}
+
+#[tokio::test]
+async fn ten_codes_are_tried_on_one_link_and_no_more() {
+    let world = World::new();
+    let Issued { state, .. } = world.link("S1").await;
+    for number in 0..MAX_CODES {
+        world.gateway.answer(code_invalid());
+        world.come_back(&state, &format!("code{number}")).await;
+    }
+    let shown = world.come_back(&state, "codeX").await;
+    assert_eq!((shown.http_status, shown.outcome.as_str()), (429, "too-many-tries"));
+    assert_eq!(world.gateway.codes().len(), MAX_CODES);
+}
+
+#[tokio::test]
+async fn our_own_trouble_before_the_claim_leaves_the_code_unspent() {
+    let world = World::new();
+    let Issued { id, state, .. } = world.link("S1").await;
+    world.secrets.set_unavailable(true);
+    let shown = world.come_back(&state, "codeA").await;
+    assert_eq!((shown.http_status, shown.outcome.as_str()), (503, "unavailable"));
+    assert!(world.gateway.codes().is_empty());
+    assert!(world.record(&id).await.codes.is_empty());
+    world.secrets.set_unavailable(false);
+    world.gateway.answer(identified("open-1"));
+    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized");
+}
+
+#[tokio::test]
+async fn a_refusal_of_our_request_is_alarmed() {
+    let logs = Logs::keep();
+    let world = World::new();
+    let Issued { state, .. } = world.link("S1").await;
+    let refusal = Refusal { code: "40002".to_owned(), sub_code: "isv.invalid-signature".to_owned() };
+    world.gateway.answer(Exchange::Refused(refusal));
+    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
+    assert!(logs.text().contains(r#""alarm":"gateway""#));
+}
+
+#[tokio::test]
+async fn a_user_id_is_delivered_under_its_own_name() {
+    let world = World::new();
+    let old = world.link("S1").await;
+    let migrating = world.link("S2").await;
+    let user_id = AlipayUserId::parse("2088000000000001").ok();
+    world.gateway.answer(Exchange::Identified(Identity::new(None, user_id.clone()).expect("an id")));
+    world.come_back(&old.state, "codeA").await;
+    let both = Identity::new(OpenId::parse("open-2").ok(), user_id).expect("an id");
+    world.gateway.answer(Exchange::Identified(both));
+    world.come_back(&migrating.state, "codeB").await;
+
+    let body = |record: shared::model::authorization::Authorization| -> serde_json::Value {
+        serde_json::from_slice(&record.body.expect("a body")).expect("JSON")
+    };
+    let old = body(world.record(&old.id).await);
+    assert_eq!((old.get("openId"), &old["alipayUserId"]), (None, &json!("2088000000000001")));
+    let migrating = body(world.record(&migrating.id).await);
+    assert_eq!(
+        (&migrating["openId"], &migrating["alipayUserId"]),
+        (&json!("open-2"), &json!("2088000000000001"))
+    );
+}
+
+#[tokio::test]
+async fn without_any_callback_address_the_user_is_recorded_and_nothing_is_due() {
+    let world = World::new();
+    let mut body = link_body("S1");
+    body["callbackUrl"] = json!(null);
+    let link = world.ask(&LinkCall::with_body(&body, world.now())).await.expect_link();
+    world.gateway.answer(identified("open-1"));
+    let shown = world.come_back(&tests::request::state_of(&link), "codeA").await;
+    assert_eq!(shown.outcome, "authorized");
+    let id = shared::model::id::AuthorizationId::of_serial("B1", "S1");
+    let record = world.record(&id).await;
+    assert_eq!((record.status, record.due_at), (Status::Authorized, None));
+    assert!(world.sweep_and_drain().await.is_empty());
+}
+
+#[tokio::test]
+async fn other_methods_and_paths_lead_nowhere() {
+    let world = World::new();
+    let Issued { state, .. } = world.link("S1").await;
+    let query = format!("app_id={APP_ID}&auth_code=codeA&state={state}");
+    for (method, path) in [("POST", openid_callback::PATH), ("GET", "/v1/openapi/auth/alipay/callback/x")] {
+        let request = http::Request::builder().method(method).uri(format!("{path}?{query}"));
+        let request = request.body(bytes::Bytes::new()).expect("a request");
+        let shown = tests::world::Shown::read(&openid_callback::handle(&world.callback, &request).await);
+        assert_eq!(shown.outcome, "unknown-link");
+    }
+    assert!(world.gateway.codes().is_empty());
+}
+
+#[tokio::test]
+async fn two_processes_on_one_database_send_a_code_once() {
+    let world = Arc::new(World::new());
+    let another = Arc::new(world.another_process());
+    for round in 0..10 {
+        let Issued { id, state, .. } = world.link(&format!("S{round}")).await;
+        let code = format!("code{round}");
+        world.gateway.answer(identified("open-1"));
+        let (one, other) = tokio::join!(world.come_back(&state, &code), another.come_back(&state, &code));
+        for shown in [one, other] {
+            assert!(["authorized", "in-progress"].contains(&shown.outcome.as_str()), "{}", shown.outcome);
+        }
+        let record = another.store.authorization(&id).await.expect("the store answers").expect("a record");
+        assert_eq!(record.status, Status::Authorized);
+    }
+    assert_eq!(world.gateway.codes().len(), 10);
+}
+
+#[tokio::test]
+async fn another_consent_on_a_link_that_was_used_is_told_so_and_not_exchanged() {
+    let logs = Logs::keep();
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    let shown = world.come_back(&issued.state, "anotherCode").await;
+    assert_eq!((shown.http_status, shown.outcome.as_str()), (409, "already-used"));
+    assert_eq!(world.gateway.codes(), ["codeS1"]);
+    assert_eq!(open_id(world.record(&issued.id).await.identity.as_ref()), Some("open-1"));
+    assert!(logs.text().contains("a consent came for a link that was used before"));
+}
+
+#[tokio::test]
+async fn a_code_that_was_sent_for_one_authorization_is_not_sent_for_another() {
+    let world = World::new();
+    let (first, second) = (world.link("S1").await, world.link("S2").await);
+    world.gateway.answer(identified("open-1"));
+    assert_eq!(world.come_back(&first.state, "codeA").await.outcome, "authorized");
+    assert_eq!(world.come_back(&second.state, "codeA").await.outcome, "authorize-again");
+    assert_eq!(world.gateway.codes(), ["codeA"]);
+    assert_eq!(world.record(&second.id).await.status, Status::Issued);
+}
+
+#[tokio::test]
+async fn an_answer_under_alipays_new_key_is_believed_as_soon_as_the_secret_has_it() {
+    let world = World::new();
+    let (before, after) = (world.link("S1").await, world.link("S2").await);
+    world.gateway.answer(identified("open-1"));
+    world.come_back(&before.state, "codeA").await;
+    let keys = [public_pem(alipay()), public_pem(foreign())];
+    let document = json!({"privateKey": private_pem(app()), "alipayPublicKeys": keys});
+    world.secrets.set(&format!("alipay-app/{APP_ID}"), &document);
+    world.clock.advance(Duration::from_secs(60));
+    // The stand-in for a wrong signature is one by the key that the secret now holds.
+    world.gateway.answer(Exchange::Unknown(NoAnswer::Signature));
+    assert_eq!(world.come_back(&after.state, "codeB").await.outcome, "authorized");
+    assert_eq!(world.secrets.fetches(&format!("alipay-app/{APP_ID}")), 2);
+}
+
+/// Time stands still but for the pauses between tries, which are skipped.
+#[tokio::test(start_paused = true)]
+async fn a_settlement_is_tried_again_while_the_store_is_away() {
+    for failures in
+        [vec![Failure::NotDone; 3], vec![Failure::NotTold], vec![Failure::NotDone, Failure::NotTold]]
+    {
+        let mut world = World::new();
+        let Issued { id, state, .. } = world.link("S1").await;
+        world.callback.store = Arc::new(FickleStore::new(world.store.clone(), &failures));
+        world.gateway.answer(identified("open-1"));
+        assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized", "{failures:?}");
+        assert_eq!(world.record(&id).await.status, Status::Authorized);
+        assert_eq!(world.drain().await.len(), 1, "delivered at once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_settlement_that_cannot_be_written_is_alarmed_and_the_user_asked_again() {
+    let logs = Logs::keep();
+    let mut world = World::new();
+    let Issued { id, state, .. } = world.link("S1").await;
+    world.callback.store = Arc::new(FickleStore::new(world.store.clone(), &[Failure::NotDone; 4]));
+    world.gateway.answer(identified("open-1"));
+    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
+    assert_eq!(world.record(&id).await.status, Status::ExchangeUnknown);
+    assert!(logs.text().contains(r#""alarm":"settlement""#));
+    world.gateway.answer(identified("open-1"));
+    assert_eq!(world.come_back(&state, "codeB").await.outcome, "authorized");
+}

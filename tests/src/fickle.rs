@@ -1,0 +1,94 @@
+//! A store that fails now and then, after or instead of doing its work.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use shared::clock::UnixMillis;
+use shared::model::authorization::{Attempt, AttemptClaim, ExchangeClaim};
+use shared::model::id::{AuthorizationId, OperationId};
+use shared::store::sqlite::SqliteStore;
+use shared::store::{
+    AttemptClaimed, Claimed, Next, RecordDeliveries, RecordReturns, Settled, Settlement, StoreError,
+};
+
+/// How a write fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It does not.
+    None,
+    /// It is not done.
+    NotDone,
+    /// It is done, but nobody is told.
+    NotTold,
+}
+
+/// A store whose next writes fail as they are told.
+pub struct FickleStore {
+    inner: SqliteStore,
+    failures: Mutex<Vec<Failure>>,
+}
+
+impl FickleStore {
+    /// The writes fail in this order, each once; those after them succeed.
+    pub fn new(inner: SqliteStore, failures: &[Failure]) -> Self {
+        Self { inner, failures: Mutex::new(failures.iter().rev().copied().collect()) }
+    }
+
+    async fn run<T>(
+        &self,
+        doing: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let failure = self.failures.lock().unwrap().pop();
+        let away = Err(StoreError::Unavailable("told to".to_owned()));
+        match failure {
+            None | Some(Failure::None) => doing.await,
+            Some(Failure::NotDone) => away,
+            Some(Failure::NotTold) => doing.await.and(away),
+        }
+    }
+}
+
+#[async_trait]
+impl RecordReturns for FickleStore {
+    async fn claim_exchange(&self, claim: &ExchangeClaim) -> Result<Claimed, StoreError> {
+        self.inner.claim_exchange(claim).await
+    }
+
+    async fn exchange_refused(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError> {
+        self.inner.exchange_refused(id, holder).await
+    }
+
+    async fn exchange_unknown(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError> {
+        self.inner.exchange_unknown(id, holder).await
+    }
+
+    async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
+        self.run(self.inner.settle(settlement)).await
+    }
+}
+
+#[async_trait]
+impl RecordDeliveries for FickleStore {
+    async fn claim_attempt(&self, claim: &AttemptClaim) -> Result<AttemptClaimed, StoreError> {
+        self.run(self.inner.claim_attempt(claim)).await
+    }
+
+    async fn conclude_attempt(
+        &self,
+        id: &AuthorizationId,
+        holder: &OperationId,
+        attempt: &Attempt,
+        next: Next,
+    ) -> Result<bool, StoreError> {
+        self.run(self.inner.conclude_attempt(id, holder, attempt, next)).await
+    }
+
+    async fn give_up(
+        &self,
+        id: &AuthorizationId,
+        attempts: u32,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        self.inner.give_up(id, attempts, now).await
+    }
+}

@@ -1,0 +1,12 @@
+//! The world that the tests run the functions in: a clock that stands still, keys made once, a database of its own,
+//! and parties around authlink that do as they are told and remember what they were asked.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "what fails here fails a test")]
+
+pub mod fickle;
+pub mod keys;
+pub mod logs;
+pub mod mortal;
+pub mod parties;
+pub mod request;
+pub mod world;

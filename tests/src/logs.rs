@@ -1,0 +1,56 @@
+//! What a test's own thread logs.
+//!
+//! There is one subscriber for the whole process, and each thread has its own lines: subscribers that come and go with
+//! tests would decide for each other which events are of interest.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::Once;
+
+use tracing::level_filters::LevelFilter;
+
+thread_local! {
+    static LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// The lines of this thread, until it is dropped.
+pub struct Logs(());
+
+impl Logs {
+    /// Starts keeping what this thread logs.
+    pub fn keep() -> Self {
+        static START: Once = Once::new();
+        START.call_once(|| shared::telemetry::start(LevelFilter::DEBUG, || ThisThread));
+        LINES.set(Some(Vec::new()));
+        Self(())
+    }
+
+    /// Everything that was logged.
+    pub fn text(&self) -> String {
+        LINES
+            .with_borrow(|lines| String::from_utf8(lines.clone().unwrap_or_default()).expect("logs are text"))
+    }
+}
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        LINES.set(None);
+    }
+}
+
+struct ThisThread;
+
+impl io::Write for ThisThread {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LINES.with_borrow_mut(|lines| {
+            if let Some(lines) = lines {
+                lines.extend_from_slice(bytes);
+            }
+        });
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,239 @@
+//! The parties around the functions, as stand-ins that are told what to answer and remember what they were asked.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::HeaderName;
+use rsa::RsaPrivateKey;
+use rsa::pkcs1v15::Pkcs1v15Sign;
+use rsa::sha2::{Digest as _, Sha256};
+use serde_json::{Value, json};
+use shared::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, Refusal, TokenExchange};
+use shared::clock::UnixMillis;
+use shared::delivery::answer::{Answer, DeliveryOutcome};
+use shared::delivery::sender::CallbackSender;
+use shared::model::callback_url::CallbackUrl;
+use shared::model::identity::{Identity, OpenId};
+use shared::random::{NoRandomness, Random};
+use shared::secrets::{AbsentReason, FetchError, SecretName, SecretSource, SecretValue};
+use tokio::sync::{oneshot, watch};
+
+use crate::keys;
+
+/// A gateway that answers as it is told; an answer can be held back until the test lets it go.
+#[derive(Default)]
+pub struct ScriptedGateway {
+    answers: Mutex<VecDeque<Scripted>>,
+    codes: watch::Sender<Vec<String>>,
+}
+
+enum Scripted {
+    Now(Exchange),
+    Later(oneshot::Receiver<Exchange>),
+}
+
+impl ScriptedGateway {
+    /// The next exchange gets this answer.
+    pub fn answer(&self, exchange: Exchange) {
+        self.answers.lock().unwrap().push_back(Scripted::Now(exchange));
+    }
+
+    /// The next exchange waits for what is sent here.
+    pub fn answer_later(&self) -> oneshot::Sender<Exchange> {
+        let (let_go, wait) = oneshot::channel();
+        self.answers.lock().unwrap().push_back(Scripted::Later(wait));
+        let_go
+    }
+
+    /// Every code that was sent, in order.
+    pub fn codes(&self) -> Vec<String> {
+        self.codes.borrow().clone()
+    }
+
+    /// Waits until `count` codes were sent.
+    pub async fn asked(&self, count: usize) {
+        let mut codes = self.codes.subscribe();
+        let asked = codes.wait_for(|codes| codes.len() >= count);
+        tokio::time::timeout(Duration::from_secs(10), asked)
+            .await
+            .expect("the gateway is asked")
+            .expect("lives");
+    }
+}
+
+#[async_trait]
+impl TokenExchange for ScriptedGateway {
+    async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, NoAnswer> {
+        let form = request.into_form();
+        let code =
+            url::form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "code").expect("a code").1;
+        self.codes.send_modify(|codes| codes.push(code.into_owned()));
+        let scripted = self.answers.lock().unwrap().pop_front().expect("an answer to give");
+        said(match scripted {
+            Scripted::Now(exchange) => exchange,
+            Scripted::Later(wait) => wait.await.unwrap_or(Exchange::Unknown(NoAnswer::Connection)),
+        })
+    }
+}
+
+/// What Alipay sends so that it is read as `exchange`.
+fn said(exchange: Exchange) -> Result<Bytes, NoAnswer> {
+    let node = match exchange {
+        Exchange::Identified(identity) => json!({
+            "open_id": identity.open_id().map(|id| id.reveal()),
+            "user_id": identity.user_id().map(|id| id.reveal()),
+        }),
+        Exchange::Refused(refusal) => json!({"code": refusal.code, "sub_code": refusal.sub_code}),
+        Exchange::Unknown(NoAnswer::Unavailable) => json!({"code": "20000", "sub_code": "isp.unknow-error"}),
+        Exchange::Unknown(NoAnswer::Malformed) => return Ok(Bytes::from_static(b"<html>")),
+        Exchange::Unknown(NoAnswer::Signature) => {
+            return Ok(signed(keys::foreign(), &json!({"open_id": "forged"})));
+        }
+        Exchange::Unknown(reason) => return Err(reason),
+    };
+    Ok(signed(keys::alipay(), &node))
+}
+
+/// An answer of the gateway, signed by `key`.
+pub fn signed(key: &RsaPrivateKey, node: &Value) -> Bytes {
+    let node = node.to_string();
+    let signature = key.sign(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(&node)).expect("signs");
+    let sign = STANDARD.encode(signature);
+    Bytes::from(format!(r#"{{"alipay_system_oauth_token_response":{node},"sign":"{sign}"}}"#))
+}
+
+/// Alipay names this user.
+pub fn identified(open_id: &str) -> Exchange {
+    Exchange::Identified(Identity::new(OpenId::parse(open_id).ok(), None).expect("an id"))
+}
+
+/// Alipay refuses the code.
+pub fn code_invalid() -> Exchange {
+    Exchange::Refused(Refusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() })
+}
+
+/// One POST that a merchant got.
+#[derive(Clone, Debug)]
+pub struct Posted {
+    pub url: String,
+    pub headers: HashMap<String, String>,
+    pub body: Bytes,
+    pub at: UnixMillis,
+}
+
+/// A merchant that answers as it is told, and SUCCESS when it is told nothing.
+#[derive(Default)]
+pub struct ScriptedMerchant {
+    answers: Mutex<VecDeque<Answer>>,
+    posts: Mutex<Vec<Posted>>,
+}
+
+impl ScriptedMerchant {
+    /// The next POST gets this answer.
+    pub fn answer(&self, answer: impl Into<Answer>) {
+        self.answers.lock().unwrap().push_back(answer.into());
+    }
+
+    /// Every POST, in order.
+    pub fn posts(&self) -> Vec<Posted> {
+        self.posts.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl CallbackSender for ScriptedMerchant {
+    async fn post(
+        &self,
+        url: &CallbackUrl,
+        headers: Vec<(HeaderName, String)>,
+        body: Bytes,
+        now: UnixMillis,
+    ) -> Answer {
+        let headers = headers.into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect();
+        self.posts.lock().unwrap().push(Posted { url: url.as_str().to_owned(), headers, body, at: now });
+        self.answers.lock().unwrap().pop_front().unwrap_or_else(|| DeliveryOutcome::Success.into())
+    }
+}
+
+/// Secrets in memory, which can be changed, deleted and made unavailable.
+#[derive(Clone, Default)]
+pub struct Secrets(Arc<Mutex<Vault>>);
+
+#[derive(Default)]
+struct Vault {
+    documents: HashMap<String, (u32, String)>,
+    unavailable: bool,
+    fetches: HashMap<String, u32>,
+}
+
+impl Secrets {
+    /// Sets a document; a new version.
+    pub fn set(&self, name: &str, document: &Value) {
+        let mut vault = self.0.lock().unwrap();
+        let version = vault.documents.get(name).map_or(1, |(version, _)| version + 1);
+        vault.documents.insert(name.to_owned(), (version, document.to_string()));
+    }
+
+    /// Deletes a document.
+    pub fn delete(&self, name: &str) {
+        self.0.lock().unwrap().documents.remove(name);
+    }
+
+    /// Makes every fetch fail, or not.
+    pub fn set_unavailable(&self, unavailable: bool) {
+        self.0.lock().unwrap().unavailable = unavailable;
+    }
+
+    /// How often a document was fetched.
+    pub fn fetches(&self, name: &str) -> u32 {
+        self.0.lock().unwrap().fetches.get(name).copied().unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl SecretSource for Secrets {
+    async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError> {
+        let mut vault = self.0.lock().unwrap();
+        *vault.fetches.entry(name.to_string()).or_default() += 1;
+        if vault.unavailable {
+            return Err(FetchError::Unavailable("told to".to_owned()));
+        }
+        let (version, document) =
+            vault.documents.get(name.as_str()).cloned().ok_or(FetchError::Absent(AbsentReason::NotFound))?;
+        Ok(SecretValue { version: version.to_string(), document: document.into() })
+    }
+}
+
+/// Bytes that never repeat, from a counter; what the last byte of every draw is can be set, for jitter.
+#[derive(Default)]
+pub struct Counting {
+    count: Mutex<u64>,
+    single_byte: Mutex<u8>,
+}
+
+impl Counting {
+    /// What a draw of one byte gives.
+    pub fn set_single_byte(&self, byte: u8) {
+        *self.single_byte.lock().unwrap() = byte;
+    }
+}
+
+impl Random for Counting {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        if let [byte] = bytes {
+            *byte = *self.single_byte.lock().unwrap();
+            return Ok(());
+        }
+        let mut count = self.count.lock().unwrap();
+        *count += 1;
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = count.to_be_bytes()[index % 8];
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! Requests as a merchant signs them, with the demo merchant's signing code, and answers as it reads them.
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use local::merchant::signing::{sign_md5, sign_rsa, string_to_sign};
+use rsa::RsaPrivateKey;
+use serde_json::{Value, json};
+use shared::clock::UnixMillis;
+use shared::http::Arrival;
+
+use crate::keys;
+
+/// A request in the making. Nothing is checked: what is wrong is meant so.
+#[derive(Clone)]
+pub struct LinkCall {
+    pub method: Method,
+    pub path: String,
+    pub business_id: String,
+    pub nonce: String,
+    pub timestamp: String,
+    pub sign_type: Option<String>,
+    pub body: Vec<u8>,
+    pub key: Key,
+    pub source_ip: Option<std::net::IpAddr>,
+}
+
+/// What a request is signed with.
+#[derive(Clone)]
+pub enum Key {
+    Rsa(&'static RsaPrivateKey),
+    Md5(&'static str),
+    /// Not at all: this is the header's value.
+    Literal(String),
+}
+
+/// The body that the tests' merchant sends.
+pub fn link_body(serial_no: &str) -> Value {
+    json!({
+        "merchantId": "M1",
+        "businessId": "B1",
+        "serialNo": serial_no,
+        "userId": "user-1",
+        "callbackUrl": "https://merchant.example.com/cb",
+    })
+}
+
+impl LinkCall {
+    /// A request that is all right.
+    pub fn new(serial_no: &str, now: UnixMillis) -> Self {
+        Self::with_body(&link_body(serial_no), now)
+    }
+
+    /// A request that is all right but, perhaps, for its body. Every call has a nonce of its own.
+    pub fn with_body(body: &Value, now: UnixMillis) -> Self {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static NONCES: AtomicU64 = AtomicU64::new(0);
+        Self {
+            method: Method::POST,
+            path: alipay_auth_url::PATH.to_owned(),
+            business_id: "B1".to_owned(),
+            nonce: format!("nonce-{}", NONCES.fetch_add(1, Ordering::Relaxed)),
+            timestamp: now.to_string(),
+            sign_type: None,
+            body: body.to_string().into_bytes(),
+            key: Key::Rsa(keys::merchant()),
+            source_ip: Some([203, 0, 113, 7].into()),
+        }
+    }
+
+    /// The same, signed with MD5.
+    pub fn by_md5(mut self) -> Self {
+        self.sign_type = Some("MD5".to_owned());
+        self.key = Key::Md5(keys::merchant_md5());
+        self
+    }
+
+    /// The string that is signed.
+    pub fn string_to_sign(&self) -> Vec<u8> {
+        let headers = [
+            ("businessId", self.business_id.as_str()),
+            ("nonce", &self.nonce),
+            ("timestamp", &self.timestamp),
+            ("signType", self.sign_type.as_deref().unwrap_or_default()),
+        ];
+        string_to_sign(&headers, &self.body)
+    }
+
+    /// The request, signed.
+    pub fn build(&self) -> Request<Bytes> {
+        let sign = match &self.key {
+            Key::Rsa(key) => sign_rsa(&self.string_to_sign(), key),
+            Key::Md5(key) => sign_md5(&self.string_to_sign(), key),
+            Key::Literal(value) => value.clone(),
+        };
+        let mut request = Request::builder().method(self.method.clone()).uri(&self.path);
+        let sign_type = self.sign_type.as_ref().map(|value| ("signType", value));
+        for (name, value) in [
+            ("businessId", &self.business_id),
+            ("nonce", &self.nonce),
+            ("timestamp", &self.timestamp),
+            ("sign", &sign),
+        ]
+        .into_iter()
+        .chain(sign_type)
+        {
+            request =
+                request.header(name, http::HeaderValue::from_bytes(value.as_bytes()).expect("a header"));
+        }
+        let origin = "https://links.example.com/".parse().ok();
+        request
+            .extension(Arrival { source_ip: self.source_ip, origin })
+            .body(Bytes::from(self.body.clone()))
+            .expect("a request")
+    }
+}
+
+/// An answer of the open API.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LinkAnswer {
+    pub http_status: u16,
+    pub status: i64,
+    pub message: String,
+    pub link: Option<String>,
+}
+
+impl LinkAnswer {
+    /// Reads an answer and checks its form.
+    pub fn read(answer: &Response<Bytes>) -> Self {
+        assert_eq!(answer.headers()["content-type"], "application/json; charset=utf-8");
+        let body: Value = serde_json::from_slice(answer.body()).expect("an answer is JSON");
+        assert!(body["data"].is_object(), "{body}");
+        Self {
+            http_status: answer.status().as_u16(),
+            status: body["status"].as_i64().expect("status is a number"),
+            message: body["message"].as_str().expect("message is a string").to_owned(),
+            link: body["data"]["alipayAuthUrl"].as_str().map(str::to_owned),
+        }
+    }
+
+    /// The link of an answer that must have one.
+    pub fn expect_link(self) -> url::Url {
+        assert_eq!((self.status, self.message.as_str()), (0, "success"));
+        self.link.expect("a link").parse().expect("a URL")
+    }
+}
+
+/// The `state` that a link carries.
+pub fn state_of(link: &url::Url) -> String {
+    link.query_pairs().find(|(name, _)| name == "state").expect("a state").1.into_owned()
+}

@@ -1,0 +1,270 @@
+//! The functions, wired to a database of their own and to stand-ins for everyone else.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alipay_auth_url::{AlipayAuthUrl, LinkSettings};
+use bytes::Bytes;
+use http::{Request, Response};
+use openid_callback::OpenIdCallback;
+use openid_delivery::{OpenIdDelivery, Step};
+use serde_json::{Value, json};
+use shared::alipay::gateway::TokenExchange;
+use shared::clock::{Clock as _, ManualClock, UnixMillis};
+use shared::delivery::schedule::Schedule;
+use shared::delivery::sender::CallbackSender;
+use shared::model::authorization::Authorization;
+use shared::model::callback_url::CallbackRules;
+use shared::model::id::AuthorizationId;
+use shared::queue::in_process::InProcessQueue;
+use shared::secrets::SecretCache;
+use shared::store::sqlite::SqliteStore;
+use shared::store::{FindDue, Operate as _, RecordDeliveries, RecordLinks, RecordReturns};
+use tempfile::TempDir;
+
+use crate::keys;
+use crate::parties::{Counting, ScriptedGateway, ScriptedMerchant, Secrets};
+use crate::request::{LinkAnswer, LinkCall, state_of};
+
+/// When the tests' clock begins: 2026-11-22 00:00:00 UTC.
+pub const BEGINNING: UnixMillis = UnixMillis(1_795_305_600_000);
+
+/// Our app at Alipay.
+pub const APP_ID: &str = "2021000000000001";
+
+/// One run of authlink; drop it and start another on the same [`Site`] for a restart.
+pub struct World {
+    pub clock: Arc<ManualClock>,
+    pub secrets: Secrets,
+    pub random: Arc<Counting>,
+    pub gateway: Arc<ScriptedGateway>,
+    pub merchant: Arc<ScriptedMerchant>,
+    pub store: SqliteStore,
+    pub queue: InProcessQueue,
+    pub auth_url: AlipayAuthUrl,
+    pub callback: OpenIdCallback,
+    pub delivery: OpenIdDelivery,
+    pub file: PathBuf,
+    _folder: Option<TempDir>,
+}
+
+impl World {
+    /// A world with an empty database and business B1, which has an RSA and an MD5 key and merchant M1.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("authlink.db");
+        let secrets = Secrets::default();
+        secrets.set("business/B1", &business());
+        secrets.set(
+            &format!("alipay-app/{APP_ID}"),
+            &json!({"privateKey": keys::private_pem(keys::app()), "alipayPublicKeys": [keys::public_pem(keys::alipay())]}),
+        );
+        secrets.set("callback-key", &json!({"privateKey": keys::private_pem(keys::callback())}));
+        let clock = Arc::new(ManualClock::at(BEGINNING));
+        let (gateway, merchant) = (Arc::default(), Arc::default());
+        Self::wire(clock, secrets, Arc::default(), gateway, merchant, file, Some(folder))
+    }
+
+    /// Another process on the same database, at the same time, with the same parties, and an empty queue.
+    pub fn another_process(&self) -> Self {
+        let (gateway, merchant) = (self.gateway.clone(), self.merchant.clone());
+        let (clock, secrets, random) = (self.clock.clone(), self.secrets.clone(), self.random.clone());
+        Self::wire(clock, secrets, random, gateway, merchant, self.file.clone(), None)
+    }
+
+    fn wire(
+        clock: Arc<ManualClock>,
+        secrets: Secrets,
+        random: Arc<Counting>,
+        gateway: Arc<ScriptedGateway>,
+        merchant: Arc<ScriptedMerchant>,
+        file: PathBuf,
+        folder: Option<TempDir>,
+    ) -> Self {
+        let store = SqliteStore::open(&file).expect("a store");
+        let queue = InProcessQueue::new(clock.clone());
+        let businesses = Arc::new(SecretCache::new(Arc::new(secrets.clone()), clock.clone()));
+        let callbacks = CallbackRules::default();
+        let shared_store = Arc::new(store.clone());
+        Self {
+            auth_url: AlipayAuthUrl {
+                businesses: businesses.clone(),
+                store: shared_store.clone(),
+                clock: clock.clone(),
+                random: random.clone(),
+                links: LinkSettings {
+                    app_id: APP_ID.to_owned(),
+                    authorize_page: "https://openauth.example/authorize".parse().expect("a URL"),
+                    public_url: None,
+                    callbacks: callbacks.clone(),
+                    retention: Duration::from_hours(24 * 400),
+                },
+            },
+            callback: OpenIdCallback {
+                apps: Arc::new(SecretCache::new(Arc::new(secrets.clone()), clock.clone())),
+                app_id: APP_ID.to_owned(),
+                store: shared_store.clone(),
+                gateway: gateway.clone(),
+                hints: Arc::new(queue.clone()),
+                clock: clock.clone(),
+                random: random.clone(),
+            },
+            delivery: OpenIdDelivery {
+                store: shared_store.clone(),
+                due: shared_store,
+                businesses,
+                callback_key: Arc::new(SecretCache::new(Arc::new(secrets.clone()), clock.clone())),
+                sender: merchant.clone(),
+                hints: Arc::new(queue.clone()),
+                clock: clock.clone(),
+                random: random.clone(),
+                callbacks,
+                schedule: Schedule::default(),
+            },
+            clock,
+            secrets,
+            random,
+            gateway,
+            merchant,
+            store,
+            queue,
+            file,
+            _folder: folder,
+        }
+    }
+
+    /// Puts another gateway behind the callback function.
+    pub fn with_gateway(mut self, gateway: Arc<dyn TokenExchange>) -> Self {
+        self.callback.gateway = gateway;
+        self
+    }
+
+    /// Puts another network before the merchants.
+    pub fn with_sender(mut self, sender: Arc<dyn CallbackSender>) -> Self {
+        self.delivery.sender = sender;
+        self
+    }
+
+    /// Puts another store behind every function.
+    pub fn with_store<S>(mut self, store: Arc<S>) -> Self
+    where
+        S: RecordLinks + RecordReturns + RecordDeliveries + FindDue + 'static,
+    {
+        self.auth_url.store = store.clone();
+        self.callback.store = store.clone();
+        self.delivery.store = store.clone();
+        self.delivery.due = store;
+        self
+    }
+
+    pub fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
+    /// Sends a link request.
+    pub async fn ask(&self, call: &LinkCall) -> LinkAnswer {
+        LinkAnswer::read(&alipay_auth_url::handle(&self.auth_url, &call.build()).await)
+    }
+
+    /// Asks for a link for `serial_no` and takes it.
+    pub async fn link(&self, serial_no: &str) -> Issued {
+        let link = self.ask(&LinkCall::new(serial_no, self.now())).await.expect_link();
+        Issued { id: AuthorizationId::of_serial("B1", serial_no), state: state_of(&link), link }
+    }
+
+    /// The browser comes back with `code`.
+    pub async fn come_back(&self, state: &str, code: &str) -> Shown {
+        self.browse(&format!(
+            "app_id={APP_ID}&source=alipay_wallet&scope=auth_base&auth_code={code}&state={state}"
+        ))
+        .await
+    }
+
+    /// The browser comes back with this query.
+    pub async fn browse(&self, query: &str) -> Shown {
+        let request = Request::builder()
+            .uri(format!("{}?{query}", openid_callback::PATH))
+            .header("accept-language", "en")
+            .body(Bytes::new())
+            .expect("a request");
+        Shown::read(&openid_callback::handle(&self.callback, &request).await)
+    }
+
+    /// The record as it stands.
+    pub async fn record(&self, id: &AuthorizationId) -> Authorization {
+        self.store.authorization(id).await.expect("the store answers").expect("a record")
+    }
+
+    /// Makes every attempt that a hint has arrived for.
+    pub async fn drain(&self) -> Vec<Step> {
+        openid_delivery::drain(&self.delivery, &self.queue).await.expect("the store answers")
+    }
+
+    /// Sweeps, then makes every attempt that a hint has arrived for.
+    pub async fn sweep_and_drain(&self) -> Vec<Step> {
+        openid_delivery::sweep(&self.delivery).await.expect("the store answers");
+        self.drain().await
+    }
+
+    /// A link for `serial_no`, consented to by `open_id`.
+    pub async fn authorized(&self, serial_no: &str, open_id: &str) -> Issued {
+        let issued = self.link(serial_no).await;
+        self.gateway.answer(crate::parties::identified(open_id));
+        let shown = self.come_back(&issued.state, &format!("code{serial_no}")).await;
+        assert_eq!(shown.outcome, "authorized");
+        issued
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The document of business B1.
+pub fn business() -> Value {
+    json!({
+        "publicKeys": [keys::vector_text("public_key_spki_pem")],
+        "md5Keys": [keys::merchant_md5()],
+        "merchantIds": ["M1", "M2"],
+    })
+}
+
+/// A link that was issued.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    pub id: AuthorizationId,
+    pub state: String,
+    pub link: url::Url,
+}
+
+/// A page that the browser was shown.
+#[derive(Debug)]
+pub struct Shown {
+    pub http_status: u16,
+    pub outcome: String,
+    pub html: String,
+}
+
+impl Shown {
+    /// Reads a page, and checks that it leaves no trace.
+    pub fn read(answer: &Response<Bytes>) -> Self {
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        assert_eq!(answer.headers()["referrer-policy"], "no-referrer");
+        assert!(
+            answer.headers()["content-security-policy"]
+                .to_str()
+                .expect("text")
+                .starts_with("default-src 'none'")
+        );
+        let html = String::from_utf8(answer.body().to_vec()).expect("text");
+        let outcome = html.split("data-outcome=\"").nth(1).and_then(|rest| rest.split('"').next());
+        Self {
+            http_status: answer.status().as_u16(),
+            outcome: outcome.expect("data-outcome").to_owned(),
+            html,
+        }
+    }
+}
