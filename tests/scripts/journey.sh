@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# One whole journey on a fresh host, by HTTP alone; OpenSSL verifies the callback that the merchant received.
+source "$(dirname "$0")/host.sh"
+
+# header NAME: of the callback, as it came over the wire.
+header() {
+  jq -r --arg name "$1: " '.request | split("\n")[] | select(startswith($name)) | ltrimstr($name)' "$work/callback.json"
+}
+
+verify() {
+  openssl dgst -sha256 -verify "$work/folder/parties/callback.pub.pem" -signature "$work/sign" "$1"
+}
+
+host
+ask_for_link
+consent
+await_callback
+
+{
+  printf 'businessId=%s&nonce=%s&timestamp=%s' "$(header businessid)" "$(header nonce)" "$(header timestamp)"
+  jq -j '.request | .[index("\n\n") + 2:]' "$work/callback.json"
+} >"$work/signed"
+header sign | openssl base64 -d -A >"$work/sign"
+verify "$work/signed" || fail "OpenSSL refuses the callback's signature"
+sed 's/"openId":"./&x/' "$work/signed" >"$work/altered"
+cmp -s "$work/signed" "$work/altered" && fail "the callback has no openId"
+verify "$work/altered" >/dev/null 2>&1 && fail "OpenSSL accepts an altered callback"
+
+status=$(shown_status)
+[[ $status == DELIVERED ]] || fail "$serial_no is $status"
+echo "ok: $serial_no was delivered, and OpenSSL verifies it"

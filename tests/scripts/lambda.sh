@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The functions as Lambda runs them, under `cargo lambda watch`: every event file, and one whole journey in which the
+# sweep delivers, because nothing polls a queue here.
+source "$(dirname "$0")/host.sh"
+PATH=$PWD/.venv/bin:$PATH
+
+# invoke FUNCTION EVENT FILTER: the answer to an event file must satisfy the jq filter.
+invoke() {
+  local event=functions/$1/events/$2.json
+  cargo lambda invoke -A 127.0.0.1 -P "$port" "$1" --data-file "$event" >"$work/answer.log" 2>&1 ||
+    fail "$event: $(<"$work/answer.log")"
+  jq -e "$3" "$work/answer.log" >/dev/null || fail "$event: $(<"$work/answer.log")"
+  echo "ok: $event"
+}
+
+port=$(free_port)
+host --authlink "http://127.0.0.1:$port"
+start watch cargo-lambda lambda watch -A 127.0.0.1 -P "$port" --ignore-changes --env-file "$work/folder/lambda.env"
+await watch "starting Runtime server" 60
+
+invoke alipay-auth-url stale-request '.statusCode == 200 and (.body | fromjson | .status) == 5'
+invoke alipay-auth-url no-such-interface '(.body | fromjson | .status) == 4'
+invoke openid-callback unknown-link '.statusCode == 404 and (.body | contains("data-outcome=\"unknown-link\""))'
+invoke openid-callback not-authorized '.statusCode == 200 and (.body | contains("data-outcome=\"not-authorized\""))'
+invoke openid-delivery hint '. == {"batchItemFailures": []}'
+invoke openid-delivery not-a-hint '[.batchItemFailures[].itemIdentifier] == ["3f9a6b1e-6f1c-4d0e-9f59-0c1a7f1f5b02"]'
+invoke openid-delivery sweep '. == {"batchItemFailures": []}'
+
+ask_for_link
+consent
+[[ -z $(callback) ]] || fail "the callback came before the sweep"
+invoke openid-delivery sweep '. == {"batchItemFailures": []}'
+await_callback
+status=$(shown_status)
+[[ $status == DELIVERED ]] || fail "$serial_no is $status"
+echo "ok: $serial_no was delivered by the sweep"
