@@ -281,7 +281,7 @@ async fn a_last_attempt_whose_worker_died_ends_undeliverable_and_can_be_redriven
 }
 
 async fn claim_and_die(world: &World, issued: &tests::world::Issued, attempts_before: u32) {
-    let claim = shared::model::authorization::AttemptClaim {
+    let claim = shared::model::claim::AttemptClaim {
         id: issued.id.clone(),
         attempts_before,
         attempts_allowed: world.delivery.schedule.attempts(),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::alipay::gateway::{Exchange, NoAnswer, Refusal};
-use shared::model::authorization::{EXCHANGE_LEASE, MAX_CODES, Status};
+use shared::model::authorization::{MAX_CODES, Status};
+use shared::model::claim::EXCHANGE_LEASE;
 use shared::model::identity::{AlipayUserId, Identity, OpenId};
 use shared::store::Operate as _;
 use tests::fickle::{Failure, FickleStore};

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use shared::clock::UnixMillis;
 use shared::delivery::answer::DeliveryOutcome;
-use shared::model::authorization::{
-    Attempt, AttemptClaim, AttemptRefusal, Authorization, CODE_LIFETIME, Callback, ClaimRefusal,
-    EXCHANGE_LEASE, ExchangeClaim, Issue, MAX_CODES, Status,
+use shared::model::authorization::{Attempt, Authorization, Callback, Issue, MAX_CODES, Status};
+use shared::model::claim::{
+    AttemptClaim, AttemptRefusal, CODE_LIFETIME, ClaimRefusal, EXCHANGE_LEASE, ExchangeClaim,
 };
 use shared::model::id::{AuthorizationId, OperationId, State, digest_of};
 use shared::model::identity::{Identity, OpenId};

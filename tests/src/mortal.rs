@@ -4,7 +4,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use shared::clock::UnixMillis;
-use shared::model::authorization::{Attempt, AttemptClaim, Authorization, ExchangeClaim};
+use shared::model::authorization::{Attempt, Authorization};
+use shared::model::claim::{AttemptClaim, ExchangeClaim};
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{

@@ -21,13 +21,12 @@ async fn main() -> Result<(), StartError> {
     let secrets = lambda::secret_source(&config)?;
     let store = lambda::store(&config)?;
     let queue = InProcessQueue::new(clock.clone());
-    let sender = HttpSender::new(Arc::new(SystemResolver), config.callbacks.clone())?;
     let function = OpenIdDelivery {
         store: store.clone(),
         due: store,
         businesses: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
         callback_key: Arc::new(SecretCache::new(secrets, clock.clone())),
-        sender: Arc::new(sender),
+        sender: Arc::new(HttpSender::new(Arc::new(SystemResolver), config.callbacks.clone())?),
         hints: Arc::new(queue.clone()),
         clock,
         random: Arc::new(OsRandom::default()),

@@ -6,24 +6,16 @@
 //! any of these three ──settle──▶ AUTHORIZED ──SUCCESS──▶ DELIVERED
 //!                                AUTHORIZED ──last failure──▶ UNDELIVERABLE ──redrive──▶ AUTHORIZED
 //! ```
-//!
-//! The functions here say why a change was refused, from the record that refused it; the stores make the changes.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{AuthorizationId, OperationId, State, digest_of_parts, same_digest};
-use super::identity::{AuthCode, Identity};
+use super::id::{AuthorizationId, OperationId, State, digest_of_parts};
+use super::identity::Identity;
 use crate::clock::UnixMillis;
 use crate::delivery::answer::DeliveryOutcome;
-
-/// How long a claimed exchange keeps others away; longer than the function may run.
-pub const EXCHANGE_LEASE: Duration = Duration::from_secs(30);
-
-/// How long a code that was claimed is remembered for all authorizations. Unused, it lives for a day at most.
-pub const CODE_LIFETIME: Duration = Duration::from_hours(48);
 
 /// How many codes one authorization may try.
 pub const MAX_CODES: usize = 10;
@@ -231,114 +223,5 @@ impl Authorization {
     #[must_use]
     pub fn link_works(&self, now: UnixMillis) -> bool {
         self.identity.is_none() && now < self.expires_at && self.codes.len() < MAX_CODES
-    }
-}
-
-/// What a browser's return wants: to be the only one to exchange its code.
-#[derive(Clone, Debug)]
-pub struct ExchangeClaim {
-    /// Which authorization.
-    pub id: AuthorizationId,
-    /// Digest of the random half of the state that came back.
-    pub state_digest: String,
-    /// Digest of the code that came back.
-    pub code_digest: String,
-    /// Who claims.
-    pub operation: OperationId,
-    /// When.
-    pub now: UnixMillis,
-}
-
-impl ExchangeClaim {
-    /// A claim for `code`.
-    #[must_use]
-    pub fn new(state: &State, code: &AuthCode, operation: OperationId, now: UnixMillis) -> Self {
-        let (id, state_digest) = (state.id().clone(), state.digest());
-        Self { id, state_digest, code_digest: code.digest(), operation, now }
-    }
-}
-
-/// Why a code may not be exchanged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClaimRefusal {
-    /// There is no such authorization, or the state's random half is not this one's.
-    UnknownState,
-    /// The user is known already.
-    AlreadyAuthorized,
-    /// Another return is at the gateway at this moment.
-    InProgress,
-    /// The link's time is over.
-    Expired,
-    /// This code was at the gateway before, for this authorization or another.
-    CodeSpent,
-    /// As many codes as one authorization may try were tried.
-    TooManyCodes,
-}
-
-/// Why `claim` was refused by a record that stood as `old`; `code_is_known`: its code was claimed before, for this or
-/// another authorization. The first reason counts.
-#[must_use]
-pub fn claim_refusal(
-    old: Option<&Authorization>,
-    claim: &ExchangeClaim,
-    code_is_known: bool,
-) -> ClaimRefusal {
-    let Some(old) = old.filter(|old| same_digest(&old.state_digest, &claim.state_digest)) else {
-        return ClaimRefusal::UnknownState;
-    };
-    let in_progress = old.exchange.as_ref().is_some_and(|lease| claim.now < lease.until);
-    match () {
-        () if old.identity.is_some() => ClaimRefusal::AlreadyAuthorized,
-        () if in_progress => ClaimRefusal::InProgress,
-        () if old.expires_at <= claim.now => ClaimRefusal::Expired,
-        () if code_is_known || old.codes.contains(&claim.code_digest) => ClaimRefusal::CodeSpent,
-        () if old.codes.len() >= MAX_CODES => ClaimRefusal::TooManyCodes,
-        () => ClaimRefusal::InProgress,
-    }
-}
-
-/// Why an attempt may not begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttemptRefusal {
-    /// Nothing is to be delivered, or another attempt than this one is next: the hint is of the past.
-    Stale,
-    /// It is this attempt's turn, but not before the moment given.
-    Early(UnixMillis),
-    /// Another worker has it.
-    Taken,
-    /// No attempt is left, and nobody is at work on the last one: it remains to give up.
-    Exhausted,
-}
-
-/// What a delivery worker wants: to make one attempt alone.
-#[derive(Clone, Debug)]
-pub struct AttemptClaim {
-    /// Which authorization.
-    pub id: AuthorizationId,
-    /// How many attempts were begun before this one.
-    pub attempts_before: u32,
-    /// How many may be begun at all.
-    pub attempts_allowed: u32,
-    /// Who claims.
-    pub operation: OperationId,
-    /// When.
-    pub now: UnixMillis,
-    /// Until when the worker may be busy with it.
-    pub lease_until: UnixMillis,
-}
-
-/// Why `claim` was refused by a record that stood as `old`. The first reason counts.
-#[must_use]
-pub fn attempt_refusal(old: Option<&Authorization>, claim: &AttemptClaim) -> AttemptRefusal {
-    let due = old
-        .filter(|old| old.status == Status::Authorized && old.attempts == claim.attempts_before)
-        .and_then(|old| old.next_attempt_at.map(|at| (old, at)));
-    let Some((old, next_attempt_at)) = due else { return AttemptRefusal::Stale };
-    let taken = old.delivery.as_ref().is_some_and(|lease| claim.now < lease.until);
-    match () {
-        () if taken => AttemptRefusal::Taken,
-        () if old.attempts >= claim.attempts_allowed => AttemptRefusal::Exhausted,
-        () if claim.now < next_attempt_at => AttemptRefusal::Early(next_attempt_at),
-        () => AttemptRefusal::Taken,
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod authorization;
 pub mod callback_url;
+pub mod claim;
 pub mod delivery_body;
 pub mod id;
 pub mod identity;

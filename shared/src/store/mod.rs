@@ -9,9 +9,8 @@ pub mod sqlite;
 use async_trait::async_trait;
 
 use crate::clock::UnixMillis;
-use crate::model::authorization::{
-    Attempt, AttemptClaim, AttemptRefusal, Authorization, ClaimRefusal, ExchangeClaim,
-};
+use crate::model::authorization::{Attempt, Authorization};
+use crate::model::claim::{AttemptClaim, AttemptRefusal, ClaimRefusal, ExchangeClaim};
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::identity::Identity;
 
@@ -113,7 +112,7 @@ pub enum Settled {
 #[async_trait]
 pub trait RecordReturns: Send + Sync {
     /// Claims the exchange of one code, if the state is right, the link works, no exchange is under way and the code
-    /// was never claimed for this authorization, nor for another within [`CODE_LIFETIME`](crate::model::authorization::CODE_LIFETIME).
+    /// was never claimed for this authorization, nor for another within [`CODE_LIFETIME`](crate::model::claim::CODE_LIFETIME).
     async fn claim_exchange(&self, claim: &ExchangeClaim) -> Result<Claimed, StoreError>;
 
     /// Alipay refused the code: back to ISSUED, if the claim is still `holder`'s. Whether it was.

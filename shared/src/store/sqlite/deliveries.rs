@@ -6,7 +6,8 @@ use rusqlite::{Connection, named_params, params};
 use super::SqliteStore;
 use super::rows::{find, to_json};
 use crate::clock::UnixMillis;
-use crate::model::authorization::{Attempt, AttemptClaim, Authorization, Status, attempt_refusal};
+use crate::model::authorization::{Attempt, Authorization, Status};
+use crate::model::claim::{AttemptClaim, attempt_refusal};
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::store::{AttemptClaimed, Due, FindDue, Next, RecordDeliveries, StoreError};
 

@@ -5,9 +5,8 @@ use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
 use super::SqliteStore;
 use super::rows::find;
-use crate::model::authorization::{
-    Authorization, CODE_LIFETIME, EXCHANGE_LEASE, ExchangeClaim, MAX_CODES, Status, claim_refusal,
-};
+use crate::model::authorization::{Authorization, MAX_CODES, Status};
+use crate::model::claim::{CODE_LIFETIME, EXCHANGE_LEASE, ExchangeClaim, claim_refusal};
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::store::{Claimed, RecordReturns, Settled, Settlement, StoreError};
 

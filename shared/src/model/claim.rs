@@ -1,0 +1,225 @@
+//! Claims: who may exchange a code, and who may make an attempt, alone.
+//!
+//! The stores make a claim by one conditional write; if it fails its condition, the functions here say why, from the
+//! record that refused it.
+
+use std::time::Duration;
+
+use super::authorization::{Authorization, MAX_CODES, Status};
+use super::id::{AuthorizationId, OperationId, State, same_digest};
+use super::identity::AuthCode;
+use crate::clock::UnixMillis;
+
+/// How long a claimed exchange keeps others away; longer than the function may run.
+pub const EXCHANGE_LEASE: Duration = Duration::from_secs(30);
+
+/// How long a code that was claimed is remembered for all authorizations. Unused, it lives for a day at most.
+pub const CODE_LIFETIME: Duration = Duration::from_hours(48);
+
+/// What a browser's return wants: to be the only one to exchange its code.
+#[derive(Clone, Debug)]
+pub struct ExchangeClaim {
+    /// Which authorization.
+    pub id: AuthorizationId,
+    /// Digest of the random half of the state that came back.
+    pub state_digest: String,
+    /// Digest of the code that came back.
+    pub code_digest: String,
+    /// Who claims.
+    pub operation: OperationId,
+    /// When.
+    pub now: UnixMillis,
+}
+
+impl ExchangeClaim {
+    /// A claim for `code`.
+    #[must_use]
+    pub fn new(state: &State, code: &AuthCode, operation: OperationId, now: UnixMillis) -> Self {
+        let (id, state_digest) = (state.id().clone(), state.digest());
+        Self { id, state_digest, code_digest: code.digest(), operation, now }
+    }
+}
+
+/// Why a code may not be exchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimRefusal {
+    /// There is no such authorization, or the state's random half is not this one's.
+    UnknownState,
+    /// The user is known already.
+    AlreadyAuthorized,
+    /// Another return is at the gateway at this moment.
+    InProgress,
+    /// The link's time is over.
+    Expired,
+    /// This code was at the gateway before, for this authorization or another.
+    CodeSpent,
+    /// As many codes as one authorization may try were tried.
+    TooManyCodes,
+}
+
+/// Why `claim` was refused by a record that stood as `old`; `code_is_known`: its code was claimed before, for this or
+/// another authorization. The first reason counts.
+#[must_use]
+pub fn claim_refusal(
+    old: Option<&Authorization>,
+    claim: &ExchangeClaim,
+    code_is_known: bool,
+) -> ClaimRefusal {
+    let Some(old) = old.filter(|old| same_digest(&old.state_digest, &claim.state_digest)) else {
+        return ClaimRefusal::UnknownState;
+    };
+    let in_progress = old.exchange.as_ref().is_some_and(|lease| claim.now < lease.until);
+    match () {
+        () if old.identity.is_some() => ClaimRefusal::AlreadyAuthorized,
+        () if in_progress => ClaimRefusal::InProgress,
+        () if old.expires_at <= claim.now => ClaimRefusal::Expired,
+        () if code_is_known || old.codes.contains(&claim.code_digest) => ClaimRefusal::CodeSpent,
+        () if old.codes.len() >= MAX_CODES => ClaimRefusal::TooManyCodes,
+        () => ClaimRefusal::InProgress,
+    }
+}
+
+/// Why an attempt may not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptRefusal {
+    /// Nothing is to be delivered, or another attempt than this one is next: the hint is of the past.
+    Stale,
+    /// It is this attempt's turn, but not before the moment given.
+    Early(UnixMillis),
+    /// Another worker has it.
+    Taken,
+    /// No attempt is left, and nobody is at work on the last one: it remains to give up.
+    Exhausted,
+}
+
+/// What a delivery worker wants: to make one attempt alone.
+#[derive(Clone, Debug)]
+pub struct AttemptClaim {
+    /// Which authorization.
+    pub id: AuthorizationId,
+    /// How many attempts were begun before this one.
+    pub attempts_before: u32,
+    /// How many may be begun at all.
+    pub attempts_allowed: u32,
+    /// Who claims.
+    pub operation: OperationId,
+    /// When.
+    pub now: UnixMillis,
+    /// Until when the worker may be busy with it.
+    pub lease_until: UnixMillis,
+}
+
+/// Why `claim` was refused by a record that stood as `old`. The first reason counts.
+#[must_use]
+pub fn attempt_refusal(old: Option<&Authorization>, claim: &AttemptClaim) -> AttemptRefusal {
+    let due = old
+        .filter(|old| old.status == Status::Authorized && old.attempts == claim.attempts_before)
+        .and_then(|old| old.next_attempt_at.map(|at| (old, at)));
+    let Some((old, next_attempt_at)) = due else { return AttemptRefusal::Stale };
+    let taken = old.delivery.as_ref().is_some_and(|lease| claim.now < lease.until);
+    match () {
+        () if taken => AttemptRefusal::Taken,
+        () if old.attempts >= claim.attempts_allowed => AttemptRefusal::Exhausted,
+        () if claim.now < next_attempt_at => AttemptRefusal::Early(next_attempt_at),
+        () => AttemptRefusal::Taken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::authorization::{Callback, Issue, Lease};
+    use crate::model::identity::{Identity, OpenId};
+
+    const NOW: UnixMillis = UnixMillis(1_000_000);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn state() -> State {
+        State::parse(&"5".repeat(64)).unwrap()
+    }
+
+    fn issued() -> Authorization {
+        Authorization::issued(Issue {
+            business_id: "B1".to_owned(),
+            merchant_id: "M1".to_owned(),
+            serial_no: "S1".to_owned(),
+            user_id: "U1".to_owned(),
+            callback: Callback::BusinessDefault,
+            state: state(),
+            link: String::new(),
+            now: NOW,
+            lifetime: SECOND * 60,
+            retention: SECOND,
+        })
+    }
+
+    fn lease(until: UnixMillis) -> Option<Lease> {
+        Some(Lease { operation: OperationId::recorded("other".to_owned()), until })
+    }
+
+    #[test]
+    fn the_first_reason_that_refuses_a_claim_counts() {
+        let code = AuthCode::parse("codeA").unwrap();
+        let mine = OperationId::recorded("mine".to_owned());
+        let claim = ExchangeClaim::new(&state(), &code, mine, NOW);
+        let late = ExchangeClaim { now: NOW + SECOND * 60, ..claim.clone() };
+        let foreign = ExchangeClaim { state_digest: "0".repeat(64), ..claim.clone() };
+        let known = Authorization { identity: Identity::new(OpenId::parse("o").ok(), None), ..issued() };
+        let busy = Authorization { exchange: lease(NOW + SECOND), ..issued() };
+        let spent = Authorization { codes: vec![code.digest()], ..issued() };
+        let many = Authorization { codes: vec![String::new(); MAX_CODES], ..issued() };
+        for (old, claim, code_is_known, refusal) in [
+            (None, &claim, false, ClaimRefusal::UnknownState),
+            (Some(&known), &foreign, true, ClaimRefusal::UnknownState),
+            (Some(&known), &late, true, ClaimRefusal::AlreadyAuthorized),
+            (Some(&busy), &claim, true, ClaimRefusal::InProgress),
+            (Some(&busy), &late, true, ClaimRefusal::Expired),
+            (Some(&issued()), &late, true, ClaimRefusal::Expired),
+            (Some(&spent), &claim, false, ClaimRefusal::CodeSpent),
+            (Some(&many), &claim, true, ClaimRefusal::CodeSpent),
+            (Some(&many), &claim, false, ClaimRefusal::TooManyCodes),
+            // Whatever refused it has passed: it may come again.
+            (Some(&issued()), &claim, false, ClaimRefusal::InProgress),
+        ] {
+            assert_eq!(claim_refusal(old, claim, code_is_known), refusal);
+        }
+    }
+
+    #[test]
+    fn the_first_reason_that_refuses_an_attempt_counts() {
+        let claim = AttemptClaim {
+            id: issued().id,
+            attempts_before: 1,
+            attempts_allowed: 2,
+            operation: OperationId::recorded("mine".to_owned()),
+            now: NOW,
+            lease_until: NOW + SECOND,
+        };
+        let due =
+            Authorization { status: Status::Authorized, attempts: 1, next_attempt_at: Some(NOW), ..issued() };
+        let later = Some(NOW + SECOND);
+        let last = AttemptClaim { attempts_allowed: 1, ..claim.clone() };
+        for (old, claim, refusal) in [
+            (None, &claim, AttemptRefusal::Stale),
+            (Some(issued()), &claim, AttemptRefusal::Stale),
+            (Some(Authorization { status: Status::Delivered, ..due.clone() }), &claim, AttemptRefusal::Stale),
+            (Some(Authorization { attempts: 2, ..due.clone() }), &claim, AttemptRefusal::Stale),
+            (Some(Authorization { next_attempt_at: None, ..due.clone() }), &claim, AttemptRefusal::Stale),
+            (
+                Some(Authorization { delivery: lease(NOW + SECOND), ..due.clone() }),
+                &last,
+                AttemptRefusal::Taken,
+            ),
+            (Some(Authorization { delivery: lease(NOW), ..due.clone() }), &last, AttemptRefusal::Exhausted),
+            (Some(Authorization { next_attempt_at: later, ..due.clone() }), &last, AttemptRefusal::Exhausted),
+            (
+                Some(Authorization { next_attempt_at: later, ..due.clone() }),
+                &claim,
+                AttemptRefusal::Early(NOW + SECOND),
+            ),
+            (Some(due.clone()), &claim, AttemptRefusal::Taken),
+        ] {
+            assert_eq!(attempt_refusal(old.as_ref(), claim), refusal);
+        }
+    }
+}
