@@ -57,7 +57,7 @@ pub struct Options {
     pub authlink_elsewhere: Option<Url>,
 }
 
-/// A running host. It stops when it is dropped.
+/// A running host. When it is dropped it takes nothing more; what was begun goes to its end.
 pub struct Local {
     /// authlink, as browsers and merchants call it.
     pub authlink: Url,

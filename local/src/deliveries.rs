@@ -8,6 +8,7 @@ use shared::clock::{Clock, UnixMillis};
 use shared::queue::in_process::InProcessQueue;
 use shared::store::Forget;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 /// Attempts that are made at once; a slow merchant holds one of them.
 const AT_ONCE: usize = 32;
@@ -23,15 +24,15 @@ pub(crate) async fn run(
 ) {
     let at_once = Arc::new(Semaphore::new(AT_ONCE));
     let mut next_sweep = clock.now();
-    let mut forgetting = tokio::spawn(forget(store.clone(), clock.now()));
+    let mut forgetting: Option<JoinHandle<()>> = None;
     loop {
         if clock.now() >= next_sweep {
             next_sweep = clock.now() + SWEEP_EVERY;
             if let Err(error) = sweep(&function).await {
                 tracing::error!(%error, "the sweep failed; the next one goes on");
             }
-            if forgetting.is_finished() {
-                forgetting = tokio::spawn(forget(store.clone(), clock.now()));
+            if forgetting.as_ref().is_none_or(JoinHandle::is_finished) {
+                forgetting = Some(tokio::spawn(forget(store.clone(), clock.now())));
             }
         }
         while let Ok(permit) = at_once.clone().try_acquire_owned()
