@@ -73,6 +73,14 @@ impl Rig {
         self.browse(&back).await
     }
 
+    /// Waits until the merchant was called back `count` times. The bound is for a failing test only.
+    async fn called_back(&self, count: usize) {
+        let called_back = self.local.merchant.callbacks(count);
+        tokio::time::timeout(Duration::from_secs(20), called_back)
+            .await
+            .expect("the merchant is called back");
+    }
+
     async fn browse(&self, url: &str) -> (StatusCode, String) {
         let page: Response = self.browser.get(url).send().await.expect("a page");
         let (status, html) = (page.status(), page.text().await.expect("text"));
@@ -87,7 +95,7 @@ async fn a_signed_request_becomes_a_delivered_open_id_by_either_signature() {
     for (number, sign_type) in [SignType::Sha256Rsa, SignType::Md5].into_iter().enumerate() {
         let (serial_no, link) = rig.link(sign_type).await;
         assert_eq!(rig.decide(&link, "allow").await, (StatusCode::OK, "authorized".to_owned()));
-        rig.local.merchant.callbacks(number + 1).await;
+        rig.called_back(number + 1).await;
         let received = rig.local.merchant.received().pop().expect("a callback");
         assert_eq!(received.serial_no.as_deref(), Some(serial_no.as_str()));
         assert_eq!(received.open_id.as_deref(), Some(TEST_USERS[0].open_id));
@@ -126,7 +134,7 @@ async fn after_each_fault_of_the_gateway_a_second_consent_goes_through() {
         rig.local.emulator.set_fault(GatewayFault::None);
         assert_eq!(rig.decide(&link, "allow").await.1, "authorized", "{fault:?}");
     }
-    rig.local.merchant.callbacks(4).await;
+    rig.called_back(4).await;
     let mut codes: Vec<_> = rig.local.emulator.exchanges().into_iter().map(|seen| seen.code).collect();
     assert_eq!(codes.len(), 8);
     codes.sort_unstable();
@@ -140,7 +148,7 @@ async fn after_a_restart_on_the_same_folder_keys_are_the_same_and_what_was_due_i
     rig.local.merchant.set_fault(MerchantFault::ServerError);
     let (serial_no, link) = rig.link(SignType::Sha256Rsa).await;
     rig.decide(&link, "allow").await;
-    rig.local.merchant.callbacks(1).await;
+    rig.called_back(1).await;
     let Rig { local, browser, folder } = rig;
     let key = || std::fs::read(folder.path().join("secrets/callback-key.json")).expect("a document");
     let before = key();
@@ -170,7 +178,7 @@ async fn a_browser_that_hangs_up_during_the_exchange_loses_no_consent() {
     let impatient =
         client_builder(Duration::from_secs(5), Duration::from_millis(50)).build().expect("a client");
     assert!(impatient.get(&back).send().await.expect_err("no answer in time").is_timeout());
-    rig.local.merchant.callbacks(1).await;
+    rig.called_back(1).await;
     assert_eq!(rig.browse(&back).await, (StatusCode::OK, "authorized".to_owned()));
     assert_eq!(rig.local.emulator.exchanges().len(), 1);
 }
@@ -194,7 +202,7 @@ async fn a_new_host_delivers_what_an_earlier_one_left_settled() {
     assert_eq!(store.settle(&settlement).await, Ok(Settled::Ours));
     let options = Options { merchant_port, ..options(folder.path()) };
     let rig = Rig { local: Local::start(&options).await.expect("starts"), browser, folder };
-    rig.local.merchant.callbacks(1).await;
+    rig.called_back(1).await;
     assert_eq!(rig.local.merchant.received()[0].open_id.as_deref(), Some("open-1"));
 }
 
