@@ -1,5 +1,5 @@
-//! One test binary: a file for each function, for the protocols' known answers, for the stores' contract, and for the
-//! whole journey.
+//! The tests that need nothing but Rust: a file for each function, for the protocols' known answers, for the stores'
+//! contract, and for the whole journey.
 
 #![expect(clippy::expect_used, reason = "what fails here fails a test")]
 
@@ -13,3 +13,4 @@ mod logging;
 mod returns;
 mod signatures;
 mod store_contract;
+mod sweeps;

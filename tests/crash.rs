@@ -205,7 +205,7 @@ async fn a_redrive_survives_whatever_comes_after_it() {
     dies_with_one_attempt(&world, After(Write::ClaimAttempt)).await;
     world.clock.advance(ATTEMPT_LEASE);
     dies_with_one_attempt(&world, After(Write::GiveUp)).await;
-    assert_eq!(world.store.redrive(&issued.id, world.now()).await, Ok(true));
+    assert_eq!(world.redrive(&issued.id).await, Ok(true));
     dies(&world, After(Write::Postpone), async |process| drop(sweep(&process.delivery).await)).await;
     world.clock.advance(NET);
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use openid_delivery::{Step, deliver, sweep};
+use openid_delivery::{Step, deliver, handle, sweep};
 use serde_json::json;
 use shared::delivery::address::AddressRefusal;
 use shared::delivery::answer::{Answer, DeliveryOutcome};
@@ -13,11 +13,11 @@ use shared::delivery::schedule::{OPEN_API_WAITS_SECS, Schedule};
 use shared::delivery::sender::HttpSender;
 use shared::model::authorization::{Attempt, Status};
 use shared::model::callback_url::CallbackRules;
-use shared::queue::{Hint, NET};
+use shared::queue::{Event, Hint, NET};
 use shared::signing::md5::Md5Key;
 use shared::signing::open_api::{AuthHeaders, SignType, VerificationKeys};
 use shared::signing::rsa::VerifyingKey;
-use shared::store::{Operate as _, RecordDeliveries as _};
+use shared::store::RecordDeliveries as _;
 use tests::fickle::{Failure, FickleStore};
 use tests::keys::{callback, merchant_md5, public_pem};
 use tests::parties::{Posted, identified};
@@ -140,8 +140,8 @@ async fn a_redrive_sets_the_same_body_due_again_from_the_first_attempt() {
         next_attempt(&world, &issued, wait > 15 * 60).await;
     }
     assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
-    assert_eq!(world.store.redrive(&issued.id, world.now()).await, Ok(true));
-    assert_eq!(world.store.redrive(&issued.id, world.now()).await, Ok(false));
+    assert_eq!(world.redrive(&issued.id).await, Ok(true));
+    assert_eq!(world.redrive(&issued.id).await, Ok(false));
     world.merchant.answer(DeliveryOutcome::Connect);
     assert_eq!(world.sweep_and_drain().await, [Step::Failed(world.now() + secs(15))]);
     assert_eq!(next_attempt(&world, &issued, false).await, [Step::Delivered]);
@@ -179,14 +179,17 @@ async fn hints_that_are_doubled_late_or_of_the_past_change_nothing() {
     let world = World::new();
     let issued = world.authorized("S1", "open-1").await;
     world.merchant.answer(DeliveryOutcome::Status(500));
-    let first = Hint::new(issued.id.clone(), 0);
+    let first = Hint::new(issued.id.clone(), "B1".to_owned(), 0);
     assert!(matches!(deliver(&world.delivery, &first).await, Ok(Step::Failed(_))));
     assert_eq!(deliver(&world.delivery, &first).await, Ok(Step::Nothing));
-    let early = Hint::new(issued.id.clone(), 1);
+    let early = Hint::new(issued.id.clone(), "B1".to_owned(), 1);
     assert_eq!(deliver(&world.delivery, &early).await, Ok(Step::Postponed));
-    assert_eq!(deliver(&world.delivery, &Hint::new(issued.id.clone(), 7)).await, Ok(Step::Nothing));
+    assert_eq!(
+        deliver(&world.delivery, &Hint::new(issued.id.clone(), "B1".to_owned(), 7)).await,
+        Ok(Step::Nothing)
+    );
     let unknown = shared::model::id::AuthorizationId::of_serial("B1", "nobody");
-    assert_eq!(deliver(&world.delivery, &Hint::new(unknown, 0)).await, Ok(Step::Nothing));
+    assert_eq!(deliver(&world.delivery, &Hint::new(unknown, "B1".to_owned(), 0)).await, Ok(Step::Nothing));
     assert_eq!(world.merchant.posts().len(), 1);
     world.clock.advance(secs(15));
     // The hint of the failed attempt, the postponed one, and the one that came for the settlement.
@@ -241,7 +244,7 @@ async fn two_workers_on_one_database_with_the_same_message_post_once() {
     let another = Arc::new(world.another_process());
     for number in 0..20 {
         let issued = world.authorized(&format!("S{number}"), "open-1").await;
-        let hint = Hint::new(issued.id, 0);
+        let hint = Hint::new(issued.id, "B1".to_owned(), 0);
         let (one, other) = tokio::join!(deliver(&world.delivery, &hint), deliver(&another.delivery, &hint));
         let mut steps = [one.expect("a step"), other.expect("a step")];
         steps.sort_unstable_by_key(|step| *step == Step::Nothing);
@@ -276,7 +279,7 @@ async fn a_last_attempt_whose_worker_died_ends_undeliverable_and_can_be_redriven
     world.clock.advance(openid_delivery::ATTEMPT_LEASE);
     assert_eq!(world.sweep_and_drain().await, [Step::GivenUp]);
     assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
-    assert_eq!(world.store.redrive(&issued.id, world.now()).await, Ok(true));
+    assert_eq!(world.redrive(&issued.id).await, Ok(true));
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
 }
 
@@ -391,5 +394,33 @@ async fn attempts_taken_from_the_schedule_end_what_is_beyond_them() {
     world.clock.advance(secs(24 * 3_600));
     assert!(world.sweep_and_drain().await.contains(&Step::GivenUp));
     assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
-    assert_eq!(world.store.redrive(&issued.id, world.now()).await, Ok(true));
+    assert_eq!(world.redrive(&issued.id).await, Ok(true));
+}
+
+#[tokio::test]
+async fn what_the_queue_neglects_is_delivered_by_the_second_sweep_itself() {
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    world.queue.lose_all();
+    handle(&world.delivery, Event::Sweep).await.expect("the store answers");
+    assert_eq!(world.merchant.posts().len(), 0, "the hint has its time first");
+    world.queue.lose_all();
+    world.clock.advance(NET);
+    handle(&world.delivery, Event::Sweep).await.expect("the store answers");
+    assert_eq!(world.merchant.posts().len(), 1);
+    assert_eq!(world.record(&issued.id).await.status, Status::Delivered);
+    assert_eq!(world.drain().await, [Step::Nothing], "the hint that came too late");
+}
+
+#[tokio::test]
+async fn what_fails_in_a_sweep_has_its_next_attempt_at_the_usual_time() {
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    world.queue.lose_all();
+    world.clock.advance(NET);
+    world.merchant.answer(DeliveryOutcome::Status(500));
+    handle(&world.delivery, Event::Sweep).await.expect("the store answers");
+    let record = world.record(&issued.id).await;
+    assert_eq!((record.status, record.attempts), (Status::Authorized, 1));
+    assert_eq!(record.next_attempt_at, Some(world.now() + secs(15)));
 }

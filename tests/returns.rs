@@ -350,17 +350,6 @@ async fn another_consent_on_a_link_that_was_used_is_told_so_and_not_exchanged() 
 }
 
 #[tokio::test]
-async fn a_code_that_was_sent_for_one_authorization_is_not_sent_for_another() {
-    let world = World::new();
-    let (first, second) = (world.link("S1").await, world.link("S2").await);
-    world.gateway.answer(identified("open-1"));
-    assert_eq!(world.come_back(&first.state, "codeA").await.outcome, "authorized");
-    assert_eq!(world.come_back(&second.state, "codeA").await.outcome, "authorize-again");
-    assert_eq!(world.gateway.codes(), ["codeA"]);
-    assert_eq!(world.record(&second.id).await.status, Status::Issued);
-}
-
-#[tokio::test]
 async fn an_answer_under_alipays_new_key_is_believed_as_soon_as_the_secret_has_it() {
     let world = World::new();
     let (before, after) = (world.link("S1").await, world.link("S2").await);
@@ -404,4 +393,19 @@ async fn a_settlement_that_cannot_be_written_is_alarmed_and_the_user_asked_again
     assert!(logs.text().contains(r#""alarm":"settlement""#));
     world.gateway.answer(identified("open-1"));
     assert_eq!(world.come_back(&state, "codeB").await.outcome, "authorized");
+}
+
+#[tokio::test]
+async fn late_in_a_request_no_newer_key_is_waited_for() {
+    let world = World::new();
+    let issued = world.link("S1").await;
+    let let_go = world.gateway.answer_later();
+    let app = format!("alipay-app/{APP_ID}");
+    let (shown, ()) = tokio::join!(world.come_back(&issued.state, "codeA"), async {
+        world.gateway.asked(1).await;
+        world.clock.advance(openid_callback::REFRESH_UNTIL);
+        let_go.send(Exchange::Unknown(NoAnswer::Signature)).expect("someone waits");
+    });
+    assert_eq!(shown.outcome, "authorize-again");
+    assert_eq!(world.secrets.fetches(&app), 1);
 }

@@ -12,7 +12,7 @@ use openid_callback::OpenIdCallback;
 use openid_delivery::OpenIdDelivery;
 use shared::alipay::gateway::{AlipayGateway, EXCHANGE_TIMEOUT};
 use shared::clock::{Clock, SystemClock};
-use shared::config::{Config, SecretsFrom};
+use shared::config::{Config, SecretsFrom, StoreAt};
 use shared::delivery::resolver::SystemResolver;
 use shared::delivery::sender::HttpSender;
 use shared::queue::in_process::InProcessQueue;
@@ -183,8 +183,9 @@ fn host_functions(
     let SecretsFrom::Folder(secrets) = &config.secrets else {
         return Err(StartError::new("a local run takes its keys from AUTHLINK_SECRETS_DIR".to_owned()));
     };
-    let missing = || StartError::new("AUTHLINK_DATABASE is not set".to_owned());
-    let file = config.database.as_ref().ok_or_else(missing)?;
+    let StoreAt::File(file) = &config.store else {
+        return Err(StartError::new("a local run keeps its records in AUTHLINK_DATABASE".to_owned()));
+    };
     let store = Arc::new(SqliteStore::open(file)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random = Arc::new(OsRandom::default());

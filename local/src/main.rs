@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use local::app::{
     DEFAULT_EMULATOR_PORT, DEFAULT_FOLDER, DEFAULT_MERCHANT_PORT, DEFAULT_PORT, Local, Options,
 };
 use local::merchant::SignType;
+use local::operate::{Place, Redrive};
 use local::{operate, request};
 use shared::model::id::AuthorizationId;
 use shared::start::StartError;
@@ -58,17 +59,48 @@ enum Command {
         merchant: Url,
     },
     /// Print what became of one authorization, without the user's identity
-    Show(Which),
-    /// Set an UNDELIVERABLE delivery due again, with the same body
-    Redrive(Which),
+    #[command(group(ArgGroup::new("what").required(true).args(["serial_no", "reference"])))]
+    Show {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        table: Table,
+    },
+    /// Set what is UNDELIVERABLE due again, with the same body
+    #[command(group(ArgGroup::new("what").required(true).args(["serial_no", "reference", "all", "all_of"])))]
+    Redrive {
+        #[command(flatten)]
+        which: Which,
+        /// Everything that is UNDELIVERABLE, of every business
+        #[arg(long, conflicts_with = "business_id")]
+        all: bool,
+        /// Everything of one business that is UNDELIVERABLE
+        #[arg(long, value_name = "BUSINESS_ID", conflicts_with = "business_id")]
+        all_of: Option<String>,
+        #[command(flatten)]
+        table: Table,
+    },
+}
+
+#[derive(Args)]
+struct Table {
+    /// A deployment's table, instead of the folder's database; AWS_REGION and AWS_ACCESS_KEY_ID, … say how it is reached
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
+}
+
+impl Table {
+    fn or(self, folder: PathBuf) -> Place {
+        self.table.map_or(Place::Folder(folder), Place::Table)
+    }
 }
 
 #[derive(Args)]
 struct Which {
-    /// Whose serialNo
-    #[arg(long, default_value = local::folder::BUSINESS_ID)]
-    business_id: String,
-    #[arg(long, required_unless_present = "reference")]
+    /// Whose serialNo; of a local run the demo business's
+    #[arg(long)]
+    business_id: Option<String>,
+    #[arg(long)]
     serial_no: Option<String>,
     /// The reference of a result page or a log line, instead of a serialNo
     #[arg(long, conflicts_with = "serial_no", value_parser = |text: &str| AuthorizationId::try_from(text.to_owned()))]
@@ -76,10 +108,18 @@ struct Which {
 }
 
 impl Which {
-    fn id(self) -> AuthorizationId {
-        let of_serial =
-            || AuthorizationId::of_serial(&self.business_id, self.serial_no.as_deref().unwrap_or_default());
-        self.reference.clone().unwrap_or_else(of_serial)
+    fn in_place(self, place: &Place) -> Result<AuthorizationId, StartError> {
+        if let Some(reference) = self.reference {
+            return Ok(reference);
+        }
+        let business_id = match (self.business_id, place) {
+            (Some(business_id), _) => business_id,
+            (None, Place::Folder(_)) => local::folder::BUSINESS_ID.to_owned(),
+            (None, Place::Table(_)) => {
+                return Err(StartError::new("--business-id is missing: whose serialNo is it?".to_owned()));
+            }
+        };
+        Ok(AuthorizationId::of_serial(&business_id, self.serial_no.as_deref().unwrap_or_default()))
     }
 }
 
@@ -92,8 +132,19 @@ async fn main() -> Result<(), StartError> {
             let sign_type = if md5 { SignType::Md5 } else { SignType::Sha256Rsa };
             request::send(&cli.folder, sign_type, &to, &merchant).await
         }
-        Some(Command::Show(which)) => operate::show(&cli.folder, &which.id()).await,
-        Some(Command::Redrive(which)) => operate::redrive(&cli.folder, &which.id()).await,
+        Some(Command::Show { which, table }) => {
+            let place = table.or(cli.folder);
+            operate::show(&place, &which.in_place(&place)?).await
+        }
+        Some(Command::Redrive { which, all, all_of, table }) => {
+            let place = table.or(cli.folder);
+            let what = if all || all_of.is_some() {
+                Redrive::All(all_of)
+            } else {
+                Redrive::One(which.in_place(&place)?)
+            };
+            operate::redrive(&place, what).await
+        }
     }
 }
 

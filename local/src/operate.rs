@@ -1,40 +1,97 @@
-//! An operator's commands on the database of a local run. They may run beside the host.
+//! An operator's commands, on the database of a local run or on a deployment's table. They may run beside whoever else
+//! works there.
 
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::json;
+use shared::aws::sdk_config;
 use shared::clock::{Clock as _, SystemClock};
-use shared::config::Config;
+use shared::config::{AwsSettings, Config, StoreAt};
 use shared::model::authorization::{Authorization, Callback};
-use shared::model::id::AuthorizationId;
+use shared::model::id::{AuthorizationId, OperationId};
+use shared::random::OsRandom;
 use shared::start::StartError;
-use shared::store::Operate as _;
+use shared::store::Operate;
+use shared::store::dynamo::DynamoStore;
 use shared::store::sqlite::SqliteStore;
 
 use crate::folder::Folder;
 
+/// Where the records are.
+pub enum Place {
+    /// The folder of a local run.
+    Folder(PathBuf),
+    /// A table of Amazon DynamoDB, reached by the variables `AWS_REGION`, `AWS_ACCESS_KEY_ID`, ….
+    Table(String),
+}
+
+/// What is to be set due again.
+pub enum Redrive {
+    /// One authorization.
+    One(AuthorizationId),
+    /// Every one that is UNDELIVERABLE, of one business or of all.
+    All(Option<String>),
+}
+
 /// Prints what became of one authorization.
-pub async fn show(folder: &Path, id: &AuthorizationId) -> Result<(), StartError> {
-    let record = open(folder)?.authorization(id).await?;
-    let record = record.ok_or_else(|| StartError::new(format!("there is no authorization {id}")))?;
+pub async fn show(place: &Place, id: &AuthorizationId) -> Result<(), StartError> {
+    let record = open(place)?.authorization(id).await?;
+    let record = record.ok_or_else(|| nobody(id))?;
     println!("{:#}", summary(&record));
     Ok(())
 }
 
-/// Sets an undeliverable delivery due; the host's next sweep takes it up.
-pub async fn redrive(folder: &Path, id: &AuthorizationId) -> Result<(), StartError> {
-    if !open(folder)?.redrive(id, SystemClock.now()).await? {
-        return Err(StartError::new(format!("authorization {id} is not UNDELIVERABLE")));
+/// Sets undeliverable deliveries due; the next sweep takes them up.
+pub async fn redrive(place: &Place, what: Redrive) -> Result<(), StartError> {
+    let store = open(place)?;
+    let random = OsRandom::default();
+    let redrive = async |id: &AuthorizationId| -> Result<bool, StartError> {
+        Ok(store.redrive(id, &OperationId::draw(&random)?, SystemClock.now()).await?)
+    };
+    let mut redriven = 0;
+    match what {
+        Redrive::One(id) => {
+            if !redrive(&id).await? {
+                let record = store.authorization(&id).await?.ok_or_else(|| nobody(&id))?;
+                return Err(StartError::new(format!("it is {}, not UNDELIVERABLE", record.status)));
+            }
+            redriven = 1;
+        }
+        Redrive::All(business_id) => {
+            for id in store.undeliverable(business_id.as_deref()).await? {
+                let done = redrive(&id).await.map_err(|error| {
+                    StartError::new(format!("{redriven} are due again; run this again for the rest: {error}"))
+                })?;
+                redriven += u64::from(done);
+            }
+        }
     }
-    println!("due again; the next sweep, within a minute, takes it up");
+    println!("{redriven} due again; the next sweep, within a minute, takes up what is due");
     Ok(())
 }
 
-/// The database that the host uses: of the environment, or of the folder.
-fn open(folder: &Path) -> Result<SqliteStore, StartError> {
-    let folder = Folder::open(folder)?;
+fn nobody(id: &AuthorizationId) -> StartError {
+    StartError::new(format!(
+        "there is no authorization {id} here: of this serialNo and business, or by this reference"
+    ))
+}
+
+/// The folder's database is the one that the host uses: of the environment, or of the folder.
+fn open(place: &Place) -> Result<Arc<dyn Operate>, StartError> {
+    let folder = match place {
+        Place::Table(table) => {
+            let aws = sdk_config(&AwsSettings::from_env()?)?;
+            return Ok(Arc::new(DynamoStore::new(&aws, table.clone())));
+        }
+        Place::Folder(folder) => Folder::open(folder)?,
+    };
     let config = Config::from_env_or(&|name| folder.kept_setting(name))?;
-    Ok(SqliteStore::open(&config.database.unwrap_or_else(|| folder.database()))?)
+    let file = match config.store {
+        StoreAt::File(file) => file,
+        StoreAt::Table(_) => folder.database(),
+    };
+    Ok(Arc::new(SqliteStore::open(&file)?))
 }
 
 /// What may be shown: neither the user's identity nor the link.

@@ -27,12 +27,16 @@ pub struct Config {
     pub callbacks: CallbackRules,
     /// `AUTHLINK_DELIVERY_WAITS_SECS`: the waits between attempts.
     pub schedule: Schedule,
-    /// `AUTHLINK_RETENTION_DAYS`: how long authorizations are kept.
+    /// `AUTHLINK_RETENTION_DAYS`: how long authorizations are kept; a day longer than their deliveries may take, at least.
     pub retention: Duration,
     /// Where keys come from.
     pub secrets: SecretsFrom,
-    /// `AUTHLINK_DATABASE`: the embedded store's file.
-    pub database: Option<PathBuf>,
+    /// Where records are.
+    pub store: StoreAt,
+    /// `AUTHLINK_QUEUE_URL`: the Amazon SQS queue of hints; without one the sweep delivers.
+    pub queue_url: Option<String>,
+    /// AWS, as far as a setting names something there.
+    pub aws: AwsSettings,
     /// `AUTHLINK_LOG_LEVEL`.
     pub log_level: tracing::level_filters::LevelFilter,
 }
@@ -49,19 +53,26 @@ pub struct AlipaySettings {
 }
 
 /// Where keys come from.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretsFrom {
     /// `AUTHLINK_SECRETS_DIR`: a folder of the same documents.
     Folder(PathBuf),
-    /// AWS Secrets Manager.
-    Manager(ManagerSettings),
+    /// AWS Secrets Manager. `AUTHLINK_SECRETS_PREFIX`: what every secret's name begins with, before a slash.
+    Manager(String),
 }
 
-/// AWS Secrets Manager, by the variables that Lambda sets.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ManagerSettings {
-    /// `AUTHLINK_SECRETS_PREFIX`: what every secret's name begins with, before a slash.
-    pub prefix: String,
+/// Where records are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreAt {
+    /// `AUTHLINK_DATABASE`: the embedded store's file.
+    File(PathBuf),
+    /// `AUTHLINK_TABLE`: a table of Amazon DynamoDB.
+    Table(String),
+}
+
+/// How AWS is reached, by the variables that Lambda sets. Empty where no setting names anything of AWS.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct AwsSettings {
     /// `AWS_REGION`.
     pub region: String,
     /// `AWS_ENDPOINT_URL`, for an emulator.
@@ -74,18 +85,9 @@ pub struct ManagerSettings {
     pub session_token: Option<String>,
 }
 
-impl fmt::Debug for SecretsFrom {
+impl fmt::Debug for AwsSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Folder(folder) => f.debug_tuple("Folder").field(folder).finish(),
-            Self::Manager(manager) => write!(f, "Manager({} in {})", manager.prefix, manager.region),
-        }
-    }
-}
-
-impl fmt::Debug for ManagerSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ManagerSettings({} in {})", self.prefix, self.region)
+        f.debug_struct("AwsSettings").field("region", &self.region).finish_non_exhaustive()
     }
 }
 
@@ -121,6 +123,13 @@ impl Config {
     /// As [`Config::from_env`].
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let settings = Settings(lookup);
+        let (secrets, store) = (settings.secrets()?, settings.store()?);
+        let queue_url = settings.text("AUTHLINK_QUEUE_URL");
+        let schedule = settings.schedule()?;
+        let retention = settings.days("AUTHLINK_RETENTION_DAYS", RETENTION_DAYS)?;
+        let on_aws = matches!(secrets, SecretsFrom::Manager(_))
+            || matches!(store, StoreAt::Table(_))
+            || queue_url.is_some();
         Ok(Self {
             alipay: AlipaySettings {
                 app_id: settings.app_id()?,
@@ -143,16 +152,25 @@ impl Config {
                     )?
                     .unwrap_or_default(),
             },
-            schedule: settings
-                .list("AUTHLINK_DELIVERY_WAITS_SECS", "seconds from 1 to 604800", |wait| {
-                    wait.parse().ok().filter(|wait| WAIT_SECS.contains(wait))
-                })?
-                .map_or_else(Schedule::default, |waits| Schedule::of_secs(&waits)),
-            retention: settings.days("AUTHLINK_RETENTION_DAYS", RETENTION_DAYS)?,
-            secrets: settings.secrets()?,
-            database: settings.text("AUTHLINK_DATABASE").map(PathBuf::from),
+            retention: retention.max(schedule.longest() + DAY),
+            schedule,
+            secrets,
+            store,
+            queue_url,
+            aws: if on_aws { settings.aws()? } else { AwsSettings::default() },
             log_level: settings.log_level()?,
         })
+    }
+}
+
+impl AwsSettings {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// The first setting that is missing.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Settings(&|name| std::env::var(name).ok()).aws()
     }
 }
 
@@ -201,6 +219,13 @@ impl Settings<'_> {
         items.map(Some).ok_or_else(problem)
     }
 
+    fn schedule(&self) -> Result<Schedule, ConfigError> {
+        let waits = self.list("AUTHLINK_DELIVERY_WAITS_SECS", "seconds from 1 to 604800", |wait| {
+            wait.parse().ok().filter(|wait| WAIT_SECS.contains(wait))
+        })?;
+        Ok(waits.map_or_else(Schedule::default, |waits| Schedule::of_secs(&waits)))
+    }
+
     fn days(&self, name: &'static str, default: u64) -> Result<Duration, ConfigError> {
         let days = match self.text(name) {
             None => default,
@@ -215,14 +240,24 @@ impl Settings<'_> {
         if let Some(folder) = self.text("AUTHLINK_SECRETS_DIR") {
             return Ok(SecretsFrom::Folder(folder.into()));
         }
-        Ok(SecretsFrom::Manager(ManagerSettings {
-            prefix: self.required("AUTHLINK_SECRETS_PREFIX")?,
+        self.required("AUTHLINK_SECRETS_PREFIX").map(SecretsFrom::Manager)
+    }
+
+    fn store(&self) -> Result<StoreAt, ConfigError> {
+        match self.text("AUTHLINK_DATABASE") {
+            Some(file) => Ok(StoreAt::File(file.into())),
+            None => self.required("AUTHLINK_TABLE").map(StoreAt::Table),
+        }
+    }
+
+    fn aws(&self) -> Result<AwsSettings, ConfigError> {
+        Ok(AwsSettings {
             region: self.required("AWS_REGION")?,
             endpoint_url: self.text("AWS_ENDPOINT_URL"),
             access_key_id: self.required("AWS_ACCESS_KEY_ID")?,
             secret_access_key: self.required("AWS_SECRET_ACCESS_KEY")?,
             session_token: self.text("AWS_SESSION_TOKEN"),
-        }))
+        })
     }
 
     fn log_level(&self) -> Result<tracing::level_filters::LevelFilter, ConfigError> {
@@ -244,10 +279,15 @@ mod tests {
         })
     }
 
+    const LOCAL: [(&str, &str); 3] = [
+        ("AUTHLINK_ALIPAY_APP_ID", "2021"),
+        ("AUTHLINK_SECRETS_DIR", "keys"),
+        ("AUTHLINK_DATABASE", "authlink.db"),
+    ];
+
     #[test]
     fn defaults_are_production_and_strict() {
-        let config =
-            read(&[("AUTHLINK_ALIPAY_APP_ID", "2021"), ("AUTHLINK_SECRETS_DIR", "keys")]).expect("complete");
+        let config = read(&LOCAL).expect("complete");
         assert_eq!(config.alipay.authorize_page.as_str(), AUTHORIZE_PAGE);
         assert_eq!(config.alipay.gateway.as_str(), GATEWAY);
         assert_eq!(config.callbacks.ports, [443]);
@@ -255,11 +295,44 @@ mod tests {
         assert_eq!(config.schedule, Schedule::default());
         assert_eq!(config.retention, DAY * 400);
         assert_eq!(config.secrets, SecretsFrom::Folder("keys".into()));
+        assert_eq!(config.store, StoreAt::File("authlink.db".into()));
+        assert_eq!(config.queue_url, None);
+        assert_eq!(config.aws, AwsSettings::default());
+    }
+
+    #[test]
+    fn on_aws_lambdas_own_variables_are_read_and_not_shown() {
+        let config = read(&[
+            ("AUTHLINK_ALIPAY_APP_ID", "2021"),
+            ("AUTHLINK_SECRETS_PREFIX", "authlink"),
+            ("AUTHLINK_TABLE", "table-1"),
+            ("AUTHLINK_QUEUE_URL", "https://sqs.example/1/hints"),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "AKID"),
+            ("AWS_SECRET_ACCESS_KEY", "hush"),
+            ("AWS_SESSION_TOKEN", "session"),
+        ])
+        .expect("complete");
+        assert_eq!(config.secrets, SecretsFrom::Manager("authlink".to_owned()));
+        assert_eq!(config.store, StoreAt::Table("table-1".to_owned()));
+        assert_eq!(config.queue_url.as_deref(), Some("https://sqs.example/1/hints"));
+        assert_eq!((config.aws.region.as_str(), config.aws.endpoint_url.as_deref()), ("eu-central-1", None));
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("hush") && !shown.contains("session"), "{shown}");
+    }
+
+    #[test]
+    fn a_record_outlives_its_deliveries() {
+        for (days, waits, kept) in
+            [("1", "43200", DAY * 2), ("3", "43200", DAY * 3), ("1", "15", DAY + DAY / 2880)]
+        {
+            let settings = [("AUTHLINK_DELIVERY_WAITS_SECS", waits), ("AUTHLINK_RETENTION_DAYS", days)];
+            assert_eq!(read(&[&LOCAL[..], &settings].concat()).expect("complete").retention, kept);
+        }
     }
 
     #[test]
     fn an_error_names_the_setting_and_its_form() {
-        let complete = [("AUTHLINK_ALIPAY_APP_ID", "2021"), ("AUTHLINK_SECRETS_DIR", "keys")];
         for (name, value, message) in [
             ("AUTHLINK_ALIPAY_APP_ID", "", "AUTHLINK_ALIPAY_APP_ID is not set"),
             ("AUTHLINK_ALIPAY_APP_ID", "x", "AUTHLINK_ALIPAY_APP_ID must be digits"),
@@ -285,10 +358,12 @@ mod tests {
                 "AUTHLINK_CALLBACK_PORTS must be port numbers, joined by commas",
             ),
             ("AUTHLINK_SECRETS_DIR", "", "AUTHLINK_SECRETS_PREFIX is not set"),
+            ("AUTHLINK_DATABASE", "", "AUTHLINK_TABLE is not set"),
+            ("AUTHLINK_QUEUE_URL", "https://sqs.example/1/hints", "AWS_REGION is not set"),
             ("AUTHLINK_LOG_LEVEL", "loud", "AUTHLINK_LOG_LEVEL must be error, warn, info, debug or off"),
         ] {
             let mut settings = vec![(name, value)];
-            settings.extend(complete);
+            settings.extend(LOCAL);
             assert_eq!(read(&settings).expect_err(name).to_string(), message);
         }
     }

@@ -7,7 +7,6 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use aws_credential_types::Credentials;
 use bytes::Bytes;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, RequestExt as _};
@@ -16,46 +15,97 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use crate::config::{Config, SecretsFrom};
+use crate::aws::SdkConfig;
+use crate::config::{Config, SecretsFrom, StoreAt};
 use crate::http::Arrival;
-use crate::queue::Event;
-use crate::secrets::{SecretFolder, SecretSource, SecretsManager, SecretsManagerConfig, https_client};
+use crate::queue::sqs::SqsQueue;
+use crate::queue::{Event, Hint, Hints};
+use crate::secrets::{SecretFolder, SecretSource, SecretsManager};
 use crate::start::StartError;
+use crate::store::dynamo::DynamoStore;
 #[cfg(feature = "embedded")]
 use crate::store::sqlite::SqliteStore;
+use crate::store::{FindDue, RecordDeliveries, RecordLinks, RecordReturns};
 
 /// The key source that the settings name.
+#[must_use]
+pub fn secret_source(config: &Config, aws: &SdkConfig) -> Arc<dyn SecretSource> {
+    match &config.secrets {
+        SecretsFrom::Folder(folder) => Arc::new(SecretFolder::new(folder)),
+        SecretsFrom::Manager(prefix) => Arc::new(SecretsManager::new(aws, prefix.clone())),
+    }
+}
+
+/// The queue that the settings name, if they do.
+#[must_use]
+pub fn hints(config: &Config, aws: &SdkConfig) -> Option<Arc<dyn Hints>> {
+    let queue = SqsQueue::new(aws, config.queue_url.clone()?);
+    Some(Arc::new(queue))
+}
+
+/// The store that the settings name. Only the capabilities that a function takes of it are linked into the function.
+enum Store {
+    Table(DynamoStore),
+    #[cfg(feature = "embedded")]
+    File(SqliteStore),
+}
+
+impl Store {
+    fn open(config: &Config, aws: &SdkConfig) -> Result<Self, StartError> {
+        match &config.store {
+            StoreAt::Table(name) => Ok(Self::Table(DynamoStore::new(aws, name.clone()))),
+            #[cfg(feature = "embedded")]
+            StoreAt::File(file) => Ok(Self::File(SqliteStore::open(file)?)),
+            #[cfg(not(feature = "embedded"))]
+            StoreAt::File(_) => Err(StartError::new(
+                "AUTHLINK_DATABASE names an embedded store, which this program was built without".to_owned(),
+            )),
+        }
+    }
+}
+
+/// Where links are recorded.
 ///
 /// # Errors
-/// When the client cannot be built.
-pub fn secret_source(config: &Config) -> Result<Arc<dyn SecretSource>, StartError> {
-    Ok(match &config.secrets {
-        SecretsFrom::Folder(folder) => Arc::new(SecretFolder::new(folder)),
-        SecretsFrom::Manager(manager) => Arc::new(SecretsManager::new(SecretsManagerConfig {
-            region: manager.region.clone(),
-            prefix: manager.prefix.clone(),
-            endpoint_url: manager.endpoint_url.clone(),
-            credentials: Credentials::new(
-                &manager.access_key_id,
-                &manager.secret_access_key,
-                manager.session_token.clone(),
-                None,
-                "environment",
-            ),
-            http_client: https_client(),
-        })),
+/// When the embedded store cannot be opened.
+pub fn links(config: &Config, aws: &SdkConfig) -> Result<Arc<dyn RecordLinks>, StartError> {
+    Ok(match Store::open(config, aws)? {
+        Store::Table(table) => Arc::new(table),
+        #[cfg(feature = "embedded")]
+        Store::File(file) => Arc::new(file),
     })
 }
 
-/// The store that the settings name.
+/// Where returns are recorded.
 ///
 /// # Errors
-/// When it is not named, or cannot be opened.
-#[cfg(feature = "embedded")]
-pub fn store(config: &Config) -> Result<Arc<SqliteStore>, StartError> {
-    let missing = || StartError::new("AUTHLINK_DATABASE is not set".to_owned());
-    let file = config.database.as_ref().ok_or_else(missing)?;
-    Ok(Arc::new(SqliteStore::open(file)?))
+/// As [`links`].
+pub fn returns(config: &Config, aws: &SdkConfig) -> Result<Arc<dyn RecordReturns>, StartError> {
+    Ok(match Store::open(config, aws)? {
+        Store::Table(table) => Arc::new(table),
+        #[cfg(feature = "embedded")]
+        Store::File(file) => Arc::new(file),
+    })
+}
+
+/// Where deliveries are recorded and found.
+///
+/// # Errors
+/// As [`links`].
+pub fn deliveries(config: &Config, aws: &SdkConfig) -> Result<Deliveries, StartError> {
+    Ok(match Store::open(config, aws)? {
+        Store::Table(table) => Deliveries { record: Arc::new(table.clone()), find: Arc::new(table) },
+        #[cfg(feature = "embedded")]
+        Store::File(file) => Deliveries { record: Arc::new(file.clone()), find: Arc::new(file) },
+    })
+}
+
+/// What `openid-delivery` may do with the store.
+pub struct Deliveries {
+    /// Records attempts.
+    pub record: Arc<dyn RecordDeliveries>,
+    /// Finds what is due.
+    pub find: Arc<dyn FindDue>,
 }
 
 /// Serves HTTP requests until the runtime ends.
@@ -96,8 +146,7 @@ fn request(event: lambda_http::Request) -> http::Request<Bytes> {
     http::Request::from_parts(parts, Bytes::from(body.to_vec()))
 }
 
-/// Serves queue messages and schedules until the runtime ends. Messages that fail are reported one by one, so that the
-/// queue brings back those only.
+/// Serves queue messages and schedules until the runtime ends.
 ///
 /// # Errors
 /// When the runtime cannot be reached.
@@ -106,26 +155,42 @@ where
     H: AsyncFn(Event) -> Result<(), E>,
     E: std::fmt::Display,
 {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let Ok(messages) = serde_json::from_value::<Messages>(event.payload) else {
-            handler(Event::Sweep).await.map_err(|error| error.to_string())?;
-            return Ok::<_, lambda_runtime::Error>(Failures::default());
+    let run = service_fn(async |event: LambdaEvent<Value>| {
+        let answer = answer_event(&handler, event.payload).await;
+        answer.map_err(lambda_runtime::Error::from)
+    });
+    lambda_runtime::run(run).await.map_err(ended)
+}
+
+/// What Lambda is answered for one event: which of a queue's messages failed. An event without messages is the schedule's.
+///
+/// Only a message that is no hint fails, and ends in the dead-letter queue, which is for nothing else. A hint that could
+/// not be followed is done with: its record is due, and the sweep is no later than the queue would be.
+///
+/// # Errors
+/// When a sweep fails; the text is `handler`'s.
+pub async fn answer_event<H, E>(handler: &H, event: Value) -> Result<Failures, String>
+where
+    H: AsyncFn(Event) -> Result<(), E>,
+    E: std::fmt::Display,
+{
+    let mut failures = Failures::default();
+    let Ok(messages) = serde_json::from_value::<Messages>(event) else {
+        handler(Event::Sweep).await.map_err(|error| error.to_string())?;
+        return Ok(failures);
+    };
+    for message in messages.records {
+        let Ok(hint) = serde_json::from_str::<Hint>(&message.body) else {
+            tracing::error!(message_id = %message.id, "a message that is no hint goes back to the queue");
+            failures.items.push(Failure { id: message.id });
+            continue;
         };
-        let mut failures = Failures::default();
-        for message in messages.records {
-            let done = match serde_json::from_str(&message.body) {
-                Ok(hint) => handler(Event::Hint(hint)).await.map_err(|error| error.to_string()),
-                Err(_) => Err("the message is no hint".to_owned()),
-            };
-            if let Err(error) = done {
-                tracing::error!(message = %message.id, %error, "a message goes back to the queue");
-                failures.items.push(Failure { id: message.id });
-            }
+        let reference = hint.id.clone();
+        if let Err(error) = handler(Event::Hint(hint)).await {
+            tracing::error!(%reference, %error, alarm = "unavailable", "an attempt could not be made; the sweep will");
         }
-        Ok(failures)
-    }))
-    .await
-    .map_err(ended)
+    }
+    Ok(failures)
 }
 
 fn ended(error: lambda_runtime::Error) -> StartError {
@@ -145,14 +210,83 @@ struct Message {
     body: String,
 }
 
-#[derive(Default, Serialize)]
-struct Failures {
+/// The messages that go back to the queue; after as many receptions as the queue allows, to its dead-letter queue.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Failures {
     #[serde(rename = "batchItemFailures")]
     items: Vec<Failure>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 struct Failure {
     #[serde(rename = "itemIdentifier")]
     id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::id::AuthorizationId;
+
+    fn hint(serial_no: &str) -> Hint {
+        Hint::new(AuthorizationId::of_serial("B1", serial_no), "B1".to_owned(), 0)
+    }
+
+    fn message(id: &str, body: &str) -> Value {
+        json!({"messageId": id, "receiptHandle": "?", "body": body, "eventSource": "aws:sqs"})
+    }
+
+    fn of_hint(id: &str, hint: &Hint) -> Value {
+        message(id, &serde_json::to_string(hint).unwrap())
+    }
+
+    /// What is answered when the hints of `failing` fail, and the events that were handled.
+    async fn answer(event: Value, failing: &[Hint]) -> (Result<Value, String>, Vec<Event>) {
+        let handled = RefCell::new(Vec::new());
+        let handler = async |event: Event| {
+            let fails = match &event {
+                Event::Hint(hint) => failing.contains(hint),
+                Event::Sweep => !failing.is_empty(),
+            };
+            handled.borrow_mut().push(event);
+            if fails { Err("the store is away") } else { Ok(()) }
+        };
+        let answer = answer_event(&handler, event).await;
+        (answer.map(|failures| json!(failures)), handled.into_inner())
+    }
+
+    #[tokio::test]
+    async fn a_poisoned_message_fails_alone() {
+        let (first, last) = (hint("S1"), hint("S2"));
+        let other_version = r#"{"v":2,"id":"00000000000000000000000000000000","business":"B1","attempt":0}"#;
+        let event = json!({"Records": [
+            of_hint("m1", &first), message("m2", "poison"), message("m3", other_version), of_hint("m4", &last),
+        ]});
+        let (answered, handled) = answer(event, &[]).await;
+        let failures = json!({"batchItemFailures": [{"itemIdentifier": "m2"}, {"itemIdentifier": "m3"}]});
+        assert_eq!(answered, Ok(failures));
+        assert_eq!(handled, [Event::Hint(first), Event::Hint(last)]);
+    }
+
+    #[tokio::test]
+    async fn a_hint_that_could_not_be_followed_is_left_to_the_sweep() {
+        let (first, last) = (hint("S1"), hint("S2"));
+        let event = json!({"Records": [of_hint("m1", &first), of_hint("m2", &last)]});
+        let (answered, handled) = answer(event, std::slice::from_ref(&first)).await;
+        assert_eq!(answered, Ok(json!({"batchItemFailures": []})));
+        assert_eq!(handled.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn an_event_without_messages_is_a_sweep_whose_failure_is_the_invocations() {
+        let schedule = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
+        let (answered, handled) = answer(schedule.clone(), &[]).await;
+        assert_eq!((answered, handled), (Ok(json!({"batchItemFailures": []})), vec![Event::Sweep]));
+        let (answered, _) = answer(schedule, &[hint("S1")]).await;
+        assert_eq!(answered, Err("the store is away".to_owned()));
+    }
 }

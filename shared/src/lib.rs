@@ -6,6 +6,8 @@
 #![warn(missing_docs)]
 
 pub mod alipay;
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod clock;
 pub mod config;
 pub mod delivery;

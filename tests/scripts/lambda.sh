@@ -15,7 +15,7 @@ invoke() {
 
 port=$(free_port)
 host --authlink "http://127.0.0.1:$port"
-start watch cargo-lambda lambda watch -A 127.0.0.1 -P "$port" --ignore-changes --env-file "$work/folder/lambda.env"
+start watch cargo-lambda lambda watch --features embedded -A 127.0.0.1 -P "$port" --ignore-changes --env-file "$work/folder/lambda.env"
 await watch "starting Runtime server" 60
 
 invoke alipay-auth-url stale-request '.statusCode == 200 and (.body | fromjson | .status) == 5'

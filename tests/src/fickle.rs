@@ -88,8 +88,9 @@ impl RecordDeliveries for FickleStore {
         &self,
         id: &AuthorizationId,
         attempts: u32,
+        operation: &OperationId,
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
-        self.inner.give_up(id, attempts, now).await
+        self.inner.give_up(id, attempts, operation, now).await
     }
 }

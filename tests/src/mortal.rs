@@ -123,9 +123,10 @@ impl RecordDeliveries for MortalStore {
         &self,
         id: &AuthorizationId,
         attempts: u32,
+        operation: &OperationId,
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
-        self.run(Write::GiveUp, self.inner.give_up(id, attempts, now)).await
+        self.run(Write::GiveUp, self.inner.give_up(id, attempts, operation, now)).await
     }
 }
 

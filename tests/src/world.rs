@@ -16,11 +16,11 @@ use shared::delivery::schedule::Schedule;
 use shared::delivery::sender::CallbackSender;
 use shared::model::authorization::Authorization;
 use shared::model::callback_url::CallbackRules;
-use shared::model::id::AuthorizationId;
+use shared::model::id::{AuthorizationId, OperationId};
 use shared::queue::in_process::InProcessQueue;
 use shared::secrets::SecretCache;
 use shared::store::sqlite::SqliteStore;
-use shared::store::{FindDue, Operate as _, RecordDeliveries, RecordLinks, RecordReturns};
+use shared::store::{FindDue, Operate, RecordDeliveries, RecordLinks, RecordReturns, StoreError};
 use tempfile::TempDir;
 
 use crate::keys;
@@ -41,6 +41,8 @@ pub struct World {
     pub gateway: Arc<ScriptedGateway>,
     pub merchant: Arc<ScriptedMerchant>,
     pub store: SqliteStore,
+    /// The store that an operator looks at and redrives in.
+    pub operated: Arc<dyn Operate>,
     pub queue: InProcessQueue,
     pub auth_url: AlipayAuthUrl,
     pub callback: OpenIdCallback,
@@ -68,8 +70,13 @@ impl World {
 
     /// Another process on the same database, at the same time, with the same parties, and an empty queue.
     pub fn another_process(&self) -> Self {
+        self.another_process_by(self.clock.clone())
+    }
+
+    /// The same, by a clock of its own.
+    pub fn another_process_by(&self, clock: Arc<ManualClock>) -> Self {
         let (gateway, merchant) = (self.gateway.clone(), self.merchant.clone());
-        let (clock, secrets, random) = (self.clock.clone(), self.secrets.clone(), self.random.clone());
+        let (secrets, random) = (self.secrets.clone(), self.random.clone());
         Self::wire(clock, secrets, random, gateway, merchant, self.file.clone(), None)
     }
 
@@ -127,6 +134,7 @@ impl World {
             random,
             gateway,
             merchant,
+            operated: Arc::new(store.clone()),
             store,
             queue,
             file,
@@ -193,7 +201,13 @@ impl World {
 
     /// The record as it stands.
     pub async fn record(&self, id: &AuthorizationId) -> Authorization {
-        self.store.authorization(id).await.expect("the store answers").expect("a record")
+        self.operated.authorization(id).await.expect("the store answers").expect("a record")
+    }
+
+    /// An operator sets it due again. Whether it was UNDELIVERABLE.
+    pub async fn redrive(&self, id: &AuthorizationId) -> Result<bool, StoreError> {
+        let operation = OperationId::draw(&*self.random).expect("randomness");
+        self.operated.redrive(id, &operation, self.now()).await
     }
 
     /// Makes every attempt that a hint has arrived for.

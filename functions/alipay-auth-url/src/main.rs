@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alipay_auth_url::{AlipayAuthUrl, LinkSettings, handle};
+use shared::aws::sdk_config;
 use shared::clock::SystemClock;
 use shared::config::Config;
 use shared::lambda;
@@ -15,10 +16,10 @@ async fn main() -> Result<(), StartError> {
     let config = Config::from_env()?;
     shared::telemetry::start(config.log_level, std::io::stdout);
     let clock = Arc::new(SystemClock);
-    let secrets = lambda::secret_source(&config)?;
+    let aws = sdk_config(&config.aws)?;
     let function = Arc::new(AlipayAuthUrl {
-        businesses: Arc::new(SecretCache::new(secrets, clock.clone())),
-        store: lambda::store(&config)?,
+        businesses: Arc::new(SecretCache::new(lambda::secret_source(&config, &aws), clock.clone())),
+        store: lambda::links(&config, &aws)?,
         clock,
         random: Arc::new(OsRandom::default()),
         links: LinkSettings {

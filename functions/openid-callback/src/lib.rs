@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use shared::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, TokenExchange, read_answer};
-use shared::clock::Clock;
+use shared::clock::{Clock, UnixMillis};
 use shared::model::authorization::{Authorization, Callback};
 use shared::model::claim::{ClaimRefusal, ExchangeClaim};
 use shared::model::delivery_body::delivery_body;
@@ -39,7 +39,11 @@ const SETTLEMENT_PAUSES: [Duration; 3] =
     [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 
 /// When no further try of a settlement is begun; with the exchange before it and a last try, below the function's time-out.
-const SETTLEMENT_PATIENCE: Duration = Duration::from_secs(6);
+pub const SETTLEMENT_PATIENCE: Duration = Duration::from_secs(6);
+
+/// How late in a request Alipay's newest key is still asked for, if its answer fails only the signature: the settlement
+/// must have its time.
+pub const REFRESH_UNTIL: Duration = Duration::from_secs(14);
 
 /// What this function may use.
 pub struct OpenIdCallback {
@@ -141,7 +145,7 @@ async fn come_back(
         }
     };
     let again = || Outcome::AuthorizeAgain(link(&authorization));
-    match exchange(function, request, &name, &app).await {
+    match exchange(function, request, &name, &app, now + REFRESH_UNTIL).await {
         Exchange::Identified(identity) => {
             Ok(settle(function, &authorization, identity, claim.operation).await)
         }
@@ -172,13 +176,14 @@ async fn exchange(
     request: ExchangeRequest,
     name: &SecretName,
     app: &Arc<AlipayApp>,
+    refresh_until: UnixMillis,
 ) -> Exchange {
     let body = match function.gateway.exchange(request).await {
         Ok(body) => body,
         Err(reason) => return Exchange::Unknown(reason),
     };
     let said = read_answer(&body, app);
-    if said != Exchange::Unknown(NoAnswer::Signature) {
+    if said != Exchange::Unknown(NoAnswer::Signature) || function.clock.now() >= refresh_until {
         return said;
     }
     match function.apps.refresh_early(name, app).await {
@@ -213,7 +218,9 @@ async fn settle(
     let mut settled = function.store.settle(&settlement).await;
     for pause in SETTLEMENT_PAUSES {
         match &settled {
-            Err(error) if error.retryable() && function.clock.now().since(now) < SETTLEMENT_PATIENCE => {
+            Err(error)
+                if error.retryable() && function.clock.now().since(now) + pause < SETTLEMENT_PATIENCE =>
+            {
                 tokio::time::sleep(pause).await;
                 settled = function.store.settle(&settlement).await;
             }
@@ -222,11 +229,11 @@ async fn settle(
     }
     match settled {
         Ok(Settled::Ours) => {
-            if settlement.deliver
-                && let Err(lost) =
-                    function.hints.send(Hint::new(settlement.id.clone(), 0), Duration::ZERO).await
-            {
-                tracing::warn!(reference = %authorization.id, %lost, "the sweep will deliver");
+            if settlement.deliver {
+                let hint = Hint::new(settlement.id.clone(), authorization.business_id.clone(), 0);
+                if let Err(lost) = function.hints.send(hint, Duration::ZERO).await {
+                    tracing::warn!(reference = %authorization.id, %lost, "the sweep will deliver");
+                }
             }
             Outcome::Authorized
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use openid_callback::{OpenIdCallback, handle};
 use shared::alipay::gateway::{AlipayGateway, EXCHANGE_TIMEOUT};
+use shared::aws::sdk_config;
 use shared::clock::SystemClock;
 use shared::config::Config;
 use shared::lambda;
@@ -17,13 +18,13 @@ async fn main() -> Result<(), StartError> {
     let config = Config::from_env()?;
     shared::telemetry::start(config.log_level, std::io::stdout);
     let clock = Arc::new(SystemClock);
-    let secrets = lambda::secret_source(&config)?;
+    let aws = sdk_config(&config.aws)?;
     let function = Arc::new(OpenIdCallback {
-        apps: Arc::new(SecretCache::new(secrets, clock.clone())),
-        store: lambda::store(&config)?,
+        apps: Arc::new(SecretCache::new(lambda::secret_source(&config, &aws), clock.clone())),
+        store: lambda::returns(&config, &aws)?,
+        hints: lambda::hints(&config, &aws).unwrap_or_else(|| Arc::new(NoQueue)),
         gateway: Arc::new(AlipayGateway::new(config.alipay.gateway, EXCHANGE_TIMEOUT)?),
         app_id: config.alipay.app_id,
-        hints: Arc::new(NoQueue),
         clock,
         random: Arc::new(OsRandom::default()),
     });

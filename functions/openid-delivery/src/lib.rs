@@ -4,36 +4,33 @@
 //! doubled or of the past changes nothing.
 
 mod error;
+mod post;
+mod sweep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use shared::clock::{Clock, UnixMillis};
 use shared::delivery::address::AddressRefusal;
 use shared::delivery::answer::{Answer, DeliveryOutcome};
 use shared::delivery::schedule::{Jitter, Schedule};
 use shared::delivery::sender::CallbackSender;
-use shared::model::authorization::{Attempt, Authorization, Callback};
-use shared::model::callback_url::{CallbackRules, CallbackUrl};
+use shared::model::authorization::{Attempt, Authorization};
+use shared::model::callback_url::CallbackRules;
 use shared::model::claim::{AttemptClaim, AttemptRefusal};
 use shared::model::id::OperationId;
-use shared::queue::in_process::InProcessQueue;
 use shared::queue::{Event, Hint, Hints, MAX_DELAY, NET};
-use shared::random::{Random, hex_128};
+use shared::random::Random;
+use shared::secrets::SecretCache;
 use shared::secrets::documents::{Business, CallbackKey};
-use shared::secrets::{SecretCache, SecretError, SecretName};
-use shared::signing::open_api::{CALLBACK_NONCE_PREFIX, Signer};
 use shared::store::{AttemptClaimed, FindDue, Next, RecordDeliveries, StoreError};
 
 pub use self::error::Trouble;
+use self::post::{Keys, post};
+pub use self::sweep::{ATTEMPTS_UNTIL, SWEEP_PATIENCE, drain, sweep};
 
 /// How long one attempt keeps other workers away; longer than a POST may take.
 pub const ATTEMPT_LEASE: Duration = Duration::from_secs(30);
-
-/// How many due deliveries the sweep takes up at once, and how often in one run.
-const SWEEP_BATCH: u32 = 100;
-const SWEEP_BATCHES: u32 = 50;
 
 /// What this function may use.
 pub struct OpenIdDelivery {
@@ -81,7 +78,7 @@ pub enum Step {
 pub async fn handle(function: &OpenIdDelivery, event: Event) -> Result<(), Trouble> {
     match event {
         Event::Hint(hint) => deliver(function, &hint).await.map(drop),
-        Event::Sweep => sweep(function).await.map(drop),
+        Event::Sweep => sweep::sweep_and_deliver_what_is_neglected(function).await,
     }
 }
 
@@ -90,7 +87,21 @@ pub async fn handle(function: &OpenIdDelivery, event: Event) -> Result<(), Troub
 /// # Errors
 /// When the store cannot be had. Nothing is lost then: the record is still due, or becomes due when the lease ends.
 pub async fn deliver(function: &OpenIdDelivery, hint: &Hint) -> Result<Step, Trouble> {
+    deliver_before(function, hint, None).await
+}
+
+/// [`deliver`], unless it is `latest` already when the attempt could be claimed.
+async fn deliver_before(
+    function: &OpenIdDelivery,
+    hint: &Hint,
+    latest: Option<UnixMillis>,
+) -> Result<Step, Trouble> {
+    // Before the lease begins to run: a slow source of keys must not let a POST outlast it.
+    let mut keys = Keys::fetch(function, &hint.business_id).await;
     let now = function.clock.now();
+    if latest.is_some_and(|latest| latest <= now) {
+        return Ok(Step::Nothing);
+    }
     let claim = AttemptClaim {
         id: hint.id.clone(),
         attempts_before: hint.attempt,
@@ -111,16 +122,24 @@ pub async fn deliver(function: &OpenIdDelivery, hint: &Hint) -> Result<Step, Tro
             send_hint(function, hint.clone(), at.since(now)).await;
             return Ok(Step::Postponed);
         }
-        AttemptClaimed::Refused(AttemptRefusal::Exhausted) => return give_up(function, hint, now).await,
+        AttemptClaimed::Refused(AttemptRefusal::Exhausted) => return give_up(function, hint, &claim).await,
     };
+    if authorization.business_id != hint.business_id {
+        // A message says what it likes; the record decides.
+        keys = Keys::fetch(function, &authorization.business_id).await;
+    }
     let began = function.clock.now();
-    let answer = post(function, &authorization).await?;
+    let answer = post(function, &authorization, &keys).await?;
     let now = function.clock.now();
     let (next, step, wait) = next(function, authorization.attempts, &answer, now)?;
     let attempt = Attempt { number: authorization.attempts, at: now, outcome: answer.outcome };
     let mut concluded = function.store.conclude_attempt(&claim.id, &claim.operation, &attempt, next).await;
     if concluded.as_ref().is_err_and(StoreError::retryable) {
         concluded = function.store.conclude_attempt(&claim.id, &claim.operation, &attempt, next).await;
+    }
+    // Without an answer it may have been written all the same, and nobody would come back to it.
+    if step == Step::GivenUp && concluded != Ok(false) {
+        alarm_undeliverable(&authorization);
     }
     let ours = concluded?;
     tracing::info!(
@@ -138,11 +157,9 @@ pub async fn deliver(function: &OpenIdDelivery, hint: &Hint) -> Result<Step, Tro
         tracing::warn!(reference = %authorization.id, "the attempt took longer than its lease; another worker goes on");
         return Ok(Step::Nothing);
     }
-    if step == Step::GivenUp {
-        alarm_undeliverable(&authorization);
-    }
     if let Some(wait) = wait {
-        send_hint(function, Hint::new(claim.id, authorization.attempts), wait).await;
+        send_hint(function, Hint::new(claim.id, authorization.business_id, authorization.attempts), wait)
+            .await;
     }
     Ok(step)
 }
@@ -167,55 +184,9 @@ fn next(
     Ok((Next::Retry { at, due_at }, Step::Failed(at), hinted.then_some(wait)))
 }
 
-async fn post(function: &OpenIdDelivery, authorization: &Authorization) -> Result<Answer, Trouble> {
-    let failed = |outcome| Ok(Answer::from(outcome));
-    let business = match SecretName::business(&authorization.business_id) {
-        Ok(name) => function.businesses.get(&name).await,
-        Err(_) => Err(SecretError::Absent),
-    };
-    let business = match business {
-        Ok(business) => business,
-        Err(error) => {
-            tracing::error!(reference = %authorization.id, %error, alarm = "keys", "the business cannot be read");
-            return failed(DeliveryOutcome::KeyUnavailable);
-        }
-    };
-    let address = match &authorization.callback {
-        Callback::Explicit(url) => Some(url),
-        Callback::BusinessDefault => business.default_callback_url.as_ref(),
-        Callback::Nowhere => None,
-    };
-    let url = match address.map(|address| CallbackUrl::parse(address, &function.callbacks)) {
-        Some(Ok(url)) => url,
-        Some(Err(refused)) => {
-            tracing::warn!(reference = %authorization.id, %refused, "the callback address is not acceptable");
-            return failed(refused.into());
-        }
-        None => return failed(DeliveryOutcome::NoCallbackAddress),
-    };
-    let our_key;
-    let signer = if let Some(key) = business.callback_md5_key() {
-        Signer::Md5(key)
-    } else {
-        match function.callback_key.get(&SecretName::callback_key()).await {
-            Ok(key) => our_key = key,
-            Err(error) => {
-                tracing::error!(reference = %authorization.id, %error, alarm = "keys", "our signing key cannot be read");
-                return failed(DeliveryOutcome::KeyUnavailable);
-            }
-        }
-        Signer::Rsa(&our_key.private_key)
-    };
-    let body = Bytes::from(authorization.body.clone().unwrap_or_default());
-    let now = function.clock.now();
-    let nonce = format!("{CALLBACK_NONCE_PREFIX}{}", hex_128(&*function.random)?);
-    let headers = signer.sign(&authorization.business_id, &nonce, now, &body)?;
-    Ok(function.sender.post(&url, headers, body, now).await)
-}
-
 /// No attempt is left, and the last one was begun by a worker that died or the schedule has become shorter.
-async fn give_up(function: &OpenIdDelivery, hint: &Hint, now: UnixMillis) -> Result<Step, Trouble> {
-    let given_up = function.store.give_up(&hint.id, hint.attempt, now).await;
+async fn give_up(function: &OpenIdDelivery, hint: &Hint, claim: &AttemptClaim) -> Result<Step, Trouble> {
+    let given_up = function.store.give_up(&hint.id, hint.attempt, &claim.operation, claim.now).await;
     // Without an answer it may have been written all the same, and nobody would come back to it.
     if given_up != Ok(false) {
         tracing::error!(reference = %hint.id, alarm = "undeliverable", "given up: no attempt is left");
@@ -230,58 +201,12 @@ fn alarm_undeliverable(authorization: &Authorization) {
     );
 }
 
-async fn send_hint(function: &OpenIdDelivery, hint: Hint, delay: Duration) {
+/// Whether it got onto the queue.
+async fn send_hint(function: &OpenIdDelivery, hint: Hint, delay: Duration) -> bool {
     let reference = hint.id.clone();
-    if let Err(lost) = function.hints.send(hint, delay.min(MAX_DELAY)).await {
+    let sent = function.hints.send(hint, delay.min(MAX_DELAY)).await;
+    if let Err(lost) = &sent {
         tracing::debug!(%reference, %lost, "the sweep will deliver");
     }
-}
-
-/// Queues a hint for everything that is due, and counts them.
-///
-/// Each is first pushed forward, so that the next sweep does not queue it again; if this process dies between the two,
-/// the next sweep but one finds it.
-///
-/// # Errors
-/// When the store cannot be had; the next sweep goes on.
-pub async fn sweep(function: &OpenIdDelivery) -> Result<u32, Trouble> {
-    let mut queued = 0;
-    for _ in 0..SWEEP_BATCHES {
-        let now = function.clock.now();
-        let batch = function.due.due(now, SWEEP_BATCH).await?;
-        for due in &batch {
-            if function.due.postpone(due, now + NET).await? {
-                send_hint(function, Hint::new(due.id.clone(), due.attempts), Duration::ZERO).await;
-                queued += 1;
-            }
-        }
-        if batch.len() < SWEEP_BATCH as usize {
-            break;
-        }
-    }
-    if queued > 0 {
-        tracing::info!(route = "openid-delivery", queued, "sweep");
-    }
-    Ok(queued)
-}
-
-/// Makes every attempt whose hint has arrived on a queue within this process, one after another.
-///
-/// # Errors
-/// The first that [`deliver`] has; the other attempts are made all the same.
-pub async fn drain(function: &OpenIdDelivery, queue: &InProcessQueue) -> Result<Vec<Step>, Trouble> {
-    let mut steps = Ok(Vec::new());
-    while let Some(hint) = queue.take() {
-        match (deliver(function, &hint).await, &mut steps) {
-            (Ok(step), Ok(steps)) => steps.push(step),
-            (Ok(_), Err(_)) => {}
-            (Err(trouble), steps) => {
-                tracing::error!(reference = %hint.id, %trouble, "an attempt could not be made; the sweep will");
-                if steps.is_ok() {
-                    *steps = Err(trouble);
-                }
-            }
-        }
-    }
-    steps
+    sent.is_ok()
 }

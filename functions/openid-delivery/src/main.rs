@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use openid_delivery::{OpenIdDelivery, drain, handle};
+use shared::aws::sdk_config;
 use shared::clock::SystemClock;
 use shared::config::Config;
 use shared::delivery::resolver::SystemResolver;
@@ -18,25 +19,26 @@ async fn main() -> Result<(), StartError> {
     let config = Config::from_env()?;
     shared::telemetry::start(config.log_level, std::io::stdout);
     let clock = Arc::new(SystemClock);
-    let secrets = lambda::secret_source(&config)?;
-    let store = lambda::store(&config)?;
+    let aws = sdk_config(&config.aws)?;
+    let secrets = lambda::secret_source(&config, &aws);
+    let deliveries = lambda::deliveries(&config, &aws)?;
     let queue = InProcessQueue::new(clock.clone());
     let function = OpenIdDelivery {
-        store: store.clone(),
-        due: store,
+        store: deliveries.record,
+        due: deliveries.find,
         businesses: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
         callback_key: Arc::new(SecretCache::new(secrets, clock.clone())),
         sender: Arc::new(HttpSender::new(Arc::new(SystemResolver), config.callbacks.clone())?),
-        hints: Arc::new(queue.clone()),
+        hints: lambda::hints(&config, &aws).unwrap_or_else(|| Arc::new(queue.clone())),
         clock,
         random: Arc::new(OsRandom::default()),
         callbacks: config.callbacks,
         schedule: config.schedule,
     };
     lambda::serve_events(async |event| {
-        handle(&function, event).await?;
-        // Without a queue of AWS's, what is due now is delivered by this very invocation.
-        drain(&function, &queue).await.map(drop)
+        let handled = handle(&function, event).await;
+        // Without a queue on AWS, what is due now is delivered by this very invocation.
+        drain(&function, &queue).await.map(drop).and(handled)
     })
     .await
 }

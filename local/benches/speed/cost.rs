@@ -30,6 +30,7 @@ use shared::store::{NonceUse, RecordLinks, Recorded, StoreError};
 use tracing::level_filters::LevelFilter;
 
 use crate::Error;
+use crate::machine::on_one_cpu;
 use crate::merchant::{Call, Merchant};
 
 /// Odd, so that there is one in the middle.
@@ -65,13 +66,10 @@ pub(crate) struct Cost {
 
 /// Measures all cases, on a thread that keeps to one CPU.
 pub(crate) fn measure(merchant: &Merchant, folder: &Folder) -> Result<Vec<Cost>, Error> {
-    std::thread::scope(|scope| {
-        scope.spawn(|| measure_here(merchant, folder)).join().unwrap_or_else(|_| Err("it panicked".into()))
-    })
+    on_one_cpu(|| measure_here(merchant, folder))
 }
 
 fn measure_here(merchant: &Merchant, folder: &Folder) -> Result<Vec<Cost>, Error> {
-    keep_to_one_cpu()?;
     // Every request writes its line, to nowhere.
     shared::telemetry::start(LevelFilter::INFO, io::sink);
     let bench = Bench::new(merchant, folder)?;
@@ -208,20 +206,6 @@ fn average(began: Duration, count: usize, done: usize) -> Result<f64, Error> {
 /// What this thread has used.
 fn cpu_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
-}
-
-#[cfg(target_os = "linux")]
-fn keep_to_one_cpu() -> Result<(), Error> {
-    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-    let allowed = sched_getaffinity(None)?;
-    let mut one = CpuSet::new();
-    one.set((0..CpuSet::MAX_CPU).rev().find(|&cpu| allowed.is_set(cpu)).ok_or("there is no CPU")?);
-    Ok(sched_setaffinity(None, &one)?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn keep_to_one_cpu() -> Result<(), Error> {
-    Ok(())
 }
 
 /// A store that answers at once, as one would to whom the network costs nothing.

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::Error;
 use crate::load::{Load, send};
 use crate::merchant::Merchant;
+use crate::process::peak_resident_bytes;
 
 /// The documented limit of `GetAuthorizationUrl` for one user.
 pub(crate) const RATE: u32 = 1_000;
@@ -93,7 +94,7 @@ impl Host {
             load,
             recorded: recorded(folder, series)?,
             cpu: (self.cpu()? - before) / sent,
-            peak_resident_bytes: self.peak_resident_bytes()?,
+            peak_resident_bytes: peak_resident_bytes(self.child.id())?,
         })
     }
 
@@ -104,12 +105,6 @@ impl Host {
         let ticks =
             fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
         Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
-    }
-
-    fn peak_resident_bytes(&self) -> Result<u64, Error> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"));
-        Ok(peak.ok_or("status has no VmHWM")?.trim().parse::<u64>()? * 1_024)
     }
 }
 

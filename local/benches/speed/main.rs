@@ -1,15 +1,21 @@
-//! `make bench`: what a request costs, and whether the local host holds 1,000 of them a second in little memory.
+//! `make bench`: what a request costs, whether the local host holds 1,000 of them a second in little memory, and how soon
+//! a function is ready on AWS Lambda.
 //!
 //! A time alone says more about the machine than about the program, so whatever can be is measured against aws-lc-rs
 //! alone, in turns within one run, by the CPU time of the one thread that works. Needs Linux, whose `/proc` tells what
 //! the host used.
 
+mod artifact;
+mod cold_start;
 mod cost;
 mod host;
 mod load;
 mod machine;
 mod merchant;
+mod process;
 mod report;
+mod runtime_api;
+mod start_report;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -33,9 +39,10 @@ fn main() -> Result<ExitCode, Error> {
     let folder = Folder::make(place.path())?;
     let merchant = Merchant::of(&folder)?;
 
+    let starts = start_report::figures(&cold_start::measure(&merchant)?);
     let costs = cost::measure(&merchant, &folder)?;
     let host = host::measure(&merchant, &folder)?;
-    let report = Report { machine: Machine::describe()?, costs, host };
+    let report = Report { machine: Machine::describe()?, costs, host, starts };
     println!("{report}");
     let json = scratch.with_file_name("bench.json");
     std::fs::write(&json, format!("{:#}\n", report.json()))?;

@@ -9,6 +9,7 @@ use crate::cost::Cost;
 use crate::host::{Held, HostMeasured, RATE};
 use crate::load::CONNECTIONS;
 use crate::machine::Machine;
+use crate::start_report::{StartFigures, bounds, table};
 
 const RESIDENT_BYTES_BELOW: u64 = 60_000_000;
 /// The last answer comes a moment after the last request, so that the whole rate is never quite seen.
@@ -19,6 +20,7 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     pub(crate) costs: Vec<Cost>,
     pub(crate) host: HostMeasured,
+    pub(crate) starts: Vec<StartFigures>,
 }
 
 impl Report {
@@ -50,6 +52,7 @@ impl Report {
                 paced.peak_resident_bytes
             ));
         }
+        missed.extend(self.starts.iter().flat_map(StartFigures::missed));
         missed
     }
 
@@ -69,6 +72,8 @@ impl Report {
             "costs": costs.collect::<Vec<_>>(),
             "paced": held_json(&self.host.paced),
             "flood": held_json(&self.host.flood),
+            "starts": self.starts.iter().map(StartFigures::json).collect::<Vec<_>>(),
+            "startBounds": bounds(),
             "bounds": {"ratePerSecondAtLeast": RATE_AT_LEAST, "peakResidentBytesBelow": RESIDENT_BYTES_BELOW},
             "missed": self.missed(),
         })
@@ -109,12 +114,13 @@ impl fmt::Display for Report {
             row(name, &|held| format!("{:.1} ms", micros(held.load.latency(share)) / 1e3), "")?;
         }
         row("CPU a request", &|held| format!("{:.0} µs", micros(held.cpu)), "")?;
-        let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
         row(
             "peak resident",
             &|held| megabytes(held.peak_resident_bytes),
             &format!("< {}", megabytes(RESIDENT_BYTES_BELOW)),
         )?;
+        writeln!(f)?;
+        table(&self.starts, f)?;
 
         let missed = self.missed();
         if missed.is_empty() {
@@ -142,6 +148,10 @@ fn held_json(held: &Held) -> Value {
     })
 }
 
-fn micros(time: Duration) -> f64 {
+pub(crate) fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
+}
+
+pub(crate) fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }

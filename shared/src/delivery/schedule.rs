@@ -24,6 +24,12 @@ impl Schedule {
         Self(waits.iter().copied().map(Duration::from_secs).collect())
     }
 
+    /// How long all attempts may take at most: every wait stretched to its double.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        self.0.iter().map(|wait| *wait * 2).sum()
+    }
+
     /// How many attempts are made at most.
     #[must_use]
     pub fn attempts(&self) -> u32 {

@@ -13,9 +13,6 @@ use crate::clock::UnixMillis;
 /// How long a claimed exchange keeps others away; longer than the function may run.
 pub const EXCHANGE_LEASE: Duration = Duration::from_secs(30);
 
-/// How long a code that was claimed is remembered for all authorizations. Unused, it lives for a day at most.
-pub const CODE_LIFETIME: Duration = Duration::from_hours(48);
-
 /// What a browser's return wants: to be the only one to exchange its code.
 #[derive(Clone, Debug)]
 pub struct ExchangeClaim {
@@ -51,20 +48,15 @@ pub enum ClaimRefusal {
     InProgress,
     /// The link's time is over.
     Expired,
-    /// This code was at the gateway before, for this authorization or another.
+    /// This code was at the gateway before.
     CodeSpent,
     /// As many codes as one authorization may try were tried.
     TooManyCodes,
 }
 
-/// Why `claim` was refused by a record that stood as `old`; `code_is_known`: its code was claimed before, for this or
-/// another authorization. The first reason counts.
+/// Why `claim` was refused by a record that stood as `old`. The first reason counts.
 #[must_use]
-pub fn claim_refusal(
-    old: Option<&Authorization>,
-    claim: &ExchangeClaim,
-    code_is_known: bool,
-) -> ClaimRefusal {
+pub fn claim_refusal(old: Option<&Authorization>, claim: &ExchangeClaim) -> ClaimRefusal {
     let Some(old) = old.filter(|old| same_digest(&old.state_digest, &claim.state_digest)) else {
         return ClaimRefusal::UnknownState;
     };
@@ -73,7 +65,7 @@ pub fn claim_refusal(
         () if old.identity.is_some() => ClaimRefusal::AlreadyAuthorized,
         () if in_progress => ClaimRefusal::InProgress,
         () if old.expires_at <= claim.now => ClaimRefusal::Expired,
-        () if code_is_known || old.codes.contains(&claim.code_digest) => ClaimRefusal::CodeSpent,
+        () if old.codes.contains(&claim.code_digest) => ClaimRefusal::CodeSpent,
         () if old.codes.len() >= MAX_CODES => ClaimRefusal::TooManyCodes,
         () => ClaimRefusal::InProgress,
     }
@@ -168,20 +160,21 @@ mod tests {
         let busy = Authorization { exchange: lease(NOW + SECOND), ..issued() };
         let spent = Authorization { codes: vec![code.digest()], ..issued() };
         let many = Authorization { codes: vec![String::new(); MAX_CODES], ..issued() };
-        for (old, claim, code_is_known, refusal) in [
-            (None, &claim, false, ClaimRefusal::UnknownState),
-            (Some(&known), &foreign, true, ClaimRefusal::UnknownState),
-            (Some(&known), &late, true, ClaimRefusal::AlreadyAuthorized),
-            (Some(&busy), &claim, true, ClaimRefusal::InProgress),
-            (Some(&busy), &late, true, ClaimRefusal::Expired),
-            (Some(&issued()), &late, true, ClaimRefusal::Expired),
-            (Some(&spent), &claim, false, ClaimRefusal::CodeSpent),
-            (Some(&many), &claim, true, ClaimRefusal::CodeSpent),
-            (Some(&many), &claim, false, ClaimRefusal::TooManyCodes),
+        let spent_and_many = Authorization { codes: vec![code.digest(); MAX_CODES], ..issued() };
+        for (old, claim, refusal) in [
+            (None, &claim, ClaimRefusal::UnknownState),
+            (Some(&known), &foreign, ClaimRefusal::UnknownState),
+            (Some(&known), &late, ClaimRefusal::AlreadyAuthorized),
+            (Some(&busy), &claim, ClaimRefusal::InProgress),
+            (Some(&busy), &late, ClaimRefusal::Expired),
+            (Some(&issued()), &late, ClaimRefusal::Expired),
+            (Some(&spent), &claim, ClaimRefusal::CodeSpent),
+            (Some(&spent_and_many), &claim, ClaimRefusal::CodeSpent),
+            (Some(&many), &claim, ClaimRefusal::TooManyCodes),
             // Whatever refused it has passed: it may come again.
-            (Some(&issued()), &claim, false, ClaimRefusal::InProgress),
+            (Some(&issued()), &claim, ClaimRefusal::InProgress),
         ] {
-            assert_eq!(claim_refusal(old, claim, code_is_known), refusal);
+            assert_eq!(claim_refusal(old, claim), refusal);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The words of the design as types: an authorization and its life, and what it is made of.
+//! An authorization and its life, and what it is made of, as types.
 
 pub mod authorization;
 pub mod callback_url;

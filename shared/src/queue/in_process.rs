@@ -24,6 +24,7 @@ pub struct InProcessQueue {
 struct Waiting {
     at: UnixMillis,
     id: crate::model::id::AuthorizationId,
+    business_id: String,
     attempt: u32,
 }
 
@@ -42,7 +43,7 @@ impl InProcessQueue {
         if waiting.peek()?.0.at > now {
             return None;
         }
-        waiting.pop().map(|Reverse(hint)| Hint::new(hint.id, hint.attempt))
+        waiting.pop().map(|Reverse(hint)| Hint::new(hint.id, hint.business_id, hint.attempt))
     }
 
     /// Loses every hint, as a restart does.
@@ -63,7 +64,12 @@ impl Hints for InProcessQueue {
         if waiting.len() >= CAPACITY {
             return Err(HintLost("too many are waiting".to_owned()));
         }
-        waiting.push(Reverse(Waiting { at, id: hint.id, attempt: hint.attempt }));
+        waiting.push(Reverse(Waiting {
+            at,
+            id: hint.id,
+            business_id: hint.business_id,
+            attempt: hint.attempt,
+        }));
         Ok(())
     }
 }

@@ -2,6 +2,8 @@
 //! sweep reads it.
 
 pub mod in_process;
+#[cfg(feature = "aws")]
+pub mod sqs;
 
 use std::time::Duration;
 
@@ -24,15 +26,18 @@ pub struct Hint {
     version: Version,
     /// Which authorization.
     pub id: AuthorizationId,
+    /// Whose it is: a queue may take turns among businesses, so that a backlog of one keeps nobody else waiting.
+    #[serde(rename = "business")]
+    pub business_id: String,
     /// How many attempts were begun before this one.
     pub attempt: u32,
 }
 
 impl Hint {
-    /// A hint that the delivery of `id`, after `attempt` attempts, may go on.
+    /// A hint that the delivery of the business's authorization `id`, after `attempt` attempts, may go on.
     #[must_use]
-    pub const fn new(id: AuthorizationId, attempt: u32) -> Self {
-        Self { version: Version, id, attempt }
+    pub const fn new(id: AuthorizationId, business_id: String, attempt: u32) -> Self {
+        Self { version: Version, id, business_id, attempt }
     }
 }
 
@@ -92,9 +97,9 @@ mod tests {
 
     #[test]
     fn the_message_is_versioned() {
-        let hint = Hint::new(AuthorizationId::of_serial("B", "S"), 3);
+        let hint = Hint::new(AuthorizationId::of_serial("B", "S"), "B".to_owned(), 3);
         let message = serde_json::to_string(&hint).expect("serialises");
-        assert_eq!(message, format!(r#"{{"v":1,"id":"{}","attempt":3}}"#, hint.id));
+        assert_eq!(message, format!(r#"{{"v":1,"id":"{}","business":"B","attempt":3}}"#, hint.id));
         assert_eq!(serde_json::from_str::<Hint>(&message).expect("reads"), hint);
         assert!(serde_json::from_str::<Hint>(&message.replace("\"v\":1", "\"v\":2")).is_err());
     }

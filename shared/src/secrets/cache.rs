@@ -135,7 +135,7 @@ impl<T: Document> SecretCache<T> {
             (memory.settle(fetched, asked_at), memory.is_known())
         };
         if let Some(reason) = alarm {
-            tracing::error!(secret = %entry.name, reason, "a secret's new version is unreadable");
+            tracing::error!(secret = %entry.name, reason, alarm = "keys", "a secret's new version is unreadable");
         }
         match (was_known, is_known) {
             (false, true) => self.names().acquaint(entry),
@@ -186,7 +186,7 @@ fn log_failure(name: &SecretName, failure: Option<&FetchError>, was_known: bool)
             tracing::warn!(secret = %name, %reason, "a secret is revoked");
         }
         Some(FetchError::Absent(AbsentReason::Denied)) => {
-            tracing::warn!(secret = %name, "a secret is denied");
+            tracing::error!(secret = %name, alarm = "keys", "a secret is denied");
         }
         Some(FetchError::Absent(AbsentReason::NotFound | AbsentReason::Deleted)) | None => {}
     }
@@ -552,7 +552,8 @@ mod tests {
         }
         drop(guard);
         let written = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        let line = "a secret's new version is unreadable secret=business/B1 reason=\"a bad word\"";
+        let line =
+            "a secret's new version is unreadable secret=business/B1 reason=\"a bad word\" alarm=\"keys\"";
         assert_eq!(written.trim(), format!("ERROR {line}"));
     }
 

@@ -109,8 +109,10 @@ impl<T: Document> Memory<T> {
             Err(FetchError::Unavailable(reason)) => {
                 self.failure = SecretError::Unavailable { name: self.name.clone(), reason };
                 // Without a usable document nothing else can serve, so each caller may try, one at a time.
-                let pause = if self.usable(asked_at).is_some() { PAUSE } else { Duration::ZERO };
-                self.next_fetch = self.next_fetch.max(asked_at + pause);
+                let pause_until = self
+                    .usable(asked_at)
+                    .map_or(asked_at, |good| (asked_at + PAUSE).min(good.vouched_at + KEPT));
+                self.next_fetch = self.next_fetch.max(pause_until);
                 None
             }
         }
@@ -229,6 +231,15 @@ mod tests {
         assert_eq!(memory.answer(START + 109 * MINUTE), Ok(Arc::new(Number(1))));
         let failure = SecretError::Unavailable { name: name(), reason: "time-out".to_owned() };
         assert_eq!(memory.answer(START + 110 * MINUTE), Err(failure));
+    }
+
+    #[test]
+    fn the_pause_after_a_failed_refresh_ends_with_the_value() {
+        let mut memory = Memory::<Number>::empty(name());
+        memory.settle(version("v1", "1"), START);
+        memory.settle(down(), START + 60 * MINUTE - Duration::from_secs(20));
+        assert!(matches!(memory.look(START + 60 * MINUTE - Duration::from_secs(1)), Look::Ready(Ok(_))));
+        assert!(matches!(memory.look(START + 60 * MINUTE), Look::Missing));
     }
 
     #[test]

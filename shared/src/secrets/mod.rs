@@ -10,8 +10,6 @@ mod cache;
 pub mod documents;
 mod error;
 mod folder;
-#[cfg(feature = "aws")]
-mod https_client;
 mod memory;
 mod name;
 #[cfg(feature = "aws")]
@@ -25,11 +23,9 @@ use zeroize::Zeroizing;
 pub use cache::SecretCache;
 pub use error::{AbsentReason, FetchError, SecretError};
 pub use folder::SecretFolder;
-#[cfg(feature = "aws")]
-pub use https_client::https_client;
 pub use name::{BadSecretName, SecretName};
 #[cfg(feature = "aws")]
-pub use secrets_manager::{SecretsManager, SecretsManagerConfig};
+pub use secrets_manager::{FETCH_TIMEOUT, SecretsManager};
 
 /// Where secrets come from.
 #[async_trait]

@@ -3,34 +3,17 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_credential_types::Credentials;
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::config::retry::RetryConfig;
-use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
-use aws_sdk_secretsmanager::config::{BehaviorVersion, Config, Region, SharedHttpClient};
+use aws_sdk_secretsmanager::config::Builder;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::{GetSecretValueError, GetSecretValueOutput};
 use zeroize::Zeroizing;
 
 use super::{AbsentReason, FetchError, SecretName, SecretSource, SecretValue};
+use crate::aws::{Patience, SdkConfig, reason};
 
 /// Never `AWSPENDING` (not yet in force) nor `AWSPREVIOUS` (withdrawn).
 const CURRENT: &str = "AWSCURRENT";
-
-/// What a [`SecretsManager`] needs to know.
-#[derive(Clone, Debug)]
-pub struct SecretsManagerConfig {
-    /// The region the secrets are in.
-    pub region: String,
-    /// The deployment's prefix, without a slash at its end: the secret `<prefix>/<name>` is asked for.
-    pub prefix: String,
-    /// Another endpoint than the region's own; for emulators.
-    pub endpoint_url: Option<String>,
-    /// What the requests are signed with. Lambda gives each process its own for as long as it lives.
-    pub credentials: Credentials,
-    /// The process's client, from [`super::https_client`].
-    pub http_client: SharedHttpClient,
-}
 
 /// Secrets of AWS Secrets Manager. The version is the secret's `VersionId`; a binary secret is a version without
 /// document.
@@ -42,39 +25,29 @@ pub struct SecretsManager {
     prefix: String,
 }
 
-struct Patience {
-    attempt: Duration,
-    operation: Duration,
-    first_backoff: Duration,
-}
-
 const PATIENCE: Patience = Patience {
     attempt: Duration::from_secs(2),
     operation: Duration::from_secs(5),
     first_backoff: Duration::from_secs(1),
 };
 
+/// The longest that one fetch may take, with its repetitions.
+pub const FETCH_TIMEOUT: Duration = PATIENCE.operation;
+
 impl SecretsManager {
-    /// A source that connects when it is first asked.
+    /// A source that connects when it is first asked, for the secret `<prefix>/<name>` of every name. The deployment's
+    /// prefix has no slash at its end.
     #[must_use]
-    pub fn new(config: SecretsManagerConfig) -> Self {
-        Self::with_patience(config, &PATIENCE)
+    pub fn new(config: &SdkConfig, prefix: String) -> Self {
+        Self::with_patience(config, prefix, &PATIENCE)
     }
 
-    fn with_patience(config: SecretsManagerConfig, patience: &Patience) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(patience.attempt)
-            .operation_timeout(patience.operation)
+    fn with_patience(config: &SdkConfig, prefix: String, patience: &Patience) -> Self {
+        let config = Builder::from(config)
+            .retry_config(patience.retries())
+            .timeout_config(patience.timeouts())
             .build();
-        let mut sdk = Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(config.region))
-            .credentials_provider(config.credentials)
-            .http_client(config.http_client)
-            .retry_config(RetryConfig::standard().with_initial_backoff(patience.first_backoff))
-            .timeout_config(timeouts);
-        sdk.set_endpoint_url(config.endpoint_url);
-        Self { client: Client::from_conf(sdk.build()), prefix: config.prefix }
+        Self { client: Client::from_conf(config), prefix }
     }
 }
 
@@ -97,106 +70,39 @@ fn value(answer: GetSecretValueOutput) -> Result<SecretValue, FetchError> {
 /// The SDK's kinds of failure are open-ended; whatever is not known to mean "there is none for you" counts as a
 /// failure to answer, so that a new kind never revokes a key.
 fn failure<R>(error: &SdkError<GetSecretValueError, R>) -> FetchError {
-    let unavailable = |reason: &str| FetchError::Unavailable(reason.to_owned());
-    match error {
-        SdkError::ServiceError(context) => refusal(context.err()),
-        SdkError::TimeoutError(_) => unavailable("time-out"),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => unavailable("connection time-out"),
-        SdkError::DispatchFailure(_) => unavailable("no connection"),
-        SdkError::ResponseError(_) => unavailable("unreadable answer"),
-        SdkError::ConstructionFailure(_) => unavailable("the request could not be built"),
-        _ => unavailable("unknown failure"),
-    }
-}
-
-fn refusal(error: &GetSecretValueError) -> FetchError {
-    match error {
-        GetSecretValueError::ResourceNotFoundException(_) => FetchError::Absent(AbsentReason::NotFound),
+    let absent = match error.as_service_error() {
+        Some(GetSecretValueError::ResourceNotFoundException(_)) => Some(AbsentReason::NotFound),
         // In GetSecretValue: marked for deletion.
-        GetSecretValueError::InvalidRequestException(_) => FetchError::Absent(AbsentReason::Deleted),
+        Some(GetSecretValueError::InvalidRequestException(_)) => Some(AbsentReason::Deleted),
         // DecryptionFailure among them: KMS may be failing; a KMS key we may not use is an AccessDeniedException.
-        other => match other.code() {
-            Some("AccessDeniedException" | "AccessDenied") => FetchError::Absent(AbsentReason::Denied),
-            Some(code) => FetchError::Unavailable(code.to_owned()),
-            None => FetchError::Unavailable("an error without code".to_owned()),
-        },
-    }
+        Some(other) if matches!(other.code(), Some("AccessDeniedException" | "AccessDenied")) => {
+            Some(AbsentReason::Denied)
+        }
+        _ => None,
+    };
+    absent.map_or_else(|| FetchError::Unavailable(reason(error)), FetchError::Absent)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
-    use std::sync::{Arc, Mutex};
-
-    use axum::Router;
-    use axum::http::{HeaderMap, StatusCode};
-    use tokio::net::{TcpListener, TcpSocket};
-    use tokio::task::JoinHandle;
-
     use super::*;
-    use crate::secrets::https_client;
+    use crate::aws::stand_in::{Answer, Asked, BRISK, SHORT, StandIn, nobody};
 
-    /// What the stand-in for Secrets Manager was asked: the headers and the body.
-    type Asked = Arc<Mutex<Vec<(HeaderMap, serde_json::Value)>>>;
-
-    struct StandIn {
-        source: SecretsManager,
-        asked: Asked,
-        server: JoinHandle<()>,
+    fn source(config: &SdkConfig, patience: &Patience) -> SecretsManager {
+        SecretsManager::with_patience(config, "authlink/prod".to_owned(), patience)
     }
-
-    impl Drop for StandIn {
-        fn drop(&mut self) {
-            self.server.abort();
-        }
-    }
-
-    /// A server on this machine that gives every request the same answer; without one it never answers.
-    async fn stand_in(answer: Option<(u16, &'static str)>, patience: &Patience) -> StandIn {
-        let asked = Asked::default();
-        let seen = Arc::clone(&asked);
-        let app = Router::new().fallback(async move |headers: HeaderMap, body: String| {
-            seen.lock().unwrap().push((headers, serde_json::from_str(&body).unwrap()));
-            match answer {
-                Some((status, body)) => (StatusCode::from_u16(status).unwrap(), body),
-                None => pending().await,
-            }
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        let source = SecretsManager::with_patience(config(format!("http://{address}")), patience);
-        StandIn { source, asked, server }
-    }
-
-    fn config(endpoint_url: String) -> SecretsManagerConfig {
-        SecretsManagerConfig {
-            region: "eu-central-1".to_owned(),
-            prefix: "authlink/prod".to_owned(),
-            endpoint_url: Some(endpoint_url),
-            credentials: Credentials::new("AKID", "hush", Some("session".to_owned()), None, "test"),
-            http_client: https_client(),
-        }
-    }
-
-    const BRISK: Patience = Patience {
-        attempt: Duration::from_secs(10),
-        operation: Duration::from_secs(30),
-        first_backoff: Duration::from_millis(1),
-    };
 
     fn b1() -> SecretName {
         SecretName::business("B1").unwrap()
     }
 
-    async fn fetch_answered(status: u16, body: &'static str) -> (Result<SecretValue, FetchError>, usize) {
-        let stand_in = stand_in(Some((status, body)), &BRISK).await;
-        let fetched = stand_in.source.fetch(&b1()).await;
-        let requests = stand_in.asked.lock().unwrap().len();
-        (fetched, requests)
+    async fn fetch_answered(status: u16, body: &str) -> (Result<SecretValue, FetchError>, usize) {
+        let stand_in = StandIn::answering([Answer::Says(status, body.to_owned())]).await;
+        let fetched = source(&stand_in.config, &BRISK).fetch(&b1()).await;
+        (fetched, stand_in.asked().len())
     }
 
-    async fn failure_of(status: u16, body: &'static str) -> (FetchError, usize) {
+    async fn failure_of(status: u16, body: &str) -> (FetchError, usize) {
         let (fetched, requests) = fetch_answered(status, body).await;
         (fetched.unwrap_err(), requests)
     }
@@ -205,12 +111,12 @@ mod tests {
     async fn the_current_version_is_asked_for_by_its_full_name() {
         let answer =
             r#"{"Name":"authlink/prod/business/B1","VersionId":"v-1","SecretString":"{\"enabled\":true}"}"#;
-        let stand_in = stand_in(Some((200, answer)), &BRISK).await;
-        let value = stand_in.source.fetch(&b1()).await.unwrap();
+        let stand_in = StandIn::answering([Answer::Says(200, answer.to_owned())]).await;
+        let value = source(&stand_in.config, &BRISK).fetch(&b1()).await.unwrap();
         assert_eq!((value.version.as_str(), value.document.as_str()), ("v-1", r#"{"enabled":true}"#));
 
-        let asked = stand_in.asked.lock().unwrap();
-        let [(headers, body)] = asked.as_slice() else { panic!("{} requests", asked.len()) };
+        let asked = stand_in.asked();
+        let [Asked { headers, body }] = asked.as_slice() else { panic!("{} requests", asked.len()) };
         let expected =
             serde_json::json!({"SecretId": "authlink/prod/business/B1", "VersionStage": "AWSCURRENT"});
         assert_eq!(*body, expected);
@@ -218,7 +124,9 @@ mod tests {
         assert_eq!(headers["x-amz-security-token"], "session");
         let authorization = headers["authorization"].to_str().unwrap();
         assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKID/"), "{authorization}");
-        assert!(authorization.contains("/eu-central-1/secretsmanager/aws4_request"), "{authorization}");
+        let region = stand_in.config.region().unwrap();
+        let scope = format!("/{region}/secretsmanager/aws4_request");
+        assert!(authorization.contains(&scope), "{authorization}");
     }
 
     #[tokio::test]
@@ -271,27 +179,23 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_does_not_come_is_a_time_out() {
-        let attempt = Duration::from_millis(50);
-        let patience = Patience { attempt, operation: 20 * attempt, first_backoff: Duration::from_millis(1) };
-        let stand_in = stand_in(None, &patience).await;
-        let failed = stand_in.source.fetch(&b1()).await.unwrap_err();
+        let stand_in = StandIn::answering([Answer::Never]).await;
+        let failed = source(&stand_in.config, &SHORT).fetch(&b1()).await.unwrap_err();
         assert_eq!(failed, FetchError::Unavailable("time-out".to_owned()));
-        assert_eq!(stand_in.asked.lock().unwrap().len(), 3);
+        assert_eq!(stand_in.asked().len(), 3);
     }
 
     #[tokio::test]
     async fn a_server_that_is_not_there_is_no_connection() {
-        let reserved = TcpSocket::new_v4().unwrap();
-        reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = reserved.local_addr().unwrap();
-        let source = SecretsManager::with_patience(config(format!("http://{address}")), &BRISK);
-        let failed = source.fetch(&b1()).await.unwrap_err();
+        let (config, _reserved) = nobody();
+        let failed = source(&config, &BRISK).fetch(&b1()).await.unwrap_err();
         assert_eq!(failed, FetchError::Unavailable("no connection".to_owned()));
     }
 
     #[test]
     fn debug_shows_no_credentials() {
-        let shown = format!("{:?}", config("http://127.0.0.1:1".to_owned()));
+        let (config, _reserved) = nobody();
+        let shown = format!("{:?}", source(&config, &BRISK));
         assert!(!shown.contains("hush") && !shown.contains("session"), "{shown}");
     }
 }

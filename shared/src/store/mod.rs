@@ -3,6 +3,8 @@
 //! Every change is one conditional write. It carries an operation id where a repeat of it must be told from somebody
 //! else's write: if the condition fails and the record holds our id, an earlier try of ours had succeeded.
 
+#[cfg(feature = "aws")]
+pub mod dynamo;
 #[cfg(feature = "embedded")]
 pub mod sqlite;
 
@@ -17,7 +19,7 @@ use crate::model::identity::Identity;
 /// The store could not do its work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// It is away, or too busy; nothing is known about the write.
+    /// It is away, too busy, or does not let us in; nothing is known about the write.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
     /// It holds something that is no record of ours.
@@ -112,7 +114,7 @@ pub enum Settled {
 #[async_trait]
 pub trait RecordReturns: Send + Sync {
     /// Claims the exchange of one code, if the state is right, the link works, no exchange is under way and the code
-    /// was never claimed for this authorization, nor for another within [`CODE_LIFETIME`](crate::model::claim::CODE_LIFETIME).
+    /// was never claimed for this authorization.
     async fn claim_exchange(&self, claim: &ExchangeClaim) -> Result<Claimed, StoreError>;
 
     /// Alipay refused the code: back to ISSUED, if the claim is still `holder`'s. Whether it was.
@@ -167,9 +169,14 @@ pub trait RecordDeliveries: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// UNDELIVERABLE, for a record that has no attempt left and nobody at work on it at `now`: its last attempt was begun
-    /// by a worker that died, or attempts were taken from the schedule.
-    async fn give_up(&self, id: &AuthorizationId, attempts: u32, now: UnixMillis)
-    -> Result<bool, StoreError>;
+    /// by a worker that died, or attempts were taken from the schedule. Whether `operation` gave it up.
+    async fn give_up(
+        &self,
+        id: &AuthorizationId,
+        attempts: u32,
+        operation: &OperationId,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError>;
 }
 
 /// A delivery that is due.
@@ -177,9 +184,13 @@ pub trait RecordDeliveries: Send + Sync {
 pub struct Due {
     /// Which authorization.
     pub id: AuthorizationId,
+    /// Whose it is.
+    pub business_id: String,
     /// How many attempts were begun.
     pub attempts: u32,
-    /// Since when.
+    /// Since when the next one may be made; postponing does not change it.
+    pub next_attempt_at: UnixMillis,
+    /// Since when the sweep has to take it up.
     pub due_at: UnixMillis,
 }
 
@@ -189,7 +200,8 @@ pub trait FindDue: Send + Sync {
     /// What is due at `now`, longest overdue first, `limit` at most.
     async fn due(&self, now: UnixMillis, limit: u32) -> Result<Vec<Due>, StoreError>;
 
-    /// Pushes `due_at` forward, so that a backlog is not queued twice; if it still stands as it was found.
+    /// Pushes `due_at` forward, so that a backlog is not queued twice; if it still stands as it was found. Whether it
+    /// did; a repeat after an answer that was lost says no, and the record waits for `until`.
     async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<bool, StoreError>;
 }
 
@@ -199,8 +211,17 @@ pub trait Operate: Send + Sync {
     /// One record, as it stands.
     async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError>;
 
-    /// UNDELIVERABLE to AUTHORIZED, attempts 0, due at `now`, the same body. Whether it was UNDELIVERABLE.
-    async fn redrive(&self, id: &AuthorizationId, now: UnixMillis) -> Result<bool, StoreError>;
+    /// Every authorization that is UNDELIVERABLE, of one business or of all.
+    async fn undeliverable(&self, business_id: Option<&str>) -> Result<Vec<AuthorizationId>, StoreError>;
+
+    /// UNDELIVERABLE to AUTHORIZED, attempts 0, due at `now`, the same body. Whether `operation` did it: no, if the
+    /// record was not UNDELIVERABLE.
+    async fn redrive(
+        &self,
+        id: &AuthorizationId,
+        operation: &OperationId,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError>;
 }
 
 /// Forgets, for a store that does not do so by itself.

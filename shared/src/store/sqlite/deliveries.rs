@@ -82,19 +82,21 @@ impl RecordDeliveries for SqliteStore {
         &self,
         id: &AuthorizationId,
         attempts: u32,
+        operation: &OperationId,
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
-        let id = id.clone();
+        let (id, operation) = (id.clone(), operation.clone());
         self.0
             .run(move |connection| {
                 let given_up = connection
                     .prepare_cached(
                         "UPDATE authorizations SET status = 'UNDELIVERABLE', next_attempt_at = NULL, due_at = NULL,
-                             delivery_by = NULL, delivery_until = NULL
-                         WHERE id = :id AND status = 'AUTHORIZED' AND attempts = :attempts
-                           AND (delivery_until IS NULL OR delivery_until <= :now)",
+                             delivery_by = :by, delivery_until = NULL
+                         WHERE id = :id AND attempts = :attempts
+                           AND (status = 'AUTHORIZED' AND (delivery_until IS NULL OR delivery_until <= :now)
+                                OR status = 'UNDELIVERABLE' AND delivery_by = :by)",
                     )?
-                    .execute(named_params! {":id": id, ":attempts": attempts, ":now": now})?;
+                    .execute(named_params! {":id": id, ":attempts": attempts, ":by": operation, ":now": now})?;
                 Ok(given_up == 1)
             })
             .await
@@ -121,11 +123,17 @@ impl FindDue for SqliteStore {
             .run(move |connection| {
                 connection
                     .prepare_cached(
-                        "SELECT id, attempts, due_at FROM authorizations
+                        "SELECT id, business_id, attempts, next_attempt_at, due_at FROM authorizations
                          WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2",
                     )?
                     .query_map(params![now, limit], |row| {
-                        Ok(Due { id: row.get(0)?, attempts: row.get(1)?, due_at: row.get(2)? })
+                        Ok(Due {
+                            id: row.get(0)?,
+                            business_id: row.get(1)?,
+                            attempts: row.get(2)?,
+                            next_attempt_at: row.get(3)?,
+                            due_at: row.get(4)?,
+                        })
                     })?
                     .collect()
             })

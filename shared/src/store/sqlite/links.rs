@@ -5,6 +5,7 @@ use rusqlite::{Connection, named_params, params};
 
 use super::SqliteStore;
 use super::rows::{find, insert};
+use crate::clock::UnixMillis;
 use crate::model::authorization::Authorization;
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::store::{NonceUse, RecordLinks, Recorded, StoreError};
@@ -18,6 +19,7 @@ impl RecordLinks for SqliteStore {
                 if !use_nonce(connection, &nonce)? {
                     return Ok(Recorded::NonceUsed);
                 }
+                forget_kept_no_longer(connection, &new.id, nonce.used_at)?;
                 if insert(connection, &new, &nonce.operation)? == 1
                     || was_created_by(connection, &new.id, &nonce.operation)?
                 {
@@ -45,6 +47,16 @@ fn use_nonce(connection: &Connection, nonce: &NonceUse) -> rusqlite::Result<bool
             ":by": nonce.operation,
         })?;
     Ok(used == 1)
+}
+
+fn forget_kept_no_longer(
+    connection: &Connection,
+    id: &AuthorizationId,
+    now: UnixMillis,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached("DELETE FROM authorizations WHERE id = ?1 AND retain_until <= ?2")?
+        .execute(params![id, now])
 }
 
 fn was_created_by(connection: &Connection, id: &AuthorizationId, by: &OperationId) -> rusqlite::Result<bool> {

@@ -7,7 +7,7 @@ use super::SqliteStore;
 use super::rows::find;
 use crate::clock::UnixMillis;
 use crate::model::authorization::Authorization;
-use crate::model::id::AuthorizationId;
+use crate::model::id::{AuthorizationId, OperationId};
 use crate::store::{Forget, Operate, StoreError};
 
 /// Rows that one call of [`Forget::forget`] deletes of each kind.
@@ -20,17 +20,38 @@ impl Operate for SqliteStore {
         self.0.run(move |connection| find(connection, &id)).await
     }
 
-    async fn redrive(&self, id: &AuthorizationId, now: UnixMillis) -> Result<bool, StoreError> {
-        let id = id.clone();
+    async fn undeliverable(&self, business_id: Option<&str>) -> Result<Vec<AuthorizationId>, StoreError> {
+        let business_id = business_id.map(str::to_owned);
+        self.0
+            .run(move |connection| {
+                connection
+                    .prepare_cached(
+                        "SELECT id FROM authorizations
+                         WHERE status = 'UNDELIVERABLE' AND (?1 IS NULL OR business_id = ?1)",
+                    )?
+                    .query_map([business_id], |row| row.get(0))?
+                    .collect()
+            })
+            .await
+    }
+
+    async fn redrive(
+        &self,
+        id: &AuthorizationId,
+        operation: &OperationId,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        let (id, operation) = (id.clone(), operation.clone());
         self.0
             .run(move |connection| {
                 let redriven = connection
                     .prepare_cached(
                         "UPDATE authorizations SET status = 'AUTHORIZED', attempts = 0, next_attempt_at = :now,
-                             due_at = :now
-                         WHERE id = :id AND status = 'UNDELIVERABLE'",
+                             due_at = :now, delivery_by = :by
+                         WHERE id = :id
+                           AND (status = 'UNDELIVERABLE' OR status = 'AUTHORIZED' AND delivery_by = :by)",
                     )?
-                    .execute(named_params! {":id": id, ":now": now})?;
+                    .execute(named_params! {":id": id, ":by": operation, ":now": now})?;
                 Ok(redriven == 1)
             })
             .await
@@ -46,7 +67,6 @@ impl Forget for SqliteStore {
                 for forget in [
                     "DELETE FROM nonces WHERE (business_id, nonce) IN
                          (SELECT business_id, nonce FROM nonces WHERE until <= ?1 LIMIT ?2)",
-                    "DELETE FROM codes WHERE digest IN (SELECT digest FROM codes WHERE until <= ?1 LIMIT ?2)",
                     "DELETE FROM authorizations WHERE id IN
                          (SELECT id FROM authorizations WHERE retain_until <= ?1 LIMIT ?2)",
                 ] {

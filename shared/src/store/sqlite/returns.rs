@@ -1,12 +1,12 @@
 //! A return: the exchange's claim and end, and the settlement.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, named_params, params};
+use rusqlite::{Connection, OptionalExtension as _, named_params};
 
 use super::SqliteStore;
 use super::rows::find;
 use crate::model::authorization::{Authorization, MAX_CODES, Status};
-use crate::model::claim::{CODE_LIFETIME, EXCHANGE_LEASE, ExchangeClaim, claim_refusal};
+use crate::model::claim::{EXCHANGE_LEASE, ExchangeClaim, claim_refusal};
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::store::{Claimed, RecordReturns, Settled, Settlement, StoreError};
 
@@ -23,8 +23,7 @@ impl RecordReturns for SqliteStore {
                          WHERE id = :id AND state_digest = :state AND expires_at > :now
                            AND (status IN ('ISSUED', 'EXCHANGE_UNKNOWN')
                                 OR status = 'EXCHANGING' AND exchange_until <= :now)
-                           AND json_array_length(codes) < :max_codes AND instr(codes, :code) = 0
-                           AND NOT EXISTS (SELECT 1 FROM codes WHERE digest = :code)",
+                           AND json_array_length(codes) < :max_codes AND instr(codes, :code) = 0",
                     )?
                     .execute(named_params! {
                         ":id": claim.id,
@@ -35,17 +34,13 @@ impl RecordReturns for SqliteStore {
                         ":now": claim.now,
                         ":max_codes": MAX_CODES as i64,
                     })?;
-                let code_is_known = claimed == 0 && is_known(connection, &claim.code_digest)?;
-                if claimed == 1 {
-                    remember(connection, &claim)?;
-                }
                 let record = find(connection, &claim.id)?.map(Box::new);
                 let ours = |record: &Authorization| {
                     claimed == 1 || record.exchange.as_ref().is_some_and(|lease| lease.operation == claim.operation)
                 };
                 Ok(match record {
                     Some(record) if ours(&record) => Claimed::Ours(record),
-                    record => Claimed::Refused(claim_refusal(record.as_deref(), &claim, code_is_known), record),
+                    record => Claimed::Refused(claim_refusal(record.as_deref(), &claim), record),
                 })
             })
             .await
@@ -95,16 +90,6 @@ impl RecordReturns for SqliteStore {
             })
             .await
     }
-}
-
-fn is_known(connection: &Connection, code_digest: &str) -> rusqlite::Result<bool> {
-    connection.prepare_cached("SELECT 1 FROM codes WHERE digest = ?1")?.exists([code_digest])
-}
-
-fn remember(connection: &Connection, claim: &ExchangeClaim) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached("INSERT INTO codes (digest, until) VALUES (?1, ?2)")?
-        .execute(params![claim.code_digest, claim.now + CODE_LIFETIME])
 }
 
 fn settled_by(connection: &Connection, id: &AuthorizationId) -> rusqlite::Result<Option<String>> {

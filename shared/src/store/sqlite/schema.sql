@@ -24,20 +24,13 @@ CREATE TABLE authorizations (
     attempts          INTEGER NOT NULL DEFAULT 0,
     next_attempt_at   INTEGER,
     due_at            INTEGER,
-    delivery_by       TEXT,
+    delivery_by       TEXT,                     -- who claimed the attempt, gave up or redrove last
     delivery_until    INTEGER,
     history           TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 
 CREATE INDEX due ON authorizations (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX retention ON authorizations (retain_until);
-
-CREATE TABLE codes (
-    digest TEXT PRIMARY KEY,                    -- of every auth_code that was claimed, for whichever authorization
-    until  INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX old_codes ON codes (until);
 
 CREATE TABLE nonces (
     business_id TEXT NOT NULL,

@@ -1,0 +1,161 @@
+//! The sweep: the guarantee behind the hints. It puts what is due onto the queue, and what the queue has neglected it
+//! delivers itself, so that a trigger which is switched off, or far behind, costs minutes and nothing else.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use shared::clock::UnixMillis;
+use shared::queue::in_process::InProcessQueue;
+use shared::queue::{Hint, NET};
+use shared::store::{Due, StoreError};
+
+use crate::{OpenIdDelivery, Step, Trouble, deliver, deliver_before, send_hint};
+
+/// When a sweep takes up nothing more; the rest of a longer backlog is the next sweep's.
+pub const SWEEP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// When a sweep begins no further attempt of its own: what it has begun must end in the function's time.
+pub const ATTEMPTS_UNTIL: Duration = Duration::from_secs(8);
+
+const BATCH: u32 = 500;
+const AT_ONCE: usize = 32;
+
+/// What one sweep took up.
+#[derive(Default)]
+struct Swept {
+    queued: u32,
+    /// Of these, the first of what had a hint at least two minutes ago already.
+    neglected: Vec<Hint>,
+    /// How long the oldest has waited for its attempt, as far as the store has said.
+    oldest: Option<Duration>,
+    /// The first thing that went wrong; what came before it is taken up all the same.
+    trouble: Option<Trouble>,
+}
+
+/// Queues a hint for everything that is due, and counts them.
+///
+/// Each is first pushed forward, so that the next sweep does not queue it again; if this process dies between the two,
+/// the next sweep but one finds it.
+///
+/// # Errors
+/// When the store cannot be had; the next sweep goes on.
+pub async fn sweep(function: &OpenIdDelivery) -> Result<u32, Trouble> {
+    let swept = take_up_what_is_due(function).await;
+    swept.trouble.map_or(Ok(swept.queued), Err)
+}
+
+/// [`sweep`], and then the attempts that no hint has started for two minutes. Whoever else makes one of them is not
+/// disturbed: the record lets one worker in.
+///
+/// # Errors
+/// As [`sweep`], and the first that [`deliver`] has; the other attempts are made all the same.
+pub(crate) async fn sweep_and_deliver_what_is_neglected(function: &OpenIdDelivery) -> Result<(), Trouble> {
+    let latest = function.clock.now() + ATTEMPTS_UNTIL;
+    let swept = take_up_what_is_due(function).await;
+    let attempts = stream::iter(swept.neglected).map(|hint| async move {
+        if function.clock.now() >= latest {
+            return Ok(Step::Nothing);
+        }
+        let made = deliver_before(function, &hint, Some(latest)).await;
+        if let Err(trouble) = &made {
+            tracing::error!(reference = %hint.id, %trouble, "an attempt could not be made; the sweep will");
+        }
+        made
+    });
+    let made: Vec<_> = attempts.buffer_unordered(AT_ONCE).collect().await;
+    let troubles = swept.trouble.into_iter().chain(made.into_iter().filter_map(Result::err));
+    troubles.into_iter().next().map_or(Ok(()), Err)
+}
+
+async fn take_up_what_is_due(function: &OpenIdDelivery) -> Swept {
+    let until = function.clock.now() + SWEEP_PATIENCE;
+    let mut swept = Swept::default();
+    // A queue that does not take one hint is not asked again: the others would wait for its time-outs.
+    let queue_is_there = AtomicBool::new(true);
+    loop {
+        let now = function.clock.now();
+        let batch = match function.due.due(now, BATCH).await {
+            Ok(batch) => batch,
+            Err(error) => {
+                swept.trouble.get_or_insert_with(|| error.into());
+                break;
+            }
+        };
+        let may_be_more = batch.len() == BATCH as usize;
+        let ages = batch.iter().map(|due| now.since(due.next_attempt_at));
+        swept.oldest = Some(ages.fold(swept.oldest.unwrap_or_default(), Duration::max));
+        let before = swept.queued;
+        let taking_up = stream::iter(batch).map(|due| take_up(function, due, now, until, &queue_is_there));
+        let taken_up: Vec<_> = taking_up.buffer_unordered(AT_ONCE).collect().await;
+        for taken_up in taken_up {
+            match taken_up {
+                Ok(Some((hint, neglected))) => {
+                    swept.queued += 1;
+                    if neglected && swept.neglected.len() < BATCH as usize {
+                        swept.neglected.push(hint);
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    swept.trouble.get_or_insert_with(|| error.into());
+                }
+            }
+        }
+        let stuck = swept.trouble.is_some() && swept.queued == before;
+        if !may_be_more || stuck || function.clock.now() >= until {
+            break;
+        }
+    }
+    // Every sweep that could look says so, even of nothing: an alarm watches the age, and that sweeps go on.
+    if let Some(oldest) = swept.oldest {
+        tracing::info!(
+            route = "openid-delivery",
+            queued = swept.queued,
+            neglected = swept.neglected.len(),
+            oldest_due_secs = oldest.as_secs(),
+            "sweep"
+        );
+    }
+    swept
+}
+
+/// The hint, and whether its attempt was neglected; nothing if there is no time left, or if another sweep was faster.
+async fn take_up(
+    function: &OpenIdDelivery,
+    due: Due,
+    now: UnixMillis,
+    until: UnixMillis,
+    queue_is_there: &AtomicBool,
+) -> Result<Option<(Hint, bool)>, StoreError> {
+    if function.clock.now() >= until || !function.due.postpone(&due, now + NET).await? {
+        return Ok(None);
+    }
+    let neglected = now.since(due.next_attempt_at) >= NET;
+    let hint = Hint::new(due.id, due.business_id, due.attempts);
+    if queue_is_there.load(Ordering::Relaxed) && !send_hint(function, hint.clone(), Duration::ZERO).await {
+        queue_is_there.store(false, Ordering::Relaxed);
+    }
+    Ok(Some((hint, neglected)))
+}
+
+/// Makes every attempt whose hint has arrived on a queue within this process, one after another.
+///
+/// # Errors
+/// The first that [`deliver`] has; the other attempts are made all the same.
+pub async fn drain(function: &OpenIdDelivery, queue: &InProcessQueue) -> Result<Vec<Step>, Trouble> {
+    let mut steps = Ok(Vec::new());
+    while let Some(hint) = queue.take() {
+        match (deliver(function, &hint).await, &mut steps) {
+            (Ok(step), Ok(steps)) => steps.push(step),
+            (Ok(_), Err(_)) => {}
+            (Err(trouble), steps) => {
+                tracing::error!(reference = %hint.id, %trouble, "an attempt could not be made; the sweep will");
+                if steps.is_ok() {
+                    *steps = Err(trouble);
+                }
+            }
+        }
+    }
+    steps
+}

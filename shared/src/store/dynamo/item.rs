@@ -1,0 +1,268 @@
+//! An item as a record, and back.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{PARTITION_KEY, TIME_TO_LIVE};
+use crate::clock::UnixMillis;
+use crate::model::authorization::{Authorization, Lease, Status};
+use crate::model::id::{AuthorizationId, OperationId};
+use crate::model::identity::{AlipayUserId, Identity, OpenId};
+use crate::store::{NonceUse, StoreError};
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+const AUTHORIZATION: &str = "authorization#";
+const DUE: &str = "due-";
+const UNDELIVERABLE: &str = "undeliverable-";
+
+pub(super) fn key(id: &AuthorizationId) -> AttributeValue {
+    text(&format!("{AUTHORIZATION}{id}"))
+}
+
+/// The index's partitions of what is due.
+pub(super) fn due_partitions() -> impl Iterator<Item = AttributeValue> {
+    partitions(DUE)
+}
+
+/// The index's partitions of what was given up.
+pub(super) fn undeliverable_partitions() -> impl Iterator<Item = AttributeValue> {
+    partitions(UNDELIVERABLE)
+}
+
+fn partitions(kind: &'static str) -> impl Iterator<Item = AttributeValue> {
+    "0123456789abcdef".chars().map(move |digit| text(&format!("{kind}{digit}")))
+}
+
+/// Where the index holds the authorization while it is due.
+pub(super) fn due(id: &AuthorizationId) -> AttributeValue {
+    text(&format!("{DUE}{}", &id.as_str()[..1]))
+}
+
+/// Where the index holds the authorization once it was given up.
+pub(super) fn undeliverable(id: &AuthorizationId) -> AttributeValue {
+    text(&format!("{UNDELIVERABLE}{}", &id.as_str()[..1]))
+}
+
+pub(super) fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+pub(super) fn status(status: Status) -> AttributeValue {
+    text(status.as_str())
+}
+
+pub(super) fn operation(operation: &OperationId) -> AttributeValue {
+    text(operation.as_str())
+}
+
+pub(super) fn time(time: UnixMillis) -> AttributeValue {
+    AttributeValue::N(time.to_string())
+}
+
+pub(super) fn number(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+pub(super) fn bytes(bytes: &[u8]) -> AttributeValue {
+    AttributeValue::B(Blob::new(bytes))
+}
+
+pub(super) fn json(value: &impl Serialize) -> Result<AttributeValue, StoreError> {
+    serde_json::to_string(value)
+        .map(AttributeValue::S)
+        .map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// Whole seconds, rounded up: never before the moment.
+fn time_to_live(at: UnixMillis) -> AttributeValue {
+    number(at.0.saturating_add(999).div_euclid(1_000))
+}
+
+/// The item of a link that nobody has used yet.
+pub(super) fn issued(new: &Authorization, created_by: &OperationId) -> Result<Item, StoreError> {
+    let mut item: Item = [
+        (PARTITION_KEY, key(&new.id)),
+        (TIME_TO_LIVE, time_to_live(new.retain_until)),
+        ("businessId", text(&new.business_id)),
+        ("merchantId", text(&new.merchant_id)),
+        ("serialNo", text(&new.serial_no)),
+        ("userId", text(&new.user_id)),
+        ("callback", json(&new.callback)?),
+        ("parametersDigest", text(&new.parameters_digest)),
+        ("stateDigest", text(&new.state_digest)),
+        ("status", status(new.status)),
+        ("createdAt", time(new.created_at)),
+        ("createdBy", operation(created_by)),
+        ("expiresAt", time(new.expires_at)),
+        ("retainUntil", time(new.retain_until)),
+        ("codes", AttributeValue::L(Vec::new())),
+        ("attempts", number(new.attempts)),
+        ("history", AttributeValue::L(Vec::new())),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    if let Some(link) = &new.link {
+        item.insert("link".to_owned(), text(link));
+    }
+    Ok(item)
+}
+
+/// The item of a nonce. Neither part of its key holds a `#` before the last: a businessId has none.
+pub(super) fn nonce(nonce: &NonceUse) -> Item {
+    [
+        (PARTITION_KEY, text(&format!("nonce#{}#{}", nonce.business_id, nonce.nonce))),
+        (TIME_TO_LIVE, time_to_live(nonce.until)),
+        ("until", time(nonce.until)),
+        ("usedBy", operation(&nonce.operation)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+/// Reads an authorization.
+pub(super) fn authorization(item: &Item) -> Result<Authorization, StoreError> {
+    let item = Reader(item);
+    let status = item.text("status")?;
+    let outbox = item.optional_text("outbox")?;
+    let due = outbox.is_some_and(|outbox| outbox.starts_with(DUE));
+    Ok(Authorization {
+        id: item.id()?,
+        business_id: item.text("businessId")?,
+        merchant_id: item.text("merchantId")?,
+        serial_no: item.text("serialNo")?,
+        user_id: item.text("userId")?,
+        callback: parsed("callback", &item.text("callback")?)?,
+        parameters_digest: item.text("parametersDigest")?,
+        state_digest: item.text("stateDigest")?,
+        link: item.optional_text("link")?,
+        status: Status::parse(&status).ok_or_else(|| corrupt("status"))?,
+        created_at: item.time("createdAt")?,
+        expires_at: item.time("expiresAt")?,
+        retain_until: item.time("retainUntil")?,
+        codes: item.texts("codes")?,
+        exchange: item.lease("exchangeBy", "exchangeUntil")?,
+        identity: item.identity()?,
+        authorized_at: item.optional_time("authorizedAt")?,
+        body: item.optional_bytes("body")?,
+        attempts: item.attempts()?,
+        next_attempt_at: item.optional_time("nextAttemptAt")?,
+        due_at: if due { item.optional_time("outboxAt")? } else { None },
+        delivery: item.lease("deliveryBy", "deliveryUntil")?,
+        history: item
+            .texts("history")?
+            .iter()
+            .map(|text| parsed("history", text))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+/// Reads single attributes of an item.
+pub(super) struct Reader<'a>(pub &'a Item);
+
+impl Reader<'_> {
+    pub(super) fn id(&self) -> Result<AuthorizationId, StoreError> {
+        let key = self.text(PARTITION_KEY)?;
+        key.strip_prefix(AUTHORIZATION).and_then(AuthorizationId::parse).ok_or_else(|| corrupt(PARTITION_KEY))
+    }
+
+    pub(super) fn attempts(&self) -> Result<u32, StoreError> {
+        let attempts = self.0.get("attempts").and_then(|value| value.as_n().ok());
+        attempts.and_then(|attempts| attempts.parse().ok()).ok_or_else(|| corrupt("attempts"))
+    }
+
+    pub(super) fn text(&self, name: &'static str) -> Result<String, StoreError> {
+        self.optional_text(name)?.ok_or_else(|| corrupt(name))
+    }
+
+    pub(super) fn optional_text(&self, name: &'static str) -> Result<Option<String>, StoreError> {
+        let text = |value: &AttributeValue| value.as_s().cloned().map_err(|_| corrupt(name));
+        self.0.get(name).map(text).transpose()
+    }
+
+    pub(super) fn time(&self, name: &'static str) -> Result<UnixMillis, StoreError> {
+        self.optional_time(name)?.ok_or_else(|| corrupt(name))
+    }
+
+    fn optional_time(&self, name: &'static str) -> Result<Option<UnixMillis>, StoreError> {
+        let time = |value: &AttributeValue| {
+            let millis = value.as_n().ok().and_then(|millis| millis.parse().ok());
+            millis.map(UnixMillis).ok_or_else(|| corrupt(name))
+        };
+        self.0.get(name).map(time).transpose()
+    }
+
+    fn optional_bytes(&self, name: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = |value: &AttributeValue| match value.as_b() {
+            Ok(blob) => Ok(blob.as_ref().to_vec()),
+            Err(_) => Err(corrupt(name)),
+        };
+        self.0.get(name).map(bytes).transpose()
+    }
+
+    fn texts(&self, name: &'static str) -> Result<Vec<String>, StoreError> {
+        let list = self.0.get(name).and_then(|value| value.as_l().ok()).ok_or_else(|| corrupt(name))?;
+        list.iter().map(|value| value.as_s().cloned().map_err(|_| corrupt(name))).collect()
+    }
+
+    /// A lease ends with its `until`; the name of its last holder stays in the record.
+    fn lease(&self, holder: &'static str, until: &'static str) -> Result<Option<Lease>, StoreError> {
+        let held = self.optional_text(holder)?.zip(self.optional_time(until)?);
+        Ok(held.map(|(holder, until)| Lease { operation: OperationId::recorded(holder), until }))
+    }
+
+    fn identity(&self) -> Result<Option<Identity>, StoreError> {
+        let open_id = self.optional_text("openId")?.map(|id| OpenId::parse(&id));
+        let user_id = self.optional_text("alipayUserId")?.map(|id| AlipayUserId::parse(&id));
+        Ok(Identity::new(
+            open_id.transpose().map_err(|_| corrupt("openId"))?,
+            user_id.transpose().map_err(|_| corrupt("alipayUserId"))?,
+        ))
+    }
+}
+
+fn parsed<T: DeserializeOwned>(name: &'static str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|_| corrupt(name))
+}
+
+/// Names the attribute, never its value: it may be an openId.
+fn corrupt(name: &str) -> StoreError {
+    StoreError::Corrupt(format!("its attribute {name} is missing or of another form"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::dynamo::canned::{self, NOW};
+
+    #[test]
+    fn the_time_to_live_is_whole_seconds_and_never_before_the_moment() {
+        for (millis, secs) in [(0, "0"), (1, "1"), (999, "1"), (1_000, "1"), (1_001, "2")] {
+            assert_eq!(time_to_live(UnixMillis(millis)), AttributeValue::N(secs.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_given_up_is_not_due() {
+        let id = canned::authorization().id;
+        let in_outbox = |partition| {
+            let item = canned::record("issuer", [("outbox", partition), ("outboxAt", time(NOW))]);
+            authorization(&item).unwrap().due_at
+        };
+        assert_eq!(in_outbox(due(&id)), Some(NOW));
+        assert_eq!(in_outbox(undeliverable(&id)), None);
+    }
+
+    #[test]
+    fn an_attribute_of_another_form_is_named_without_its_value() {
+        for name in ["status", "codes", "history", "openId", "attempts", "callback", "expiresAt"] {
+            let broken = canned::record("issuer", [(name, AttributeValue::Bool(true))]);
+            let corrupt = format!("its attribute {name} is missing or of another form");
+            assert_eq!(authorization(&broken), Err(StoreError::Corrupt(corrupt)));
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! A link request: nonce and authorization in one transaction.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
+use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+
+use super::conflicts::will_pass;
+use super::item::{self, Item, Reader};
+use super::{DynamoStore, unavailable};
+use crate::model::authorization::Authorization;
+use crate::store::{NonceUse, RecordLinks, Recorded, StoreError};
+
+/// A nonce that may be used: new, used up, or used by an earlier try of this very operation.
+const NONCE_IS_FREE: &str = "attribute_not_exists(pk) OR #until <= :now OR usedBy = :by";
+
+/// A serialNo that may be used: new, or of a record that is kept no longer.
+const SERIAL_IS_FREE: &str = "attribute_not_exists(pk) OR retainUntil <= :now";
+
+const CONDITION_FAILED: Option<&str> = Some("ConditionalCheckFailed");
+
+#[async_trait]
+impl RecordLinks for DynamoStore {
+    async fn record_link(&self, new: &Authorization, nonce: &NonceUse) -> Result<Recorded, StoreError> {
+        let record = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item::issued(new, &nonce.operation)?))
+            .condition_expression(SERIAL_IS_FREE)
+            .expression_attribute_values(":now", item::time(nonce.used_at))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let written = self
+            .client
+            .transact_write_items()
+            .client_request_token(nonce.operation.as_str())
+            .transact_items(write(self.use_nonce(nonce))?)
+            .transact_items(write(record)?)
+            .send()
+            .await;
+        let Err(error) = written else { return Ok(Recorded::New) };
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+        else {
+            return Err(unavailable(&error));
+        };
+        match cancelled.cancellation_reasons() {
+            _ if will_pass(cancelled) => Err(unavailable(&error)),
+            [of_nonce, _] if of_nonce.code() == CONDITION_FAILED => Ok(Recorded::NonceUsed),
+            [_, of_serial] if of_serial.code() == CONDITION_FAILED => {
+                let old = of_serial.item.as_ref().ok_or_else(|| unavailable(&error))?;
+                self.serial_used(old, nonce).await
+            }
+            _ => Err(unavailable(&error)),
+        }
+    }
+}
+
+impl DynamoStore {
+    /// The serialNo was used, so the transaction wrote nothing; the nonce is consumed all the same.
+    async fn serial_used(&self, old: &Item, nonce: &NonceUse) -> Result<Recorded, StoreError> {
+        if Reader(old).optional_text("createdBy")?.as_deref() == Some(nonce.operation.as_str()) {
+            return Ok(Recorded::New);
+        }
+        let old = item::authorization(old)?;
+        let put = self.use_nonce(nonce).build().map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let used = self
+            .client
+            .put_item()
+            .table_name(put.table_name)
+            .set_item(Some(put.item))
+            .set_condition_expression(put.condition_expression)
+            .set_expression_attribute_names(put.expression_attribute_names)
+            .set_expression_attribute_values(put.expression_attribute_values)
+            .send()
+            .await;
+        match used {
+            Ok(_) => Ok(Recorded::SerialUsed(Box::new(old))),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(Recorded::NonceUsed),
+                _ => Err(unavailable(&error)),
+            },
+        }
+    }
+
+    fn use_nonce(&self, nonce: &NonceUse) -> PutBuilder {
+        Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item::nonce(nonce)))
+            .condition_expression(NONCE_IS_FREE)
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":now", item::time(nonce.used_at))
+            .expression_attribute_values(":by", item::operation(&nonce.operation))
+    }
+}
+
+fn write(put: PutBuilder) -> Result<TransactWriteItem, StoreError> {
+    let put = put.build().map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::dynamo::canned::{
+        authorization, cancelled, done, error, nonce, operation, record, store,
+    };
+
+    #[tokio::test]
+    async fn nonce_and_authorization_are_one_transaction_with_a_token() {
+        let (store, stand_in) = store([done()]).await;
+        assert_eq!(store.record_link(&authorization(), &nonce()).await, Ok(Recorded::New));
+        let asked = stand_in.asked();
+        let [asked] = asked.as_slice() else { panic!("{} requests", asked.len()) };
+        assert_eq!(asked.headers["x-amz-target"], "DynamoDB_20120810.TransactWriteItems");
+        assert_eq!(asked.body["ClientRequestToken"], "mine");
+        let writes = asked.body["TransactItems"].as_array().unwrap();
+        let keys: Vec<_> = writes.iter().map(|write| write["Put"]["Item"]["pk"]["S"].clone()).collect();
+        assert_eq!(keys, ["nonce#B1#nonce-1".to_owned(), format!("authorization#{}", authorization().id)]);
+        let conditions: Vec<_> =
+            writes.iter().map(|write| write["Put"]["ConditionExpression"].clone()).collect();
+        assert_eq!(conditions, [NONCE_IS_FREE, SERIAL_IS_FREE]);
+    }
+
+    #[tokio::test]
+    async fn a_record_that_this_very_operation_created_is_new() {
+        let ours = record("mine", []);
+        let (store, stand_in) =
+            store([cancelled([("None", None), ("ConditionalCheckFailed", Some(&ours))])]).await;
+        assert_eq!(store.record_link(&authorization(), &nonce()).await, Ok(Recorded::New));
+        assert_eq!(stand_in.asked().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_used_serial_consumes_the_nonce_by_a_write_of_its_own() {
+        let theirs = record("other", []);
+        let serial_used = cancelled([("None", None), ("ConditionalCheckFailed", Some(&theirs))]);
+        let (first, stand_in) = store([serial_used.clone(), done()]).await;
+        let recorded = first.record_link(&authorization(), &nonce()).await;
+        assert_eq!(recorded, Ok(Recorded::SerialUsed(Box::new(authorization()))));
+        let put = &stand_in.asked()[1].body;
+        assert_eq!(put["Item"]["usedBy"], json!({"S": operation("mine").as_str()}));
+        assert_eq!(put["ConditionExpression"], NONCE_IS_FREE);
+
+        // Between the two another request used it.
+        let (second, _stand_in) = store([serial_used, error("ConditionalCheckFailedException")]).await;
+        assert_eq!(second.record_link(&authorization(), &nonce()).await, Ok(Recorded::NonceUsed));
+    }
+
+    #[tokio::test]
+    async fn when_both_are_used_the_nonce_counts() {
+        let theirs = record("other", []);
+        let both = cancelled([("ConditionalCheckFailed", None), ("ConditionalCheckFailed", Some(&theirs))]);
+        let (store, stand_in) = store([both]).await;
+        assert_eq!(store.record_link(&authorization(), &nonce()).await, Ok(Recorded::NonceUsed));
+        assert_eq!(stand_in.asked().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_cancelled_for_another_reason_says_neither_6_nor_8() {
+        let (store, stand_in) = store([cancelled([("None", None), ("ValidationError", None)])]).await;
+        let recorded = store.record_link(&authorization(), &nonce()).await;
+        assert_eq!(recorded, Err(StoreError::Unavailable("TransactionCanceledException".to_owned())));
+        assert_eq!(stand_in.asked().len(), 1);
+    }
+}

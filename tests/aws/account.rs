@@ -1,0 +1,94 @@
+//! An account of the emulator for each test, with what the test needs in it. Between authlink and the account stands a
+//! proxy; the test itself goes past it.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
+};
+use shared::aws::{SdkConfig, sdk_config};
+use shared::config::AwsSettings;
+use shared::store::dynamo::{DynamoStore, OUTBOX, OUTBOX_ATTRIBUTES, PARTITION_KEY};
+
+use crate::proxy::Proxy;
+
+/// The table's name.
+pub(crate) const TABLE: &str = "authlink";
+
+/// An account that nobody else uses.
+pub(crate) struct Account {
+    /// Where authlink's calls can fail.
+    pub(crate) proxy: Proxy,
+    /// Leads authlink through the proxy.
+    pub(crate) config: SdkConfig,
+    /// Leads the test past the proxy.
+    pub(crate) past_the_proxy: SdkConfig,
+}
+
+impl Account {
+    /// An empty account.
+    ///
+    /// The emulator takes an access key of twelve digits for an account. The region is the test's own as well: the SDK's
+    /// allowance of repetitions is one for each service and region in a process, and one test would spend another's.
+    pub(crate) async fn new() -> Self {
+        static ACCOUNTS: AtomicU32 = AtomicU32::new(0);
+        let number = ACCOUNTS.fetch_add(1, Ordering::Relaxed);
+        let settings = AwsSettings::from_env().expect("the emulator's address and any credentials");
+        let emulator = settings.endpoint_url.clone().expect("AWS_ENDPOINT_URL");
+        let settings = AwsSettings {
+            region: format!("test-{number}"),
+            access_key_id: format!("{:07}{number:05}", std::process::id() % 10_000_000),
+            session_token: None,
+            ..settings
+        };
+        let proxy = Proxy::before(emulator).await;
+        let through = AwsSettings { endpoint_url: Some(proxy.address.clone()), ..settings.clone() };
+        let config = |settings| sdk_config(settings).expect("a client");
+        Self { config: config(&through), past_the_proxy: config(&settings), proxy }
+    }
+
+    /// Makes the table, as template.yaml has it, and gives the store in it.
+    pub(crate) async fn table(&self) -> DynamoStore {
+        self.dynamo()
+            .create_table()
+            .table_name(TABLE)
+            .billing_mode(BillingMode::PayPerRequest)
+            .attribute_definitions(attribute(PARTITION_KEY, ScalarAttributeType::S))
+            .attribute_definitions(attribute("outbox", ScalarAttributeType::S))
+            .attribute_definitions(attribute("outboxAt", ScalarAttributeType::N))
+            .key_schema(key(PARTITION_KEY, KeyType::Hash))
+            .global_secondary_indexes(outbox())
+            .send()
+            .await
+            .expect("a table");
+        DynamoStore::new(&self.config, TABLE.to_owned())
+    }
+
+    /// DynamoDB, past the proxy.
+    pub(crate) fn dynamo(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.past_the_proxy)
+    }
+}
+
+fn outbox() -> GlobalSecondaryIndex {
+    let repeated = Projection::builder()
+        .projection_type(ProjectionType::Include)
+        .set_non_key_attributes(Some(OUTBOX_ATTRIBUTES.map(str::to_owned).to_vec()))
+        .build();
+    GlobalSecondaryIndex::builder()
+        .index_name(OUTBOX)
+        .key_schema(key("outbox", KeyType::Hash))
+        .key_schema(key("outboxAt", KeyType::Range))
+        .projection(repeated)
+        .build()
+        .expect("an index")
+}
+
+fn attribute(name: &str, kind: ScalarAttributeType) -> AttributeDefinition {
+    AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().expect("an attribute")
+}
+
+fn key(name: &str, kind: KeyType) -> KeySchemaElement {
+    KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("a key")
+}

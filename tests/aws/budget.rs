@@ -1,0 +1,70 @@
+//! What a request costs, call by call, when the keys are known.
+
+use http::Request;
+use openid_delivery::Step;
+use shared::delivery::answer::DeliveryOutcome;
+use tests::parties::identified;
+
+use crate::stage::Stage;
+
+fn calls<const N: usize>(expected: [(&str, usize); N]) -> Vec<(String, usize)> {
+    expected.map(|(operation, count)| (operation.to_owned(), count)).to_vec()
+}
+
+/// A stage whose functions have fetched every key.
+async fn warm() -> Stage {
+    let stage = Stage::with_secrets_manager().await;
+    stage.world.authorized("S9", "open-0").await;
+    assert_eq!(stage.drain().await, [Step::Delivered]);
+    let fetched =
+        stage.account.proxy.calls().into_iter().find(|(operation, _)| operation == "GetSecretValue");
+    assert_eq!(fetched, Some(("GetSecretValue".to_owned(), 3)), "business, app and callback key");
+    stage
+}
+
+#[tokio::test]
+async fn a_link_is_one_call_of_the_store() {
+    let stage = warm().await;
+    stage.world.link("S1").await;
+    assert_eq!(stage.account.proxy.calls(), calls([("TransactWriteItems", 1)]));
+}
+
+#[tokio::test]
+async fn a_return_is_two_calls_of_the_store_one_of_alipay_and_one_hint() {
+    let stage = warm().await;
+    let issued = stage.world.link("S1").await;
+    stage.account.proxy.calls();
+    let asked_before = stage.world.gateway.codes().len();
+    stage.world.gateway.answer(identified("open-1"));
+    assert_eq!(stage.world.come_back(&issued.state, "codeA").await.outcome, "authorized");
+    assert_eq!(stage.account.proxy.calls(), calls([("SendMessage", 1), ("UpdateItem", 2)]));
+    assert_eq!(stage.world.gateway.codes().len() - asked_before, 1);
+}
+
+#[tokio::test]
+async fn a_delivery_is_two_calls_of_the_store_one_post_and_at_most_one_hint() {
+    let stage = warm().await;
+    for (outcome, hints) in
+        [(DeliveryOutcome::Success, &[][..]), (DeliveryOutcome::Status(500), &[("SendMessage", 1)][..])]
+    {
+        stage.world.authorized(&format!("S{}", hints.len()), "open-1").await;
+        let hint = stage.queue.take_hints().await.pop().expect("a hint");
+        stage.account.proxy.calls();
+        let posted_before = stage.world.merchant.posts().len();
+        stage.world.merchant.answer(outcome);
+        stage.deliver(&hint).await.expect("the store answers");
+        let mut expected = calls([("UpdateItem", 2)]);
+        expected.splice(0..0, hints.iter().map(|(operation, count)| ((*operation).to_owned(), *count)));
+        assert_eq!(stage.account.proxy.calls(), expected, "{outcome:?}");
+        assert_eq!(stage.world.merchant.posts().len() - posted_before, 1);
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_before_the_record_costs_no_call() {
+    let stage = warm().await;
+    let request = Request::builder().uri("/v1/openapi/other").body(bytes::Bytes::new()).expect("a request");
+    alipay_auth_url::handle(&stage.world.auth_url, &request).await;
+    assert_eq!(stage.world.browse("app_id=1&state=x").await.outcome, "unknown-link");
+    assert_eq!(stage.account.proxy.calls(), []);
+}

@@ -1,0 +1,27 @@
+//! The parts that are made of AWS, against an emulator of it: the stores' contract on DynamoDB, keys from Secrets
+//! Manager, and whole journeys through failing, throttled and lost calls; and template.yaml against the code.
+//! `tests/scripts/aws.sh` runs it.
+
+#![expect(clippy::expect_used, reason = "what fails here fails a test")]
+
+mod account;
+mod alarms;
+mod budget;
+mod clocks;
+mod deliveries;
+mod endings;
+mod hints;
+mod keys;
+mod links;
+mod processed;
+mod proxy;
+mod queue;
+mod returns;
+mod roles;
+mod rotation;
+mod stage;
+mod store_contract;
+mod sweeps;
+mod template;
+mod time_to_live;
+mod vault;

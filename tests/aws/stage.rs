@@ -1,0 +1,98 @@
+//! The functions on AWS: the table, the queue and, where a test is about keys, Secrets Manager, each through the proxy.
+
+use std::sync::Arc;
+
+use openid_delivery::{Step, Trouble, deliver};
+use shared::clock::ManualClock;
+use shared::queue::Hint;
+use shared::queue::sqs::SqsQueue;
+use shared::secrets::{SecretCache, SecretSource};
+use shared::store::dynamo::DynamoStore;
+use tests::world::World;
+
+use crate::account::Account;
+use crate::queue::Queue;
+use crate::vault::Vault;
+
+/// One run of authlink on an account of its own.
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    pub(crate) account: Account,
+    pub(crate) queue: Queue,
+    store: DynamoStore,
+    keys_on_aws: bool,
+    origin: World,
+}
+
+impl Stage {
+    /// Authlink on an empty table and an empty queue; its keys are in memory.
+    pub(crate) async fn new() -> Self {
+        Self::set(false).await
+    }
+
+    /// The same, with its keys in Secrets Manager.
+    pub(crate) async fn with_secrets_manager() -> Self {
+        Self::set(true).await
+    }
+
+    async fn set(keys_on_aws: bool) -> Self {
+        let account = Account::new().await;
+        if keys_on_aws {
+            Vault::of(&account).create_all().await;
+        }
+        let (store, queue) = (account.table().await, Queue::in_account(&account).await);
+        let origin = World::new();
+        let world = origin.another_process();
+        let mut stage = Self { world, account, queue, store, keys_on_aws, origin };
+        stage.world = stage.another_process();
+        stage
+    }
+
+    /// Another process with the same table, queue, parties and time, which has fetched no key yet.
+    pub(crate) fn another_process(&self) -> World {
+        self.another_process_by(self.origin.clock.clone())
+    }
+
+    /// The same, by a clock of its own.
+    pub(crate) fn another_process_by(&self, clock: Arc<ManualClock>) -> World {
+        self.wire(self.origin.another_process_by(clock))
+    }
+
+    fn wire(&self, mut world: World) -> World {
+        world = world.with_store(Arc::new(self.store.clone()));
+        world.operated = Arc::new(self.store.clone());
+        let hints = Arc::new(SqsQueue::new(&self.account.config, self.queue.url.clone()));
+        world.callback.hints = hints.clone();
+        world.delivery.hints = hints;
+        if self.keys_on_aws {
+            let source: Arc<dyn SecretSource> = Arc::new(Vault::source(&self.account));
+            let clock = world.clock.clone();
+            let businesses = Arc::new(SecretCache::new(source.clone(), clock.clone()));
+            world.auth_url.businesses = businesses.clone();
+            world.delivery.businesses = businesses;
+            world.callback.apps = Arc::new(SecretCache::new(source.clone(), clock.clone()));
+            world.delivery.callback_key = Arc::new(SecretCache::new(source, clock));
+        }
+        world
+    }
+
+    /// Follows every hint that is on the queue now.
+    pub(crate) async fn drain(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for hint in self.queue.take_hints().await {
+            steps.push(self.deliver(&hint).await.expect("the store answers"));
+        }
+        steps
+    }
+
+    /// Follows one hint.
+    pub(crate) async fn deliver(&self, hint: &Hint) -> Result<Step, Trouble> {
+        deliver(&self.world.delivery, hint).await
+    }
+
+    /// Sweeps, then follows every hint that is on the queue. How many were queued, and what came of each.
+    pub(crate) async fn sweep_and_drain(&self) -> (u32, Vec<Step>) {
+        let queued = openid_delivery::sweep(&self.world.delivery).await.expect("the store answers");
+        (queued, self.drain().await)
+    }
+}

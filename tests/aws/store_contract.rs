@@ -1,0 +1,12 @@
+//! The stores' contract on DynamoDB, a fresh table for every promise.
+
+use shared::store::dynamo::DynamoStore;
+
+use crate::account::Account;
+
+async fn open() -> (DynamoStore, Account) {
+    let account = Account::new().await;
+    (account.table().await, account)
+}
+
+tests::store_contract!(test open);

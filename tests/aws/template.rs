@@ -1,0 +1,282 @@
+//! template.yaml, as CloudFormation gets to see it, against the code and the README.
+//!
+//! An emulator accepts much that it does not do: routes, expiry, throttling and alarms are therefore judged here, on the
+//! template after the SAM transform.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use openid_delivery::{ATTEMPT_LEASE, ATTEMPTS_UNTIL, SWEEP_PATIENCE};
+use serde_json::{Value, json};
+use shared::alipay::gateway::EXCHANGE_TIMEOUT;
+use shared::config::{Config, SecretsFrom, StoreAt};
+use shared::delivery::sender::TimeLimits;
+use shared::model::claim::EXCHANGE_LEASE;
+use shared::queue::MAX_DELAY;
+use shared::secrets::FETCH_TIMEOUT;
+use shared::store::dynamo::{CALL_TIMEOUT, OUTBOX, OUTBOX_ATTRIBUTES, PARTITION_KEY, TIME_TO_LIVE};
+
+use crate::processed::{ROOT, Template};
+
+/// Settings that only a local run has.
+const LOCAL: [&str; 3] = ["AUTHLINK_SECRETS_DIR", "AUTHLINK_DATABASE", "AUTHLINK_DANGEROUS_CALLBACK_ORIGINS"];
+
+fn readme() -> String {
+    std::fs::read_to_string(Path::new(ROOT).join("README.md")).expect("a README")
+}
+
+/// The first cells of the README's table whose head begins so.
+fn first_cells(head: &str) -> Vec<String> {
+    let text = readme();
+    let table = text.split(head).nth(1).expect("the table");
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.split('|').nth(1).expect("a cell").trim().to_owned()).collect()
+}
+
+/// Every name that the configuration asks for.
+fn names_read() -> BTreeSet<String> {
+    let asked = RefCell::new(BTreeSet::new());
+    let settings = [
+        ("AUTHLINK_ALIPAY_APP_ID", "1"),
+        ("AUTHLINK_SECRETS_PREFIX", "authlink"),
+        ("AUTHLINK_TABLE", "table"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "key"),
+    ];
+    let config = Config::read(&|name| {
+        asked.borrow_mut().insert(name.to_owned());
+        settings.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    })
+    .expect("complete");
+    assert!(matches!((config.secrets, config.store), (SecretsFrom::Manager(_), StoreAt::Table(_))));
+    asked.into_inner()
+}
+
+#[test]
+fn the_routes_are_those_of_the_code_and_the_readme() {
+    let template = Template::read();
+    let routes = template.routes();
+    let of_the_code: BTreeMap<_, _> = [
+        (format!("POST {}", alipay_auth_url::PATH), "alipay-auth-url".to_owned()),
+        ("ANY /v1/openapi/{proxy+}".to_owned(), "alipay-auth-url".to_owned()),
+        (format!("GET {}", openid_callback::PATH), "openid-callback".to_owned()),
+    ]
+    .into();
+    assert_eq!(routes, of_the_code);
+
+    let in_readme: BTreeSet<_> = first_cells("| route | crate |")
+        .into_iter()
+        .filter(|cell| !cell.starts_with("queue message"))
+        .map(|cell| {
+            if cell.starts_with("any other path below") {
+                "ANY /v1/openapi/{proxy+}".to_owned()
+            } else {
+                cell.replace('`', "")
+            }
+        })
+        .collect();
+    assert_eq!(routes.keys().cloned().collect::<BTreeSet<_>>(), in_readme);
+}
+
+#[test]
+fn every_function_of_the_workspace_is_deployed() {
+    let folders = std::fs::read_dir(Path::new(ROOT).join("functions")).expect("functions");
+    let names: BTreeSet<_> =
+        folders.map(|folder| folder.expect("a folder").file_name().into_string().expect("text")).collect();
+    let template = Template::read();
+    let functions = template.functions();
+    assert_eq!(functions.keys().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), names);
+    for (binary, (_, function)) in functions {
+        assert_eq!(function["Runtime"], "provided.al2023");
+        assert_eq!(function["Code"]["S3Key"], format!("functions/{binary}"));
+        assert_eq!(function["Architectures"], json!([{"Ref": "Architecture"}]));
+    }
+    assert_eq!(template.0["Parameters"]["Architecture"]["Default"], "x86_64");
+}
+
+#[test]
+fn the_environment_is_what_the_configuration_reads_and_the_readme_lists() {
+    let read = names_read();
+    let ours: BTreeSet<_> = read.iter().filter(|name| name.starts_with("AUTHLINK_")).cloned().collect();
+    let template = Template::read();
+    for (_, function) in template.functions().values() {
+        let set = function["Environment"]["Variables"].as_object().expect("variables");
+        let with_local: BTreeSet<_> = set.keys().cloned().chain(LOCAL.map(str::to_owned)).collect();
+        assert_eq!(with_local, ours);
+    }
+    let listed: BTreeSet<_> = first_cells("| variable | default |")
+        .iter()
+        .flat_map(|cell| cell.split(", "))
+        .map(|name| name.replace('`', ""))
+        .collect();
+    assert_eq!(listed, read);
+}
+
+#[test]
+fn the_parameters_defaults_are_the_configurations() {
+    let template = Template::read();
+    let variables = template.function("alipay-auth-url")["Environment"]["Variables"].clone();
+    let by_template = |name: &str| match name {
+        "AUTHLINK_ALIPAY_APP_ID" => Some("1".to_owned()),
+        "AUTHLINK_SECRETS_DIR" => Some("keys".to_owned()),
+        "AUTHLINK_DATABASE" => Some("authlink.db".to_owned()),
+        "AUTHLINK_TABLE" | "AUTHLINK_QUEUE_URL" | "AUTHLINK_SECRETS_PREFIX" => None,
+        _ => {
+            let default = &template.0["Parameters"][variables[name]["Ref"].as_str()?]["Default"];
+            Some(default.as_str().map_or_else(|| default.to_string(), str::to_owned))
+        }
+    };
+    let bare = |name: &str| {
+        ["AUTHLINK_ALIPAY_APP_ID", "AUTHLINK_SECRETS_DIR", "AUTHLINK_DATABASE"]
+            .contains(&name)
+            .then(|| by_template(name))
+            .flatten()
+    };
+    let of = |settings: &dyn Fn(&str) -> Option<String>| {
+        format!("{:?}", Config::read(settings).expect("complete"))
+    };
+    assert_eq!(of(&by_template), of(&bare));
+}
+
+/// A deployment must not succeed with a setting that no function starts with.
+#[test]
+fn a_parameter_accepts_what_the_configuration_accepts() {
+    let template = Template::read();
+    let variables = &template.function("alipay-auth-url")["Environment"]["Variables"];
+    for (variable, accepted, refused) in [
+        ("AUTHLINK_CALLBACK_PORTS", ["1", "443,8443", "65535"], ["65536", "70000", "443,"]),
+        ("AUTHLINK_DELIVERY_WAITS_SECS", ["1", "15,30", "604800"], ["0", "604801", "15,,30"]),
+        ("AUTHLINK_ALIPAY_APP_ID", ["0", "2021", "20210000000000012021000000000001"], ["", "x", "2 1"]),
+        (
+            "AUTHLINK_ALIPAY_GATEWAY_URL",
+            ["https://a", "http://a:8080/b", "https://a.example/b/c.do"],
+            ["https://a:70000", "https://a/?b", "https://a@b/"],
+        ),
+    ] {
+        let parameter = variables[variable]["Ref"].as_str().expect("a parameter");
+        let pattern = template.0["Parameters"][parameter]["AllowedPattern"].as_str().expect("a pattern");
+        let pattern = regex_lite::Regex::new(pattern).expect("a pattern");
+        let starts = |value: &str| {
+            let set = |name: &str| match name {
+                name if name == variable => Some(value.to_owned()),
+                "AUTHLINK_ALIPAY_APP_ID" => Some("1".to_owned()),
+                "AUTHLINK_SECRETS_DIR" | "AUTHLINK_DATABASE" => Some("here".to_owned()),
+                _ => None,
+            };
+            Config::read(&set).is_ok()
+        };
+        for value in accepted {
+            assert!(pattern.is_match(value) && starts(value), "{parameter} {value}");
+        }
+        for value in refused {
+            assert!(!pattern.is_match(value) && !starts(value), "{parameter} {value}");
+        }
+    }
+}
+
+#[test]
+fn time_outs_and_leases_are_in_order() {
+    let template = Template::read();
+    let callback = template.timeout("openid-callback");
+    assert!(EXCHANGE_TIMEOUT < callback && callback < EXCHANGE_LEASE);
+    let exchanged_by = FETCH_TIMEOUT + 2 * CALL_TIMEOUT + EXCHANGE_TIMEOUT;
+    let refreshed_by = openid_callback::REFRESH_UNTIL + FETCH_TIMEOUT;
+    let settlement = openid_callback::SETTLEMENT_PATIENCE + CALL_TIMEOUT;
+    assert!(
+        exchanged_by.max(refreshed_by) + settlement <= callback,
+        "no consent is cut off before it is recorded"
+    );
+    let delivery = template.timeout("openid-delivery");
+    let attempt = 4 * CALL_TIMEOUT + TimeLimits::default().total;
+    assert!(attempt < ATTEMPT_LEASE && delivery < ATTEMPT_LEASE);
+    assert!(2 * FETCH_TIMEOUT + attempt <= delivery && ATTEMPTS_UNTIL + attempt <= delivery);
+    let taking_up = 2 * CALL_TIMEOUT;
+    assert!(
+        SWEEP_PATIENCE + taking_up < ATTEMPTS_UNTIL,
+        "what was taken up last is attempted by the same sweep"
+    );
+    let gateways_own = Duration::from_secs(30);
+    let link = template.timeout("alipay-auth-url");
+    assert!(FETCH_TIMEOUT + 2 * CALL_TIMEOUT < link && link < gateways_own && callback < gateways_own);
+
+    let queue = template.properties("Queue");
+    let visibility = Duration::from_secs(queue["VisibilityTimeout"].as_u64().expect("seconds"));
+    assert!(visibility >= 6 * delivery, "as AWS advises for a queue that wakes a function");
+    assert!(MAX_DELAY <= Duration::from_secs(900), "the longest delay that SQS has");
+}
+
+#[test]
+fn the_table_is_the_stores_and_is_kept_safe() {
+    let template = Template::read();
+    let [(name, table)] = template.of_type("AWS::DynamoDB::Table").into_iter().collect::<Vec<_>>()[..] else {
+        panic!("one table");
+    };
+    assert_eq!(table["BillingMode"], "PAY_PER_REQUEST");
+    assert_eq!(table["KeySchema"], json!([{"AttributeName": PARTITION_KEY, "KeyType": "HASH"}]));
+    assert_eq!(table["TimeToLiveSpecification"], json!({"AttributeName": TIME_TO_LIVE, "Enabled": true}));
+    assert_eq!(table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+    assert_eq!(table["SSESpecification"]["SSEEnabled"], true);
+    assert_eq!(table["DeletionProtectionEnabled"], true);
+    let resource = &template.0["Resources"][name];
+    assert_eq!(
+        (&resource["DeletionPolicy"], &resource["UpdateReplacePolicy"]),
+        (&json!("Retain"), &json!("Retain"))
+    );
+
+    let indexes = table["GlobalSecondaryIndexes"].as_array().expect("indexes");
+    let [index] = &indexes[..] else { panic!("one index") };
+    assert_eq!(index["IndexName"], OUTBOX);
+    let keys = json!([
+        {"AttributeName": "outbox", "KeyType": "HASH"}, {"AttributeName": "outboxAt", "KeyType": "RANGE"},
+    ]);
+    assert_eq!(index["KeySchema"], keys);
+    assert_eq!(
+        index["Projection"],
+        json!({"ProjectionType": "INCLUDE", "NonKeyAttributes": OUTBOX_ATTRIBUTES})
+    );
+}
+
+#[test]
+fn the_queue_brings_back_what_failed_and_parks_poison() {
+    let template = Template::read();
+    let [mapping] = template.of_type("AWS::Lambda::EventSourceMapping").into_values().collect::<Vec<_>>()[..]
+    else {
+        panic!("one mapping");
+    };
+    assert_eq!(mapping["EventSourceArn"], json!({"Fn::GetAtt": ["Queue", "Arn"]}));
+    assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+    assert_eq!(mapping["ScalingConfig"], json!({"MaximumConcurrency": {"Ref": "DeliveryConcurrency"}}));
+    let queue = template.properties("Queue");
+    assert_eq!(
+        queue["RedrivePolicy"]["deadLetterTargetArn"],
+        json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]})
+    );
+    assert!(queue["RedrivePolicy"]["maxReceiveCount"].as_u64() > Some(1));
+    for queue in template.of_type("AWS::SQS::Queue").values() {
+        assert_eq!(queue["SqsManagedSseEnabled"], true);
+    }
+    let [rule] = template.of_type("AWS::Events::Rule").into_values().collect::<Vec<_>>()[..] else {
+        panic!("one schedule");
+    };
+    assert_eq!(rule["ScheduleExpression"], "rate(1 minute)");
+    assert_eq!(rule["Targets"][0]["Arn"], json!({"Fn::GetAtt": ["OpenidDelivery", "Arn"]}));
+}
+
+#[test]
+fn each_documented_route_has_a_limit_of_its_own() {
+    let template = Template::read();
+    let stage = template.properties("Stage");
+    let limited = |settings: &Value| {
+        ["ThrottlingRateLimit", "ThrottlingBurstLimit"]
+            .iter()
+            .all(|limit| settings[*limit].as_u64() > Some(0))
+    };
+    for route in template.routes().keys() {
+        let own = &stage["RouteSettings"][route];
+        assert!(limited(own) || route.starts_with("ANY "), "{route}");
+    }
+    assert!(limited(&stage["DefaultRouteSettings"]));
+}

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# template.yaml must be clean to its own tools. Leaves it, as CloudFormation gets to see it, for the tests in tests/aws.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+export AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0
+
+.venv/bin/sam validate --lint
+.venv/bin/cfn-lint template.yaml
+kept=${CARGO_TARGET_DIR:-target}/tmp
+mkdir -p "$kept"
+.venv/bin/python tests/scripts/processed_template.py >"$kept/template.json"
+echo "ok: template.yaml"

@@ -1,0 +1,181 @@
+//! What is promised about deliveries: attempts, giving up, redrives, and finding what is due.
+
+use std::time::Duration;
+
+use shared::delivery::answer::DeliveryOutcome;
+use shared::model::authorization::{Attempt, Status};
+use shared::model::claim::{AttemptClaim, AttemptRefusal};
+use shared::model::id::AuthorizationId;
+use shared::store::{AttemptClaimed, Due, Next, Recorded, Settled, Settlement};
+
+use super::{
+    Backend, MINUTE, attempt_claim, authorization, issued, nonce, operation, record, settled, settlement,
+};
+use crate::world::BEGINNING;
+
+pub(super) async fn an_attempt_is_claimed_by_one_in_its_turn_and_never_early(store: &dyn Backend) {
+    let id = settled(store, "S1").await;
+    let refused = async |claim: AttemptClaim| match store.claim_attempt(&claim).await.expect("answers") {
+        AttemptClaimed::Refused(refusal) => refusal,
+        AttemptClaimed::Ours(_) => panic!("claimed"),
+    };
+    assert_eq!(refused(attempt_claim("S1", 1, "x", BEGINNING)).await, AttemptRefusal::Stale);
+    assert_eq!(refused(attempt_claim("nobody", 0, "x", BEGINNING)).await, AttemptRefusal::Stale);
+    let early = BEGINNING - Duration::from_millis(1);
+    assert_eq!(refused(attempt_claim("S1", 0, "x", early)).await, AttemptRefusal::Early(BEGINNING));
+
+    let claimed = store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await.expect("answers");
+    let AttemptClaimed::Ours(now) = claimed else { panic!("refused") };
+    assert_eq!(
+        (now.attempts, now.due_at),
+        (1, Some(BEGINNING + MINUTE)),
+        "the sweep finds a dead worker's record"
+    );
+    assert_eq!(refused(attempt_claim("S1", 0, "b", BEGINNING)).await, AttemptRefusal::Stale);
+    assert_eq!(refused(attempt_claim("S1", 1, "b", BEGINNING)).await, AttemptRefusal::Taken);
+
+    let failed = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Status(500) };
+    let next = Next::Retry { at: BEGINNING + MINUTE, due_at: BEGINNING + MINUTE * 3 };
+    assert_eq!(store.conclude_attempt(&id, &operation("b"), &failed, next).await, Ok(false));
+    assert_eq!(store.conclude_attempt(&id, &operation("a"), &failed, next).await, Ok(true));
+    let now = record(store, &id).await;
+    assert_eq!((now.next_attempt_at, now.due_at), (Some(BEGINNING + MINUTE), Some(BEGINNING + MINUTE * 3)));
+    assert_eq!((now.delivery, now.history), (None, vec![failed]));
+    assert_eq!(
+        refused(attempt_claim("S1", 1, "b", BEGINNING)).await,
+        AttemptRefusal::Early(BEGINNING + MINUTE)
+    );
+}
+
+pub(super) async fn a_lease_that_ended_is_taken_over_and_its_holder_concludes_nothing(store: &dyn Backend) {
+    let id = settled(store, "S1").await;
+    store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await.expect("answers");
+    let later = BEGINNING + MINUTE;
+    let claimed = store.claim_attempt(&attempt_claim("S1", 1, "b", later)).await.expect("answers");
+    assert!(matches!(claimed, AttemptClaimed::Ours(record) if record.attempts == 2));
+    let made = Attempt { number: 1, at: later, outcome: DeliveryOutcome::Success };
+    assert_eq!(store.conclude_attempt(&id, &operation("a"), &made, Next::Delivered).await, Ok(false));
+    assert_eq!(record(store, &id).await.status, Status::Authorized);
+}
+
+pub(super) async fn after_the_last_attempt_a_dead_workers_record_is_given_up(store: &dyn Backend) {
+    let id = settled(store, "S1").await;
+    let mut now = BEGINNING;
+    for number in 0..3 {
+        store.claim_attempt(&attempt_claim("S1", number, &format!("a{number}"), now)).await.expect("answers");
+        assert_eq!(
+            store.give_up(&id, number + 1, &operation("g"), now).await,
+            Ok(false),
+            "the lease still runs"
+        );
+        now = now + MINUTE;
+    }
+    let refused = store.claim_attempt(&attempt_claim("S1", 3, "x", now)).await;
+    assert_eq!(refused, Ok(AttemptClaimed::Refused(AttemptRefusal::Exhausted)));
+    assert_eq!(store.give_up(&id, 2, &operation("g"), now).await, Ok(false));
+    for _ in 0..2 {
+        assert_eq!(store.give_up(&id, 3, &operation("g"), now).await, Ok(true), "a repeat had succeeded");
+    }
+    assert_eq!(store.give_up(&id, 3, &operation("h"), now).await, Ok(false));
+    let given_up = record(store, &id).await;
+    assert_eq!((given_up.status, given_up.due_at), (Status::Undeliverable, None));
+}
+
+pub(super) async fn who_has_no_attempt_left_is_given_up_even_if_nobody_died(store: &dyn Backend) {
+    let id = settled(store, "S1").await;
+    store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await.expect("answers");
+    let failed = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Tls };
+    let next = Next::Retry { at: BEGINNING, due_at: BEGINNING };
+    assert_eq!(store.conclude_attempt(&id, &operation("a"), &failed, next).await, Ok(true));
+    let fewer = AttemptClaim { attempts_allowed: 1, ..attempt_claim("S1", 1, "b", BEGINNING) };
+    let refused = store.claim_attempt(&fewer).await;
+    assert_eq!(refused, Ok(AttemptClaimed::Refused(AttemptRefusal::Exhausted)));
+    assert_eq!(store.give_up(&id, 1, &operation("g"), BEGINNING).await, Ok(true));
+    assert_eq!(record(store, &id).await.status, Status::Undeliverable);
+}
+
+pub(super) async fn nothing_is_concluded_on_a_record_that_was_given_up(store: &dyn Backend) {
+    let id = settled(store, "S1").await;
+    let last = AttemptClaim { attempts_allowed: 1, ..attempt_claim("S1", 0, "a", BEGINNING) };
+    store.claim_attempt(&last).await.expect("answers");
+    assert_eq!(store.give_up(&id, 1, &operation("g"), BEGINNING + MINUTE).await, Ok(true));
+    let late = Attempt { number: 1, at: BEGINNING + MINUTE, outcome: DeliveryOutcome::Success };
+    assert_eq!(store.conclude_attempt(&id, &operation("a"), &late, Next::Delivered).await, Ok(false));
+    assert_eq!(record(store, &id).await.status, Status::Undeliverable);
+}
+
+pub(super) async fn an_undeliverable_record_is_redriven_with_the_same_body(store: &dyn Backend) {
+    let id = settled(store, "S1").await;
+    assert_eq!(store.redrive(&id, &operation("r"), BEGINNING).await, Ok(false));
+    store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await.expect("answers");
+    let failed = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Tls };
+    assert_eq!(store.conclude_attempt(&id, &operation("a"), &failed, Next::Undeliverable).await, Ok(true));
+    assert_eq!(store.due(BEGINNING + MINUTE * 600, 10).await, Ok(Vec::new()));
+    let later = BEGINNING + MINUTE;
+    for _ in 0..2 {
+        assert_eq!(store.redrive(&id, &operation("r"), later).await, Ok(true), "a repeat had succeeded");
+    }
+    assert_eq!(store.redrive(&id, &operation("x"), later).await, Ok(false));
+    let now = record(store, &id).await;
+    assert_eq!((now.status, now.attempts, now.due_at), (Status::Authorized, 0, Some(later)));
+    assert_eq!(now.body.as_deref(), Some(&b"body of open-1"[..]));
+    assert_eq!(now.history, [failed]);
+}
+
+pub(super) async fn what_is_undeliverable_is_listed_by_business(store: &dyn Backend) {
+    let mut given_up = Vec::new();
+    for (business_id, serial_no) in [("B1", "S1"), ("B1", "S2"), ("B2", "S3")] {
+        let mut new = authorization(serial_no);
+        new.business_id = business_id.to_owned();
+        assert_eq!(store.record_link(&new, &nonce(serial_no, serial_no, BEGINNING)).await, Ok(Recorded::New));
+        assert_eq!(store.settle(&settlement(serial_no, "open-1", "s")).await, Ok(Settled::Ours));
+        store.claim_attempt(&attempt_claim(serial_no, 0, "a", BEGINNING)).await.expect("answers");
+        let failed = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Tls };
+        let concluded = store.conclude_attempt(&new.id, &operation("a"), &failed, Next::Undeliverable).await;
+        assert_eq!(concluded, Ok(true));
+        given_up.push(new.id);
+    }
+    settled(store, "S4").await;
+    let listed = async |business_id| {
+        let mut listed = store.undeliverable(business_id).await.expect("answers");
+        listed.sort();
+        listed
+    };
+    let sorted = |ids: &[AuthorizationId]| {
+        let mut ids = ids.to_vec();
+        ids.sort();
+        ids
+    };
+    assert_eq!(listed(None).await, sorted(&given_up));
+    assert_eq!(listed(Some("B1")).await, sorted(&given_up[..2]));
+    assert_eq!(store.redrive(&given_up[0], &operation("r"), BEGINNING).await, Ok(true));
+    assert_eq!(listed(Some("B1")).await, given_up[1..2]);
+    assert_eq!(listed(Some("B3")).await, []);
+}
+
+pub(super) async fn what_is_due_is_found_longest_overdue_first_and_postponed_once(store: &dyn Backend) {
+    for (serial_no, after) in [("S2", 2), ("S1", 1), ("S3", 3)] {
+        issued(store, serial_no).await;
+        let settlement =
+            Settlement { now: BEGINNING + MINUTE * after, ..settlement(serial_no, "open-1", "s") };
+        assert_eq!(store.settle(&settlement).await, Ok(Settled::Ours));
+    }
+    let due = |serial_no: &str, after| Due {
+        id: AuthorizationId::of_serial("B1", serial_no),
+        business_id: "B1".to_owned(),
+        attempts: 0,
+        next_attempt_at: BEGINNING + MINUTE * after,
+        due_at: BEGINNING + MINUTE * after,
+    };
+    assert_eq!(store.due(BEGINNING, 10).await, Ok(Vec::new()));
+    let now = BEGINNING + MINUTE * 2;
+    assert_eq!(store.due(now, 10).await, Ok(vec![due("S1", 1), due("S2", 2)]));
+    assert_eq!(store.due(now, 1).await, Ok(vec![due("S1", 1)]));
+    assert_eq!(store.postpone(&due("S1", 1), now + MINUTE).await, Ok(true));
+    assert_eq!(store.postpone(&due("S1", 1), now + MINUTE * 2).await, Ok(false));
+    assert_eq!(store.due(now, 10).await, Ok(vec![due("S2", 2)]));
+    let postponed = Due { due_at: now + MINUTE, ..due("S1", 1) };
+    assert!(store.due(now + MINUTE, 10).await.expect("answers").contains(&postponed), "it keeps its age");
+    let attempt = store.claim_attempt(&attempt_claim("S1", 0, "a", now)).await.expect("answers");
+    assert!(matches!(attempt, AttemptClaimed::Ours(_)), "postponing keeps no attempt away");
+}

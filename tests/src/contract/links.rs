@@ -1,0 +1,67 @@
+//! What is promised about link requests.
+
+use std::time::Duration;
+
+use shared::model::authorization::{Authorization, Callback};
+use shared::model::id::AuthorizationId;
+use shared::store::{NonceUse, Recorded};
+
+use super::{Backend, MINUTE, authorization, issued, nonce, record, settled};
+use crate::world::BEGINNING;
+
+pub(super) async fn a_record_is_read_as_it_was_written(store: &dyn Backend) {
+    for (serial_no, callback) in [
+        ("S1", Callback::Explicit("https://merchant.example.com/cb?a=1&b='\"".to_owned())),
+        ("S2", Callback::BusinessDefault),
+        ("S3", Callback::Nowhere),
+    ] {
+        let new = Authorization { callback, ..authorization(serial_no) };
+        assert_eq!(store.record_link(&new, &nonce(serial_no, serial_no, BEGINNING)).await, Ok(Recorded::New));
+        assert_eq!(store.authorization(&new.id).await, Ok(Some(new)));
+    }
+    let nobody = AuthorizationId::of_serial("B1", "nobody");
+    assert_eq!(store.authorization(&nobody).await, Ok(None));
+}
+
+pub(super) async fn a_nonce_is_judged_before_the_serial_and_nothing_is_written_when_it_was_used(
+    store: &dyn Backend,
+) {
+    issued(store, "S1").await;
+    let taken = nonce("n-S1", "other", BEGINNING);
+    assert_eq!(store.record_link(&authorization("S1"), &taken).await, Ok(Recorded::NonceUsed));
+    assert_eq!(store.record_link(&authorization("S2"), &taken).await, Ok(Recorded::NonceUsed));
+    assert_eq!(store.authorization(&AuthorizationId::of_serial("B1", "S2")).await, Ok(None));
+    let theirs = NonceUse { business_id: "B2".to_owned(), ..taken };
+    assert_eq!(store.record_link(&authorization("S2"), &theirs).await, Ok(Recorded::New));
+}
+
+pub(super) async fn a_used_serial_consumes_the_nonce_and_gives_the_earlier_record(store: &dyn Backend) {
+    let id = issued(store, "S1").await;
+    let old = record(store, &id).await;
+    let second = Authorization { user_id: "another".to_owned(), ..authorization("S1") };
+    let with = nonce("n2", "second", BEGINNING);
+    assert_eq!(store.record_link(&second, &with).await, Ok(Recorded::SerialUsed(Box::new(old.clone()))));
+    assert_eq!(
+        store.record_link(&authorization("S2"), &nonce("n2", "third", BEGINNING)).await,
+        Ok(Recorded::NonceUsed)
+    );
+    assert_eq!(record(store, &id).await, old);
+}
+
+pub(super) async fn an_expired_nonce_may_be_used_again(store: &dyn Backend) {
+    issued(store, "S1").await;
+    let until = BEGINNING + MINUTE * 11;
+    let just_before = nonce("n-S1", "x", until - Duration::from_millis(1));
+    assert_eq!(store.record_link(&authorization("S2"), &just_before).await, Ok(Recorded::NonceUsed));
+    assert_eq!(store.record_link(&authorization("S2"), &nonce("n-S1", "y", until)).await, Ok(Recorded::New));
+}
+
+pub(super) async fn a_serial_may_be_used_again_once_its_record_is_kept_no_longer(store: &dyn Backend) {
+    let id = settled(store, "S1").await;
+    let retained = BEGINNING + MINUTE * 660;
+    let again = Authorization { user_id: "another".to_owned(), ..authorization("S1") };
+    let just_before = nonce("n2", "second", retained - Duration::from_millis(1));
+    assert!(matches!(store.record_link(&again, &just_before).await, Ok(Recorded::SerialUsed(_))));
+    assert_eq!(store.record_link(&again, &nonce("n3", "third", retained)).await, Ok(Recorded::New));
+    assert_eq!(record(store, &id).await, again);
+}

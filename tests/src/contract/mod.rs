@@ -1,0 +1,188 @@
+//! What every store promises, whatever it is made of. A backend joins by one call of [`store_contract!`], and makes
+//! every promise there is.
+
+mod deliveries;
+mod links;
+mod repeats;
+mod returns;
+
+use std::time::Duration;
+
+use shared::clock::UnixMillis;
+use shared::model::authorization::{Authorization, Callback, Issue};
+use shared::model::claim::{AttemptClaim, ClaimRefusal, ExchangeClaim};
+use shared::model::id::{AuthorizationId, OperationId, State, digest_of};
+use shared::model::identity::{Identity, OpenId};
+use shared::store::{
+    Claimed, FindDue, NonceUse, Operate, RecordDeliveries, RecordLinks, RecordReturns, Recorded, Settled,
+    Settlement,
+};
+
+use self::deliveries::*;
+use self::links::*;
+use self::repeats::*;
+use self::returns::*;
+use crate::world::BEGINNING;
+
+/// A whole store.
+pub trait Backend: RecordLinks + RecordReturns + RecordDeliveries + FindDue + Operate {}
+impl<S: RecordLinks + RecordReturns + RecordDeliveries + FindDue + Operate> Backend for S {}
+
+/// A test of every promise, each on a store of its own. `store_contract!(test open)`: `open().await` gives the store, and
+/// what has to be kept as long as it is used.
+#[macro_export]
+macro_rules! store_contract {
+    (test $open:path) => {
+        $crate::store_contract! { list test $open }
+    };
+    // The one list. A promise that is missing here is dead code, which fails the build's lints.
+    (list $($for_what:tt)+) => {
+        $crate::store_contract! { $($for_what)+ =>
+            a_record_is_read_as_it_was_written
+            a_nonce_is_judged_before_the_serial_and_nothing_is_written_when_it_was_used
+            a_used_serial_consumes_the_nonce_and_gives_the_earlier_record
+            a_repeat_of_the_same_operation_had_succeeded
+            an_expired_nonce_may_be_used_again
+            an_exchange_is_claimed_by_one
+            a_claim_is_refused_by_cause
+            a_code_is_claimed_once_whatever_became_of_it
+            as_many_codes_as_allowed_are_claimed
+            only_the_holder_ends_an_exchange
+            a_settlement_needs_nothing_but_that_nobody_is_recorded
+            the_first_user_recorded_stays
+            without_an_address_nothing_is_due
+            an_attempt_is_claimed_by_one_in_its_turn_and_never_early
+            a_lease_that_ended_is_taken_over_and_its_holder_concludes_nothing
+            after_the_last_attempt_a_dead_workers_record_is_given_up
+            who_has_no_attempt_left_is_given_up_even_if_nobody_died
+            nothing_is_concluded_on_a_record_that_was_given_up
+            a_serial_may_be_used_again_once_its_record_is_kept_no_longer
+            an_undeliverable_record_is_redriven_with_the_same_body
+            what_is_undeliverable_is_listed_by_business
+            what_is_due_is_found_longest_overdue_first_and_postponed_once
+        }
+    };
+    (test $open:path => $($promise:ident)+) => {
+        $(
+            #[tokio::test]
+            async fn $promise() {
+                let (store, _kept) = $open().await;
+                $crate::contract::promises::$promise(&store).await;
+            }
+        )+
+    };
+    (publish => $($promise:ident)+) => {
+        /// The promises.
+        pub mod promises {
+            $(pub async fn $promise(store: &dyn super::Backend) {
+                super::$promise(store).await;
+            })+
+        }
+    };
+}
+
+store_contract! { list publish }
+
+/// A minute.
+pub const MINUTE: Duration = Duration::from_mins(1);
+
+fn operation(name: &str) -> OperationId {
+    OperationId::recorded(name.to_owned())
+}
+
+/// The state of `serial_no`'s link. Its random half is the same for all.
+fn state(serial_no: &str) -> State {
+    let id = AuthorizationId::of_serial("B1", serial_no);
+    State::parse(&format!("{id}{}", "5".repeat(32))).expect("a state")
+}
+
+/// A new authorization of `serial_no`.
+pub fn authorization(serial_no: &str) -> Authorization {
+    Authorization::issued(Issue {
+        business_id: "B1".to_owned(),
+        merchant_id: "M1".to_owned(),
+        serial_no: serial_no.to_owned(),
+        user_id: "用户".to_owned(),
+        callback: Callback::Explicit("https://merchant.example.com/cb".to_owned()),
+        state: state(serial_no),
+        link: "https://openauth.example/authorize".to_owned(),
+        now: BEGINNING,
+        lifetime: MINUTE * 60,
+        retention: MINUTE * 600,
+    })
+}
+
+/// A use of the nonce `name` at `at`, for eleven minutes.
+pub fn nonce(name: &str, by: &str, at: UnixMillis) -> NonceUse {
+    NonceUse {
+        business_id: "B1".to_owned(),
+        nonce: name.to_owned(),
+        used_at: at,
+        until: at + MINUTE * 11,
+        operation: operation(by),
+    }
+}
+
+fn claim(serial_no: &str, code: &str, by: &str, now: UnixMillis) -> ExchangeClaim {
+    ExchangeClaim {
+        id: AuthorizationId::of_serial("B1", serial_no),
+        state_digest: state(serial_no).digest(),
+        code_digest: digest_of(code),
+        operation: operation(by),
+        now,
+    }
+}
+
+fn settlement(serial_no: &str, open_id: &str, by: &str) -> Settlement {
+    Settlement {
+        id: AuthorizationId::of_serial("B1", serial_no),
+        identity: Identity::new(OpenId::parse(open_id).ok(), None).expect("an id"),
+        body: format!("body of {open_id}").into_bytes(),
+        deliver: true,
+        operation: operation(by),
+        now: BEGINNING,
+    }
+}
+
+fn attempt_claim(serial_no: &str, attempts_before: u32, by: &str, now: UnixMillis) -> AttemptClaim {
+    AttemptClaim {
+        id: AuthorizationId::of_serial("B1", serial_no),
+        attempts_before,
+        attempts_allowed: 3,
+        operation: operation(by),
+        now,
+        lease_until: now + MINUTE,
+    }
+}
+
+/// Records a new authorization of `serial_no`.
+pub async fn issued(store: &dyn Backend, serial_no: &str) -> AuthorizationId {
+    let new = authorization(serial_no);
+    let recorded = store.record_link(&new, &nonce(&format!("n-{serial_no}"), serial_no, BEGINNING)).await;
+    assert_eq!(recorded, Ok(Recorded::New));
+    new.id
+}
+
+async fn settled(store: &dyn Backend, serial_no: &str) -> AuthorizationId {
+    let id = issued(store, serial_no).await;
+    assert_eq!(store.settle(&settlement(serial_no, "open-1", "s")).await, Ok(Settled::Ours));
+    id
+}
+
+async fn record(store: &dyn Backend, id: &AuthorizationId) -> Authorization {
+    store.authorization(id).await.expect("answers").expect("a record")
+}
+
+fn ours(claimed: Claimed) -> Authorization {
+    match claimed {
+        Claimed::Ours(record) => *record,
+        Claimed::Refused(refusal, _) => panic!("refused: {refusal:?}"),
+    }
+}
+
+fn refusal(claimed: Claimed) -> ClaimRefusal {
+    match claimed {
+        Claimed::Refused(refusal, _) => refusal,
+        Claimed::Ours(_) => panic!("claimed"),
+    }
+}

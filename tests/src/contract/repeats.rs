@@ -1,0 +1,41 @@
+//! What is promised to who repeats an operation of its own, because the answer was lost.
+
+use shared::delivery::answer::DeliveryOutcome;
+use shared::model::authorization::Attempt;
+use shared::store::{AttemptClaimed, Next, Recorded, Settled};
+
+use super::{Backend, attempt_claim, authorization, claim, issued, nonce, ours, record, settlement};
+use crate::world::BEGINNING;
+
+pub(super) async fn a_repeat_of_the_same_operation_had_succeeded(store: &dyn Backend) {
+    let id = issued(store, "S1").await;
+    let again = store.record_link(&authorization("S1"), &nonce("n-S1", "S1", BEGINNING)).await;
+    assert_eq!(again, Ok(Recorded::New));
+
+    let first = claim("S1", "codeA", "c", BEGINNING);
+    let claimed = ours(store.claim_exchange(&first).await.expect("answers"));
+    assert_eq!(ours(store.claim_exchange(&first).await.expect("answers")), claimed);
+    assert_eq!(record(store, &id).await.codes.len(), 1);
+    assert_eq!(store.exchange_refused(&id, &first.operation).await, Ok(true));
+    assert_eq!(store.exchange_refused(&id, &first.operation).await, Ok(true));
+
+    let second = claim("S1", "codeB", "c2", BEGINNING);
+    ours(store.claim_exchange(&second).await.expect("answers"));
+    for _ in 0..2 {
+        assert_eq!(store.exchange_unknown(&id, &second.operation).await, Ok(true));
+    }
+
+    assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Ours));
+    assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Ours));
+
+    let attempt = attempt_claim("S1", 0, "a", BEGINNING);
+    for _ in 0..2 {
+        let claimed = store.claim_attempt(&attempt).await.expect("answers");
+        assert!(matches!(claimed, AttemptClaimed::Ours(record) if record.attempts == 1));
+    }
+    let made = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Success };
+    for _ in 0..2 {
+        assert_eq!(store.conclude_attempt(&id, &attempt.operation, &made, Next::Delivered).await, Ok(true));
+    }
+    assert_eq!(record(store, &id).await.history, [made]);
+}

@@ -1,0 +1,143 @@
+//! What is promised about returns: the exchange's claim and end, and the settlement.
+
+use std::time::Duration;
+
+use shared::model::authorization::{MAX_CODES, Status};
+use shared::model::claim::{AttemptRefusal, ClaimRefusal, EXCHANGE_LEASE, ExchangeClaim};
+use shared::model::id::digest_of;
+use shared::store::{AttemptClaimed, Settled, Settlement};
+
+use super::{
+    Backend, MINUTE, attempt_claim, claim, issued, operation, ours, record, refusal, settled, settlement,
+};
+use crate::world::BEGINNING;
+
+pub(super) async fn an_exchange_is_claimed_by_one(store: &dyn Backend) {
+    let id = issued(store, "S1").await;
+    let claimed = ours(store.claim_exchange(&claim("S1", "codeA", "c1", BEGINNING)).await.expect("answers"));
+    assert_eq!(claimed.status, Status::Exchanging);
+    assert_eq!(claimed.codes, [digest_of("codeA")]);
+    assert_eq!(claimed.exchange.map(|lease| lease.until), Some(BEGINNING + EXCHANGE_LEASE));
+    for code in ["codeA", "codeB"] {
+        let other = store.claim_exchange(&claim("S1", code, "c2", BEGINNING)).await.expect("answers");
+        assert_eq!(refusal(other), ClaimRefusal::InProgress);
+    }
+    assert_eq!(record(store, &id).await.codes.len(), 1);
+}
+
+pub(super) async fn a_claim_is_refused_by_cause(store: &dyn Backend) {
+    let now = BEGINNING;
+    issued(store, "S1").await;
+    let refused = async |claim: ExchangeClaim| refusal(store.claim_exchange(&claim).await.expect("answers"));
+    let foreign = ExchangeClaim { state_digest: digest_of("other"), ..claim("S1", "codeA", "c", now) };
+    assert_eq!(refused(foreign.clone()).await, ClaimRefusal::UnknownState);
+    assert_eq!(refused(claim("nobody", "codeA", "c", now)).await, ClaimRefusal::UnknownState);
+    let expired = BEGINNING + MINUTE * 60;
+    assert_eq!(refused(claim("S1", "codeA", "c", expired)).await, ClaimRefusal::Expired);
+    let just_in_time = expired - Duration::from_millis(1);
+    ours(store.claim_exchange(&claim("S1", "codeA", "c1", just_in_time)).await.expect("answers"));
+
+    let id = settled(store, "S2").await;
+    assert_eq!(refused(claim("S2", "codeA", "c", now)).await, ClaimRefusal::AlreadyAuthorized);
+    assert_eq!(refused(ExchangeClaim { id, ..foreign }).await, ClaimRefusal::UnknownState);
+}
+
+pub(super) async fn a_code_is_claimed_once_whatever_became_of_it(store: &dyn Backend) {
+    let id = issued(store, "S1").await;
+    let mut now = BEGINNING;
+    let spent = async |now| {
+        refusal(store.claim_exchange(&claim("S1", "codeA", "again", now)).await.expect("answers"))
+    };
+
+    ours(store.claim_exchange(&claim("S1", "codeA", "c1", now)).await.expect("answers"));
+    assert_eq!(store.exchange_refused(&id, &operation("c1")).await, Ok(true));
+    assert_eq!(record(store, &id).await.status, Status::Issued);
+    assert_eq!(spent(now).await, ClaimRefusal::CodeSpent);
+
+    ours(store.claim_exchange(&claim("S1", "codeB", "c2", now)).await.expect("answers"));
+    assert_eq!(store.exchange_unknown(&id, &operation("c2")).await, Ok(true));
+    assert_eq!(record(store, &id).await.status, Status::ExchangeUnknown);
+    assert_eq!(spent(now).await, ClaimRefusal::CodeSpent);
+
+    ours(store.claim_exchange(&claim("S1", "codeC", "c3", now)).await.expect("answers"));
+    now = now + EXCHANGE_LEASE;
+    assert_eq!(spent(now).await, ClaimRefusal::CodeSpent);
+    ours(store.claim_exchange(&claim("S1", "codeD", "c4", now)).await.expect("answers"));
+    assert_eq!(record(store, &id).await.codes, ["codeA", "codeB", "codeC", "codeD"].map(digest_of));
+}
+
+pub(super) async fn as_many_codes_as_allowed_are_claimed(store: &dyn Backend) {
+    let id = issued(store, "S1").await;
+    for number in 0..MAX_CODES {
+        let by = format!("c{number}");
+        ours(
+            store
+                .claim_exchange(&claim("S1", &format!("code{number}"), &by, BEGINNING))
+                .await
+                .expect("answers"),
+        );
+        assert_eq!(store.exchange_refused(&id, &operation(&by)).await, Ok(true));
+    }
+    let one_more = store.claim_exchange(&claim("S1", "codeX", "cX", BEGINNING)).await.expect("answers");
+    assert_eq!(refusal(one_more), ClaimRefusal::TooManyCodes);
+}
+
+pub(super) async fn only_the_holder_ends_an_exchange(store: &dyn Backend) {
+    let id = issued(store, "S1").await;
+    ours(store.claim_exchange(&claim("S1", "codeA", "c1", BEGINNING)).await.expect("answers"));
+    ours(
+        store.claim_exchange(&claim("S1", "codeB", "c2", BEGINNING + EXCHANGE_LEASE)).await.expect("answers"),
+    );
+    assert_eq!(store.exchange_refused(&id, &operation("c1")).await, Ok(false));
+    assert_eq!(store.exchange_unknown(&id, &operation("c1")).await, Ok(false));
+    let now = record(store, &id).await;
+    assert_eq!(
+        (now.status, now.exchange.map(|lease| lease.operation)),
+        (Status::Exchanging, Some(operation("c2")))
+    );
+    assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Ours));
+    assert_eq!(store.exchange_unknown(&id, &operation("c2")).await, Ok(false), "nothing undoes a settlement");
+    assert_eq!(record(store, &id).await.status, Status::Authorized);
+}
+
+pub(super) async fn a_settlement_needs_nothing_but_that_nobody_is_recorded(store: &dyn Backend) {
+    for (serial_no, prepare) in [("issued", 0), ("exchanging", 1), ("unknown", 2)] {
+        let id = issued(store, serial_no).await;
+        if prepare > 0 {
+            ours(store.claim_exchange(&claim(serial_no, serial_no, "c", BEGINNING)).await.expect("answers"));
+        }
+        if prepare > 1 {
+            assert_eq!(store.exchange_unknown(&id, &operation("c")).await, Ok(true));
+        }
+        let late = Settlement { now: BEGINNING + MINUTE * 6_000, ..settlement(serial_no, "open-1", "s") };
+        assert_eq!(store.settle(&late).await, Ok(Settled::Ours), "{serial_no}");
+        let now = record(store, &id).await;
+        assert_eq!(now.status, Status::Authorized);
+        assert_eq!(now.identity, Some(late.identity.clone()));
+        assert_eq!(
+            (now.authorized_at, now.due_at, now.next_attempt_at),
+            (Some(late.now), Some(late.now), Some(late.now))
+        );
+        assert_eq!((now.body.as_deref(), now.link, now.exchange), (Some(&b"body of open-1"[..]), None, None));
+    }
+    let missing = store.settle(&settlement("nobody", "open-1", "s")).await;
+    assert_eq!(missing, Ok(Settled::Missing));
+}
+
+pub(super) async fn the_first_user_recorded_stays(store: &dyn Backend) {
+    let id = settled(store, "S1").await;
+    let before = record(store, &id).await;
+    assert_eq!(store.settle(&settlement("S1", "open-1", "s2")).await, Ok(Settled::Same));
+    assert_eq!(store.settle(&settlement("S1", "open-2", "s3")).await, Ok(Settled::Different));
+    assert_eq!(record(store, &id).await, before);
+}
+
+pub(super) async fn without_an_address_nothing_is_due(store: &dyn Backend) {
+    let id = issued(store, "S1").await;
+    let nowhere = Settlement { deliver: false, ..settlement("S1", "open-1", "s") };
+    assert_eq!(store.settle(&nowhere).await, Ok(Settled::Ours));
+    assert_eq!(record(store, &id).await.due_at, None);
+    assert_eq!(store.due(BEGINNING + MINUTE * 6_000, 10).await, Ok(Vec::new()));
+    let refused = store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await;
+    assert_eq!(refused, Ok(AttemptClaimed::Refused(AttemptRefusal::Stale)));
+}

@@ -1,0 +1,174 @@
+//! The sweep while something around it fails: it takes up what it can, and says what it could not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use openid_delivery::{ATTEMPT_LEASE, SWEEP_PATIENCE, Step, deliver, handle, sweep};
+use shared::clock::{Clock as _, ManualClock, UnixMillis};
+use shared::delivery::answer::DeliveryOutcome;
+use shared::delivery::schedule::Schedule;
+use shared::model::authorization::Status;
+use shared::model::id::AuthorizationId;
+use shared::queue::{Event, Hint, HintLost, Hints, NET};
+use shared::secrets::{FetchError, SecretCache, SecretName, SecretSource, SecretValue};
+use shared::store::sqlite::SqliteStore;
+use shared::store::{Due, FindDue, StoreError};
+use tests::fickle::{Failure, FickleStore};
+use tests::logs::Logs;
+use tests::mortal::Moment::After;
+use tests::mortal::{MortalStore, Write};
+use tests::parties::Secrets;
+use tests::world::World;
+
+/// A queue that takes nothing, and counts what it was asked to take.
+#[derive(Default)]
+struct NoRoom(AtomicUsize);
+
+#[async_trait]
+impl Hints for NoRoom {
+    async fn send(&self, _: Hint, _: Duration) -> Result<(), HintLost> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        Err(HintLost("no room".to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn a_queue_that_takes_no_hint_is_not_asked_for_every_record_and_the_sweep_delivers() {
+    let mut world = World::new();
+    for number in 0..100 {
+        world.authorized(&format!("S{number}"), &format!("open-{number}")).await;
+    }
+    let queue = Arc::new(NoRoom::default());
+    world.delivery.hints = queue.clone();
+    world.clock.advance(NET);
+    handle(&world.delivery, Event::Sweep).await.expect("the store answers");
+    assert_eq!(world.merchant.posts().len(), 100);
+    let asked = queue.0.load(Ordering::SeqCst);
+    assert!(asked <= 32, "{asked} hints");
+}
+
+/// A store that cannot postpone one of the records; each postponement takes a second.
+struct Stubborn {
+    inner: SqliteStore,
+    one: AuthorizationId,
+    clock: Arc<ManualClock>,
+}
+
+#[async_trait]
+impl FindDue for Stubborn {
+    async fn due(&self, now: UnixMillis, limit: u32) -> Result<Vec<Due>, StoreError> {
+        self.inner.due(now, limit).await
+    }
+
+    async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<bool, StoreError> {
+        if due.id == self.one {
+            return Err(StoreError::Unavailable("told to".to_owned()));
+        }
+        self.clock.advance(Duration::from_secs(1));
+        self.inner.postpone(due, until).await
+    }
+}
+
+#[tokio::test]
+async fn one_record_that_cannot_be_taken_up_leaves_the_others_their_attempts() {
+    let mut world = World::new();
+    let first = world.authorized("S1", "open-1").await;
+    let second = world.authorized("S2", "open-2").await;
+    let (inner, clock) = (world.store.clone(), world.clock.clone());
+    world.delivery.due = Arc::new(Stubborn { inner, one: first.id.clone(), clock });
+    world.clock.advance(NET);
+    let swept = handle(&world.delivery, Event::Sweep).await;
+    assert_eq!(swept, Err(StoreError::Unavailable("told to".to_owned()).into()));
+    assert_eq!(world.record(&second.id).await.status, Status::Delivered);
+    assert_eq!(world.record(&first.id).await.attempts, 0);
+}
+
+#[tokio::test]
+async fn a_sweep_leaves_to_the_next_what_it_has_no_time_for() {
+    let mut world = World::new();
+    for number in 0..40 {
+        world.authorized(&format!("S{number}"), "open").await;
+    }
+    world.queue.lose_all();
+    let one = AuthorizationId::of_serial("B1", "nobody");
+    world.delivery.due = Arc::new(Stubborn { inner: world.store.clone(), one, clock: world.clock.clone() });
+    let began = world.now();
+    let queued = sweep(&world.delivery).await.expect("the store answers");
+    assert!((3..40).contains(&queued), "{queued}");
+    assert!(world.now().since(began) < SWEEP_PATIENCE + Duration::from_secs(32));
+    let rest = world.store.due(world.now(), 100).await.expect("answers").len();
+    assert_eq!(rest, 40 - usize::try_from(queued).expect("few"), "nothing is postponed that is not queued");
+}
+
+#[tokio::test]
+async fn a_last_failure_whose_record_nobody_confirms_is_alarmed() {
+    let mut world = World::new();
+    world.delivery.schedule = Schedule::of_secs(&[]);
+    let issued = world.authorized("S1", "open-1").await;
+    let untold = [Failure::None, Failure::NotTold, Failure::NotTold];
+    world.delivery.store = Arc::new(FickleStore::new(world.store.clone(), &untold));
+    world.merchant.answer(DeliveryOutcome::Status(500));
+    let logs = Logs::keep();
+    let delivered = deliver(&world.delivery, &Hint::new(issued.id.clone(), "B1".to_owned(), 0)).await;
+    assert_eq!(delivered, Err(StoreError::Unavailable("told to".to_owned()).into()));
+    assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
+    assert!(logs.text().contains(r#""alarm":"undeliverable""#), "{}", logs.text());
+}
+
+/// Keys that take five seconds to come.
+struct Slow(Secrets, Arc<ManualClock>);
+
+#[async_trait]
+impl SecretSource for Slow {
+    async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError> {
+        self.1.advance(Duration::from_secs(5));
+        self.0.fetch(name).await
+    }
+}
+
+#[tokio::test]
+async fn an_attempts_lease_begins_when_its_keys_are_there() {
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    let began = world.now();
+    let store = Arc::new(MortalStore::new(world.store.clone(), After(Write::ClaimAttempt)));
+    let mut process = world.another_process().with_store(store.clone());
+    let keys: Arc<dyn SecretSource> = Arc::new(Slow(world.secrets.clone(), world.clock.clone()));
+    process.delivery.businesses = Arc::new(SecretCache::new(keys.clone(), world.clock.clone()));
+    process.delivery.callback_key = Arc::new(SecretCache::new(keys, world.clock.clone()));
+    let hint = Hint::new(issued.id.clone(), "B1".to_owned(), 0);
+    store.until_death(deliver(&process.delivery, &hint)).await;
+    let lease = world.record(&issued.id).await.delivery.expect("a lease");
+    assert!(world.clock.now() > began);
+    assert_eq!(lease.until, world.now() + ATTEMPT_LEASE);
+}
+
+#[tokio::test]
+async fn a_key_that_does_not_come_is_asked_for_once_an_attempt() {
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    let process = world.another_process();
+    let before = world.secrets.fetches("business/B1");
+    world.secrets.set_unavailable(true);
+    let logs = Logs::keep();
+    let step = deliver(&process.delivery, &Hint::new(issued.id.clone(), "B1".to_owned(), 0)).await;
+    assert!(matches!(step, Ok(Step::Failed(_))), "{step:?}");
+    assert_eq!(world.secrets.fetches("business/B1") - before, 1);
+    assert!(logs.text().contains(r#""alarm":"unavailable""#), "{}", logs.text());
+}
+
+#[tokio::test]
+async fn a_hint_that_names_another_business_does_not_borrow_its_keys() {
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    let of_md5 = serde_json::json!({"md5Keys": ["0123456789abcdef"], "merchantIds": ["M1"]});
+    world.secrets.set("business/B2", &of_md5);
+    let step = deliver(&world.delivery, &Hint::new(issued.id, "B2".to_owned(), 0)).await;
+    assert_eq!(step, Ok(Step::Delivered));
+    let [posted] = &world.merchant.posts()[..] else { panic!("one POST") };
+    assert_eq!(posted.headers["businessid"], "B1");
+    assert!(!posted.headers.contains_key("signtype"), "signed by our RSA key");
+}
