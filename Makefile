@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 LAMBDA_ADDRESS := -A 127.0.0.1 -P 9000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint journey aws sdk browser lambda lambda-watch lambda-sweep bench ci
+.PHONY: help run test lint journey aws sdk browser lambda lambda-watch lambda-sweep e2e deploy show redrive bench ci
 
 help: ## List what can be made
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
@@ -41,6 +41,25 @@ lambda-watch: .venv/installed-for-deploy ## Serve the functions by cargo lambda 
 
 lambda-sweep: .venv/installed-for-deploy ## Have the functions on port 9000 deliver what is due
 	cargo lambda invoke $(LAMBDA_ADDRESS) openid-delivery --data-file functions/openid-delivery/events/sweep.json
+
+e2e: .venv/installed .venv-emulator/installed ## Build, deploy to a local emulator of AWS, and go through every journey there
+	.venv/bin/pytest -q -p no:cacheprovider tests/e2e
+
+# ARGS="--help" lists what can be said beforehand; ARGS="--yes …" asks nothing.
+deploy: .venv/installed-for-deploy ## Build and deploy to AWS, make keys and the first business, try it
+	@.venv/bin/python deploy/deploy.py $(ARGS)
+
+STACK ?= authlink
+# ARGS="--region … --profile …" says where else the stack is.
+WHICH = $(if $(SERIAL_NO),--serial-no '$(SERIAL_NO)') $(if $(BUSINESS_ID),--business-id '$(BUSINESS_ID)') \
+	$(if $(REFERENCE),--reference '$(REFERENCE)')
+
+show: .venv/installed-for-deploy ## What became of one authorization: STACK=… SERIAL_NO=… BUSINESS_ID=…, or REFERENCE=…
+	@.venv/bin/python deploy/operate.py show --stack '$(STACK)' $(WHICH) $(ARGS)
+
+redrive: .venv/installed-for-deploy ## Set what is UNDELIVERABLE due again: STACK=… and as for show, or BUSINESS=…, or ALL=1
+	@.venv/bin/python deploy/operate.py redrive --stack '$(STACK)' $(WHICH) \
+		$(if $(BUSINESS),--all-of '$(BUSINESS)') $(if $(ALL),--all) $(ARGS)
 
 bench: ## Measure speed and memory against their bounds; fails when one is missed
 	cargo bench -p local --bench speed

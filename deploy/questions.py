@@ -1,0 +1,216 @@
+"""What the deployment needs to know: asked on a terminal, or taken from options."""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from keys import objection_to_public_key
+from problem import Problem, tell
+from secret_documents import Business
+from stack import BUILD_FOLDER
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """The answers, each of them checked."""
+
+    stack: str
+    app_id: str
+    parameters: dict[str, str]
+    folder: Path
+    business: Business | None
+    alipay_public_key: str | None
+    app_private_key: str | None
+    callback_private_key: str | None
+    business_private_key: Path | None
+
+
+@dataclass(frozen=True)
+class Question:
+    option: str
+    text: str
+    objection: Callable[[str], str | None]
+    default: str | None = None
+
+
+def must_be(what: str, pattern: str) -> Callable[[str], str | None]:
+    return lambda answer: None if re.fullmatch(pattern, answer) else f"must be {what}"
+
+
+def must_be_public_key_or_empty(answer: str) -> str | None:
+    if not answer:
+        return None
+    if not Path(answer).is_file():
+        return "must be a file, or empty"
+    return objection_to_public_key(read(Path(answer)))
+
+
+STACK = Question(
+    "stack",
+    "Name of the stack",
+    # 11 more are the name of its queue, which SQS lets have 80.
+    must_be("a letter, then letters, digits and hyphens, 69 in all at most", r"[A-Za-z][A-Za-z0-9-]{0,68}"),
+    "authlink",
+)
+APP_ID = Question("app_id", "appId of your app at Alipay", must_be("1 to 32 digits", r"[0-9]{1,32}"))
+ALIPAY_PUBLIC_KEY = Question(
+    "alipay_public_key",
+    "File with Alipay's public key for that app (empty: add it later)",
+    must_be_public_key_or_empty,
+    "",
+)
+BUSINESS_ID = Question(
+    "business_id",
+    "businessId of the first business",
+    must_be("1 to 64 of A-Z a-z 0-9 _ -", r"[A-Za-z0-9_-]{1,64}"),
+    "demo",
+)
+MERCHANT_ID = Question(
+    "merchant_id",
+    "merchantId that it may ask for",
+    must_be("1 to 128 characters without space", r"[!-~]{1,128}"),
+    "demo-shop",
+)
+CALLBACK_URL = Question(
+    "callback_url",
+    "Its default callback address (empty: each request names one)",
+    must_be("an https address, or empty", r"(https://[^\s@]+)?"),
+    "",
+)
+BUSINESS_PUBLIC_KEY = Question(
+    "business_public_key",
+    "File with its public key (empty: a new pair is made)",
+    must_be_public_key_or_empty,
+    "",
+)
+QUESTIONS = (STACK, APP_ID, ALIPAY_PUBLIC_KEY, BUSINESS_ID, MERCHANT_ID, CALLBACK_URL, BUSINESS_PUBLIC_KEY)
+OF_BUSINESS = ("merchant_id", "callback_url", "business_public_key", "business_private_key", "business_md5_key")
+FOLDER = ".authlink-deploy"
+
+
+def parse(description: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
+    for question in QUESTIONS:
+        default = f" ({default_in_words(question)})" if question.default else ""
+        parser.add_argument(option(question), metavar="…", help=f"{question.text}{default}")
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="ask nothing; what no option says has its default,\n"
+        "but without --business-id no business is made and nothing is tried",
+    )
+    parser.add_argument("--folder", type=Path, default=Path(FOLDER), help=f"where keys are put ({FOLDER})")
+    for whose, what in (
+        ("app-private-key", "the app's private key, if it has one already"),
+        ("callback-private-key", "the key that signs callbacks, if there is one already"),
+        ("business-private-key", "the business's private key (PEM), to sign the first request with"),
+        ("business-md5-key", "the business's MD5 key, if it shall have one"),
+    ):
+        parser.add_argument(f"--{whose}", type=Path, metavar="FILE", help=f"a file with {what}")
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of template.yaml; may be repeated; its value may be empty",
+    )
+    parser.add_argument("--skip-build", action="store_true", help="deploy what was built before")
+    parser.add_argument(
+        "--build-dir", type=Path, default=BUILD_FOLDER, metavar="DIR", help=f"where it is built ({BUILD_FOLDER})"
+    )
+    parser.add_argument("--region", help="the AWS region, instead of AWS_REGION or the profile's")
+    parser.add_argument("--profile", help="the AWS profile, instead of AWS_PROFILE")
+    return parser.parse_args()
+
+
+def default_in_words(question: Question) -> str:
+    return "with --yes: none" if question is BUSINESS_ID else f"with --yes: {question.default}"
+
+
+def option(question: Question) -> str:
+    return option_of(question.option)
+
+
+def option_of(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def ask(options: argparse.Namespace) -> Wishes:
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise Problem("there is no terminal to ask on: give --yes, and by options what has no default")
+        tell("A few questions (Enter takes what stands in brackets)")
+
+    def answer(question: Question) -> str:
+        return answered(question, getattr(options, question.option), options.yes)
+
+    stack, app_id, alipay_public_key = answer(STACK), answer(APP_ID), answer(ALIPAY_PUBLIC_KEY)
+    business = None if options.yes and options.business_id is None else asked_business(options, answer)
+    if business is None and (lone := [name for name in OF_BUSINESS if getattr(options, name) is not None]):
+        raise Problem(f"{option_of(lone[0])} is about a business: give --business-id, too")
+    return Wishes(
+        stack=stack,
+        app_id=app_id,
+        parameters=dict(parameter(text) for text in options.parameter),
+        folder=options.folder,
+        business=business,
+        alipay_public_key=read(Path(alipay_public_key)) if alipay_public_key else None,
+        app_private_key=read(options.app_private_key),
+        callback_private_key=read(options.callback_private_key),
+        business_private_key=options.business_private_key,
+    )
+
+
+def asked_business(options: argparse.Namespace, answer: Callable[[Question], str]) -> Business:
+    business_id, merchant_id = answer(BUSINESS_ID), answer(MERCHANT_ID)
+    callback_url, public_key = answer(CALLBACK_URL), answer(BUSINESS_PUBLIC_KEY)
+    return Business(
+        id=business_id,
+        merchant_id=merchant_id,
+        callback_url=callback_url or None,
+        public_key=read(Path(public_key)) if public_key else None,
+        md5_key=read(options.business_md5_key),
+    )
+
+
+def answered(question: Question, given: str | None, asks_nothing: bool) -> str:
+    """By the option, else by its default or whoever sits at the terminal."""
+    if given is None and not asks_nothing:
+        return asked(question)
+    answer = given if given is not None else question.default
+    if answer is None:
+        raise Problem(f"{option(question)} has no default: it is the {question.text}")
+    if objection := question.objection(answer):
+        raise Problem(f"{option(question)} {objection}: {answer!r} is not accepted")
+    return answer
+
+
+def asked(question: Question) -> str:
+    brackets = f" [{question.default}]" if question.default else ""
+    while True:
+        answer = input(f"{question.text}{brackets}: ").strip() or question.default
+        objection = "has no default" if answer is None else question.objection(answer)
+        if objection is None:
+            return answer
+        print(f"  It {objection}.")
+
+
+def parameter(text: str) -> tuple[str, str]:
+    name, joint, value = text.partition("=")
+    if not (joint and name.isalnum()):
+        raise Problem(f"--parameter must be NAME=VALUE, not {text!r}")
+    if re.search(r'["\\\s]', value):
+        raise Problem(f"--parameter {name}: no parameter has quotation marks, backslashes or spaces in its value")
+    return name, value
+
+
+def read(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(f"{file} cannot be read: {error}") from error

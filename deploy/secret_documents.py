@@ -1,0 +1,89 @@
+"""The documents in AWS Secrets Manager (README, "Keys and businesses"). What exists is never changed here."""
+
+import json
+from dataclasses import dataclass
+
+import boto3
+
+from keys import Folder, new_private_key, public_half
+
+
+@dataclass(frozen=True)
+class Business:
+    """A business as its document says it."""
+
+    id: str
+    merchant_id: str
+    callback_url: str | None
+    public_key: str | None
+    md5_key: str | None
+
+    def document(self, public_key: str) -> dict:
+        document: dict = {"publicKeys": [public_key], "merchantIds": [self.merchant_id]}
+        if self.md5_key:
+            document["md5Keys"] = [self.md5_key]
+        if self.callback_url:
+            document["defaultCallbackUrl"] = self.callback_url
+        return document
+
+
+class Secrets:
+    """The secrets of one deployment, below its prefix."""
+
+    def __init__(self, session: boto3.Session, prefix: str, folder: Folder) -> None:
+        self.client = session.client("secretsmanager")
+        self.prefix = prefix
+        self.folder = folder
+
+    def make_callback_key(self, given: str | None) -> None:
+        """The key that signs callbacks exists in Secrets Manager alone; its public half is a file."""
+        if not self.kept("callback-key"):
+            self.make("callback-key", {"privateKey": given or new_private_key()})
+        if not self.folder.callback_public_key.exists():
+            self.folder.publish(self.folder.callback_public_key, self.document("callback-key")["privateKey"])
+
+    def make_alipay_app(self, app_id: str, given: str | None, alipay_public_key: str | None) -> bool:
+        """Whether the app can work. Without Alipay's public key its own key waits in the folder."""
+        name, file, public = f"alipay-app/{app_id}", self.folder.app_key(app_id), self.folder.app_public_key(app_id)
+        if self.kept(name):
+            if not public.exists():
+                self.folder.publish(public, self.document(name)["privateKey"])
+            return True
+        private_key = given or self.folder.kept_or_new(file)
+        self.folder.publish(public, private_key)
+        if alipay_public_key is None:
+            print(f"waits  {self.prefix}/{name}: Alipay's public key is not known yet")
+            return False
+        self.make(name, {"privateKey": private_key, "alipayPublicKeys": [alipay_public_key]})
+        if given is None:
+            file.unlink()
+        return True
+
+    def make_business(self, business: Business) -> None:
+        """Without a public key of its own it gets a pair, whose private half goes to the folder for it."""
+        name = f"business/{business.id}"
+        if self.kept(name):
+            return
+        public_key = business.public_key
+        if public_key is None:
+            file = self.folder.business_key(business.id)
+            public_key = public_half(self.folder.kept_or_new(file))
+            print(f"       {file} is the business's private key: hand it over safely")
+        self.make(name, business.document(public_key))
+
+    def kept(self, name: str) -> bool:
+        try:
+            description = self.client.describe_secret(SecretId=f"{self.prefix}/{name}")
+        except self.client.exceptions.ResourceNotFoundException:
+            return False
+        print(f"kept   {self.prefix}/{name}")
+        if "DeletedDate" in description:
+            print("       but it is to be deleted; `aws secretsmanager restore-secret` keeps it")
+        return True
+
+    def make(self, name: str, document: dict) -> None:
+        self.client.create_secret(Name=f"{self.prefix}/{name}", SecretString=json.dumps(document))
+        print(f"made   {self.prefix}/{name}")
+
+    def document(self, name: str) -> dict:
+        return json.loads(self.client.get_secret_value(SecretId=f"{self.prefix}/{name}")["SecretString"])

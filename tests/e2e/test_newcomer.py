@@ -1,0 +1,67 @@
+"""Whoever deploys for the first time: at a terminal, with no key of any kind yet."""
+
+import json
+import stat
+from pathlib import Path
+
+import boto3
+import pytest
+
+from conftest import World
+from deployment import Deployment, deploy, mend_trigger, stack_outputs
+
+STACK = "authlink-new"
+APP_ID = "2021000000000002"
+
+
+def openness(file: Path) -> int:
+    return stat.S_IMODE(file.stat().st_mode)
+
+
+def test_a_newcomer_is_led_to_a_first_link_and_adds_alipays_key_later(world: World) -> None:
+    folder = world.folder / "newcomer"
+    # fmt: off
+    options = [
+        "--folder", str(folder), "--skip-build", "--build-dir", str(world.build_folder),
+        "--parameter", "SecretsPrefix=newcomer", "--parameter", "AlarmTopicArn=",
+    ]
+    # fmt: on
+    answers = [STACK, "no number", APP_ID, "", "", "", "http://merchant.example", "https://merchant.example/hook", ""]
+    said = deploy(options, world.deployment.child_environment, typed="".join(f"{answer}\n" for answer in answers))
+    outputs = stack_outputs(STACK)
+    mend_trigger(Deployment(STACK, outputs, world.deployment.child_environment))
+
+    assert "It must be 1 to 32 digits." in said and "It must be an https address, or empty." in said
+    assert "waits  newcomer/alipay-app/" in said and "--alipay-public-key FILE" in said
+    assert "works: open this in a browser" in said
+    assert outputs["PublicUrl"] == outputs["ApiUrl"]
+    assert f"callback address is {outputs['ApiUrl']}/v1/openapi/auth/alipay/callback\n" in said
+    assert f"the API is at {outputs['ApiUrl']}/v1/openapi/auth/alipay/url\n" in said
+    app_key, business_key = folder / f"alipay-app-{APP_ID}.pem", folder / "business-demo.pem"
+    assert (openness(folder), openness(app_key), openness(business_key)) == (0o700, 0o600, 0o600)
+    private_key = app_key.read_text()
+    assert "PRIVATE KEY" not in said
+
+    again = ["--yes", "--stack", STACK, "--app-id", APP_ID, "--alipay-public-key"]
+    said = deploy([*options, *again, str(world.parties.key("alipay.pub.pem"))], world.deployment.child_environment)
+    assert "kept   newcomer/callback-key\n" in said
+    assert "no business was made" in said and "newcomer/business/" not in said
+    assert f"made   newcomer/alipay-app/{APP_ID}\n" in said
+    assert not app_key.exists(), "it is in Secrets Manager now"
+    secret = boto3.client("secretsmanager").get_secret_value(SecretId=f"newcomer/alipay-app/{APP_ID}")
+    assert json.loads(secret["SecretString"])["privateKey"] == private_key
+
+
+def test_a_private_key_is_no_public_key_and_nothing_is_deployed_with_it(world: World) -> None:
+    key = world.parties.key("merchant.pem")
+    options = ["--stack", "authlink-never", "--app-id", APP_ID, "--build-dir", str(world.build_folder), "--skip-build"]
+    business = ["--business-id", "demo", "--business-public-key", str(key)]
+    said = deploy([*options, *business], world.deployment.child_environment, succeeds=False)
+    assert "--business-public-key holds a private key" in said
+    stacks = boto3.client("cloudformation").list_stacks()["StackSummaries"]
+    assert "authlink-never" not in {stack["StackName"] for stack in stacks}
+
+
+def test_a_stack_that_is_not_there_is_named_with_its_region(world: World) -> None:
+    with pytest.raises(AssertionError, match="there is no stack nowhere in us-east-1: give STACK=… or --region"):
+        world.deployment.operate("show", "STACK=nowhere", "REFERENCE=" + "0" * 32)
