@@ -147,6 +147,22 @@ async fn an_attempts_lease_begins_when_its_keys_are_there() {
 }
 
 #[tokio::test]
+async fn a_sweep_begins_no_attempt_that_its_time_does_not_hold() {
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    let mut process = world.another_process();
+    let keys: Arc<dyn SecretSource> = Arc::new(Slow(world.secrets.clone(), world.clock.clone()));
+    process.delivery.businesses = Arc::new(SecretCache::new(keys.clone(), world.clock.clone()));
+    process.delivery.callback_key = Arc::new(SecretCache::new(keys, world.clock.clone()));
+    world.clock.advance(NET);
+    handle(&process.delivery, Event::Sweep).await.expect("the store answers");
+    assert_eq!(world.record(&issued.id).await.attempts, 0, "its keys came too late");
+    world.clock.advance(NET);
+    handle(&process.delivery, Event::Sweep).await.expect("the store answers");
+    assert_eq!(world.record(&issued.id).await.status, Status::Delivered);
+}
+
+#[tokio::test]
 async fn a_key_that_does_not_come_is_asked_for_once_an_attempt() {
     let world = World::new();
     let issued = world.authorized("S1", "open-1").await;
