@@ -25,7 +25,7 @@ const AT_ONCE: usize = 32;
 #[derive(Default)]
 struct Swept {
     queued: u32,
-    /// Of these, the first of what had a hint at least two minutes ago already.
+    /// Of these, the first of what has been due for two minutes: whatever hint it had has come to nothing.
     neglected: Vec<Hint>,
     /// How long the oldest has waited for its attempt, as far as the store has said.
     oldest: Option<Duration>,
@@ -45,7 +45,7 @@ pub async fn sweep(function: &OpenIdDelivery) -> Result<u32, Trouble> {
     swept.trouble.map_or(Ok(swept.queued), Err)
 }
 
-/// [`sweep`], and then the attempts that no hint has started for two minutes. Whoever else makes one of them is not
+/// [`sweep`], and then the attempts that have been due for two minutes. Whoever else makes one of them is not
 /// disturbed: the record lets one worker in.
 ///
 /// # Errors
