@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "what fails here fails a test")]
 
+mod alibaba_signatures;
 mod crash;
 mod deliveries;
 mod gateway;

@@ -1,0 +1,383 @@
+//! V3, ACS3-HMAC-SHA256: the method, path, query and body, and the headers that the `Authorization` header names.
+//!
+//! The caller says which headers it signed, so a header is acted upon only if it must be in that list and must be
+//! there once: `host`, every `x-acs-*` header, and `content-type` where there is a body whose meaning it decides.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Request};
+
+use super::error::{Flaw, SignatureError, SignatureMismatch};
+use super::parameters::{Canonical, Parameters};
+use super::secret::AccessKeySecret;
+use super::{header_once, trimmed};
+
+const FAMILY: &[u8] = b"ACS3-";
+const ALGORITHM: &str = "ACS3-HMAC-SHA256";
+const MAX_SIGNED_HEADERS: usize = 64;
+const HEX_HASH_BYTES: usize = 64;
+const CONTENT_SHA256: &str = "x-acs-content-sha256";
+
+/// What every call must sign; beyond these, every other `x-acs-*` header that it has.
+const REQUIRED_HEADERS: [&str; 6] =
+    ["host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", CONTENT_SHA256];
+
+/// The `Authorization` header of a call, its three parts not yet looked into; empty if they are absent.
+pub(super) struct Authorization<'r> {
+    pub(super) credential: &'r str,
+    signed_headers: &'r str,
+    signature: &'r str,
+}
+
+impl<'r> Authorization<'r> {
+    /// Reads the header if it is one of this family of signatures; `None` makes the call one of V1.
+    pub(super) fn read(headers: &'r HeaderMap) -> Option<Result<Self, Flaw>> {
+        let values = headers.get_all(AUTHORIZATION);
+        let value = values.iter().find(|value| trimmed(value.as_bytes()).starts_with(FAMILY))?;
+        if values.iter().nth(1).is_some() {
+            return Some(Err(Flaw::Repeated("Authorization")));
+        }
+        Some(value.to_str().map_err(|_| Flaw::MalformedAuthorization).and_then(Self::parse))
+    }
+
+    fn parse(value: &'r str) -> Result<Self, Flaw> {
+        let value = value.trim_matches([' ', '\t']);
+        let (algorithm, parts) = value.split_once(' ').unwrap_or((value, ""));
+        if algorithm != ALGORITHM {
+            return Err(Flaw::UnknownMethod);
+        }
+        let (mut credential, mut signed_headers, mut signature) = (None, None, None);
+        for part in parts.split(',') {
+            let (name, value) =
+                part.trim_start_matches(' ').split_once('=').ok_or(Flaw::MalformedAuthorization)?;
+            let slot = match name {
+                "Credential" => &mut credential,
+                "SignedHeaders" => &mut signed_headers,
+                "Signature" => &mut signature,
+                _ => return Err(Flaw::MalformedAuthorization),
+            };
+            if slot.replace(value).is_some() {
+                return Err(Flaw::MalformedAuthorization);
+            }
+        }
+        Ok(Self {
+            credential: credential.unwrap_or_default(),
+            signed_headers: signed_headers.unwrap_or_default(),
+            signature: signature.unwrap_or_default(),
+        })
+    }
+
+    /// Checks a call's signature against each of the secrets.
+    pub(super) fn verify(
+        &self,
+        request: &Request<Bytes>,
+        parameters: &Parameters,
+        secrets: &[AccessKeySecret],
+    ) -> Result<(), SignatureError> {
+        self.check_signature_form()?;
+        let names = self.signed_names()?;
+        check_coverage(&names, request)?;
+        let body_hash = hex_hash(request.body());
+        let canonical = self.canonical_request(&names, request, parameters, &body_hash)?;
+        let string = [ALGORITHM.as_bytes(), b"\n", &hex_hash(&canonical)].concat();
+        let declared = header_once(request.headers(), CONTENT_SHA256)?;
+        if declared == Some(&body_hash) && secrets.iter().any(|secret| self.is_of(secret, &string)) {
+            Ok(())
+        } else {
+            Err(SignatureError::Mismatch(SignatureMismatch::of(&string)))
+        }
+    }
+
+    fn check_signature_form(&self) -> Result<(), Flaw> {
+        let is_lower_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if self.signature.is_empty() {
+            Err(Flaw::MissingSignature)
+        } else if self.signature.len() != HEX_HASH_BYTES || !self.signature.bytes().all(is_lower_hex) {
+            Err(Flaw::MalformedSignature)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn signed_names(&self) -> Result<Vec<&'r str>, Flaw> {
+        let names: Vec<_> = self.signed_headers.split(';').take(MAX_SIGNED_HEADERS + 1).collect();
+        if names.len() > MAX_SIGNED_HEADERS {
+            return Err(Flaw::TooManySignedHeaders);
+        }
+        let is_lower = |name: &&str| !name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase());
+        if !names.iter().all(is_lower) || !names.is_sorted_by(|before, after| before < after) {
+            return Err(Flaw::DisorderedSignedHeaders);
+        }
+        Ok(names)
+    }
+
+    fn canonical_request(
+        &self,
+        names: &[&str],
+        request: &Request<Bytes>,
+        parameters: &Parameters,
+        body_hash: &[u8],
+    ) -> Result<Vec<u8>, Flaw> {
+        let mut canonical = Vec::with_capacity(1_024);
+        canonical.extend_from_slice(request.method().as_str().as_bytes());
+        canonical.push(b'\n');
+        canonical.extend_from_slice(request.uri().path().as_bytes());
+        canonical.push(b'\n');
+        parameters.write_canonical(Canonical::V3, &mut canonical);
+        canonical.push(b'\n');
+        for name in names {
+            let mut values = request.headers().get_all(*name).iter();
+            let (Some(value), None) = (values.next(), values.next()) else {
+                return Err(Flaw::SignedHeaderNotOnce);
+            };
+            canonical.extend_from_slice(name.as_bytes());
+            canonical.push(b':');
+            canonical.extend_from_slice(trimmed(value.as_bytes()));
+            canonical.push(b'\n');
+        }
+        canonical.push(b'\n');
+        canonical.extend_from_slice(self.signed_headers.as_bytes());
+        canonical.push(b'\n');
+        canonical.extend_from_slice(body_hash);
+        Ok(canonical)
+    }
+
+    fn is_of(&self, secret: &AccessKeySecret, string: &[u8]) -> bool {
+        let mut expected = [0; HEX_HASH_BYTES];
+        hex::encode_to_slice(secret.v3_tag(string), &mut expected).is_ok()
+            && verify_slices_are_equal(&expected, self.signature.as_bytes()).is_ok()
+    }
+}
+
+fn check_coverage(names: &[&str], request: &Request<Bytes>) -> Result<(), Flaw> {
+    let is_signed = |name: &str| names.binary_search(&name).is_ok();
+    let acs = |name: &&str| name.starts_with("x-acs-");
+    let covered = REQUIRED_HEADERS.into_iter().all(is_signed)
+        && request.headers().keys().map(|name| name.as_str()).filter(acs).all(is_signed)
+        && (request.body().is_empty() || is_signed("content-type"));
+    if covered { Ok(()) } else { Err(Flaw::UnsignedHeader) }
+}
+
+fn hex_hash(bytes: &[u8]) -> [u8; HEX_HASH_BYTES] {
+    let mut hex = [0; HEX_HASH_BYTES];
+    // Cannot fail: a SHA-256 is half as long.
+    let _ = hex::encode_to_slice(digest(&SHA256, bytes), &mut hex);
+    hex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIGNED: &str =
+        "host;x-acs-action;x-acs-content-sha256;x-acs-date;x-acs-signature-nonce;x-acs-version";
+    const WITH_TYPE: &str =
+        "content-type;host;x-acs-action;x-acs-content-sha256;x-acs-date;x-acs-signature-nonce;x-acs-version";
+    const EMPTY_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    /// Of `PhoneNo=1`.
+    const FORM_HASH: &str = "b8cddfdc65c576cb69ddb21ae733af9c57b86c1a5182ff7c26250a811c7c1e54";
+
+    fn secret() -> AccessKeySecret {
+        AccessKeySecret::new("testsecret").expect("a secret")
+    }
+
+    fn string_of(canonical: &str) -> String {
+        format!("ACS3-HMAC-SHA256\n{}", hex::encode(digest(&SHA256, canonical.as_bytes())))
+    }
+
+    /// The header that goes with a canonical request written out by hand.
+    fn authorization(signed_headers: &str, canonical: &str) -> String {
+        let signature = hex::encode(secret().v3_tag(string_of(canonical).as_bytes()));
+        format!("ACS3-HMAC-SHA256 Credential=k,SignedHeaders={signed_headers},Signature={signature}")
+    }
+
+    fn canonical(query: &str) -> String {
+        format!(
+            "POST\n/\n{query}\nhost:h:1\nx-acs-action:A\nx-acs-content-sha256:{EMPTY_HASH}\n\
+             x-acs-date:d\nx-acs-signature-nonce:n\nx-acs-version:v\n\n{SIGNED}\n{EMPTY_HASH}"
+        )
+    }
+
+    /// A request to `/` with the required headers, each of which `changes` may replace, or remove by no value.
+    fn request(query: &str, body: &'static str, changes: &[(&'static str, &str)]) -> Request<Bytes> {
+        let mut request = Request::post(format!("/?{query}"));
+        let required = [
+            ("host", "h:1"),
+            ("x-acs-action", "A"),
+            ("x-acs-version", "v"),
+            ("x-acs-date", "d"),
+            ("x-acs-signature-nonce", "n"),
+            (CONTENT_SHA256, EMPTY_HASH),
+        ];
+        for (name, value) in required {
+            if !changes.iter().any(|(changed, _)| *changed == name) {
+                request = request.header(name, value);
+            }
+        }
+        for (name, value) in changes.iter().filter(|(_, value)| !value.is_empty()) {
+            request = request.header(*name, *value);
+        }
+        request.body(Bytes::from_static(body.as_bytes())).expect("a request")
+    }
+
+    fn check(request: &Request<Bytes>, authorization: &str) -> Result<(), SignatureError> {
+        let authorization = Authorization::parse(authorization)?;
+        authorization.verify(request, &Parameters::read(request), &[secret()])
+    }
+
+    fn mismatch(canonical: &str) -> Result<(), SignatureError> {
+        Err(SignatureError::Mismatch(SignatureMismatch { string_to_sign: string_of(canonical) }))
+    }
+
+    #[test]
+    fn the_canonical_request_is_made_of_what_came() {
+        let plain = canonical("a=1%202&b=");
+        let good = authorization(SIGNED, &plain);
+        assert_eq!(check(&request("b&a=1+2", "", &[]), &good), Ok(()));
+        assert_eq!(check(&request("a=1%202&b=", "", &[("x-acs-action", " \tA\t ")]), &good), Ok(()));
+        assert_eq!(check(&request("a=1+2&b=", "", &[("accept", "unsigned")]), &good), Ok(()));
+        assert_eq!(check(&request("a=1+2&b=c", "", &[]), &good), mismatch(&canonical("a=1%202&b=c")));
+        assert_eq!(
+            check(&request("a=1+2&b", "", &[("x-acs-action", "B")]), &good),
+            mismatch(&plain.replace(":A", ":B"))
+        );
+        assert_eq!(
+            check(&request("a=1+2&b", "", &[("host", "h")]), &good),
+            mismatch(&plain.replace("h:1", "h"))
+        );
+
+        let mut elsewhere = request("", "", &[]);
+        *elsewhere.uri_mut() = "/x%2f?b&a=1+2".parse().expect("a target");
+        *elsewhere.method_mut() = http::Method::GET;
+        let canonical = plain.replace("POST\n/\n", "GET\n/x%2f\n");
+        assert_eq!(check(&elsewhere, &good), mismatch(&canonical));
+        assert_eq!(check(&elsewhere, &authorization(SIGNED, &canonical)), Ok(()));
+    }
+
+    #[test]
+    fn the_body_is_signed_by_its_own_hash() {
+        let form = "application/x-www-form-urlencoded";
+        let signed = format!(
+            "POST\n/\n\ncontent-type:{form}\nhost:h:1\nx-acs-action:A\nx-acs-content-sha256:{FORM_HASH}\n\
+             x-acs-date:d\nx-acs-signature-nonce:n\nx-acs-version:v\n\n{WITH_TYPE}\n{FORM_HASH}"
+        );
+        let good = authorization(WITH_TYPE, &signed);
+        let changes = |hash| [(CONTENT_SHA256, hash), ("content-type", form)];
+        assert_eq!(check(&request("", "PhoneNo=1", &changes(FORM_HASH)), &good), Ok(()));
+        let other = hex::encode(digest(&SHA256, b"PhoneNo=2"));
+        assert_eq!(
+            check(&request("", "PhoneNo=2", &changes(FORM_HASH)), &good),
+            mismatch(&signed.replace(&format!("\n{FORM_HASH}"), &format!("\n{other}")))
+        );
+
+        let declared_wrong = signed.replace(&format!(":{FORM_HASH}"), &format!(":{EMPTY_HASH}"));
+        assert_eq!(
+            check(
+                &request("", "PhoneNo=1", &changes(EMPTY_HASH)),
+                &authorization(WITH_TYPE, &declared_wrong)
+            ),
+            mismatch(&declared_wrong)
+        );
+    }
+
+    #[test]
+    fn whatever_must_be_signed_is_in_the_list_and_in_the_request_once() {
+        let longer = format!("{SIGNED};x-acs-z");
+        let accept = format!("accept;{SIGNED}");
+        for (signed_headers, body, changes, flaw) in [
+            (&SIGNED["host;".len()..], "", &[][..], Flaw::UnsignedHeader),
+            (&SIGNED[..SIGNED.len() - ";x-acs-version".len()], "", &[], Flaw::UnsignedHeader),
+            (&SIGNED.replace("x-acs-action;", ""), "", &[], Flaw::UnsignedHeader),
+            (&SIGNED.replace("x-acs-date;", ""), "", &[], Flaw::UnsignedHeader),
+            (&SIGNED.replace("x-acs-signature-nonce;", ""), "", &[], Flaw::UnsignedHeader),
+            (&SIGNED.replace("x-acs-content-sha256;", ""), "", &[], Flaw::UnsignedHeader),
+            (SIGNED, "", &[("x-acs-z", "1")], Flaw::UnsignedHeader),
+            (SIGNED, "", &[("X-Acs-Security-Token", "1")], Flaw::UnsignedHeader),
+            (SIGNED, "{}", &[], Flaw::UnsignedHeader),
+            (SIGNED, "{}", &[("content-type", "application/json")], Flaw::UnsignedHeader),
+            (WITH_TYPE, "{}", &[], Flaw::SignedHeaderNotOnce),
+            (WITH_TYPE, "{}", &[("content-type", "a"), ("content-type", "a")], Flaw::SignedHeaderNotOnce),
+            (SIGNED, "", &[("host", "")], Flaw::SignedHeaderNotOnce),
+            (SIGNED, "", &[(CONTENT_SHA256, "")], Flaw::SignedHeaderNotOnce),
+            (SIGNED, "", &[("x-acs-date", "d"), ("x-acs-date", "d")], Flaw::SignedHeaderNotOnce),
+            (&longer, "", &[], Flaw::SignedHeaderNotOnce),
+            (&longer, "", &[("x-acs-z", "1"), ("x-acs-z", "2")], Flaw::SignedHeaderNotOnce),
+            (&accept, "", &[("accept", "1"), ("accept", "1")], Flaw::SignedHeaderNotOnce),
+        ] {
+            assert_eq!(
+                check(&request("", body, changes), &authorization(signed_headers, "")),
+                Err(SignatureError::Incomplete(flaw)),
+                "{signed_headers} {body} {changes:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn signed_headers_are_lower_case_names_in_ascending_order_and_at_most_sixty_four() {
+        for names in
+            ["", ";host", "host;", "host;host", "x-acs-date;host", "Host", "host;;x-acs-date", "host;X"]
+        {
+            assert_eq!(
+                check(&request("", "", &[]), &authorization(names, "")),
+                Err(SignatureError::Incomplete(Flaw::DisorderedSignedHeaders)),
+                "{names}"
+            );
+        }
+        let many: Vec<_> = (0..65).map(|number| format!("a{number:02}")).collect();
+        for (count, flaw) in [(64, Flaw::UnsignedHeader), (65, Flaw::TooManySignedHeaders)] {
+            assert_eq!(
+                check(&request("", "", &[]), &authorization(&many[..count].join(";"), "")),
+                Err(SignatureError::Incomplete(flaw))
+            );
+        }
+    }
+
+    #[test]
+    fn the_three_parts_are_each_there_once_in_any_order() {
+        let signature = hex::encode(secret().v3_tag(string_of(&canonical("")).as_bytes()));
+        let upper = signature.to_uppercase();
+        let malformed = Err(Flaw::MalformedAuthorization);
+        for (value, outcome) in [
+            (format!("Credential=k,SignedHeaders={SIGNED},Signature={signature}"), Ok(())),
+            (format!("Signature={signature}, SignedHeaders={SIGNED},  Credential=k"), Ok(())),
+            (format!(" Credential=k,SignedHeaders={SIGNED},Signature={signature} "), Ok(())),
+            (format!("Credential=k,SignedHeaders={SIGNED},Signature={signature},"), malformed),
+            (format!("Credential=k,SignedHeaders={SIGNED},Signature={signature},X=1"), malformed),
+            (format!("Credential=k,Credential=k,SignedHeaders={SIGNED},Signature={signature}"), malformed),
+            (format!("Credential=k,SignedHeaders=,SignedHeaders={SIGNED},Signature={signature}"), malformed),
+            (format!("Credential=k,SignedHeaders={SIGNED},Signature=,Signature={signature}"), malformed),
+            (format!("credential=k,SignedHeaders={SIGNED},Signature={signature}"), malformed),
+            (
+                format!("Credential=k;SignedHeaders={SIGNED};Signature={signature}"),
+                Err(Flaw::MissingSignature),
+            ),
+            (String::new(), malformed),
+            (format!("Credential=k,SignedHeaders={SIGNED}"), Err(Flaw::MissingSignature)),
+            (format!("Credential=k,Signature={signature}"), Err(Flaw::DisorderedSignedHeaders)),
+            (format!("Credential=k,SignedHeaders={SIGNED},Signature="), Err(Flaw::MissingSignature)),
+            (format!("Credential=k,SignedHeaders={SIGNED},Signature={upper}"), Err(Flaw::MalformedSignature)),
+            (
+                format!("Credential=k,SignedHeaders={SIGNED},Signature={}", &signature[1..]),
+                Err(Flaw::MalformedSignature),
+            ),
+        ] {
+            assert_eq!(
+                check(&request("", "", &[]), &format!("ACS3-HMAC-SHA256 {value}")),
+                outcome.map_err(SignatureError::Incomplete),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_one_algorithm_of_the_family_is_known() {
+        for algorithm in
+            ["ACS3-RSA-SHA256", "ACS3-HMAC-SM3", "ACS3-HMAC-SHA256X", "ACS3-", "ACS3-HMAC-SHA256,"]
+        {
+            let value = format!("{algorithm} Credential=k,SignedHeaders=host,Signature=x");
+            assert_eq!(Authorization::parse(&value).err(), Some(Flaw::UnknownMethod), "{algorithm}");
+        }
+    }
+}
