@@ -4,6 +4,8 @@
 #![expect(clippy::expect_used, reason = "what fails here fails a test")]
 
 mod alibaba_signatures;
+mod allowance;
+mod authorization_urls;
 mod crash;
 mod deliveries;
 mod gateway;

@@ -22,7 +22,7 @@ use tests::fickle::{Failure, FickleStore};
 use tests::keys::{callback, merchant_md5, public_pem};
 use tests::parties::{Posted, identified};
 use tests::request::{LinkCall, link_body, state_of};
-use tests::world::{World, business};
+use tests::world::{World, b1, business};
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -179,17 +179,14 @@ async fn hints_that_are_doubled_late_or_of_the_past_change_nothing() {
     let world = World::new();
     let issued = world.authorized("S1", "open-1").await;
     world.merchant.answer(DeliveryOutcome::Status(500));
-    let first = Hint::new(issued.id.clone(), "B1".to_owned(), 0);
+    let first = Hint::new(issued.id.clone(), b1(), 0);
     assert!(matches!(deliver(&world.delivery, &first).await, Ok(Step::Failed(_))));
     assert_eq!(deliver(&world.delivery, &first).await, Ok(Step::Nothing));
-    let early = Hint::new(issued.id.clone(), "B1".to_owned(), 1);
+    let early = Hint::new(issued.id.clone(), b1(), 1);
     assert_eq!(deliver(&world.delivery, &early).await, Ok(Step::Postponed));
-    assert_eq!(
-        deliver(&world.delivery, &Hint::new(issued.id.clone(), "B1".to_owned(), 7)).await,
-        Ok(Step::Nothing)
-    );
+    assert_eq!(deliver(&world.delivery, &Hint::new(issued.id.clone(), b1(), 7)).await, Ok(Step::Nothing));
     let unknown = shared::model::id::AuthorizationId::of_serial("B1", "nobody");
-    assert_eq!(deliver(&world.delivery, &Hint::new(unknown, "B1".to_owned(), 0)).await, Ok(Step::Nothing));
+    assert_eq!(deliver(&world.delivery, &Hint::new(unknown, b1(), 0)).await, Ok(Step::Nothing));
     assert_eq!(world.merchant.posts().len(), 1);
     world.clock.advance(secs(15));
     // The hint of the failed attempt, the postponed one, and the one that came for the settlement.
@@ -244,7 +241,7 @@ async fn two_workers_on_one_database_with_the_same_message_post_once() {
     let another = Arc::new(world.another_process());
     for number in 0..20 {
         let issued = world.authorized(&format!("S{number}"), "open-1").await;
-        let hint = Hint::new(issued.id, "B1".to_owned(), 0);
+        let hint = Hint::new(issued.id, b1(), 0);
         let (one, other) = tokio::join!(deliver(&world.delivery, &hint), deliver(&another.delivery, &hint));
         let mut steps = [one.expect("a step"), other.expect("a step")];
         steps.sort_unstable_by_key(|step| *step == Step::Nothing);

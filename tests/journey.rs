@@ -5,11 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::LOCATION;
+use http::header::{ACCEPT_LANGUAGE, LOCATION, USER_AGENT};
 use local::app::{Local, Options};
 use local::emulator::{ExchangeOutcome, GatewayFault, TEST_USERS};
+use local::folder::{ACCESS_KEY_ID, ACCOUNT_ID, CONTRACT_SCHEME_ID};
 use local::merchant::{AuthorizationState, LinkCall, MerchantFault, SignType};
 use reqwest::{Client, Response};
+use serde_json::Value;
 use shared::clock::{Clock as _, SystemClock};
 use shared::http::client_builder;
 use shared::model::authorization::Status;
@@ -18,7 +20,14 @@ use shared::model::identity::{Identity, OpenId};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{Operate as _, RecordReturns as _, Settled, Settlement};
 use tempfile::TempDir;
+use tests::rpc::{Protocol, RpcAnswer, RpcCall};
 use url::Url;
+
+/// What browsers call themselves.
+const ON_A_PHONE: &str =
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148";
+const IN_ALIPAY: &str =
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) Mobile/22F76 AlipayClient/10.7.40";
 
 struct Rig {
     local: Local,
@@ -44,8 +53,11 @@ async fn start(folder: &Path) -> Local {
 async fn rig() -> Rig {
     let folder = tempfile::tempdir().expect("a folder");
     let local = start(folder.path()).await;
-    let browser = client_builder(Duration::from_secs(5), Duration::from_secs(30)).build().expect("a client");
-    Rig { local, browser, folder }
+    Rig { local, browser: browser(), folder }
+}
+
+fn browser() -> Client {
+    client_builder(Duration::from_secs(5), Duration::from_secs(30)).build().expect("a client")
 }
 
 impl Rig {
@@ -71,6 +83,41 @@ impl Rig {
         assert!(redirect.status().is_redirection(), "{}", redirect.status());
         let back = redirect.headers()[LOCATION].to_str().expect("text").to_owned();
         self.browse(&back).await
+    }
+
+    /// Sends a call of `GetAuthorizationUrl` over the wire.
+    async fn call(&self, call: &RpcCall) -> RpcAnswer {
+        let (parts, body) = call.build().into_parts();
+        let at = self.local.authlink.join(&parts.uri.to_string()).expect("a URL");
+        let sent = self.browser.request(parts.method, at).headers(parts.headers).body(body).send().await;
+        let sent = sent.expect("an answer");
+        let mut answer = http::Response::builder().status(sent.status());
+        for (name, value) in sent.headers() {
+            answer = answer.header(name, value);
+        }
+        RpcAnswer::read(&answer.body(sent.bytes().await.expect("a body")).expect("an answer"))
+    }
+
+    /// Opens the page behind a link in a browser of this name.
+    async fn open(&self, link: &str, user_agent: &str) -> Response {
+        let asked = self.browser.get(link).header(USER_AGENT, user_agent).header(ACCEPT_LANGUAGE, "en");
+        asked.send().await.expect("a page")
+    }
+
+    /// Another host on the same folder and ports, and a browser that has no connection to the earlier one.
+    async fn restarted(self) -> Self {
+        let Self { local, folder, .. } = self;
+        let port = |at: &Url| at.port().expect("a port");
+        let options = Options {
+            port: port(&local.authlink),
+            emulator_port: port(&local.emulator_at),
+            merchant_port: port(&local.merchant_at),
+            ..options(folder.path())
+        };
+        drop(local);
+        // Only now are the ports free.
+        tokio::task::yield_now().await;
+        Self { local: Local::start(&options).await.expect("starts"), browser: browser(), folder }
     }
 
     /// Waits until the merchant was called back `count` times. The bound is for a failing test only.
@@ -107,6 +154,63 @@ async fn a_signed_request_becomes_a_delivered_open_id_by_either_signature() {
     let exchanges = rig.local.emulator.exchanges();
     assert_eq!(exchanges.len(), 2);
     assert!(exchanges.iter().all(|seen| matches!(seen.outcome, ExchangeOutcome::Granted(_))));
+}
+
+#[tokio::test]
+async fn a_call_of_either_signature_becomes_a_delivered_open_id_whenever_the_host_is_restarted() {
+    let mut rig = rig().await;
+    for protocol in [Protocol::V3, Protocol::V1] {
+        let secret = rig.folder.path().join("parties/access-key-secret.txt");
+        let mut call = RpcCall::new(protocol, SystemClock.now())
+            .with("SchemeId", CONTRACT_SCHEME_ID)
+            .with("EndDate", "2099-12-31");
+        call.access_key_id = ACCESS_KEY_ID.to_owned();
+        call.secret = std::fs::read_to_string(secret).expect("a secret");
+        let granted = rig.call(&call).await;
+        assert_eq!((granted.http_status, granted.code.as_str()), (200, "OK"), "{}", granted.whole);
+        let link = granted.link.expect("a link");
+        assert_eq!(rig.call(&call).await.code, "SignatureNonceUsed");
+
+        rig = rig.restarted().await;
+        let page = rig.open(&link, ON_A_PHONE).await;
+        assert_eq!(page.status(), StatusCode::OK);
+        let html = page.text().await.expect("text");
+        assert!(html.contains("示例商店 Demo Shop"), "{html}");
+        let button = html.split("href=\"").find(|rest| rest.starts_with("alipays:")).expect("a button");
+        let button = button.split('"').next().expect("an end").replace("&amp;", "&");
+        let button = Url::parse(&button).expect("a URL");
+        let authorize = button.query_pairs().find(|(name, _)| name == "url").expect("an address").1;
+        let redirect = rig.open(&link, IN_ALIPAY).await;
+        assert_eq!(redirect.status(), StatusCode::FOUND);
+        assert_eq!(redirect.headers()[LOCATION], *authorize);
+
+        let authorize = Url::parse(&authorize).expect("a URL");
+        assert_eq!(rig.decide(&authorize, "allow").await, (StatusCode::OK, "authorized".to_owned()));
+        rig.called_back(1).await;
+        let received = rig.local.merchant.received().pop().expect("a callback");
+        assert!(received.signature_ok);
+        let business_id = ("businessid".to_owned(), ACCOUNT_ID.to_owned());
+        assert!(received.headers.contains(&business_id), "{:?}", received.headers);
+        let state = authorize.query_pairs().find(|(name, _)| name == "state").expect("a state").1;
+        let body: Value = serde_json::from_str(&received.body).expect("JSON");
+        assert_eq!(
+            received.body,
+            format!(
+                r#"{{"requestId":"{}","bizId":"{}","schemeId":{CONTRACT_SCHEME_ID},"phoneTail":"1234","endDate":"2099-12-31","openId":"{}","authTime":{}}}"#,
+                granted.request_id,
+                &state[..32],
+                TEST_USERS[0].open_id,
+                body["authTime"]
+            )
+        );
+
+        rig = rig.restarted().await;
+        for user_agent in [ON_A_PHONE, IN_ALIPAY] {
+            let page = rig.open(&link, user_agent).await;
+            assert_eq!(page.status(), StatusCode::CONFLICT);
+            assert!(page.text().await.expect("text").contains("data-outcome=\"used\""));
+        }
+    }
 }
 
 #[tokio::test]

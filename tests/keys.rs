@@ -6,11 +6,13 @@ use rsa::rand_core::OsRng;
 use rsa::sha2::{Digest as _, Sha256};
 use rsa::{RsaPrivateKey, RsaPublicKey};
 use serde_json::json;
-use shared::secrets::documents::{AlipayApp, Business, CallbackKey};
+use shared::secrets::documents::{
+    AccessKey, Account, AlipayApp, Business, CallbackKey, LinkToken, PhoneKey, Scheme,
+};
 use shared::secrets::{Document as _, DocumentError};
 use shared::signing::rsa::{KeyFormError, SigningKey, VerifyingKey};
 use tests::keys::{merchant, private_pem, public_pem, vector_text};
-use tests::world::business;
+use tests::world::{access_key, business, scheme};
 
 /// Lines of 64 characters with CRLF, as Windows tools write.
 fn in_lines(base64: &str) -> String {
@@ -172,4 +174,94 @@ fn addresses_are_allowed_by_cidr_range_of_both_families() {
         assert_eq!(business.allows(address.parse().ok()), allowed, "{address}");
     }
     assert!(!business.allows(None));
+}
+
+#[test]
+fn the_keys_of_link_tokens_are_one_or_two_and_long_enough() {
+    let long = "k".repeat(32);
+    let refused =
+        |document: serde_json::Value| LinkToken::parse(&document.to_string()).err().map(|error| error.0);
+    assert_eq!(refused(json!({"keys": [long]})), None);
+    assert_eq!(refused(json!({"keys": [long, "l".repeat(40)]})), None);
+    for keys in [json!({}), json!({"keys": []}), json!({"keys": [long, long, long]})] {
+        assert_eq!(refused(keys), Some("keys must hold 1 to 2".to_owned()));
+    }
+    let short = json!({"keys": [long, "k".repeat(31)]});
+    assert_eq!(refused(short), Some("keys: one is not a text of 32 bytes or more".to_owned()));
+    assert_eq!(refused(json!({"keys": "k"})), Some("keys must be a list of strings".to_owned()));
+    assert_eq!(refused(json!({"keys": [long], "key": long})), Some("has an unknown field key".to_owned()));
+}
+
+/// What is wrong with a document that is `right` but for one field.
+fn refused<D: shared::secrets::Document>(
+    right: &serde_json::Value,
+    field: &str,
+    value: serde_json::Value,
+) -> Option<String> {
+    let mut document = right.clone();
+    document[field] = value;
+    D::parse(&document.to_string()).err().map(|error| error.0)
+}
+
+#[test]
+fn an_access_key_has_one_or_two_secrets_and_an_account() {
+    let key = AccessKey::parse(&access_key().to_string()).expect("a document");
+    assert!(key.enabled && key.may_get_authorization_url);
+    assert_eq!((key.account_id.as_str(), key.secrets.len()), ("1001", 1));
+    let refused = |field: &str, value| refused::<AccessKey>(&access_key(), field, value);
+    assert_eq!(refused("permissions", json!(null)), None);
+    let form = "secrets: one is not 8 to 128 printable ASCII characters without a space";
+    for (field, value, error) in [
+        ("secrets", json!([]), "secrets must hold 1 to 2"),
+        ("secrets", json!(["a-secret-1", "a-secret-2", "a-secret-3"]), "secrets must hold 1 to 2"),
+        ("secrets", json!(["short"]), form),
+        ("secrets", json!(["with a space in it"]), form),
+        ("accountId", json!(null), "needs accountId"),
+        (
+            "accountId",
+            json!("../x"),
+            "accountId: the key of a secret has 1 to 64 characters of A-Z a-z 0-9 _ -",
+        ),
+        ("enabled", json!("no"), "enabled must be true or false"),
+        ("permission", json!([]), "has an unknown field permission"),
+    ] {
+        assert_eq!(refused(field, value).as_deref(), Some(error));
+    }
+}
+
+#[test]
+fn an_account_is_in_good_order_unless_it_says_otherwise() {
+    let account = Account::parse("{}").expect("a document");
+    assert!(!account.suspended && account.subscribed && account.identity_verified);
+    assert_eq!(account.requests_per_second.get(), 1_000);
+    let refused = |field: &str, value| refused::<Account>(&json!({}), field, value);
+    for number in [1, 100_000] {
+        assert_eq!(refused("requestsPerSecond", json!(number)), None);
+    }
+    for number in [json!(0), json!(100_001), json!(u64::MAX)] {
+        let error = refused("requestsPerSecond", number);
+        assert_eq!(error.as_deref(), Some("requestsPerSecond must be 1 to 100000"));
+    }
+    assert_eq!(refused("suspendet", json!(true)).as_deref(), Some("has an unknown field suspendet"));
+}
+
+#[test]
+fn a_scheme_says_whose_it_is_and_who_asks() {
+    let read = Scheme::parse(&scheme().to_string()).expect("a document");
+    assert!(read.passed && !read.contract);
+    assert_eq!(read.link_lifetime.as_secs(), 86_400);
+    let refused = |field: &str, value| refused::<Scheme>(&scheme(), field, value);
+    for (field, value, error) in [
+        ("accountId", json!(null), "needs accountId"),
+        ("merchantName", json!(null), "needs merchantName"),
+        ("merchantName", json!("  "), "merchantName must have 1 to 64 characters"),
+        ("merchantName", json!("商".repeat(65)), "merchantName must have 1 to 64 characters"),
+        ("linkLifetimeSecs", json!(59), "linkLifetimeSecs must be 60 to 2592000"),
+        ("scope", json!("all"), "scope must be auth_base or auth_user"),
+    ] {
+        assert_eq!(refused(field, value).as_deref(), Some(error));
+    }
+    let phone_key = |key: &str| PhoneKey::parse(&json!({"key": key}).to_string()).err().map(|error| error.0);
+    assert_eq!(phone_key(&"k".repeat(32)), None);
+    assert_eq!(phone_key(&"k".repeat(31)).as_deref(), Some("key must have 32 bytes or more"));
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use shared::clock::UnixMillis;
 use shared::model::authorization::{Callback, Status};
 use shared::model::id::{AuthorizationId, State};
+use shared::model::requested::{MerchantRequest, Requested};
 use shared::store::Operate as _;
 use tests::keys::{foreign, merchant, public_pem, vector_text};
 use tests::request::{Key, LinkAnswer, LinkCall, link_body};
@@ -75,7 +76,13 @@ async fn the_documents_own_example_succeeds() {
     let call = LinkCall { business_id: "19".to_owned(), ..LinkCall::with_body(&body, world.now()) };
     world.ask(&call).await.expect_link();
     let record = world.record(&AuthorizationId::of_serial("19", "abcd")).await;
-    assert_eq!(record.user_id, "user1");
+    let requested = MerchantRequest {
+        business_id: "19".to_owned(),
+        merchant_id: "19".to_owned(),
+        serial_no: "abcd".to_owned(),
+        user_id: "user1".to_owned(),
+    };
+    assert_eq!(record.requested, Requested::Merchant(requested));
     assert_eq!(record.callback, Callback::Explicit("https://www.xn---xn--7mz-rs30a.info/".to_owned()));
 }
 
@@ -92,7 +99,7 @@ async fn settings_of_the_business_shape_the_link() {
     assert!(link.as_str().contains("&scope=auth_user&"), "{link}");
     let record = world.record(&AuthorizationId::of_serial("B1", "S1")).await;
     assert_eq!(record.expires_at, world.now() + Duration::from_mins(10));
-    assert_eq!(record.callback, Callback::BusinessDefault);
+    assert_eq!(record.callback, Callback::OwnersDefault);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use tests::keys::{foreign, merchant_md5};
 use tests::logs::Logs;
 use tests::parties::{code_invalid, identified};
 use tests::request::{Key, LinkCall, link_body, state_of};
+use tests::rpc::{Protocol, RpcCall};
 use tests::world::World;
 
 #[tokio::test]
@@ -50,7 +51,7 @@ async fn a_whole_journey_with_all_its_failures_leaves_one_line_a_request_and_no_
     let returns = of("openid-callback", "request");
     let outcomes: Vec<_> = returns.iter().map(|line| line["outcome"].as_str().expect("an outcome")).collect();
     assert_eq!(outcomes, ["authorize-again", "authorized", "unknown-link"]);
-    assert!(returns[..2].iter().all(|line| line["business"] == "B1" && line["millis"].is_u64()));
+    assert!(returns[..2].iter().all(|line| line["owner"] == "B1" && line["millis"].is_u64()));
     let unreadable =
         lines.iter().find(|line| line["secret"] == "business/B1").expect("the broken secret is named");
     assert_eq!(unreadable["reason"], "publicKeys[0] is neither PEM nor Base64");
@@ -78,4 +79,57 @@ async fn a_whole_journey_with_all_its_failures_leaves_one_line_a_request_and_no_
         assert!(!text.contains(secret), "{secret} is in the log");
     }
     assert!(!text.contains("MII"), "every RSA key in Base64 begins so");
+}
+
+#[tokio::test]
+async fn every_line_of_a_call_has_its_request_id_and_none_has_what_was_asked_or_signed() {
+    let logs = Logs::keep();
+    let world = World::new();
+    let good = RpcCall::new(Protocol::V1, world.now());
+    let answer = world.call(&good).await;
+    let link = answer.link.expect("a link");
+    let v3 = RpcCall::new(Protocol::V3, world.now());
+    world.call(&v3).await;
+    let forged = RpcCall { secret: "another-secret".to_owned(), ..RpcCall::new(Protocol::V1, world.now()) };
+    world.call(&forged).await;
+    world.secrets.set("account/1001", &json!({"suspendet": true}));
+    world.clock.advance(std::time::Duration::from_mins(6));
+    world.call(&RpcCall::new(Protocol::V3, world.now())).await;
+    let odd = RpcCall { access_key_id: "../x".to_owned(), ..RpcCall::new(Protocol::V1, world.now()) };
+    world.call(&odd).await;
+    let path = link.strip_prefix("https://links.example.com").expect("our own").to_owned();
+    let page = http::Request::builder().uri(&path).body(bytes::Bytes::new()).expect("a request");
+    get_authorization_url::handle(&world.authorization_url, &page).await;
+
+    let text = logs.text();
+    let lines: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+    assert!(lines.iter().all(|line| line["span"]["request_id"].is_string()), "{text}");
+    let of = |route: &str| lines.iter().filter(|line| line["route"] == route).collect::<Vec<_>>();
+    let calls = of("get-authorization-url");
+    let codes: Vec<_> = calls.iter().map(|line| line["code"].as_str().expect("a code")).collect();
+    assert_eq!(codes, ["OK", "OK", "SignatureDoesNotMatch", "OK", "InvalidAccessKeyId.NotFound"]);
+    assert_eq!(calls[0]["span"]["request_id"], answer.request_id);
+    assert!(calls[..4].iter().all(|line| line["access_key"] == "testAccessKeyId" && line["millis"].is_u64()));
+    assert_eq!(calls[4]["access_key"], Value::Null, "what is no AccessKeyId is not repeated");
+    assert_eq!(of("landing").len(), 1);
+    assert!(lines.iter().any(|line| line["secret"] == "account/1001"), "the broken document is named");
+
+    let token = link.split("token=").nth(1).and_then(|rest| rest.split('&').next()).expect("a token");
+    let signature = good
+        .build()
+        .uri()
+        .query()
+        .and_then(|query| query.split("Signature=").nth(1)?.split('&').next().map(str::to_owned));
+    for secret in [
+        "13900001234",
+        "another-secret",
+        tests::world::ACCESS_KEY_SECRET,
+        "0123456789abcdef0123456789abcdef",
+        token,
+        &signature.expect("a signature"),
+        "../x",
+    ] {
+        assert!(!text.contains(secret), "{secret} is in the log");
+    }
 }

@@ -1,9 +1,11 @@
 //! The stores' contract on the embedded store, and what only it promises: to forget.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use shared::model::booking::{Booking, Leased, TOLERANCE};
 use shared::store::sqlite::SqliteStore;
-use shared::store::{Forget as _, Operate as _, RecordLinks as _, Recorded};
+use shared::store::{Forget as _, LeaseAllowance as _, Operate as _, RecordLinks as _, Recorded};
 use tempfile::TempDir;
 use tests::contract::{MINUTE, authorization, issued, nonce};
 use tests::world::BEGINNING;
@@ -42,4 +44,28 @@ async fn what_may_be_forgotten_is_forgotten() {
     assert_eq!(store.forget(retained).await, Ok(false), "all at once");
     assert_eq!(store.authorization(&id).await, Ok(None));
     issued(&store, "S1").await;
+}
+
+const THOUSAND: NonZeroU32 = NonZeroU32::new(1_000).expect("some");
+
+#[tokio::test]
+async fn an_allowance_that_was_free_for_ten_minutes_is_forgotten() {
+    let (store, _kept) = open().await;
+    let a_second = Booking {
+        account: "A1".to_owned(),
+        requests: THOUSAND,
+        per_second: THOUSAND,
+        now: BEGINNING,
+        busy: false,
+    };
+    let begins_after = async |wait| {
+        let leased = store.lease(&a_second).await;
+        assert_eq!(leased, Ok(Leased::From(BEGINNING - TOLERANCE + wait)));
+    };
+    begins_after(Duration::ZERO).await;
+    let free = BEGINNING - TOLERANCE + Duration::from_secs(1);
+    store.forget(free + MINUTE * 10 - Duration::from_millis(1)).await.expect("answers");
+    begins_after(Duration::from_secs(1)).await;
+    store.forget(free + Duration::from_secs(1) + MINUTE * 10).await.expect("answers");
+    begins_after(Duration::ZERO).await;
 }

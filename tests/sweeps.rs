@@ -11,6 +11,7 @@ use shared::delivery::answer::DeliveryOutcome;
 use shared::delivery::schedule::Schedule;
 use shared::model::authorization::Status;
 use shared::model::id::AuthorizationId;
+use shared::model::owner::Owner;
 use shared::queue::{Event, Hint, HintLost, Hints, NET};
 use shared::secrets::{FetchError, SecretCache, SecretName, SecretSource, SecretValue};
 use shared::store::sqlite::SqliteStore;
@@ -20,7 +21,7 @@ use tests::logs::Logs;
 use tests::mortal::Moment::After;
 use tests::mortal::{MortalStore, Write};
 use tests::parties::Secrets;
-use tests::world::World;
+use tests::world::{World, b1};
 
 /// A queue that takes nothing, and counts what it was asked to take.
 #[derive(Default)]
@@ -112,7 +113,7 @@ async fn a_last_failure_whose_record_nobody_confirms_is_alarmed() {
     world.delivery.store = Arc::new(FickleStore::new(world.store.clone(), &untold));
     world.merchant.answer(DeliveryOutcome::Status(500));
     let logs = Logs::keep();
-    let delivered = deliver(&world.delivery, &Hint::new(issued.id.clone(), "B1".to_owned(), 0)).await;
+    let delivered = deliver(&world.delivery, &Hint::new(issued.id.clone(), b1(), 0)).await;
     assert_eq!(delivered, Err(StoreError::Unavailable("told to".to_owned()).into()));
     assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
     assert!(logs.text().contains(r#""alarm":"undeliverable""#), "{}", logs.text());
@@ -139,7 +140,7 @@ async fn an_attempts_lease_begins_when_its_keys_are_there() {
     let keys: Arc<dyn SecretSource> = Arc::new(Slow(world.secrets.clone(), world.clock.clone()));
     process.delivery.businesses = Arc::new(SecretCache::new(keys.clone(), world.clock.clone()));
     process.delivery.callback_key = Arc::new(SecretCache::new(keys, world.clock.clone()));
-    let hint = Hint::new(issued.id.clone(), "B1".to_owned(), 0);
+    let hint = Hint::new(issued.id.clone(), b1(), 0);
     store.until_death(deliver(&process.delivery, &hint)).await;
     let lease = world.record(&issued.id).await.delivery.expect("a lease");
     assert!(world.clock.now() > began);
@@ -170,7 +171,7 @@ async fn a_key_that_does_not_come_is_asked_for_once_an_attempt() {
     let before = world.secrets.fetches("business/B1");
     world.secrets.set_unavailable(true);
     let logs = Logs::keep();
-    let step = deliver(&process.delivery, &Hint::new(issued.id.clone(), "B1".to_owned(), 0)).await;
+    let step = deliver(&process.delivery, &Hint::new(issued.id.clone(), b1(), 0)).await;
     assert!(matches!(step, Ok(Step::Failed(_))), "{step:?}");
     assert_eq!(world.secrets.fetches("business/B1") - before, 1);
     assert!(logs.text().contains(r#""alarm":"unavailable""#), "{}", logs.text());
@@ -182,7 +183,7 @@ async fn a_hint_that_names_another_business_does_not_borrow_its_keys() {
     let issued = world.authorized("S1", "open-1").await;
     let of_md5 = serde_json::json!({"md5Keys": ["0123456789abcdef"], "merchantIds": ["M1"]});
     world.secrets.set("business/B2", &of_md5);
-    let step = deliver(&world.delivery, &Hint::new(issued.id, "B2".to_owned(), 0)).await;
+    let step = deliver(&world.delivery, &Hint::new(issued.id, Owner::Business("B2".to_owned()), 0)).await;
     assert_eq!(step, Ok(Step::Delivered));
     let [posted] = &world.merchant.posts()[..] else { panic!("one POST") };
     assert_eq!(posted.headers["businessid"], "B1");

@@ -6,8 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use alipay_auth_url::{AlipayAuthUrl, LinkSettings};
+use alipay_auth_url::AlipayAuthUrl;
 use axum::Router;
+use get_authorization_url::GetAuthorizationUrl;
 use openid_callback::OpenIdCallback;
 use openid_delivery::OpenIdDelivery;
 use shared::alipay::gateway::{AlipayGateway, EXCHANGE_TIMEOUT};
@@ -17,8 +18,9 @@ use shared::delivery::resolver::SystemResolver;
 use shared::delivery::sender::HttpSender;
 use shared::queue::in_process::InProcessQueue;
 use shared::random::OsRandom;
-use shared::secrets::{SecretCache, SecretFolder};
+use shared::secrets::{SecretCache, SecretFolder, SecretSource};
 use shared::start::StartError;
+use shared::store::SchemeLinks;
 use shared::store::sqlite::SqliteStore;
 use shared::telemetry;
 use tokio::net::TcpListener;
@@ -27,7 +29,7 @@ use url::Url;
 
 use crate::deliveries;
 use crate::emulator::{AlipayEmulator, EmulatorConfig};
-use crate::folder::{self, Folder};
+use crate::folder::{self, ACCESS_KEY_ID, Folder};
 use crate::host::{self, Functions};
 use crate::merchant::{DemoMerchant, MerchantConfig};
 
@@ -111,6 +113,7 @@ impl Local {
             emulator_origin: bare(&emulator_at),
         })?
         .with_emulator(emulator.clone());
+        folder.point_schemes_to(&merchant_at)?;
         let settings = settings(&folder, &authlink, &emulator_at, &merchant_at);
         folder.write_lambda_env(&settings)?;
 
@@ -147,6 +150,7 @@ impl Local {
              emulator of Alipay   {}\n\n\
              Open the demo page, or sign and send a request from another terminal:\n\n  \
              cargo run -- request{}\n\n\
+             Alibaba Cloud's SDKs have the access key {ACCESS_KEY_ID}: see \"GetAuthorizationUrl\" in the README.\n\n\
              Ctrl-C stops it; keys and database stay in their folder.",
             self.merchant_at,
             self.authlink,
@@ -190,13 +194,15 @@ fn host_functions(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random = Arc::new(OsRandom::default());
     let queue = InProcessQueue::new(clock.clone());
-    let secrets = Arc::new(SecretFolder::new(secrets));
+    let secrets: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(secrets));
     let businesses = Arc::new(SecretCache::new(secrets.clone(), clock.clone()));
 
+    let links = config.links();
     let delivery = OpenIdDelivery {
         store: store.clone(),
         due: store.clone(),
         businesses: businesses.clone(),
+        schemes: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
         callback_key: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
         sender: Arc::new(HttpSender::new(Arc::new(SystemResolver), config.callbacks.clone())?),
         hints: Arc::new(queue.clone()),
@@ -211,14 +217,16 @@ fn host_functions(
             store: store.clone(),
             clock: clock.clone(),
             random: random.clone(),
-            links: LinkSettings {
-                app_id: config.alipay.app_id.clone(),
-                authorize_page: config.alipay.authorize_page,
-                public_url: config.public_url,
-                callbacks: config.callbacks,
-                retention: config.retention,
-            },
+            links: links.clone(),
+            callbacks: config.callbacks,
         },
+        authorization_url: GetAuthorizationUrl::new(
+            &secrets,
+            SchemeLinks::of(store.clone()),
+            clock.clone(),
+            random.clone(),
+            links,
+        ),
         callback: OpenIdCallback {
             apps: Arc::new(SecretCache::new(secrets, clock.clone())),
             app_id: config.alipay.app_id,

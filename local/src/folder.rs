@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 use rsa::rand_core::{OsRng, RngCore as _};
 use rsa::{RsaPrivateKey, RsaPublicKey};
-use serde_json::json;
+use serde_json::{Map, Value, json};
+use url::Url;
 
 /// Our app at the emulator of Alipay.
 pub const APP_ID: &str = "2021000000000001";
@@ -17,9 +18,19 @@ pub const APP_ID: &str = "2021000000000001";
 pub const BUSINESS_ID: &str = "demo";
 /// The demo merchant's merchantId.
 pub const MERCHANT_ID: &str = "demo-shop";
+/// The demo merchant's account for `GetAuthorizationUrl`.
+pub const ACCOUNT_ID: &str = "demo";
+/// The account's access key.
+pub const ACCESS_KEY_ID: &str = "demoAccessKeyId";
+/// A scheme of the account.
+pub const SCHEME_ID: &str = "234";
+/// A scheme of the account that is of the contract type.
+pub const CONTRACT_SCHEME_ID: &str = "235";
 
 const KEY_BITS: usize = 2048;
+/// The mark of a complete folder, which says what is in it.
 const COMPLETE: &str = "complete";
+const VERSION: &str = "2\n";
 
 /// Everything a local run keeps.
 pub struct Folder(PathBuf);
@@ -37,7 +48,7 @@ impl Folder {
     /// Opens the folder of an earlier start.
     pub fn open(path: &Path) -> io::Result<Self> {
         let folder = Self(path.to_owned());
-        if folder.file(COMPLETE).exists() {
+        if folder.is_complete()? {
             return folder.0.canonicalize().map(Self);
         }
         let problem = format!("{} is no folder of authlink's; `cargo run` makes one", path.display());
@@ -50,10 +61,21 @@ impl Folder {
     pub fn make(path: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         let folder = Self(path.canonicalize()?);
-        if !folder.file(COMPLETE).exists() {
+        if !folder.is_complete()? {
             folder.fill()?;
         }
         Ok(folder)
+    }
+
+    fn is_complete(&self) -> io::Result<bool> {
+        match fs::read_to_string(self.file(COMPLETE)) {
+            Ok(version) if version == VERSION => Ok(true),
+            Ok(_) => Err(io::Error::other(
+                "another version of authlink made it; move it away, or name another with --folder",
+            )),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     pub fn secrets(&self) -> PathBuf {
@@ -76,6 +98,29 @@ impl Folder {
         lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
     }
 
+    /// Makes the schemes that deliver to this machine, or nowhere yet, deliver to the demo merchant at `merchant`, which
+    /// may be on another port at each start. What else stands in their documents stays.
+    pub fn point_schemes_to(&self, merchant: &Url) -> io::Result<()> {
+        for (id, contract) in [(SCHEME_ID, false), (CONTRACT_SCHEME_ID, true)] {
+            let name = format!("secrets/scheme/{id}.json");
+            let of_demo =
+                json!({"accountId": ACCOUNT_ID, "merchantName": "示例商店 Demo Shop", "contract": contract});
+            let text = match fs::read_to_string(self.file(&name)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => of_demo.to_string(),
+                read => read?,
+            };
+            let mut document: Map<String, Value> = serde_json::from_str(&text).map_err(|error| {
+                io::Error::other(format!("{name} is no JSON object, at line {}", error.line()))
+            })?;
+            let address = document.get("callbackUrl").and_then(Value::as_str);
+            if address.is_none_or(|address| address.starts_with("http://127.0.0.1:")) {
+                document.insert("callbackUrl".to_owned(), format!("{merchant}callback").into());
+                self.write(&name, &pretty(&document.into()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the parties' keys.
     pub fn parties(&self) -> io::Result<Parties> {
         let key = |name| {
@@ -92,13 +137,13 @@ impl Folder {
     }
 
     fn fill(&self) -> io::Result<()> {
-        for folder in ["secrets/business", "secrets/alipay-app", "parties"] {
-            DirBuilder::new().recursive(true).mode(0o700).create(self.file(folder))?;
+        for folder in ["business", "alipay-app", "access-key", "account", "scheme"] {
+            let folder = self.file("secrets").join(folder);
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
+        DirBuilder::new().recursive(true).mode(0o700).create(self.file("parties"))?;
         let [app, alipay, callback, merchant] = generate_keys()?;
-        let mut md5_key = [0; 16];
-        OsRng.fill_bytes(&mut md5_key);
-        let md5_key = hex::encode(md5_key);
+        let (md5_key, access_key_secret) = (random_key::<16>(), random_key::<15>());
 
         let business = json!({
             "publicKeys": [public_pem(&merchant)?],
@@ -111,6 +156,15 @@ impl Folder {
         self.write(&format!("secrets/business/{BUSINESS_ID}.json"), &pretty(&business))?;
         self.write(&format!("secrets/alipay-app/{APP_ID}.json"), &pretty(&alipay_app))?;
         self.write("secrets/callback-key.json", &pretty(&callback_key))?;
+        let access_key = json!({
+            "secrets": [access_key_secret],
+            "accountId": ACCOUNT_ID,
+            "permissions": ["dypns:GetAuthorizationUrl"],
+        });
+        self.write(&format!("secrets/access-key/{ACCESS_KEY_ID}.json"), &pretty(&access_key))?;
+        self.write(&format!("secrets/account/{ACCOUNT_ID}.json"), &pretty(&json!({})))?;
+        self.write("secrets/link-token.json", &pretty(&json!({"keys": [random_key::<32>()]})))?;
+        self.write("secrets/phone-key.json", &pretty(&json!({"key": random_key::<32>()})))?;
 
         for (name, key) in
             [("app", &app), ("alipay", &alipay), ("callback", &callback), ("merchant", &merchant)]
@@ -119,7 +173,8 @@ impl Folder {
             self.write(&format!("parties/{name}.pub.pem"), &public_pem(key)?)?;
         }
         self.write("parties/merchant-md5-key.txt", &md5_key)?;
-        self.write(COMPLETE, "")
+        self.write("parties/access-key-secret.txt", &access_key_secret)?;
+        self.write(COMPLETE, VERSION)
     }
 
     /// Writes a file that only its owner may read.
@@ -146,6 +201,12 @@ fn generate_keys() -> io::Result<[RsaPrivateKey; 4]> {
     })
 }
 
+fn random_key<const BYTES: usize>() -> String {
+    let mut bytes = [0; BYTES];
+    OsRng.fill_bytes(&mut bytes);
+    hex::encode(bytes)
+}
+
 fn private_pem(key: &RsaPrivateKey) -> io::Result<String> {
     key.to_pkcs8_pem(LineEnding::LF).map(|pem| pem.to_string()).map_err(io::Error::other)
 }
@@ -154,6 +215,6 @@ fn public_pem(key: &RsaPrivateKey) -> io::Result<String> {
     key.to_public_key().to_public_key_pem(LineEnding::LF).map_err(io::Error::other)
 }
 
-fn pretty(document: &serde_json::Value) -> String {
+fn pretty(document: &Value) -> String {
     format!("{document:#}\n")
 }

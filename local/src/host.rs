@@ -11,6 +11,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
+use get_authorization_url::GetAuthorizationUrl;
 use http_body_util::BodyExt as _;
 use openid_callback::OpenIdCallback;
 use shared::http::Arrival;
@@ -19,6 +20,7 @@ use url::Url;
 /// The functions that serve HTTP.
 pub(crate) struct Functions {
     pub(crate) auth_url: AlipayAuthUrl,
+    pub(crate) authorization_url: GetAuthorizationUrl,
     pub(crate) callback: OpenIdCallback,
     /// What browsers call this host.
     pub(crate) origin: Url,
@@ -27,6 +29,8 @@ pub(crate) struct Functions {
 /// Every route of the functions; anything else is 404.
 pub(crate) fn router(functions: Arc<Functions>) -> Router {
     Router::new()
+        .route(get_authorization_url::PATH, axum::routing::get(authorization_url).post(authorization_url))
+        .route(get_authorization_url::LINK_PATH, axum::routing::get(authorization_url))
         .route(openid_callback::PATH, axum::routing::any(callback))
         .route("/v1/openapi/{*path}", axum::routing::any(auth_url))
         .with_state(functions)
@@ -39,6 +43,16 @@ async fn auth_url(
 ) -> Response {
     let request = arrived(request, peer, &functions.origin).await;
     to_its_end(async move { alipay_auth_url::handle(&functions.auth_url, &request).await }).await
+}
+
+async fn authorization_url(
+    State(functions): State<Arc<Functions>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let request = arrived(request, peer, &functions.origin).await;
+    to_its_end(async move { get_authorization_url::handle(&functions.authorization_url, &request).await })
+        .await
 }
 
 async fn callback(

@@ -10,6 +10,7 @@ use local::merchant::SignType;
 use local::operate::{Place, Redrive};
 use local::{operate, request};
 use shared::model::id::AuthorizationId;
+use shared::model::owner::Owner;
 use shared::start::StartError;
 use url::Url;
 
@@ -71,12 +72,15 @@ enum Command {
     Redrive {
         #[command(flatten)]
         which: Which,
-        /// Everything that is UNDELIVERABLE, of every business
+        /// Everything that is UNDELIVERABLE, of every business and scheme
         #[arg(long, conflicts_with = "business_id")]
         all: bool,
-        /// Everything of one business that is UNDELIVERABLE
-        #[arg(long, value_name = "BUSINESS_ID", conflicts_with = "business_id")]
-        all_of: Option<String>,
+        /// Everything of one business or scheme that is UNDELIVERABLE
+        #[arg(
+            long, value_name = "BUSINESS_ID|scheme:SCHEME_ID", conflicts_with = "business_id",
+            value_parser = |text: &str| Owner::try_from(text.to_owned())
+        )]
+        all_of: Option<Owner>,
         #[command(flatten)]
         table: Table,
     },

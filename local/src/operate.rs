@@ -4,12 +4,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::aws::sdk_config;
 use shared::clock::{Clock as _, SystemClock};
 use shared::config::{AwsSettings, Config, StoreAt};
 use shared::model::authorization::{Authorization, Callback};
 use shared::model::id::{AuthorizationId, OperationId};
+use shared::model::owner::Owner;
+use shared::model::requested::Requested;
 use shared::random::OsRandom;
 use shared::start::StartError;
 use shared::store::Operate;
@@ -30,8 +32,8 @@ pub enum Place {
 pub enum Redrive {
     /// One authorization.
     One(AuthorizationId),
-    /// Every one that is UNDELIVERABLE, of one business or of all.
-    All(Option<String>),
+    /// Every one that is UNDELIVERABLE, of one owner or of all.
+    All(Option<Owner>),
 }
 
 /// Prints what became of one authorization.
@@ -58,8 +60,8 @@ pub async fn redrive(place: &Place, what: Redrive) -> Result<(), StartError> {
             }
             redriven = 1;
         }
-        Redrive::All(business_id) => {
-            for id in store.undeliverable(business_id.as_deref()).await? {
+        Redrive::All(owner) => {
+            for id in store.undeliverable(owner.as_ref()).await? {
                 let done = redrive(&id).await.map_err(|error| {
                     StartError::new(format!("{redriven} are due again; run this again for the rest: {error}"))
                 })?;
@@ -94,19 +96,29 @@ fn open(place: &Place) -> Result<Arc<dyn Operate>, StartError> {
     Ok(Arc::new(SqliteStore::open(&file)?))
 }
 
-/// What may be shown: neither the user's identity nor the link.
-fn summary(record: &Authorization) -> serde_json::Value {
+/// What may be shown: neither the user's identity or phone number nor the link.
+fn summary(record: &Authorization) -> Value {
+    let mut summary = match &record.requested {
+        Requested::Merchant(request) => json!({
+            "businessId": request.business_id,
+            "merchantId": request.merchant_id,
+            "serialNo": request.serial_no,
+        }),
+        Requested::Scheme(request) => json!({
+            "accountId": request.account_id,
+            "schemeId": request.scheme_id,
+            "requestId": request.request_id,
+            "endDate": request.end_date,
+        }),
+    };
     let callback = match &record.callback {
         Callback::Explicit(url) => url.as_str(),
-        Callback::BusinessDefault => "the business's default",
+        Callback::OwnersDefault => "the owner's default",
         Callback::Nowhere => "none",
     };
-    json!({
+    let state = json!({
         "reference": record.id,
-        "businessId": record.business_id,
-        "serialNo": record.serial_no,
         "status": record.status.as_str(),
-        "merchantId": record.merchant_id,
         "callbackUrl": callback,
         "createdAt": record.created_at,
         "expiresAt": record.expires_at,
@@ -115,5 +127,9 @@ fn summary(record: &Authorization) -> serde_json::Value {
         "attempts": record.attempts,
         "nextAttemptAt": record.next_attempt_at,
         "history": record.history,
-    })
+    });
+    if let (Some(fields), Value::Object(state)) = (summary.as_object_mut(), state) {
+        fields.extend(state);
+    }
+    summary
 }

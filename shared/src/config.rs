@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::alipay::authorize::LinkSettings;
 use crate::delivery::schedule::Schedule;
 use crate::model::callback_url::{CallbackRules, Origin};
 
@@ -160,6 +161,19 @@ impl Config {
             aws: if on_aws { settings.aws()? } else { AwsSettings::default() },
             log_level: settings.log_level()?,
         })
+    }
+}
+
+impl Config {
+    /// How links are made.
+    #[must_use]
+    pub fn links(&self) -> LinkSettings {
+        LinkSettings {
+            app_id: self.alipay.app_id.clone(),
+            authorize_page: self.alipay.authorize_page.clone(),
+            public_url: self.public_url.clone(),
+            retention: self.retention,
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod alipay;
+pub mod allowance;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod clock;

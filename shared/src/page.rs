@@ -110,16 +110,42 @@ pub struct Page<'a> {
     pub outcome: &'static str,
     /// The sign.
     pub mood: Mood,
-    /// The head line.
+    /// The head line; a line feed in it begins another.
     pub title: &'a str,
-    /// What happened and what to do.
+    /// What happened and what to do; each line is a paragraph.
     pub text: &'a str,
+    /// Something to look at, or to scan.
+    pub figure: Option<Figure<'a>>,
     /// A link to go on by, and its label.
     pub action: Option<(&'a Url, &'a str)>,
+    /// For whom that does not serve.
+    pub aside: Option<Aside<'a>>,
     /// What an operator can search for.
     pub reference: Option<&'a str>,
     /// Whether the browser should ask again, after so many seconds.
     pub reload_secs: Option<u8>,
+}
+
+/// A black drawing on white, as a reader of codes needs it in the dark as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figure<'a> {
+    /// The side of the square that is drawn in, in the path's units.
+    pub side: usize,
+    /// The black areas, as an SVG path.
+    pub path: &'a str,
+    /// What stands below it, and what it is called for those who cannot see it.
+    pub caption: &'a str,
+}
+
+/// A quieter way on: a sentence that ends in a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aside<'a> {
+    /// The sentence before the link.
+    pub text: &'a str,
+    /// The link.
+    pub link: &'a Url,
+    /// Its label.
+    pub label: &'a str,
 }
 
 /// Renders a page, with headers that keep it out of caches, frames and referrers.
@@ -160,9 +186,22 @@ fn markup(page: &Page<'_>) -> Markup {
                         path d=(stroke) {}
                     }
                     h1 { (page.title) }
-                    p { (page.text) }
+                    @for paragraph in page.text.lines() {
+                        p { (paragraph) }
+                    }
+                    @if let Some(Figure { side, path, caption }) = page.figure {
+                        figure {
+                            svg viewBox=(format!("0 0 {side} {side}")) role="img" aria-label=(caption) {
+                                path d=(path) {}
+                            }
+                            figcaption { (caption) }
+                        }
+                    }
                     @if let Some((link, label)) = page.action {
                         p { a.button href=(link) rel="noreferrer" { (label) } }
+                    }
+                    @if let Some(Aside { text, link, label }) = page.aside {
+                        p.aside { (text) " " a href=(link) rel="noreferrer" { (label) } }
                     }
                     @if let Some(reference) = page.reference {
                         p.reference {

@@ -1,7 +1,7 @@
 //! Logs: one JSON object a line, with a line for each request.
 //!
-//! What may stand in them: statuses, reasons, timings, businessIds, references (authorization ids). Never a key, a
-//! signature, an auth_code, an openId, a userId or a phone number.
+//! What may stand in them: statuses, reasons, timings, businessIds, AccessKeyIds, account and scheme ids, RequestIds,
+//! references (authorization ids). Never a key, a signature, an auth_code, an openId, a userId or a phone number.
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -13,11 +13,19 @@ pub fn subscriber<W>(level: LevelFilter, writer: W) -> impl tracing::Subscriber 
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let own = ["shared", "alipay_auth_url", "openid_callback", "openid_delivery", "local", "authlink"];
+    let own = [
+        "shared",
+        "alipay_auth_url",
+        "get_authorization_url",
+        "openid_callback",
+        "openid_delivery",
+        "local",
+        "authlink",
+    ];
     let filter = tracing_subscriber::filter::Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         .with_targets(own.map(|name| (name, level)));
-    let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
+    let lines = fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
     Registry::default().with(filter).with(lines.with_writer(writer))
 }
 

@@ -1,9 +1,12 @@
 //! What a request costs, call by call, when the keys are known.
 
+use std::time::Duration;
+
 use http::Request;
 use openid_delivery::Step;
 use shared::delivery::answer::DeliveryOutcome;
 use tests::parties::identified;
+use tests::rpc::{Protocol, RpcCall};
 
 use crate::stage::Stage;
 
@@ -67,4 +70,65 @@ async fn what_is_refused_before_the_record_costs_no_call() {
     alipay_auth_url::handle(&stage.world.auth_url, &request).await;
     assert_eq!(stage.world.browse("app_id=1&state=x").await.outcome, "unknown-link");
     assert_eq!(stage.account.proxy.calls(), []);
+}
+
+/// A stage of an account that has sent 120 calls, 500 a second, half of what it may; by now its shares are of 20.
+async fn warm_account() -> Stage {
+    let stage = Stage::with_secrets_manager().await;
+    assert_eq!(links(&stage, 120).await, 120);
+    let calls = stage.account.proxy.calls();
+    let fetched = calls.into_iter().find(|(operation, _)| operation == "GetSecretValue");
+    let five = "access key, account, scheme, phone-key and link-token";
+    assert_eq!(fetched, Some(("GetSecretValue".to_owned(), 5)), "{five}");
+    stage
+}
+
+/// How many of so many calls of `GetAuthorizationUrl` got a link.
+async fn links(stage: &Stage, calls: usize) -> usize {
+    let mut granted = 0;
+    for _ in 0..calls {
+        stage.world.clock.advance(Duration::from_millis(2));
+        let answer = stage.world.call(&RpcCall::new(Protocol::V3, stage.world.now())).await;
+        granted += usize::from(answer.code == "OK");
+    }
+    granted
+}
+
+#[tokio::test]
+async fn a_link_of_get_authorization_url_is_one_call_of_the_store_and_a_twentieth_of_a_booking() {
+    let stage = warm_account().await;
+    assert_eq!(links(&stage, 100).await, 100);
+    let calls = stage.account.proxy.calls();
+    let [(written, links), (booked, bookings)] = &calls[..] else { panic!("{calls:?}") };
+    assert_eq!((written.as_str(), *links, booked.as_str()), ("TransactWriteItems", 100, "UpdateItem"));
+    assert!((4..=6).contains(bookings), "{bookings}");
+}
+
+#[tokio::test]
+async fn a_page_behind_a_link_is_one_read_and_no_write() {
+    let stage = warm_account().await;
+    let call = RpcCall::new(Protocol::V1, stage.world.now());
+    let link = stage.world.call(&call).await.link.expect("a link");
+    stage.account.proxy.calls();
+    for times_opened in 1..=2 {
+        assert_eq!(stage.open(&link).await.outcome, "scan");
+        assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 1)]), "opened {times_opened} times");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_refused_costs_its_nonce_and_one_that_nobody_signed_nothing() {
+    let stage = warm_account().await;
+    let call = || RpcCall::new(Protocol::V3, stage.world.now());
+    for (refused, expected) in [
+        (call().without("PhoneNo"), &[("PutItem", 1)][..]),
+        (RpcCall { access_key_id: "../x".to_owned(), ..call() }, &[][..]),
+        (RpcCall { path: "/other".to_owned(), ..call() }, &[][..]),
+    ] {
+        stage.account.proxy.calls();
+        assert_ne!(stage.world.call(&refused).await.code, "OK");
+        let calls = stage.account.proxy.calls();
+        let calls: Vec<_> = calls.iter().map(|(operation, count)| (operation.as_str(), *count)).collect();
+        assert_eq!(calls, expected);
+    }
 }

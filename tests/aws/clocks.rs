@@ -194,7 +194,7 @@ async fn a_clock_behind_takes_no_lease_over_and_sends_an_early_hint_on() {
     let meanwhile = async {
         slow.got.notified().await;
         behind.clock.advance(MINUTE);
-        let next = shared::queue::Hint::new(hint.id.clone(), hint.business_id.clone(), 1);
+        let next = shared::queue::Hint::new(hint.id.clone(), hint.owner.clone(), 1);
         for hint in [&hint, &next] {
             assert_eq!(deliver(&behind.delivery, hint).await, Ok(Step::Nothing));
         }

@@ -12,7 +12,7 @@ use shared::model::id::OperationId;
 use shared::queue::Hint;
 use shared::store::{AttemptClaimed, StoreError};
 use tests::logs::Logs;
-use tests::world::Issued;
+use tests::world::{Issued, b1};
 
 use crate::proxy::{DOWN, Fate, THROTTLED, TRIES};
 use crate::stage::Stage;
@@ -43,7 +43,7 @@ async fn abandoned() -> (Stage, Issued, Hint) {
     let claimed = stage.world.delivery.store.claim_attempt(&claim).await;
     assert!(matches!(claimed, Ok(AttemptClaimed::Ours(_))));
     stage.world.clock.advance(ATTEMPT_LEASE);
-    let hint = Hint::new(hint.id, hint.business_id, 1);
+    let hint = Hint::new(hint.id, hint.owner, 1);
     (stage, issued, hint)
 }
 
@@ -70,7 +70,7 @@ async fn giving_up_is_done_once_though_its_answer_was_lost_or_throttled() {
         stage.account.proxy.next(UPDATE, &[Fate::Passed, fate]);
         assert_eq!(stage.deliver(&hint).await, Ok(Step::GivenUp), "{fate:?}");
         assert_eq!(stage.deliver(&hint).await, Ok(Step::Nothing));
-        assert_eq!(stage.world.operated.undeliverable(Some("B1")).await, Ok(vec![issued.id]));
+        assert_eq!(stage.world.operated.undeliverable(Some(&b1())).await, Ok(vec![issued.id]));
     }
 }
 

@@ -6,6 +6,8 @@
 
 mod account;
 mod alarms;
+mod allowance;
+mod authorization_urls;
 mod budget;
 mod clocks;
 mod deliveries;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use shared::store::dynamo::{FOUND_ATTRIBUTES, PARTITION_KEY};
 
 use crate::processed::{ROOT, Template};
 
@@ -11,16 +12,9 @@ use crate::processed::{ROOT, Template};
 fn each_role_allows_what_its_function_does_and_nothing_else() {
     let template = Template::read();
     let allowed = |binary: &str| {
-        let role = template.function(binary)["Role"]["Fn::GetAtt"][0].as_str().expect("a role of its own");
-        let role = template.properties(role);
-        assert_eq!(role["ManagedPolicyArns"], Value::Null);
-        let policies = role["Policies"].as_array().expect("policies");
-        let statements = policies
-            .iter()
-            .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().expect("statements"));
         let many = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
         let mut allowed = BTreeSet::new();
-        for statement in statements {
+        for statement in statements_of(&template, binary) {
             assert_eq!(statement["Effect"], "Allow");
             for action in many(&statement["Action"]) {
                 for resource in many(&statement["Resource"]) {
@@ -37,6 +31,21 @@ fn each_role_allows_what_its_function_does_and_nothing_else() {
             "logs:CreateLogStream AlipayAuthUrlLogs",
             "logs:PutLogEvents AlipayAuthUrlLogs",
             "secretsmanager:GetSecretValue ${SecretsPrefix}/business/*",
+        ]
+    );
+    assert_eq!(
+        allowed("get-authorization-url"),
+        [
+            "dynamodb:GetItem Table",
+            "dynamodb:PutItem Table",
+            "dynamodb:UpdateItem Table",
+            "logs:CreateLogStream GetAuthorizationUrlLogs",
+            "logs:PutLogEvents GetAuthorizationUrlLogs",
+            "secretsmanager:GetSecretValue ${SecretsPrefix}/access-key/*",
+            "secretsmanager:GetSecretValue ${SecretsPrefix}/account/*",
+            "secretsmanager:GetSecretValue ${SecretsPrefix}/link-token-??????",
+            "secretsmanager:GetSecretValue ${SecretsPrefix}/phone-key-??????",
+            "secretsmanager:GetSecretValue ${SecretsPrefix}/scheme/*",
         ]
     );
     assert_eq!(
@@ -58,6 +67,7 @@ fn each_role_allows_what_its_function_does_and_nothing_else() {
             "logs:PutLogEvents OpenidDeliveryLogs",
             "secretsmanager:GetSecretValue ${SecretsPrefix}/business/*",
             "secretsmanager:GetSecretValue ${SecretsPrefix}/callback-key-??????",
+            "secretsmanager:GetSecretValue ${SecretsPrefix}/scheme/*",
             "sqs:DeleteMessage Queue",
             "sqs:GetQueueAttributes Queue",
             "sqs:ReceiveMessage Queue",
@@ -65,6 +75,43 @@ fn each_role_allows_what_its_function_does_and_nothing_else() {
         ]
     );
     assert_eq!(template.of_type("AWS::IAM::Role").len(), template.functions().len());
+}
+
+/// What a function's role says.
+fn statements_of<'a>(template: &'a Template, binary: &str) -> Vec<&'a Value> {
+    let role = template.function(binary)["Role"]["Fn::GetAtt"][0].as_str().expect("a role of its own");
+    let role = template.properties(role);
+    assert_eq!(role["ManagedPolicyArns"], Value::Null);
+    let policies = role["Policies"].as_array().expect("policies");
+    policies
+        .iter()
+        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().expect("statements"))
+        .collect()
+}
+
+#[test]
+fn get_authorization_url_books_allowances_alone_and_reads_what_its_page_shows() {
+    let template = Template::read();
+    let conditions: Vec<_> = statements_of(&template, "get-authorization-url")
+        .into_iter()
+        .filter(|statement| !statement["Condition"].is_null())
+        .map(|statement| (statement["Action"].as_str().expect("one action"), &statement["Condition"]))
+        .collect();
+    let [(put, of_put), (update, of_update), (get, of_get)] = conditions[..] else {
+        panic!("{conditions:?}")
+    };
+    assert_eq!((put, update, get), ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:GetItem"));
+    let records =
+        json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["authorization#*", "nonce#*"]}});
+    assert_eq!(of_put, &records);
+    let allowances = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["allowance#*"]}});
+    assert_eq!(of_update, &allowances);
+
+    let attributes = of_get["ForAllValues:StringEquals"]["dynamodb:Attributes"].as_array().expect("names");
+    let attributes: BTreeSet<_> = attributes.iter().map(|name| name.as_str().expect("a name")).collect();
+    assert_eq!(attributes, FOUND_ATTRIBUTES.into_iter().chain([PARTITION_KEY]).collect());
+    assert_eq!(of_get["Null"], json!({"dynamodb:Attributes": "false"}), "who names none gets all");
+    assert_eq!(of_get["StringEqualsIfExists"], json!({"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}));
 }
 
 /// The resource's name in the template, or the end of its ARN.

@@ -1,14 +1,19 @@
 //! The functions on AWS: the table, the queue and, where a test is about keys, Secrets Manager, each through the proxy.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
+use http::Request;
 use openid_delivery::{Step, Trouble, deliver};
+use shared::allowance::Allowance;
 use shared::clock::ManualClock;
+use shared::http::Arrival;
 use shared::queue::Hint;
 use shared::queue::sqs::SqsQueue;
 use shared::secrets::{SecretCache, SecretSource};
 use shared::store::dynamo::DynamoStore;
-use tests::world::World;
+use tests::world::{Shown, World};
 
 use crate::account::Account;
 use crate::queue::Queue;
@@ -60,7 +65,15 @@ impl Stage {
 
     fn wire(&self, mut world: World) -> World {
         world = world.with_store(Arc::new(self.store.clone()));
-        world.operated = Arc::new(self.store.clone());
+        let store = Arc::new(self.store.clone());
+        world.operated = store.clone();
+        let function = &mut world.authorization_url;
+        // A slow machine that tests must not let anything pass; tests about patience set it.
+        let allowance = Allowance::new(store.clone(), world.clock.clone());
+        function.allowance = allowance.with_patience(Duration::from_mins(1));
+        function.store = store.clone();
+        function.nonces = store.clone();
+        function.landing.links = store;
         let hints = Arc::new(SqsQueue::new(&self.account.config, self.queue.url.clone()));
         world.callback.hints = hints.clone();
         world.delivery.hints = hints;
@@ -71,9 +84,31 @@ impl Stage {
             world.auth_url.businesses = businesses.clone();
             world.delivery.businesses = businesses;
             world.callback.apps = Arc::new(SecretCache::new(source.clone(), clock.clone()));
-            world.delivery.callback_key = Arc::new(SecretCache::new(source, clock));
+            world.delivery.callback_key = Arc::new(SecretCache::new(source.clone(), clock.clone()));
+            let function = &mut world.authorization_url;
+            let schemes = Arc::new(SecretCache::new(source.clone(), clock.clone()));
+            let link_token = Arc::new(SecretCache::new(source.clone(), clock.clone()));
+            function.access_keys = Arc::new(SecretCache::new(source.clone(), clock.clone()));
+            function.accounts = Arc::new(SecretCache::new(source.clone(), clock.clone()));
+            function.phone_key = Arc::new(SecretCache::new(source.clone(), clock.clone()));
+            function.schemes = schemes.clone();
+            function.landing.merchants = schemes;
+            function.link_token = link_token.clone();
+            function.landing.keys = link_token;
+            world.delivery.schemes = Arc::new(SecretCache::new(source, clock));
         }
         world
+    }
+
+    /// What a desktop is shown that opens a link of `GetAuthorizationUrl`.
+    pub(crate) async fn open(&self, link: &str) -> Shown {
+        let origin = "https://links.example.com/".parse().ok();
+        let request = Request::builder()
+            .uri(link)
+            .extension(Arrival { source_ip: None, origin })
+            .body(Bytes::new())
+            .expect("a request");
+        Shown::read(&get_authorization_url::handle(&self.world.authorization_url, &request).await)
     }
 
     /// Follows every hint that is on the queue now.

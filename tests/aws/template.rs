@@ -62,6 +62,9 @@ fn the_routes_are_those_of_the_code_and_the_readme() {
     let of_the_code: BTreeMap<_, _> = [
         (format!("POST {}", alipay_auth_url::PATH), "alipay-auth-url".to_owned()),
         ("ANY /v1/openapi/{proxy+}".to_owned(), "alipay-auth-url".to_owned()),
+        (format!("GET {}", get_authorization_url::PATH), "get-authorization-url".to_owned()),
+        (format!("POST {}", get_authorization_url::PATH), "get-authorization-url".to_owned()),
+        (format!("GET {}", get_authorization_url::LINK_PATH), "get-authorization-url".to_owned()),
         (format!("GET {}", openid_callback::PATH), "openid-callback".to_owned()),
     ]
     .into();
@@ -201,6 +204,12 @@ fn time_outs_and_leases_are_in_order() {
     let gateways_own = Duration::from_secs(30);
     let link = template.timeout("alipay-auth-url");
     assert!(FETCH_TIMEOUT + 2 * CALL_TIMEOUT < link && link < gateways_own && callback < gateways_own);
+    let authorization_url = template.timeout("get-authorization-url");
+    // Access key, its early refresh, account; then scheme, phone-key and link-token at once; nonce or record.
+    let call = 4 * FETCH_TIMEOUT + shared::allowance::PATIENCE + CALL_TIMEOUT;
+    // Keys of link tokens, their early refresh, scheme; the record.
+    let page = 3 * FETCH_TIMEOUT + CALL_TIMEOUT;
+    assert!(call.max(page) < authorization_url && authorization_url < gateways_own);
 
     let queue = template.properties("Queue");
     let visibility = Duration::from_secs(queue["VisibilityTimeout"].as_u64().expect("seconds"));

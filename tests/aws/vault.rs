@@ -4,7 +4,7 @@ use aws_sdk_secretsmanager::Client;
 use serde_json::{Value, json};
 use shared::secrets::SecretsManager;
 use tests::keys;
-use tests::world::{APP_ID, business};
+use tests::world::{ACCESS_KEY_ID, APP_ID, access_key, business, scheme};
 
 use crate::account::Account;
 
@@ -39,6 +39,11 @@ impl Vault {
         self.create("business/B1", &business()).await;
         self.create(&format!("alipay-app/{APP_ID}"), &app).await;
         self.create("callback-key", &json!({"privateKey": keys::private_pem(keys::callback())})).await;
+        self.create(&format!("access-key/{ACCESS_KEY_ID}"), &access_key()).await;
+        self.create("account/1001", &json!({})).await;
+        self.create("scheme/234", &scheme()).await;
+        self.create("link-token", &json!({"keys": ["0123456789abcdef0123456789abcdef"]})).await;
+        self.create("phone-key", &json!({"key": "fedcba9876543210fedcba9876543210"})).await;
     }
 
     /// Gives a secret a new version.

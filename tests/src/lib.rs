@@ -10,4 +10,5 @@ pub mod logs;
 pub mod mortal;
 pub mod parties;
 pub mod request;
+pub mod rpc;
 pub mod world;

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alipay_auth_url::{AlipayAuthUrl, LinkSettings};
+use alipay_auth_url::AlipayAuthUrl;
 use bytes::Bytes;
+use get_authorization_url::GetAuthorizationUrl;
 use http::{Request, Response};
 use openid_callback::OpenIdCallback;
 use openid_delivery::{OpenIdDelivery, Step};
 use serde_json::{Value, json};
+use shared::alipay::authorize::LinkSettings;
 use shared::alipay::gateway::TokenExchange;
 use shared::clock::{Clock as _, ManualClock, UnixMillis};
 use shared::delivery::schedule::Schedule;
@@ -17,21 +19,30 @@ use shared::delivery::sender::CallbackSender;
 use shared::model::authorization::Authorization;
 use shared::model::callback_url::CallbackRules;
 use shared::model::id::{AuthorizationId, OperationId};
+use shared::model::owner::Owner;
 use shared::queue::in_process::InProcessQueue;
-use shared::secrets::SecretCache;
+use shared::secrets::{SecretCache, SecretSource};
 use shared::store::sqlite::SqliteStore;
-use shared::store::{FindDue, Operate, RecordDeliveries, RecordLinks, RecordReturns, StoreError};
+use shared::store::{
+    FindDue, Operate, RecordDeliveries, RecordLinks, RecordReturns, SchemeLinks, StoreError,
+};
 use tempfile::TempDir;
 
 use crate::keys;
 use crate::parties::{Counting, ScriptedGateway, ScriptedMerchant, Secrets};
 use crate::request::{LinkAnswer, LinkCall, state_of};
+use crate::rpc::{RpcAnswer, RpcCall};
 
 /// When the tests' clock begins: 2026-11-22 00:00:00 UTC.
 pub const BEGINNING: UnixMillis = UnixMillis(1_795_305_600_000);
 
 /// Our app at Alipay.
 pub const APP_ID: &str = "2021000000000001";
+
+/// The tests' caller of `GetAuthorizationUrl`, of account 1001.
+pub const ACCESS_KEY_ID: &str = "testAccessKeyId";
+/// Its secret.
+pub const ACCESS_KEY_SECRET: &str = "testAccessKeySecret";
 
 /// One run of authlink; drop it and start another on the same [`Site`] for a restart.
 pub struct World {
@@ -45,6 +56,7 @@ pub struct World {
     pub operated: Arc<dyn Operate>,
     pub queue: InProcessQueue,
     pub auth_url: AlipayAuthUrl,
+    pub authorization_url: GetAuthorizationUrl,
     pub callback: OpenIdCallback,
     pub delivery: OpenIdDelivery,
     pub file: PathBuf,
@@ -52,7 +64,8 @@ pub struct World {
 }
 
 impl World {
-    /// A world with an empty database and business B1, which has an RSA and an MD5 key and merchant M1.
+    /// A world with an empty database; business B1, which has an RSA and an MD5 key and merchant M1; and account 1001,
+    /// which has an access key and scheme 234.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("authlink.db");
@@ -63,6 +76,11 @@ impl World {
             &json!({"privateKey": keys::private_pem(keys::app()), "alipayPublicKeys": [keys::public_pem(keys::alipay())]}),
         );
         secrets.set("callback-key", &json!({"privateKey": keys::private_pem(keys::callback())}));
+        secrets.set(&format!("access-key/{ACCESS_KEY_ID}"), &access_key());
+        secrets.set("account/1001", &json!({}));
+        secrets.set("scheme/234", &scheme());
+        secrets.set("link-token", &json!({"keys": ["0123456789abcdef0123456789abcdef"]}));
+        secrets.set("phone-key", &json!({"key": "fedcba9876543210fedcba9876543210"}));
         let clock = Arc::new(ManualClock::at(BEGINNING));
         let (gateway, merchant) = (Arc::default(), Arc::default());
         Self::wire(clock, secrets, Arc::default(), gateway, merchant, file, Some(folder))
@@ -92,22 +110,31 @@ impl World {
         let store = SqliteStore::open(&file).expect("a store");
         let queue = InProcessQueue::new(clock.clone());
         let businesses = Arc::new(SecretCache::new(Arc::new(secrets.clone()), clock.clone()));
+        let source: Arc<dyn SecretSource> = Arc::new(secrets.clone());
         let callbacks = CallbackRules::default();
         let shared_store = Arc::new(store.clone());
+        let links = LinkSettings {
+            app_id: APP_ID.to_owned(),
+            authorize_page: "https://openauth.example/authorize".parse().expect("a URL"),
+            public_url: None,
+            retention: Duration::from_hours(24 * 400),
+        };
         Self {
             auth_url: AlipayAuthUrl {
                 businesses: businesses.clone(),
                 store: shared_store.clone(),
                 clock: clock.clone(),
                 random: random.clone(),
-                links: LinkSettings {
-                    app_id: APP_ID.to_owned(),
-                    authorize_page: "https://openauth.example/authorize".parse().expect("a URL"),
-                    public_url: None,
-                    callbacks: callbacks.clone(),
-                    retention: Duration::from_hours(24 * 400),
-                },
+                callbacks: callbacks.clone(),
+                links: links.clone(),
             },
+            authorization_url: GetAuthorizationUrl::new(
+                &source,
+                SchemeLinks::of(shared_store.clone()),
+                clock.clone(),
+                random.clone(),
+                links,
+            ),
             callback: OpenIdCallback {
                 apps: Arc::new(SecretCache::new(Arc::new(secrets.clone()), clock.clone())),
                 app_id: APP_ID.to_owned(),
@@ -121,6 +148,7 @@ impl World {
                 store: shared_store.clone(),
                 due: shared_store,
                 businesses,
+                schemes: Arc::new(SecretCache::new(source, clock.clone())),
                 callback_key: Arc::new(SecretCache::new(Arc::new(secrets.clone()), clock.clone())),
                 sender: merchant.clone(),
                 hints: Arc::new(queue.clone()),
@@ -173,6 +201,11 @@ impl World {
     /// Sends a link request.
     pub async fn ask(&self, call: &LinkCall) -> LinkAnswer {
         LinkAnswer::read(&alipay_auth_url::handle(&self.auth_url, &call.build()).await)
+    }
+
+    /// Sends a call of `GetAuthorizationUrl`.
+    pub async fn call(&self, call: &RpcCall) -> RpcAnswer {
+        RpcAnswer::read(&get_authorization_url::handle(&self.authorization_url, &call.build()).await)
     }
 
     /// Asks for a link for `serial_no` and takes it.
@@ -237,12 +270,35 @@ impl Default for World {
     }
 }
 
+/// Business B1, as whose authorizations are.
+pub fn b1() -> Owner {
+    Owner::Business("B1".to_owned())
+}
+
 /// The document of business B1.
 pub fn business() -> Value {
     json!({
         "publicKeys": [keys::vector_text("public_key_spki_pem")],
         "md5Keys": [keys::merchant_md5()],
         "merchantIds": ["M1", "M2"],
+    })
+}
+
+/// The document of the tests' access key.
+pub fn access_key() -> Value {
+    json!({
+        "secrets": [ACCESS_KEY_SECRET],
+        "accountId": "1001",
+        "permissions": ["dypns:GetAuthorizationUrl"],
+    })
+}
+
+/// The document of scheme 234.
+pub fn scheme() -> Value {
+    json!({
+        "accountId": "1001",
+        "merchantName": "示例商户",
+        "callbackUrl": "https://merchant.example.com/cb",
     })
 }
 

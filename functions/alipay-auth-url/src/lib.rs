@@ -7,16 +7,16 @@ mod error;
 mod wire;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use shared::alipay::authorize::{RETURN_PATH, authorize_link};
+use shared::alipay::authorize::LinkSettings;
 use shared::clock::Clock;
 use shared::http::{Arrival, arrival};
 use shared::model::authorization::{Authorization, Callback, Issue};
 use shared::model::callback_url::{CallbackRules, CallbackUrl};
 use shared::model::id::{AuthorizationId, OperationId, State};
+use shared::model::requested::{MerchantRequest, Requested};
 use shared::random::Random;
 use shared::secrets::documents::Business;
 use shared::secrets::{SecretCache, SecretError, SecretName};
@@ -24,7 +24,6 @@ use shared::signing::open_api::{
     AuthHeaders, BUSINESS_ID, CALLBACK_NONCE_PREFIX, NONCE_LIFETIME, SignatureError, is_business_id, is_fresh,
 };
 use shared::store::{NonceUse, RecordLinks, Recorded};
-use url::Url;
 
 pub use self::error::Refusal;
 use self::wire::LinkRequest;
@@ -47,21 +46,8 @@ pub struct AlipayAuthUrl {
     pub random: Arc<dyn Random>,
     /// How links are made.
     pub links: LinkSettings,
-}
-
-/// How links are made.
-#[derive(Clone, Debug)]
-pub struct LinkSettings {
-    /// Our app at Alipay.
-    pub app_id: String,
-    /// Alipay's authorize page.
-    pub authorize_page: Url,
-    /// What browsers call us; `None` means the address that the request arrived at.
-    pub public_url: Option<Url>,
     /// Where callbacks may go.
     pub callbacks: CallbackRules,
-    /// How long records are kept.
-    pub retention: Duration,
 }
 
 /// Answers one request.
@@ -118,28 +104,28 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
     if !business.merchant_ids.contains(&wanted.merchant_id) {
         return Err(Refusal::UnknownMerchant);
     }
-    let callback = callback(&wanted, &business, &function.links.callbacks)?;
+    let callback = callback(&wanted, &business, &function.callbacks)?;
 
     let links = &function.links;
     let id = AuthorizationId::of_serial(&wanted.business_id, &wanted.serial_no);
     let state = State::draw(id, &*function.random)?;
-    let public_url = links.public_url.as_ref().or(origin.as_ref()).ok_or(Refusal::NoPublicUrl)?;
-    let redirect = format!("{}{RETURN_PATH}", public_url.as_str().trim_end_matches('/'));
-    let link =
-        authorize_link(&links.authorize_page, &links.app_id, business.scope, &redirect, &state.reveal());
+    let public_url = links.public_url(origin.as_ref()).ok_or(Refusal::NoPublicUrl)?;
+    let link = links.authorize_link(public_url, business.scope, &state);
 
     let nonce = NonceUse {
-        business_id: wanted.business_id.clone(),
+        space: wanted.business_id.clone(),
         nonce: headers.nonce().to_owned(),
         used_at: now,
         until: now + NONCE_LIFETIME,
         operation: OperationId::draw(&*function.random)?,
     };
     let new = Authorization::issued(Issue {
-        business_id: wanted.business_id,
-        merchant_id: wanted.merchant_id,
-        serial_no: wanted.serial_no,
-        user_id: wanted.user_id,
+        requested: Requested::Merchant(MerchantRequest {
+            business_id: wanted.business_id,
+            merchant_id: wanted.merchant_id,
+            serial_no: wanted.serial_no,
+            user_id: wanted.user_id,
+        }),
         callback,
         state,
         link: link.into(),
@@ -196,7 +182,7 @@ async fn verify_sender(
 fn callback(wanted: &LinkRequest, business: &Business, rules: &CallbackRules) -> Result<Callback, Refusal> {
     match &wanted.callback_url {
         Some(text) => Ok(Callback::Explicit(CallbackUrl::parse(text, rules)?.as_str().to_owned())),
-        None if business.default_callback_url.is_some() => Ok(Callback::BusinessDefault),
+        None if business.default_callback_url.is_some() => Ok(Callback::OwnersDefault),
         None => Ok(Callback::Nowhere),
     }
 }

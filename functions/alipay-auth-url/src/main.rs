@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alipay_auth_url::{AlipayAuthUrl, LinkSettings, handle};
+use alipay_auth_url::{AlipayAuthUrl, handle};
 use shared::aws::sdk_config;
 use shared::clock::SystemClock;
 use shared::config::Config;
@@ -22,13 +22,8 @@ async fn main() -> Result<(), StartError> {
         store: lambda::links(&config, &aws)?,
         clock,
         random: Arc::new(OsRandom::default()),
-        links: LinkSettings {
-            app_id: config.alipay.app_id,
-            authorize_page: config.alipay.authorize_page,
-            public_url: config.public_url,
-            callbacks: config.callbacks,
-            retention: config.retention,
-        },
+        links: config.links(),
+        callbacks: config.callbacks,
     });
     lambda::serve_http(move |request| {
         let function = function.clone();

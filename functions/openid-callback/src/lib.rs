@@ -21,6 +21,7 @@ use shared::model::claim::{ClaimRefusal, ExchangeClaim};
 use shared::model::delivery_body::delivery_body;
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::identity::Identity;
+use shared::model::owner::Owner;
 use shared::page::Language;
 use shared::queue::{Hint, Hints};
 use shared::random::Random;
@@ -96,12 +97,12 @@ pub async fn handle(function: &OpenIdCallback, request: &Request<Bytes>) -> Resp
     } else {
         Returned::NotOurs
     };
-    let mut business = None;
+    let mut owner = None;
     let (outcome, reference) = match returned {
         Returned::NotOurs => (Outcome::UnknownLink, None),
         Returned::WithoutCode(state) => (Outcome::NotAuthorized, Some(state.id().clone())),
         Returned::WithCode(back) => {
-            let outcome = come_back(function, &back, &mut business).await.unwrap_or_else(|trouble| {
+            let outcome = come_back(function, &back, &mut owner).await.unwrap_or_else(|trouble| {
                 tracing::error!(reference = %back.state.id(), %trouble, alarm = "unavailable", "a return failed");
                 Outcome::Unavailable
             });
@@ -114,18 +115,18 @@ pub async fn handle(function: &OpenIdCallback, request: &Request<Bytes>) -> Resp
         outcome = page::word(&outcome),
         http_status = answer.status().as_u16(),
         reference = reference.as_ref().map(AuthorizationId::as_str),
-        business,
+        owner = owner.as_ref().map(tracing::field::display),
         millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
         "request"
     );
     answer
 }
 
-/// The flow of a return with a code. `business` learns whose authorization it is, for the log.
+/// The flow of a return with a code. `owner` learns whose authorization it is, for the log.
 async fn come_back(
     function: &OpenIdCallback,
     back: &Return,
-    business: &mut Option<String>,
+    owner: &mut Option<Owner>,
 ) -> Result<Outcome, Trouble> {
     let now = function.clock.now();
     let name = SecretName::alipay_app(&function.app_id).map_err(|_| Trouble::BadAppId)?;
@@ -135,12 +136,12 @@ async fn come_back(
 
     let authorization = match claim_exchange(function, &claim).await? {
         Claimed::Ours(authorization) => {
-            *business = Some(authorization.business_id.clone());
+            *owner = Some(authorization.owner());
             authorization
         }
         Claimed::Refused(refusal, old) => {
             let known = old.as_ref().filter(|_| refusal != ClaimRefusal::UnknownState);
-            *business = known.map(|old| old.business_id.clone());
+            *owner = known.map(|old| old.owner());
             return Ok(explain(refusal, old.as_deref(), &claim));
         }
     };
@@ -230,7 +231,7 @@ async fn settle(
     match settled {
         Ok(Settled::Ours) => {
             if settlement.deliver {
-                let hint = Hint::new(settlement.id.clone(), authorization.business_id.clone(), 0);
+                let hint = Hint::new(settlement.id.clone(), authorization.owner(), 0);
                 if let Err(lost) = function.hints.send(hint, Duration::ZERO).await {
                     tracing::warn!(reference = %authorization.id, %lost, "the sweep will deliver");
                 }

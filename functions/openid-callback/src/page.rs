@@ -45,7 +45,9 @@ pub(crate) fn answer(
         mood,
         title,
         text,
+        figure: None,
         action: link.map(|link| (link, language.choose("重新授权", "Authorize again"))),
+        aside: None,
         reference: reference.filter(|_| *outcome != Outcome::UnknownLink).map(AuthorizationId::as_str),
         reload_secs: (*outcome == Outcome::InProgress).then_some(RELOAD_SECS),
     })

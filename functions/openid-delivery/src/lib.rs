@@ -22,7 +22,7 @@ use shared::model::id::OperationId;
 use shared::queue::{Event, Hint, Hints, MAX_DELAY, NET};
 use shared::random::Random;
 use shared::secrets::SecretCache;
-use shared::secrets::documents::{Business, CallbackKey};
+use shared::secrets::documents::{Business, CallbackKey, Scheme};
 use shared::store::{AttemptClaimed, FindDue, Next, RecordDeliveries, StoreError};
 
 pub use self::error::Trouble;
@@ -40,6 +40,8 @@ pub struct OpenIdDelivery {
     pub due: Arc<dyn FindDue>,
     /// Default addresses, and MD5 keys of businesses that only have one.
     pub businesses: Arc<SecretCache<Business>>,
+    /// Default addresses of schemes.
+    pub schemes: Arc<SecretCache<Scheme>>,
     /// Our signing key.
     pub callback_key: Arc<SecretCache<CallbackKey>>,
     /// The network.
@@ -97,7 +99,7 @@ async fn deliver_before(
     latest: Option<UnixMillis>,
 ) -> Result<Step, Trouble> {
     // Before the lease begins to run: a slow source of keys must not let a POST outlast it.
-    let mut keys = Keys::fetch(function, &hint.business_id).await;
+    let mut keys = Keys::fetch(function, &hint.owner).await;
     let now = function.clock.now();
     if latest.is_some_and(|latest| latest <= now) {
         return Ok(Step::Nothing);
@@ -124,9 +126,10 @@ async fn deliver_before(
         }
         AttemptClaimed::Refused(AttemptRefusal::Exhausted) => return give_up(function, hint, &claim).await,
     };
-    if authorization.business_id != hint.business_id {
+    let owner = authorization.owner();
+    if owner != hint.owner {
         // A message says what it likes; the record decides.
-        keys = Keys::fetch(function, &authorization.business_id).await;
+        keys = Keys::fetch(function, &owner).await;
     }
     let began = function.clock.now();
     let answer = post(function, &authorization, &keys).await?;
@@ -148,7 +151,7 @@ async fn deliver_before(
         refusal = answer.outcome.refusal().map(AddressRefusal::as_str),
         http_status = answer.outcome.http_status(),
         attempt = authorization.attempts,
-        business = %authorization.business_id,
+        %owner,
         reference = %authorization.id,
         millis = u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX),
         "attempt"
@@ -158,8 +161,7 @@ async fn deliver_before(
         return Ok(Step::Nothing);
     }
     if let Some(wait) = wait {
-        send_hint(function, Hint::new(claim.id, authorization.business_id, authorization.attempts), wait)
-            .await;
+        send_hint(function, Hint::new(claim.id, owner, authorization.attempts), wait).await;
     }
     Ok(step)
 }
@@ -196,7 +198,7 @@ async fn give_up(function: &OpenIdDelivery, hint: &Hint, claim: &AttemptClaim) -
 
 fn alarm_undeliverable(authorization: &Authorization) {
     tracing::error!(
-        business = %authorization.business_id, reference = %authorization.id, alarm = "undeliverable",
+        owner = %authorization.owner(), reference = %authorization.id, alarm = "undeliverable",
         "given up after the last attempt; a redrive sets it due again"
     );
 }

@@ -27,6 +27,7 @@ async fn main() -> Result<(), StartError> {
         store: deliveries.record,
         due: deliveries.find,
         businesses: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
+        schemes: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
         callback_key: Arc::new(SecretCache::new(secrets, clock.clone())),
         sender: Arc::new(HttpSender::new(Arc::new(SystemResolver), config.callbacks.clone())?),
         hints: lambda::hints(&config, &aws).unwrap_or_else(|| Arc::new(queue.clone())),

@@ -6,43 +6,62 @@ use bytes::Bytes;
 use shared::delivery::answer::{Answer, DeliveryOutcome};
 use shared::model::authorization::{Authorization, Callback};
 use shared::model::callback_url::CallbackUrl;
+use shared::model::owner::Owner;
 use shared::random::hex_128;
-use shared::secrets::documents::{Business, CallbackKey};
+use shared::secrets::documents::{Business, CallbackKey, Scheme};
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::open_api::{CALLBACK_NONCE_PREFIX, Signer};
 
 use crate::{OpenIdDelivery, Trouble};
 
-/// What a POST to a business is signed by, and the business's default address.
+/// What a POST for an owner is signed by, and the owner's default address.
 pub(crate) struct Keys {
-    business: Result<Arc<Business>, SecretError>,
-    /// Ours, unless the business has a key of its own to sign with.
+    owner: Result<Document, SecretError>,
+    /// Ours, unless the owner has a key of its own to sign with.
     callback_key: Option<Result<Arc<CallbackKey>, SecretError>>,
 }
 
+/// The owner's document.
+enum Document {
+    Business(Arc<Business>),
+    Scheme(Arc<Scheme>),
+}
+
 impl Keys {
-    pub(crate) async fn fetch(function: &OpenIdDelivery, business_id: &str) -> Self {
-        let business = match SecretName::business(business_id) {
-            Ok(name) => function.businesses.get(&name).await,
-            Err(_) => Err(SecretError::Absent),
+    pub(crate) async fn fetch(function: &OpenIdDelivery, owner: &Owner) -> Self {
+        let owner = Document::fetch(function, owner).await;
+        let callback_key = match &owner {
+            Ok(Document::Business(business)) if business.callback_md5_key().is_some() => None,
+            Ok(_) => Some(function.callback_key.get(&SecretName::callback_key()).await),
+            Err(_) => None,
         };
-        let signs_itself = |business: &Arc<Business>| business.callback_md5_key().is_some();
-        let callback_key = match &business {
-            Ok(business) if !signs_itself(business) => {
-                Some(function.callback_key.get(&SecretName::callback_key()).await)
-            }
-            Ok(_) | Err(_) => None,
-        };
-        Self { business, callback_key }
+        Self { owner, callback_key }
     }
 
-    /// The business, and the key to sign with.
-    fn signer(&self) -> Result<(&Business, Signer<'_>), &SecretError> {
-        let business = self.business.as_deref()?;
-        match (business.callback_md5_key(), &self.callback_key) {
-            (Some(key), _) => Ok((business, Signer::Md5(key))),
-            (None, Some(key)) => Ok((business, Signer::Rsa(&key.as_ref()?.private_key))),
+    /// The owner's default address, and the key to sign with.
+    fn signer(&self) -> Result<(Option<&str>, Signer<'_>), &SecretError> {
+        let (address, own_key) = match self.owner.as_ref()? {
+            Document::Business(business) => {
+                (business.default_callback_url.as_deref(), business.callback_md5_key())
+            }
+            Document::Scheme(scheme) => (scheme.callback_url.as_deref(), None),
+        };
+        match (own_key, &self.callback_key) {
+            (Some(key), _) => Ok((address, Signer::Md5(key))),
+            (None, Some(key)) => Ok((address, Signer::Rsa(&key.as_ref()?.private_key))),
             (None, None) => Err(&SecretError::Absent),
+        }
+    }
+}
+
+impl Document {
+    async fn fetch(function: &OpenIdDelivery, owner: &Owner) -> Result<Self, SecretError> {
+        match owner {
+            Owner::Business(id) => {
+                let name = SecretName::business(id).map_err(|_| SecretError::Absent)?;
+                function.businesses.get(&name).await.map(Self::Business)
+            }
+            Owner::Scheme(id) => function.schemes.get(&SecretName::scheme(*id)).await.map(Self::Scheme),
         }
     }
 }
@@ -53,7 +72,7 @@ pub(crate) async fn post(
     authorization: &Authorization,
     keys: &Keys,
 ) -> Result<Answer, Trouble> {
-    let (business, signer) = match keys.signer() {
+    let (default_address, signer) = match keys.signer() {
         Ok(signer) => signer,
         Err(error) => {
             log_missing_key(authorization, error);
@@ -61,8 +80,8 @@ pub(crate) async fn post(
         }
     };
     let address = match &authorization.callback {
-        Callback::Explicit(url) => Some(url),
-        Callback::BusinessDefault => business.default_callback_url.as_ref(),
+        Callback::Explicit(url) => Some(url.as_str()),
+        Callback::OwnersDefault => default_address,
         Callback::Nowhere => None,
     };
     let url = match address.map(|address| CallbackUrl::parse(address, &function.callbacks)) {
@@ -76,18 +95,18 @@ pub(crate) async fn post(
     let body = Bytes::from(authorization.body.clone().unwrap_or_default());
     let now = function.clock.now();
     let nonce = format!("{CALLBACK_NONCE_PREFIX}{}", hex_128(&*function.random)?);
-    let headers = signer.sign(&authorization.business_id, &nonce, now, &body)?;
+    let headers = signer.sign(authorization.requested.caller(), &nonce, now, &body)?;
     Ok(function.sender.post(&url, headers, body, now).await)
 }
 
 fn log_missing_key(authorization: &Authorization, error: &SecretError) {
-    let (reference, business) = (&authorization.id, &authorization.business_id);
+    let (reference, owner) = (&authorization.id, authorization.owner());
     match error {
         SecretError::Unavailable { .. } | SecretError::Busy => {
-            tracing::error!(%reference, %business, %error, alarm = "unavailable", "a key could not be fetched");
+            tracing::error!(%reference, %owner, %error, alarm = "unavailable", "a key could not be fetched");
         }
         SecretError::Absent | SecretError::Unparsable { .. } => {
-            tracing::error!(%reference, %business, %error, alarm = "keys", "the business or our key cannot be read");
+            tracing::error!(%reference, %owner, %error, alarm = "keys", "the owner's document or our key cannot be read");
         }
     }
 }

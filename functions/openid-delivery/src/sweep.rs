@@ -132,7 +132,7 @@ async fn take_up(
         return Ok(None);
     }
     let neglected = now.since(due.next_attempt_at) >= NET;
-    let hint = Hint::new(due.id, due.business_id, due.attempts);
+    let hint = Hint::new(due.id, due.owner, due.attempts);
     if queue_is_there.load(Ordering::Relaxed) && !send_hint(function, hint.clone(), Duration::ZERO).await {
         queue_is_there.store(false, Ordering::Relaxed);
     }

@@ -89,6 +89,12 @@ pub(crate) fn measure(merchant: &Merchant) -> Result<Vec<Function>, Error> {
             r#"{\"status\":5,"#,
         )?,
         build(
+            "functions/get-authorization-url",
+            "get-authorization-url",
+            include_str!("../../../functions/get-authorization-url/events/nobody-calls.json"),
+            r#"\"Code\":\"MissingAccessKeyId\""#,
+        )?,
+        build(
             "functions/openid-callback",
             "openid-callback",
             include_str!("../../../functions/openid-callback/events/unknown-link.json"),

@@ -133,8 +133,8 @@ fn address(output: &mut BufReader<ChildStdout>) -> Result<SocketAddr, Error> {
 fn recorded(folder: &Folder, series: &str) -> Result<u32, Error> {
     let database = Connection::open_with_flags(folder.database(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let count = database.query_row(
-        "SELECT count(*) FROM authorizations JOIN nonces ON nonce = serial_no
-         WHERE serial_no LIKE ?1 AND status = 'ISSUED'",
+        "SELECT count(*) FROM authorizations JOIN nonces ON nonce = requested ->> '$.merchant.serialNo'
+         WHERE nonce LIKE ?1 AND status = 'ISSUED'",
         [format!("{series}-%")],
         |row| row.get(0),
     )?;

@@ -6,6 +6,9 @@
 //! the host used.
 
 mod artifact;
+mod at_once;
+mod authorization_url;
+mod caller;
 mod cold_start;
 mod cost;
 mod host;

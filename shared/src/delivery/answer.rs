@@ -45,7 +45,7 @@ pub enum DeliveryOutcome {
     AddressRefused(AddressRefusal),
     /// The rules no longer allow the address's scheme, port or name; nothing was sent.
     UrlRefused,
-    /// Neither the request nor the business has a callback address; nothing was sent.
+    /// Neither the request nor its owner has a callback address; nothing was sent.
     NoCallbackAddress,
     /// The key to sign with could not be had; nothing was sent.
     KeyUnavailable,

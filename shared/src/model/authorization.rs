@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{AuthorizationId, OperationId, State, digest_of_parts};
+use super::id::{AuthorizationId, OperationId, State};
 use super::identity::Identity;
+use super::owner::Owner;
+use super::requested::Requested;
 use crate::clock::UnixMillis;
 use crate::delivery::answer::DeliveryOutcome;
 
@@ -80,9 +82,10 @@ pub enum Callback {
     /// The address of the request, frozen. It was acceptable when the link was asked for and is judged again before
     /// each POST.
     Explicit(String),
-    /// The business's own default address, as it is at each attempt.
-    BusinessDefault,
-    /// No address was given and the business had none: the openId is kept, not delivered.
+    /// The owner's own default address, as it is at each attempt.
+    #[serde(rename = "business_default")]
+    OwnersDefault,
+    /// No address was given and the owner had none: the openId is kept, not delivered.
     Nowhere,
 }
 
@@ -113,14 +116,8 @@ pub struct Lease {
 pub struct Authorization {
     /// The primary key.
     pub id: AuthorizationId,
-    /// Whose it is.
-    pub business_id: String,
-    /// For which of the business's merchants.
-    pub merchant_id: String,
-    /// The business's own number for it.
-    pub serial_no: String,
-    /// The merchant's own name for its customer.
-    pub user_id: String,
+    /// What was asked for, and by whom.
+    pub requested: Requested,
     /// Where to deliver.
     pub callback: Callback,
     /// Digest of the request's parameters, to tell a repetition from another request with the same serialNo.
@@ -162,14 +159,8 @@ pub struct Authorization {
 /// What a new authorization is made of.
 #[derive(Clone, Debug)]
 pub struct Issue {
-    /// Whose it is.
-    pub business_id: String,
-    /// For which of the business's merchants.
-    pub merchant_id: String,
-    /// The business's own number for it.
-    pub serial_no: String,
-    /// The merchant's own name for its customer.
-    pub user_id: String,
+    /// What was asked for, and by whom.
+    pub requested: Requested,
     /// Where to deliver.
     pub callback: Callback,
     /// The state that the link carries; it names the authorization.
@@ -190,16 +181,13 @@ impl Authorization {
     pub fn issued(issue: Issue) -> Self {
         let address = match &issue.callback {
             Callback::Explicit(url) => url.as_str(),
-            Callback::BusinessDefault | Callback::Nowhere => "",
+            Callback::OwnersDefault | Callback::Nowhere => "",
         };
         Self {
             id: issue.state.id().clone(),
-            parameters_digest: digest_of_parts(&[&issue.merchant_id, &issue.user_id, address]),
+            parameters_digest: issue.requested.digest(address),
             state_digest: issue.state.digest(),
-            business_id: issue.business_id,
-            merchant_id: issue.merchant_id,
-            serial_no: issue.serial_no,
-            user_id: issue.user_id,
+            requested: issue.requested,
             callback: issue.callback,
             link: Some(issue.link),
             status: Status::Issued,
@@ -217,6 +205,12 @@ impl Authorization {
             delivery: None,
             history: Vec::new(),
         }
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        self.requested.owner()
     }
 
     /// Whether the link still leads to a consent.

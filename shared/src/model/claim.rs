@@ -122,6 +122,7 @@ mod tests {
     use super::*;
     use crate::model::authorization::{Callback, Issue, Lease};
     use crate::model::identity::{Identity, OpenId};
+    use crate::model::requested::{MerchantRequest, Requested};
 
     const NOW: UnixMillis = UnixMillis(1_000_000);
     const SECOND: Duration = Duration::from_secs(1);
@@ -132,11 +133,13 @@ mod tests {
 
     fn issued() -> Authorization {
         Authorization::issued(Issue {
-            business_id: "B1".to_owned(),
-            merchant_id: "M1".to_owned(),
-            serial_no: "S1".to_owned(),
-            user_id: "U1".to_owned(),
-            callback: Callback::BusinessDefault,
+            requested: Requested::Merchant(MerchantRequest {
+                business_id: "B1".to_owned(),
+                merchant_id: "M1".to_owned(),
+                serial_no: "S1".to_owned(),
+                user_id: "U1".to_owned(),
+            }),
+            callback: Callback::OwnersDefault,
             state: state(),
             link: String::new(),
             now: NOW,

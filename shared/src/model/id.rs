@@ -23,6 +23,14 @@ impl AuthorizationId {
         Self(digest.chars().take(32).collect())
     }
 
+    /// A new id, of 128 random bits, for a request that has no serialNo.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn draw(random: &dyn Random) -> Result<Self, NoRandomness> {
+        hex_128(random).map(Self)
+    }
+
     /// Reads an id.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

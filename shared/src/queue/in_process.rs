@@ -9,6 +9,8 @@ use async_trait::async_trait;
 
 use super::{Hint, HintLost, Hints};
 use crate::clock::{Clock, UnixMillis};
+use crate::model::id::AuthorizationId;
+use crate::model::owner::Owner;
 
 /// Hints that are waiting at most; more are lost.
 const CAPACITY: usize = 100_000;
@@ -23,8 +25,8 @@ pub struct InProcessQueue {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Waiting {
     at: UnixMillis,
-    id: crate::model::id::AuthorizationId,
-    business_id: String,
+    id: AuthorizationId,
+    owner: Owner,
     attempt: u32,
 }
 
@@ -43,7 +45,7 @@ impl InProcessQueue {
         if waiting.peek()?.0.at > now {
             return None;
         }
-        waiting.pop().map(|Reverse(hint)| Hint::new(hint.id, hint.business_id, hint.attempt))
+        waiting.pop().map(|Reverse(hint)| Hint::new(hint.id, hint.owner, hint.attempt))
     }
 
     /// Loses every hint, as a restart does.
@@ -64,12 +66,7 @@ impl Hints for InProcessQueue {
         if waiting.len() >= CAPACITY {
             return Err(HintLost("too many are waiting".to_owned()));
         }
-        waiting.push(Reverse(Waiting {
-            at,
-            id: hint.id,
-            business_id: hint.business_id,
-            attempt: hint.attempt,
-        }));
+        waiting.push(Reverse(Waiting { at, id: hint.id, owner: hint.owner, attempt: hint.attempt }));
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::model::id::AuthorizationId;
+use crate::model::owner::Owner;
 
 /// The longest delay that a queue can give a hint (Amazon SQS: 15 minutes). What waits longer is left to the sweep.
 pub const MAX_DELAY: Duration = Duration::from_mins(15);
@@ -26,18 +27,18 @@ pub struct Hint {
     version: Version,
     /// Which authorization.
     pub id: AuthorizationId,
-    /// Whose it is: a queue may take turns among businesses, so that a backlog of one keeps nobody else waiting.
+    /// Whose it is: a queue may take turns among owners, so that a backlog of one keeps nobody else waiting.
     #[serde(rename = "business")]
-    pub business_id: String,
+    pub owner: Owner,
     /// How many attempts were begun before this one.
     pub attempt: u32,
 }
 
 impl Hint {
-    /// A hint that the delivery of the business's authorization `id`, after `attempt` attempts, may go on.
+    /// A hint that the delivery of the owner's authorization `id`, after `attempt` attempts, may go on.
     #[must_use]
-    pub const fn new(id: AuthorizationId, business_id: String, attempt: u32) -> Self {
-        Self { version: Version, id, business_id, attempt }
+    pub const fn new(id: AuthorizationId, owner: Owner, attempt: u32) -> Self {
+        Self { version: Version, id, owner, attempt }
     }
 }
 
@@ -97,10 +98,13 @@ mod tests {
 
     #[test]
     fn the_message_is_versioned() {
-        let hint = Hint::new(AuthorizationId::of_serial("B", "S"), "B".to_owned(), 3);
+        let hint = Hint::new(AuthorizationId::of_serial("B", "S"), Owner::Business("B".to_owned()), 3);
         let message = serde_json::to_string(&hint).expect("serialises");
         assert_eq!(message, format!(r#"{{"v":1,"id":"{}","business":"B","attempt":3}}"#, hint.id));
         assert_eq!(serde_json::from_str::<Hint>(&message).expect("reads"), hint);
         assert!(serde_json::from_str::<Hint>(&message.replace("\"v\":1", "\"v\":2")).is_err());
+        let of_scheme =
+            serde_json::from_str::<Hint>(&message.replace("\"B\"", "\"scheme:234\"")).expect("reads");
+        assert_eq!(Some(of_scheme.owner), Owner::parse("scheme:234"));
     }
 }

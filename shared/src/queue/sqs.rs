@@ -1,6 +1,6 @@
 //! Amazon SQS as the queue of hints: a standard queue, and one message a hint.
 //!
-//! The message's group is the business, so that SQS takes turns among businesses ("fair queues"): a backlog of one
+//! The message's group is the owner, so that SQS takes turns among owners ("fair queues"): a backlog of one
 //! keeps nobody else's delivery waiting. A hint that cannot be sent is lost at once, without many tries: the sweep
 //! delivers what it would have started, and the user's page is waiting behind this call.
 
@@ -51,7 +51,7 @@ impl Hints for SqsQueue {
             .send_message()
             .queue_url(&self.url)
             .message_body(body)
-            .message_group_id(&hint.business_id)
+            .message_group_id(hint.owner.to_string())
             .delay_seconds(delay_secs(delay))
             .send()
             .await;
@@ -73,6 +73,7 @@ mod tests {
     use super::*;
     use crate::aws::stand_in::{Answer, Asked, BRISK, SHORT, StandIn, nobody};
     use crate::model::id::AuthorizationId;
+    use crate::model::owner::Owner;
 
     const URL: &str = "https://sqs.eu-central-1.amazonaws.com/000000000000/hints";
     const SENT: &str = r#"{"MessageId":"3f9a6b1e-6f1c-4d0e-9f59-0c1a7f1f5b02"}"#;
@@ -82,7 +83,7 @@ mod tests {
     }
 
     fn hint() -> Hint {
-        Hint::new(AuthorizationId::of_serial("B1", "S1"), "B1".to_owned(), 3)
+        Hint::new(AuthorizationId::of_serial("B1", "S1"), Owner::Business("B1".to_owned()), 3)
     }
 
     async fn send_to(answer: Answer, patience: &Patience) -> (Result<(), HintLost>, Vec<Asked>) {
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hint_is_one_message_in_the_group_of_its_business() {
+    async fn a_hint_is_one_message_in_the_group_of_its_owner() {
         let (sent, asked) = send_to(Answer::Says(200, SENT.to_owned()), &BRISK).await;
         assert_eq!(sent, Ok(()));
         let [Asked { headers, body }] = asked.as_slice() else { panic!("{} requests", asked.len()) };

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::model::owner::SchemeId;
+
 const MAX_KEY_CHARACTERS: usize = 64;
 
 /// The name of a secret without the deployment's prefix: `business/B1`, `callback-key`. It is no secret itself.
@@ -29,10 +31,44 @@ impl SecretName {
         Self::of("alipay-app", app_id)
     }
 
+    /// `access-key/<AccessKeyId>`: a caller of `GetAuthorizationUrl`, with its secrets.
+    ///
+    /// # Errors
+    /// [`BadSecretName`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
+    pub fn access_key(access_key_id: &str) -> Result<Self, BadSecretName> {
+        Self::of("access-key", access_key_id)
+    }
+
+    /// `account/<accountId>`: whom access keys and schemes belong to.
+    ///
+    /// # Errors
+    /// [`BadSecretName`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
+    pub fn account(account_id: &str) -> Result<Self, BadSecretName> {
+        Self::of("account", account_id)
+    }
+
+    /// `scheme/<SchemeId>`: a scheme of an account.
+    #[must_use]
+    pub fn scheme(scheme_id: SchemeId) -> Self {
+        Self(format!("scheme/{scheme_id}").into())
+    }
+
+    /// `phone-key`: the key that phone numbers are hashed with. There is one such secret.
+    #[must_use]
+    pub fn phone_key() -> Self {
+        Self("phone-key".into())
+    }
+
     /// `callback-key`: the key that signs our callbacks. There is one such secret.
     #[must_use]
     pub fn callback_key() -> Self {
         Self("callback-key".into())
+    }
+
+    /// `link-token`: the keys of the tokens in our own links. There is one such secret.
+    #[must_use]
+    pub fn link_token() -> Self {
+        Self("link-token".into())
     }
 
     fn of(kind: &str, key: &str) -> Result<Self, BadSecretName> {
@@ -72,6 +108,7 @@ mod tests {
         assert_eq!(text(SecretName::alipay_app("2021004100000001")), "alipay-app/2021004100000001");
         assert_eq!(text(SecretName::business(&"k".repeat(64))), format!("business/{}", "k".repeat(64)));
         assert_eq!(SecretName::callback_key().as_str(), "callback-key");
+        assert_eq!(SecretName::link_token().as_str(), "link-token");
     }
 
     #[test]

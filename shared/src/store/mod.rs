@@ -8,13 +8,19 @@ pub mod dynamo;
 #[cfg(feature = "embedded")]
 pub mod sqlite;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use url::Url;
 
 use crate::clock::UnixMillis;
-use crate::model::authorization::{Attempt, Authorization};
+use crate::model::authorization::{Attempt, Authorization, Status};
+use crate::model::booking::{Booking, Leased};
 use crate::model::claim::{AttemptClaim, AttemptRefusal, ClaimRefusal, ExchangeClaim};
+use crate::model::end_date::EndDate;
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::identity::Identity;
+use crate::model::owner::Owner;
 
 /// The store could not do its work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,11 +44,11 @@ impl StoreError {
     }
 }
 
-/// One use of a nonce by a business.
+/// One use of a nonce by a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NonceUse {
-    /// Whose nonce space.
-    pub business_id: String,
+    /// Whose nonces they are: a businessId, or `access-key:` and an AccessKeyId.
+    pub space: String,
     /// The nonce.
     pub nonce: String,
     /// When it was used.
@@ -64,11 +70,52 @@ pub enum Recorded {
     SerialUsed(Box<Authorization>),
 }
 
-/// Records link requests (`alipay-auth-url`).
+/// Records link requests (`alipay-auth-url`, `get-authorization-url`).
 #[async_trait]
 pub trait RecordLinks: Send + Sync {
     /// Consumes the nonce and records the authorization, in one transaction; the nonce is judged first.
     async fn record_link(&self, new: &Authorization, nonce: &NonceUse) -> Result<Recorded, StoreError>;
+}
+
+/// Consumes nonces of requests that record nothing (`get-authorization-url`).
+#[async_trait]
+pub trait UseNonces: Send + Sync {
+    /// Consumes the nonce alone. Whether it was unused.
+    async fn use_nonce(&self, nonce: &NonceUse) -> Result<bool, StoreError>;
+}
+
+/// What the page behind a link needs of its record: never who the user is, nor whose phone number was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundLink {
+    /// The link to Alipay; gone once the user is known.
+    pub link: Option<Url>,
+    /// Where the authorization stands.
+    pub status: Status,
+    /// When link and page stop working.
+    pub expires_at: UnixMillis,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Until when the authorization is asked for, if the request said so.
+    pub end_date: Option<EndDate>,
+}
+
+impl FoundLink {
+    /// Whether a user has consented.
+    #[must_use]
+    pub const fn is_used(&self) -> bool {
+        match self.status {
+            Status::Issued | Status::Exchanging | Status::ExchangeUnknown => false,
+            Status::Authorized | Status::Delivered | Status::Undeliverable => true,
+        }
+    }
+}
+
+/// Finds what a page shows of a link (`get-authorization-url`).
+#[async_trait]
+pub trait FindLinks: Send + Sync {
+    /// The link of one authorization, as it stands after every write that was answered. It is read, and nothing else:
+    /// an expired one is found as well, for as long as its record is kept.
+    async fn link(&self, id: &AuthorizationId) -> Result<Option<FoundLink>, StoreError>;
 }
 
 /// What came of a claim to exchange a code.
@@ -185,7 +232,7 @@ pub struct Due {
     /// Which authorization.
     pub id: AuthorizationId,
     /// Whose it is.
-    pub business_id: String,
+    pub owner: Owner,
     /// How many attempts were begun.
     pub attempts: u32,
     /// Since when the next one may be made; postponing does not change it.
@@ -211,8 +258,8 @@ pub trait Operate: Send + Sync {
     /// One record, as it stands.
     async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError>;
 
-    /// Every authorization that is UNDELIVERABLE, of one business or of all.
-    async fn undeliverable(&self, business_id: Option<&str>) -> Result<Vec<AuthorizationId>, StoreError>;
+    /// Every authorization that is UNDELIVERABLE, of one owner or of all.
+    async fn undeliverable(&self, owner: Option<&Owner>) -> Result<Vec<AuthorizationId>, StoreError>;
 
     /// UNDELIVERABLE to AUTHORIZED, attempts 0, due at `now`, the same body. Whether `operation` did it: no, if the
     /// record was not UNDELIVERABLE.
@@ -224,10 +271,43 @@ pub trait Operate: Send + Sync {
     ) -> Result<bool, StoreError>;
 }
 
+/// Shares an account's allowance among all instances.
+#[async_trait]
+pub trait LeaseAllowance: Send + Sync {
+    /// Books a share of the account's allowance behind all that is booked already; time that is over by more than
+    /// [`Booking::tolerance`] is not made up for. A write that is repeated because its answer was lost may book twice:
+    /// then one share is lost, which is never more than was allowed.
+    async fn lease(&self, booking: &Booking) -> Result<Leased, StoreError>;
+}
+
+/// What `get-authorization-url` may do with a store.
+#[derive(Clone)]
+pub struct SchemeLinks {
+    /// Records nonces and authorizations.
+    pub record: Arc<dyn RecordLinks>,
+    /// Records nonces alone.
+    pub nonces: Arc<dyn UseNonces>,
+    /// Reads what a link's page shows.
+    pub find: Arc<dyn FindLinks>,
+    /// Books requests.
+    pub allowance: Arc<dyn LeaseAllowance>,
+}
+
+impl SchemeLinks {
+    /// All of it with one store.
+    #[must_use]
+    pub fn of<S>(store: Arc<S>) -> Self
+    where
+        S: RecordLinks + UseNonces + FindLinks + LeaseAllowance + 'static,
+    {
+        Self { record: store.clone(), nonces: store.clone(), find: store.clone(), allowance: store }
+    }
+}
+
 /// Forgets, for a store that does not do so by itself.
 #[async_trait]
 pub trait Forget: Send + Sync {
-    /// Deletes some of what may be forgotten at `now`: nonces and codes that are used up, and records past their
-    /// retention. Whether there may be more.
+    /// Deletes some of what may be forgotten at `now`: nonces and codes that are used up, records past their
+    /// retention, and allowances that nobody has asked for since long. Whether there may be more.
     async fn forget(&self, now: UnixMillis) -> Result<bool, StoreError>;
 }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use shared::delivery::answer::DeliveryOutcome;
-use shared::model::authorization::{Attempt, Status};
+use shared::model::authorization::{Attempt, Authorization, Status};
 use shared::model::claim::{AttemptClaim, AttemptRefusal};
 use shared::model::id::AuthorizationId;
+use shared::model::owner::Owner;
 use shared::store::{AttemptClaimed, Due, Next, Recorded, Settled, Settlement};
 
 use super::{
-    Backend, MINUTE, attempt_claim, authorization, issued, nonce, operation, record, settled, settlement,
+    Backend, MINUTE, attempt_claim, authorization, issued, nonce, of_merchant, of_scheme, operation, record,
+    settled, settlement,
 };
 use crate::world::BEGINNING;
 
@@ -122,11 +124,12 @@ pub(super) async fn an_undeliverable_record_is_redriven_with_the_same_body(store
     assert_eq!(now.history, [failed]);
 }
 
-pub(super) async fn what_is_undeliverable_is_listed_by_business(store: &dyn Backend) {
+pub(super) async fn what_is_undeliverable_is_listed_by_owner(store: &dyn Backend) {
     let mut given_up = Vec::new();
-    for (business_id, serial_no) in [("B1", "S1"), ("B1", "S2"), ("B2", "S3")] {
-        let mut new = authorization(serial_no);
-        new.business_id = business_id.to_owned();
+    let owned =
+        [(of_merchant("B1", "S1"), "S1"), (of_merchant("B1", "S2"), "S2"), (of_scheme("234", None), "S3")];
+    for (requested, serial_no) in owned {
+        let new = Authorization { requested, ..authorization(serial_no) };
         assert_eq!(store.record_link(&new, &nonce(serial_no, serial_no, BEGINNING)).await, Ok(Recorded::New));
         assert_eq!(store.settle(&settlement(serial_no, "open-1", "s")).await, Ok(Settled::Ours));
         store.claim_attempt(&attempt_claim(serial_no, 0, "a", BEGINNING)).await.expect("answers");
@@ -136,8 +139,9 @@ pub(super) async fn what_is_undeliverable_is_listed_by_business(store: &dyn Back
         given_up.push(new.id);
     }
     settled(store, "S4").await;
-    let listed = async |business_id| {
-        let mut listed = store.undeliverable(business_id).await.expect("answers");
+    let listed = async |owner: Option<&str>| {
+        let owner = owner.map(|owner| Owner::parse(owner).expect("an owner"));
+        let mut listed = store.undeliverable(owner.as_ref()).await.expect("answers");
         listed.sort();
         listed
     };
@@ -150,6 +154,7 @@ pub(super) async fn what_is_undeliverable_is_listed_by_business(store: &dyn Back
     assert_eq!(listed(Some("B1")).await, sorted(&given_up[..2]));
     assert_eq!(store.redrive(&given_up[0], &operation("r"), BEGINNING).await, Ok(true));
     assert_eq!(listed(Some("B1")).await, given_up[1..2]);
+    assert_eq!(listed(Some("scheme:234")).await, given_up[2..]);
     assert_eq!(listed(Some("B3")).await, []);
 }
 
@@ -162,7 +167,7 @@ pub(super) async fn what_is_due_is_found_longest_overdue_first_and_postponed_onc
     }
     let due = |serial_no: &str, after| Due {
         id: AuthorizationId::of_serial("B1", serial_no),
-        business_id: "B1".to_owned(),
+        owner: Owner::Business("B1".to_owned()),
         attempts: 0,
         next_attempt_at: BEGINNING + MINUTE * after,
         due_at: BEGINNING + MINUTE * after,

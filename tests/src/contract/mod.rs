@@ -1,7 +1,9 @@
 //! What every store promises, whatever it is made of. A backend joins by one call of [`store_contract!`], and makes
 //! every promise there is.
 
+mod allowance;
 mod deliveries;
+mod found;
 mod links;
 mod repeats;
 mod returns;
@@ -11,22 +13,41 @@ use std::time::Duration;
 use shared::clock::UnixMillis;
 use shared::model::authorization::{Authorization, Callback, Issue};
 use shared::model::claim::{AttemptClaim, ClaimRefusal, ExchangeClaim};
+use shared::model::end_date::EndDate;
 use shared::model::id::{AuthorizationId, OperationId, State, digest_of};
 use shared::model::identity::{Identity, OpenId};
+use shared::model::owner::SchemeId;
+use shared::model::requested::{MerchantRequest, Requested, SchemeRequest};
 use shared::store::{
-    Claimed, FindDue, NonceUse, Operate, RecordDeliveries, RecordLinks, RecordReturns, Recorded, Settled,
-    Settlement,
+    Claimed, FindDue, FindLinks, LeaseAllowance, NonceUse, Operate, RecordDeliveries, RecordLinks,
+    RecordReturns, Recorded, Settled, Settlement, UseNonces,
 };
 
+use self::allowance::*;
 use self::deliveries::*;
+use self::found::*;
 use self::links::*;
 use self::repeats::*;
 use self::returns::*;
 use crate::world::BEGINNING;
 
 /// A whole store.
-pub trait Backend: RecordLinks + RecordReturns + RecordDeliveries + FindDue + Operate {}
-impl<S: RecordLinks + RecordReturns + RecordDeliveries + FindDue + Operate> Backend for S {}
+pub trait Backend:
+    RecordLinks + UseNonces + FindLinks + RecordReturns + RecordDeliveries + FindDue + Operate + LeaseAllowance
+{
+}
+impl<
+    S: RecordLinks
+        + UseNonces
+        + FindLinks
+        + RecordReturns
+        + RecordDeliveries
+        + FindDue
+        + Operate
+        + LeaseAllowance,
+> Backend for S
+{
+}
 
 /// A test of every promise, each on a store of its own. `store_contract!(test open)`: `open().await` gives the store, and
 /// what has to be kept as long as it is used.
@@ -39,10 +60,14 @@ macro_rules! store_contract {
     (list $($for_what:tt)+) => {
         $crate::store_contract! { $($for_what)+ =>
             a_record_is_read_as_it_was_written
+            a_nonce_may_be_consumed_alone
             a_nonce_is_judged_before_the_serial_and_nothing_is_written_when_it_was_used
             a_used_serial_consumes_the_nonce_and_gives_the_earlier_record
             a_repeat_of_the_same_operation_had_succeeded
             an_expired_nonce_may_be_used_again
+            a_link_is_found_until_its_user_is_known
+            a_link_of_a_scheme_is_found_with_its_end_date
+            finding_a_link_changes_nothing
             an_exchange_is_claimed_by_one
             a_claim_is_refused_by_cause
             a_code_is_claimed_once_whatever_became_of_it
@@ -58,8 +83,14 @@ macro_rules! store_contract {
             nothing_is_concluded_on_a_record_that_was_given_up
             a_serial_may_be_used_again_once_its_record_is_kept_no_longer
             an_undeliverable_record_is_redriven_with_the_same_body
-            what_is_undeliverable_is_listed_by_business
+            what_is_undeliverable_is_listed_by_owner
             what_is_due_is_found_longest_overdue_first_and_postponed_once
+            bookings_made_at_once_follow_each_other_without_overlap
+            idle_time_is_made_up_for_by_the_tolerance_at_most
+            an_allowance_booked_to_the_horizon_is_refused_and_says_until_when
+            accounts_have_allowances_of_their_own
+            a_clock_that_is_behind_does_not_undo_a_booking
+            microseconds_are_not_lost
         }
     };
     (test $open:path => $($promise:ident)+) => {
@@ -99,10 +130,7 @@ fn state(serial_no: &str) -> State {
 /// A new authorization of `serial_no`.
 pub fn authorization(serial_no: &str) -> Authorization {
     Authorization::issued(Issue {
-        business_id: "B1".to_owned(),
-        merchant_id: "M1".to_owned(),
-        serial_no: serial_no.to_owned(),
-        user_id: "用户".to_owned(),
+        requested: of_merchant("B1", serial_no),
         callback: Callback::Explicit("https://merchant.example.com/cb".to_owned()),
         state: state(serial_no),
         link: "https://openauth.example/authorize".to_owned(),
@@ -112,10 +140,30 @@ pub fn authorization(serial_no: &str) -> Authorization {
     })
 }
 
+fn of_merchant(business_id: &str, serial_no: &str) -> Requested {
+    Requested::Merchant(MerchantRequest {
+        business_id: business_id.to_owned(),
+        merchant_id: "M1".to_owned(),
+        serial_no: serial_no.to_owned(),
+        user_id: "用户".to_owned(),
+    })
+}
+
+fn of_scheme(scheme_id: &str, end_date: Option<&str>) -> Requested {
+    Requested::Scheme(SchemeRequest {
+        account_id: "1001".to_owned(),
+        scheme_id: SchemeId::parse(scheme_id).expect("a number"),
+        request_id: "8906582E-6722-4E2A-9C3B-7B0000000001".to_owned(),
+        phone_tail: "1234".to_owned(),
+        phone_hash: digest_of("13900001234"),
+        end_date: end_date.map(|text| EndDate::parse(text).expect("a date")),
+    })
+}
+
 /// A use of the nonce `name` at `at`, for eleven minutes.
 pub fn nonce(name: &str, by: &str, at: UnixMillis) -> NonceUse {
     NonceUse {
-        business_id: "B1".to_owned(),
+        space: "B1".to_owned(),
         nonce: name.to_owned(),
         used_at: at,
         until: at + MINUTE * 11,

@@ -15,6 +15,7 @@ use crate::model::authorization::{Authorization, Callback, Issue};
 use crate::model::claim::{AttemptClaim, ExchangeClaim};
 use crate::model::id::{OperationId, State};
 use crate::model::identity::{AuthCode, Identity, OpenId};
+use crate::model::requested::{MerchantRequest, Requested};
 use crate::store::{NonceUse, Settlement};
 
 pub(super) const NOW: UnixMillis = UnixMillis(1_795_305_600_000);
@@ -33,6 +34,11 @@ pub(super) fn done() -> Answer {
 /// An update that is done; the record as it now stands.
 pub(super) fn now_stands(record: &Item) -> Answer {
     Answer::Says(200, json!({"Attributes": wire(record)}).to_string())
+}
+
+/// The item that was asked for.
+pub(super) fn found(item: &Item) -> Answer {
+    Answer::Says(200, json!({"Item": wire(item)}).to_string())
 }
 
 /// A page of a query.
@@ -91,11 +97,13 @@ fn state() -> State {
 
 pub(super) fn authorization() -> Authorization {
     Authorization::issued(Issue {
-        business_id: "B1".to_owned(),
-        merchant_id: "M1".to_owned(),
-        serial_no: "S1".to_owned(),
-        user_id: "U1".to_owned(),
-        callback: Callback::BusinessDefault,
+        requested: Requested::Merchant(MerchantRequest {
+            business_id: "B1".to_owned(),
+            merchant_id: "M1".to_owned(),
+            serial_no: "S1".to_owned(),
+            user_id: "U1".to_owned(),
+        }),
+        callback: Callback::OwnersDefault,
         state: state(),
         link: "https://openauth.example/authorize".to_owned(),
         now: NOW,
@@ -106,7 +114,7 @@ pub(super) fn authorization() -> Authorization {
 
 pub(super) fn nonce() -> NonceUse {
     NonceUse {
-        business_id: "B1".to_owned(),
+        space: "B1".to_owned(),
         nonce: "nonce-1".to_owned(),
         used_at: NOW,
         until: NOW + MINUTE * 11,

@@ -190,7 +190,7 @@ fn readable(item: &Item) -> Option<Due> {
     let due = || {
         Ok::<_, StoreError>(Due {
             id: item.id()?,
-            business_id: item.text("businessId")?,
+            owner: item.owner()?,
             attempts: item.attempts()?,
             next_attempt_at: item.time("nextAttemptAt")?,
             due_at: item.time("outboxAt")?,

@@ -7,14 +7,18 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{PARTITION_KEY, TIME_TO_LIVE};
+use super::{PARTITION_KEY, TIME_TO_LIVE, requested};
 use crate::clock::UnixMillis;
 use crate::model::authorization::{Authorization, Lease, Status};
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::identity::{AlipayUserId, Identity, OpenId};
+use crate::model::owner::Owner;
 use crate::store::{NonceUse, StoreError};
 
 pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The attribute of whose an authorization is; its name is of the time when only businesses had any.
+pub(super) const OWNER: &str = "businessId";
 
 const AUTHORIZATION: &str = "authorization#";
 const DUE: &str = "due-";
@@ -79,7 +83,7 @@ pub(super) fn json(value: &impl Serialize) -> Result<AttributeValue, StoreError>
 }
 
 /// Whole seconds, rounded up: never before the moment.
-fn time_to_live(at: UnixMillis) -> AttributeValue {
+pub(super) fn time_to_live(at: UnixMillis) -> AttributeValue {
     number(at.0.saturating_add(999).div_euclid(1_000))
 }
 
@@ -88,10 +92,6 @@ pub(super) fn issued(new: &Authorization, created_by: &OperationId) -> Result<It
     let mut item: Item = [
         (PARTITION_KEY, key(&new.id)),
         (TIME_TO_LIVE, time_to_live(new.retain_until)),
-        ("businessId", text(&new.business_id)),
-        ("merchantId", text(&new.merchant_id)),
-        ("serialNo", text(&new.serial_no)),
-        ("userId", text(&new.user_id)),
         ("callback", json(&new.callback)?),
         ("parametersDigest", text(&new.parameters_digest)),
         ("stateDigest", text(&new.state_digest)),
@@ -106,16 +106,17 @@ pub(super) fn issued(new: &Authorization, created_by: &OperationId) -> Result<It
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
+    requested::write(&new.requested, &mut item);
     if let Some(link) = &new.link {
         item.insert("link".to_owned(), text(link));
     }
     Ok(item)
 }
 
-/// The item of a nonce. Neither part of its key holds a `#` before the last: a businessId has none.
+/// The item of a nonce. Its key has no `#` before the nonce but the two that divide it.
 pub(super) fn nonce(nonce: &NonceUse) -> Item {
     [
-        (PARTITION_KEY, text(&format!("nonce#{}#{}", nonce.business_id, nonce.nonce))),
+        (PARTITION_KEY, text(&format!("nonce#{}#{}", nonce.space, nonce.nonce))),
         (TIME_TO_LIVE, time_to_live(nonce.until)),
         ("until", time(nonce.until)),
         ("usedBy", operation(&nonce.operation)),
@@ -132,10 +133,7 @@ pub(super) fn authorization(item: &Item) -> Result<Authorization, StoreError> {
     let due = outbox.is_some_and(|outbox| outbox.starts_with(DUE));
     Ok(Authorization {
         id: item.id()?,
-        business_id: item.text("businessId")?,
-        merchant_id: item.text("merchantId")?,
-        serial_no: item.text("serialNo")?,
-        user_id: item.text("userId")?,
+        requested: requested::read(&item)?,
         callback: parsed("callback", &item.text("callback")?)?,
         parameters_digest: item.text("parametersDigest")?,
         state_digest: item.text("stateDigest")?,
@@ -168,6 +166,10 @@ impl Reader<'_> {
     pub(super) fn id(&self) -> Result<AuthorizationId, StoreError> {
         let key = self.text(PARTITION_KEY)?;
         key.strip_prefix(AUTHORIZATION).and_then(AuthorizationId::parse).ok_or_else(|| corrupt(PARTITION_KEY))
+    }
+
+    pub(super) fn owner(&self) -> Result<Owner, StoreError> {
+        Owner::parse(&self.text(OWNER)?).ok_or_else(|| corrupt(OWNER))
     }
 
     pub(super) fn attempts(&self) -> Result<u32, StoreError> {
@@ -230,7 +232,7 @@ fn parsed<T: DeserializeOwned>(name: &'static str, text: &str) -> Result<T, Stor
 }
 
 /// Names the attribute, never its value: it may be an openId.
-fn corrupt(name: &str) -> StoreError {
+pub(super) fn corrupt(name: &str) -> StoreError {
     StoreError::Corrupt(format!("its attribute {name} is missing or of another form"))
 }
 
@@ -264,5 +266,35 @@ mod tests {
             let corrupt = format!("its attribute {name} is missing or of another form");
             assert_eq!(authorization(&broken), Err(StoreError::Corrupt(corrupt)));
         }
+    }
+
+    /// Written by the version that knew businesses alone.
+    #[test]
+    fn an_item_of_the_first_version_is_read() {
+        let list = || AttributeValue::L(Vec::new());
+        let id = canned::authorization().id;
+        let item: Item = [
+            ("pk", text(&format!("authorization#{id}"))),
+            ("ttl", number(1_795_999_999)),
+            ("businessId", text("B1")),
+            ("merchantId", text("M1")),
+            ("serialNo", text("S1")),
+            ("userId", text("U1")),
+            ("callback", text(r#""business_default""#)),
+            ("parametersDigest", text(&canned::authorization().parameters_digest)),
+            ("stateDigest", text(&canned::authorization().state_digest)),
+            ("status", text("ISSUED")),
+            ("createdAt", time(canned::authorization().created_at)),
+            ("createdBy", text("issuer")),
+            ("expiresAt", time(canned::authorization().expires_at)),
+            ("retainUntil", time(canned::authorization().retain_until)),
+            ("codes", list()),
+            ("attempts", number(0)),
+            ("history", list()),
+            ("link", text("https://openauth.example/authorize")),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        assert_eq!(authorization(&item), Ok(canned::authorization()));
     }
 }

@@ -10,7 +10,7 @@ use super::conflicts::will_pass;
 use super::item::{self, Item, Reader};
 use super::{DynamoStore, unavailable};
 use crate::model::authorization::Authorization;
-use crate::store::{NonceUse, RecordLinks, Recorded, StoreError};
+use crate::store::{NonceUse, RecordLinks, Recorded, StoreError, UseNonces};
 
 /// A nonce that may be used: new, used up, or used by an earlier try of this very operation.
 const NONCE_IS_FREE: &str = "attribute_not_exists(pk) OR #until <= :now OR usedBy = :by";
@@ -33,7 +33,7 @@ impl RecordLinks for DynamoStore {
             .client
             .transact_write_items()
             .client_request_token(nonce.operation.as_str())
-            .transact_items(write(self.use_nonce(nonce))?)
+            .transact_items(write(self.put_nonce(nonce))?)
             .transact_items(write(record)?)
             .send()
             .await;
@@ -54,14 +54,10 @@ impl RecordLinks for DynamoStore {
     }
 }
 
-impl DynamoStore {
-    /// The serialNo was used, so the transaction wrote nothing; the nonce is consumed all the same.
-    async fn serial_used(&self, old: &Item, nonce: &NonceUse) -> Result<Recorded, StoreError> {
-        if Reader(old).optional_text("createdBy")?.as_deref() == Some(nonce.operation.as_str()) {
-            return Ok(Recorded::New);
-        }
-        let old = item::authorization(old)?;
-        let put = self.use_nonce(nonce).build().map_err(|error| StoreError::Corrupt(error.to_string()))?;
+#[async_trait]
+impl UseNonces for DynamoStore {
+    async fn use_nonce(&self, nonce: &NonceUse) -> Result<bool, StoreError> {
+        let put = self.put_nonce(nonce).build().map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let used = self
             .client
             .put_item()
@@ -73,15 +69,31 @@ impl DynamoStore {
             .send()
             .await;
         match used {
-            Ok(_) => Ok(Recorded::SerialUsed(Box::new(old))),
+            Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(Recorded::NonceUsed),
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
                 _ => Err(unavailable(&error)),
             },
         }
     }
+}
 
-    fn use_nonce(&self, nonce: &NonceUse) -> PutBuilder {
+impl DynamoStore {
+    /// The serialNo was used, so the transaction wrote nothing; the nonce is consumed all the same.
+    async fn serial_used(&self, old: &Item, nonce: &NonceUse) -> Result<Recorded, StoreError> {
+        if Reader(old).optional_text("createdBy")?.as_deref() == Some(nonce.operation.as_str()) {
+            return Ok(Recorded::New);
+        }
+        let old = item::authorization(old)?;
+        let recorded = if self.use_nonce(nonce).await? {
+            Recorded::SerialUsed(Box::new(old))
+        } else {
+            Recorded::NonceUsed
+        };
+        Ok(recorded)
+    }
+
+    fn put_nonce(&self, nonce: &NonceUse) -> PutBuilder {
         Put::builder()
             .table_name(&self.table)
             .set_item(Some(item::nonce(nonce)))

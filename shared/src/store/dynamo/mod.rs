@@ -3,7 +3,8 @@
 //! | item | `pk` | attributes |
 //! |---|---|---|
 //! | authorization | `authorization#<id>` | the record, one attribute a field ([`item`]); `ttl` from its retention; `createdBy`, `exchangeBy`, `settledBy`, `deliveryBy`: the operation ids that a repeat recognises its own write by |
-//! | nonce | `nonce#<businessId>#<nonce>` | `until` (ms), `usedBy` (operation id), `ttl` |
+//! | nonce | `nonce#<space>#<nonce>` | `until` (ms), `usedBy` (operation id), `ttl` |
+//! | allowance | `allowance#<account>` | `bookedUntil` (µs), `ttl` |
 //!
 //! The index [`OUTBOX`] holds what is left to do, and nothing else: an authorization is in it while it carries `outbox`
 //! and `outboxAt` (ms). `outbox` is `due-<x>` for what is due at `outboxAt`, and `undeliverable-<x>` for what was given
@@ -14,13 +15,16 @@
 //! by `ttl` days later at worst. Conflicts with a transaction are repeated like throttling, and say nothing about the
 //! condition.
 
+mod allowance;
 #[cfg(test)]
 mod canned;
 mod conflicts;
 mod deliveries;
+mod found;
 mod item;
 mod links;
 mod operations;
+mod requested;
 mod returns;
 
 use std::time::Duration;
@@ -32,6 +36,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use self::conflicts::Conflicts;
+pub use self::found::FOUND_ATTRIBUTES;
 use self::item::Item;
 use super::StoreError;
 use crate::aws::{Patience, SdkConfig, reason};
@@ -47,7 +52,7 @@ pub const TIME_TO_LIVE: &str = "ttl";
 pub const OUTBOX: &str = "outbox";
 
 /// What the index repeats of each record, besides the keys.
-pub const OUTBOX_ATTRIBUTES: [&str; 3] = ["attempts", "businessId", "nextAttemptAt"];
+pub const OUTBOX_ATTRIBUTES: [&str; 3] = ["attempts", item::OWNER, "nextAttemptAt"];
 
 const PATIENCE: Patience = Patience {
     attempt: Duration::from_millis(800),

@@ -9,6 +9,7 @@ use super::{Changed, DynamoStore, Give, OUTBOX, PARTITION_KEY, unavailable};
 use crate::clock::UnixMillis;
 use crate::model::authorization::{Authorization, Status};
 use crate::model::id::{AuthorizationId, OperationId};
+use crate::model::owner::Owner;
 use crate::store::{Operate, StoreError};
 
 #[async_trait]
@@ -26,9 +27,8 @@ impl Operate for DynamoStore {
         found.item.as_ref().map(item::authorization).transpose()
     }
 
-    async fn undeliverable(&self, business_id: Option<&str>) -> Result<Vec<AuthorizationId>, StoreError> {
-        let partitions =
-            item::undeliverable_partitions().map(|partition| self.all_in(partition, business_id));
+    async fn undeliverable(&self, owner: Option<&Owner>) -> Result<Vec<AuthorizationId>, StoreError> {
+        let partitions = item::undeliverable_partitions().map(|partition| self.all_in(partition, owner));
         Ok(try_join_all(partitions).await?.concat())
     }
 
@@ -63,7 +63,7 @@ impl DynamoStore {
     async fn all_in(
         &self,
         partition: AttributeValue,
-        business_id: Option<&str>,
+        owner: Option<&Owner>,
     ) -> Result<Vec<AuthorizationId>, StoreError> {
         let mut query = self
             .client
@@ -72,10 +72,10 @@ impl DynamoStore {
             .index_name(OUTBOX)
             .key_condition_expression("outbox = :outbox")
             .expression_attribute_values(":outbox", partition);
-        if let Some(business_id) = business_id {
+        if let Some(owner) = owner {
             query = query
-                .filter_expression("businessId = :businessId")
-                .expression_attribute_values(":businessId", item::text(business_id));
+                .filter_expression("businessId = :owner")
+                .expression_attribute_values(":owner", item::text(&owner.to_string()));
         }
         let mut items = query.into_paginator().items().send();
         let mut ids = Vec::new();

@@ -123,13 +123,13 @@ impl FindDue for SqliteStore {
             .run(move |connection| {
                 connection
                     .prepare_cached(
-                        "SELECT id, business_id, attempts, next_attempt_at, due_at FROM authorizations
+                        "SELECT id, owner, attempts, next_attempt_at, due_at FROM authorizations
                          WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2",
                     )?
                     .query_map(params![now, limit], |row| {
                         Ok(Due {
                             id: row.get(0)?,
-                            business_id: row.get(1)?,
+                            owner: row.get(1)?,
                             attempts: row.get(2)?,
                             next_attempt_at: row.get(3)?,
                             due_at: row.get(4)?,

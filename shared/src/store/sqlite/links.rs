@@ -8,7 +8,7 @@ use super::rows::{find, insert};
 use crate::clock::UnixMillis;
 use crate::model::authorization::Authorization;
 use crate::model::id::{AuthorizationId, OperationId};
-use crate::store::{NonceUse, RecordLinks, Recorded, StoreError};
+use crate::store::{NonceUse, RecordLinks, Recorded, StoreError, UseNonces};
 
 #[async_trait]
 impl RecordLinks for SqliteStore {
@@ -32,15 +32,23 @@ impl RecordLinks for SqliteStore {
     }
 }
 
+#[async_trait]
+impl UseNonces for SqliteStore {
+    async fn use_nonce(&self, nonce: &NonceUse) -> Result<bool, StoreError> {
+        let nonce = nonce.clone();
+        self.0.run(move |connection| use_nonce(connection, &nonce)).await
+    }
+}
+
 fn use_nonce(connection: &Connection, nonce: &NonceUse) -> rusqlite::Result<bool> {
     let used = connection
         .prepare_cached(
-            "INSERT INTO nonces (business_id, nonce, until, used_by) VALUES (:business_id, :nonce, :until, :by)
-             ON CONFLICT (business_id, nonce) DO UPDATE SET until = :until, used_by = :by
+            "INSERT INTO nonces (space, nonce, until, used_by) VALUES (:space, :nonce, :until, :by)
+             ON CONFLICT (space, nonce) DO UPDATE SET until = :until, used_by = :by
              WHERE until <= :used_at OR used_by = :by",
         )?
         .execute(named_params! {
-            ":business_id": nonce.business_id,
+            ":space": nonce.space,
             ":nonce": nonce.nonce,
             ":until": nonce.until,
             ":used_at": nonce.used_at,

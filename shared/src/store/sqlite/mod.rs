@@ -3,7 +3,9 @@
 //! Every change is an `UPDATE` whose `WHERE` is the change's condition; only if it touched no row is the record read,
 //! in the same transaction, to say why. A file here for each capability.
 
+mod allowance;
 mod deliveries;
+mod found;
 mod links;
 mod operations;
 mod returns;

@@ -8,6 +8,7 @@ use super::rows::find;
 use crate::clock::UnixMillis;
 use crate::model::authorization::Authorization;
 use crate::model::id::{AuthorizationId, OperationId};
+use crate::model::owner::Owner;
 use crate::store::{Forget, Operate, StoreError};
 
 /// Rows that one call of [`Forget::forget`] deletes of each kind.
@@ -20,16 +21,16 @@ impl Operate for SqliteStore {
         self.0.run(move |connection| find(connection, &id)).await
     }
 
-    async fn undeliverable(&self, business_id: Option<&str>) -> Result<Vec<AuthorizationId>, StoreError> {
-        let business_id = business_id.map(str::to_owned);
+    async fn undeliverable(&self, owner: Option<&Owner>) -> Result<Vec<AuthorizationId>, StoreError> {
+        let owner = owner.map(Owner::to_string);
         self.0
             .run(move |connection| {
                 connection
                     .prepare_cached(
                         "SELECT id FROM authorizations
-                         WHERE status = 'UNDELIVERABLE' AND (?1 IS NULL OR business_id = ?1)",
+                         WHERE status = 'UNDELIVERABLE' AND (?1 IS NULL OR owner = ?1)",
                     )?
-                    .query_map([business_id], |row| row.get(0))?
+                    .query_map([owner], |row| row.get(0))?
                     .collect()
             })
             .await
@@ -65,10 +66,13 @@ impl Forget for SqliteStore {
             .run(move |connection| {
                 let mut more = false;
                 for forget in [
-                    "DELETE FROM nonces WHERE (business_id, nonce) IN
-                         (SELECT business_id, nonce FROM nonces WHERE until <= ?1 LIMIT ?2)",
+                    "DELETE FROM nonces WHERE (space, nonce) IN
+                         (SELECT space, nonce FROM nonces WHERE until <= ?1 LIMIT ?2)",
                     "DELETE FROM authorizations WHERE id IN
                          (SELECT id FROM authorizations WHERE retain_until <= ?1 LIMIT ?2)",
+                    // Free for ten minutes; the few accounts there are need no index.
+                    "DELETE FROM allowances WHERE account IN
+                         (SELECT account FROM allowances WHERE booked_until <= (?1 - 600000) * 1000 LIMIT ?2)",
                 ] {
                     let forgotten =
                         connection.prepare_cached(forget)?.execute(params![now, FORGOTTEN_AT_ONCE])?;

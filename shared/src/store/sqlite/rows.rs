@@ -7,8 +7,10 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::UnixMillis;
 use crate::model::authorization::{Authorization, Lease, Status};
+use crate::model::end_date::EndDate;
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::identity::{AlipayUserId, Identity, OpenId};
+use crate::model::owner::Owner;
 
 impl ToSql for UnixMillis {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -46,6 +48,24 @@ impl FromSql for AuthorizationId {
     }
 }
 
+impl ToSql for Owner {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.to_string().into())
+    }
+}
+
+impl FromSql for Owner {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl FromSql for EndDate {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
 impl ToSql for OperationId {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         self.as_str().to_sql()
@@ -63,19 +83,16 @@ pub(super) fn insert(
 ) -> rusqlite::Result<usize> {
     connection
         .prepare_cached(
-            "INSERT INTO authorizations (id, business_id, merchant_id, serial_no, user_id, callback,
-                 parameters_digest, state_digest, link, status, created_at, created_by, expires_at, retain_until)
-             VALUES (:id, :business_id, :merchant_id, :serial_no, :user_id, :callback,
-                 :parameters_digest, :state_digest, :link, :status, :created_at, :created_by, :expires_at,
-                 :retain_until)
+            "INSERT INTO authorizations (id, owner, requested, callback, parameters_digest, state_digest, link,
+                 status, created_at, created_by, expires_at, retain_until)
+             VALUES (:id, :owner, :requested, :callback, :parameters_digest, :state_digest, :link,
+                 :status, :created_at, :created_by, :expires_at, :retain_until)
              ON CONFLICT (id) DO NOTHING",
         )?
         .execute(named_params! {
             ":id": new.id,
-            ":business_id": new.business_id,
-            ":merchant_id": new.merchant_id,
-            ":serial_no": new.serial_no,
-            ":user_id": new.user_id,
+            ":owner": new.owner(),
+            ":requested": to_json(&new.requested)?,
             ":callback": to_json(&new.callback)?,
             ":parameters_digest": new.parameters_digest,
             ":state_digest": new.state_digest,
@@ -95,10 +112,7 @@ pub(super) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
 fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
     Ok(Authorization {
         id: row.get("id")?,
-        business_id: row.get("business_id")?,
-        merchant_id: row.get("merchant_id")?,
-        serial_no: row.get("serial_no")?,
-        user_id: row.get("user_id")?,
+        requested: from_json(row, "requested")?,
         callback: from_json(row, "callback")?,
         parameters_digest: row.get("parameters_digest")?,
         state_digest: row.get("state_digest")?,
@@ -142,6 +156,6 @@ fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Resu
     serde_json::from_str(&text).map_err(corrupt)
 }
 
-fn corrupt(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+pub(super) fn corrupt(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
 }

@@ -1,9 +1,7 @@
 CREATE TABLE authorizations (
     id                TEXT PRIMARY KEY,
-    business_id       TEXT NOT NULL,
-    merchant_id       TEXT NOT NULL,
-    serial_no         TEXT NOT NULL,
-    user_id           TEXT NOT NULL,
+    owner             TEXT NOT NULL,
+    requested         TEXT NOT NULL,            -- JSON of Requested
     callback          TEXT NOT NULL,            -- JSON of Callback
     parameters_digest TEXT NOT NULL,
     state_digest      TEXT NOT NULL,
@@ -33,13 +31,18 @@ CREATE INDEX due ON authorizations (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX retention ON authorizations (retain_until);
 
 CREATE TABLE nonces (
-    business_id TEXT NOT NULL,
-    nonce       TEXT NOT NULL,
-    until       INTEGER NOT NULL,
-    used_by     TEXT NOT NULL,
-    PRIMARY KEY (business_id, nonce)
+    space   TEXT NOT NULL,
+    nonce   TEXT NOT NULL,
+    until   INTEGER NOT NULL,
+    used_by TEXT NOT NULL,
+    PRIMARY KEY (space, nonce)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX used_up ON nonces (until);
 
-PRAGMA user_version = 1;
+CREATE TABLE allowances (
+    account      TEXT PRIMARY KEY,
+    booked_until INTEGER NOT NULL                -- in microseconds since 1970
+) STRICT, WITHOUT ROWID;
+
+PRAGMA user_version = 2;

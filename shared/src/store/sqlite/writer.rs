@@ -17,7 +17,7 @@ const JOBS_PER_COMMIT: usize = 256;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const SWITCH_TRIES: u32 = 250;
 const SWITCH_PAUSE: Duration = Duration::from_millis(20);
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 type Job = Box<dyn FnOnce(&Connection) -> Reply + Send>;

@@ -1,0 +1,30 @@
+//! Wires `get-authorization-url` to Lambda.
+
+use std::sync::Arc;
+
+use get_authorization_url::{GetAuthorizationUrl, handle};
+use shared::aws::sdk_config;
+use shared::clock::SystemClock;
+use shared::config::Config;
+use shared::lambda;
+use shared::random::OsRandom;
+use shared::start::StartError;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), StartError> {
+    let config = Config::from_env()?;
+    shared::telemetry::start(config.log_level, std::io::stdout);
+    let aws = sdk_config(&config.aws)?;
+    let function = Arc::new(GetAuthorizationUrl::new(
+        &lambda::secret_source(&config, &aws),
+        lambda::scheme_links(&config, &aws)?,
+        Arc::new(SystemClock),
+        Arc::new(OsRandom::default()),
+        config.links(),
+    ));
+    lambda::serve_http(move |request| {
+        let function = function.clone();
+        async move { handle(&function, &request).await }
+    })
+    .await
+}

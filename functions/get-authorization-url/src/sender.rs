@@ -1,0 +1,63 @@
+//! Who calls, and whether its account may.
+
+use std::sync::Arc;
+
+use shared::allowance::Admission;
+use shared::clock::UnixMillis;
+use shared::secrets::documents::{AccessKey, Account};
+use shared::secrets::{SecretError, SecretName};
+use shared::signing::alibaba_cloud::{Call, SignatureError, is_fresh};
+
+use crate::error::Refusal;
+use crate::{GetAuthorizationUrl, document};
+
+/// Who sent the call: known, at this time, and rightly signed.
+pub(crate) async fn verify(
+    function: &GetAuthorizationUrl,
+    call: &Call<'_>,
+    now: UnixMillis,
+) -> Result<Arc<AccessKey>, Refusal> {
+    if call.has_security_token() {
+        return Err(Refusal::TemporaryCredentials);
+    }
+    let name = SecretName::access_key(call.access_key_id()?).map_err(|_| Refusal::UnknownAccessKey)?;
+    let key = match function.access_keys.get(&name).await {
+        Err(SecretError::Absent) => return Err(Refusal::UnknownAccessKey),
+        found => found.map_err(|error| Refusal::document(name.clone(), error))?,
+    };
+    let timestamp = call.timestamp()?;
+    if !is_fresh(timestamp, now) {
+        return Err(Refusal::OutOfWindow(now.since(timestamp).max(timestamp.since(now))));
+    }
+    let mismatch = match call.verify(&key.secrets) {
+        Ok(()) => return Ok(key),
+        Err(SignatureError::Incomplete(flaw)) => return Err(Refusal::Incomplete(flaw)),
+        Err(SignatureError::Mismatch(mismatch)) => mismatch,
+    };
+    // The secret may have been changed a moment ago.
+    match function.access_keys.refresh_early(&name, &key).await {
+        Ok(Some(newer)) if call.verify(&newer.secrets).is_ok() => Ok(newer),
+        Ok(_) | Err(_) => Err(Refusal::Mismatch(call.protocol(), mismatch)),
+    }
+}
+
+/// The account, in good order and within its allowance.
+pub(crate) async fn admit(function: &GetAuthorizationUrl, key: &AccessKey) -> Result<Arc<Account>, Refusal> {
+    let account = document(&function.accounts, key.account.clone()).await?;
+    if account.suspended {
+        return Err(Refusal::Suspended);
+    }
+    if !account.subscribed {
+        return Err(Refusal::NotSubscribed);
+    }
+    if !key.enabled {
+        return Err(Refusal::KeyDisabled);
+    }
+    if !key.may_get_authorization_url {
+        return Err(Refusal::NoPermission);
+    }
+    match function.allowance.admit(&key.account_id, account.requests_per_second).await {
+        Admission::Admitted => Ok(account),
+        Admission::Over { retry_after } => Err(Refusal::OverAllowance { retry_after }),
+    }
+}

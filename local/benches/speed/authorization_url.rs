@@ -1,0 +1,58 @@
+//! `GetAuthorizationUrl` as it is measured: the reading and verifying of a call alone, and all that is done with one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use get_authorization_url::{GetAuthorizationUrl, handle};
+use http::Request;
+use local::folder::{ACCESS_KEY_ID, Folder};
+use shared::alipay::authorize::LinkSettings;
+use shared::clock::SystemClock;
+use shared::random::OsRandom;
+use shared::secrets::documents::AccessKey;
+use shared::secrets::{SecretFolder, SecretName, SecretSource};
+use shared::signing::alibaba_cloud::{Call, CallError, is_fresh};
+use shared::store::SchemeLinks;
+
+use crate::Error;
+use crate::at_once::AtOnce;
+
+/// The function, and the access key that its calls are signed with.
+pub(crate) struct AuthorizationUrl {
+    function: GetAuthorizationUrl,
+    key: Arc<AccessKey>,
+}
+
+impl AuthorizationUrl {
+    /// With the keys of a local run.
+    pub(crate) async fn new(folder: &Folder, links: LinkSettings) -> Result<Self, Error> {
+        folder.point_schemes_to(&"https://merchant.example.com/".parse()?)?;
+        let source: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(folder.secrets()));
+        let function = GetAuthorizationUrl::new(
+            &source,
+            SchemeLinks::of(Arc::new(AtOnce)),
+            Arc::new(SystemClock),
+            Arc::new(OsRandom::default()),
+            links,
+        );
+        let key = function.access_keys.get(&SecretName::access_key(ACCESS_KEY_ID)?).await?;
+        Ok(Self { function, key })
+    }
+
+    /// Reads all that says who calls what and when, and verifies it.
+    pub(crate) fn verifies(&self, request: &Request<Bytes>) -> bool {
+        let call = Call::read(request);
+        self.reads(&call) == Ok(true) && call.verify(&self.key.secrets).is_ok()
+    }
+
+    fn reads(&self, call: &Call<'_>) -> Result<bool, CallError> {
+        let named = call.action().is_some() && call.version().is_some() && !call.has_security_token();
+        let fresh = is_fresh(call.timestamp()?, self.function.clock.now());
+        Ok(named && fresh && call.access_key_id()? == ACCESS_KEY_ID && !call.nonce()?.is_empty())
+    }
+
+    /// Answers a call; whether with a link.
+    pub(crate) async fn grants(&self, request: &Request<Bytes>) -> bool {
+        handle(&self.function, request).await.body().starts_with(br#"{"Code":"OK","#)
+    }
+}

@@ -1,0 +1,297 @@
+//! The token that a link of `GetAuthorizationUrl` carries: a JWT (RFC 7519) with HS256, of the one form that the
+//! action's documentation shows.
+//!
+//! Nobody but us issues these tokens, so their header is one fixed text. It is compared and never interpreted: a token
+//! cannot name another algorithm, for there is nothing that would read it. The payload is parsed only once the
+//! signature over its raw characters holds.
+
+use std::fmt;
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::clock::UnixMillis;
+use crate::model::id::AuthorizationId;
+
+/// The shortest key that is accepted, in bytes of its text: as long as the digest (RFC 7518, section 3.2).
+pub const MIN_KEY_BYTES: usize = 32;
+
+/// Longer tokens are none of ours; ours have about 190 characters.
+const MAX_TOKEN_CHARACTERS: usize = 1_024;
+
+/// `{"typ":"JWT","alg":"HS256"}` in Base64url.
+const HEADER: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9";
+
+const BIZ_TYPE: &str = "CommAuth";
+
+/// A key that tokens are signed and verified with.
+#[derive(Clone)]
+pub struct LinkTokenKey(Zeroizing<String>);
+
+impl LinkTokenKey {
+    /// Takes a key; `None` if it is shorter than [`MIN_KEY_BYTES`].
+    #[must_use]
+    pub fn new(key: &str) -> Option<Self> {
+        (key.len() >= MIN_KEY_BYTES).then(|| Self(Zeroizing::new(key.to_owned())))
+    }
+
+    fn hmac(&self) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, self.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for LinkTokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LinkTokenKey(…)")
+    }
+}
+
+/// Why a token is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// None of our keys signed it, or it is not of our form.
+    #[error("the token is not one of ours")]
+    Forged,
+    /// It is ours, and its time is over.
+    #[error("the token of {0} has expired")]
+    Expired(AuthorizationId),
+}
+
+/// What a token says. The fields stand in the order of the documented example.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Claims<'a> {
+    biz_type: &'a str,
+    biz_id: &'a str,
+    exp: i64,
+}
+
+/// A token for the link of `id`. Its time is over at `expires_at`, rounded down to the second, so that it never outlives
+/// its link.
+#[must_use]
+pub fn issue(key: &LinkTokenKey, id: &AuthorizationId, expires_at: UnixMillis) -> String {
+    let claims = Claims { biz_type: BIZ_TYPE, biz_id: id.as_str(), exp: expires_at.0.div_euclid(1_000) };
+    let payload = serde_json::to_vec(&claims)
+        .unwrap_or_else(|error| unreachable!("two texts and a number are fit for JSON: {error}"));
+    let signed = format!("{HEADER}.{}", URL_SAFE_NO_PAD.encode(payload));
+    let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key.hmac(), signed.as_bytes()));
+    format!("{signed}.{signature}")
+}
+
+/// Whose link it is, if one of `keys` signed the token and its time is not over at `now`.
+///
+/// # Errors
+/// [`TokenError::Forged`] for whatever none of `keys` signed, and for what one of them signed that [`issue`] would not
+/// have; [`TokenError::Expired`] only for a token of ours, from the second in `exp` on.
+pub fn verify(token: &str, keys: &[LinkTokenKey], now: UnixMillis) -> Result<AuthorizationId, TokenError> {
+    let (signed, payload, signature) = take_apart(token).ok_or(TokenError::Forged)?;
+    if !keys.iter().any(|key| hmac::verify(&key.hmac(), signed.as_bytes(), &signature).is_ok()) {
+        return Err(TokenError::Forged);
+    }
+    let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenError::Forged)?;
+    let claims: Claims<'_> = serde_json::from_slice(&payload).map_err(|_| TokenError::Forged)?;
+    if claims.biz_type != BIZ_TYPE {
+        return Err(TokenError::Forged);
+    }
+    let id = AuthorizationId::parse(claims.biz_id).ok_or(TokenError::Forged)?;
+    if now.0 >= claims.exp.saturating_mul(1_000) { Err(TokenError::Expired(id)) } else { Ok(id) }
+}
+
+/// What is signed, the payload in it, and the signature's bytes; `None` for what is not of our form.
+fn take_apart(token: &str) -> Option<(&str, &str, Vec<u8>)> {
+    if token.len() > MAX_TOKEN_CHARACTERS {
+        return None;
+    }
+    let (signed, signature) = token.rsplit_once('.')?;
+    let payload = signed.strip_prefix(HEADER)?.strip_prefix('.')?;
+    // Refuses what other decoders forgive: padding, the other alphabet, bits beyond the last byte.
+    let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+    (!payload.is_empty() && !payload.contains('.')).then_some((signed, payload, signature))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+
+    use super::*;
+
+    const KEY: &str = "known-answer key, 32 bytes long!";
+    const ID: &str = "5f5fc603d431441fba6b6633d2222754";
+    const EXP: i64 = 1_608_191_841;
+    const IN_TIME: UnixMillis = UnixMillis(EXP * 1_000 - 1);
+
+    /// Header and payload of the example in the action's documentation; its key is not known.
+    const EXAMPLE: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.\
+        eyJiaXpUeXBlIjoiQ29tbUF1dGgiLCJiaXpJZCI6IjVmNWZjNjAzZDQzMTQ0MWZiYTZiNjYzM2QyMjIyNzU0IiwiZXhwIjoxNjA4MTkxODQxfQ";
+    /// `openssl dgst -sha256 -hmac 'known-answer key, 32 bytes long!' -binary` of the example, in Base64url.
+    const EXAMPLE_SIGNATURE: &str = "KT5hcDCuNCI97Rw8zumwCMGP33pT9RgW03WonRBDIDI";
+
+    fn key() -> LinkTokenKey {
+        LinkTokenKey::new(KEY).unwrap()
+    }
+
+    fn id() -> AuthorizationId {
+        AuthorizationId::parse(ID).unwrap()
+    }
+
+    fn check(token: &str) -> Result<AuthorizationId, TokenError> {
+        verify(token, &[key()], IN_TIME)
+    }
+
+    fn signed(text: &str) -> String {
+        let signature = hmac::sign(&key().hmac(), text.as_bytes());
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// A token that our key signed, whatever it says.
+    fn saying(header: &str, payload: &str) -> String {
+        signed(&format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload)))
+    }
+
+    fn claiming(payload: &str) -> Result<AuthorizationId, TokenError> {
+        check(&saying(r#"{"typ":"JWT","alg":"HS256"}"#, payload))
+    }
+
+    #[test]
+    fn a_token_has_the_documented_form_and_the_signature_that_openssl_makes() {
+        let token = issue(&key(), &id(), UnixMillis(EXP * 1_000));
+        assert_eq!(token, format!("{EXAMPLE}.{EXAMPLE_SIGNATURE}"));
+        assert_eq!(issue(&key(), &id(), UnixMillis(EXP * 1_000 + 999)), token);
+        assert_eq!(check(&token), Ok(id()));
+    }
+
+    #[test]
+    fn the_documented_example_itself_is_of_another_key() {
+        let example = format!("{EXAMPLE}.5IvBj2nKgr60APtotaIB13vtPVrdsPQ6avIfWxte1pA");
+        assert_eq!(check(&example), Err(TokenError::Forged));
+    }
+
+    #[test]
+    fn either_of_two_keys_verifies_and_no_other() {
+        let token = issue(&key(), &id(), UnixMillis(EXP * 1_000));
+        let other = LinkTokenKey::new(&"o".repeat(32)).unwrap();
+        for (keys, expected) in [
+            (vec![key(), other.clone()], Ok(id())),
+            (vec![other.clone(), key()], Ok(id())),
+            (vec![other], Err(TokenError::Forged)),
+            (vec![], Err(TokenError::Forged)),
+        ] {
+            assert_eq!(verify(&token, &keys, IN_TIME), expected, "{} keys", keys.len());
+        }
+    }
+
+    #[test]
+    fn a_header_of_any_other_text_is_refused_even_if_our_key_signed_it() {
+        let payload = format!(r#"{{"bizType":"CommAuth","bizId":"{ID}","exp":{EXP}}}"#);
+        for header in [
+            r#"{"typ":"JWT","alg":"none"}"#,
+            r#"{"typ":"JWT","alg":"HS512"}"#,
+            r#"{"typ":"JWT","alg":"RS256"}"#,
+            r#"{"typ":"JWT","alg":"hs256"}"#,
+            r#"{"typ":"JWT"}"#,
+            r#"{"typ":"JWT","alg":"HS256","crit":["exp"]}"#,
+            r#"{"alg":"HS256","typ":"JWT"}"#,
+            "",
+        ] {
+            assert_eq!(check(&saying(header, &payload)), Err(TokenError::Forged), "{header}");
+        }
+        let none = URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"none"}"#);
+        let payload = URL_SAFE_NO_PAD.encode(&payload);
+        assert_eq!(check(&format!("{none}.{payload}.")), Err(TokenError::Forged));
+    }
+
+    #[test]
+    fn what_was_changed_after_signing_is_refused() {
+        let token = format!("{EXAMPLE}.{EXAMPLE_SIGNATURE}");
+        let bytes = hmac::sign(&key().hmac(), EXAMPLE.as_bytes());
+        for changed in [
+            token.replace("eyJiaXpUeXBl", "eyJiaXpUeXBm"),
+            token.replace(".KT5h", ".KT5i"),
+            // The last character carries two bits beyond the digest: `I` and `J` decode alike to whoever drops them.
+            format!("{EXAMPLE}.{}J", EXAMPLE_SIGNATURE.strip_suffix('I').unwrap()),
+            format!("{EXAMPLE}.{}", URL_SAFE.encode(bytes)),
+            format!("{EXAMPLE}.{}", &EXAMPLE_SIGNATURE[..42]),
+            format!("{EXAMPLE}."),
+            EXAMPLE.to_owned(),
+            format!("{token}."),
+            format!("{token}.{EXAMPLE_SIGNATURE}"),
+            format!(" {token}"),
+            format!("{token}\n"),
+            String::new(),
+            "..".to_owned(),
+        ] {
+            assert_eq!(check(&changed), Err(TokenError::Forged), "{changed}");
+        }
+    }
+
+    #[test]
+    fn the_other_base64_alphabet_is_refused() {
+        let expiries = EXP..EXP + 100;
+        let (ours, theirs) = expiries
+            .map(|exp| issue(&key(), &id(), UnixMillis(exp * 1_000)))
+            .map(|token| (token.replace('-', "+").replace('_', "/"), token))
+            .find(|(theirs, ours)| theirs != ours)
+            .map(|(theirs, ours)| (ours, theirs))
+            .expect("one in two signatures has such a character");
+        assert_eq!(check(&ours), Ok(id()));
+        assert_eq!(check(&theirs), Err(TokenError::Forged));
+    }
+
+    #[test]
+    fn a_payload_of_another_form_is_refused_even_if_our_key_signed_it() {
+        let upper = ID.to_uppercase();
+        for payload in [
+            format!(r#"{{"bizType":"PhoneAuth","bizId":"{ID}","exp":{EXP}}}"#),
+            format!(r#"{{"bizType":"CommAuth","bizId":"{upper}","exp":{EXP}}}"#),
+            format!(r#"{{"bizType":"CommAuth","bizId":"{ID}0","exp":{EXP}}}"#),
+            format!(r#"{{"bizType":"CommAuth","bizId":"{ID}"}}"#),
+            format!(r#"{{"bizType":"CommAuth","bizId":"{ID}","exp":"{EXP}"}}"#),
+            format!(r#"{{"bizType":"CommAuth","bizId":"{ID}","exp":{EXP}.5}}"#),
+            format!(r#"{{"bizType":"CommAuth","bizId":"{ID}","exp":1e30}}"#),
+            format!(r#"{{"bizType":"CommAuth","bizId":"{ID}","exp":{EXP},"sub":"x"}}"#),
+            format!(r#"{{"bizType":"CommAuth","bizId":"{ID}","exp":{EXP},"exp":{EXP}}}"#),
+            "[]".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(claiming(&payload), Err(TokenError::Forged), "{payload}");
+        }
+        let payload = format!(r#"{{"bizType":"CommAuth","bizId":"{ID}","exp":{EXP}}}"#);
+        assert!(payload.len() % 3 != 0, "its Base64 would have no padding");
+        for encoded in [STANDARD.encode(&payload), URL_SAFE.encode(&payload)] {
+            assert_eq!(check(&signed(&format!("{HEADER}.{encoded}"))), Err(TokenError::Forged), "{encoded}");
+        }
+        let long = format!("{payload}{}", " ".repeat(800));
+        assert_eq!(claiming(&long), Err(TokenError::Forged));
+    }
+
+    #[test]
+    fn a_token_expires_with_its_second() {
+        let expired = Err(TokenError::Expired(id()));
+        let token = issue(&key(), &id(), UnixMillis(EXP * 1_000));
+        for (now, expected) in
+            [(EXP * 1_000 - 1, Ok(id())), (EXP * 1_000, expired.clone()), (i64::MAX, expired.clone())]
+        {
+            assert_eq!(verify(&token, &[key()], UnixMillis(now)), expected, "{now}");
+        }
+        for (exp, expected) in [(i64::MAX, Ok(id())), (0, expired.clone()), (i64::MIN, expired)] {
+            let payload = format!(r#"{{"bizType":"CommAuth","bizId":"{ID}","exp":{exp}}}"#);
+            assert_eq!(claiming(&payload), expected, "{exp}");
+        }
+    }
+
+    #[test]
+    fn expired_is_said_only_of_a_signature_that_holds() {
+        let forged = format!("{EXAMPLE}.{}", "A".repeat(43));
+        assert_eq!(verify(&forged, &[key()], UnixMillis(i64::MAX)), Err(TokenError::Forged));
+    }
+
+    #[test]
+    fn a_key_has_32_bytes_and_is_never_shown() {
+        assert!(LinkTokenKey::new(&"k".repeat(31)).is_none());
+        assert!(LinkTokenKey::new(&"k".repeat(32)).is_some());
+        assert_eq!(format!("{:?}", key()), "LinkTokenKey(…)");
+    }
+}

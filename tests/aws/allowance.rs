@@ -1,0 +1,43 @@
+//! An account's allowance over processes that know of each other by DynamoDB alone.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::allowance::{Admission, Allowance};
+use shared::clock::ManualClock;
+use tests::world::BEGINNING;
+
+use crate::account::Account;
+
+/// Enough that it is booked ahead, so that the processes take turns.
+const ALLOWED: NonZeroU32 = NonZeroU32::new(250).expect("some");
+
+#[tokio::test]
+async fn two_processes_admit_together_what_the_account_may_send() {
+    let account = Account::new().await;
+    let store = account.table().await;
+    let clock = Arc::new(ManualClock::at(BEGINNING));
+    let processes = [(); 2].map(|()| {
+        let allowance = Allowance::new(Arc::new(store.clone()), clock.clone());
+        allowance.with_patience(Duration::from_mins(1))
+    });
+    // Twice what it may, to one process after the other.
+    let mut admitted = [[0; 2]; 4];
+    for millis in (0..4_000).step_by(2) {
+        clock.set(BEGINNING + Duration::from_millis(millis));
+        let process = usize::from(millis % 4 != 0);
+        let admission = processes[process].admit("A1", ALLOWED).await;
+        let second = usize::try_from(millis / 1_000).expect("few");
+        admitted[second][process] += u32::from(admission == Admission::Admitted);
+    }
+    // The first second also has what was left unused before it.
+    for of_second in &admitted[1..] {
+        let sum: u32 = of_second.iter().sum();
+        assert!((225..=275).contains(&sum), "{admitted:?}");
+        assert!(of_second.iter().all(|of_process| *of_process >= 50), "{admitted:?}");
+    }
+    let calls = account.proxy.calls();
+    let bookings = calls.iter().find(|(operation, _)| operation == "UpdateItem").map(|(_, count)| *count);
+    assert!(bookings.is_some_and(|bookings| bookings < 600), "{calls:?}");
+}
