@@ -26,8 +26,9 @@ journey: ## One journey by HTTP on a fresh host; OpenSSL verifies the callback
 aws: .venv/installed .venv-emulator/installed ## The template, and what is made of AWS against an emulator of it
 	tests/scripts/aws.sh
 
-sdk: .venv/installed ## Alipay's official SDKs against the emulator
+sdk: .venv/installed .venv-sdk/installed tests/sdk/node_modules/installed ## The official SDKs: Alipay's against its emulator, Alibaba Cloud's against us
 	tests/scripts/sdk.sh
+	tests/scripts/alibaba_sdk.sh
 
 browser: ## The journey in headless Chromium; pictures in target/screenshots
 	tests/scripts/browser.sh
@@ -42,11 +43,11 @@ lambda-watch: .venv/installed-for-deploy ## Serve the functions by cargo lambda 
 lambda-sweep: .venv/installed-for-deploy ## Have the functions on port 9000 deliver what is due
 	cargo lambda invoke $(LAMBDA_ADDRESS) openid-delivery --data-file functions/openid-delivery/events/sweep.json
 
-e2e: .venv/installed .venv-emulator/installed ## Build, deploy to a local emulator of AWS, and go through every journey there
+e2e: .venv/installed .venv-emulator/installed .venv-sdk/installed ## Build, deploy to a local emulator of AWS, and go through every journey there
 	.venv/bin/pytest -q -p no:cacheprovider tests/e2e
 
 # ARGS="--help" lists what can be said beforehand; ARGS="--yes …" asks nothing.
-deploy: .venv/installed-for-deploy ## Build and deploy to AWS, make keys and the first business, try it
+deploy: .venv/installed-for-deploy ## Build and deploy to AWS, make keys and the first callers, try them
 	@.venv/bin/python deploy/deploy.py $(ARGS)
 
 STACK ?= authlink
@@ -82,4 +83,17 @@ ci: ## All that must hold before a change lands
 .venv-emulator/installed: tests/scripts/emulator-requirements.txt
 	python3 -m venv .venv-emulator
 	.venv-emulator/bin/pip install -q -r $<
+	@touch $@
+
+# Alibaba Cloud's SDKs apart, because SAM pins other versions of what they need. Both versions of one package cannot be
+# installed together; what they need is the same, so the older one lies in a folder of its own without it.
+.venv-sdk/installed: tests/sdk/alibaba_requirements.txt tests/sdk/alibaba_requirements_v1.txt
+	python3 -m venv .venv-sdk
+	.venv-sdk/bin/pip install -q -r $<
+	rm -rf .venv-sdk/v1
+	.venv-sdk/bin/pip install -q --no-deps --target .venv-sdk/v1 -r $(word 2,$^)
+	@touch $@
+
+tests/sdk/node_modules/installed: tests/sdk/package-lock.json
+	npm ci --ignore-scripts --prefix tests/sdk
 	@touch $@

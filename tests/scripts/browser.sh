@@ -4,5 +4,6 @@ source "$(dirname "$0")/host.sh"
 
 npm ci --prefix tests/browser
 host
-node tests/browser/journey.mjs --demo "$merchant" --screenshots target/screenshots \
+node tests/browser/journey.mjs --demo "$merchant" --authlink "$authlink" \
+  --secret "$work/folder/parties/access-key-secret.txt" --screenshots target/screenshots \
   --browser "${CHROMIUM:-/usr/bin/chromium}"

@@ -20,6 +20,15 @@ await watch "starting Runtime server" 60
 
 invoke alipay-auth-url stale-request '.statusCode == 200 and (.body | fromjson | .status) == 5'
 invoke alipay-auth-url no-such-interface '(.body | fromjson | .status) == 4'
+invoke get-authorization-url stale-call-v1 '.statusCode == 400 and (.body | fromjson | .Code) == "InvalidTimeStamp.Expired"'
+invoke get-authorization-url stale-call-v3 '.statusCode == 400 and (.body | fromjson | .Code) == "InvalidTimeStamp.Expired"'
+invoke get-authorization-url forged-link '.statusCode == 403 and (.body | contains("data-outcome=\"forged\""))'
+for path in / /p/s/web-call-minapp/auth-bao; do
+  # The router has these paths: whoever answers is get-authorization-url.
+  curl -sS "http://127.0.0.1:$port$path" | grep -qE 'InvalidAction.NotFound|data-outcome="forged"' || fail "$path"
+  echo "ok: $path"
+done
+invoke get-authorization-url nobody-calls '.statusCode == 400 and (.body | fromjson | .Code) == "MissingAccessKeyId"'
 invoke openid-callback unknown-link '.statusCode == 404 and (.body | contains("data-outcome=\"unknown-link\""))'
 invoke openid-callback not-authorized '.statusCode == 200 and (.body | contains("data-outcome=\"not-authorized\""))'
 invoke openid-delivery hint '. == {"batchItemFailures": []}'

@@ -2,7 +2,6 @@
 # Alipay's official SDKs against the emulator: each exchanges a code and checks the answer's signature by itself.
 source "$(dirname "$0")/host.sh"
 
-npm ci --prefix tests/sdk
 host
 app=(--gateway "$emulator/gateway.do" --app-id 2021000000000001
   --app-private-key "$work/folder/parties/app.pem" --alipay-public-key "$work/folder/parties/alipay.pub.pem")

@@ -1,0 +1,47 @@
+// The page behind a link of GetAuthorizationUrl: outside Alipay's app, inside it, and when the link is used up.
+import { getAuthorizationUrl } from "./call.mjs";
+import { decide, demand } from "./steps.mjs";
+
+const ACCESS_KEY_ID = "demoAccessKeyId";
+const PARAMETERS = { PhoneNo: "13900001234", SchemeId: "235", EndDate: "2099-12-31" };
+const MERCHANT = "示例商店 Demo Shop";
+const IN_ALIPAY =
+  "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/22F76 " +
+  "NebulaSDK/1.8.100112 Nebula AliApp(AP/10.7.40.6000) AlipayClient/10.7.40.6000 Language/zh-Hans";
+
+/** Opens a link, and takes a picture of a page that says `outcome`. */
+async function open(page, link, status, outcome, picture) {
+  const answer = await page.goto(link);
+  demand(answer.status() === status, `the landing page has status ${answer.status()}, not ${status}`);
+  const seen = await page.locator("[data-outcome]").getAttribute("data-outcome");
+  demand(seen === outcome, `the landing page says ${seen}, not ${outcome}`);
+  const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+  demand(wide <= room, `the landing page ${outcome} is ${wide} pixels wide and has ${room}`);
+  await picture(`landing-${outcome}`);
+}
+
+/** From the call to a link that is used up; the requestId under which the merchant hears of it. */
+export async function landing(page, { authlink, secret, device, picture }) {
+  const answer = await getAuthorizationUrl(authlink, ACCESS_KEY_ID, secret, PARAMETERS);
+  demand(answer.Code === "OK", `no link: ${answer.Code} ${answer.Message}`);
+  const link = answer.Data.AuthorizationUrl;
+
+  await open(page, link, 200, device === "phone" ? "open" : "scan", picture);
+  demand((await page.locator("h1").innerText()).includes(MERCHANT), "the landing page does not say who asks");
+  const button = page.locator('a.button[href^="alipays:"]');
+  const code = page.locator("figure svg[role=img]");
+  demand((await button.isVisible()) === (device === "phone"), "there is a button on a phone, and nowhere else");
+  demand((await code.isVisible()) === (device !== "phone"), "there is a code where there is no button");
+
+  const session = await page.context().newCDPSession(page);
+  const own = await page.evaluate(() => navigator.userAgent);
+  await session.send("Emulation.setUserAgentOverride", { userAgent: IN_ALIPAY });
+  await page.goto(link);
+  await decide(page, "allow", "authorized", (name) => picture(`landing-${name}`));
+  await session.send("Emulation.setUserAgentOverride", { userAgent: own });
+
+  await open(page, link, 409, "used", picture);
+  await open(page, link.replace(/token=[^&]*/, "token=forged"), 403, "forged", picture);
+  await session.detach();
+  return answer.RequestId;
+}
