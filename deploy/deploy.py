@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
-"""Builds and deploys authlink, makes its keys and the first business, and tries it with one signed request.
+"""Builds and deploys authlink, makes its keys and the first callers, and tries it with one signed request of each.
 
 Asks for what it needs; every question has an option, and `--yes` takes the answers from options and defaults alone:
-without --business-id it then makes no business, and tries nothing. It may be run again at any time: what exists is
-kept, and only what is missing or has changed is made.
+without --business-id it then makes and tries no business, and without --account-id no account of GetAuthorizationUrl.
+It may be run again at any time: what exists is kept, and only what is missing or has changed is made.
 """
 
 import argparse
 import shlex
+from urllib.parse import urlsplit
 
 import boto3
 
 import prerequisites
 import questions
 import stack
+from account_trial import try_account
 from keys import Folder
 from problem import Problem, tell
 from secret_documents import Secrets
@@ -41,14 +43,19 @@ def main() -> None:
 
     folder = Folder(wishes.folder)
     secrets = Secrets(session, deployed["SecretsPrefix"], folder)
-    tell("Keys and the first business")
+    tell("Keys and the first callers")
     secrets.make_callback_key(wishes.callback_private_key)
+    secrets.make_link_token()
+    secrets.make_phone_key()
     app_ready = secrets.make_alipay_app(wishes.app_id, wishes.app_private_key, wishes.alipay_public_key)
-    outcome = first_business(secrets, folder, wishes, deployed["ApiUrl"])
+    outcomes = [
+        first_business(secrets, folder, wishes, deployed["ApiUrl"]),
+        first_account(secrets, wishes, deployed["ApiUrl"]),
+    ]
     advise(deployed, folder, wishes, app_ready)
     print("\n".join(commands(options, wishes)))
-    if outcome.works is False:
-        raise Problem(f"the deployment stands, but its first request brought no link.\n{outcome.text}")
+    if failed := [outcome.text for outcome in outcomes if outcome.works is False]:
+        raise Problem("\n".join(["the deployment stands, but a first request brought no link.", *failed]))
 
 
 def concurrency(session: boto3.Session, known: dict[str, str]) -> dict[str, str]:
@@ -74,6 +81,18 @@ def first_business(secrets: Secrets, folder: Folder, wishes: questions.Wishes, a
     return outcome
 
 
+def first_account(secrets: Secrets, wishes: questions.Wishes, api: str) -> Outcome:
+    if wishes.account is None:
+        outcome = Outcome(None, "no account of GetAuthorizationUrl was made")
+    else:
+        tell("The first account of GetAuthorizationUrl")
+        key = secrets.make_account(wishes.account)
+        tell("One signed call of it")
+        outcome = try_account(api, wishes.account, key)
+    print(outcome.text)
+    return outcome
+
+
 def advise(deployed: dict[str, str], folder: Folder, wishes: questions.Wishes, app_ready: bool) -> None:
     tell("What to do now")
     if "DomainTarget" in deployed:
@@ -89,6 +108,10 @@ def advise(deployed: dict[str, str], folder: Folder, wishes: questions.Wishes, a
     print("To every business:")
     print(f"  - the API is at {deployed['PublicUrl']}/v1/openapi/auth/alipay/url")
     print(f"  - callbacks are signed by us; the public key to verify them with is in {folder.callback_public_key}")
+    if wishes.account is not None:
+        print("To every account of GetAuthorizationUrl:")
+        print(f"  - the SDK's endpoint is {urlsplit(deployed['PublicUrl']).netloc}")
+        print("  - callbacks are signed by us, with the same key")
 
 
 def commands(options: argparse.Namespace, wishes: questions.Wishes) -> list[str]:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from keys import objection_to_public_key
 from problem import Problem, tell
-from secret_documents import Business
+from question import Question, answered, must_be, must_be_public_key_or_empty, option, option_of, read
+from secret_documents import Account, Business
 from stack import BUILD_FOLDER
 
 
@@ -22,30 +22,11 @@ class Wishes:
     parameters: dict[str, str]
     folder: Path
     business: Business | None
+    account: Account | None
     alipay_public_key: str | None
     app_private_key: str | None
     callback_private_key: str | None
     business_private_key: Path | None
-
-
-@dataclass(frozen=True)
-class Question:
-    option: str
-    text: str
-    objection: Callable[[str], str | None]
-    default: str | None = None
-
-
-def must_be(what: str, pattern: str) -> Callable[[str], str | None]:
-    return lambda answer: None if re.fullmatch(pattern, answer) else f"must be {what}"
-
-
-def must_be_public_key_or_empty(answer: str) -> str | None:
-    if not answer:
-        return None
-    if not Path(answer).is_file():
-        return "must be a file, or empty"
-    return objection_to_public_key(read(Path(answer)))
 
 
 STACK = Question(
@@ -86,8 +67,66 @@ BUSINESS_PUBLIC_KEY = Question(
     must_be_public_key_or_empty,
     "",
 )
-QUESTIONS = (STACK, APP_ID, ALIPAY_PUBLIC_KEY, BUSINESS_ID, MERCHANT_ID, CALLBACK_URL, BUSINESS_PUBLIC_KEY)
+ACCOUNT_ID = Question(
+    "account_id",
+    "accountId of the first caller of GetAuthorizationUrl (empty: none)",
+    must_be("1 to 64 of A-Z a-z 0-9 _ -, or empty", r"[A-Za-z0-9_-]{0,64}"),
+    "",
+)
+ACCESS_KEY_ID = Question(
+    "access_key_id",
+    "Its AccessKeyId (empty: an access key is made)",
+    must_be("1 to 64 of A-Z a-z 0-9 _ -, or empty", r"[A-Za-z0-9_-]{0,64}"),
+    "",
+)
+SCHEME_ID = Question(
+    "scheme_id",
+    "SchemeId of its first scheme",
+    # Below 2^63, without a look at the numbers of 19 digits.
+    must_be("a number of 1 to 18 digits without zeros before it", r"0|[1-9][0-9]{0,17}"),
+    "1",
+)
+MERCHANT_NAME = Question(
+    "merchant_name",
+    "Who asks under it, as users shall read it",
+    must_be("1 to 64 characters", r"(?=\S).{1,64}(?<=\S)"),
+)
+SCHEME_CALLBACK_URL = Question(
+    "scheme_callback_url",
+    "Where its openIds are delivered (empty: nowhere)",
+    must_be("an https address, or empty", r"(https://[^\s@]+)?"),
+    "",
+)
+SCHEME_CONTRACT = Question(
+    "scheme_contract",
+    "Whether it is of the contract type, which needs an EndDate (yes or no)",
+    must_be("yes or no", r"yes|no"),
+    "no",
+)
+QUESTIONS = (
+    STACK,
+    APP_ID,
+    ALIPAY_PUBLIC_KEY,
+    BUSINESS_ID,
+    MERCHANT_ID,
+    CALLBACK_URL,
+    BUSINESS_PUBLIC_KEY,
+    ACCOUNT_ID,
+    ACCESS_KEY_ID,
+    SCHEME_ID,
+    MERCHANT_NAME,
+    SCHEME_CALLBACK_URL,
+    SCHEME_CONTRACT,
+)
 OF_BUSINESS = ("merchant_id", "callback_url", "business_public_key", "business_private_key", "business_md5_key")
+OF_ACCOUNT = (
+    "access_key_id",
+    "access_key_secret",
+    "scheme_id",
+    "merchant_name",
+    "scheme_callback_url",
+    "scheme_contract",
+)
 FOLDER = ".authlink-deploy"
 
 
@@ -100,7 +139,7 @@ def parse(description: str) -> argparse.Namespace:
         "--yes",
         action="store_true",
         help="ask nothing; what no option says has its default,\n"
-        "but without --business-id no business is made and nothing is tried",
+        "but without --business-id no business is made and tried, and without --account-id no account",
     )
     parser.add_argument("--folder", type=Path, default=Path(FOLDER), help=f"where keys are put ({FOLDER})")
     for whose, what in (
@@ -108,6 +147,7 @@ def parse(description: str) -> argparse.Namespace:
         ("callback-private-key", "the key that signs callbacks, if there is one already"),
         ("business-private-key", "the business's private key (PEM), to sign the first request with"),
         ("business-md5-key", "the business's MD5 key, if it shall have one"),
+        ("access-key-secret", "the AccessKeySecret that belongs to --access-key-id"),
     ):
         parser.add_argument(f"--{whose}", type=Path, metavar="FILE", help=f"a file with {what}")
     parser.add_argument(
@@ -130,14 +170,6 @@ def default_in_words(question: Question) -> str:
     return "with --yes: none" if question is BUSINESS_ID else f"with --yes: {question.default}"
 
 
-def option(question: Question) -> str:
-    return option_of(question.option)
-
-
-def option_of(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
 def ask(options: argparse.Namespace) -> Wishes:
     if not options.yes:
         if not sys.stdin.isatty():
@@ -151,12 +183,16 @@ def ask(options: argparse.Namespace) -> Wishes:
     business = None if options.yes and options.business_id is None else asked_business(options, answer)
     if business is None and (lone := [name for name in OF_BUSINESS if getattr(options, name) is not None]):
         raise Problem(f"{option_of(lone[0])} is about a business: give --business-id, too")
+    account = asked_account(options, answer)
+    if account is None and (lone := [name for name in OF_ACCOUNT if getattr(options, name) is not None]):
+        raise Problem(f"{option_of(lone[0])} is about an account: give --account-id, too")
     return Wishes(
         stack=stack,
         app_id=app_id,
         parameters=dict(parameter(text) for text in options.parameter),
         folder=options.folder,
         business=business,
+        account=account,
         alipay_public_key=read(Path(alipay_public_key)) if alipay_public_key else None,
         app_private_key=read(options.app_private_key),
         callback_private_key=read(options.callback_private_key),
@@ -176,26 +212,24 @@ def asked_business(options: argparse.Namespace, answer: Callable[[Question], str
     )
 
 
-def answered(question: Question, given: str | None, asks_nothing: bool) -> str:
-    """By the option, else by its default or whoever sits at the terminal."""
-    if given is None and not asks_nothing:
-        return asked(question)
-    answer = given if given is not None else question.default
-    if answer is None:
-        raise Problem(f"{option(question)} has no default: it is the {question.text}")
-    if objection := question.objection(answer):
-        raise Problem(f"{option(question)} {objection}: {answer!r} is not accepted")
-    return answer
-
-
-def asked(question: Question) -> str:
-    brackets = f" [{question.default}]" if question.default else ""
-    while True:
-        answer = input(f"{question.text}{brackets}: ").strip() or question.default
-        objection = "has no default" if answer is None else question.objection(answer)
-        if objection is None:
-            return answer
-        print(f"  It {objection}.")
+def asked_account(options: argparse.Namespace, answer: Callable[[Question], str]) -> Account | None:
+    account_id = answer(ACCOUNT_ID)
+    if not account_id:
+        return None
+    access_key_id, secret = answer(ACCESS_KEY_ID), read(options.access_key_secret)
+    if secret is not None and not access_key_id:
+        raise Problem("--access-key-secret is of an access key: give --access-key-id, too")
+    if secret is not None and not re.fullmatch(r"[!-~]{8,128}", secret):
+        raise Problem("--access-key-secret must hold 8 to 128 printable ASCII characters without a space")
+    return Account(
+        id=account_id,
+        access_key_id=access_key_id or None,
+        access_key_secret=secret,
+        scheme_id=int(answer(SCHEME_ID)),
+        merchant_name=answer(MERCHANT_NAME),
+        callback_url=answer(SCHEME_CALLBACK_URL) or None,
+        contract=answer(SCHEME_CONTRACT) == "yes",
+    )
 
 
 def parameter(text: str) -> tuple[str, str]:
@@ -205,12 +239,3 @@ def parameter(text: str) -> tuple[str, str]:
     if re.search(r'["\\\s]', value):
         raise Problem(f"--parameter {name}: no parameter has quotation marks, backslashes or spaces in its value")
     return name, value
-
-
-def read(file: Path | None) -> str | None:
-    if file is None:
-        return None
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Problem(f"{file} cannot be read: {error}") from error

@@ -1,6 +1,7 @@
-"""The documents in AWS Secrets Manager (README, "Keys and businesses"). What exists is never changed here."""
+"""The documents in AWS Secrets Manager (README, "Keys and callers"). What exists is never changed here."""
 
 import json
+import secrets
 from dataclasses import dataclass
 
 import boto3
@@ -25,6 +26,38 @@ class Business:
         if self.callback_url:
             document["defaultCallbackUrl"] = self.callback_url
         return document
+
+
+@dataclass(frozen=True)
+class Account:
+    """A caller of GetAuthorizationUrl, with one access key and one scheme."""
+
+    id: str
+    access_key_id: str | None
+    access_key_secret: str | None
+    scheme_id: int
+    merchant_name: str
+    callback_url: str | None
+    contract: bool
+
+    def scheme(self) -> dict:
+        document: dict = {"accountId": self.id, "merchantName": self.merchant_name, "contract": self.contract}
+        if self.callback_url:
+            document["callbackUrl"] = self.callback_url
+        return document
+
+
+@dataclass(frozen=True)
+class AccessKey:
+    """What an account signs with."""
+
+    id: str
+    secret: str
+
+    @staticmethod
+    def new(key_id: str | None) -> "AccessKey":
+        # No look-alikes of Alibaba Cloud's own, which begin with LTAI.
+        return AccessKey(key_id or f"AL{secrets.token_hex(10).upper()}", secrets.token_hex(20))
 
 
 class Secrets:
@@ -70,6 +103,45 @@ class Secrets:
             public_key = public_half(self.folder.kept_or_new(file))
             print(f"       {file} is the business's private key: hand it over safely")
         self.make(name, business.document(public_key))
+
+    def make_link_token(self) -> None:
+        """The key of the links of GetAuthorizationUrl."""
+        if not self.kept("link-token"):
+            self.make("link-token", {"keys": [secrets.token_hex(32)]})
+
+    def make_phone_key(self) -> None:
+        """The key that phone numbers are hashed with."""
+        if not self.kept("phone-key"):
+            self.make("phone-key", {"key": secrets.token_hex(32)})
+
+    def make_account(self, account: Account) -> AccessKey | None:
+        """The account's access key, if its secret is known here: it was given, or is new and printed this once.
+
+        The account comes last: where it is, everything was made, and an access key that nobody named is not made again.
+        """
+        if not self.kept(f"scheme/{account.scheme_id}"):
+            self.make(f"scheme/{account.scheme_id}", account.scheme())
+        known = self.kept(f"account/{account.id}")
+        key = self.access_key(account, known)
+        if not known:
+            self.make(f"account/{account.id}", {})
+        return key
+
+    def access_key(self, account: Account, known: bool) -> AccessKey | None:
+        if account.access_key_id is None and known:
+            print("       it has its access keys; another is made by --access-key-id")
+            return None
+        given = account.access_key_secret
+        key = AccessKey(account.access_key_id, given) if given else AccessKey.new(account.access_key_id)
+        if self.kept(f"access-key/{key.id}"):
+            return key if given else None
+        document = {"secrets": [key.secret], "accountId": account.id, "permissions": ["dypns:GetAuthorizationUrl"]}
+        self.make(f"access-key/{key.id}", document)
+        if given is None:
+            print(f"       AccessKeyId     {key.id}")
+            print(f"       AccessKeySecret {key.secret}")
+            print("       shown this once: hand it over safely")
+        return key
 
     def kept(self, name: str) -> bool:
         try:

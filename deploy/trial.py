@@ -42,7 +42,7 @@ def try_it(api: str, business: Business, key_file: Path) -> Outcome:
         return Outcome(None, text)
     deadline = time.monotonic() + PATIENCE_SECS
     while True:
-        http_status, text = send(api, *signed(business, key_file))
+        http_status, text = send(api, PATH, *signed(business, key_file))
         answered = http_status is not None and http_status < 500 and http_status not in (403, 404)
         # A business that was asked for before it was made is remembered as unknown for half a minute.
         answered = answered and '"status":7,' not in text
@@ -63,7 +63,7 @@ def signed(business: Business, key_file: Path) -> tuple[dict[str, str], bytes]:
     headers = {"businessId": business.id, "nonce": secrets.token_hex(16), "signType": "SHA256-RSA", "timestamp": now}
     text = "&".join(f"{name}={value}" for name, value in sorted(headers.items())).encode() + body
     headers["sign"] = rsa_signature(text, key_file)
-    return headers, body
+    return {**headers, "Content-Type": "application/json; charset=utf-8"}, body
 
 
 def rsa_signature(text: bytes, key_file: Path) -> str:
@@ -71,7 +71,7 @@ def rsa_signature(text: bytes, key_file: Path) -> str:
     return openssl("base64", "-A", stdin=sign).decode()
 
 
-def send(api: str, headers: dict[str, str], body: bytes) -> tuple[int | None, str]:
+def send(api: str, target: str, headers: dict[str, str], body: bytes) -> tuple[int | None, str]:
     """HTTP status and text of the answer; no status and the reason when there is none."""
     url = urlsplit(api)
     connect = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
@@ -79,8 +79,8 @@ def send(api: str, headers: dict[str, str], body: bytes) -> tuple[int | None, st
     host = "127.0.0.1" if url.hostname.endswith(".localhost") else url.hostname
     connection = connect(host, url.port, timeout=30)
     try:
-        all_headers = {"Host": url.netloc, "Content-Type": "application/json; charset=utf-8", **headers}
-        connection.request("POST", f"{url.path}{PATH}", body, all_headers)
+        all_headers = {"Host": url.netloc, **headers}
+        connection.request("POST", f"{url.path}{target}", body, all_headers)
         answer = connection.getresponse()
         return answer.status, answer.read(65536).decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:

@@ -3,6 +3,7 @@
 Everything is on loopback, in a folder of its own, and ended by its process id. The functions are held to their roles.
 """
 
+import json
 import os
 import re
 import shutil
@@ -11,14 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import boto3
 import pytest
 
 from deployment import FUNCTIONS, Deployment, clean_environment, deploy, mend_trigger, stack_outputs
 from parties import APP_ID, BUSINESS_ID, MERCHANT_ID, Parties
 from processes import ROOT, Process, free_port
 from request import LinkRequest
+from rpc_call import ACCESS_KEY_ID, ACCOUNT_ID, SCHEME_ID
 
 STACK = "authlink-e2e"
+MERCHANT_NAME = "示例商店"
 # Apart from what is deployed to AWS, which must never be one of these.
 BUILD_FOLDER = ".aws-sam/e2e"
 # Optimising takes minutes and changes nothing of what is tested here.
@@ -45,8 +49,15 @@ class World:
     first_deploy: str
     deploy_arguments: list[str]
     build_folder: Path
+    merchant_name: str = MERCHANT_NAME
+    phone_numbers: set[str] = field(default_factory=set)
     undeliverable: set[str] = field(default_factory=set)
     denied: set[str] = field(default_factory=set)
+
+    @property
+    def address(self) -> str:
+        """The API's own, as a client of the gateway calls it."""
+        return self.deployment.outputs["ApiUrl"]
 
     def request(self, **changes: object) -> LinkRequest:
         """A request by the demo business, with callbacks to the demo merchant."""
@@ -134,9 +145,18 @@ def world(
         "--business-private-key", str(parties.key("merchant.pem")),
         "--business-md5-key", str(parties.key("merchant-md5-key.txt")),
     ]
+    account = [
+        "--account-id", ACCOUNT_ID, "--access-key-id", ACCESS_KEY_ID,
+        "--access-key-secret", str(parties.key("access-key-secret.txt")),
+        "--scheme-id", SCHEME_ID, "--merchant-name", MERCHANT_NAME,
+    ]
     # fmt: on
     skip_build = ["--skip-build"] if request.config.getoption("--skip-build") else []
-    said = deploy([*arguments, *business, *skip_build], environment)
+    said = deploy([*arguments, *business, *account, *skip_build], environment)
+    # Only the functions can be told that an address on loopback is as good as any.
+    scheme = {"accountId": ACCOUNT_ID, "merchantName": MERCHANT_NAME, "callbackUrl": f"{parties.merchant}/callback"}
+    vault = boto3.client("secretsmanager")
+    vault.put_secret_value(SecretId=f"authlink/scheme/{SCHEME_ID}", SecretString=json.dumps(scheme))
 
     outputs = stack_outputs(STACK)
     deployment = Deployment(STACK, outputs, environment)

@@ -13,6 +13,7 @@ from processes import ROOT, eventually
 
 FUNCTIONS = {
     "alipay-auth-url": "AlipayAuthUrl",
+    "get-authorization-url": "GetAuthorizationUrl",
     "openid-callback": "OpenidCallback",
     "openid-delivery": "OpenidDelivery",
 }

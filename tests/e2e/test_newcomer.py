@@ -1,6 +1,7 @@
 """Whoever deploys for the first time: at a terminal, with no key of any kind yet."""
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -26,14 +27,18 @@ def test_a_newcomer_is_led_to_a_first_link_and_adds_alipays_key_later(world: Wor
         "--parameter", "SecretsPrefix=newcomer", "--parameter", "AlarmTopicArn=",
     ]
     # fmt: on
-    answers = [STACK, "no number", APP_ID, "", "", "", "http://merchant.example", "https://merchant.example/hook", ""]
+    of_business = ["", "", "http://merchant.example", "https://merchant.example/hook", ""]
+    of_account = ["no id", "acme", "", "01", "", "", "Acme 小店", "ftp://acme.example", "", "perhaps", "yes"]
+    answers = [STACK, "no number", APP_ID, "", *of_business, *of_account]
     said = deploy(options, world.deployment.child_environment, typed="".join(f"{answer}\n" for answer in answers))
     outputs = stack_outputs(STACK)
     mend_trigger(Deployment(STACK, outputs, world.deployment.child_environment))
 
     assert "It must be 1 to 32 digits." in said and "It must be an https address, or empty." in said
     assert "waits  newcomer/alipay-app/" in said and "--alipay-public-key FILE" in said
-    assert "works: open this in a browser" in said
+    assert said.count("works: open this in a browser") == 2
+    assert "It must be a number of 1 to 18 digits" in said and "It has no default." in said
+    assert "It must be yes or no." in said
     assert outputs["PublicUrl"] == outputs["ApiUrl"]
     assert f"callback address is {outputs['ApiUrl']}/v1/openapi/auth/alipay/callback\n" in said
     assert f"the API is at {outputs['ApiUrl']}/v1/openapi/auth/alipay/url\n" in said
@@ -42,14 +47,43 @@ def test_a_newcomer_is_led_to_a_first_link_and_adds_alipays_key_later(world: Wor
     private_key = app_key.read_text()
     assert "PRIVATE KEY" not in said
 
+    [access_key_id] = re.findall(r"AccessKeyId +(AL[0-9A-F]{20})\n", said)
+    [access_key_secret] = re.findall(r"AccessKeySecret +([0-9a-f]{40})\n", said)
+    access_key = {
+        "secrets": [access_key_secret],
+        "accountId": "acme",
+        "permissions": ["dypns:GetAuthorizationUrl"],
+    }
+    assert document(f"access-key/{access_key_id}") == access_key
+    assert document("account/acme") == {}
+    assert document("scheme/1") == {"accountId": "acme", "merchantName": "Acme 小店", "contract": True}
+    assert f"the SDK's endpoint is {outputs['ApiUrl'].partition('://')[2]}\n" in said
+    [link_token_key], phone_key = document("link-token")["keys"], document("phone-key")["key"]
+    assert len(link_token_key) == len(phone_key) == 64 and link_token_key != phone_key
+    assert link_token_key not in said and phone_key not in said
+
     again = ["--yes", "--stack", STACK, "--app-id", APP_ID, "--alipay-public-key"]
     said = deploy([*options, *again, str(world.parties.key("alipay.pub.pem"))], world.deployment.child_environment)
     assert "kept   newcomer/callback-key\n" in said
     assert "no business was made" in said and "newcomer/business/" not in said
+    assert "no account of GetAuthorizationUrl was made" in said and "newcomer/account/" not in said
     assert f"made   newcomer/alipay-app/{APP_ID}\n" in said
     assert not app_key.exists(), "it is in Secrets Manager now"
-    secret = boto3.client("secretsmanager").get_secret_value(SecretId=f"newcomer/alipay-app/{APP_ID}")
-    assert json.loads(secret["SecretString"])["privateKey"] == private_key
+    assert document(f"alipay-app/{APP_ID}")["privateKey"] == private_key
+
+    keys = boto3.client("secretsmanager").list_secrets(Filters=[{"Key": "name", "Values": ["newcomer/access-key/"]}])
+    of_account = ["--account-id", "acme", "--merchant-name", "Acme"]
+    said = deploy([*options, *again[:-1], *of_account], world.deployment.child_environment)
+    assert "kept   newcomer/account/acme\n" in said and "kept   newcomer/scheme/1\n" in said
+    assert "\nmade " not in said and "AccessKeySecret" not in said and "another is made by --access-key-id" in said
+    assert "the access key's secret is not here to sign with" in said
+    assert [secret["Name"] for secret in keys["SecretList"]] == [f"newcomer/access-key/{access_key_id}"]
+    assert document("link-token")["keys"] == [link_token_key] and document("phone-key")["key"] == phone_key
+
+
+def document(name: str) -> dict:
+    secret = boto3.client("secretsmanager").get_secret_value(SecretId=f"newcomer/{name}")
+    return json.loads(secret["SecretString"])
 
 
 def test_a_private_key_is_no_public_key_and_nothing_is_deployed_with_it(world: World) -> None:
