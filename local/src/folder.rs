@@ -113,7 +113,7 @@ impl Folder {
                 io::Error::other(format!("{name} is no JSON object, at line {}", error.line()))
             })?;
             let address = document.get("callbackUrl").and_then(Value::as_str);
-            if address.is_none_or(|address| address.starts_with("http://127.0.0.1:")) {
+            if address.is_none_or(|address| address.is_empty() || address.starts_with("http://127.0.0.1:")) {
                 document.insert("callbackUrl".to_owned(), format!("{merchant}callback").into());
                 self.write(&name, &pretty(&document.into()))?;
             }

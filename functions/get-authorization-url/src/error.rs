@@ -93,9 +93,9 @@ pub enum Refusal {
     /// Too many names that nobody knows are being asked for, so this one was not looked up.
     #[error("too many look-ups of unknown secrets")]
     Busy,
-    /// Secrets Manager cannot be reached.
+    /// Secrets Manager cannot be reached; what it said.
     #[error("{0}")]
-    Keys(SecretError),
+    Keys(String),
     /// A document that has to be there is not.
     #[error("there is no secret {0}")]
     DocumentAbsent(SecretName),
@@ -118,7 +118,7 @@ impl Refusal {
     pub(crate) fn document(name: SecretName, error: SecretError) -> Self {
         match error {
             SecretError::Busy => Self::Busy,
-            SecretError::Unavailable { .. } => Self::Keys(error),
+            SecretError::Unavailable { .. } => Self::Keys(error.to_string()),
             SecretError::Absent => Self::DocumentAbsent(name),
             SecretError::Unparsable { .. } => Self::DocumentUnreadable(error),
         }
@@ -239,6 +239,20 @@ impl Refusal {
             ),
         };
         (status, code, Cow::Borrowed(message))
+    }
+
+    /// Whether the access key was found before the call was refused. What names none may be a secret in the wrong place.
+    pub(crate) const fn is_of_a_known_access_key(&self) -> bool {
+        !matches!(
+            self,
+            Self::BodyTooLarge
+                | Self::NoSuchAction
+                | Self::TemporaryCredentials
+                | Self::NoAccessKeyId
+                | Self::UnknownAccessKey
+                | Self::Busy
+                | Self::Keys(_)
+        )
     }
 
     /// Whose fault it is.

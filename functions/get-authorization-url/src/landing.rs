@@ -128,13 +128,10 @@ enum Trouble {
 }
 
 impl Trouble {
-    /// Whether an operator has to mend a secret.
-    const fn is_a_documents(&self) -> bool {
+    const fn secret_error(&self) -> Option<&SecretError> {
         match self {
-            Self::Keys(error) | Self::Scheme { error, .. } => {
-                matches!(error, SecretError::Absent | SecretError::Unparsable { .. })
-            }
-            Self::Store(_) | Self::NoPublicUrl | Self::Code(_) => false,
+            Self::Keys(error) | Self::Scheme { error, .. } => Some(error),
+            Self::Store(_) | Self::NoPublicUrl | Self::Code(_) => None,
         }
     }
 }
@@ -155,10 +152,15 @@ pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<B
     };
     let reference = reference.as_ref().map(AuthorizationId::as_str);
     let outcome = outcome.unwrap_or_else(|trouble| {
-        if trouble.is_a_documents() {
-            tracing::error!(reference, %trouble, alarm = "keys", "a landing page failed");
-        } else {
-            tracing::error!(reference, %trouble, alarm = "unavailable", "a landing page failed");
+        match trouble.secret_error() {
+            Some(SecretError::Absent | SecretError::Unparsable { .. }) => {
+                tracing::error!(reference, %trouble, alarm = "keys", "a landing page failed");
+            }
+            // Somebody asks for many schemes that there are not.
+            Some(SecretError::Busy) => tracing::warn!(reference, %trouble, "a landing page failed"),
+            Some(SecretError::Unavailable { .. }) | None => {
+                tracing::error!(reference, %trouble, alarm = "unavailable", "a landing page failed");
+            }
         }
         Outcome::Unavailable
     });

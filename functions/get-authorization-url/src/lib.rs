@@ -147,9 +147,8 @@ async fn answer_call(
         }
         Some((_, Fault::Caller | Fault::Moment)) | None => {}
     }
-    // What names no access key may be a secret in the wrong place.
-    let named = !matches!(refusal, Some(Refusal::UnknownAccessKey));
-    let access_key = call.access_key_id().ok().filter(|id| named && SecretName::access_key(id).is_ok());
+    let known = refusal.is_none_or(Refusal::is_of_a_known_access_key);
+    let access_key = call.access_key_id().ok().filter(|_| known);
     tracing::info!(
         route = "get-authorization-url",
         code = refusal.map_or("OK", |refusal| refusal.answer().1),

@@ -23,6 +23,8 @@ pub(crate) async fn verify(
     let name = SecretName::access_key(call.access_key_id()?).map_err(|_| Refusal::UnknownAccessKey)?;
     let key = match function.access_keys.get(&name).await {
         Err(SecretError::Absent) => return Err(Refusal::UnknownAccessKey),
+        // Without the name, which may be a secret in the wrong place.
+        Err(SecretError::Unavailable { reason, .. }) => return Err(Refusal::Keys(reason)),
         found => found.map_err(|error| Refusal::document(name.clone(), error))?,
     };
     let timestamp = call.timestamp()?;

@@ -30,6 +30,11 @@ impl Demand {
         self.present = self.present.saturating_add(1);
     }
 
+    /// Takes back one request that was counted.
+    pub(super) fn uncount(&mut self) {
+        self.present = self.present.saturating_sub(1);
+    }
+
     /// The requests of the last [`LATELY`], those of the period before taken for evenly spread. Counted up to the last
     /// call of [`Self::count`], which must not be later than `now`.
     pub(super) fn lately(&self, now: UnixMillis) -> u32 {

@@ -77,6 +77,7 @@ impl Share {
 
     /// A request that was admitted turned out to be none: another may pass in its place.
     pub(super) fn give_back(&mut self, now: UnixMillis) {
+        self.demand.uncount();
         match &mut self.standing {
             Standing::Held { left, .. } => *left = left.saturating_add(1),
             Standing::Nothing => self.standing = Standing::Held { from: now, left: NonZeroU32::MIN },
@@ -172,6 +173,28 @@ mod tests {
         let mut share = Share::default();
         let admission = share.leased(&booking(3), leased, NOW);
         (share, admission)
+    }
+
+    #[test]
+    fn repetitions_enlarge_no_share() {
+        let mut share = Share::default();
+        let one = NonZeroU32::MIN;
+        for millis in 0..100 {
+            let now = NOW + ms(millis * 10);
+            if share.request(now, THOUSAND) == Turn::Lease(one) {
+                let booking = Booking {
+                    account: "A1".to_owned(),
+                    requests: one,
+                    per_second: THOUSAND,
+                    now,
+                    busy: false,
+                };
+                assert_eq!(share.leased(&booking, Leased::From(now), now), Some(Admission::Admitted));
+            }
+            share.give_back(now);
+        }
+        assert_eq!(share.last_size, 1);
+        assert_eq!(share.request(NOW + ms(1_000), THOUSAND), ADMITTED, "the last one may still be used");
     }
 
     #[test]

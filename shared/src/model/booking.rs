@@ -16,7 +16,7 @@ use crate::clock::UnixMillis;
 pub const TOLERANCE: Duration = Duration::from_millis(80);
 
 /// Of a small allowance so many requests may come at once after a rest, but no more than a second's: a load that keeps to
-/// it comes in no even distances either.
+/// it comes in no even distances either. The last of them begins now, so the time of one less is tolerated.
 const TOLERATED_REQUESTS: u32 = 8;
 
 /// How far ahead a booking may begin. Instances that want more than there is queue up by booking ahead of each other;
@@ -76,7 +76,7 @@ impl Booking {
     /// How much unused time this booking may still have.
     #[must_use]
     pub fn tolerance(&self) -> Duration {
-        let requests = TOLERATED_REQUESTS.min(self.per_second.get());
+        let requests = TOLERATED_REQUESTS.min(self.per_second.get()) - 1;
         TOLERANCE.max(Duration::from_millis(1_000 * u64::from(requests) / u64::from(self.per_second.get())))
     }
 
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn of_a_small_allowance_eight_requests_are_tolerated_or_a_seconds() {
-        for (per_second, millis) in [(1, 1_000), (8, 1_000), (10, 800), (99, 80), (100, 80), (1_000, 80)] {
+        for (per_second, millis) in [(1, 80), (2, 500), (8, 875), (10, 700), (99, 80), (1_000, 80)] {
             let begin = booking(1, per_second).begin_micros(None);
             assert_eq!(begin.map(|begin| (NOW_MICROS - begin) / 1_000), Some(millis), "{per_second}");
         }

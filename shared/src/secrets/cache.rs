@@ -178,15 +178,16 @@ impl<T> Entry<T> {
 }
 
 fn log_failure(name: &SecretName, failure: Option<&FetchError>, was_known: bool) {
+    let name = if was_known { name.as_str() } else { name.before_it_is_known() };
     match failure {
         Some(FetchError::Unavailable(reason)) => {
-            tracing::warn!(secret = %name, reason, "a secret could not be fetched");
+            tracing::warn!(secret = name, reason, "a secret could not be fetched");
         }
         Some(FetchError::Absent(reason)) if was_known => {
-            tracing::warn!(secret = %name, %reason, "a secret is revoked");
+            tracing::warn!(secret = name, %reason, "a secret is revoked");
         }
         Some(FetchError::Absent(AbsentReason::Denied)) => {
-            tracing::error!(secret = %name, alarm = "keys", "a secret is denied");
+            tracing::error!(secret = name, alarm = "keys", "a secret is denied");
         }
         Some(FetchError::Absent(AbsentReason::NotFound | AbsentReason::Deleted)) | None => {}
     }

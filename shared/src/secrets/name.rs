@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::model::owner::SchemeId;
 
 const MAX_KEY_CHARACTERS: usize = 64;
+const ACCESS_KEY: &str = "access-key";
 
 /// The name of a secret without the deployment's prefix: `business/B1`, `callback-key`. It is no secret itself.
 ///
@@ -36,7 +37,7 @@ impl SecretName {
     /// # Errors
     /// [`BadSecretName`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
     pub fn access_key(access_key_id: &str) -> Result<Self, BadSecretName> {
-        Self::of("access-key", access_key_id)
+        Self::of(ACCESS_KEY, access_key_id)
     }
 
     /// `account/<accountId>`: whom access keys and schemes belong to.
@@ -77,6 +78,12 @@ impl SecretName {
             return Err(BadSecretName);
         }
         Ok(Self(format!("{kind}/{key}").into()))
+    }
+
+    /// What may be logged of a name that nobody has found yet: of an access key its kind alone, because what a caller
+    /// sends for its id may be its secret.
+    pub(super) fn before_it_is_known(&self) -> &str {
+        if self.0.starts_with(ACCESS_KEY) { ACCESS_KEY } else { &self.0 }
     }
 
     /// The name's text.
