@@ -218,3 +218,60 @@ fn public_pem(key: &RsaPrivateKey) -> io::Result<String> {
 fn pretty(document: &Value) -> String {
     format!("{document:#}\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder in which nothing is yet but where schemes go.
+    fn bare() -> (tempfile::TempDir, Folder) {
+        let kept = tempfile::tempdir().unwrap();
+        fs::create_dir_all(kept.path().join("secrets/scheme")).unwrap();
+        let folder = Folder(kept.path().to_owned());
+        (kept, folder)
+    }
+
+    fn merchant(port: u16) -> Url {
+        Url::parse(&format!("http://127.0.0.1:{port}/")).unwrap()
+    }
+
+    fn scheme(folder: &Folder) -> Value {
+        serde_json::from_str(&fs::read_to_string(folder.file("secrets/scheme/234.json")).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn schemes_follow_the_demo_merchant_unless_they_deliver_elsewhere() {
+        let (_kept, folder) = bare();
+        folder.point_schemes_to(&merchant(1)).unwrap();
+        assert_eq!(scheme(&folder)["callbackUrl"], "http://127.0.0.1:1/callback");
+        for (address, now) in [
+            (json!("http://127.0.0.1:1/callback"), "http://127.0.0.1:2/callback"),
+            (json!(""), "http://127.0.0.1:2/callback"),
+            (json!("https://merchant.example/cb"), "https://merchant.example/cb"),
+        ] {
+            let document = json!({"accountId": "mine", "callbackUrl": address});
+            folder.write("secrets/scheme/234.json", &pretty(&document)).unwrap();
+            folder.point_schemes_to(&merchant(2)).unwrap();
+            assert_eq!(scheme(&folder), json!({"accountId": "mine", "callbackUrl": now}));
+        }
+    }
+
+    #[test]
+    fn a_scheme_that_is_no_object_is_named() {
+        for document in ["[]", "{\"accountId\":"] {
+            let (_kept, folder) = bare();
+            folder.write("secrets/scheme/234.json", document).unwrap();
+            let error = folder.point_schemes_to(&merchant(1)).unwrap_err();
+            assert_eq!(error.to_string(), "secrets/scheme/234.json is no JSON object, at line 1");
+        }
+    }
+
+    #[test]
+    fn a_folder_of_another_version_is_left_alone() {
+        let (kept, folder) = bare();
+        folder.write(COMPLETE, "").unwrap();
+        let error = "another version of authlink made it; move it away, or name another with --folder";
+        assert_eq!(Folder::make(kept.path()).map(drop).unwrap_err().to_string(), error);
+        assert_eq!(Folder::open(kept.path()).map(drop).unwrap_err().to_string(), error);
+    }
+}

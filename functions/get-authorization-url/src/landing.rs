@@ -593,6 +593,27 @@ mod tests {
         assert!(!text.contains("eyJ"), "{text}");
     }
 
+    #[tokio::test]
+    async fn an_alarm_says_who_has_to_mend_it() {
+        shared::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread);
+        let name = SecretName::link_token();
+        let reason = "a reason of ours".to_owned();
+        let unavailable = SecretError::Unavailable { name: name.clone(), reason: reason.clone() };
+        for (error, level, alarm) in [
+            (SecretError::Unparsable { name, reason }, "ERROR", Some("keys")),
+            (unavailable, "ERROR", Some("unavailable")),
+            (SecretError::Busy, "WARN", None),
+        ] {
+            let rig = Rig::new();
+            *rig.world.merchant.lock().unwrap() = Err(error);
+            assert_eq!(rig.phone().await.outcome(), (503, "unavailable"));
+            let text = String::from_utf8(LINES.take()).expect("text");
+            let line = text.lines().next().expect("a line");
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            assert_eq!((line["level"].as_str(), line["alarm"].as_str()), (Some(level), alarm), "{text}");
+        }
+    }
+
     thread_local! {
         static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     }

@@ -177,24 +177,24 @@ mod tests {
 
     #[test]
     fn repetitions_enlarge_no_share() {
-        let mut share = Share::default();
-        let one = NonZeroU32::MIN;
-        for millis in 0..100 {
-            let now = NOW + ms(millis * 10);
-            if share.request(now, THOUSAND) == Turn::Lease(one) {
-                let booking = Booking {
-                    account: "A1".to_owned(),
-                    requests: one,
-                    per_second: THOUSAND,
-                    now,
-                    busy: false,
-                };
-                assert_eq!(share.leased(&booking, Leased::From(now), now), Some(Admission::Admitted));
-            }
+        let (mut share, now) = (Share::default(), NOW);
+        let leased_one = Booking {
+            account: "A1".to_owned(),
+            requests: NonZeroU32::MIN,
+            per_second: THOUSAND,
+            now,
+            busy: false,
+        };
+        assert_eq!(share.request(now, THOUSAND), Turn::Lease(NonZeroU32::MIN));
+        assert_eq!(share.leased(&leased_one, Leased::From(now), now), Some(Admission::Admitted));
+        share.give_back(now);
+        for _ in 0..50 {
+            assert_eq!(share.request(now, THOUSAND), ADMITTED);
             share.give_back(now);
         }
-        assert_eq!(share.last_size, 1);
-        assert_eq!(share.request(NOW + ms(1_000), THOUSAND), ADMITTED, "the last one may still be used");
+        assert_eq!(share.request(now, THOUSAND), ADMITTED);
+        let of_two_requests = NonZeroU32::new(2).unwrap();
+        assert_eq!(share.request(now, THOUSAND), Turn::Lease(of_two_requests));
     }
 
     #[test]
