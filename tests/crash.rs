@@ -14,7 +14,7 @@ use shared::delivery::answer::DeliveryOutcome;
 use shared::model::authorization::Status;
 use shared::model::claim::EXCHANGE_LEASE;
 use shared::queue::NET;
-use shared::store::Operate as _;
+use shared::store::ReadAuthorizations as _;
 use shared::store::sqlite::SqliteStore;
 use tests::mortal::Moment::{self, After, Before};
 use tests::mortal::{MortalStore, Write};

@@ -18,7 +18,7 @@ use shared::model::authorization::Status;
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::identity::{Identity, OpenId};
 use shared::store::sqlite::SqliteStore;
-use shared::store::{Operate as _, RecordReturns as _, Settled, Settlement};
+use shared::store::{ReadAuthorizations as _, RecordReturns as _, Settled, Settlement};
 use tempfile::TempDir;
 use tests::rpc::{Protocol, RpcAnswer, RpcCall};
 use url::Url;

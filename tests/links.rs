@@ -8,7 +8,7 @@ use shared::clock::UnixMillis;
 use shared::model::authorization::{Callback, Status};
 use shared::model::id::{AuthorizationId, State};
 use shared::model::requested::{MerchantRequest, Requested};
-use shared::store::Operate as _;
+use shared::store::ReadAuthorizations as _;
 use tests::keys::{foreign, merchant, public_pem, vector_text};
 use tests::request::{Key, LinkAnswer, LinkCall, link_body};
 use tests::world::{APP_ID, World, business};

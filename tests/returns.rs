@@ -8,7 +8,7 @@ use shared::alipay::gateway::{Exchange, NoAnswer, Refusal};
 use shared::model::authorization::{MAX_CODES, Status};
 use shared::model::claim::EXCHANGE_LEASE;
 use shared::model::identity::{AlipayUserId, Identity, OpenId};
-use shared::store::Operate as _;
+use shared::store::ReadAuthorizations as _;
 use tests::fickle::{Failure, FickleStore};
 use tests::keys::{alipay, app, foreign, private_pem, public_pem};
 use tests::logs::Logs;

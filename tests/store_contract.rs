@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::model::booking::{Booking, Leased, TOLERANCE};
 use shared::store::sqlite::SqliteStore;
-use shared::store::{Forget as _, LeaseAllowance as _, Operate as _, RecordLinks as _, Recorded};
+use shared::store::{Forget as _, LeaseAllowance as _, ReadAuthorizations as _, RecordLinks as _, Recorded};
 use tempfile::TempDir;
 use tests::contract::{MINUTE, authorization, issued, nonce};
 use tests::world::BEGINNING;

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use alipay_auth_url::{AlipayAuthUrl, MAX_BODY_BYTES};
+use alipay_auth_url::AlipayAuthUrl;
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, Request, State};
@@ -15,6 +15,7 @@ use get_authorization_url::GetAuthorizationUrl;
 use http_body_util::BodyExt as _;
 use openid_callback::OpenIdCallback;
 use shared::http::Arrival;
+use shared::open_api::MAX_BODY_BYTES;
 use url::Url;
 
 /// The functions that serve HTTP.

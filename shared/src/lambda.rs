@@ -28,7 +28,7 @@ use crate::start::StartError;
 use crate::store::dynamo::DynamoStore;
 #[cfg(feature = "embedded")]
 use crate::store::sqlite::SqliteStore;
-use crate::store::{FindDue, RecordDeliveries, RecordLinks, RecordReturns, SchemeLinks};
+use crate::store::{FindDue, RecordDeliveries, RecordPlatformLinks, RecordReturns, SchemeLinks};
 
 /// The key source that the settings name.
 #[must_use]
@@ -67,11 +67,11 @@ impl Store {
     }
 }
 
-/// Where links are recorded.
+/// Where links of the open API are recorded.
 ///
 /// # Errors
 /// When the embedded store cannot be opened.
-pub fn links(config: &Config, aws: &SdkConfig) -> Result<Arc<dyn RecordLinks>, StartError> {
+pub fn links(config: &Config, aws: &SdkConfig) -> Result<Arc<dyn RecordPlatformLinks>, StartError> {
     Ok(match Store::open(config, aws)? {
         Store::Table(table) => Arc::new(table),
         #[cfg(feature = "embedded")]

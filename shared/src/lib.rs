@@ -16,6 +16,7 @@ pub mod http;
 #[cfg(feature = "aws")]
 pub mod lambda;
 pub mod model;
+pub mod open_api;
 pub mod page;
 pub mod queue;
 pub mod random;

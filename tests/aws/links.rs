@@ -1,6 +1,6 @@
 //! Link requests while DynamoDB fails: there is one record or none, and a repeated request finds out which.
 
-use shared::store::Operate as _;
+use shared::store::ReadAuthorizations as _;
 use shared::store::dynamo::DynamoStore;
 use tests::request::{LinkAnswer, LinkCall, state_of};
 

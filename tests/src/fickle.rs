@@ -4,12 +4,13 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use shared::clock::UnixMillis;
-use shared::model::authorization::Attempt;
+use shared::model::authorization::{Attempt, Authorization};
 use shared::model::claim::{AttemptClaim, ExchangeClaim};
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
-    AttemptClaimed, Claimed, Next, RecordDeliveries, RecordReturns, Settled, Settlement, StoreError,
+    AttemptClaimed, Claimed, Next, ReadAuthorizations, RecordDeliveries, RecordReturns, Settled, Settlement,
+    StoreError,
 };
 
 /// How a write fails.
@@ -46,6 +47,13 @@ impl FickleStore {
             Some(Failure::NotDone) => away,
             Some(Failure::NotTold) => doing.await.and(away),
         }
+    }
+}
+
+#[async_trait]
+impl ReadAuthorizations for FickleStore {
+    async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError> {
+        self.inner.authorization(id).await
     }
 }
 

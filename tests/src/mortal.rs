@@ -9,10 +9,11 @@ use shared::model::claim::{AttemptClaim, ExchangeClaim};
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
-    AttemptClaimed, Claimed, Due, FindDue, Next, NonceUse, RecordDeliveries, RecordLinks, RecordReturns,
-    Recorded, Settled, Settlement, StoreError,
+    AttemptClaimed, Claimed, Due, FindDue, Linked, Next, NonceUse, ReadAuthorizations, RecordDeliveries,
+    RecordLinks, RecordPlatformLinks, RecordReturns, Recorded, Settled, Settlement, StoreError,
 };
 use tokio::sync::Notify;
+use url::Url;
 
 /// When to die.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub enum Moment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
     Link,
+    LinkCame,
     ClaimExchange,
     EndExchange,
     Settle,
@@ -81,6 +83,25 @@ impl MortalStore {
 impl RecordLinks for MortalStore {
     async fn record_link(&self, new: &Authorization, nonce: &NonceUse) -> Result<Recorded, StoreError> {
         self.run(Write::Link, self.inner.record_link(new, nonce)).await
+    }
+}
+
+#[async_trait]
+impl RecordPlatformLinks for MortalStore {
+    async fn link_came(
+        &self,
+        id: &AuthorizationId,
+        link: &Url,
+        now: UnixMillis,
+    ) -> Result<Linked, StoreError> {
+        self.run(Write::LinkCame, self.inner.link_came(id, link, now)).await
+    }
+}
+
+#[async_trait]
+impl ReadAuthorizations for MortalStore {
+    async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError> {
+        self.inner.authorization(id).await
     }
 }
 

@@ -24,7 +24,7 @@ use shared::queue::in_process::InProcessQueue;
 use shared::secrets::{SecretCache, SecretSource};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
-    FindDue, Operate, RecordDeliveries, RecordLinks, RecordReturns, SchemeLinks, StoreError,
+    FindDue, Operate, RecordDeliveries, RecordPlatformLinks, RecordReturns, SchemeLinks, StoreError,
 };
 use tempfile::TempDir;
 
@@ -185,7 +185,7 @@ impl World {
     /// Puts another store behind every function.
     pub fn with_store<S>(mut self, store: Arc<S>) -> Self
     where
-        S: RecordLinks + RecordReturns + RecordDeliveries + FindDue + 'static,
+        S: RecordPlatformLinks + RecordReturns + RecordDeliveries + FindDue + 'static,
     {
         self.auth_url.store = store.clone();
         self.callback.store = store.clone();

@@ -1,108 +1,29 @@
-//! Why a request was refused, and the open API's dialect for it: `status` and `message`.
-
-use std::net::IpAddr;
+//! Why a request for a link was refused, and the open API's dialect for it: `status` and `message`.
 
 use http::StatusCode;
-use shared::clock::UnixMillis;
 use shared::model::callback_url::CallbackUrlError;
+use shared::open_api::CallRefusal;
 use shared::random::NoRandomness;
-use shared::secrets::SecretError;
-use shared::signing::open_api::{HeaderError, SignType, SignatureError, WINDOW};
 use shared::store::StoreError;
 
 /// Why a request was refused. What it displays is the answer's `message`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Another path or method.
-    #[error("no such interface")]
-    NoSuchInterface,
-    /// Over 16 KiB.
-    #[error("the body is larger than {} bytes", crate::MAX_BODY_BYTES)]
-    BodyTooLarge,
-    /// The auth headers are not well-formed.
-    #[error("{0}")]
-    Headers(#[from] HeaderError),
-    /// The timestamp is too far from our clock.
-    #[error(
-        "the timestamp is {} ms {} the server's time {now}; {} ms are allowed",
-        .sent.0.abs_diff(.now.0),
-        if .sent > .now { "ahead of" } else { "behind" },
-        WINDOW.as_millis()
-    )]
-    OutOfWindow {
-        /// What was sent.
-        sent: UnixMillis,
-        /// Our time.
-        now: UnixMillis,
-    },
-    /// No such businessId, or one that is switched off.
-    #[error("this businessId is unknown or switched off")]
-    UnknownBusiness,
-    /// The business does not allow the sender's address.
-    #[error("requests of this business may not come from {}", shown(*.source_ip))]
-    AddressNotAllowed {
-        /// The sender's address.
-        source_ip: Option<IpAddr>,
-    },
-    /// The nonce is of the callbacks' space.
-    #[error("signature verification failed: a nonce may not begin with authlink-")]
-    NonceOfCallback,
-    /// No key of this kind.
-    #[error("signature verification failed: {}", SignatureError::NoKey(*.0))]
-    NoKey(SignType),
-    /// The signature is another's.
-    #[error("signature verification failed; the string that was checked is: {}", String::from_utf8_lossy(.checked))]
-    BadSignature {
-        /// The string, without the MD5 key that follows it.
-        checked: Vec<u8>,
-    },
-    /// The body is not a JSON object.
-    #[error("the body must be a JSON object")]
-    NotAJsonObject,
-    /// A required field is absent or empty.
-    #[error("parameter {0} is missing")]
-    FieldMissing(&'static str),
-    /// A field is not a string.
-    #[error("parameter {0} must be a string")]
-    FieldNotText(&'static str),
-    /// A field is too long.
-    #[error("parameter {name} is longer than {max_characters} characters")]
-    FieldTooLong {
-        /// Which.
-        name: &'static str,
-        /// What is allowed.
-        max_characters: usize,
-    },
+    /// For what all calls have in common.
+    #[error(transparent)]
+    Call(#[from] CallRefusal),
     /// `userId` and `thirdAccount` are both there and differ.
     #[error("parameters userId and thirdAccount are two names of one thing and differ")]
     UserIdsDiffer,
-    /// `businessId` of header and body differ.
-    #[error("parameter businessId differs from the header's")]
-    BusinessIdsDiffer,
-    /// Not a merchant of this business.
-    #[error("this merchantId is not one of the business's")]
-    UnknownMerchant,
     /// Callbacks may not go there.
     #[error("parameter callbackUrl: {0}")]
     CallbackUrl(#[from] CallbackUrlError),
-    /// The nonce was used before.
-    #[error("this nonce was used before")]
-    NonceUsed,
     /// The serialNo was used before.
     #[error("this serialNo was used before")]
     SerialUsed {
         /// The earlier link, if the request was the same and the link still works.
         link: Option<String>,
     },
-    /// Keys cannot be had at the moment.
-    #[error("temporarily unavailable, try again")]
-    Keys(#[from] SecretError),
-    /// The store cannot be had at the moment.
-    #[error("temporarily unavailable, try again")]
-    Store(#[from] StoreError),
-    /// No randomness.
-    #[error("temporarily unavailable, try again")]
-    Random(#[from] NoRandomness),
     /// Nobody has told this process its address.
     #[error("the server does not know its own address")]
     NoPublicUrl,
@@ -112,60 +33,19 @@ impl Refusal {
     /// The open API's state.
     pub(crate) const fn status(&self) -> u8 {
         match self {
-            Self::Keys(_) | Self::Store(_) | Self::Random(_) | Self::NoPublicUrl => 1,
-            Self::Headers(HeaderError::UnknownSignType)
-            | Self::NonceOfCallback
-            | Self::NoKey(_)
-            | Self::BadSignature { .. } => 2,
-            Self::BodyTooLarge
-            | Self::Headers(
-                HeaderError::Missing(_)
-                | HeaderError::Repeated(_)
-                | HeaderError::TooLong(_)
-                | HeaderError::BadCharacter(_)
-                | HeaderError::BadBusinessId
-                | HeaderError::BadTimestamp,
-            )
-            | Self::NotAJsonObject
-            | Self::FieldMissing(_)
-            | Self::FieldNotText(_)
-            | Self::FieldTooLong { .. }
-            | Self::UserIdsDiffer
-            | Self::BusinessIdsDiffer
-            | Self::CallbackUrl(_) => 3,
-            Self::NoSuchInterface => 4,
-            Self::OutOfWindow { .. } => 5,
-            Self::NonceUsed => 6,
-            Self::UnknownBusiness | Self::UnknownMerchant => 7,
+            Self::Call(refusal) => refusal.status(),
+            Self::NoPublicUrl => 1,
+            Self::UserIdsDiffer | Self::CallbackUrl(_) => 3,
             Self::SerialUsed { .. } => 8,
-            Self::AddressNotAllowed { .. } => 10,
         }
     }
 
     /// 200 for what was answered on purpose; 5xx when it was we who failed.
     pub(crate) const fn http_status(&self) -> StatusCode {
         match self {
-            Self::Keys(_) | Self::Store(_) | Self::Random(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Call(refusal) => refusal.http_status(),
             Self::NoPublicUrl => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::NoSuchInterface
-            | Self::BodyTooLarge
-            | Self::Headers(_)
-            | Self::OutOfWindow { .. }
-            | Self::UnknownBusiness
-            | Self::AddressNotAllowed { .. }
-            | Self::NonceOfCallback
-            | Self::NoKey(_)
-            | Self::BadSignature { .. }
-            | Self::NotAJsonObject
-            | Self::FieldMissing(_)
-            | Self::FieldNotText(_)
-            | Self::FieldTooLong { .. }
-            | Self::UserIdsDiffer
-            | Self::BusinessIdsDiffer
-            | Self::UnknownMerchant
-            | Self::CallbackUrl(_)
-            | Self::NonceUsed
-            | Self::SerialUsed { .. } => StatusCode::OK,
+            Self::UserIdsDiffer | Self::CallbackUrl(_) | Self::SerialUsed { .. } => StatusCode::OK,
         }
     }
 
@@ -180,15 +60,20 @@ impl Refusal {
     /// The cause for the log, where a message would say too much or too little.
     pub(crate) fn word(&self) -> String {
         match self {
-            Self::BadSignature { .. } => "signature".to_owned(),
-            Self::Keys(error) => error.to_string(),
-            Self::Store(error) => error.to_string(),
-            Self::Random(error) => error.to_string(),
+            Self::Call(refusal) => refusal.word(),
             other => other.to_string(),
         }
     }
 }
 
-fn shown(source: Option<IpAddr>) -> String {
-    source.map_or_else(|| "an unknown address".to_owned(), |source| source.to_canonical().to_string())
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Call(error.into())
+    }
+}
+
+impl From<NoRandomness> for Refusal {
+    fn from(error: NoRandomness) -> Self {
+        Self::Call(error.into())
+    }
 }

@@ -19,7 +19,7 @@ use shared::alipay::authorize::LinkSettings;
 use shared::allowance::Allowance;
 use shared::clock::{Clock, UnixMillis};
 use shared::http::arrival;
-use shared::model::authorization::{Authorization, Callback, Issue};
+use shared::model::authorization::{Authorization, Callback, Issue, NewLink};
 use shared::model::id::{AuthorizationId, OperationId, State};
 use shared::model::owner::SchemeId;
 use shared::model::requested::{Requested, SchemeRequest};
@@ -270,7 +270,7 @@ async fn prepare(
             None => Callback::Nowhere,
         },
         state,
-        link: authorize.into(),
+        link: NewLink::Ours(authorize.into()),
         now,
         lifetime: scheme.link_lifetime,
         retention: links.retention,

@@ -1,9 +1,10 @@
 //! One request for one user's consent, from link to delivered openId: the record that is the source of truth.
 //!
 //! ```text
+//! LINK_PENDING ──the platform's link──▶ ISSUED
 //! ISSUED, EXCHANGE_UNKNOWN, EXCHANGING older than 30 s ──claim(code)──▶ EXCHANGING
 //! EXCHANGING ──refused──▶ ISSUED      EXCHANGING ──no answer──▶ EXCHANGE_UNKNOWN   (both only by the claim's holder)
-//! any of these three ──settle──▶ AUTHORIZED ──SUCCESS──▶ DELIVERED
+//! any of these four ──settle──▶ AUTHORIZED ──SUCCESS──▶ DELIVERED
 //!                                AUTHORIZED ──last failure──▶ UNDELIVERABLE ──redrive──▶ AUTHORIZED
 //! ```
 
@@ -16,6 +17,7 @@ use super::id::{AuthorizationId, OperationId, State};
 use super::identity::Identity;
 use super::owner::Owner;
 use super::requested::Requested;
+use super::source::LinkSource;
 use crate::clock::UnixMillis;
 use crate::delivery::answer::DeliveryOutcome;
 
@@ -25,6 +27,8 @@ pub const MAX_CODES: usize = 10;
 /// Where an authorization stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
+    /// A platform is to make the link, and has not answered with it yet.
+    LinkPending,
     /// The link is out; the user has not come back, or came back with a code that Alipay refused.
     Issued,
     /// A code is at Alipay's gateway.
@@ -44,6 +48,7 @@ impl Status {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::LinkPending => "LINK_PENDING",
             Self::Issued => "ISSUED",
             Self::Exchanging => "EXCHANGING",
             Self::ExchangeUnknown => "EXCHANGE_UNKNOWN",
@@ -57,6 +62,7 @@ impl Status {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [
+            Self::LinkPending,
             Self::Issued,
             Self::Exchanging,
             Self::ExchangeUnknown,
@@ -118,18 +124,24 @@ pub struct Authorization {
     pub id: AuthorizationId,
     /// What was asked for, and by whom.
     pub requested: Requested,
+    /// Who makes the link, and alone may settle it.
+    pub source: LinkSource,
     /// Where to deliver.
     pub callback: Callback,
     /// Digest of the request's parameters, to tell a repetition from another request with the same serialNo.
     pub parameters_digest: String,
     /// Digest of the state's random half.
     pub state_digest: String,
+    /// The state itself while a platform is still to be asked, so that it is asked the same each time.
+    pub pending_state: Option<State>,
     /// The link, for a repetition of the request; gone once the user is known.
     pub link: Option<String>,
     /// Where it stands.
     pub status: Status,
-    /// When the link was issued.
+    /// When it was asked for, and our own link was issued.
     pub created_at: UnixMillis,
+    /// When a platform's link came.
+    pub linked_at: Option<UnixMillis>,
     /// When link and pages stop working. A settlement is never late.
     pub expires_at: UnixMillis,
     /// When the record may be deleted.
@@ -156,6 +168,15 @@ pub struct Authorization {
     pub history: Vec<Attempt>,
 }
 
+/// The link of a new authorization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewLink {
+    /// To our own Alipay app.
+    Ours(String),
+    /// Yet to be asked of the platform of this name.
+    AskedOf(String),
+}
+
 /// What a new authorization is made of.
 #[derive(Clone, Debug)]
 pub struct Issue {
@@ -166,8 +187,8 @@ pub struct Issue {
     /// The state that the link carries; it names the authorization.
     pub state: State,
     /// The link.
-    pub link: String,
-    /// When it is issued.
+    pub link: NewLink,
+    /// When it is asked for.
     pub now: UnixMillis,
     /// How long the link works.
     pub lifetime: Duration,
@@ -176,22 +197,31 @@ pub struct Issue {
 }
 
 impl Authorization {
-    /// The record of a link that nobody has used yet.
+    /// The record of a link that nobody has used yet: ISSUED, or LINK_PENDING if a platform is yet to be asked.
     #[must_use]
     pub fn issued(issue: Issue) -> Self {
         let address = match &issue.callback {
             Callback::Explicit(url) => url.as_str(),
             Callback::OwnersDefault | Callback::Nowhere => "",
         };
+        let (status, source, link, pending_state) = match issue.link {
+            NewLink::Ours(link) => (Status::Issued, LinkSource::Alipay, Some(link), None),
+            NewLink::AskedOf(platform) => {
+                (Status::LinkPending, LinkSource::Platform(platform), None, Some(issue.state.clone()))
+            }
+        };
         Self {
             id: issue.state.id().clone(),
             parameters_digest: issue.requested.digest(address),
             state_digest: issue.state.digest(),
             requested: issue.requested,
+            source,
             callback: issue.callback,
-            link: Some(issue.link),
-            status: Status::Issued,
+            pending_state,
+            link,
+            status,
             created_at: issue.now,
+            linked_at: None,
             expires_at: issue.now + issue.lifetime,
             retain_until: issue.now + issue.lifetime + issue.retention,
             codes: Vec::new(),

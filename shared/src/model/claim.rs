@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::authorization::{Authorization, MAX_CODES, Status};
 use super::id::{AuthorizationId, OperationId, State, same_digest};
 use super::identity::AuthCode;
+use super::source::LinkSource;
 use crate::clock::UnixMillis;
 
 /// How long a claimed exchange keeps others away; longer than the function may run.
@@ -40,7 +41,8 @@ impl ExchangeClaim {
 /// Why a code may not be exchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimRefusal {
-    /// There is no such authorization, or the state's random half is not this one's.
+    /// There is no such authorization, the state's random half is not this one's, or the link was a platform's: its
+    /// users do not come back here.
     UnknownState,
     /// The user is known already.
     AlreadyAuthorized,
@@ -57,7 +59,10 @@ pub enum ClaimRefusal {
 /// Why `claim` was refused by a record that stood as `old`. The first reason counts.
 #[must_use]
 pub fn claim_refusal(old: Option<&Authorization>, claim: &ExchangeClaim) -> ClaimRefusal {
-    let Some(old) = old.filter(|old| same_digest(&old.state_digest, &claim.state_digest)) else {
+    let ours = |old: &&Authorization| {
+        old.source == LinkSource::Alipay && same_digest(&old.state_digest, &claim.state_digest)
+    };
+    let Some(old) = old.filter(ours) else {
         return ClaimRefusal::UnknownState;
     };
     let in_progress = old.exchange.as_ref().is_some_and(|lease| claim.now < lease.until);
@@ -120,7 +125,7 @@ pub fn attempt_refusal(old: Option<&Authorization>, claim: &AttemptClaim) -> Att
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::authorization::{Callback, Issue, Lease};
+    use crate::model::authorization::{Callback, Issue, Lease, NewLink};
     use crate::model::identity::{Identity, OpenId};
     use crate::model::requested::{MerchantRequest, Requested};
 
@@ -141,7 +146,7 @@ mod tests {
             }),
             callback: Callback::OwnersDefault,
             state: state(),
-            link: String::new(),
+            link: NewLink::Ours(String::new()),
             now: NOW,
             lifetime: SECOND * 60,
             retention: SECOND,
@@ -164,8 +169,10 @@ mod tests {
         let spent = Authorization { codes: vec![code.digest()], ..issued() };
         let many = Authorization { codes: vec![String::new(); MAX_CODES], ..issued() };
         let spent_and_many = Authorization { codes: vec![code.digest(); MAX_CODES], ..issued() };
+        let of_a_platform = Authorization { source: LinkSource::Platform("p".to_owned()), ..issued() };
         for (old, claim, refusal) in [
             (None, &claim, ClaimRefusal::UnknownState),
+            (Some(&of_a_platform), &claim, ClaimRefusal::UnknownState),
             (Some(&known), &foreign, ClaimRefusal::UnknownState),
             (Some(&known), &late, ClaimRefusal::AlreadyAuthorized),
             (Some(&busy), &claim, ClaimRefusal::InProgress),

@@ -80,7 +80,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::authorization::{Callback, Issue};
+    use crate::model::authorization::{Callback, Issue, NewLink};
     use crate::model::id::State;
     use crate::model::identity::{AlipayUserId, OpenId};
     use crate::model::requested::{MerchantRequest, SchemeRequest};
@@ -90,7 +90,7 @@ mod tests {
             requested,
             callback: Callback::OwnersDefault,
             state: State::parse(&"5".repeat(64)).unwrap(),
-            link: String::new(),
+            link: NewLink::Ours(String::new()),
             now: UnixMillis(0),
             lifetime: Duration::ZERO,
             retention: Duration::ZERO,

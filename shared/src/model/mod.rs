@@ -11,3 +11,4 @@ pub mod identity;
 pub mod owner;
 pub mod phone;
 pub mod requested;
+pub mod source;

@@ -77,7 +77,48 @@ pub trait RecordLinks: Send + Sync {
     async fn record_link(&self, new: &Authorization, nonce: &NonceUse) -> Result<Recorded, StoreError>;
 }
 
-/// Consumes nonces of requests that record nothing (`get-authorization-url`).
+/// What came of recording a platform's link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Linked {
+    /// The link is recorded.
+    Ours,
+    /// The record was no longer LINK_PENDING: a repetition of the request, or the platform's callback, was faster. The
+    /// record as it stands.
+    Before(Box<Authorization>),
+}
+
+impl Linked {
+    /// What it means that a record which stood as `old` did not take `link`: one that holds this very link took it from
+    /// an earlier try of ours, whose answer was lost.
+    fn refused_by(old: Option<Authorization>, link: &Url) -> Result<Self, StoreError> {
+        match old {
+            Some(old) if old.link.as_deref() == Some(link.as_str()) => Ok(Self::Ours),
+            Some(old) => Ok(Self::Before(Box::new(old))),
+            None => Err(StoreError::Corrupt("the record of a pending link is gone".to_owned())),
+        }
+    }
+}
+
+/// Records link requests whose links a platform makes (`alipay-auth-url`).
+#[async_trait]
+pub trait RecordPlatformLinks: RecordLinks {
+    /// LINK_PENDING to ISSUED, with the platform's link.
+    async fn link_came(
+        &self,
+        id: &AuthorizationId,
+        link: &Url,
+        now: UnixMillis,
+    ) -> Result<Linked, StoreError>;
+}
+
+/// Reads whole records.
+#[async_trait]
+pub trait ReadAuthorizations: Send + Sync {
+    /// One record, as it stands after every write that was answered.
+    async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError>;
+}
+
+/// Consumes nonces of requests that record nothing (`get-authorization-url`, `authorization-query`).
 #[async_trait]
 pub trait UseNonces: Send + Sync {
     /// Consumes the nonce alone. Whether it was unused.
@@ -104,7 +145,7 @@ impl FoundLink {
     #[must_use]
     pub const fn is_used(&self) -> bool {
         match self.status {
-            Status::Issued | Status::Exchanging | Status::ExchangeUnknown => false,
+            Status::LinkPending | Status::Issued | Status::Exchanging | Status::ExchangeUnknown => false,
             Status::Authorized | Status::Delivered | Status::Undeliverable => true,
         }
     }
@@ -157,9 +198,9 @@ pub enum Settled {
     Missing,
 }
 
-/// Takes a consent from the browser's return to the record (`openid-callback`).
+/// Takes a consent from the browser's return, or a platform's callback, to the record (`openid-callback`).
 #[async_trait]
-pub trait RecordReturns: Send + Sync {
+pub trait RecordReturns: ReadAuthorizations {
     /// Claims the exchange of one code, if the state is right, the link works, no exchange is under way and the code
     /// was never claimed for this authorization.
     async fn claim_exchange(&self, claim: &ExchangeClaim) -> Result<Claimed, StoreError>;
@@ -254,10 +295,7 @@ pub trait FindDue: Send + Sync {
 
 /// An operator's tools.
 #[async_trait]
-pub trait Operate: Send + Sync {
-    /// One record, as it stands.
-    async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError>;
-
+pub trait Operate: ReadAuthorizations {
     /// Every authorization that is UNDELIVERABLE, of one owner or of all.
     async fn undeliverable(&self, owner: Option<&Owner>) -> Result<Vec<AuthorizationId>, StoreError>;
 

@@ -5,13 +5,14 @@ mod allowance;
 mod deliveries;
 mod found;
 mod links;
+mod platform_links;
 mod repeats;
 mod returns;
 
 use std::time::Duration;
 
 use shared::clock::UnixMillis;
-use shared::model::authorization::{Authorization, Callback, Issue};
+use shared::model::authorization::{Authorization, Callback, Issue, NewLink};
 use shared::model::claim::{AttemptClaim, ClaimRefusal, ExchangeClaim};
 use shared::model::end_date::EndDate;
 use shared::model::id::{AuthorizationId, OperationId, State, digest_of};
@@ -19,7 +20,7 @@ use shared::model::identity::{Identity, OpenId};
 use shared::model::owner::SchemeId;
 use shared::model::requested::{MerchantRequest, Requested, SchemeRequest};
 use shared::store::{
-    Claimed, FindDue, FindLinks, LeaseAllowance, NonceUse, Operate, RecordDeliveries, RecordLinks,
+    Claimed, FindDue, FindLinks, LeaseAllowance, NonceUse, Operate, RecordDeliveries, RecordPlatformLinks,
     RecordReturns, Recorded, Settled, Settlement, UseNonces,
 };
 
@@ -27,17 +28,25 @@ use self::allowance::*;
 use self::deliveries::*;
 use self::found::*;
 use self::links::*;
+use self::platform_links::*;
 use self::repeats::*;
 use self::returns::*;
 use crate::world::BEGINNING;
 
 /// A whole store.
 pub trait Backend:
-    RecordLinks + UseNonces + FindLinks + RecordReturns + RecordDeliveries + FindDue + Operate + LeaseAllowance
+    RecordPlatformLinks
+    + UseNonces
+    + FindLinks
+    + RecordReturns
+    + RecordDeliveries
+    + FindDue
+    + Operate
+    + LeaseAllowance
 {
 }
 impl<
-    S: RecordLinks
+    S: RecordPlatformLinks
         + UseNonces
         + FindLinks
         + RecordReturns
@@ -68,6 +77,11 @@ macro_rules! store_contract {
             a_link_is_found_until_its_user_is_known
             a_link_of_a_scheme_is_found_with_its_end_date
             finding_a_link_changes_nothing
+            a_pending_record_keeps_its_state_until_its_link_comes
+            the_first_link_that_comes_stays
+            a_link_that_comes_after_its_user_changes_nothing
+            a_link_of_our_own_is_not_replaced_by_a_platforms
+            no_return_of_a_browser_claims_a_platforms_record
             an_exchange_is_claimed_by_one
             a_claim_is_refused_by_cause
             a_code_is_claimed_once_whatever_became_of_it
@@ -133,7 +147,7 @@ pub fn authorization(serial_no: &str) -> Authorization {
         requested: of_merchant("B1", serial_no),
         callback: Callback::Explicit("https://merchant.example.com/cb".to_owned()),
         state: state(serial_no),
-        link: "https://openauth.example/authorize".to_owned(),
+        link: NewLink::Ours("https://openauth.example/authorize".to_owned()),
         now: BEGINNING,
         lifetime: MINUTE * 60,
         retention: MINUTE * 600,

@@ -11,7 +11,7 @@ use super::DynamoStore;
 use super::item::{self, Item};
 use crate::aws::stand_in::{Answer, BRISK, StandIn};
 use crate::clock::UnixMillis;
-use crate::model::authorization::{Authorization, Callback, Issue};
+use crate::model::authorization::{Authorization, Callback, Issue, NewLink};
 use crate::model::claim::{AttemptClaim, ExchangeClaim};
 use crate::model::id::{OperationId, State};
 use crate::model::identity::{AuthCode, Identity, OpenId};
@@ -105,7 +105,7 @@ pub(super) fn authorization() -> Authorization {
         }),
         callback: Callback::OwnersDefault,
         state: state(),
-        link: "https://openauth.example/authorize".to_owned(),
+        link: NewLink::Ours("https://openauth.example/authorize".to_owned()),
         now: NOW,
         lifetime: MINUTE * 60,
         retention: MINUTE * 600,

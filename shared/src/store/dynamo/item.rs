@@ -10,15 +10,19 @@ use serde::de::DeserializeOwned;
 use super::{PARTITION_KEY, TIME_TO_LIVE, requested};
 use crate::clock::UnixMillis;
 use crate::model::authorization::{Authorization, Lease, Status};
-use crate::model::id::{AuthorizationId, OperationId};
+use crate::model::id::{AuthorizationId, OperationId, State};
 use crate::model::identity::{AlipayUserId, Identity, OpenId};
 use crate::model::owner::Owner;
+use crate::model::source::LinkSource;
 use crate::store::{NonceUse, StoreError};
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// The attribute of whose an authorization is; its name is of the time when only businesses had any.
 pub(super) const OWNER: &str = "businessId";
+
+/// The attribute of who makes the link; an item without it is of our own Alipay app.
+pub(super) const SOURCE: &str = "linkSource";
 
 const AUTHORIZATION: &str = "authorization#";
 const DUE: &str = "due-";
@@ -110,6 +114,12 @@ pub(super) fn issued(new: &Authorization, created_by: &OperationId) -> Result<It
     if let Some(link) = &new.link {
         item.insert("link".to_owned(), text(link));
     }
+    if new.source != LinkSource::Alipay {
+        item.insert(SOURCE.to_owned(), text(&new.source.to_string()));
+    }
+    if let Some(state) = &new.pending_state {
+        item.insert("pendingState".to_owned(), text(&state.reveal()));
+    }
     Ok(item)
 }
 
@@ -134,12 +144,15 @@ pub(super) fn authorization(item: &Item) -> Result<Authorization, StoreError> {
     Ok(Authorization {
         id: item.id()?,
         requested: requested::read(&item)?,
+        source: item.source()?,
         callback: parsed("callback", &item.text("callback")?)?,
         parameters_digest: item.text("parametersDigest")?,
         state_digest: item.text("stateDigest")?,
+        pending_state: item.pending_state()?,
         link: item.optional_text("link")?,
         status: Status::parse(&status).ok_or_else(|| corrupt("status"))?,
         created_at: item.time("createdAt")?,
+        linked_at: item.optional_time("linkedAt")?,
         expires_at: item.time("expiresAt")?,
         retain_until: item.time("retainUntil")?,
         codes: item.texts("codes")?,
@@ -170,6 +183,18 @@ impl Reader<'_> {
 
     pub(super) fn owner(&self) -> Result<Owner, StoreError> {
         Owner::parse(&self.text(OWNER)?).ok_or_else(|| corrupt(OWNER))
+    }
+
+    fn source(&self) -> Result<LinkSource, StoreError> {
+        match self.optional_text(SOURCE)? {
+            Some(text) => LinkSource::parse(&text).ok_or_else(|| corrupt(SOURCE)),
+            None => Ok(LinkSource::Alipay),
+        }
+    }
+
+    fn pending_state(&self) -> Result<Option<State>, StoreError> {
+        let text = self.optional_text("pendingState")?;
+        text.map(|text| State::parse(&text).ok_or_else(|| corrupt("pendingState"))).transpose()
     }
 
     pub(super) fn attempts(&self) -> Result<u32, StoreError> {

@@ -5,12 +5,15 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use url::Url;
 
 use super::conflicts::will_pass;
 use super::item::{self, Item, Reader};
-use super::{DynamoStore, unavailable};
-use crate::model::authorization::Authorization;
-use crate::store::{NonceUse, RecordLinks, Recorded, StoreError, UseNonces};
+use super::{Changed, DynamoStore, Give, unavailable};
+use crate::clock::UnixMillis;
+use crate::model::authorization::{Authorization, Status};
+use crate::model::id::AuthorizationId;
+use crate::store::{Linked, NonceUse, RecordLinks, RecordPlatformLinks, Recorded, StoreError, UseNonces};
 
 /// A nonce that may be used: new, used up, or used by an earlier try of this very operation.
 const NONCE_IS_FREE: &str = "attribute_not_exists(pk) OR #until <= :now OR usedBy = :by";
@@ -51,6 +54,33 @@ impl RecordLinks for DynamoStore {
             }
             _ => Err(unavailable(&error)),
         }
+    }
+}
+
+#[async_trait]
+impl RecordPlatformLinks for DynamoStore {
+    async fn link_came(
+        &self,
+        id: &AuthorizationId,
+        link: &Url,
+        now: UnixMillis,
+    ) -> Result<Linked, StoreError> {
+        let changed = self
+            .change(
+                id,
+                "SET #status = :issued, link = :link, linkedAt = :now REMOVE pendingState",
+                "#status = :pending",
+                [
+                    (":issued", item::status(Status::Issued)),
+                    (":pending", item::status(Status::LinkPending)),
+                    (":link", item::text(link.as_str())),
+                    (":now", item::time(now)),
+                ],
+                Give::Nothing,
+            )
+            .await?;
+        let Changed::Refused(old) = changed else { return Ok(Linked::Ours) };
+        Linked::refused_by(old.as_ref().map(item::authorization).transpose()?, link)
     }
 }
 

@@ -10,10 +10,10 @@ use crate::clock::UnixMillis;
 use crate::model::authorization::{Authorization, Status};
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::owner::Owner;
-use crate::store::{Operate, StoreError};
+use crate::store::{Operate, ReadAuthorizations, StoreError};
 
 #[async_trait]
-impl Operate for DynamoStore {
+impl ReadAuthorizations for DynamoStore {
     async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError> {
         let found = self
             .client
@@ -26,7 +26,10 @@ impl Operate for DynamoStore {
             .map_err(|error| unavailable(&error))?;
         found.item.as_ref().map(item::authorization).transpose()
     }
+}
 
+#[async_trait]
+impl Operate for DynamoStore {
     async fn undeliverable(&self, owner: Option<&Owner>) -> Result<Vec<AuthorizationId>, StoreError> {
         let partitions = item::undeliverable_partitions().map(|partition| self.all_in(partition, owner));
         Ok(try_join_all(partitions).await?.concat())

@@ -18,7 +18,7 @@ impl RecordReturns for DynamoStore {
                 &claim.id,
                 "SET #status = :exchanging, exchangeBy = :by, exchangeUntil = :until,
                      codes = list_append(codes, :codes)",
-                "stateDigest = :state AND expiresAt > :now
+                "stateDigest = :state AND attribute_not_exists(linkSource) AND expiresAt > :now
                  AND (#status IN (:issued, :unknown) OR (#status = :exchanging AND exchangeUntil <= :now))
                  AND size(codes) < :maxCodes AND NOT contains(codes, :code)",
                 [
@@ -81,7 +81,7 @@ impl RecordReturns for DynamoStore {
         let changed = self
             .change(
                 &settlement.id,
-                &format!("{set} REMOVE link, exchangeUntil"),
+                &format!("{set} REMOVE link, pendingState, exchangeUntil"),
                 "attribute_exists(pk) AND attribute_not_exists(settledBy)",
                 values,
                 Give::Nothing,

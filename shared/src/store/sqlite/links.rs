@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, named_params, params};
+use url::Url;
 
 use super::SqliteStore;
 use super::rows::{find, insert};
 use crate::clock::UnixMillis;
 use crate::model::authorization::Authorization;
 use crate::model::id::{AuthorizationId, OperationId};
-use crate::store::{NonceUse, RecordLinks, Recorded, StoreError, UseNonces};
+use crate::store::{Linked, NonceUse, RecordLinks, RecordPlatformLinks, Recorded, StoreError, UseNonces};
 
 #[async_trait]
 impl RecordLinks for SqliteStore {
@@ -29,6 +30,31 @@ impl RecordLinks for SqliteStore {
                 Ok(Recorded::SerialUsed(Box::new(old)))
             })
             .await
+    }
+}
+
+#[async_trait]
+impl RecordPlatformLinks for SqliteStore {
+    async fn link_came(
+        &self,
+        id: &AuthorizationId,
+        link: &Url,
+        now: UnixMillis,
+    ) -> Result<Linked, StoreError> {
+        let (id, new) = (id.clone(), link.to_string());
+        let old = self
+            .0
+            .run(move |connection| {
+                let came = connection
+                    .prepare_cached(
+                        "UPDATE authorizations SET status = 'ISSUED', link = :link, linked_at = :now, pending_state = NULL
+                         WHERE id = :id AND status = 'LINK_PENDING'",
+                    )?
+                    .execute(named_params! {":id": id, ":link": new, ":now": now})?;
+                if came == 1 { Ok(None) } else { find(connection, &id).map(Some) }
+            })
+            .await?;
+        old.map_or(Ok(Linked::Ours), |old| Linked::refused_by(old, link))
     }
 }
 

@@ -9,18 +9,21 @@ use crate::clock::UnixMillis;
 use crate::model::authorization::Authorization;
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::owner::Owner;
-use crate::store::{Forget, Operate, StoreError};
+use crate::store::{Forget, Operate, ReadAuthorizations, StoreError};
 
 /// Rows that one call of [`Forget::forget`] deletes of each kind.
 const FORGOTTEN_AT_ONCE: u32 = 1_000;
 
 #[async_trait]
-impl Operate for SqliteStore {
+impl ReadAuthorizations for SqliteStore {
     async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError> {
         let id = id.clone();
         self.0.run(move |connection| find(connection, &id)).await
     }
+}
 
+#[async_trait]
+impl Operate for SqliteStore {
     async fn undeliverable(&self, owner: Option<&Owner>) -> Result<Vec<AuthorizationId>, StoreError> {
         let owner = owner.map(Owner::to_string);
         self.0

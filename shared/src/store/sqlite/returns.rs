@@ -20,7 +20,7 @@ impl RecordReturns for SqliteStore {
                     .prepare_cached(
                         "UPDATE authorizations SET status = 'EXCHANGING', exchange_by = :by, exchange_until = :until,
                              codes = json_insert(codes, '$[#]', :code)
-                         WHERE id = :id AND state_digest = :state AND expires_at > :now
+                         WHERE id = :id AND state_digest = :state AND link_source = 'alipay' AND expires_at > :now
                            AND (status IN ('ISSUED', 'EXCHANGE_UNKNOWN')
                                 OR status = 'EXCHANGING' AND exchange_until <= :now)
                            AND json_array_length(codes) < :max_codes AND instr(codes, :code) = 0",
@@ -64,7 +64,7 @@ impl RecordReturns for SqliteStore {
                     .prepare_cached(
                         "UPDATE authorizations SET status = 'AUTHORIZED', open_id = :open_id,
                              alipay_user_id = :user_id, authorized_at = :now, body = :body, link = NULL,
-                             exchange_until = NULL, settled_by = :by, next_attempt_at = :due_at, due_at = :due_at
+                             pending_state = NULL, exchange_until = NULL, settled_by = :by, next_attempt_at = :due_at, due_at = :due_at
                          WHERE id = :id AND open_id IS NULL AND alipay_user_id IS NULL",
                     )?
                     .execute(named_params! {

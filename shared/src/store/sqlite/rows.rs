@@ -8,9 +8,10 @@ use serde::de::DeserializeOwned;
 use crate::clock::UnixMillis;
 use crate::model::authorization::{Authorization, Lease, Status};
 use crate::model::end_date::EndDate;
-use crate::model::id::{AuthorizationId, OperationId};
+use crate::model::id::{AuthorizationId, OperationId, State};
 use crate::model::identity::{AlipayUserId, Identity, OpenId};
 use crate::model::owner::Owner;
+use crate::model::source::LinkSource;
 
 impl ToSql for UnixMillis {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -60,6 +61,24 @@ impl FromSql for Owner {
     }
 }
 
+impl ToSql for LinkSource {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.to_string().into())
+    }
+}
+
+impl FromSql for LinkSource {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl FromSql for State {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
 impl FromSql for EndDate {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
@@ -83,9 +102,11 @@ pub(super) fn insert(
 ) -> rusqlite::Result<usize> {
     connection
         .prepare_cached(
-            "INSERT INTO authorizations (id, owner, requested, callback, parameters_digest, state_digest, link,
+            "INSERT INTO authorizations (id, owner, requested, link_source, callback, parameters_digest, state_digest,
+                 pending_state, link,
                  status, created_at, created_by, expires_at, retain_until)
-             VALUES (:id, :owner, :requested, :callback, :parameters_digest, :state_digest, :link,
+             VALUES (:id, :owner, :requested, :link_source, :callback, :parameters_digest, :state_digest,
+                 :pending_state, :link,
                  :status, :created_at, :created_by, :expires_at, :retain_until)
              ON CONFLICT (id) DO NOTHING",
         )?
@@ -93,9 +114,11 @@ pub(super) fn insert(
             ":id": new.id,
             ":owner": new.owner(),
             ":requested": to_json(&new.requested)?,
+            ":link_source": new.source,
             ":callback": to_json(&new.callback)?,
             ":parameters_digest": new.parameters_digest,
             ":state_digest": new.state_digest,
+            ":pending_state": new.pending_state.as_ref().map(State::reveal),
             ":link": new.link,
             ":status": new.status,
             ":created_at": new.created_at,
@@ -113,12 +136,15 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
     Ok(Authorization {
         id: row.get("id")?,
         requested: from_json(row, "requested")?,
+        source: row.get("link_source")?,
         callback: from_json(row, "callback")?,
         parameters_digest: row.get("parameters_digest")?,
         state_digest: row.get("state_digest")?,
+        pending_state: row.get("pending_state")?,
         link: row.get("link")?,
         status: row.get("status")?,
         created_at: row.get("created_at")?,
+        linked_at: row.get("linked_at")?,
         expires_at: row.get("expires_at")?,
         retain_until: row.get("retain_until")?,
         codes: from_json(row, "codes")?,

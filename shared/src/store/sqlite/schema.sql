@@ -5,7 +5,10 @@ CREATE TABLE authorizations (
     callback          TEXT NOT NULL,            -- JSON of Callback
     parameters_digest TEXT NOT NULL,
     state_digest      TEXT NOT NULL,
+    link_source       TEXT NOT NULL DEFAULT 'alipay',
+    pending_state     TEXT,
     link              TEXT,
+    linked_at         INTEGER,
     status            TEXT NOT NULL,
     created_at        INTEGER NOT NULL,         -- every time is in milliseconds since 1970
     created_by        TEXT NOT NULL,            -- operation ids: who made the change
@@ -45,4 +48,4 @@ CREATE TABLE allowances (
     booked_until INTEGER NOT NULL                -- in microseconds since 1970
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;

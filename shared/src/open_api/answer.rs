@@ -1,0 +1,24 @@
+//! An answer of the open API: `{"status", "message", "data"}`.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+/// The answer with this `status` and `message`; `data` is an object, an empty one if there is nothing to say.
+#[must_use]
+pub fn answer(http_status: StatusCode, status: u8, message: &str, data: &impl Serialize) -> Response<Bytes> {
+    let json = serde_json::to_vec(&Body { status, message, data })
+        .unwrap_or_else(|error| unreachable!("always serialises: {error}"));
+    let mut response = Response::new(Bytes::from(json));
+    *response.status_mut() = http_status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    response
+}
+
+#[derive(Serialize)]
+struct Body<'a, D> {
+    status: u8,
+    message: &'a str,
+    data: &'a D,
+}
