@@ -4,8 +4,11 @@
 #![expect(clippy::expect_used, reason = "what fails here fails a test")]
 
 mod alibaba_signatures;
+mod aliyun;
 mod allowance;
+mod answers;
 mod authorization_urls;
+mod chained;
 mod crash;
 mod deliveries;
 mod gateway;
@@ -13,6 +16,10 @@ mod journey;
 mod keys;
 mod links;
 mod logging;
+mod platform_callbacks;
+mod platform_links;
+mod platforms;
+mod queries;
 mod returns;
 mod signatures;
 mod store_contract;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use local::app::{Local, Options};
+use local::app::Local;
 use local::merchant::SignType;
 use openid_delivery::{ATTEMPT_LEASE, Step, sweep};
 use serde_json::Value;
@@ -16,6 +16,7 @@ use shared::model::claim::EXCHANGE_LEASE;
 use shared::queue::NET;
 use shared::store::ReadAuthorizations as _;
 use shared::store::sqlite::SqliteStore;
+use tests::host::options;
 use tests::mortal::Moment::{self, After, Before};
 use tests::mortal::{MortalStore, Write};
 use tests::parties::{code_invalid, identified};
@@ -222,17 +223,6 @@ fn processes_that_open_a_new_database_at_once_all_get_it() {
                 assert_eq!(opened.join().expect("no panic"), Ok(()));
             }
         });
-    }
-}
-
-fn options(folder: &Path) -> Options {
-    Options {
-        folder: folder.to_owned(),
-        port: 0,
-        emulator_port: 0,
-        merchant_port: 0,
-        log: false,
-        authlink_elsewhere: None,
     }
 }
 

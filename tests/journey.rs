@@ -9,7 +9,7 @@ use http::header::{ACCEPT_LANGUAGE, LOCATION, USER_AGENT};
 use local::app::{Local, Options};
 use local::emulator::{ExchangeOutcome, GatewayFault, TEST_USERS};
 use local::folder::{ACCESS_KEY_ID, ACCOUNT_ID, CONTRACT_SCHEME_ID};
-use local::merchant::{AuthorizationState, LinkCall, MerchantFault, SignType};
+use local::merchant::{AuthorizationState, Call, MerchantFault, SignType};
 use reqwest::{Client, Response};
 use serde_json::Value;
 use shared::clock::{Clock as _, SystemClock};
@@ -20,6 +20,7 @@ use shared::model::identity::{Identity, OpenId};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{ReadAuthorizations as _, RecordReturns as _, Settled, Settlement};
 use tempfile::TempDir;
+use tests::host::options;
 use tests::rpc::{Protocol, RpcAnswer, RpcCall};
 use url::Url;
 
@@ -33,17 +34,6 @@ struct Rig {
     local: Local,
     browser: Client,
     folder: TempDir,
-}
-
-fn options(folder: &Path) -> Options {
-    Options {
-        folder: folder.to_owned(),
-        port: 0,
-        emulator_port: 0,
-        merchant_port: 0,
-        log: false,
-        authlink_elsewhere: None,
-    }
 }
 
 async fn start(folder: &Path) -> Local {
@@ -62,9 +52,17 @@ fn browser() -> Client {
 
 impl Rig {
     async fn link(&self, sign_type: SignType) -> (String, Url) {
-        let LinkCall { request, answer } = self.local.merchant.request_link(sign_type, "user-1").await;
+        let Call { request, answer } = self.local.merchant.request_link(sign_type, "user-1").await;
         let link = answer.expect("an answer").link().expect("a link");
         (request.serial_no, link.parse().expect("a URL"))
+    }
+
+    /// What the merchant is told of one of its serialNos.
+    async fn told(&self, sign_type: SignType, serial_no: &str) -> Value {
+        let answer = self.local.merchant.query(sign_type, serial_no).await.answer.expect("an answer");
+        assert!(answer.succeeded(), "{}", answer.body);
+        let mut answer: Value = serde_json::from_str(&answer.body).expect("JSON");
+        answer["data"].take()
     }
 
     /// Decides on Alipay's page, as its form does, and follows the way back.
@@ -154,6 +152,24 @@ async fn a_signed_request_becomes_a_delivered_open_id_by_either_signature() {
     let exchanges = rig.local.emulator.exchanges();
     assert_eq!(exchanges.len(), 2);
     assert!(exchanges.iter().all(|seen| matches!(seen.outcome, ExchangeOutcome::Granted(_))));
+}
+
+#[tokio::test]
+async fn a_query_of_either_signature_tells_what_the_callback_told() {
+    let rig = rig().await;
+    for (number, sign_type) in [SignType::Sha256Rsa, SignType::Md5].into_iter().enumerate() {
+        let (serial_no, link) = rig.link(sign_type).await;
+        let before = rig.told(sign_type, &serial_no).await;
+        assert_eq!((&before["state"], before.get("openId")), (&"ISSUED".into(), None));
+        assert_eq!(rig.decide(&link, "allow").await, (StatusCode::OK, "authorized".to_owned()));
+        rig.called_back(number + 1).await;
+        let received = rig.local.merchant.received().pop().expect("a callback");
+        let received: Value = serde_json::from_str(&received.body).expect("JSON");
+        let told = rig.told(sign_type, &serial_no).await;
+        for (name, value) in received.as_object().expect("fields") {
+            assert_eq!(told[name], *value, "{name}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -300,6 +316,7 @@ async fn a_new_host_delivers_what_an_earlier_one_left_settled() {
         identity: Identity::new(OpenId::parse("open-1").ok(), None).expect("an id"),
         body: format!(r#"{{"serialNo":"{serial_no}","openId":"open-1"}}"#).into_bytes(),
         deliver: true,
+        retain_until: SystemClock.now() + Duration::from_hours(1),
         operation: OperationId::recorded("killed".to_owned()),
         now: SystemClock.now(),
     };
@@ -318,6 +335,12 @@ async fn what_is_no_route_is_answered_as_documented() {
     assert_eq!(answer.status(), StatusCode::OK);
     let text = answer.text().await.expect("text");
     assert_eq!(text, r#"{"status":4,"message":"no such interface","data":{}}"#);
+    for path in [authorization_query::PATH, "/v1/openapi/auth/alipay/callback/0"] {
+        let answer = rig.browser.get(at(path)).send().await.expect("an answer");
+        assert_eq!(answer.text().await.expect("text"), text, "{path} is for POST");
+        let answer = rig.browser.post(at(path)).body("{}").send().await.expect("an answer");
+        assert_ne!(answer.text().await.expect("text"), text, "{path}");
+    }
     let answer = rig.browser.get(at("/elsewhere")).send().await.expect("an answer");
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);
 }

@@ -7,11 +7,13 @@ use rsa::sha2::{Digest as _, Sha256};
 use rsa::{RsaPrivateKey, RsaPublicKey};
 use serde_json::json;
 use shared::secrets::documents::{
-    AccessKey, Account, AlipayApp, Business, CallbackKey, LinkToken, PhoneKey, Scheme,
+    AccessKey, Account, AlipayApp, AliyunKey, Business, CallbackKey, LinkToken, PhoneKey, Platform, Scheme,
+    SchemeSource,
 };
-use shared::secrets::{Document as _, DocumentError};
+use shared::secrets::{Document as _, DocumentError, SecretName};
+use shared::signing::open_api::Signer;
 use shared::signing::rsa::{KeyFormError, SigningKey, VerifyingKey};
-use tests::keys::{merchant, private_pem, public_pem, vector_text};
+use tests::keys::{foreign, merchant, private_pem, public_pem, vector_text};
 use tests::world::{access_key, business, scheme};
 
 /// Lines of 64 characters with CRLF, as Windows tools write.
@@ -250,6 +252,15 @@ fn a_scheme_says_whose_it_is_and_who_asks() {
     let read = Scheme::parse(&scheme().to_string()).expect("a document");
     assert!(read.passed && !read.contract);
     assert_eq!(read.link_lifetime.as_secs(), 86_400);
+    assert_eq!(read.source, SchemeSource::Alipay);
+    for (source, expected) in [
+        ("alipay", SchemeSource::Alipay),
+        ("aliyun", SchemeSource::Aliyun(SecretName::aliyun("1001").expect("a name"))),
+    ] {
+        let mut document = scheme();
+        document["source"] = json!(source);
+        assert_eq!(Scheme::parse(&document.to_string()).expect("a document").source, expected);
+    }
     let refused = |field: &str, value| refused::<Scheme>(&scheme(), field, value);
     for (field, value, error) in [
         ("accountId", json!(null), "needs accountId"),
@@ -258,10 +269,182 @@ fn a_scheme_says_whose_it_is_and_who_asks() {
         ("merchantName", json!("商".repeat(65)), "merchantName must have 1 to 64 characters"),
         ("linkLifetimeSecs", json!(59), "linkLifetimeSecs must be 60 to 2592000"),
         ("scope", json!("all"), "scope must be auth_base or auth_user"),
+        ("source", json!("Aliyun"), "source must be alipay or aliyun"),
+        ("source", json!(""), "source must be alipay or aliyun"),
+        ("source", json!(true), "source must be a string"),
     ] {
         assert_eq!(refused(field, value).as_deref(), Some(error));
     }
     let phone_key = |key: &str| PhoneKey::parse(&json!({"key": key}).to_string()).err().map(|error| error.0);
     assert_eq!(phone_key(&"k".repeat(32)), None);
     assert_eq!(phone_key(&"k".repeat(31)).as_deref(), Some("key must have 32 bytes or more"));
+}
+
+const SHARED_KEY: &str = "key-shared-with-a-platform";
+
+fn platform() -> serde_json::Value {
+    json!({
+        "baseUrl": "https://platform.example",
+        "businessId": "19",
+        "privateKey": private_pem(merchant()),
+        "publicKeys": [public_pem(foreign())],
+    })
+}
+
+#[test]
+fn a_platform_signs_with_the_key_of_its_sign_type() {
+    let read = Platform::parse(&platform().to_string()).expect("a document");
+    assert_eq!((read.business_id.as_str(), read.merchant_id.as_deref()), ("19", None));
+    assert_eq!((read.keys.rsa.len(), read.keys.md5.len()), (1, 0));
+    assert!(matches!(read.signer(), Signer::Rsa(_)));
+    let shared = json!({
+        "baseUrl": "https://platform.example", "businessId": "19", "merchantId": "M-there",
+        "signType": "MD5", "md5Keys": [SHARED_KEY, "its-successor-of-16"],
+    });
+    let read = Platform::parse(&shared.to_string()).expect("a document");
+    assert_eq!((read.merchant_id.as_deref(), read.keys.md5.len()), (Some("M-there"), 2));
+    let Signer::Md5(key) = read.signer() else { panic!("signs with RSA") };
+    let digest = <md5::Md5 as md5::Digest>::digest(["text", SHARED_KEY].concat());
+    assert_eq!(key.tag(b"text"), hex::encode_upper(digest));
+}
+
+#[test]
+fn a_platforms_link_address_stands_below_its_base_address() {
+    let link_url = |base: &str| {
+        let mut document = platform();
+        document["baseUrl"] = json!(base);
+        Platform::parse(&document.to_string())
+            .map(|platform| (platform.link_url.to_string(), platform.is_on_loopback()))
+            .map_err(|error| error.0)
+    };
+    let path = "v1/openapi/auth/alipay/url";
+    for (base, origin_and_prefix, on_loopback) in [
+        ("https://platform.example", "https://platform.example/", false),
+        ("https://platform.example./", "https://platform.example/", false),
+        ("https://platform.example:8443/east/", "https://platform.example:8443/east/", false),
+        ("https://10.0.0.1/", "https://10.0.0.1/", false),
+        ("http://127.0.0.1:8790", "http://127.0.0.1:8790/", true),
+        ("http://[::1]:8790/a/b", "http://[::1]:8790/a/b/", true),
+        ("https://127.0.0.1", "https://127.0.0.1/", true),
+    ] {
+        assert_eq!(link_url(base), Ok((format!("{origin_and_prefix}{path}"), on_loopback)), "{base}");
+    }
+    let wrong = "baseUrl must be https://, or http:// and a loopback address, \
+                 with nothing but host, port and path";
+    for base in [
+        "",
+        "platform.example",
+        "http://platform.example",
+        "http://localhost:8790",
+        "http://10.0.0.1",
+        "ftp://127.0.0.1",
+        "https://user@platform.example",
+        "https://@platform.example",
+        "https://platform.example/?",
+        "https://platform.example/#",
+        "https://platform.example:0",
+        "https://platform.example/\n",
+        "https:\\\\platform.example",
+    ] {
+        assert_eq!(link_url(base), Err(wrong.to_owned()), "{base:?}");
+    }
+}
+
+#[test]
+fn a_platforms_document_is_refused_by_field() {
+    let refused = |field: &str, value| refused::<Platform>(&platform(), field, value);
+    assert_eq!(refused("md5Keys", json!([SHARED_KEY])), None);
+    assert_eq!(refused("signType", json!("SHA256-RSA")), None);
+    assert_eq!(refused("merchantId", json!("商".repeat(128))), None);
+    for (field, value, error) in [
+        ("baseUrl", json!(null), "needs baseUrl"),
+        ("businessId", json!(null), "needs businessId"),
+        ("businessId", json!("a b"), "businessId must be 1 to 64 characters of A-Z a-z 0-9 _ -"),
+        ("merchantId", json!(""), "merchantId must have 1 to 128 characters"),
+        ("merchantId", json!("商".repeat(129)), "merchantId must have 1 to 128 characters"),
+        ("signType", json!("md5"), "signType must be SHA256-RSA or MD5"),
+        ("signType", json!("MD5"), "privateKey would not be used, as signType is MD5"),
+        ("privateKey", json!(null), "needs privateKey"),
+        ("privateKey", json!("AAAA"), "privateKey is not an RSA private key"),
+        ("publicKeys", json!([]), "needs publicKeys or md5Keys"),
+        ("publicKeys", json!(["AAAA"]), "publicKeys[0] is not an RSA public key"),
+        ("md5Keys", json!(["short"]), "md5Keys: one has fewer than 16 characters"),
+        ("secret", json!("x"), "has an unknown field secret"),
+    ] {
+        assert_eq!(refused(field, value).as_deref(), Some(error), "{field}");
+    }
+    let mut without_own = platform();
+    without_own["signType"] = json!("MD5");
+    without_own["privateKey"] = json!(null);
+    let error = Platform::parse(&without_own.to_string()).err().map(|error| error.0);
+    assert_eq!(error.as_deref(), Some("needs md5Keys, as signType is MD5"));
+}
+
+#[test]
+fn a_platforms_debug_shows_no_key() {
+    let mut document = platform();
+    document["md5Keys"] = json!([SHARED_KEY]);
+    let rsa = Platform::parse(&document.to_string()).expect("a document");
+    document["signType"] = json!("MD5");
+    document["privateKey"] = json!(null);
+    let md5 = Platform::parse(&document.to_string()).expect("a document");
+    let shown = format!("{rsa:?}{md5:?}");
+    assert!(shown.contains("own: Rsa(SigningKey(…))") && shown.contains("own: Md5(Md5Key(…))"), "{shown}");
+    assert!(!shown.contains(SHARED_KEY), "{shown}");
+}
+
+#[test]
+fn an_accounts_key_at_alibaba_cloud_goes_over_tls_or_stays_on_this_machine() {
+    let right = json!({"accessKeyId": "LTAI5tKey", "accessKeySecret": "a-secret-of-theirs"});
+    let key = AliyunKey::parse(&right.to_string()).expect("a document");
+    assert_eq!(
+        (key.access_key_id.as_str(), key.endpoint.as_str()),
+        ("LTAI5tKey", "https://dypnsapi.aliyuncs.com/")
+    );
+    assert_eq!(format!("{key:?}"), r#"AliyunKey { endpoint: "https://dypnsapi.aliyuncs.com/", .. }"#);
+    let refused = |field: &str, value| refused::<AliyunKey>(&right, field, value);
+    for endpoint in [
+        "https://dypnsapi.aliyuncs.com",
+        "https://dypnsapi.aliyuncs.com/",
+        "https://10.0.0.1:8443",
+        "http://127.0.0.1:8787",
+        "http://127.9.9.9/",
+        "http://[::1]:8787/",
+    ] {
+        assert_eq!(refused("endpoint", json!(endpoint)), None, "{endpoint}");
+    }
+    for endpoint in [
+        "",
+        "dypnsapi.aliyuncs.com",
+        "http://dypnsapi.aliyuncs.com",
+        "http://localhost:8787",
+        "http://127.0.0.1.example",
+        "http://10.0.0.1",
+        "http://[::ffff:127.0.0.1]",
+        "ftp://127.0.0.1",
+        "https://a.example/x",
+        "https://a.example//",
+        "https://a.example/?",
+        "https://a.example/#",
+        "https://a.example/?x=y",
+        "https://user@a.example",
+        "https://:password@a.example",
+    ] {
+        let error = "endpoint must be https, or http to a loopback address, and a bare origin";
+        assert_eq!(refused("endpoint", json!(endpoint)).as_deref(), Some(error), "{endpoint}");
+    }
+    let of_id = "accessKeyId must be 1 to 64 characters of A-Z a-z 0-9 _ -";
+    let of_secret = "accessKeySecret must be 8 to 128 printable ASCII characters without a space";
+    for (field, value, error) in [
+        ("accessKeyId", json!(null), "needs accessKeyId"),
+        ("accessKeyId", json!(""), of_id),
+        ("accessKeyId", json!("a,b"), of_id),
+        ("accessKeyId", json!("k".repeat(65)), of_id),
+        ("accessKeySecret", json!(null), "needs accessKeySecret"),
+        ("accessKeySecret", json!("short"), of_secret),
+        ("accessKeySecret", json!("with a space in it"), of_secret),
+        ("endPoint", json!("x"), "has an unknown field endPoint"),
+    ] {
+        assert_eq!(refused(field, value).as_deref(), Some(error));
+    }
 }

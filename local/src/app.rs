@@ -7,15 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use alipay_auth_url::AlipayAuthUrl;
+use authorization_query::AuthorizationQuery;
 use axum::Router;
 use get_authorization_url::GetAuthorizationUrl;
 use openid_callback::OpenIdCallback;
 use openid_delivery::OpenIdDelivery;
 use shared::alipay::gateway::{AlipayGateway, EXCHANGE_TIMEOUT};
+use shared::aliyun::HttpsClient;
 use shared::clock::{Clock, SystemClock};
 use shared::config::{Config, SecretsFrom, StoreAt};
 use shared::delivery::resolver::SystemResolver;
 use shared::delivery::sender::HttpSender;
+use shared::platform::network::HttpPlatforms;
 use shared::queue::in_process::InProcessQueue;
 use shared::random::OsRandom;
 use shared::secrets::{SecretCache, SecretFolder, SecretSource};
@@ -57,6 +60,8 @@ pub struct Options {
     pub log: bool,
     /// Where authlink is, if it is not hosted here but by `cargo lambda watch`.
     pub authlink_elsewhere: Option<Url>,
+    /// Settings of authlink's that go before those of a local run, as `AUTHLINK_DELIVERY_WAITS_SECS`.
+    pub settings: Vec<(&'static str, String)>,
 }
 
 /// A running host. When it is dropped it takes nothing more; what was begun goes to its end.
@@ -114,7 +119,9 @@ impl Local {
         })?
         .with_emulator(emulator.clone());
         folder.point_schemes_to(&merchant_at)?;
-        let settings = settings(&folder, &authlink, &emulator_at, &merchant_at);
+        let mut settings = settings(&folder, &authlink, &emulator_at, &merchant_at);
+        settings.retain(|(name, _)| options.settings.iter().all(|(own, _)| own != name));
+        settings.extend(options.settings.iter().cloned());
         folder.write_lambda_env(&settings)?;
 
         let config = Config::from_env_or(&|name| {
@@ -197,6 +204,7 @@ fn host_functions(
     let secrets: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(secrets));
     let businesses = Arc::new(SecretCache::new(secrets.clone(), clock.clone()));
 
+    let platforms = Arc::new(SecretCache::new(secrets.clone(), clock.clone()));
     let links = config.links();
     let delivery = OpenIdDelivery {
         store: store.clone(),
@@ -209,11 +217,13 @@ fn host_functions(
         clock: clock.clone(),
         random: random.clone(),
         callbacks: config.callbacks.clone(),
-        schedule: config.schedule,
+        schedule: config.schedule.clone(),
     };
     let functions = Functions {
         auth_url: AlipayAuthUrl {
-            businesses,
+            businesses: businesses.clone(),
+            platforms: platforms.clone(),
+            network: Arc::new(HttpPlatforms::new()?),
             store: store.clone(),
             clock: clock.clone(),
             random: random.clone(),
@@ -223,12 +233,22 @@ fn host_functions(
         authorization_url: GetAuthorizationUrl::new(
             &secrets,
             SchemeLinks::of(store.clone()),
+            Arc::new(HttpsClient::new()?),
             clock.clone(),
             random.clone(),
             links,
         ),
+        query: AuthorizationQuery {
+            businesses,
+            nonces: store.clone(),
+            records: store.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+        },
         callback: OpenIdCallback {
             apps: Arc::new(SecretCache::new(secrets, clock.clone())),
+            platforms,
+            keep_for: config.schedule.keeps_for(),
             app_id: config.alipay.app_id,
             store: store.clone(),
             gateway: Arc::new(AlipayGateway::new(config.alipay.gateway, EXCHANGE_TIMEOUT)?),

@@ -137,7 +137,7 @@ impl Folder {
     }
 
     fn fill(&self) -> io::Result<()> {
-        for folder in ["business", "alipay-app", "access-key", "account", "scheme"] {
+        for folder in ["business", "alipay-app", "access-key", "account", "aliyun", "scheme"] {
             let folder = self.file("secrets").join(folder);
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }

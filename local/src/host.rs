@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use alipay_auth_url::AlipayAuthUrl;
+use authorization_query::AuthorizationQuery;
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, Request, State};
@@ -18,10 +19,14 @@ use shared::http::Arrival;
 use shared::open_api::MAX_BODY_BYTES;
 use url::Url;
 
+/// Where a platform that made a link calls back.
+const PLATFORM_CALLBACK: &str = "/v1/openapi/auth/alipay/callback/{state}";
+
 /// The functions that serve HTTP.
 pub(crate) struct Functions {
     pub(crate) auth_url: AlipayAuthUrl,
     pub(crate) authorization_url: GetAuthorizationUrl,
+    pub(crate) query: AuthorizationQuery,
     pub(crate) callback: OpenIdCallback,
     /// What browsers call this host.
     pub(crate) origin: Url,
@@ -32,7 +37,9 @@ pub(crate) fn router(functions: Arc<Functions>) -> Router {
     Router::new()
         .route(get_authorization_url::PATH, axum::routing::get(authorization_url).post(authorization_url))
         .route(get_authorization_url::LINK_PATH, axum::routing::get(authorization_url))
+        .route(authorization_query::PATH, axum::routing::any(query))
         .route(openid_callback::PATH, axum::routing::any(callback))
+        .route(PLATFORM_CALLBACK, axum::routing::post(callback).fallback(auth_url))
         .route("/v1/openapi/{*path}", axum::routing::any(auth_url))
         .with_state(functions)
 }
@@ -44,6 +51,15 @@ async fn auth_url(
 ) -> Response {
     let request = arrived(request, peer, &functions.origin).await;
     to_its_end(async move { alipay_auth_url::handle(&functions.auth_url, &request).await }).await
+}
+
+async fn query(
+    State(functions): State<Arc<Functions>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let request = arrived(request, peer, &functions.origin).await;
+    to_its_end(async move { authorization_query::handle(&functions.query, &request).await }).await
 }
 
 async fn authorization_url(

@@ -59,6 +59,17 @@ enum Command {
         #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8789")]
         merchant: Url,
     },
+    /// Sign and send a query for a serialNo, as the demo merchant does, and print both
+    Query {
+        #[arg(long)]
+        serial_no: String,
+        /// Sign with MD5 instead of SHA256-RSA
+        #[arg(long)]
+        md5: bool,
+        /// Where authlink answers
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8787")]
+        to: Url,
+    },
     /// Print what became of one authorization, without the user's identity
     #[command(group(ArgGroup::new("what").required(true).args(["serial_no", "reference"])))]
     Show {
@@ -133,8 +144,10 @@ async fn main() -> Result<(), StartError> {
     match cli.command {
         None => serve(cli.folder, cli.serve).await,
         Some(Command::Request { md5, to, merchant }) => {
-            let sign_type = if md5 { SignType::Md5 } else { SignType::Sha256Rsa };
-            request::send(&cli.folder, sign_type, &to, &merchant).await
+            request::send(&cli.folder, sign_type(md5), &to, &merchant).await
+        }
+        Some(Command::Query { serial_no, md5, to }) => {
+            request::query(&cli.folder, sign_type(md5), &serial_no, &to).await
         }
         Some(Command::Show { which, table }) => {
             let place = table.or(cli.folder);
@@ -152,6 +165,10 @@ async fn main() -> Result<(), StartError> {
     }
 }
 
+const fn sign_type(md5: bool) -> SignType {
+    if md5 { SignType::Md5 } else { SignType::Sha256Rsa }
+}
+
 async fn serve(folder: PathBuf, serve: Serve) -> Result<(), StartError> {
     let mut local = Local::start(&Options {
         folder,
@@ -160,6 +177,7 @@ async fn serve(folder: PathBuf, serve: Serve) -> Result<(), StartError> {
         merchant_port: serve.merchant_port,
         log: true,
         authlink_elsewhere: serve.authlink,
+        settings: Vec::new(),
     })
     .await?;
     println!("{}", local.greeting());

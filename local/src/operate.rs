@@ -119,8 +119,10 @@ fn summary(record: &Authorization) -> Value {
     let state = json!({
         "reference": record.id,
         "status": record.status.as_str(),
+        "source": record.source.to_string(),
         "callbackUrl": callback,
         "createdAt": record.created_at,
+        "linkedAt": record.linked_at,
         "expiresAt": record.expires_at,
         "codesTried": record.codes.len(),
         "authorizedAt": record.authorized_at,

@@ -153,7 +153,7 @@ impl Config {
                     )?
                     .unwrap_or_default(),
             },
-            retention: retention.max(schedule.longest() + DAY),
+            retention: retention.max(schedule.keeps_for()),
             schedule,
             secrets,
             store,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use rustls::RootCertStore;
 use url::Url;
 
 /// What the host knows of a request besides what the sender wrote; an extension of the request.
@@ -27,10 +28,19 @@ pub fn arrival<B>(request: &http::Request<B>) -> Arrival {
 ///
 /// Redirects are never followed, because an address that was judged would lead to one that was not; proxies of the
 /// environment are ignored for the same reason.
-#[expect(clippy::disallowed_methods, reason = "the one place that builds clients")]
 pub fn client_builder(connect: Duration, total: Duration) -> reqwest::ClientBuilder {
+    client_builder_trusting(bundled_roots(), connect, total)
+}
+
+/// As [`client_builder`], but `roots` are trusted and no others.
+#[expect(clippy::disallowed_methods, reason = "the one place that builds clients")]
+pub fn client_builder_trusting(
+    roots: RootCertStore,
+    connect: Duration,
+    total: Duration,
+) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
-        .tls_backend_preconfigured(tls_config())
+        .tls_backend_preconfigured(tls_config(roots))
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .connect_timeout(connect)
@@ -38,9 +48,14 @@ pub fn client_builder(connect: Duration, total: Duration) -> reqwest::ClientBuil
         .user_agent(concat!("authlink/", env!("CARGO_PKG_VERSION")))
 }
 
-fn tls_config() -> rustls::ClientConfig {
+/// Mozilla's roots, as they are compiled in.
+#[must_use]
+pub fn bundled_roots() -> RootCertStore {
+    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
+}
+
+fn tls_config(roots: RootCertStore) -> rustls::ClientConfig {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map(|builder| builder.with_root_certificates(roots).with_no_client_auth())

@@ -28,7 +28,9 @@ use crate::start::StartError;
 use crate::store::dynamo::DynamoStore;
 #[cfg(feature = "embedded")]
 use crate::store::sqlite::SqliteStore;
-use crate::store::{FindDue, RecordDeliveries, RecordPlatformLinks, RecordReturns, SchemeLinks};
+use crate::store::{
+    FindDue, ReadAuthorizations, RecordDeliveries, RecordPlatformLinks, RecordReturns, SchemeLinks, UseNonces,
+};
 
 /// The key source that the settings name.
 #[must_use]
@@ -89,6 +91,26 @@ pub fn scheme_links(config: &Config, aws: &SdkConfig) -> Result<SchemeLinks, Sta
         #[cfg(feature = "embedded")]
         Store::File(file) => SchemeLinks::of(Arc::new(file)),
     })
+}
+
+/// Where queries of the open API are answered from.
+///
+/// # Errors
+/// As [`links`].
+pub fn queries(config: &Config, aws: &SdkConfig) -> Result<Queries, StartError> {
+    Ok(match Store::open(config, aws)? {
+        Store::Table(table) => Queries { nonces: Arc::new(table.clone()), records: Arc::new(table) },
+        #[cfg(feature = "embedded")]
+        Store::File(file) => Queries { nonces: Arc::new(file.clone()), records: Arc::new(file) },
+    })
+}
+
+/// What `authorization-query` may do with the store.
+pub struct Queries {
+    /// Consumes nonces.
+    pub nonces: Arc<dyn UseNonces>,
+    /// Reads authorizations.
+    pub records: Arc<dyn ReadAuthorizations>,
 }
 
 /// Where returns are recorded.

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod alipay;
+pub mod aliyun;
 pub mod allowance;
 #[cfg(feature = "aws")]
 pub mod aws;
@@ -18,6 +19,7 @@ pub mod lambda;
 pub mod model;
 pub mod open_api;
 pub mod page;
+pub mod platform;
 pub mod queue;
 pub mod random;
 pub mod secrets;

@@ -16,6 +16,7 @@ where
     let own = [
         "shared",
         "alipay_auth_url",
+        "authorization_query",
         "get_authorization_url",
         "openid_callback",
         "openid_delivery",

@@ -6,6 +6,7 @@ use http::Request;
 use openid_delivery::Step;
 use shared::delivery::answer::DeliveryOutcome;
 use tests::parties::identified;
+use tests::request::LinkCall;
 use tests::rpc::{Protocol, RpcCall};
 
 use crate::stage::Stage;
@@ -61,6 +62,16 @@ async fn a_delivery_is_two_calls_of_the_store_one_post_and_at_most_one_hint() {
         assert_eq!(stage.account.proxy.calls(), expected, "{outcome:?}");
         assert_eq!(stage.world.merchant.posts().len() - posted_before, 1);
     }
+}
+
+#[tokio::test]
+async fn a_query_is_its_nonce_and_one_read_and_without_its_nonce_no_read() {
+    let stage = warm().await;
+    let query = LinkCall::query("S9", stage.world.now());
+    assert_eq!(stage.world.query(&query).await.expect_data()["openId"], "open-0");
+    assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 1), ("PutItem", 1)]));
+    assert_eq!(stage.world.query(&query).await.status, 6);
+    assert_eq!(stage.account.proxy.calls(), calls([("PutItem", 1)]));
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod endings;
 mod hints;
 mod keys;
 mod links;
+mod platforms;
 mod processed;
 mod proxy;
 mod queue;

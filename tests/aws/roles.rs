@@ -28,8 +28,20 @@ fn each_role_allows_what_its_function_does_and_nothing_else() {
         allowed("alipay-auth-url"),
         [
             "dynamodb:PutItem Table",
+            "dynamodb:UpdateItem Table",
             "logs:CreateLogStream AlipayAuthUrlLogs",
             "logs:PutLogEvents AlipayAuthUrlLogs",
+            "secretsmanager:GetSecretValue ${SecretsPrefix}/business/*",
+            "secretsmanager:GetSecretValue ${SecretsPrefix}/upstream/*",
+        ]
+    );
+    assert_eq!(
+        allowed("authorization-query"),
+        [
+            "dynamodb:GetItem Table",
+            "dynamodb:PutItem Table",
+            "logs:CreateLogStream AuthorizationQueryLogs",
+            "logs:PutLogEvents AuthorizationQueryLogs",
             "secretsmanager:GetSecretValue ${SecretsPrefix}/business/*",
         ]
     );
@@ -43,6 +55,7 @@ fn each_role_allows_what_its_function_does_and_nothing_else() {
             "logs:PutLogEvents GetAuthorizationUrlLogs",
             "secretsmanager:GetSecretValue ${SecretsPrefix}/access-key/*",
             "secretsmanager:GetSecretValue ${SecretsPrefix}/account/*",
+            "secretsmanager:GetSecretValue ${SecretsPrefix}/aliyun/*",
             "secretsmanager:GetSecretValue ${SecretsPrefix}/link-token-??????",
             "secretsmanager:GetSecretValue ${SecretsPrefix}/phone-key-??????",
             "secretsmanager:GetSecretValue ${SecretsPrefix}/scheme/*",
@@ -51,10 +64,12 @@ fn each_role_allows_what_its_function_does_and_nothing_else() {
     assert_eq!(
         allowed("openid-callback"),
         [
+            "dynamodb:GetItem Table",
             "dynamodb:UpdateItem Table",
             "logs:CreateLogStream OpenidCallbackLogs",
             "logs:PutLogEvents OpenidCallbackLogs",
             "secretsmanager:GetSecretValue ${SecretsPrefix}/alipay-app/${AlipayAppId}-??????",
+            "secretsmanager:GetSecretValue ${SecretsPrefix}/upstream/*",
             "sqs:SendMessage Queue",
         ]
     );
@@ -89,23 +104,57 @@ fn statements_of<'a>(template: &'a Template, binary: &str) -> Vec<&'a Value> {
         .collect()
 }
 
+/// The conditions of a function's statements on the table, each with its actions.
+fn conditions_of<'a>(template: &'a Template, binary: &str) -> Vec<(Value, &'a Value)> {
+    statements_of(template, binary)
+        .into_iter()
+        .filter(|statement| !statement["Condition"].is_null())
+        .map(|statement| (statement["Action"].clone(), &statement["Condition"]))
+        .collect()
+}
+
+#[test]
+fn functions_of_the_open_api_are_held_to_the_items_that_they_use() {
+    let template = Template::read();
+    let keys = |keys: &[&str]| json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}});
+    for (binary, expected) in [
+        (
+            "alipay-auth-url",
+            &[
+                (json!("dynamodb:PutItem"), &keys(&["authorization#*", "nonce#*"])),
+                (json!("dynamodb:UpdateItem"), &keys(&["authorization#*"])),
+            ][..],
+        ),
+        (
+            "authorization-query",
+            &[
+                (json!("dynamodb:PutItem"), &keys(&["nonce#*"])),
+                (json!("dynamodb:GetItem"), &keys(&["authorization#*"])),
+            ],
+        ),
+        (
+            "openid-callback",
+            &[(json!(["dynamodb:GetItem", "dynamodb:UpdateItem"]), &keys(&["authorization#*"]))],
+        ),
+    ] {
+        assert_eq!(conditions_of(&template, binary), expected, "{binary}");
+    }
+}
+
 #[test]
 fn get_authorization_url_books_allowances_alone_and_reads_what_its_page_shows() {
     let template = Template::read();
-    let conditions: Vec<_> = statements_of(&template, "get-authorization-url")
-        .into_iter()
-        .filter(|statement| !statement["Condition"].is_null())
-        .map(|statement| (statement["Action"].as_str().expect("one action"), &statement["Condition"]))
-        .collect();
-    let [(put, of_put), (update, of_update), (get, of_get)] = conditions[..] else {
+    let conditions = conditions_of(&template, "get-authorization-url");
+    let [(put, of_put), (update, of_update), (get, of_get)] = &conditions[..] else {
         panic!("{conditions:?}")
     };
-    assert_eq!((put, update, get), ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:GetItem"));
+    let actions = [put, update, get];
+    assert_eq!(actions, ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:GetItem"]);
     let records =
         json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["authorization#*", "nonce#*"]}});
-    assert_eq!(of_put, &records);
+    assert_eq!(*of_put, &records);
     let allowances = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["allowance#*"]}});
-    assert_eq!(of_update, &allowances);
+    assert_eq!(*of_update, &allowances);
 
     let attributes = of_get["ForAllValues:StringEquals"]["dynamodb:Attributes"].as_array().expect("names");
     let attributes: BTreeSet<_> = attributes.iter().map(|name| name.as_str().expect("a name")).collect();

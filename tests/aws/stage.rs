@@ -67,6 +67,7 @@ impl Stage {
         world = world.with_store(Arc::new(self.store.clone()));
         let store = Arc::new(self.store.clone());
         world.operated = store.clone();
+        world.query.nonces = store.clone();
         let function = &mut world.authorization_url;
         // A slow machine that tests must not let anything pass; tests about patience set it.
         let allowance = Allowance::new(store.clone(), world.clock.clone());
@@ -82,7 +83,11 @@ impl Stage {
             let clock = world.clock.clone();
             let businesses = Arc::new(SecretCache::new(source.clone(), clock.clone()));
             world.auth_url.businesses = businesses.clone();
+            world.query.businesses = businesses.clone();
             world.delivery.businesses = businesses;
+            let platforms = Arc::new(SecretCache::new(source.clone(), clock.clone()));
+            world.auth_url.platforms = platforms.clone();
+            world.callback.platforms = platforms;
             world.callback.apps = Arc::new(SecretCache::new(source.clone(), clock.clone()));
             world.delivery.callback_key = Arc::new(SecretCache::new(source.clone(), clock.clone()));
             let function = &mut world.authorization_url;

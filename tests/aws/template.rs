@@ -11,9 +11,11 @@ use std::time::Duration;
 use openid_delivery::{ATTEMPT_LEASE, ATTEMPTS_UNTIL, SWEEP_PATIENCE};
 use serde_json::{Value, json};
 use shared::alipay::gateway::EXCHANGE_TIMEOUT;
+use shared::aliyun::ANSWER_TIMEOUT;
 use shared::config::{Config, SecretsFrom, StoreAt};
 use shared::delivery::sender::TimeLimits;
 use shared::model::claim::EXCHANGE_LEASE;
+use shared::platform::network::ASK_TIMEOUT;
 use shared::queue::MAX_DELAY;
 use shared::secrets::FETCH_TIMEOUT;
 use shared::store::dynamo::{CALL_TIMEOUT, OUTBOX, OUTBOX_ATTRIBUTES, PARTITION_KEY, TIME_TO_LIVE};
@@ -61,11 +63,13 @@ fn the_routes_are_those_of_the_code_and_the_readme() {
     let routes = template.routes();
     let of_the_code: BTreeMap<_, _> = [
         (format!("POST {}", alipay_auth_url::PATH), "alipay-auth-url".to_owned()),
+        (format!("POST {}", authorization_query::PATH), "authorization-query".to_owned()),
         ("ANY /v1/openapi/{proxy+}".to_owned(), "alipay-auth-url".to_owned()),
         (format!("GET {}", get_authorization_url::PATH), "get-authorization-url".to_owned()),
         (format!("POST {}", get_authorization_url::PATH), "get-authorization-url".to_owned()),
         (format!("GET {}", get_authorization_url::LINK_PATH), "get-authorization-url".to_owned()),
         (format!("GET {}", openid_callback::PATH), "openid-callback".to_owned()),
+        (format!("POST {}/{{state}}", openid_callback::PATH), "openid-callback".to_owned()),
     ]
     .into();
     assert_eq!(routes, of_the_code);
@@ -203,13 +207,27 @@ fn time_outs_and_leases_are_in_order() {
     );
     let gateways_own = Duration::from_secs(30);
     let link = template.timeout("alipay-auth-url");
-    assert!(FETCH_TIMEOUT + 2 * CALL_TIMEOUT < link && link < gateways_own && callback < gateways_own);
+    // Business, its early refresh, platform; record, its nonce alone if the serialNo was used, and that record's platform.
+    let recorded = 4 * FETCH_TIMEOUT + 2 * CALL_TIMEOUT;
+    // The last question to a platform, and its link, whose write is repeated once.
+    let asked = alipay_auth_url::QUESTIONS_UNTIL + ASK_TIMEOUT + 2 * CALL_TIMEOUT;
+    assert!(recorded.max(asked) < link && link < gateways_own && callback < gateways_own);
+    // A platform's callback: the record, whose reading is repeated once; the platform, its early refresh.
+    let called_back = 2 * CALL_TIMEOUT + 2 * FETCH_TIMEOUT;
+    assert!(called_back + settlement < callback);
+    let query = template.timeout("authorization-query");
+    // Business, its early refresh; nonce, record.
+    assert!(2 * FETCH_TIMEOUT + 2 * CALL_TIMEOUT < query && query < gateways_own);
     let authorization_url = template.timeout("get-authorization-url");
     // Access key, its early refresh, account; then scheme, phone-key and link-token at once; nonce or record.
     let call = 4 * FETCH_TIMEOUT + shared::allowance::PATIENCE + CALL_TIMEOUT;
     // Keys of link tokens, their early refresh, scheme; the record.
     let page = 3 * FETCH_TIMEOUT + CALL_TIMEOUT;
-    assert!(call.max(page) < authorization_url && authorization_url < gateways_own);
+    // Instead of recording: the account's key at Alibaba Cloud, and, if that was had in time, nonce and answer.
+    let key_there = 5 * FETCH_TIMEOUT + shared::allowance::PATIENCE;
+    let asked = get_authorization_url::ASK_UNTIL + CALL_TIMEOUT + ANSWER_TIMEOUT;
+    let slowest = call.max(page).max(key_there).max(asked);
+    assert!(slowest < authorization_url && authorization_url < gateways_own);
 
     let queue = template.properties("Queue");
     let visibility = Duration::from_secs(queue["VisibilityTimeout"].as_u64().expect("seconds"));

@@ -18,7 +18,7 @@ import pytest
 from deployment import FUNCTIONS, Deployment, clean_environment, deploy, mend_trigger, stack_outputs
 from parties import APP_ID, BUSINESS_ID, MERCHANT_ID, Parties
 from processes import ROOT, Process, free_port
-from request import LinkRequest
+from request import LinkRequest, QueryRequest
 from rpc_call import ACCESS_KEY_ID, ACCOUNT_ID, SCHEME_ID
 
 STACK = "authlink-e2e"
@@ -63,6 +63,10 @@ class World:
         """A request by the demo business, with callbacks to the demo merchant."""
         wish = {"callback_url": f"{self.parties.merchant}/callback", "key": self.parties.key("merchant.pem"), **changes}
         return LinkRequest(**wish)
+
+    def query(self, serial_no: str, **changes: object) -> QueryRequest:
+        """A query by the demo business."""
+        return QueryRequest(**{"serial_no": serial_no, "key": self.parties.key("merchant.pem"), **changes})
 
     def authorized(self, **changes: object) -> LinkRequest:
         """A request that was granted, and consented to."""

@@ -13,6 +13,7 @@ from processes import ROOT, eventually
 
 FUNCTIONS = {
     "alipay-auth-url": "AlipayAuthUrl",
+    "authorization-query": "AuthorizationQuery",
     "get-authorization-url": "GetAuthorizationUrl",
     "openid-callback": "OpenidCallback",
     "openid-delivery": "OpenidDelivery",

@@ -1,4 +1,4 @@
-"""Requests for a link, signed by code that knows the open API's documents alone."""
+"""Requests for a link and queries, signed by code that knows the open API's documents alone."""
 
 import base64
 import hashlib
@@ -14,14 +14,15 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from parties import BUSINESS_ID, MERCHANT_ID, fetch
 
-PATH = "/v1/openapi/auth/alipay/url"
+LINK_PATH = "/v1/openapi/auth/alipay/url"
+QUERY_PATH = "/v1/openapi/auth/alipay/query"
 
 
-@dataclass
-class LinkRequest:
+@dataclass(kw_only=True)
+class SignedRequest:
     """One request; sending it twice sends the same bytes."""
 
-    callback_url: str
+    path: str
     key: Path
     md5: bool = False
     business_id: str = BUSINESS_ID
@@ -30,20 +31,11 @@ class LinkRequest:
     nonce: str = field(default_factory=lambda: secrets.token_hex(16))
     timestamp: str = field(default_factory=lambda: str(time.time_ns() // 1_000_000))
 
-    @property
-    def user_id(self) -> str:
-        """Nobody else's, so that it can be looked for, and the same whenever the serialNo is."""
-        return f"user-of-{self.serial_no}"
+    def fields(self) -> dict[str, str]:
+        return {"merchantId": self.merchant_id, "businessId": self.business_id, "serialNo": self.serial_no}
 
     def body(self) -> bytes:
-        fields = {
-            "merchantId": self.merchant_id,
-            "businessId": self.business_id,
-            "serialNo": self.serial_no,
-            "userId": self.user_id,
-            "callbackUrl": self.callback_url,
-        }
-        return json.dumps(fields, separators=(",", ":")).encode()
+        return json.dumps(self.fields(), separators=(",", ":")).encode()
 
     def headers(self) -> dict[str, str]:
         headers = {
@@ -66,6 +58,25 @@ class LinkRequest:
     def send(self, api: str) -> dict:
         """The answer's `status`, `message` and `data`."""
         headers = {"Content-Type": "application/json; charset=utf-8", **self.headers()}
-        status, _, text = fetch(urllib.request.Request(api + PATH, self.body(), headers))
+        status, _, text = fetch(urllib.request.Request(api + self.path, self.body(), headers))
         assert status == 200, f"{status} {text}"
         return json.loads(text)
+
+
+@dataclass(kw_only=True)
+class LinkRequest(SignedRequest):
+    path: str = LINK_PATH
+    callback_url: str
+
+    @property
+    def user_id(self) -> str:
+        """Nobody else's, so that it can be looked for, and the same whenever the serialNo is."""
+        return f"user-of-{self.serial_no}"
+
+    def fields(self) -> dict[str, str]:
+        return {**super().fields(), "userId": self.user_id, "callbackUrl": self.callback_url}
+
+
+@dataclass(kw_only=True)
+class QueryRequest(SignedRequest):
+    path: str = QUERY_PATH

@@ -20,6 +20,14 @@ await watch "starting Runtime server" 60
 
 invoke alipay-auth-url stale-request '.statusCode == 200 and (.body | fromjson | .status) == 5'
 invoke alipay-auth-url no-such-interface '(.body | fromjson | .status) == 4'
+invoke authorization-query stale-query '.statusCode == 200 and (.body | fromjson | .status) == 5'
+invoke authorization-query nobody-asks '.statusCode == 200 and (.body | fromjson | .status) == 3'
+for path in query callback/0; do
+  # The router has these paths: alipay-auth-url would say that there is no such interface.
+  answer=$(curl -sS -d '{}' "http://127.0.0.1:$port/v1/openapi/auth/alipay/$path")
+  [[ -n $answer && $answer != *'"status":4,'* ]] || fail "$path: $answer"
+  echo "ok: $path"
+done
 invoke get-authorization-url stale-call-v1 '.statusCode == 400 and (.body | fromjson | .Code) == "InvalidTimeStamp.Expired"'
 invoke get-authorization-url stale-call-v3 '.statusCode == 400 and (.body | fromjson | .Code) == "InvalidTimeStamp.Expired"'
 invoke get-authorization-url forged-link '.statusCode == 403 and (.body | contains("data-outcome=\"forged\""))'
@@ -30,6 +38,7 @@ for path in / /p/s/web-call-minapp/auth-bao; do
 done
 invoke get-authorization-url nobody-calls '.statusCode == 400 and (.body | fromjson | .Code) == "MissingAccessKeyId"'
 invoke openid-callback unknown-link '.statusCode == 404 and (.body | contains("data-outcome=\"unknown-link\""))'
+invoke openid-callback callback-of-nobody '.statusCode == 200 and .body == "FAIL"'
 invoke openid-callback not-authorized '.statusCode == 200 and (.body | contains("data-outcome=\"not-authorized\""))'
 invoke openid-delivery hint '. == {"batchItemFailures": []}'
 invoke openid-delivery not-a-hint '[.batchItemFailures[].itemIdentifier] == ["3f9a6b1e-6f1c-4d0e-9f59-0c1a7f1f5b02"]'

@@ -9,9 +9,10 @@ use shared::model::claim::{AttemptClaim, ExchangeClaim};
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
-    AttemptClaimed, Claimed, Next, ReadAuthorizations, RecordDeliveries, RecordReturns, Settled, Settlement,
-    StoreError,
+    AttemptClaimed, Claimed, Linked, Next, NonceUse, ReadAuthorizations, RecordDeliveries, RecordLinks,
+    RecordPlatformLinks, RecordReturns, Recorded, Settled, Settlement, StoreError,
 };
+use url::Url;
 
 /// How a write fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,25 @@ impl FickleStore {
             Some(Failure::NotDone) => away,
             Some(Failure::NotTold) => doing.await.and(away),
         }
+    }
+}
+
+#[async_trait]
+impl RecordLinks for FickleStore {
+    async fn record_link(&self, new: &Authorization, nonce: &NonceUse) -> Result<Recorded, StoreError> {
+        self.inner.record_link(new, nonce).await
+    }
+}
+
+#[async_trait]
+impl RecordPlatformLinks for FickleStore {
+    async fn link_came(
+        &self,
+        id: &AuthorizationId,
+        link: &Url,
+        now: UnixMillis,
+    ) -> Result<Linked, StoreError> {
+        self.run(self.inner.link_came(id, link, now)).await
     }
 }
 

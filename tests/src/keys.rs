@@ -52,6 +52,12 @@ pub fn callback() -> &'static RsaPrivateKey {
     KEY.get_or_init(generate)
 }
 
+/// The key pair of another platform.
+pub fn platform() -> &'static RsaPrivateKey {
+    static KEY: OnceLock<RsaPrivateKey> = OnceLock::new();
+    KEY.get_or_init(generate)
+}
+
 /// A key pair that nobody knows.
 pub fn foreign() -> &'static RsaPrivateKey {
     static KEY: OnceLock<RsaPrivateKey> = OnceLock::new();

@@ -10,7 +10,7 @@ use shared::http::Arrival;
 
 use crate::keys;
 
-/// A request in the making. Nothing is checked: what is wrong is meant so.
+/// A request of the open API in the making. Nothing is checked: what is wrong is meant so.
 #[derive(Clone)]
 pub struct LinkCall {
     pub method: Method,
@@ -44,6 +44,11 @@ pub fn link_body(serial_no: &str) -> Value {
     })
 }
 
+/// The body of a query for `serial_no`, as the tests' merchant sends it.
+pub fn query_body(serial_no: &str) -> Value {
+    json!({"merchantId": "M1", "businessId": "B1", "serialNo": serial_no})
+}
+
 impl LinkCall {
     /// A request that is all right.
     pub fn new(serial_no: &str, now: UnixMillis) -> Self {
@@ -65,6 +70,16 @@ impl LinkCall {
             key: Key::Rsa(keys::merchant()),
             source_ip: Some([203, 0, 113, 7].into()),
         }
+    }
+
+    /// A query that is all right.
+    pub fn query(serial_no: &str, now: UnixMillis) -> Self {
+        Self::query_with_body(&query_body(serial_no), now)
+    }
+
+    /// A query that is all right but, perhaps, for its body.
+    pub fn query_with_body(body: &Value, now: UnixMillis) -> Self {
+        Self { path: authorization_query::PATH.to_owned(), ..Self::with_body(body, now) }
     }
 
     /// The same, signed with MD5.
@@ -127,6 +142,7 @@ impl LinkAnswer {
     /// Reads an answer and checks its form.
     pub fn read(answer: &Response<Bytes>) -> Self {
         assert_eq!(answer.headers()["content-type"], "application/json; charset=utf-8");
+        assert_eq!(answer.headers()["cache-control"], "no-store");
         let body: Value = serde_json::from_slice(answer.body()).expect("an answer is JSON");
         assert!(body["data"].is_object(), "{body}");
         Self {
@@ -141,6 +157,30 @@ impl LinkAnswer {
     pub fn expect_link(self) -> url::Url {
         assert_eq!((self.status, self.message.as_str()), (0, "success"));
         self.link.expect("a link").parse().expect("a URL")
+    }
+}
+
+/// An answer to a query.
+#[derive(Debug, PartialEq, Eq)]
+pub struct QueryAnswer {
+    pub http_status: u16,
+    pub status: i64,
+    pub message: String,
+    pub data: Value,
+}
+
+impl QueryAnswer {
+    /// Reads an answer and checks its form.
+    pub fn read(answer: &Response<Bytes>) -> Self {
+        let LinkAnswer { http_status, status, message, .. } = LinkAnswer::read(answer);
+        let mut body: Value = serde_json::from_slice(answer.body()).expect("an answer is JSON");
+        Self { http_status, status, message, data: body["data"].take() }
+    }
+
+    /// What is told of a serialNo that must be there.
+    pub fn expect_data(self) -> Value {
+        assert_eq!((self.http_status, self.status, self.message.as_str()), (200, 0, "success"));
+        self.data
     }
 }
 

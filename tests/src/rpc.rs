@@ -191,6 +191,62 @@ pub fn utc(at: UnixMillis) -> String {
     )
 }
 
+/// A call of V3 that somebody made, checked by other code than the product's.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Checked {
+    pub access_key_id: String,
+    pub nonce: String,
+    /// The query, decoded, in its order on the wire.
+    pub parameters: Vec<(String, String)>,
+}
+
+impl Checked {
+    /// Checks a call of `GetAuthorizationUrl` as it came; panics unless it is signed with `secret`, at `now`.
+    pub fn of(request: &Request<Bytes>, secret: &str, now: UnixMillis) -> Self {
+        let header = |name: &str| {
+            let mut values = request.headers().get_all(name).iter();
+            let value = values.next().unwrap_or_else(|| panic!("no {name}"));
+            assert!(values.next().is_none(), "{name} is repeated");
+            value.to_str().expect("text").to_owned()
+        };
+        assert_eq!((request.method(), request.uri().path()), (&Method::POST, "/"));
+        assert_eq!(request.body().len(), 0);
+        assert_eq!(header("accept"), "application/json");
+        assert_eq!(header("x-acs-action"), "GetAuthorizationUrl");
+        assert_eq!(header("x-acs-version"), "2017-05-25");
+        assert_eq!(header("x-acs-date"), utc(now));
+        let nothing = hex(&Sha256::digest(b""));
+        assert_eq!(header("x-acs-content-sha256"), nothing);
+
+        let query = request.uri().query().expect("a query");
+        let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned();
+        let parameters: Vec<(String, String)> = pairs.collect();
+        let bytes: Vec<_> =
+            parameters.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect();
+        let names = [
+            "host",
+            "x-acs-action",
+            "x-acs-content-sha256",
+            "x-acs-date",
+            "x-acs-signature-nonce",
+            "x-acs-version",
+        ];
+        let lines: String = names.map(|name| format!("{name}:{}\n", header(name))).concat();
+        let names = names.join(";");
+        let canonical = format!("POST\n/\n{}\n{lines}\n{names}\n{nothing}", canonical(&bytes));
+        let string_to_sign = format!("ACS3-HMAC-SHA256\n{}", hex(&Sha256::digest(canonical.as_bytes())));
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length");
+        mac.update(string_to_sign.as_bytes());
+        let signature = hex(&mac.finalize().into_bytes());
+
+        let authorization = header("authorization");
+        let rest = authorization.strip_prefix("ACS3-HMAC-SHA256 Credential=").expect("V3");
+        let (access_key_id, rest) = rest.split_once(',').expect("a list");
+        assert_eq!(rest, format!("SignedHeaders={names},Signature={signature}"));
+        Self { access_key_id: access_key_id.to_owned(), nonce: header("x-acs-signature-nonce"), parameters }
+    }
+}
+
 /// Pairs in the order of their names and values, strictly encoded.
 fn canonical(pairs: &[(String, Vec<u8>)]) -> String {
     let mut pairs = pairs.to_vec();

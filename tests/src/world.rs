@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alipay_auth_url::AlipayAuthUrl;
+use authorization_query::AuthorizationQuery;
 use bytes::Bytes;
 use get_authorization_url::GetAuthorizationUrl;
 use http::{Request, Response};
@@ -28,9 +29,11 @@ use shared::store::{
 };
 use tempfile::TempDir;
 
+use crate::aliyun::ScriptedAliyun;
 use crate::keys;
 use crate::parties::{Counting, ScriptedGateway, ScriptedMerchant, Secrets};
-use crate::request::{LinkAnswer, LinkCall, state_of};
+use crate::platform::{self, ScriptedPlatforms};
+use crate::request::{LinkAnswer, LinkCall, QueryAnswer, state_of};
 use crate::rpc::{RpcAnswer, RpcCall};
 
 /// When the tests' clock begins: 2026-11-22 00:00:00 UTC.
@@ -50,22 +53,33 @@ pub struct World {
     pub secrets: Secrets,
     pub random: Arc<Counting>,
     pub gateway: Arc<ScriptedGateway>,
+    pub aliyun: Arc<ScriptedAliyun>,
     pub merchant: Arc<ScriptedMerchant>,
+    pub platforms: Arc<ScriptedPlatforms>,
     pub store: SqliteStore,
     /// The store that an operator looks at and redrives in.
     pub operated: Arc<dyn Operate>,
     pub queue: InProcessQueue,
     pub auth_url: AlipayAuthUrl,
     pub authorization_url: GetAuthorizationUrl,
+    pub query: AuthorizationQuery,
     pub callback: OpenIdCallback,
     pub delivery: OpenIdDelivery,
     pub file: PathBuf,
     _folder: Option<TempDir>,
 }
 
+/// The parties around authlink.
+#[derive(Default)]
+struct Parties {
+    gateway: Arc<ScriptedGateway>,
+    merchant: Arc<ScriptedMerchant>,
+    platforms: Arc<ScriptedPlatforms>,
+}
+
 impl World {
     /// A world with an empty database; business B1, which has an RSA and an MD5 key and merchant M1; and account 1001,
-    /// which has an access key and scheme 234.
+    /// which has an access key and scheme 234. The platforms `rsa` and `md5` make nobody's links yet.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("authlink.db");
@@ -79,11 +93,12 @@ impl World {
         secrets.set(&format!("access-key/{ACCESS_KEY_ID}"), &access_key());
         secrets.set("account/1001", &json!({}));
         secrets.set("scheme/234", &scheme());
+        secrets.set("upstream/rsa", &platform::by_rsa());
+        secrets.set("upstream/md5", &platform::by_md5());
         secrets.set("link-token", &json!({"keys": ["0123456789abcdef0123456789abcdef"]}));
         secrets.set("phone-key", &json!({"key": "fedcba9876543210fedcba9876543210"}));
         let clock = Arc::new(ManualClock::at(BEGINNING));
-        let (gateway, merchant) = (Arc::default(), Arc::default());
-        Self::wire(clock, secrets, Arc::default(), gateway, merchant, file, Some(folder))
+        Self::wire(clock, secrets, Arc::default(), Parties::default(), file, Some(folder))
     }
 
     /// Another process on the same database, at the same time, with the same parties, and an empty queue.
@@ -93,25 +108,31 @@ impl World {
 
     /// The same, by a clock of its own.
     pub fn another_process_by(&self, clock: Arc<ManualClock>) -> Self {
-        let (gateway, merchant) = (self.gateway.clone(), self.merchant.clone());
+        let parties = Parties {
+            gateway: self.gateway.clone(),
+            merchant: self.merchant.clone(),
+            platforms: self.platforms.clone(),
+        };
         let (secrets, random) = (self.secrets.clone(), self.random.clone());
-        Self::wire(clock, secrets, random, gateway, merchant, self.file.clone(), None)
+        Self::wire(clock, secrets, random, parties, self.file.clone(), None)
     }
 
     fn wire(
         clock: Arc<ManualClock>,
         secrets: Secrets,
         random: Arc<Counting>,
-        gateway: Arc<ScriptedGateway>,
-        merchant: Arc<ScriptedMerchant>,
+        parties: Parties,
         file: PathBuf,
         folder: Option<TempDir>,
     ) -> Self {
+        let Parties { gateway, merchant, platforms } = parties;
         let store = SqliteStore::open(&file).expect("a store");
         let queue = InProcessQueue::new(clock.clone());
         let businesses = Arc::new(SecretCache::new(Arc::new(secrets.clone()), clock.clone()));
         let source: Arc<dyn SecretSource> = Arc::new(secrets.clone());
+        let upstreams = Arc::new(SecretCache::new(source.clone(), clock.clone()));
         let callbacks = CallbackRules::default();
+        let aliyun = Arc::<ScriptedAliyun>::default();
         let shared_store = Arc::new(store.clone());
         let links = LinkSettings {
             app_id: APP_ID.to_owned(),
@@ -122,6 +143,8 @@ impl World {
         Self {
             auth_url: AlipayAuthUrl {
                 businesses: businesses.clone(),
+                platforms: upstreams.clone(),
+                network: platforms.clone(),
                 store: shared_store.clone(),
                 clock: clock.clone(),
                 random: random.clone(),
@@ -131,12 +154,22 @@ impl World {
             authorization_url: GetAuthorizationUrl::new(
                 &source,
                 SchemeLinks::of(shared_store.clone()),
+                aliyun.clone(),
                 clock.clone(),
                 random.clone(),
                 links,
             ),
+            query: AuthorizationQuery {
+                businesses: businesses.clone(),
+                nonces: shared_store.clone(),
+                records: shared_store.clone(),
+                clock: clock.clone(),
+                random: random.clone(),
+            },
             callback: OpenIdCallback {
                 apps: Arc::new(SecretCache::new(Arc::new(secrets.clone()), clock.clone())),
+                platforms: upstreams,
+                keep_for: Schedule::default().keeps_for(),
                 app_id: APP_ID.to_owned(),
                 store: shared_store.clone(),
                 gateway: gateway.clone(),
@@ -161,13 +194,22 @@ impl World {
             secrets,
             random,
             gateway,
+            aliyun,
             merchant,
+            platforms,
             operated: Arc::new(store.clone()),
             store,
             queue,
             file,
             _folder: folder,
         }
+    }
+
+    /// Has `platform` make the links of business B1.
+    pub fn links_come_from(&self, platform: &str) {
+        let mut business = business();
+        business["upstream"] = platform.into();
+        self.secrets.set("business/B1", &business);
     }
 
     /// Puts another gateway behind the callback function.
@@ -188,6 +230,7 @@ impl World {
         S: RecordPlatformLinks + RecordReturns + RecordDeliveries + FindDue + 'static,
     {
         self.auth_url.store = store.clone();
+        self.query.records = store.clone();
         self.callback.store = store.clone();
         self.delivery.store = store.clone();
         self.delivery.due = store;
@@ -201,6 +244,16 @@ impl World {
     /// Sends a link request.
     pub async fn ask(&self, call: &LinkCall) -> LinkAnswer {
         LinkAnswer::read(&alipay_auth_url::handle(&self.auth_url, &call.build()).await)
+    }
+
+    /// Sends a query.
+    pub async fn query(&self, call: &LinkCall) -> QueryAnswer {
+        QueryAnswer::read(&authorization_query::handle(&self.query, &call.build()).await)
+    }
+
+    /// What business B1 is told of its `serial_no`.
+    pub async fn told(&self, serial_no: &str) -> Value {
+        self.query(&LinkCall::query(serial_no, self.now())).await.expect_data()
     }
 
     /// Sends a call of `GetAuthorizationUrl`.
@@ -230,6 +283,11 @@ impl World {
             .body(Bytes::new())
             .expect("a request");
         Shown::read(&openid_callback::handle(&self.callback, &request).await)
+    }
+
+    /// A platform calls back.
+    pub async fn called_back(&self, call: &LinkCall) -> CallbackAnswer {
+        CallbackAnswer::read(&openid_callback::handle(&self.callback, &call.build()).await)
     }
 
     /// The record as it stands.
@@ -308,6 +366,21 @@ pub struct Issued {
     pub id: AuthorizationId,
     pub state: String,
     pub link: url::Url,
+}
+
+/// What a platform's callback was answered.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CallbackAnswer {
+    pub http_status: u16,
+    pub text: String,
+}
+
+impl CallbackAnswer {
+    fn read(answer: &Response<Bytes>) -> Self {
+        assert_eq!(answer.headers()["content-type"], "text/plain; charset=utf-8");
+        let text = String::from_utf8(answer.body().to_vec()).expect("text");
+        Self { http_status: answer.status().as_u16(), text }
+    }
 }
 
 /// A page that the browser was shown.

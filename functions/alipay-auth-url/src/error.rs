@@ -2,7 +2,9 @@
 
 use http::StatusCode;
 use shared::model::callback_url::CallbackUrlError;
+use shared::model::id::AuthorizationId;
 use shared::open_api::CallRefusal;
+use shared::platform::meaning::NoLink;
 use shared::random::NoRandomness;
 use shared::store::StoreError;
 
@@ -24,6 +26,9 @@ pub enum Refusal {
         /// The earlier link, if the request was the same and the link still works.
         link: Option<String>,
     },
+    /// The platform that makes this link has not given it; what it said is in the log, under the reference.
+    #[error("{0}; reference {1}")]
+    NoLink(NoLink, AuthorizationId),
     /// Nobody has told this process its address.
     #[error("the server does not know its own address")]
     NoPublicUrl,
@@ -37,6 +42,7 @@ impl Refusal {
             Self::NoPublicUrl => 1,
             Self::UserIdsDiffer | Self::CallbackUrl(_) => 3,
             Self::SerialUsed { .. } => 8,
+            Self::NoLink(no_link, _) => no_link.status(),
         }
     }
 
@@ -45,7 +51,9 @@ impl Refusal {
         match self {
             Self::Call(refusal) => refusal.http_status(),
             Self::NoPublicUrl => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::UserIdsDiffer | Self::CallbackUrl(_) | Self::SerialUsed { .. } => StatusCode::OK,
+            Self::UserIdsDiffer | Self::CallbackUrl(_) | Self::SerialUsed { .. } | Self::NoLink(..) => {
+                StatusCode::OK
+            }
         }
     }
 
@@ -53,6 +61,14 @@ impl Refusal {
     pub(crate) fn link(&self) -> Option<&str> {
         match self {
             Self::SerialUsed { link } => link.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Which authorization it is about, if it is recorded.
+    pub(crate) fn reference(&self) -> Option<&str> {
+        match self {
+            Self::NoLink(_, id) => Some(id.as_str()),
             _ => None,
         }
     }

@@ -1,9 +1,11 @@
-//! `POST /v1/openapi/auth/alipay/url`: a merchant's signed request becomes a link to Alipay's authorize page.
+//! `POST /v1/openapi/auth/alipay/url`: a merchant's signed request becomes a link to Alipay's authorize page, our own or one
+//! that another platform makes.
 //!
 //! The checks come cheapest first and the first failure answers. A request that fails before the record is written
 //! leaves nothing behind. Every other path below `/v1/openapi/` is answered here as well: there is no such interface.
 
 mod error;
+mod platform;
 mod wire;
 
 use std::sync::Arc;
@@ -13,18 +15,20 @@ use http::{Method, Request, Response};
 use shared::alipay::authorize::LinkSettings;
 use shared::clock::Clock;
 use shared::http::arrival;
-use shared::model::authorization::{Authorization, Callback, Issue, NewLink};
+use shared::model::authorization::{Authorization, Callback, Issue, NewLink, Status};
 use shared::model::callback_url::{CallbackRules, CallbackUrl};
 use shared::model::id::{AuthorizationId, OperationId, State};
 use shared::model::requested::{MerchantRequest, Requested};
 use shared::open_api::{CallRefusal, verify};
+use shared::platform::network::Platforms;
 use shared::random::Random;
 use shared::secrets::SecretCache;
-use shared::secrets::documents::Business;
+use shared::secrets::documents::{Business, Platform};
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{RecordPlatformLinks, Recorded};
 
 pub use self::error::Refusal;
+pub use self::platform::QUESTIONS_UNTIL;
 use self::wire::LinkRequest;
 
 /// The documented path.
@@ -34,6 +38,10 @@ pub const PATH: &str = "/v1/openapi/auth/alipay/url";
 pub struct AlipayAuthUrl {
     /// The callers, and the keys their requests are verified with.
     pub businesses: Arc<SecretCache<Business>>,
+    /// The platforms that links are asked of.
+    pub platforms: Arc<SecretCache<Platform>>,
+    /// The network to them.
+    pub network: Arc<dyn Platforms>,
     /// Records nonce and authorization.
     pub store: Arc<dyn RecordPlatformLinks>,
     /// Time.
@@ -67,7 +75,7 @@ pub async fn handle(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Respo
         http_status = answer.status().as_u16(),
         business = business.filter(|id| is_business_id(id)),
         reason = outcome.as_ref().err().map(Refusal::word),
-        reference = outcome.as_ref().ok().map(|link| link.id.as_str()),
+        reference = outcome.as_ref().map_or_else(Refusal::reference, |link| Some(link.id.as_str())),
         millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
         "request"
     );
@@ -91,8 +99,11 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
     let state = State::draw(id, &*function.random)?;
     let origin = arrival(request).origin;
     let public_url = links.public_url(origin.as_ref()).ok_or(Refusal::NoPublicUrl)?;
-    let link = links.authorize_link(public_url, call.business.scope, &state);
-
+    // Before anything is written: without its document a platform cannot be asked.
+    let (link, platform) = match &call.business.upstream {
+        None => (NewLink::Ours(links.authorize_link(public_url, call.business.scope, &state).into()), None),
+        Some(name) => (NewLink::AskedOf(name.clone()), Some(platform::fetch(function, name).await?)),
+    };
     let nonce = call.nonce_use(OperationId::draw(&*function.random)?);
     let new = Authorization::issued(Issue {
         requested: Requested::Merchant(MerchantRequest {
@@ -103,17 +114,26 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
         }),
         callback,
         state,
-        link: NewLink::Ours(link.into()),
+        link,
         now: call.now,
         lifetime: call.business.link_lifetime,
         retention: links.retention,
     });
     match function.store.record_link(&new, &nonce).await? {
-        Recorded::New => Ok(Link { id: new.id, url: new.link.unwrap_or_default() }),
+        Recorded::New => match platform {
+            None => Ok(Link { id: new.id, url: new.link.unwrap_or_default() }),
+            Some(platform) => platform::link(function, &platform, &new, public_url, call.now).await,
+        },
         Recorded::NonceUsed => Err(CallRefusal::NonceUsed.into()),
         Recorded::SerialUsed(old) => {
             let repeated = old.parameters_digest == new.parameters_digest && old.link_works(call.now);
-            Err(Refusal::SerialUsed { link: old.link.filter(|_| repeated) })
+            match old.source.platform() {
+                Some(name) if repeated && old.status == Status::LinkPending => {
+                    let platform = platform::fetch(function, name).await?;
+                    platform::link(function, &platform, &old, public_url, call.now).await
+                }
+                _ => Err(Refusal::SerialUsed { link: old.link.filter(|_| repeated) }),
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use shared::aws::sdk_config;
 use shared::clock::SystemClock;
 use shared::config::Config;
 use shared::lambda;
+use shared::platform::network::HttpPlatforms;
 use shared::random::OsRandom;
 use shared::secrets::SecretCache;
 use shared::start::StartError;
@@ -17,8 +18,11 @@ async fn main() -> Result<(), StartError> {
     shared::telemetry::start(config.log_level, std::io::stdout);
     let clock = Arc::new(SystemClock);
     let aws = sdk_config(&config.aws)?;
+    let secrets = lambda::secret_source(&config, &aws);
     let function = Arc::new(AlipayAuthUrl {
-        businesses: Arc::new(SecretCache::new(lambda::secret_source(&config, &aws), clock.clone())),
+        businesses: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
+        platforms: Arc::new(SecretCache::new(secrets, clock.clone())),
+        network: Arc::new(HttpPlatforms::new()?),
         store: lambda::links(&config, &aws)?,
         clock,
         random: Arc::new(OsRandom::default()),

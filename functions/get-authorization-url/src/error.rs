@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
+use shared::aliyun::Failure;
 use shared::random::NoRandomness;
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::alibaba_cloud::{CallError, Flaw, Protocol, SignatureMismatch};
@@ -108,6 +109,12 @@ pub enum Refusal {
     /// No randomness.
     #[error("{0}")]
     Random(#[from] NoRandomness),
+    /// So much time was spent on keys that Alibaba Cloud could not be waited for any more; it was not asked.
+    #[error("no time was left for Alibaba Cloud")]
+    TooLate,
+    /// Alibaba Cloud refused, or did not answer.
+    #[error("{0}")]
+    Upstream(#[from] Failure),
     /// Nobody has told this process its address.
     #[error("the server does not know its own address")]
     NoPublicUrl,
@@ -133,8 +140,18 @@ impl Refusal {
         }
     }
 
+    /// Alibaba Cloud's code, if it gave one.
+    pub(crate) fn upstream_code(&self) -> Option<&str> {
+        if let Self::Upstream(failure) = self { failure.code() } else { None }
+    }
+
+    /// Alibaba Cloud's name for the call, if it gave one.
+    pub(crate) fn upstream_request_id(&self) -> Option<&str> {
+        if let Self::Upstream(failure) = self { failure.request_id() } else { None }
+    }
+
     /// The HTTP status, the code and the message of the answer.
-    pub(crate) fn answer(&self) -> (StatusCode, &'static str, Cow<'static, str>) {
+    pub(crate) fn answer(&self) -> (StatusCode, &str, Cow<'_, str>) {
         use StatusCode as Http;
         let (status, code, message) = match self {
             Self::NoSuchAction => (
@@ -225,7 +242,12 @@ impl Refusal {
             Self::DocumentUnreadable(_) => {
                 (Http::INTERNAL_SERVER_ERROR, "InternalError", "An internal error occurred.")
             }
-            Self::Keys(_) => (Http::INTERNAL_SERVER_ERROR, "SystemError", "A system error occurred."),
+            Self::Upstream(Failure::Refused(refused)) => {
+                (refused.status, refused.code.as_str(), refused.message.as_str())
+            }
+            Self::Keys(_) | Self::TooLate | Self::Upstream(Failure::Unanswered { .. }) => {
+                (Http::INTERNAL_SERVER_ERROR, "SystemError", "A system error occurred.")
+            }
             Self::Store(_) => (
                 Http::INTERNAL_SERVER_ERROR,
                 "SystemError",
@@ -240,64 +262,6 @@ impl Refusal {
         };
         (status, code, Cow::Borrowed(message))
     }
-
-    /// Whether the access key was found before the call was refused. What names none may be a secret in the wrong place.
-    pub(crate) const fn is_of_a_known_access_key(&self) -> bool {
-        !matches!(
-            self,
-            Self::BodyTooLarge
-                | Self::NoSuchAction
-                | Self::TemporaryCredentials
-                | Self::NoAccessKeyId
-                | Self::UnknownAccessKey
-                | Self::Busy
-                | Self::Keys(_)
-        )
-    }
-
-    /// Whose fault it is.
-    pub(crate) const fn fault(&self) -> Fault {
-        match self {
-            Self::Keys(_) | Self::Store(_) | Self::Random(_) | Self::NoPublicUrl => Fault::Ours,
-            Self::DocumentAbsent(_) | Self::DocumentUnreadable(_) => Fault::Document,
-            Self::OverAllowance { .. } | Self::Busy => Fault::Moment,
-            Self::NoSuchAction
-            | Self::BodyTooLarge
-            | Self::NoAccessKeyId
-            | Self::TemporaryCredentials
-            | Self::UnknownAccessKey
-            | Self::Incomplete(_)
-            | Self::BadTimestamp
-            | Self::OutOfWindow(_)
-            | Self::Mismatch(..)
-            | Self::NonceUsed
-            | Self::KeyDisabled
-            | Self::NoPermission
-            | Self::Suspended
-            | Self::NotSubscribed
-            | Self::Missing(_)
-            | Self::BadParameter(_)
-            | Self::BadPhoneNo
-            | Self::UnknownScheme
-            | Self::ForeignScheme
-            | Self::SchemeNotPassed
-            | Self::BadEndDate
-            | Self::IdentityNotVerified => Fault::Caller,
-        }
-    }
-}
-
-/// Whose fault a refusal is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// The caller's, or its account's.
-    Caller,
-    /// Nobody's: the same call may be sent again later.
-    Moment,
-    /// Of something that we depend on: the same call may be sent again.
-    Ours,
-    /// Of a document that an operator has to mend.
-    Document,
 }
 
 impl From<CallError> for Refusal {

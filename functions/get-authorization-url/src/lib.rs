@@ -1,41 +1,44 @@
 //! `GetAuthorizationUrl` (Dypnsapi 2017-05-25), as Alibaba Cloud's own SDKs call it, and the page behind its links.
 //!
-//! `GET` and `POST` on `/`: a call that is signed as V1 or V3 becomes a link to our own page, which takes the user to
-//! Alipay. The checks come in the order of Alibaba Cloud's gateway, and then in the order of the action's error table;
-//! the first failure answers. A call whose signature holds consumes its nonce, unless it may come again as it is: it was
-//! throttled, or we failed.
+//! `GET` and `POST` on `/`: a call that is signed as V1 or V3 becomes a link, by the source that its scheme names: to our
+//! own page, which takes the user to Alipay, or to Alibaba Cloud's, which is asked for it. The checks come in the order of
+//! Alibaba Cloud's gateway, and then in the order of the action's error table; the first failure answers. A call whose
+//! signature holds consumes its nonce, unless it may come again as it is: it was throttled, or we failed before anybody
+//! else was asked.
 
+mod alipay;
+mod aliyun;
 mod error;
+mod fault;
 mod landing;
+mod link;
 mod request_id;
 mod sender;
 mod wire;
+mod wish;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use shared::alipay::authorize::LinkSettings;
+use shared::aliyun::AliyunNetwork;
 use shared::allowance::Allowance;
-use shared::clock::{Clock, UnixMillis};
-use shared::http::arrival;
-use shared::model::authorization::{Authorization, Callback, Issue, NewLink};
-use shared::model::id::{AuthorizationId, OperationId, State};
-use shared::model::owner::SchemeId;
-use shared::model::requested::{Requested, SchemeRequest};
+use shared::clock::Clock;
+use shared::model::id::OperationId;
 use shared::random::Random;
-use shared::secrets::documents::{AccessKey, Account, LinkToken, PhoneKey, Scheme};
-use shared::secrets::{Document, SecretCache, SecretError, SecretName, SecretSource};
+use shared::secrets::documents::{AccessKey, Account, AliyunKey, LinkToken, PhoneKey, Scheme, SchemeSource};
+use shared::secrets::{Document, SecretCache, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::{Call, NONCE_LIFETIME};
-use shared::signing::link_token;
-use shared::store::{NonceUse, RecordLinks, Recorded, SchemeLinks, StoreError, UseNonces};
+use shared::store::{NonceUse, RecordLinks, SchemeLinks, StoreError, UseNonces};
 use tracing::Instrument as _;
 
-use self::error::Fault;
+pub use self::aliyun::ASK_UNTIL;
 pub use self::error::Refusal;
+use self::fault::Fault;
 pub use self::landing::{Landing, PATH as LINK_PATH};
+use self::link::Link;
 use self::request_id::RequestId;
-use self::wire::Wanted;
 
 /// The path that the SDKs call.
 pub const PATH: &str = "/";
@@ -58,11 +61,15 @@ pub struct GetAuthorizationUrl {
     pub link_token: Arc<SecretCache<LinkToken>>,
     /// Hides phone numbers.
     pub phone_key: Arc<SecretCache<PhoneKey>>,
+    /// The accounts' own keys at Alibaba Cloud.
+    pub aliyun_keys: Arc<SecretCache<AliyunKey>>,
+    /// The way there.
+    pub aliyun: Arc<dyn AliyunNetwork>,
     /// How much each account may ask for.
     pub allowance: Allowance,
     /// Records nonce and authorization.
     pub store: Arc<dyn RecordLinks>,
-    /// Records nonces of calls that are refused.
+    /// Records nonces of calls that are refused, and of those that are passed on.
     pub nonces: Arc<dyn UseNonces>,
     /// The page behind the links.
     pub landing: Landing,
@@ -75,11 +82,12 @@ pub struct GetAuthorizationUrl {
 }
 
 impl GetAuthorizationUrl {
-    /// Wires the function: documents from `secrets`, records in `store`.
+    /// Wires the function: documents from `secrets`, records in `store`, and `aliyun` as the way to Alibaba Cloud.
     #[must_use]
     pub fn new(
         secrets: &Arc<dyn SecretSource>,
         store: SchemeLinks,
+        aliyun: Arc<dyn AliyunNetwork>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         links: LinkSettings,
@@ -92,6 +100,8 @@ impl GetAuthorizationUrl {
             schemes: Arc::clone(&schemes),
             link_token: Arc::clone(&link_token),
             phone_key: cache(secrets, &clock),
+            aliyun_keys: cache(secrets, &clock),
+            aliyun,
             allowance: Allowance::new(store.allowance, clock.clone()),
             store: store.record,
             nonces: store.nonces,
@@ -145,6 +155,9 @@ async fn answer_call(
         Some((refusal, Fault::Document)) => {
             tracing::error!(trouble = %refusal, alarm = "keys", "a request failed");
         }
+        Some((refusal, Fault::Upstream)) => {
+            tracing::error!(trouble = %refusal, alarm = "upstream", "a request failed");
+        }
         Some((_, Fault::Caller | Fault::Moment)) | None => {}
     }
     let known = refusal.is_none_or(Refusal::is_of_a_known_access_key);
@@ -155,17 +168,14 @@ async fn answer_call(
         http_status = answer.status().as_u16(),
         access_key,
         reason = refusal.map(tracing::field::display),
-        reference = outcome.as_ref().ok().map(|link| link.id.as_str()),
+        reference = outcome.as_ref().ok().and_then(Link::reference),
+        upstream_code = outcome.as_ref().map_or_else(Refusal::upstream_code, Link::upstream_code),
+        upstream_request_id =
+            outcome.as_ref().map_or_else(Refusal::upstream_request_id, Link::upstream_request_id),
         millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
         "request"
     );
     answer
-}
-
-/// A link that was issued.
-struct Link {
-    id: AuthorizationId,
-    url: String,
 }
 
 async fn issue_link(
@@ -195,11 +205,10 @@ async fn issue_link(
         Ok(account) => account,
         Err(refusal) => return Err(refuse(function, refusal, &nonce).await?),
     };
-    let outcome = match prepare(function, request, call, &key, &account, request_id, now).await {
-        Ok((new, link)) => match function.store.record_link(&new, &nonce).await? {
-            Recorded::New => Ok(link),
-            // The id is random: only a repetition finds it taken.
-            Recorded::NonceUsed | Recorded::SerialUsed(_) => Err(Refusal::NonceUsed),
+    let outcome = match wish::check(function, call, &key, &account, now).await {
+        Ok(wish) => match &wish.scheme.source {
+            SchemeSource::Alipay => alipay::issue(function, request, wish, request_id, &nonce).await,
+            SchemeSource::Aliyun(key) => aliyun::ask(function, &wish, key, &nonce).await,
         },
         Err(refusal) => Err(refuse(function, refusal, &nonce).await?),
     };
@@ -221,83 +230,10 @@ async fn refuse(
 ) -> Result<Refusal, StoreError> {
     let kept = match refusal.fault() {
         Fault::Caller => false,
-        Fault::Moment | Fault::Ours | Fault::Document => true,
+        Fault::Moment | Fault::Ours | Fault::Document | Fault::Upstream => true,
     };
     let repeated = !kept && !function.nonces.use_nonce(nonce).await?;
     Ok(if repeated { Refusal::NonceUsed } else { refusal })
-}
-
-/// The record to write for a call that may be granted, and its link.
-async fn prepare(
-    function: &GetAuthorizationUrl,
-    request: &Request<Bytes>,
-    call: &Call<'_>,
-    key: &AccessKey,
-    account: &Account,
-    request_id: &RequestId,
-    now: UnixMillis,
-) -> Result<(Authorization, Link), Refusal> {
-    let wanted = Wanted::read(call)?;
-    // At once, because each is a round trip when the process is new; what is wrong with the call is told first.
-    let (scheme, phone_key, link_token) = tokio::join!(
-        scheme(function, key, wanted.scheme_id),
-        document(&function.phone_key, SecretName::phone_key()),
-        document(&function.link_token, SecretName::link_token()),
-    );
-    let scheme = scheme?;
-    let end_date = wire::end_date(call, scheme.contract, now)?;
-    if !account.identity_verified {
-        return Err(Refusal::IdentityNotVerified);
-    }
-    let (phone_key, link_token) = (phone_key?, link_token?);
-
-    let links = &function.links;
-    let origin = arrival(request).origin;
-    let public_url = links.public_url(origin.as_ref()).ok_or(Refusal::NoPublicUrl)?;
-    let state = State::draw(AuthorizationId::draw(&*function.random)?, &*function.random)?;
-    let authorize = links.authorize_link(public_url, scheme.scope, &state);
-    let new = Authorization::issued(Issue {
-        requested: Requested::Scheme(SchemeRequest {
-            account_id: key.account_id.clone(),
-            scheme_id: wanted.scheme_id,
-            request_id: request_id.to_string(),
-            phone_tail: wanted.phone.tail().to_owned(),
-            phone_hash: wanted.phone.hash(&phone_key.0),
-            end_date,
-        }),
-        callback: match scheme.callback_url {
-            Some(_) => Callback::OwnersDefault,
-            None => Callback::Nowhere,
-        },
-        state,
-        link: NewLink::Ours(authorize.into()),
-        now,
-        lifetime: scheme.link_lifetime,
-        retention: links.retention,
-    });
-    let token = link_token::issue(&link_token.keys[0], &new.id, new.expires_at);
-    let link = Link { id: new.id.clone(), url: landing::address(public_url, &token) };
-    Ok((new, link))
-}
-
-/// The scheme, if it is the account's and approved.
-async fn scheme(
-    function: &GetAuthorizationUrl,
-    key: &AccessKey,
-    scheme_id: SchemeId,
-) -> Result<Arc<Scheme>, Refusal> {
-    let name = SecretName::scheme(scheme_id);
-    let scheme = match function.schemes.get(&name).await {
-        Err(SecretError::Absent) => return Err(Refusal::UnknownScheme),
-        found => found.map_err(|error| Refusal::document(name, error))?,
-    };
-    if scheme.account_id != key.account_id {
-        return Err(Refusal::ForeignScheme);
-    }
-    if !scheme.passed {
-        return Err(Refusal::SchemeNotPassed);
-    }
-    Ok(scheme)
 }
 
 /// A document that has to be there.

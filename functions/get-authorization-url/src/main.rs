@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use get_authorization_url::{GetAuthorizationUrl, handle};
+use shared::aliyun::HttpsClient;
 use shared::aws::sdk_config;
 use shared::clock::SystemClock;
 use shared::config::Config;
@@ -18,6 +19,7 @@ async fn main() -> Result<(), StartError> {
     let function = Arc::new(GetAuthorizationUrl::new(
         &lambda::secret_source(&config, &aws),
         lambda::scheme_links(&config, &aws)?,
+        Arc::new(HttpsClient::new()?),
         Arc::new(SystemClock),
         Arc::new(OsRandom::default()),
         config.links(),

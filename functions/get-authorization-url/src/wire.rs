@@ -10,8 +10,8 @@ use shared::model::owner::SchemeId;
 use shared::model::phone::PhoneNumber;
 use shared::signing::alibaba_cloud::{Call, Format, ParameterError};
 
-use crate::Link;
 use crate::error::Refusal;
+use crate::link::Link;
 use crate::request_id::RequestId;
 
 /// In every answer, as Alibaba Cloud's gateway has it.

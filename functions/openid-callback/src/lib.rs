@@ -1,4 +1,5 @@
-//! `GET /v1/openapi/auth/alipay/callback`: the user's browser comes back from Alipay with a code.
+//! The ways in which a consent comes back: `GET /v1/openapi/auth/alipay/callback`, the user's browser from Alipay with a
+//! code; and `POST` below it, a platform with the user's openId ([`platform_callback`]). Both settle the same way.
 //!
 //! A code is spent by its first use, so the exchange is claimed before it is made: of all returns with one code,
 //! one reaches the gateway. Keys are had and the request is signed before the claim, so that nothing of ours can fail
@@ -7,6 +8,8 @@
 
 mod error;
 mod page;
+mod platform_callback;
+mod settlement;
 mod wire;
 
 use std::sync::Arc;
@@ -16,31 +19,24 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use shared::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, TokenExchange, read_answer};
 use shared::clock::{Clock, UnixMillis};
-use shared::model::authorization::{Authorization, Callback};
+use shared::model::authorization::Authorization;
 use shared::model::claim::{ClaimRefusal, ExchangeClaim};
-use shared::model::delivery_body::delivery_body;
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::identity::Identity;
 use shared::model::owner::Owner;
 use shared::page::Language;
-use shared::queue::{Hint, Hints};
+use shared::queue::Hints;
 use shared::random::Random;
-use shared::secrets::documents::AlipayApp;
+use shared::secrets::documents::{AlipayApp, Platform};
 use shared::secrets::{SecretCache, SecretName};
-use shared::store::{Claimed, RecordReturns, Settled, Settlement, StoreError};
+use shared::store::{Claimed, RecordReturns, Settled, StoreError};
 use url::Url;
 
 pub use self::error::Trouble;
+pub use self::settlement::SETTLEMENT_PATIENCE;
 use self::wire::{Return, Returned};
 
 pub use shared::alipay::authorize::RETURN_PATH as PATH;
-
-/// The pauses before a settlement is tried again; then the consent has to be asked for again.
-const SETTLEMENT_PAUSES: [Duration; 3] =
-    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
-
-/// When no further try of a settlement is begun; with the exchange before it and a last try, below the function's time-out.
-pub const SETTLEMENT_PATIENCE: Duration = Duration::from_secs(6);
 
 /// How late in a request Alipay's newest key is still asked for, if its answer fails only the signature: the settlement
 /// must have its time.
@@ -50,6 +46,8 @@ pub const REFRESH_UNTIL: Duration = Duration::from_secs(14);
 pub struct OpenIdCallback {
     /// Our app's keys.
     pub apps: Arc<SecretCache<AlipayApp>>,
+    /// The platforms that links are asked of.
+    pub platforms: Arc<SecretCache<Platform>>,
     /// The app that links are for; a return for another one is not ours.
     pub app_id: String,
     /// Claims and settles.
@@ -58,6 +56,8 @@ pub struct OpenIdCallback {
     pub gateway: Arc<dyn TokenExchange>,
     /// Starts the delivery at once.
     pub hints: Arc<dyn Hints>,
+    /// How long an openId is kept at least, which is longer than its delivery may take.
+    pub keep_for: Duration,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for operation ids.
@@ -91,6 +91,15 @@ pub enum Outcome {
 
 /// Answers one request.
 pub async fn handle(function: &OpenIdCallback, request: &Request<Bytes>) -> Response<Bytes> {
+    let below = request.uri().path().strip_prefix(PATH).is_some_and(|rest| rest.starts_with('/'));
+    if request.method() == Method::POST && below {
+        platform_callback::answer(function, request).await
+    } else {
+        show_return(function, request).await
+    }
+}
+
+async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Response<Bytes> {
     let began = function.clock.now();
     let returned = if request.method() == Method::GET && request.uri().path() == PATH {
         Return::parse(request.uri().query().unwrap_or_default(), &function.app_id)
@@ -207,54 +216,16 @@ async fn settle(
     identity: Identity,
     operation: OperationId,
 ) -> Outcome {
-    let now = function.clock.now();
-    let settlement = Settlement {
-        id: authorization.id.clone(),
-        body: delivery_body(authorization, &identity, now),
-        identity,
-        deliver: authorization.callback != Callback::Nowhere,
-        operation,
-        now,
-    };
-    let mut settled = function.store.settle(&settlement).await;
-    for pause in SETTLEMENT_PAUSES {
-        match &settled {
-            Err(error)
-                if error.retryable() && function.clock.now().since(now) + pause < SETTLEMENT_PATIENCE =>
-            {
-                tokio::time::sleep(pause).await;
-                settled = function.store.settle(&settlement).await;
-            }
-            Ok(_) | Err(_) => break,
-        }
-    }
-    match settled {
-        Ok(Settled::Ours) => {
-            if settlement.deliver {
-                let hint = Hint::new(settlement.id.clone(), authorization.owner(), 0);
-                if let Err(lost) = function.hints.send(hint, Duration::ZERO).await {
-                    tracing::warn!(reference = %authorization.id, %lost, "the sweep will deliver");
-                }
-            }
-            Outcome::Authorized
-        }
-        Ok(Settled::Same) => Outcome::Authorized,
-        Ok(Settled::Different) => {
-            tracing::error!(
-                reference = %authorization.id, alarm = "settlement", "another user had consented before; the first stays"
-            );
-            Outcome::AnotherUser
-        }
+    match settlement::settle(function, authorization, identity, operation.clone()).await {
+        Ok(Settled::Ours | Settled::Same) => Outcome::Authorized,
+        Ok(Settled::Different) => Outcome::AnotherUser,
         Ok(Settled::Missing) => Outcome::UnknownLink,
         Err(error) => {
             tracing::error!(
                 reference = %authorization.id, %error, alarm = "settlement",
                 "a consent could not be recorded; the user is asked to authorize again"
             );
-            note(
-                function.store.exchange_unknown(&authorization.id, &settlement.operation).await,
-                &authorization.id,
-            );
+            note(function.store.exchange_unknown(&authorization.id, &operation).await, &authorization.id);
             Outcome::AuthorizeAgain(link(authorization))
         }
     }

@@ -19,11 +19,14 @@ async fn main() -> Result<(), StartError> {
     shared::telemetry::start(config.log_level, std::io::stdout);
     let clock = Arc::new(SystemClock);
     let aws = sdk_config(&config.aws)?;
+    let secrets = lambda::secret_source(&config, &aws);
     let function = Arc::new(OpenIdCallback {
-        apps: Arc::new(SecretCache::new(lambda::secret_source(&config, &aws), clock.clone())),
+        apps: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
+        platforms: Arc::new(SecretCache::new(secrets, clock.clone())),
         store: lambda::returns(&config, &aws)?,
         hints: lambda::hints(&config, &aws).unwrap_or_else(|| Arc::new(NoQueue)),
         gateway: Arc::new(AlipayGateway::new(config.alipay.gateway, EXCHANGE_TIMEOUT)?),
+        keep_for: config.schedule.keeps_for(),
         app_id: config.alipay.app_id,
         clock,
         random: Arc::new(OsRandom::default()),

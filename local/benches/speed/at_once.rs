@@ -1,12 +1,15 @@
 //! A store that answers at once, as one would to whom the network costs nothing.
 
 use async_trait::async_trait;
+use shared::clock::UnixMillis;
 use shared::model::authorization::Authorization;
 use shared::model::booking::{Booking, Leased};
 use shared::model::id::AuthorizationId;
 use shared::store::{
-    FindLinks, FoundLink, LeaseAllowance, NonceUse, RecordLinks, Recorded, StoreError, UseNonces,
+    FindLinks, FoundLink, LeaseAllowance, Linked, NonceUse, RecordLinks, RecordPlatformLinks, Recorded,
+    StoreError, UseNonces,
 };
+use url::Url;
 
 pub(crate) struct AtOnce;
 
@@ -14,6 +17,13 @@ pub(crate) struct AtOnce;
 impl RecordLinks for AtOnce {
     async fn record_link(&self, _: &Authorization, _: &NonceUse) -> Result<Recorded, StoreError> {
         Ok(Recorded::New)
+    }
+}
+
+#[async_trait]
+impl RecordPlatformLinks for AtOnce {
+    async fn link_came(&self, _: &AuthorizationId, _: &Url, _: UnixMillis) -> Result<Linked, StoreError> {
+        Ok(Linked::Ours)
     }
 }
 

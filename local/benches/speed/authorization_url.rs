@@ -7,6 +7,7 @@ use get_authorization_url::{GetAuthorizationUrl, handle};
 use http::Request;
 use local::folder::{ACCESS_KEY_ID, Folder};
 use shared::alipay::authorize::LinkSettings;
+use shared::aliyun::HttpsClient;
 use shared::clock::SystemClock;
 use shared::random::OsRandom;
 use shared::secrets::documents::AccessKey;
@@ -31,6 +32,7 @@ impl AuthorizationUrl {
         let function = GetAuthorizationUrl::new(
             &source,
             SchemeLinks::of(Arc::new(AtOnce)),
+            Arc::new(HttpsClient::new()?),
             Arc::new(SystemClock),
             Arc::new(OsRandom::default()),
             links,

@@ -89,6 +89,12 @@ pub(crate) fn measure(merchant: &Merchant) -> Result<Vec<Function>, Error> {
             r#"{\"status\":5,"#,
         )?,
         build(
+            "functions/authorization-query",
+            "authorization-query",
+            include_str!("../../../functions/authorization-query/events/stale-query.json"),
+            r#"{\"status\":5,"#,
+        )?,
+        build(
             "functions/get-authorization-url",
             "get-authorization-url",
             include_str!("../../../functions/get-authorization-url/events/nobody-calls.json"),

@@ -21,6 +21,7 @@ use rustix::time::{ClockId, clock_gettime};
 use shared::alipay::authorize::LinkSettings;
 use shared::clock::SystemClock;
 use shared::model::callback_url::CallbackRules;
+use shared::platform::network::HttpPlatforms;
 use shared::random::OsRandom;
 use shared::secrets::documents::Business;
 use shared::secrets::{SecretCache, SecretFolder, SecretName};
@@ -122,8 +123,8 @@ impl<'a> Bench<'a> {
     fn new(merchant: &'a Merchant, folder: &Folder) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let clock = Arc::new(SystemClock);
-        let businesses =
-            Arc::new(SecretCache::new(Arc::new(SecretFolder::new(folder.secrets())), clock.clone()));
+        let secrets = Arc::new(SecretFolder::new(folder.secrets()));
+        let businesses = Arc::new(SecretCache::new(secrets.clone(), clock.clone()));
         let business = runtime.block_on(businesses.get(&SecretName::business(BUSINESS_ID)?))?;
         let links = LinkSettings {
             app_id: APP_ID.to_owned(),
@@ -138,6 +139,8 @@ impl<'a> Bench<'a> {
             runtime,
             function: AlipayAuthUrl {
                 businesses,
+                platforms: Arc::new(SecretCache::new(secrets, clock.clone())),
+                network: Arc::new(HttpPlatforms::new()?),
                 store: Arc::new(AtOnce),
                 clock,
                 random: Arc::new(OsRandom::default()),

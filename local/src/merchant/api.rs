@@ -10,7 +10,7 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::{Authorization, DemoMerchant, LinkError, MerchantFault, SignType};
+use super::{Authorization, CallError, DemoMerchant, MerchantFault, SignType};
 use crate::emulator::GatewayFault;
 use crate::journal::Entry;
 
@@ -45,8 +45,8 @@ pub(super) async fn request_link(
         }
         Err(error) => {
             let status = match error {
-                LinkError::NoMd5Key => StatusCode::BAD_REQUEST,
-                LinkError::Unreachable(_) | LinkError::TooLong => StatusCode::BAD_GATEWAY,
+                CallError::NoMd5Key => StatusCode::BAD_REQUEST,
+                CallError::Unreachable(_) | CallError::TooLong => StatusCode::BAD_GATEWAY,
             };
             (status, Json(Problem { status: 1, message: error.to_string() })).into_response()
         }

@@ -1,14 +1,16 @@
-//! A demo merchant: asks authlink for links, takes its callbacks, and shows on one page all that went over the wire.
+//! A demo merchant: asks authlink for links and what became of them, takes its callbacks, and shows on one page all that went over the wire.
 //!
 //! It is written from the open API's documents alone, with signing code of its own, as a merchant would write it; so
 //! what it accepts, and what accepts it, is not a mistake made twice.
 
 mod api;
+mod call;
 mod callback;
 mod demo;
 mod faults;
 mod ledger;
 mod link;
+mod query;
 pub mod signing;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,11 +25,11 @@ use tokio::sync::watch;
 
 use crate::emulator::AlipayEmulator;
 use crate::journal::Journal;
+pub use call::{Call, CallAnswer, CallError, CallRequest};
 pub use callback::ReceivedCallback;
 pub use faults::MerchantFault;
 use ledger::Ledger;
 pub use ledger::{Authorization, AuthorizationState};
-pub use link::{LinkAnswer, LinkCall, LinkError, LinkRequest};
 pub use signing::SignType;
 
 const BODY_LIMIT_BYTES: usize = 64 * 1024;

@@ -91,6 +91,29 @@ async fn asks_for_a_link_with_a_signed_request_and_a_fresh_serial_no() {
 }
 
 #[tokio::test]
+async fn asks_what_became_of_a_serial_no_with_a_signed_query() {
+    let origin = echo().await;
+    for sign_type in [SignType::Sha256Rsa, SignType::Md5] {
+        let call = merchant(origin.clone(), Some(SHARED_KEY)).query(sign_type, "S1").await;
+        let answer = call.answer.unwrap();
+        assert!(answer.succeeded());
+        let asked: Value = serde_json::from_str(&answer.body).unwrap();
+        let asked: [String; 8] = serde_json::from_value(asked["data"]["asked"].clone()).unwrap();
+        let [method, path, _, _, _, kind, sign, body] = asked;
+        assert_eq!((method.as_str(), path.as_str()), ("POST", "/v1/openapi/auth/alipay/query"));
+        assert_eq!(body, r#"{"merchantId":"M1","businessId":"B1","serialNo":"S1"}"#);
+        assert_eq!((kind.as_str(), call.request.signed_text.ends_with(&body)), (sign_type.name(), true));
+        let text = call.request.signed_text.as_bytes();
+        match sign_type {
+            SignType::Sha256Rsa => assert!(rsa_holds(text, &sign, &key().to_public_key())),
+            SignType::Md5 => assert_eq!(sign, sign_md5(text, SHARED_KEY)),
+        }
+    }
+    let without_key = merchant(origin, None).query(SignType::Md5, "S1").await;
+    assert!(matches!(without_key.answer, Err(CallError::NoMd5Key)));
+}
+
+#[tokio::test]
 async fn says_what_stands_in_the_way_of_a_link() {
     let origin = serve(merchant("http://127.0.0.1:1".to_owned(), None).router()).await;
     let client =

@@ -24,10 +24,11 @@ impl Schedule {
         Self(waits.iter().copied().map(Duration::from_secs).collect())
     }
 
-    /// How long all attempts may take at most: every wait stretched to its double.
+    /// How long a record has to be kept once its delivery is due: a day more than all attempts may take, with every wait
+    /// stretched to its double.
     #[must_use]
-    pub fn longest(&self) -> Duration {
-        self.0.iter().map(|wait| *wait * 2).sum()
+    pub fn keeps_for(&self) -> Duration {
+        self.0.iter().map(|wait| *wait * 2).sum::<Duration>() + Duration::from_hours(24)
     }
 
     /// How many attempts are made at most.

@@ -14,12 +14,13 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::Client;
+use rustls::RootCertStore;
 
 use crate::clock::UnixMillis;
 use crate::delivery::address::AddressRefusal;
 use crate::delivery::answer::{self, Answer, Body, CONFIRMED_STATUS, DeliveryOutcome};
 use crate::delivery::resolver::{DangerousResolver, JudgingResolver, Resolver};
-use crate::http::{ReadError, client_builder, read_bounded};
+use crate::http::{ReadError, bundled_roots, client_builder_trusting, read_bounded};
 use crate::model::callback_url::{CallbackRules, CallbackUrl};
 
 /// How much of a merchant's answer is read.
@@ -82,8 +83,21 @@ impl HttpSender {
         rules: CallbackRules,
         limits: TimeLimits,
     ) -> Result<Self, reqwest::Error> {
+        Self::trusting(&bundled_roots(), resolver, rules, limits)
+    }
+
+    /// A sender that trusts `roots` alone.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn trusting(
+        roots: &RootCertStore,
+        resolver: Arc<dyn Resolver>,
+        rules: CallbackRules,
+        limits: TimeLimits,
+    ) -> Result<Self, reqwest::Error> {
         let client = || {
-            client_builder(limits.connect, limits.total)
+            client_builder_trusting(roots.clone(), limits.connect, limits.total)
                 .http1_only()
                 .retry(reqwest::retry::never())
                 .pool_max_idle_per_host(0)

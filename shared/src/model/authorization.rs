@@ -118,7 +118,7 @@ pub struct Lease {
 }
 
 /// The record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Authorization {
     /// The primary key.
     pub id: AuthorizationId,
@@ -194,6 +194,30 @@ pub struct Issue {
     pub lifetime: Duration,
     /// How long the record is kept once the link has ended.
     pub retention: Duration,
+}
+
+/// Without the body, which names the user, and the link, which carries the state.
+impl fmt::Debug for Authorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorization")
+            .field("id", &self.id)
+            .field("source", &self.source)
+            .field("status", &self.status)
+            .field("created_at", &self.created_at)
+            .field("linked_at", &self.linked_at)
+            .field("expires_at", &self.expires_at)
+            .field("retain_until", &self.retain_until)
+            .field("codes", &self.codes.len())
+            .field("exchange", &self.exchange)
+            .field("identity", &self.identity)
+            .field("authorized_at", &self.authorized_at)
+            .field("attempts", &self.attempts)
+            .field("next_attempt_at", &self.next_attempt_at)
+            .field("due_at", &self.due_at)
+            .field("delivery", &self.delivery)
+            .field("history", &self.history)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Authorization {

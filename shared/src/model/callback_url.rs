@@ -1,17 +1,14 @@
 //! A callback address that we are willing to POST to, proven when the link is asked for and again before every POST.
 //!
-//! Only what the parser found is judged, never the text: a host has too many spellings (percent signs, full-width
-//! digits, octal numbers, trailing dots) for text to tell where a connection would go. Text is looked at only for what
-//! the parser would pass over in silence. Where a *name* leads is not known here: that is judged when it is resolved,
-//! in [`crate::delivery::resolver`].
+//! Only what the parser found is judged, never the text (`web_url` says why). Where a *name* leads is not
+//! known here: that is judged when it is resolved, in [`crate::delivery::resolver`].
 
 use std::fmt;
-use std::net::IpAddr;
 
-use rustls::pki_types::DnsName;
-use url::{Host, Url};
+use url::Url;
 
-use crate::delivery::address::{self, AddressRefusal};
+use crate::delivery::address::AddressRefusal;
+use crate::model::web_url::{self, HostRefusal, UrlError, has_scheme};
 
 /// The longest callback address, in characters; as given, and as stored.
 pub const MAX_CALLBACK_URL_CHARS: usize = 2_048;
@@ -76,13 +73,7 @@ impl CallbackUrl {
         if !rules.ports.contains(&self.port()) {
             return Err(CallbackUrlError::Port(self.port()));
         }
-        match self.url.host() {
-            Some(Host::Ipv4(ip)) => address::judge(IpAddr::V4(ip)).map_err(CallbackUrlError::NotPublic),
-            Some(Host::Ipv6(ip)) => address::judge(IpAddr::V6(ip)).map_err(CallbackUrlError::NotPublic),
-            Some(Host::Domain(name)) if is_local(name) => Err(CallbackUrlError::LocalName),
-            Some(Host::Domain(_)) => Ok(()),
-            None => Err(CallbackUrlError::NotAUrl),
-        }
+        Ok(web_url::judge_host(&self.url)?)
     }
 
     /// The form to store.
@@ -174,60 +165,33 @@ fn read(text: &str) -> Result<Url, CallbackUrlError> {
     if text.chars().count() > MAX_CALLBACK_URL_CHARS {
         return Err(CallbackUrlError::TooLong);
     }
-    // The parser drops tabs and line breaks, and takes a backslash for a slash.
-    if !text.chars().all(may_stand_in_a_url) {
-        return Err(CallbackUrlError::BadCharacter);
-    }
     let with_scheme = if has_scheme(text) { text.to_owned() } else { format!("https://{text}") };
-    let (_, rest) = with_scheme.split_once("://").ok_or(CallbackUrlError::NotAUrl)?;
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    // The parser drops an empty user name, and skips slashes until it finds a host.
-    if authority.contains('@') {
-        return Err(CallbackUrlError::Userinfo);
-    }
-    if authority.is_empty() {
-        return Err(CallbackUrlError::NotAUrl);
-    }
-    let mut url = Url::parse(&with_scheme).map_err(|_| CallbackUrlError::NotAUrl)?;
+    let mut url = web_url::parse(&with_scheme)?;
     url.set_fragment(None);
-    settle_name(&mut url)?;
     if url.as_str().len() > MAX_CALLBACK_URL_CHARS {
         return Err(CallbackUrlError::TooLong);
     }
-    // What cannot be requested is refused now, not at each delivery.
-    http::Uri::try_from(url.as_str()).map_err(|_| CallbackUrlError::NotAUrl)?;
     Ok(url)
 }
 
-/// ASCII without white space, controls and the backslash; letters and digits of any script.
-fn may_stand_in_a_url(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_graphic() && c != '\\' } else { c.is_alphanumeric() }
-}
-
-/// Whether `://` follows a scheme, and is not part of a query.
-fn has_scheme(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(scheme, _)| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-    })
-}
-
-/// Takes the dot off a name's end, and makes sure that what is left could stand in DNS and in a certificate.
-fn settle_name(url: &mut Url) -> Result<(), CallbackUrlError> {
-    let Some(Host::Domain(name)) = url.host() else { return Ok(()) };
-    let name = name.strip_suffix('.').unwrap_or(name).to_owned();
-    if name.ends_with('.') || DnsName::try_from(name.as_str()).is_err() {
-        return Err(CallbackUrlError::NotAUrl);
+impl From<UrlError> for CallbackUrlError {
+    fn from(error: UrlError) -> Self {
+        match error {
+            UrlError::BadCharacter => Self::BadCharacter,
+            UrlError::NotAUrl => Self::NotAUrl,
+            UrlError::Userinfo => Self::Userinfo,
+        }
     }
-    url.set_host(Some(&name)).map_err(|_| CallbackUrlError::NotAUrl)
 }
 
-/// Names that never lead to a merchant: RFC 6761, RFC 6762, RFC 8375, ICANN's `.internal`, and names without a dot.
-fn is_local(name: &str) -> bool {
-    !name.contains('.') || LOCAL_ENDINGS.iter().any(|ending| name.ends_with(ending))
+impl From<HostRefusal> for CallbackUrlError {
+    fn from(refusal: HostRefusal) -> Self {
+        match refusal {
+            HostRefusal::LocalName => Self::LocalName,
+            HostRefusal::NotPublic(refusal) => Self::NotPublic(refusal),
+        }
+    }
 }
-
-const LOCAL_ENDINGS: [&str; 4] = [".localhost", ".local", ".internal", ".home.arpa"];
 
 #[cfg(test)]
 mod tests {

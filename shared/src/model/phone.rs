@@ -24,6 +24,12 @@ impl PhoneNumber {
         mobile.then(|| Self(national.to_owned()))
     }
 
+    /// The 11 digits, for whoever has to be told them; never for a log.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
     /// The last four digits.
     #[must_use]
     pub fn tail(&self) -> &str {

@@ -1,7 +1,7 @@
 //! An answer of the open API: `{"status", "message", "data"}`.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
@@ -12,7 +12,9 @@ pub fn answer(http_status: StatusCode, status: u8, message: &str, data: &impl Se
         .unwrap_or_else(|error| unreachable!("always serialises: {error}"));
     let mut response = Response::new(Bytes::from(json));
     *response.status_mut() = http_status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

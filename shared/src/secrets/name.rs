@@ -48,10 +48,26 @@ impl SecretName {
         Self::of("account", account_id)
     }
 
+    /// `aliyun/<accountId>`: an account's own key at Alibaba Cloud.
+    ///
+    /// # Errors
+    /// [`BadSecretName`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
+    pub fn aliyun(account_id: &str) -> Result<Self, BadSecretName> {
+        Self::of("aliyun", account_id)
+    }
+
     /// `scheme/<SchemeId>`: a scheme of an account.
     #[must_use]
     pub fn scheme(scheme_id: SchemeId) -> Self {
         Self(format!("scheme/{scheme_id}").into())
+    }
+
+    /// `upstream/<name>`: another platform that gives links for some of our businesses, with our keys there.
+    ///
+    /// # Errors
+    /// [`BadSecretName`] unless the name is 1 to 64 characters of `[A-Za-z0-9_-]`.
+    pub fn upstream(name: &str) -> Result<Self, BadSecretName> {
+        Self::of("upstream", name)
     }
 
     /// `phone-key`: the key that phone numbers are hashed with. There is one such secret.
@@ -113,7 +129,9 @@ mod tests {
         let text = |name: Result<SecretName, BadSecretName>| name.unwrap().to_string();
         assert_eq!(text(SecretName::business("B_1-x")), "business/B_1-x");
         assert_eq!(text(SecretName::alipay_app("2021004100000001")), "alipay-app/2021004100000001");
+        assert_eq!(text(SecretName::upstream("east")), "upstream/east");
         assert_eq!(text(SecretName::business(&"k".repeat(64))), format!("business/{}", "k".repeat(64)));
+        assert_eq!(text(SecretName::aliyun("1001")), "aliyun/1001");
         assert_eq!(SecretName::callback_key().as_str(), "callback-key");
         assert_eq!(SecretName::link_token().as_str(), "link-token");
     }

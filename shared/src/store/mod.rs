@@ -168,8 +168,8 @@ pub enum Claimed {
     Refused(ClaimRefusal, Option<Box<Authorization>>),
 }
 
-/// The user is known: what is written.
-#[derive(Clone, Debug)]
+/// The user is known: what is written. It has no `Debug`, as its body names the user.
+#[derive(Clone)]
 pub struct Settlement {
     /// Which authorization.
     pub id: AuthorizationId,
@@ -179,6 +179,8 @@ pub struct Settlement {
     pub body: Vec<u8>,
     /// Whether there is an address to deliver to.
     pub deliver: bool,
+    /// Until when the record is kept from now on.
+    pub retain_until: UnixMillis,
     /// Who settles.
     pub operation: OperationId,
     /// When.

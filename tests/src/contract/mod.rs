@@ -89,6 +89,7 @@ macro_rules! store_contract {
             only_the_holder_ends_an_exchange
             a_settlement_needs_nothing_but_that_nobody_is_recorded
             the_first_user_recorded_stays
+            a_settlement_keeps_its_record_as_long_as_it_says
             without_an_address_nothing_is_due
             an_attempt_is_claimed_by_one_in_its_turn_and_never_early
             a_lease_that_ended_is_taken_over_and_its_holder_concludes_nothing
@@ -195,12 +196,14 @@ fn claim(serial_no: &str, code: &str, by: &str, now: UnixMillis) -> ExchangeClai
     }
 }
 
-fn settlement(serial_no: &str, open_id: &str, by: &str) -> Settlement {
+/// A settlement of `serial_no` for a user.
+pub fn settlement(serial_no: &str, open_id: &str, by: &str) -> Settlement {
     Settlement {
         id: AuthorizationId::of_serial("B1", serial_no),
         identity: Identity::new(OpenId::parse(open_id).ok(), None).expect("an id"),
         body: format!("body of {open_id}").into_bytes(),
         deliver: true,
+        retain_until: BEGINNING + MINUTE * 660,
         operation: operation(by),
         now: BEGINNING,
     }

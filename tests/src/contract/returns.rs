@@ -5,10 +5,11 @@ use std::time::Duration;
 use shared::model::authorization::{MAX_CODES, Status};
 use shared::model::claim::{AttemptRefusal, ClaimRefusal, EXCHANGE_LEASE, ExchangeClaim};
 use shared::model::id::digest_of;
-use shared::store::{AttemptClaimed, Settled, Settlement};
+use shared::store::{AttemptClaimed, Recorded, Settled, Settlement};
 
 use super::{
-    Backend, MINUTE, attempt_claim, claim, issued, operation, ours, record, refusal, settled, settlement,
+    Backend, MINUTE, attempt_claim, authorization, claim, issued, nonce, operation, ours, record, refusal,
+    settled, settlement,
 };
 use crate::world::BEGINNING;
 
@@ -140,4 +141,14 @@ pub(super) async fn without_an_address_nothing_is_due(store: &dyn Backend) {
     assert_eq!(store.due(BEGINNING + MINUTE * 6_000, 10).await, Ok(Vec::new()));
     let refused = store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await;
     assert_eq!(refused, Ok(AttemptClaimed::Refused(AttemptRefusal::Stale)));
+}
+
+pub(super) async fn a_settlement_keeps_its_record_as_long_as_it_says(store: &dyn Backend) {
+    let id = issued(store, "S1").await;
+    let later = BEGINNING + MINUTE * 1_000;
+    let settlement = Settlement { retain_until: later, ..settlement("S1", "open-1", "s") };
+    assert_eq!(store.settle(&settlement).await, Ok(Settled::Ours));
+    assert_eq!(record(store, &id).await.retain_until, later);
+    let again = nonce("n2", "second", later - Duration::from_millis(1));
+    assert!(matches!(store.record_link(&authorization("S1"), &again).await, Ok(Recorded::SerialUsed(_))));
 }

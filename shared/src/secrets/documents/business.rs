@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::fields::{Fields, KEYS_AT_ONCE, LinkTerms};
+use super::fields::{Fields, LinkTerms};
 use crate::alipay::authorize::Scope;
-use crate::secrets::{Document, DocumentError};
-use crate::signing::md5::{MIN_KEY_CHARACTERS, Md5Key};
+use crate::secrets::{Document, DocumentError, SecretName};
+use crate::signing::md5::Md5Key;
 use crate::signing::open_api::VerificationKeys;
 use crate::signing::rsa::VerifyingKey;
 
@@ -25,6 +25,7 @@ use crate::signing::rsa::VerifyingKey;
 /// | `allowedIps` | no, any | addresses and CIDR ranges that requests may come from; not empty |
 /// | `linkLifetimeSecs` | no, 86400 | 60 to 2592000 |
 /// | `scope` | no, `auth_base` | `auth_base` or `auth_user` |
+/// | `upstream` | no, our own Alipay app | the name of the `upstream/<name>` that makes its links |
 #[derive(Debug)]
 pub struct Business {
     /// Whether it is switched on.
@@ -41,6 +42,8 @@ pub struct Business {
     pub link_lifetime: Duration,
     /// What its users are asked for.
     pub scope: Scope,
+    /// The platform that makes its links; `None`: our own Alipay app does.
+    pub upstream: Option<String>,
 }
 
 impl Business {
@@ -63,7 +66,7 @@ impl Document for Business {
     fn parse(json: &str) -> Result<Self, DocumentError> {
         let mut fields = Fields::of(json)?;
         let public_keys = fields.keys("publicKeys", VerifyingKey::parse)?;
-        let md5_keys = fields.strings("md5Keys")?.unwrap_or_default();
+        let md5_keys = fields.md5_keys("md5Keys")?;
         let merchant_ids: BTreeSet<_> =
             fields.strings("merchantIds")?.unwrap_or_default().into_iter().collect();
         let allowed_ips = fields.strings("allowedIps")?;
@@ -76,12 +79,13 @@ impl Document for Business {
         let terms = LinkTerms::take(&mut fields)?;
         let business = Self {
             enabled: fields.boolean("enabled")?.unwrap_or(true),
-            keys: VerificationKeys { rsa: public_keys, md5: parse_md5_keys(&md5_keys)? },
+            keys: VerificationKeys { rsa: public_keys, md5: md5_keys },
             merchant_ids,
             default_callback_url: fields.string("defaultCallbackUrl")?.filter(|url| !url.is_empty()),
             allowed_ips: allowed_ips.iter().map(|text| parse_net(text)).collect::<Result<_, _>>()?,
             link_lifetime: terms.lifetime,
             scope: terms.scope,
+            upstream: upstream(&mut fields)?,
         };
         fields.finish()?;
         if business.keys.rsa.is_empty() && business.keys.md5.is_empty() {
@@ -94,12 +98,12 @@ impl Document for Business {
     }
 }
 
-fn parse_md5_keys(keys: &[String]) -> Result<Vec<Md5Key>, DocumentError> {
-    if keys.len() > KEYS_AT_ONCE {
-        return Err(DocumentError(format!("md5Keys may hold {KEYS_AT_ONCE} at most")));
+fn upstream(fields: &mut Fields) -> Result<Option<String>, DocumentError> {
+    let name = fields.string("upstream")?;
+    if let Some(name) = &name {
+        SecretName::upstream(name).map_err(|bad| DocumentError(format!("upstream: {bad}")))?;
     }
-    let too_short = || DocumentError(format!("md5Keys: one has fewer than {MIN_KEY_CHARACTERS} characters"));
-    keys.iter().map(|key| Md5Key::new(key).ok_or_else(too_short)).collect()
+    Ok(name)
 }
 
 fn parse_net(text: &str) -> Result<IpNet, DocumentError> {

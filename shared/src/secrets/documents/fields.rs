@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::alipay::authorize::Scope;
 use crate::secrets::DocumentError;
+use crate::signing::md5::{MIN_KEY_CHARACTERS, Md5Key};
 use crate::signing::rsa::KeyFormError;
 
 /// Keys of one kind that are valid at once: one, or two while one replaces the other.
@@ -118,6 +119,17 @@ impl Fields {
             parse(text).map_err(|error| key_error(&format!("{field}[{index}]"), &error))
         };
         texts.iter().enumerate().map(parse_one).collect()
+    }
+
+    /// No, one or two keys shared with the other side.
+    pub(super) fn md5_keys(&mut self, field: &str) -> Result<Vec<Md5Key>, DocumentError> {
+        let texts = self.strings(field)?.unwrap_or_default();
+        if texts.len() > KEYS_AT_ONCE {
+            return Err(DocumentError(format!("{field} may hold {KEYS_AT_ONCE} at most")));
+        }
+        let too_short =
+            || DocumentError(format!("{field}: one has fewer than {MIN_KEY_CHARACTERS} characters"));
+        texts.iter().map(|text| Md5Key::new(text).ok_or_else(too_short)).collect()
     }
 
     fn take<T>(

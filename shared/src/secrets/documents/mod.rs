@@ -6,18 +6,22 @@
 mod access_key;
 mod account;
 mod alipay_app;
+mod aliyun;
 mod business;
 mod callback_key;
 mod fields;
 mod link_token;
 mod phone_key;
+mod platform;
 mod scheme;
 
 pub use access_key::AccessKey;
 pub use account::Account;
 pub use alipay_app::AlipayApp;
+pub use aliyun::AliyunKey;
 pub use business::Business;
 pub use callback_key::CallbackKey;
 pub use link_token::LinkToken;
 pub use phone_key::PhoneKey;
-pub use scheme::Scheme;
+pub use platform::Platform;
+pub use scheme::{Scheme, SchemeSource};

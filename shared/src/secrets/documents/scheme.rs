@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::access_key::account;
 use super::fields::{Fields, LinkTerms};
 use crate::alipay::authorize::Scope;
-use crate::secrets::{Document, DocumentError};
+use crate::secrets::{Document, DocumentError, SecretName};
 
 const MAX_MERCHANT_NAME_CHARACTERS: usize = 64;
 
@@ -20,6 +20,10 @@ const MAX_MERCHANT_NAME_CHARACTERS: usize = 64;
 /// | `callbackUrl` | no | where to deliver; links that are issued while there is none are not delivered, their openId is kept |
 /// | `linkLifetimeSecs` | no, 86400 | 60 to 2592000 |
 /// | `scope` | no, `auth_base` | `auth_base` or `auth_user` |
+/// | `source` | no, `alipay` | who makes the links: `alipay`, our own app at Alipay; `aliyun`, Alibaba Cloud, by the account's `aliyun/<accountId>` |
+///
+/// With `aliyun`, `callbackUrl`, `linkLifetimeSecs` and `scope` say nothing of new links; links that were issued before
+/// the source was changed keep to them.
 #[derive(Debug)]
 pub struct Scheme {
     /// Whose it is.
@@ -36,6 +40,17 @@ pub struct Scheme {
     pub link_lifetime: Duration,
     /// What its users are asked for.
     pub scope: Scope,
+    /// Who makes its links.
+    pub source: SchemeSource,
+}
+
+/// Who makes a scheme's links.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SchemeSource {
+    /// Our own app at Alipay.
+    Alipay,
+    /// Alibaba Cloud: the name of the document with the account's key there.
+    Aliyun(SecretName),
 }
 
 impl Document for Scheme {
@@ -46,16 +61,29 @@ impl Document for Scheme {
             return Err(DocumentError("merchantName must have 1 to 64 characters".to_owned()));
         }
         let terms = LinkTerms::take(&mut fields)?;
+        let account_id = account(&mut fields)?.0;
+        let source = source(fields.string("source")?.as_deref(), &account_id)?;
         let scheme = Self {
-            account_id: account(&mut fields)?.0,
+            account_id,
             merchant_name,
             passed: fields.boolean("passed")?.unwrap_or(true),
             contract: fields.boolean("contract")?.unwrap_or(false),
             callback_url: fields.string("callbackUrl")?.filter(|url| !url.is_empty()),
             link_lifetime: terms.lifetime,
             scope: terms.scope,
+            source,
         };
         fields.finish()?;
         Ok(scheme)
+    }
+}
+
+fn source(name: Option<&str>, account_id: &str) -> Result<SchemeSource, DocumentError> {
+    match name {
+        None | Some("alipay") => Ok(SchemeSource::Alipay),
+        Some("aliyun") => SecretName::aliyun(account_id)
+            .map(SchemeSource::Aliyun)
+            .map_err(|bad| DocumentError(format!("accountId: {bad}"))),
+        Some(_) => Err(DocumentError("source must be alipay or aliyun".to_owned())),
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use time::{Date, Month, PrimitiveDateTime, Time};
+use time::macros::format_description;
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
 use crate::clock::UnixMillis;
 
@@ -37,6 +38,15 @@ pub(super) fn parse(text: &[u8]) -> Option<UnixMillis> {
     Some(UnixMillis(PrimitiveDateTime::new(date, time).assume_utc().unix_timestamp() * 1_000))
 }
 
+/// A moment in the one form that [`parse`] reads; the epoch for one that is beyond the calendar.
+pub(super) fn format(moment: UnixMillis) -> String {
+    let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+    OffsetDateTime::from_unix_timestamp(moment.0.div_euclid(1_000))
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        .format(form)
+        .unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +79,12 @@ mod tests {
             assert_eq!(parse(text.as_bytes()), moment.map(UnixMillis), "{text}");
         }
         assert_eq!(parse("2026-11-22T02:28:5\u{661}".as_bytes()), None);
+    }
+
+    #[test]
+    fn a_moment_is_written_as_it_is_read() {
+        assert_eq!(format(UnixMillis(1_795_314_531_999)), "2026-11-22T02:28:51Z");
+        assert_eq!(parse(format(UnixMillis(0)).as_bytes()), Some(UnixMillis(0)));
     }
 
     #[test]

@@ -9,9 +9,12 @@
 //! The rules are Alibaba Cloud's own ("Signature method V1" of the RPC style, "V3 request structure and signature"),
 //! and what its official SDKs put on the wire. V1 signs neither path nor headers, and V3 the path as it is on the wire,
 //! so the host must take such calls on one path only.
+//!
+//! Our own calls of Alibaba Cloud are [`OutgoingCall`]s: V3, by the same canonical form.
 
 mod error;
 mod freshness;
+mod outgoing;
 mod parameters;
 mod secret;
 mod v1;
@@ -25,6 +28,7 @@ use http::{HeaderMap, Request};
 
 pub use self::error::{CallError, Flaw, MAX_SHOWN_BYTES, ParameterError, SignatureError, SignatureMismatch};
 pub use self::freshness::{NONCE_LIFETIME, WINDOW, is_fresh};
+pub use self::outgoing::{OutgoingCall, authorization};
 pub use self::secret::AccessKeySecret;
 
 use self::parameters::Parameters;

@@ -161,7 +161,8 @@ const fn hex_digit(byte: u8) -> Option<u8> {
     }
 }
 
-fn encode(bytes: &[u8], percent: &[u8], out: &mut Vec<u8>) {
+/// Percent-encodes but for `A-Z`, `a-z`, `0-9` and `-_.~`, with upper-case hex behind `percent`.
+pub(super) fn encode(bytes: &[u8], percent: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in bytes {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(byte) {

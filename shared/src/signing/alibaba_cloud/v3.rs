@@ -15,10 +15,10 @@ use super::secret::AccessKeySecret;
 use super::{header_once, trimmed};
 
 const FAMILY: &[u8] = b"ACS3-";
-const ALGORITHM: &str = "ACS3-HMAC-SHA256";
+pub(super) const ALGORITHM: &str = "ACS3-HMAC-SHA256";
 const MAX_SIGNED_HEADERS: usize = 64;
 const HEX_HASH_BYTES: usize = 64;
-const CONTENT_SHA256: &str = "x-acs-content-sha256";
+pub(super) const CONTENT_SHA256: &str = "x-acs-content-sha256";
 
 /// What every call must sign; beyond these, every other `x-acs-*` header that it has.
 const REQUIRED_HEADERS: [&str; 6] =
@@ -80,8 +80,7 @@ impl<'r> Authorization<'r> {
         let names = self.signed_names()?;
         check_coverage(&names, request)?;
         let body_hash = hex_hash(request.body());
-        let canonical = self.canonical_request(&names, request, parameters, &body_hash)?;
-        let string = [ALGORITHM.as_bytes(), b"\n", &hex_hash(&canonical)].concat();
+        let string = string_to_sign(&names, request, parameters, &body_hash)?;
         let declared = header_once(request.headers(), CONTENT_SHA256)?;
         if declared == Some(&body_hash) && secrets.iter().any(|secret| self.is_of(secret, &string)) {
             Ok(())
@@ -113,42 +112,45 @@ impl<'r> Authorization<'r> {
         Ok(names)
     }
 
-    fn canonical_request(
-        &self,
-        names: &[&str],
-        request: &Request<Bytes>,
-        parameters: &Parameters,
-        body_hash: &[u8],
-    ) -> Result<Vec<u8>, Flaw> {
-        let mut canonical = Vec::with_capacity(1_024);
-        canonical.extend_from_slice(request.method().as_str().as_bytes());
-        canonical.push(b'\n');
-        canonical.extend_from_slice(request.uri().path().as_bytes());
-        canonical.push(b'\n');
-        parameters.write_canonical(Canonical::V3, &mut canonical);
-        canonical.push(b'\n');
-        for name in names {
-            let mut values = request.headers().get_all(*name).iter();
-            let (Some(value), None) = (values.next(), values.next()) else {
-                return Err(Flaw::SignedHeaderNotOnce);
-            };
-            canonical.extend_from_slice(name.as_bytes());
-            canonical.push(b':');
-            canonical.extend_from_slice(trimmed(value.as_bytes()));
-            canonical.push(b'\n');
-        }
-        canonical.push(b'\n');
-        canonical.extend_from_slice(self.signed_headers.as_bytes());
-        canonical.push(b'\n');
-        canonical.extend_from_slice(body_hash);
-        Ok(canonical)
-    }
-
     fn is_of(&self, secret: &AccessKeySecret, string: &[u8]) -> bool {
         let mut expected = [0; HEX_HASH_BYTES];
         hex::encode_to_slice(secret.v3_tag(string), &mut expected).is_ok()
             && verify_slices_are_equal(&expected, self.signature.as_bytes()).is_ok()
     }
+}
+
+/// What is signed of a request: the algorithm, and the hash of its method, path, query, body and the headers of these
+/// names.
+pub(super) fn string_to_sign(
+    names: &[&str],
+    request: &Request<Bytes>,
+    parameters: &Parameters,
+    body_hash: &[u8],
+) -> Result<Vec<u8>, Flaw> {
+    let mut canonical = Vec::with_capacity(1_024);
+    canonical.extend_from_slice(request.method().as_str().as_bytes());
+    canonical.push(b'\n');
+    canonical.extend_from_slice(request.uri().path().as_bytes());
+    canonical.push(b'\n');
+    parameters.write_canonical(Canonical::V3, &mut canonical);
+    canonical.push(b'\n');
+    for name in names {
+        let mut values = request.headers().get_all(*name).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return Err(Flaw::SignedHeaderNotOnce);
+        };
+        canonical.extend_from_slice(name.as_bytes());
+        canonical.push(b':');
+        canonical.extend_from_slice(trimmed(value.as_bytes()));
+        canonical.push(b'\n');
+    }
+    for (index, name) in names.iter().enumerate() {
+        canonical.push(if index == 0 { b'\n' } else { b';' });
+        canonical.extend_from_slice(name.as_bytes());
+    }
+    canonical.push(b'\n');
+    canonical.extend_from_slice(body_hash);
+    Ok([ALGORITHM.as_bytes(), b"\n", &hex_hash(&canonical)].concat())
 }
 
 fn check_coverage(names: &[&str], request: &Request<Bytes>) -> Result<(), Flaw> {
@@ -160,7 +162,7 @@ fn check_coverage(names: &[&str], request: &Request<Bytes>) -> Result<(), Flaw> 
     if covered { Ok(()) } else { Err(Flaw::UnsignedHeader) }
 }
 
-fn hex_hash(bytes: &[u8]) -> [u8; HEX_HASH_BYTES] {
+pub(super) fn hex_hash(bytes: &[u8]) -> [u8; HEX_HASH_BYTES] {
     let mut hex = [0; HEX_HASH_BYTES];
     // Cannot fail: a SHA-256 is half as long.
     let _ = hex::encode_to_slice(digest(&SHA256, bytes), &mut hex);

@@ -132,6 +132,7 @@ pub(super) fn settlement() -> Settlement {
         identity: Identity::new(OpenId::parse("open-1").ok(), None).unwrap(),
         body: b"body".to_vec(),
         deliver: true,
+        retain_until: authorization().retain_until,
         operation: operation("mine"),
         now: NOW,
     }

@@ -87,7 +87,7 @@ impl DynamoStore {
     }
 
     /// Changes an authorization by `update`, if `condition` holds; `values` are those of both expressions. The
-    /// placeholder `#status` is there for either.
+    /// placeholders `#status` and `#ttl` are there for either.
     async fn change(
         &self,
         id: &AuthorizationId,
@@ -108,8 +108,10 @@ impl DynamoStore {
                 Give::Record => ReturnValue::AllNew,
                 Give::Nothing => ReturnValue::None,
             });
-        if update.contains("#status") || condition.contains("#status") {
-            call = call.expression_attribute_names("#status", "status");
+        for (placeholder, name) in [("#status", "status"), ("#ttl", TIME_TO_LIVE)] {
+            if update.contains(placeholder) || condition.contains(placeholder) {
+                call = call.expression_attribute_names(placeholder, name);
+            }
         }
         for (name, value) in values {
             call = call.expression_attribute_values(name, value);

@@ -59,12 +59,16 @@ impl RecordReturns for DynamoStore {
     async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
         let identity = &settlement.identity;
         let mut set =
-            "SET #status = :authorized, authorizedAt = :now, body = :body, settledBy = :by".to_owned();
+            "SET #status = :authorized, authorizedAt = :now, body = :body, settledBy = :by, retainUntil = :until,
+             #ttl = :ttl"
+                .to_owned();
         let mut values = vec![
             (":authorized", item::status(Status::Authorized)),
             (":now", item::time(settlement.now)),
             (":body", item::bytes(&settlement.body)),
             (":by", item::operation(&settlement.operation)),
+            (":until", item::time(settlement.retain_until)),
+            (":ttl", item::time_to_live(settlement.retain_until)),
         ];
         if let Some(open_id) = identity.open_id() {
             set += ", openId = :openId";

@@ -64,7 +64,7 @@ impl RecordReturns for SqliteStore {
                     .prepare_cached(
                         "UPDATE authorizations SET status = 'AUTHORIZED', open_id = :open_id,
                              alipay_user_id = :user_id, authorized_at = :now, body = :body, link = NULL,
-                             pending_state = NULL, exchange_until = NULL, settled_by = :by, next_attempt_at = :due_at, due_at = :due_at
+                             retain_until = :retain_until, pending_state = NULL, exchange_until = NULL, settled_by = :by, next_attempt_at = :due_at, due_at = :due_at
                          WHERE id = :id AND open_id IS NULL AND alipay_user_id IS NULL",
                     )?
                     .execute(named_params! {
@@ -75,6 +75,7 @@ impl RecordReturns for SqliteStore {
                         ":body": settlement.body,
                         ":by": settlement.operation,
                         ":due_at": due_at,
+                        ":retain_until": settlement.retain_until,
                     })?;
                 if settled == 1 {
                     return Ok(Settled::Ours);

@@ -1,0 +1,167 @@
+//! A link that another platform makes: the record comes first, then the question, then the link into the record.
+//!
+//! Whatever becomes of the question, the record is there when the platform calls back; and a request that is sent again
+//! asks the same thing under the same serialNo, so that nothing is granted twice or lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::clock::UnixMillis;
+use shared::model::authorization::Authorization;
+use shared::model::id::AuthorizationId;
+use shared::model::requested::{MerchantRequest, Requested};
+use shared::model::source::LinkSource;
+use shared::open_api::CallRefusal;
+use shared::platform::answer::{PlatformAnswer, read_answer};
+use shared::platform::callback::{callback_address, serial_numbers};
+use shared::platform::meaning::{Asked, Meaning, NoLink, Notice, Verdict, meaning};
+use shared::platform::network::NoAnswer;
+use shared::platform::redacted::redacted;
+use shared::platform::request::{PlatformRequest, WantedLink};
+use shared::random::NoRandomness;
+use shared::secrets::documents::Platform;
+use shared::secrets::{SecretError, SecretName};
+use shared::store::{Linked, StoreError};
+use url::Url;
+
+use crate::error::Refusal;
+use crate::{AlipayAuthUrl, Link};
+
+/// When no question is begun any more: the last must end, and its link be recorded, in the function's time.
+pub const QUESTIONS_UNTIL: Duration = Duration::from_secs(12);
+
+/// The platform's document.
+pub(crate) async fn fetch(function: &AlipayAuthUrl, platform: &str) -> Result<Arc<Platform>, Refusal> {
+    // A record holds only names that a document has held.
+    let name = SecretName::upstream(platform).map_err(|_| CallRefusal::Keys(SecretError::Absent))?;
+    function.platforms.get(&name).await.map_err(|error| {
+        if matches!(error, SecretError::Absent | SecretError::Unparsable { .. }) {
+            tracing::error!(%name, %error, alarm = "keys", "a platform's document cannot be read");
+        }
+        CallRefusal::Keys(error).into()
+    })
+}
+
+/// Asks `platform` for the link of a record that is LINK_PENDING, and records it.
+pub(crate) async fn link(
+    function: &AlipayAuthUrl,
+    platform: &Platform,
+    pending: &Authorization,
+    public_url: &str,
+    began: UnixMillis,
+) -> Result<Link, Refusal> {
+    let (Requested::Merchant(request), Some(state)) = (&pending.requested, &pending.pending_state) else {
+        return Err(StoreError::Corrupt("a pending record has no request or no state".to_owned()).into());
+    };
+    let questions = Questions {
+        function,
+        platform,
+        request,
+        id: &pending.id,
+        source: &pending.source,
+        state: state.reveal(),
+        callback_url: callback_address(public_url, state),
+        until: began + QUESTIONS_UNTIL,
+    };
+    let link = questions.ask().await?;
+    let (id, now) = (pending.id.clone(), function.clock.now());
+    let mut came = function.store.link_came(&id, &link, now).await;
+    if came.as_ref().is_err_and(StoreError::retryable) {
+        came = function.store.link_came(&id, &link, now).await;
+    }
+    match came {
+        Ok(Linked::Ours) => Ok(Link { id, url: link.into() }),
+        // The same request, sent twice at once: both have the same answer.
+        Ok(Linked::Before(recorded)) => match recorded.link {
+            Some(url) => Ok(Link { id, url }),
+            None => Err(Refusal::SerialUsed { link: None }),
+        },
+        Err(error) if !error.retryable() => Err(error.into()),
+        // The link is good all the same: its user settles a record that is LINK_PENDING as well.
+        Err(error) => {
+            tracing::error!(reference = %id, %error, alarm = "unavailable", "a link could not be recorded");
+            Ok(Link { id, url: link.into() })
+        }
+    }
+}
+
+struct Questions<'a> {
+    function: &'a AlipayAuthUrl,
+    platform: &'a Platform,
+    request: &'a MerchantRequest,
+    id: &'a AuthorizationId,
+    source: &'a LinkSource,
+    state: String,
+    callback_url: String,
+    until: UnixMillis,
+}
+
+impl Questions<'_> {
+    async fn ask(&self) -> Result<Url, Refusal> {
+        let [first, second] = serial_numbers(self.id);
+        for (asked, serial_no) in [(Asked::First, first), (Asked::Second, second)] {
+            if !self.in_time() {
+                break;
+            }
+            let answer = self.ask_under(&serial_no).await?;
+            let Meaning { verdict, notice } = meaning(&answer, asked);
+            self.log(&answer, notice);
+            match (verdict, answer) {
+                (Verdict::Link, Ok(PlatformAnswer::Link(link))) => return Ok(link),
+                (Verdict::Link | Verdict::AskAgain, _) => {}
+                (Verdict::NoLink(no_link), _) => return Err(Refusal::NoLink(no_link, self.id.clone())),
+            }
+        }
+        Err(Refusal::NoLink(NoLink::Unknown, self.id.clone()))
+    }
+
+    /// One question. A kept connection that the platform has closed in the meantime is none of its answers: then it is
+    /// asked once more, signed anew.
+    async fn ask_under(&self, serial_no: &str) -> Result<Result<PlatformAnswer, NoAnswer>, NoRandomness> {
+        let mut sent = self.send(serial_no).await?;
+        if sent == Err(NoAnswer::Broken) && self.in_time() {
+            sent = self.send(serial_no).await?;
+        }
+        Ok(sent)
+    }
+
+    async fn send(&self, serial_no: &str) -> Result<Result<PlatformAnswer, NoAnswer>, NoRandomness> {
+        let wanted = WantedLink {
+            merchant_id: &self.request.merchant_id,
+            serial_no,
+            user_id: &self.request.user_id,
+            callback_url: &self.callback_url,
+        };
+        let (random, now) = (&*self.function.random, self.function.clock.now());
+        let request = PlatformRequest::sign(self.platform, &wanted, random, now)?;
+        let answer = self.function.network.post(&request).await;
+        Ok(answer.map(|body| read_answer(&body, self.platform.is_on_loopback())))
+    }
+
+    fn in_time(&self) -> bool {
+        self.function.clock.now() < self.until
+    }
+
+    fn log(&self, answer: &Result<PlatformAnswer, NoAnswer>, notice: Notice) {
+        let (source, reference) = (self.source, self.id);
+        let (status, said) = match answer {
+            Ok(PlatformAnswer::Link(_)) => return,
+            Ok(PlatformAnswer::SerialUsed) => (Some(8), "the serialNo was used before".to_owned()),
+            Ok(PlatformAnswer::Refused { status, message }) => {
+                let sent = [self.request.user_id.as_str(), &self.callback_url, &self.state];
+                (Some(*status), redacted(message, &sent))
+            }
+            Ok(PlatformAnswer::Unusable(reason)) => (None, reason.to_string()),
+            Err(reason) => (None, reason.to_string()),
+        };
+        match notice {
+            Notice::None => {}
+            Notice::Warning => {
+                tracing::warn!(%reference, %source, status, said, "a platform gave no link");
+            }
+            Notice::Alarm => {
+                tracing::error!(%reference, %source, status, said, alarm = "upstream", "a platform gave no link");
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Why a query was refused, and the open API's dialect for it: `status` and `message`.
+
+use http::StatusCode;
+use shared::open_api::CallRefusal;
+use shared::random::NoRandomness;
+use shared::store::StoreError;
+
+/// Why a query was refused. What it displays is the answer's `message`.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// For what all calls have in common.
+    #[error(transparent)]
+    Call(#[from] CallRefusal),
+    /// The business has not used this serialNo for this merchant, or its record is kept no longer.
+    #[error("there is no such serialNo")]
+    UnknownSerial,
+}
+
+impl Refusal {
+    /// The open API's state.
+    pub(crate) const fn status(&self) -> u8 {
+        match self {
+            Self::Call(refusal) => refusal.status(),
+            Self::UnknownSerial => 7,
+        }
+    }
+
+    /// 200 for what was answered on purpose; 5xx when it was we who failed.
+    pub(crate) const fn http_status(&self) -> StatusCode {
+        match self {
+            Self::Call(refusal) => refusal.http_status(),
+            Self::UnknownSerial => StatusCode::OK,
+        }
+    }
+
+    /// The cause for the log, where a message would say too much or too little.
+    pub(crate) fn word(&self) -> String {
+        match self {
+            Self::Call(refusal) => refusal.word(),
+            Self::UnknownSerial => self.to_string(),
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Call(error.into())
+    }
+}
+
+impl From<NoRandomness> for Refusal {
+    fn from(error: NoRandomness) -> Self {
+        Self::Call(error.into())
+    }
+}

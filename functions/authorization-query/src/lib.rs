@@ -1,0 +1,96 @@
+//! `POST /v1/openapi/auth/alipay/query`: what became of one serialNo, told to the business whose it is.
+//!
+//! A function of its own, so that the one that makes links reads no openId. A query reads one record and writes nothing
+//! but its nonce; whatever is wrong with the serialNo is one answer, so that nobody learns which of another's there are.
+
+mod error;
+mod history;
+mod view;
+mod wire;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use shared::clock::{Clock, UnixMillis};
+use shared::model::authorization::Authorization;
+use shared::model::id::{AuthorizationId, OperationId};
+use shared::model::requested::{MerchantRequest, Requested};
+use shared::open_api::{CallRefusal, verify};
+use shared::random::Random;
+use shared::secrets::SecretCache;
+use shared::secrets::documents::Business;
+use shared::signing::open_api::{BUSINESS_ID, is_business_id};
+use shared::store::{ReadAuthorizations, UseNonces};
+
+pub use self::error::Refusal;
+use self::view::View;
+use self::wire::Query;
+
+/// Beside the documented path of links.
+pub const PATH: &str = "/v1/openapi/auth/alipay/query";
+
+/// What this function may use.
+pub struct AuthorizationQuery {
+    /// The callers, and the keys their requests are verified with.
+    pub businesses: Arc<SecretCache<Business>>,
+    /// Records nonces.
+    pub nonces: Arc<dyn UseNonces>,
+    /// Reads authorizations.
+    pub records: Arc<dyn ReadAuthorizations>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness, for operation ids.
+    pub random: Arc<dyn Random>,
+}
+
+/// Answers one request.
+pub async fn handle(function: &AuthorizationQuery, request: &Request<Bytes>) -> Response<Bytes> {
+    let began = function.clock.now();
+    let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
+        find(function, request).await
+    } else {
+        Err(CallRefusal::NoSuchInterface.into())
+    };
+    let answer = wire::respond(&outcome);
+    if let Err(refusal) = &outcome
+        && answer.status().is_server_error()
+    {
+        tracing::error!(trouble = refusal.word(), alarm = "unavailable", "a request failed");
+    }
+    let business = request.headers().get(BUSINESS_ID).and_then(|value| value.to_str().ok());
+    tracing::info!(
+        route = "authorization-query",
+        status = wire::status(&outcome),
+        http_status = answer.status().as_u16(),
+        business = business.filter(|id| is_business_id(id)),
+        reason = outcome.as_ref().err().map(Refusal::word),
+        reference = outcome.as_ref().ok().map(|view| view.reference.as_str()),
+        millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
+        "request"
+    );
+    answer
+}
+
+async fn find(function: &AuthorizationQuery, request: &Request<Bytes>) -> Result<View, Refusal> {
+    let call = verify(request, &function.businesses, function.clock.now()).await?;
+    let query = Query::parse(request.body())?;
+    call.may_speak_of(&query.business_id, &query.merchant_id)?;
+    let nonce = call.nonce_use(OperationId::draw(&*function.random)?);
+    if !function.nonces.use_nonce(&nonce).await? {
+        return Err(CallRefusal::NonceUsed.into());
+    }
+    let id = AuthorizationId::of_serial(&query.business_id, &query.serial_no);
+    let record = function.records.authorization(&id).await?.ok_or(Refusal::UnknownSerial)?;
+    let request = asked_by(&query, &record, call.now).ok_or(Refusal::UnknownSerial)?;
+    Ok(View::of(&record, request, call.now))
+}
+
+/// The request behind a record, if `query` may ask for it and it is still kept: a store may forget later than it says.
+fn asked_by<'a>(query: &Query, record: &'a Authorization, now: UnixMillis) -> Option<&'a MerchantRequest> {
+    let Requested::Merchant(request) = &record.requested else { return None };
+    let same = request.business_id == query.business_id
+        && request.merchant_id == query.merchant_id
+        && request.serial_no == query.serial_no;
+    (same && now < record.retain_until).then_some(request)
+}

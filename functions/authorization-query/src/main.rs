@@ -1,0 +1,33 @@
+//! Wires `authorization-query` to Lambda.
+
+use std::sync::Arc;
+
+use authorization_query::{AuthorizationQuery, handle};
+use shared::aws::sdk_config;
+use shared::clock::SystemClock;
+use shared::config::Config;
+use shared::lambda;
+use shared::random::OsRandom;
+use shared::secrets::SecretCache;
+use shared::start::StartError;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), StartError> {
+    let config = Config::from_env()?;
+    shared::telemetry::start(config.log_level, std::io::stdout);
+    let clock = Arc::new(SystemClock);
+    let aws = sdk_config(&config.aws)?;
+    let queries = lambda::queries(&config, &aws)?;
+    let function = Arc::new(AuthorizationQuery {
+        businesses: Arc::new(SecretCache::new(lambda::secret_source(&config, &aws), clock.clone())),
+        nonces: queries.nonces,
+        records: queries.records,
+        clock,
+        random: Arc::new(OsRandom::default()),
+    });
+    lambda::serve_http(move |request| {
+        let function = function.clone();
+        async move { handle(&function, &request).await }
+    })
+    .await
+}

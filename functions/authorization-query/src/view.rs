@@ -1,0 +1,476 @@
+//! What a business is told of its authorization: a pure function of the record and the time.
+//!
+//! Nothing is told that the record does not know: a moment that it does not have is left out.
+
+use serde::Serialize;
+use shared::clock::UnixMillis;
+use shared::delivery::answer::DeliveryOutcome;
+use shared::model::authorization::{Authorization, Callback, Status};
+use shared::model::id::AuthorizationId;
+use shared::model::requested::MerchantRequest;
+use shared::model::source::LinkSource;
+
+use crate::history::{Known, rounds};
+
+/// The answer's `data`. It names the user, and so has no `Debug`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct View {
+    serial_no: String,
+    merchant_id: String,
+    business_id: String,
+    user_id: String,
+    pub(crate) reference: AuthorizationId,
+    state: &'static str,
+    expires_at: UnixMillis,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alipay_user_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<UnixMillis>,
+    delivery: Delivery,
+    timeline: Vec<Happened>,
+}
+
+impl View {
+    /// What is to be told at `now` of `record`, which `request` asked for.
+    pub(crate) fn of(record: &Authorization, request: &MerchantRequest, now: UnixMillis) -> Self {
+        let identity = record.identity.as_ref();
+        let rounds = rounds(record);
+        Self {
+            serial_no: request.serial_no.clone(),
+            merchant_id: request.merchant_id.clone(),
+            business_id: request.business_id.clone(),
+            user_id: request.user_id.clone(),
+            reference: record.id.clone(),
+            state: record.status.as_str(),
+            expires_at: record.expires_at,
+            open_id: identity.and_then(|user| user.open_id()).map(|id| id.reveal().to_owned()),
+            alipay_user_id: identity.and_then(|user| user.user_id()).map(|id| id.reveal().to_owned()),
+            auth_time: record.authorized_at,
+            delivery: Delivery::of(record, &rounds, now),
+            timeline: timeline(record, &rounds, now),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Delivery {
+    state: DeliveryState,
+    attempts: Vec<Made>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_attempt_at: Option<UnixMillis>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum DeliveryState {
+    None,
+    NoAddress,
+    Pending,
+    Delivered,
+    Undeliverable,
+}
+
+impl DeliveryState {
+    fn of(record: &Authorization) -> Self {
+        match record.status {
+            Status::LinkPending | Status::Issued | Status::Exchanging | Status::ExchangeUnknown => Self::None,
+            Status::Authorized if record.callback == Callback::Nowhere => Self::NoAddress,
+            Status::Authorized => Self::Pending,
+            Status::Delivered => Self::Delivered,
+            Status::Undeliverable => Self::Undeliverable,
+        }
+    }
+}
+
+impl Delivery {
+    fn of(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) -> Self {
+        let state = DeliveryState::of(record);
+        let mut attempts: Vec<_> = rounds.iter().flatten().map(Made::of).collect();
+        if record.delivery.as_ref().is_some_and(|lease| now < lease.until)
+            && let Some(last) = attempts.last_mut()
+        {
+            last.outcome = UNDER_WAY;
+        }
+        // While an attempt was begun and not concluded, nobody knows when the next one comes.
+        let known = state == DeliveryState::Pending && record.delivery.is_none();
+        Self { state, attempts, next_attempt_at: record.next_attempt_at.filter(|_| known) }
+    }
+}
+
+/// The outcome of an attempt whose worker still has its time.
+const UNDER_WAY: &str = "under_way";
+
+/// The outcome of an attempt whose worker died or was too slow: the merchant may have been told, or not.
+const UNFINISHED: &str = "unfinished";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Made {
+    number: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<UnixMillis>,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+}
+
+impl Made {
+    const fn of(attempt: &Known<'_>) -> Self {
+        match attempt {
+            Known::Begun(number) => {
+                Self { number: *number, time: None, outcome: UNFINISHED, http_status: None }
+            }
+            Known::Concluded(attempt) => Self {
+                number: attempt.number,
+                time: Some(attempt.at),
+                outcome: attempt.outcome.as_str(),
+                http_status: attempt.outcome.http_status(),
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Happened {
+    event: Event,
+    time: UnixMillis,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Event {
+    Requested,
+    LinkIssued,
+    Expired,
+    Authorized,
+    AttemptFailed,
+    Delivered,
+    Undeliverable,
+}
+
+/// What happened and is known to the moment, in its order.
+fn timeline(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) -> Vec<Happened> {
+    let linked_at = match &record.source {
+        LinkSource::Alipay => Some(record.created_at),
+        LinkSource::Platform(_) => record.linked_at,
+    };
+    let unknown_until = record.authorized_at.unwrap_or(now);
+    let expired_at = (record.expires_at <= unknown_until).then_some(record.expires_at);
+    let mut happened: Vec<_> = [
+        (Event::Requested, Some(record.created_at)),
+        (Event::LinkIssued, linked_at),
+        (Event::Expired, expired_at),
+        (Event::Authorized, record.authorized_at),
+    ]
+    .into_iter()
+    .filter_map(|(event, time)| Some(Happened { event, time: time? }))
+    .collect();
+    let current = rounds.len().saturating_sub(1);
+    for (index, round) in rounds.iter().enumerate() {
+        let mut last = None;
+        for attempt in round {
+            if let Known::Concluded(attempt) = attempt {
+                let event = match attempt.outcome {
+                    DeliveryOutcome::Success => Event::Delivered,
+                    _ => Event::AttemptFailed,
+                };
+                happened.push(Happened { event, time: attempt.at });
+                last = Some(attempt.at);
+            }
+        }
+        // Only what was given up is redriven.
+        let given_up = index < current || record.status == Status::Undeliverable;
+        happened.extend(last.filter(|_| given_up).map(|time| Happened { event: Event::Undeliverable, time }));
+    }
+    happened
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+    use shared::model::authorization::{Attempt, Issue, Lease, NewLink};
+    use shared::model::id::{OperationId, State};
+    use shared::model::identity::{AlipayUserId, Identity, OpenId};
+    use shared::model::requested::Requested;
+
+    use super::*;
+
+    fn request() -> MerchantRequest {
+        MerchantRequest {
+            business_id: "B1".to_owned(),
+            merchant_id: "M1".to_owned(),
+            serial_no: "S1".to_owned(),
+            user_id: "user-1".to_owned(),
+        }
+    }
+
+    fn new(link: NewLink) -> Authorization {
+        Authorization::issued(Issue {
+            requested: Requested::Merchant(request()),
+            callback: Callback::OwnersDefault,
+            state: State::parse(&"5".repeat(64)).unwrap(),
+            link,
+            now: UnixMillis(1_000),
+            lifetime: Duration::from_secs(60),
+            retention: Duration::from_secs(600),
+        })
+    }
+
+    pub(crate) fn issued() -> Authorization {
+        new(NewLink::Ours("https://openauth.example/authorize".to_owned()))
+    }
+
+    fn of_a_platform() -> Authorization {
+        new(NewLink::AskedOf("up".to_owned()))
+    }
+
+    fn authorized() -> Authorization {
+        Authorization {
+            status: Status::Authorized,
+            identity: Identity::new(OpenId::parse("open-1").ok(), None),
+            authorized_at: Some(UnixMillis(2_000)),
+            next_attempt_at: Some(UnixMillis(2_000)),
+            ..issued()
+        }
+    }
+
+    fn attempt(number: u32, at: i64, outcome: DeliveryOutcome) -> Attempt {
+        Attempt { number, at: UnixMillis(at), outcome }
+    }
+
+    fn lease(until: i64) -> Option<Lease> {
+        Some(Lease { operation: OperationId::recorded("worker".to_owned()), until: UnixMillis(until) })
+    }
+
+    /// What is told at the given time, without what is the same in every row.
+    fn told(record: &Authorization, now: i64) -> Value {
+        let mut told = serde_json::to_value(View::of(record, &request(), UnixMillis(now))).unwrap();
+        let fields = told.as_object_mut().unwrap();
+        let (state, delivery) = (fields["state"].take(), fields["delivery"].take());
+        let happened = fields["timeline"].as_array().unwrap();
+        let timeline: Vec<_> = happened.iter().map(|one| json!([one["event"], one["time"]])).collect();
+        json!([state, delivery, timeline])
+    }
+
+    #[test]
+    fn each_state_is_told_with_its_delivery_and_what_happened() {
+        let not_before_the_user = json!({"state": "NONE", "attempts": []});
+        let ours = || json!([["REQUESTED", 1_000], ["LINK_ISSUED", 1_000]]);
+        let expired = json!([["REQUESTED", 1_000], ["LINK_ISSUED", 1_000], ["EXPIRED", 61_000]]);
+        let none = &not_before_the_user;
+        for (status, now, timeline) in [
+            (Status::Issued, 60_999, ours()),
+            (Status::Issued, 61_000, expired.clone()),
+            (Status::Exchanging, 2_000, ours()),
+            (Status::ExchangeUnknown, 61_000, expired),
+        ] {
+            let record = Authorization { status, ..issued() };
+            assert_eq!(told(&record, now), json!([status.as_str(), none, timeline]));
+        }
+        let linked =
+            Authorization { status: Status::Issued, linked_at: Some(UnixMillis(1_500)), ..of_a_platform() };
+        for (record, now, expected) in [
+            (of_a_platform(), 1_000, json!(["LINK_PENDING", none, [["REQUESTED", 1_000]]])),
+            (
+                of_a_platform(),
+                61_000,
+                json!(["LINK_PENDING", none, [["REQUESTED", 1_000], ["EXPIRED", 61_000]]]),
+            ),
+            (linked, 2_000, json!(["ISSUED", none, [["REQUESTED", 1_000], ["LINK_ISSUED", 1_500]]])),
+            (
+                Authorization { authorized_at: Some(UnixMillis(61_000)), ..authorized() },
+                62_000,
+                json!([
+                    "AUTHORIZED",
+                    {"state": "PENDING", "attempts": [], "nextAttemptAt": 2_000},
+                    [["REQUESTED", 1_000], ["LINK_ISSUED", 1_000], ["EXPIRED", 61_000], ["AUTHORIZED", 61_000]],
+                ]),
+            ),
+        ] {
+            assert_eq!(told(&record, now), expected);
+        }
+    }
+
+    #[test]
+    fn a_delivery_is_told_attempt_by_attempt() {
+        let known = [["REQUESTED", "1000"], ["LINK_ISSUED", "1000"], ["AUTHORIZED", "2000"]];
+        let after = |events: &[(&str, i64)]| {
+            let known = known.iter().map(|[event, time]| json!([event, time.parse::<i64>().unwrap()]));
+            let events = events.iter().map(|(event, time)| json!([event, time]));
+            known.chain(events).collect::<Vec<_>>()
+        };
+        let failure = DeliveryOutcome::Status(500);
+        let failed = |number, at| attempt(number, at, failure);
+        let failed_as = |number: u32, at: i64| json!({"number": number, "time": at, "outcome": "status", "httpStatus": 500});
+        let unfinished = |number: u32| json!({"number": number, "outcome": "unfinished"});
+        let under_way = |number: u32| json!({"number": number, "outcome": "under_way"});
+        let next = Some(UnixMillis(9_000));
+        let undeliverable =
+            || Authorization { status: Status::Undeliverable, next_attempt_at: None, ..authorized() };
+        for (what, record, now, state, delivery, events) in [
+            (
+                "due, also when the link's time is over",
+                authorized(),
+                61_000,
+                "AUTHORIZED",
+                json!({"state": "PENDING", "attempts": [], "nextAttemptAt": 2_000}),
+                &[][..],
+            ),
+            (
+                "nowhere to deliver to",
+                Authorization { callback: Callback::Nowhere, next_attempt_at: None, ..authorized() },
+                3_000,
+                "AUTHORIZED",
+                json!({"state": "NO_ADDRESS", "attempts": []}),
+                &[],
+            ),
+            (
+                "the first attempt is under way",
+                Authorization { attempts: 1, delivery: lease(33_000), ..authorized() },
+                3_000,
+                "AUTHORIZED",
+                json!({"state": "PENDING", "attempts": [under_way(1)]}),
+                &[],
+            ),
+            (
+                "its worker had its time",
+                Authorization { attempts: 1, delivery: lease(33_000), ..authorized() },
+                33_000,
+                "AUTHORIZED",
+                json!({"state": "PENDING", "attempts": [unfinished(1)]}),
+                &[],
+            ),
+            (
+                "another worker went on",
+                Authorization {
+                    attempts: 2,
+                    history: vec![failed(2, 4_000)],
+                    next_attempt_at: next,
+                    ..authorized()
+                },
+                5_000,
+                "AUTHORIZED",
+                json!({"state": "PENDING", "attempts": [unfinished(1), failed_as(2, 4_000)], "nextAttemptAt": 9_000}),
+                &[("ATTEMPT_FAILED", 4_000)],
+            ),
+            (
+                "delivered",
+                Authorization {
+                    status: Status::Delivered,
+                    attempts: 2,
+                    history: vec![
+                        attempt(1, 3_000, DeliveryOutcome::Timeout),
+                        attempt(2, 4_000, DeliveryOutcome::Success),
+                    ],
+                    next_attempt_at: None,
+                    ..authorized()
+                },
+                5_000,
+                "DELIVERED",
+                json!({"state": "DELIVERED", "attempts": [
+                    {"number": 1, "time": 3_000, "outcome": "timeout"},
+                    {"number": 2, "time": 4_000, "outcome": "success", "httpStatus": 200},
+                ]}),
+                &[("ATTEMPT_FAILED", 3_000), ("DELIVERED", 4_000)],
+            ),
+            (
+                "given up after the last attempt",
+                Authorization { attempts: 1, history: vec![failed(1, 3_000)], ..undeliverable() },
+                5_000,
+                "UNDELIVERABLE",
+                json!({"state": "UNDELIVERABLE", "attempts": [failed_as(1, 3_000)]}),
+                &[("ATTEMPT_FAILED", 3_000), ("UNDELIVERABLE", 3_000)],
+            ),
+            (
+                "given up when the last attempt's worker had died",
+                Authorization { attempts: 2, history: vec![failed(1, 3_000)], ..undeliverable() },
+                5_000,
+                "UNDELIVERABLE",
+                json!({"state": "UNDELIVERABLE", "attempts": [failed_as(1, 3_000), unfinished(2)]}),
+                &[("ATTEMPT_FAILED", 3_000), ("UNDELIVERABLE", 3_000)],
+            ),
+            (
+                "given up when every worker had died, nobody knows when",
+                Authorization { attempts: 1, ..undeliverable() },
+                5_000,
+                "UNDELIVERABLE",
+                json!({"state": "UNDELIVERABLE", "attempts": [unfinished(1)]}),
+                &[],
+            ),
+            (
+                "redriven",
+                Authorization { history: vec![failed(1, 3_000)], next_attempt_at: next, ..authorized() },
+                5_000,
+                "AUTHORIZED",
+                json!({"state": "PENDING", "attempts": [failed_as(1, 3_000)], "nextAttemptAt": 9_000}),
+                &[("ATTEMPT_FAILED", 3_000), ("UNDELIVERABLE", 3_000)],
+            ),
+            (
+                "redriven, and the first attempt is under way again",
+                Authorization {
+                    attempts: 1,
+                    history: vec![failed(1, 3_000)],
+                    delivery: lease(33_000),
+                    ..authorized()
+                },
+                5_000,
+                "AUTHORIZED",
+                json!({"state": "PENDING", "attempts": [failed_as(1, 3_000), under_way(1)]}),
+                &[("ATTEMPT_FAILED", 3_000), ("UNDELIVERABLE", 3_000)],
+            ),
+            (
+                "redriven and delivered",
+                Authorization {
+                    status: Status::Delivered,
+                    attempts: 1,
+                    history: vec![failed(1, 3_000), attempt(1, 4_000, DeliveryOutcome::Success)],
+                    next_attempt_at: None,
+                    ..authorized()
+                },
+                5_000,
+                "DELIVERED",
+                json!({"state": "DELIVERED", "attempts": [
+                    failed_as(1, 3_000), {"number": 1, "time": 4_000, "outcome": "success", "httpStatus": 200},
+                ]}),
+                &[("ATTEMPT_FAILED", 3_000), ("UNDELIVERABLE", 3_000), ("DELIVERED", 4_000)],
+            ),
+        ] {
+            assert_eq!(told(&record, now), json!([state, delivery, after(events)]), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_is_absent_is_left_out_and_the_two_ids_are_not_passed_off_as_each_other() {
+        let text = |record: &Authorization| {
+            serde_json::to_string(&View::of(record, &request(), UnixMillis(2_000))).unwrap()
+        };
+        let requested = r#""serialNo":"S1","merchantId":"M1","businessId":"B1","userId":"user-1""#;
+        let reference = "5".repeat(32);
+        assert_eq!(
+            text(&issued()),
+            format!(
+                r#"{{{requested},"reference":"{reference}","state":"ISSUED","expiresAt":61000,"delivery":{{"state":"NONE","attempts":[]}},"timeline":[{{"event":"REQUESTED","time":1000}},{{"event":"LINK_ISSUED","time":1000}}]}}"#
+            )
+        );
+        let open_id = OpenId::parse("open-1").ok();
+        let user_id = || AlipayUserId::parse("2088").ok();
+        for (identity, expected) in [
+            (Identity::new(open_id.clone(), None), r#""openId":"open-1","authTime":2000,"#),
+            (Identity::new(None, user_id()), r#""alipayUserId":"2088","authTime":2000,"#),
+            (
+                Identity::new(open_id, user_id()),
+                r#""openId":"open-1","alipayUserId":"2088","authTime":2000,"#,
+            ),
+        ] {
+            let told = text(&Authorization { identity, ..authorized() });
+            let told = told.split_once(r#""expiresAt":61000,"#).expect("expiresAt").1;
+            assert!(told.starts_with(&format!(r#"{expected}"delivery""#)), "{told}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The request's body in, the answer out.
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::Serialize;
+use shared::open_api::{CallRefusal, Fields, answer};
+
+use crate::error::Refusal;
+use crate::view::View;
+
+/// The body of a query, complete and within its bounds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Query {
+    pub(crate) merchant_id: String,
+    pub(crate) business_id: String,
+    pub(crate) serial_no: String,
+}
+
+impl Query {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, CallRefusal> {
+        let fields = Fields::read(body)?;
+        Ok(Self {
+            merchant_id: fields.required("merchantId")?,
+            business_id: fields.required("businessId")?,
+            serial_no: fields.required("serialNo")?,
+        })
+    }
+}
+
+/// The open API's state of an outcome.
+pub(crate) const fn status(outcome: &Result<View, Refusal>) -> u8 {
+    match outcome {
+        Ok(_) => 0,
+        Err(refusal) => refusal.status(),
+    }
+}
+
+/// The answer to a query that was granted or refused.
+pub(crate) fn respond(outcome: &Result<View, Refusal>) -> Response<Bytes> {
+    let status = status(outcome);
+    match outcome {
+        Ok(view) => answer(StatusCode::OK, status, "success", view),
+        Err(refusal) => answer(refusal.http_status(), status, &refusal.to_string(), &Nothing {}),
+    }
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_is_required_and_the_first_that_is_missing_is_named() {
+        for (body, refusal) in [
+            (r"{}", "merchantId"),
+            (r#"{"merchantId":"m","serialNo":"s"}"#, "businessId"),
+            (r#"{"merchantId":"m","businessId":"b","serialNo":""}"#, "serialNo"),
+        ] {
+            assert_eq!(Query::parse(body.as_bytes()), Err(CallRefusal::FieldMissing(refusal)), "{body}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The source `alipay`: the link leads by our own page to our own app at Alipay, and its authorization is recorded in
+//! the transaction that consumes the nonce.
+
+use bytes::Bytes;
+use http::Request;
+use shared::http::arrival;
+use shared::model::authorization::{Authorization, Callback, Issue, NewLink};
+use shared::model::id::{AuthorizationId, State};
+use shared::model::requested::{Requested, SchemeRequest};
+use shared::signing::link_token;
+use shared::store::{NonceUse, Recorded};
+
+use crate::error::Refusal;
+use crate::link::{IssuedBy, Link};
+use crate::request_id::RequestId;
+use crate::wish::Wish;
+use crate::{GetAuthorizationUrl, landing};
+
+/// Records the authorization and makes its link.
+pub(crate) async fn issue(
+    function: &GetAuthorizationUrl,
+    request: &Request<Bytes>,
+    wish: Wish,
+    request_id: &RequestId,
+    nonce: &NonceUse,
+) -> Result<Link, Refusal> {
+    let Wish { wanted, scheme, end_date, phone_key, link_token } = wish;
+    let (phone_key, link_token) = (phone_key?, link_token?);
+    let links = &function.links;
+    let origin = arrival(request).origin;
+    let public_url = links.public_url(origin.as_ref()).ok_or(Refusal::NoPublicUrl)?;
+    let state = State::draw(AuthorizationId::draw(&*function.random)?, &*function.random)?;
+    let authorize = links.authorize_link(public_url, scheme.scope, &state);
+    let new = Authorization::issued(Issue {
+        requested: Requested::Scheme(SchemeRequest {
+            account_id: scheme.account_id.clone(),
+            scheme_id: wanted.scheme_id,
+            request_id: request_id.to_string(),
+            phone_tail: wanted.phone.tail().to_owned(),
+            phone_hash: wanted.phone.hash(&phone_key.0),
+            end_date,
+        }),
+        callback: match scheme.callback_url {
+            Some(_) => Callback::OwnersDefault,
+            None => Callback::Nowhere,
+        },
+        state,
+        link: NewLink::Ours(authorize.into()),
+        now: nonce.used_at,
+        lifetime: scheme.link_lifetime,
+        retention: links.retention,
+    });
+    let token = link_token::issue(&link_token.keys[0], &new.id, new.expires_at);
+    match function.store.record_link(&new, nonce).await? {
+        Recorded::New => Ok(Link { url: landing::address(public_url, &token), by: IssuedBy::Us(new.id) }),
+        // The id is random: only a repetition finds it taken.
+        Recorded::NonceUsed | Recorded::SerialUsed(_) => Err(Refusal::NonceUsed),
+    }
+}

@@ -1,0 +1,43 @@
+//! The source `aliyun`: Alibaba Cloud makes the link, asked with the account's own key there, once everything that we
+//! check ourselves holds.
+//!
+//! Nothing is recorded but the nonce: Alibaba Cloud calls nobody back for such a link, so there is no return that could
+//! settle an authorization and no openId to deliver. The nonce is consumed before the call is made, whatever comes of
+//! that: the same call must not ask twice.
+
+use std::time::Duration;
+
+use shared::aliyun::{self, Granted};
+use shared::secrets::SecretName;
+use shared::store::NonceUse;
+
+use crate::error::Refusal;
+use crate::link::{IssuedBy, Link};
+use crate::wish::Wish;
+use crate::{GetAuthorizationUrl, document};
+
+/// How late after a call came in Alibaba Cloud may still be asked: later, the function's time could end before its
+/// answer.
+pub const ASK_UNTIL: Duration = Duration::from_secs(17);
+
+/// Asks Alibaba Cloud for the link, with the key of this name.
+pub(crate) async fn ask(
+    function: &GetAuthorizationUrl,
+    wish: &Wish,
+    key: &SecretName,
+    nonce: &NonceUse,
+) -> Result<Link, Refusal> {
+    let key = document(&function.aliyun_keys, key.clone()).await?;
+    if function.clock.now().since(nonce.used_at) > ASK_UNTIL {
+        return Err(Refusal::TooLate);
+    }
+    if !function.nonces.use_nonce(nonce).await? {
+        return Err(Refusal::NonceUsed);
+    }
+    let wish =
+        aliyun::Wish { phone: &wish.wanted.phone, scheme_id: wish.wanted.scheme_id, end_date: wish.end_date };
+    let Granted { url, request_id } =
+        aliyun::get_authorization_url(&*function.aliyun, &key, &wish, &*function.clock, &*function.random)
+            .await?;
+    Ok(Link { url, by: IssuedBy::AlibabaCloud { request_id } })
+}

@@ -1,0 +1,70 @@
+//! A user becomes known: the one write that both ways back lead to, and the hint that starts the delivery at once.
+
+use std::time::Duration;
+
+use shared::model::authorization::{Authorization, Callback};
+use shared::model::delivery_body::delivery_body;
+use shared::model::id::OperationId;
+use shared::model::identity::Identity;
+use shared::queue::Hint;
+use shared::store::{Settled, Settlement, StoreError};
+
+use crate::OpenIdCallback;
+
+/// The pauses before a settlement is tried again; then the consent has to be asked for again.
+const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
+
+/// When no further try of a settlement is begun; with the exchange before it and a last try, below the function's time-out.
+pub const SETTLEMENT_PATIENCE: Duration = Duration::from_secs(6);
+
+/// Records who the user is, and has the delivery started if it was this settlement that did.
+///
+/// # Errors
+/// When the store could not be had in time.
+pub(crate) async fn settle(
+    function: &OpenIdCallback,
+    authorization: &Authorization,
+    identity: Identity,
+    operation: OperationId,
+) -> Result<Settled, StoreError> {
+    let now = function.clock.now();
+    let settlement = Settlement {
+        id: authorization.id.clone(),
+        body: delivery_body(authorization, &identity, now),
+        identity,
+        deliver: authorization.callback != Callback::Nowhere,
+        retain_until: authorization.retain_until.max(now + function.keep_for),
+        operation,
+        now,
+    };
+    let mut settled = function.store.settle(&settlement).await;
+    for pause in PAUSES {
+        match &settled {
+            Err(error)
+                if error.retryable() && function.clock.now().since(now) + pause < SETTLEMENT_PATIENCE =>
+            {
+                tokio::time::sleep(pause).await;
+                settled = function.store.settle(&settlement).await;
+            }
+            Ok(_) | Err(_) => break,
+        }
+    }
+    match settled {
+        Ok(Settled::Ours) if settlement.deliver => {
+            let hint = Hint::new(settlement.id, authorization.owner(), 0);
+            if let Err(lost) = function.hints.send(hint, Duration::ZERO).await {
+                tracing::warn!(reference = %authorization.id, %lost, "the sweep will deliver");
+            }
+        }
+        Ok(Settled::Different) => alarm_different(authorization),
+        Ok(Settled::Ours | Settled::Same | Settled::Missing) | Err(_) => {}
+    }
+    settled
+}
+
+/// Whoever came first stays.
+pub(crate) fn alarm_different(authorization: &Authorization) {
+    tracing::error!(
+        reference = %authorization.id, alarm = "settlement", "another user had consented before; the first stays"
+    );
+}

@@ -1,0 +1,146 @@
+//! Calls of authlink's open API: signed, sent, and what came back.
+
+use std::fmt;
+
+use rsa::rand_core::{OsRng, RngCore as _};
+use serde_json::Value;
+use shared::clock::UnixMillis;
+use shared::http::{ReadError, read_bounded};
+
+use super::DemoMerchant;
+use super::signing::{SignType, sign_md5, sign_rsa, string_to_sign};
+
+const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
+
+/// A call, and what came back.
+#[derive(Debug)]
+pub struct Call {
+    pub request: CallRequest,
+    pub answer: Result<CallAnswer, CallError>,
+}
+
+/// A call as it goes over the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallRequest {
+    /// What it is about.
+    pub serial_no: String,
+    pub url: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+    /// What was signed, without any key.
+    pub signed_text: String,
+}
+
+/// What authlink answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallAnswer {
+    pub http_status: u16,
+    pub body: String,
+}
+
+impl CallAnswer {
+    /// Whether the call was granted.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        let answer: Option<Value> = serde_json::from_str(&self.body).ok();
+        answer.is_some_and(|answer| answer["status"] == 0)
+    }
+
+    /// The link in it; `None` in a refusal.
+    #[must_use]
+    pub fn link(&self) -> Option<String> {
+        let answer: Value = serde_json::from_str(&self.body).ok()?;
+        answer["data"]["alipayAuthUrl"].as_str().map(str::to_owned)
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum CallError {
+    /// MD5 was asked for and the merchant has no MD5 key; nothing was sent.
+    NoMd5Key,
+    /// authlink could not be reached or broke off.
+    Unreachable(reqwest::Error),
+    /// The answer was longer than 64 KiB.
+    TooLong,
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoMd5Key => f.write_str("this merchant has no MD5 key"),
+            Self::Unreachable(error) => write!(f, "authlink did not answer: {error}"),
+            Self::TooLong => f.write_str("authlink's answer is too long"),
+        }
+    }
+}
+
+impl std::error::Error for CallError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreachable(error) => Some(error),
+            Self::NoMd5Key | Self::TooLong => None,
+        }
+    }
+}
+
+impl DemoMerchant {
+    /// The call of `path` with this body, signed.
+    ///
+    /// # Errors
+    /// Without the key for it: the call without a signature.
+    pub(super) fn sign(
+        &self,
+        path: &str,
+        serial_no: &str,
+        body: String,
+        sign_type: SignType,
+        now: UnixMillis,
+    ) -> Result<CallRequest, Box<CallRequest>> {
+        let config = &self.config;
+        let (nonce, timestamp) = (random_hex::<16>(), now.to_string());
+        let auth = [
+            ("businessId", config.business_id.as_str()),
+            ("nonce", &nonce),
+            ("timestamp", &timestamp),
+            ("signType", sign_type.name()),
+        ];
+        let text = string_to_sign(&auth, body.as_bytes());
+        let content_type = ("Content-Type", "application/json; charset=utf-8");
+        let headers = [content_type].into_iter().chain(auth);
+        let mut request = CallRequest {
+            url: format!("{}{path}", config.authlink_origin),
+            headers: headers.map(|(name, value)| (name, value.to_owned())).collect(),
+            signed_text: String::from_utf8_lossy(&text).into_owned(),
+            serial_no: serial_no.to_owned(),
+            body,
+        };
+        let sign = match (sign_type, &config.md5_key) {
+            (SignType::Sha256Rsa, _) => sign_rsa(&text, &config.rsa_private_key),
+            (SignType::Md5, Some(key)) => sign_md5(&text, key),
+            (SignType::Md5, None) => return Err(Box::new(request)),
+        };
+        request.headers.push(("sign", sign));
+        Ok(request)
+    }
+
+    pub(super) async fn send(&self, wanted: &CallRequest) -> Result<CallAnswer, CallError> {
+        let mut request = self.client.post(&wanted.url).body(wanted.body.clone());
+        for (name, value) in &wanted.headers {
+            request = request.header(*name, value);
+        }
+        let answer = request.send().await.map_err(CallError::Unreachable)?;
+        let http_status = answer.status().as_u16();
+        let body = read_bounded(answer, ANSWER_LIMIT_BYTES).await.map_err(|error| match error {
+            ReadError::TooLong { .. } => CallError::TooLong,
+            ReadError::Broken(error) => CallError::Unreachable(error),
+        })?;
+        Ok(CallAnswer { http_status, body: String::from_utf8_lossy(&body).into_owned() })
+    }
+}
+
+pub(super) fn random_hex<const BYTES: usize>() -> String {
+    let mut bytes = [0; BYTES];
+    OsRng.fill_bytes(&mut bytes);
+    hex::encode(bytes)
+}

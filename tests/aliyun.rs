@@ -1,0 +1,494 @@
+//! Schemes whose links Alibaba Cloud makes: what it says becomes ours, and what it is sent is signed with the account's
+//! own key.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use bytes::Bytes;
+use http::{Request, Response};
+use serde_json::{Value, json};
+use shared::aliyun::{HttpsClient, NoAnswer};
+use shared::http::Arrival;
+use shared::model::authorization::Authorization;
+use shared::secrets::SecretName;
+use shared::store::{NonceUse, RecordLinks, Recorded, StoreError, UseNonces};
+use tests::aliyun::{Server, Step, granted, refused};
+use tests::logs::Logs;
+use tests::rpc::{Checked, Protocol, RpcAnswer, RpcCall};
+use tests::world::{World, access_key, scheme};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+const ENDPOINT: &str = "https://dypnsapi.aliyuncs.com";
+const KEY_ID: &str = "LTAI5tTheirKey";
+const SECRET: &str = "the-account-s-secret-there";
+const LINK: &str =
+    "https://render.example.com/p/s/web-call-minapp/auth-bao?page=commauth/index&token=eyJ&_env=prod";
+const SYSTEM_ERROR: (u16, &str, &str) = (500, "SystemError", "A system error occurred.");
+
+/// A world in which the links of scheme 234 are Alibaba Cloud's, which is at `endpoint`.
+fn world_at(endpoint: &str) -> World {
+    let world = World::new();
+    let mut document = scheme();
+    document["source"] = json!("aliyun");
+    world.secrets.set("scheme/234", &document);
+    world
+        .secrets
+        .set("aliyun/1001", &json!({"accessKeyId": KEY_ID, "accessKeySecret": SECRET, "endpoint": endpoint}));
+    world
+}
+
+fn world() -> World {
+    world_at(ENDPOINT)
+}
+
+/// The same, over the wire.
+async fn world_of(script: Vec<Vec<Step>>) -> (World, Server) {
+    let server = Server::start(script).await;
+    let mut world = world_at(&server.endpoint);
+    world.authorization_url.aliyun = Arc::new(HttpsClient::new().expect("a client"));
+    (world, server)
+}
+
+fn call(world: &World) -> RpcCall {
+    RpcCall::new(Protocol::V3, world.now())
+}
+
+fn said(answer: &RpcAnswer) -> (u16, &str, &str) {
+    (answer.http_status, &answer.code, &answer.message)
+}
+
+fn lines(logs: &Logs) -> Vec<Value> {
+    logs.text().lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+}
+
+fn alarms(logs: &Logs) -> Vec<String> {
+    let alarm = |line: &Value| line["alarm"].as_str().map(str::to_owned);
+    lines(logs).iter().filter_map(alarm).collect()
+}
+
+/// A store that counts what it is asked for, grants nonces and records nothing.
+#[derive(Default)]
+struct Counted {
+    nonces: AtomicUsize,
+    records: AtomicUsize,
+}
+
+#[async_trait]
+impl UseNonces for Counted {
+    async fn use_nonce(&self, _: &NonceUse) -> Result<bool, StoreError> {
+        self.nonces.fetch_add(1, Ordering::SeqCst);
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl RecordLinks for Counted {
+    async fn record_link(&self, _: &Authorization, _: &NonceUse) -> Result<Recorded, StoreError> {
+        self.records.fetch_add(1, Ordering::SeqCst);
+        Ok(Recorded::New)
+    }
+}
+
+#[tokio::test]
+async fn a_link_is_theirs_and_the_call_is_signed_with_the_accounts_own_key() {
+    for (phone, end_date) in [("13900001234", None), ("+8613900001234", Some("2026-12-28"))] {
+        let world = world();
+        world.aliyun.answer(200, granted(LINK));
+        let wished = call(&world).with("PhoneNo", phone);
+        let wished = end_date.iter().fold(wished, |call, date| call.with("EndDate", date));
+        let answer = world.call(&wished).await;
+        assert_eq!(said(&answer), (200, "OK", "请求成功"));
+        assert_eq!(answer.link.as_deref(), Some(LINK));
+        assert_ne!(answer.request_id, "8906582E-6722", "the request is named by us");
+
+        let [request] = &world.aliyun.requests()[..] else { panic!("one call") };
+        assert_eq!(request.uri().host(), Some("dypnsapi.aliyuncs.com"));
+        assert_eq!(request.headers()["host"], "dypnsapi.aliyuncs.com");
+        let checked = Checked::of(request, SECRET, world.now());
+        assert_eq!(checked.access_key_id, KEY_ID);
+        let mut expected = vec![("PhoneNo", "13900001234"), ("SchemeId", "234")];
+        expected.extend(end_date.map(|date| ("EndDate", date)));
+        let parameters = checked.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        assert_eq!(parameters.collect::<Vec<_>>(), expected);
+    }
+}
+
+#[tokio::test]
+async fn every_answer_of_theirs_becomes_one_of_ours() {
+    let over = refused("A", &"m".repeat(1_025));
+    let of_a_wrong_secret =
+        "Specified signature does not match our calculation. server StringToSign is:[ACS3]";
+    for (status, body, expected, alarm) in [
+        (400, refused("MobileNumberIllgeal", "No."), (400, "MobileNumberIllgeal", "No."), false),
+        (403, refused("UnauthorizedOperation", "m"), (403, "UnauthorizedOperation", "m"), true),
+        (400, refused("Throttling.User", "m"), (400, "Throttling.User", "m"), false),
+        (200, refused("isv.DENY", "m"), (400, "isv.DENY", "m"), false),
+        (403, refused("Forbidden.RAM", "m"), (403, "Forbidden.RAM", "m"), true),
+        (
+            404,
+            refused("InvalidAccessKeyId.NotFound", "Specified access key is not found."),
+            (404, "InvalidAccessKeyId.NotFound", "Specified access key is not found."),
+            true,
+        ),
+        (
+            400,
+            refused("SignatureDoesNotMatch", of_a_wrong_secret),
+            (400, "SignatureDoesNotMatch", of_a_wrong_secret),
+            true,
+        ),
+        (500, refused("OutOfService", "m"), SYSTEM_ERROR, true),
+        (503, "<html>".to_owned(), SYSTEM_ERROR, true),
+        (302, granted(LINK), SYSTEM_ERROR, true),
+        (400, "<html>".to_owned(), SYSTEM_ERROR, true),
+        (400, refused("with space", "m"), SYSTEM_ERROR, true),
+        (400, over, SYSTEM_ERROR, true),
+        (200, "<html>".to_owned(), SYSTEM_ERROR, true),
+        (200, r#"{"Code":0,"Message":"m"}"#.to_owned(), SYSTEM_ERROR, true),
+        (200, r#"{"Code":"OK","Message":"m"}"#.to_owned(), SYSTEM_ERROR, true),
+        (200, granted("javascript:alert(1)"), SYSTEM_ERROR, true),
+    ] {
+        let (logs, world) = (Logs::keep(), world());
+        world.aliyun.answer(status, body.clone());
+        let answer = world.call(&call(&world)).await;
+        assert_eq!(said(&answer), expected, "{body}");
+        assert_eq!(answer.link, None);
+        assert_eq!(alarms(&logs), if alarm { vec!["upstream"] } else { vec![] }, "{body}");
+        assert_eq!(world.aliyun.requests().len(), 1);
+    }
+    for reason in [NoAnswer::Timeout, NoAnswer::Connection, NoAnswer::TooLong] {
+        let (logs, world) = (Logs::keep(), world());
+        world.aliyun.fail(reason);
+        assert_eq!(said(&world.call(&call(&world)).await), SYSTEM_ERROR, "{reason}");
+        assert_eq!((alarms(&logs), world.aliyun.requests().len()), (vec!["upstream".to_owned()], 1));
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_theirs_is_written_in_xml_too() {
+    let world = world();
+    world.aliyun.answer(400, refused("DataNotFound", "<none> & \"no\""));
+    let call = RpcCall { format: Some("XML".to_owned()), ..call(&world) };
+    let answer = get_authorization_url::handle(&world.authorization_url, &call.build()).await;
+    let text = str::from_utf8(answer.body()).expect("text");
+    assert_eq!(answer.status(), 400);
+    assert!(text.contains("<Code>DataNotFound</Code><Message>&lt;none&gt; &amp; "), "{text}");
+}
+
+#[tokio::test]
+async fn the_nonce_is_consumed_before_they_are_asked_and_a_replay_asks_nobody() {
+    let world = world();
+    world.secrets.set("account/1001", &json!({"requestsPerSecond": 1}));
+    world.aliyun.fail(NoAnswer::Timeout);
+    let sent = call(&world);
+    assert_eq!(world.call(&sent).await.code, "SystemError");
+    world.clock.advance(Duration::from_secs(2));
+    for _ in 0..20 {
+        assert_eq!(world.call(&sent).await.code, "SignatureNonceUsed");
+    }
+    assert_eq!(world.aliyun.requests().len(), 1);
+    world.aliyun.answer(200, granted(LINK));
+    assert_eq!(world.call(&call(&world)).await.code, "OK", "replays use nobody's allowance");
+}
+
+#[tokio::test]
+async fn nothing_is_recorded_and_the_store_is_called_once() {
+    let mut world = world();
+    let store = Arc::<Counted>::default();
+    world.authorization_url.store = store.clone();
+    world.authorization_url.nonces = store.clone();
+    world.aliyun.answer(200, granted(LINK));
+    assert_eq!(world.call(&call(&world)).await.code, "OK");
+    assert_eq!((store.nonces.load(Ordering::SeqCst), store.records.load(Ordering::SeqCst)), (1, 0));
+}
+
+#[tokio::test]
+async fn they_are_not_asked_before_all_our_own_checks_hold() {
+    type Change = fn(&World, RpcCall) -> RpcCall;
+    fn with_scheme(world: &World, field: &str, value: Value) {
+        let mut document = scheme();
+        document["source"] = json!("aliyun");
+        document[field] = value;
+        world.secrets.set("scheme/234", &document);
+    }
+    let rows: [(&str, Change); 12] = [
+        ("SignatureDoesNotMatch", |_, call| RpcCall { secret: "another-secret".to_owned(), ..call }),
+        ("OutOfService", |world, call| {
+            world.secrets.set("account/1001", &json!({"suspended": true}));
+            call
+        }),
+        ("UnauthorizedOperation", |world, call| {
+            let mut document = access_key();
+            document["permissions"] = json!([]);
+            world.secrets.set("access-key/testAccessKeyId", &document);
+            call
+        }),
+        ("MissingParameter", |_, call| call.without("PhoneNo")),
+        ("MobileNumberIllgeal", |_, call| call.with("PhoneNo", "12345")),
+        ("DataNotFound", |_, call| call.with("SchemeId", "999")),
+        ("Forbidden", |world, call| {
+            with_scheme(world, "accountId", json!("1002"));
+            call
+        }),
+        ("SchemeNotPassed", |world, call| {
+            with_scheme(world, "passed", json!(false));
+            call
+        }),
+        ("MissingParameter", |world, call| {
+            with_scheme(world, "contract", json!(true));
+            call
+        }),
+        ("IllegalParameter", |_, call| call.with("EndDate", "2020-12-28")),
+        ("IdentityCertifyNotExist", |world, call| {
+            world.secrets.set("account/1001", &json!({"identityVerified": false}));
+            call
+        }),
+        ("InternalError", |world, call| {
+            world.secrets.delete("aliyun/1001");
+            call
+        }),
+    ];
+    for (code, change) in rows {
+        let world = world();
+        let call = change(&world, call(&world));
+        assert_eq!(world.call(&call).await.code, code);
+        assert!(world.aliyun.requests().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_missing_key_is_an_operators_and_the_call_may_come_again() {
+    let (logs, world) = (Logs::keep(), world());
+    world.secrets.delete("aliyun/1001");
+    let call = call(&world);
+    let answer = world.call(&call).await;
+    let internal = "An error occurred while processing your request.";
+    assert_eq!(said(&answer), (500, "InternalError", internal));
+    assert_eq!(alarms(&logs), ["keys"]);
+    world.secrets.set("aliyun/1001", &json!({"accessKeyId": KEY_ID, "accessKeySecret": SECRET}));
+    world.clock.advance(Duration::from_mins(1));
+    world.aliyun.answer(200, granted(LINK));
+    assert_eq!(world.call(&call).await.code, "OK");
+    let [request] = &world.aliyun.requests()[..] else { panic!("one call") };
+    assert_eq!(request.headers()["host"], "dypnsapi.aliyuncs.com", "unless the document says otherwise");
+}
+
+#[tokio::test]
+async fn they_are_not_asked_when_the_time_that_is_left_is_too_short_and_the_call_may_come_again() {
+    let world = world();
+    let call = call(&world);
+    let slow = Slow { secrets: world.secrets.clone(), clock: world.clock.clone() };
+    let mut late = world.another_process();
+    let keys = shared::secrets::SecretCache::new(Arc::new(slow), world.clock.clone());
+    late.authorization_url.aliyun_keys = Arc::new(keys);
+    assert_eq!(said(&late.call(&call).await), SYSTEM_ERROR);
+    assert!(late.aliyun.requests().is_empty());
+    late.aliyun.answer(200, granted(LINK));
+    assert_eq!(late.call(&call).await.code, "OK", "the key is known by now");
+}
+
+/// Secrets that take longer than Alibaba Cloud may then be asked.
+struct Slow {
+    secrets: tests::parties::Secrets,
+    clock: Arc<shared::clock::ManualClock>,
+}
+
+#[async_trait]
+impl shared::secrets::SecretSource for Slow {
+    async fn fetch(
+        &self,
+        name: &SecretName,
+    ) -> Result<shared::secrets::SecretValue, shared::secrets::FetchError> {
+        self.clock.advance(get_authorization_url::ASK_UNTIL + Duration::from_millis(1));
+        self.secrets.fetch(name).await
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_broke_before_an_answer_is_replaced_by_a_new_call_and_once() {
+    let world = world();
+    world.aliyun.fail(NoAnswer::Broken);
+    world.aliyun.answer(200, granted(LINK));
+    assert_eq!(world.call(&call(&world)).await.code, "OK");
+    world.aliyun.fail(NoAnswer::Broken);
+    world.aliyun.fail(NoAnswer::Broken);
+    assert_eq!(said(&world.call(&call(&world)).await), SYSTEM_ERROR);
+    assert_eq!(nonces(&world.aliyun.requests(), &world).len(), 4);
+}
+
+/// The nonces of calls that are each signed; they all differ.
+fn nonces(requests: &[Request<Bytes>], world: &World) -> Vec<String> {
+    let of = |request| Checked::of(request, SECRET, world.now()).nonce;
+    let mut nonces: Vec<_> = requests.iter().map(of).collect();
+    nonces.sort_unstable();
+    nonces.dedup();
+    assert_eq!(nonces.len(), requests.len(), "a nonce was used twice");
+    nonces
+}
+
+#[tokio::test]
+async fn over_the_wire_two_calls_share_a_connection_and_each_has_a_nonce_of_its_own() {
+    let answer = Step::Answer(200, granted(LINK));
+    let (world, server) = world_of(vec![vec![answer.clone(), answer]]).await;
+    for _ in 0..2 {
+        assert_eq!(world.call(&call(&world)).await.link.as_deref(), Some(LINK));
+    }
+    let connections = server.connections();
+    assert_eq!(connections.iter().map(Vec::len).collect::<Vec<_>>(), [2]);
+    assert_eq!(nonces(&connections.concat(), &world).len(), 2);
+    let host = server.endpoint.strip_prefix("http://").expect("a URL");
+    assert_eq!(connections[0][0].headers()["host"], host);
+}
+
+#[tokio::test]
+async fn over_the_wire_a_kept_connection_that_hangs_up_is_replaced_by_a_new_call() {
+    let answer = || Step::Answer(200, granted(LINK));
+    let (world, server) = world_of(vec![vec![answer(), Step::HangUp], vec![answer()]]).await;
+    for _ in 0..2 {
+        assert_eq!(world.call(&call(&world)).await.code, "OK");
+    }
+    let connections = server.connections();
+    assert_eq!(connections.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(nonces(&connections.concat(), &world).len(), 3);
+}
+
+#[tokio::test]
+async fn over_the_wire_everything_else_is_sent_once() {
+    let elsewhere = Server::start(Vec::new()).await;
+    let to = format!("HTTP/1.1 302 x\r\nlocation: {}\r\ncontent-length: 0\r\n\r\n", elsewhere.endpoint);
+    let broken_off = "HTTP/1.1 200 x\r\ncontent-length: 100\r\n\r\n{".to_owned();
+    for step in [
+        Step::Bytes(broken_off),
+        Step::Bytes(to),
+        Step::Answer(200, granted(&format!("https://a.example/?{}", "x".repeat(16 * 1024)))),
+        Step::Answer(503, String::new()),
+    ] {
+        let (world, server) = world_of(vec![vec![step]]).await;
+        assert_eq!(said(&world.call(&call(&world)).await), SYSTEM_ERROR);
+        assert_eq!(server.connections().iter().map(Vec::len).collect::<Vec<_>>(), [1]);
+    }
+    assert!(elsewhere.connections().is_empty());
+}
+
+#[tokio::test]
+async fn over_the_wire_nobody_there_is_a_system_error() {
+    let (world, server) = world_of(Vec::new()).await;
+    drop(server);
+    // The port is free again once the server's task has ended.
+    tokio::task::yield_now().await;
+    assert_eq!(said(&world.call(&call(&world)).await), SYSTEM_ERROR);
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_the_wire_silence_ends_in_time() {
+    let (world, server) = world_of(vec![vec![Step::Silence]]).await;
+    assert_eq!(said(&world.call(&call(&world)).await), SYSTEM_ERROR);
+    assert!(server.connections().len() <= 1);
+}
+
+#[tokio::test]
+async fn a_line_names_their_code_and_request_and_nothing_that_was_asked_signed_or_said() {
+    let (logs, world) = (Logs::keep(), world());
+    world.aliyun.answer(200, granted(LINK));
+    world.aliyun.answer(400, refused("SignatureDoesNotMatch", "is:[POST%26PhoneNo%3D13900001234]"));
+    world.aliyun.answer(500, refused("OutOfService", "of 13900001234"));
+    world.aliyun.answer(200, r#"{"Code":"a b","Message":"m","RequestId":"x y"}"#);
+    world.aliyun.fail(NoAnswer::Timeout);
+    for _ in 0..5 {
+        world.call(&call(&world)).await;
+    }
+    let requests: Vec<_> = lines(&logs).into_iter().filter(|line| line["message"] == "request").collect();
+    let said = |line: &Value| {
+        ["code", "upstream_code", "upstream_request_id"].map(|field| line[field].as_str().map(str::to_owned))
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let id = some("8906582E-6722");
+    assert_eq!(
+        requests.iter().map(said).collect::<Vec<_>>(),
+        [
+            [some("OK"), some("OK"), id.clone()],
+            [some("SignatureDoesNotMatch"), some("SignatureDoesNotMatch"), id.clone()],
+            [some("SystemError"), some("OutOfService"), id],
+            [some("SystemError"), None, None],
+            [some("SystemError"), None, None],
+        ]
+    );
+    let text = logs.text();
+    let authorization = |request: &Request<Bytes>| {
+        let value = request.headers()["authorization"].to_str().expect("text");
+        value.rsplit('=').next().expect("a signature").to_owned()
+    };
+    let signatures = world.aliyun.requests().iter().map(authorization).collect::<Vec<_>>();
+    let secrets = ["13900001234", SECRET, "token=", "render.example.com", "x y"];
+    for secret in secrets.into_iter().chain(signatures.iter().map(String::as_str)) {
+        assert!(!text.contains(secret), "{secret} is in the log");
+    }
+}
+
+/// Another authlink on a port of this machine, which takes our calls for a customer's.
+async fn serve(world: Arc<World>) -> (String, JoinSet<()>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let at = format!("http://{}", listener.local_addr().expect("an address"));
+    let router = Router::new().fallback(async move |request: Request<axum::body::Body>| {
+        let (parts, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, 64 * 1024).await.expect("a body");
+        let mut request = Request::from_parts(parts, body);
+        let origin = "https://links.example.com/".parse().ok();
+        request.extensions_mut().insert(Arrival { source_ip: None, origin });
+        let answer = get_authorization_url::handle(&world.authorization_url, &request).await;
+        answer.map(axum::body::Body::from) as Response<axum::body::Body>
+    });
+    let mut serving = JoinSet::new();
+    serving.spawn(async move { axum::serve(listener, router).await.expect("serves") });
+    (at, serving)
+}
+
+#[tokio::test]
+async fn another_authlink_in_their_place_grants_and_refuses_the_same() {
+    let theirs = Arc::new(World::new());
+    let mut document = access_key();
+    document["secrets"] = json!([SECRET]);
+    theirs.secrets.set(&format!("access-key/{KEY_ID}"), &document);
+    let (at, _serving) = serve(theirs.clone()).await;
+    let mut ours = world_at(&at);
+    ours.authorization_url.aliyun = Arc::new(HttpsClient::new().expect("a client"));
+
+    let granted = ours.call(&call(&ours).with("EndDate", "2026-12-28")).await;
+    assert_eq!(granted.code, "OK");
+    let link = granted.link.expect("a link");
+    let request = Request::builder().uri(link.strip_prefix("https://links.example.com").expect("theirs"));
+    let origin = "https://links.example.com/".parse().ok();
+    let request = request.extension(Arrival { source_ip: None, origin });
+    let page = request.body(Bytes::new()).expect("a request");
+    let shown = get_authorization_url::handle(&theirs.authorization_url, &page).await;
+    assert_eq!(shown.status(), 200);
+
+    let mut not_passed = scheme();
+    not_passed["passed"] = json!(false);
+    theirs.secrets.set("scheme/234", &not_passed);
+    for world in [&ours, &theirs] {
+        world.clock.advance(Duration::from_mins(6));
+    }
+    assert_eq!(said(&ours.call(&call(&ours)).await), (400, "SchemeNotPassed", "The scheme is not passed."));
+    theirs.secrets.set("account/1001", &json!({"suspended": true}));
+    for world in [&ours, &theirs] {
+        world.clock.advance(Duration::from_mins(6));
+    }
+    assert_eq!(said(&ours.call(&call(&ours)).await), SYSTEM_ERROR);
+    let wrong = json!({"accessKeyId": KEY_ID, "accessKeySecret": "another-secret", "endpoint": at});
+    ours.secrets.set("aliyun/1001", &wrong);
+    for world in [&ours, &theirs] {
+        world.clock.advance(Duration::from_mins(6));
+    }
+    let logs = Logs::keep();
+    let answer = ours.call(&call(&ours)).await;
+    assert_eq!((answer.http_status, answer.code.as_str()), (400, "SignatureDoesNotMatch"));
+    assert_eq!(alarms(&logs), ["upstream"]);
+    // Ours runs ahead of theirs.
+    ours.clock.advance(Duration::from_mins(16));
+    assert_eq!(ours.call(&call(&ours)).await.code, "InvalidTimeStamp.Expired");
+}

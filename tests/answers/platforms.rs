@@ -1,0 +1,181 @@
+//! What platforms may answer to a link request.
+
+use serde_json::json;
+use shared::clock::UnixMillis;
+use shared::platform::answer::{PlatformAnswer, read_answer};
+use shared::platform::meaning::{Asked, Meaning, Notice, Verdict, meaning};
+use shared::platform::network::{ASK_TIMEOUT, HttpPlatforms, NoAnswer, Platforms as _};
+use shared::platform::request::{PlatformRequest, WantedLink};
+use shared::random::OsRandom;
+use shared::secrets::Document as _;
+use shared::secrets::documents::Platform;
+use tests::raw_server::Turn;
+
+use super::{Party, Site, assert_documented, closes, drips, http, rambles, raw, says};
+
+const LINK: &str = "https://openauth.example/oauth2?state=1";
+const GRANTED: &str =
+    r#"{"status":0,"message":"success","data":{"alipayAuthUrl":"https://openauth.example/"}}"#;
+
+/// HTTP 200 with a body of JSON, or not.
+fn ok(body: &str) -> Party {
+    says(200, "", body)
+}
+
+fn with_link(status: u8, link: &str) -> Party {
+    ok(&json!({"status": status, "message": "", "data": {"alipayAuthUrl": link}}).to_string())
+}
+
+/// Who gives the answer, and to which question.
+struct Case {
+    party: Party,
+    asked: Asked,
+    on_this_machine: bool,
+}
+
+impl From<Party> for Case {
+    fn from(party: Party) -> Self {
+        Self { party, asked: Asked::First, on_this_machine: false }
+    }
+}
+
+const REFUSALS: [(&str, i64); 13] = [
+    ("status 1", 1),
+    ("status 2", 2),
+    ("status 3", 3),
+    ("status 4", 4),
+    ("status 5", 5),
+    ("status 6", 6),
+    ("status 7", 7),
+    ("status 9", 9),
+    ("status 10", 10),
+    ("status 11", 11),
+    ("status 98", 98),
+    ("status 99", 99),
+    ("status 420, which no document names", 420),
+];
+
+fn cases() -> Vec<(&'static str, Case)> {
+    let success = || Turn::Says(http(200, "", GRANTED));
+    let mut cases: Vec<(_, Case)> = vec![
+        ("status 0 with a link", with_link(0, LINK)),
+        ("status 8 with the link", with_link(8, LINK)),
+        ("a byte order mark and white space before it", ok(&format!("\u{feff}\r\n {GRANTED}"))),
+        (
+            "fields that no document names",
+            ok(r#"{"trace":[1],"status":0,"data":{"ttl":1,"alipayAuthUrl":"https://a.example/"},"trace":2}"#),
+        ),
+        ("status 8 without a link", ok(r#"{"status":8,"message":"流水号重复","data":null}"#)),
+        ("a page of HTML", ok("<html></html>")),
+        ("nothing", ok("")),
+        ("a list with the right values", ok(r#"[0,"success",{"alipayAuthUrl":"https://a.example/"}]"#)),
+        ("two statuses", ok(r#"{"status":1,"status":0,"data":{"alipayAuthUrl":"https://a.example/"}}"#)),
+        ("no status", ok(r#"{"message":"success","data":{"alipayAuthUrl":"https://a.example/"}}"#)),
+        ("status `\"0\"`", ok(&GRANTED.replace(":0,", ":\"0\","))),
+        ("status `0.0`", ok(&GRANTED.replace(":0,", ":0.0,"))),
+        ("status 0 with a link for its data", ok(r#"{"status":0,"data":"https://a.example/"}"#)),
+        (
+            "status 0 with two links",
+            ok(r#"{"status":0,"data":{"alipayAuthUrl":"https://a.example/","alipayAuthUrl":"https://b.example/"}}"#),
+        ),
+        ("status 0 without data", ok(r#"{"status":0,"message":"success"}"#)),
+        ("status 0 with an empty list for its data", ok(r#"{"status":0,"data":[]}"#)),
+        ("status 0 with an empty link", with_link(0, "")),
+        ("status 0 with a number for its link", ok(r#"{"status":0,"data":{"alipayAuthUrl":7}}"#)),
+        ("a link of 2,049 characters", with_link(0, &format!("https://a.example/{}", "a".repeat(2_031)))),
+        ("a link with a space", with_link(0, "https://a.example/ ")),
+        ("a link without a scheme", with_link(0, "a.example/x")),
+        ("a link with a user name", with_link(0, "https://user@a.example/")),
+        ("a link that opens an app", with_link(0, "alipays://platformapi/startapp?appId=1")),
+        ("a link that is a script", with_link(0, "javascript://a.example/%0aalert(1)")),
+        ("a link to port 0", with_link(0, "https://a.example:0/")),
+        ("a link to `localhost`", with_link(0, "http://localhost/")),
+        ("a link to an address that is not public", with_link(0, "http://169.254.169.254/")),
+        ("status 8 with a link to an address that is not public", with_link(8, "http://[::1]/")),
+        ("silence", Party::Late(Turn::Says(Vec::new()))),
+        ("a body that drips in until the time is up", drips(GRANTED)),
+        ("nobody listens", Party::Nobody),
+        ("a certificate by an unknown authority", Party::Secured("127.0.0.1", false, success())),
+        ("a certificate for another name", Party::Secured("other.example", true, success())),
+        ("a reset before the answer", Party::Server(Turn::Resets)),
+        ("the connection's end before the answer", closes("")),
+        ("something that is not HTTP", raw("SSH-2.0-x\r\n\r\n")),
+        ("the connection's end within the body", closes("HTTP/1.1 200 X\r\ncontent-length: 99\r\n\r\n{")),
+        ("a body without end", rambles(GRANTED)),
+        ("a body longer than 16 KiB", ok(&format!("{GRANTED:16385}"))),
+        ("204", raw("HTTP/1.1 204 X\r\n\r\n")),
+        ("302", says(302, "location: /elsewhere\r\n", GRANTED)),
+        ("404", says(404, "", GRANTED)),
+        ("500", says(500, "", GRANTED)),
+        ("503 with `Retry-After: 120`", says(503, "retry-after: 120\r\n", GRANTED)),
+    ]
+    .into_iter()
+    .map(|(name, party)| (name, party.into()))
+    .collect();
+    cases.extend(REFUSALS.map(|(name, status)| {
+        (name, ok(&json!({"status": status, "message": "no", "data": null}).to_string()).into())
+    }));
+    let again = ok(r#"{"status":8,"data":{}}"#);
+    cases.push(("status 8 without a link, again", Case { asked: Asked::Second, ..again.into() }));
+    let local = with_link(0, "http://127.0.0.1:8788/x");
+    cases.push((
+        "a link to this machine, by a platform on it",
+        Case { on_this_machine: true, ..local.into() },
+    ));
+    cases
+}
+
+async fn answer_of(party: Party, on_this_machine: bool) -> Result<PlatformAnswer, NoAnswer> {
+    let site = Site::open(party, ASK_TIMEOUT).await;
+    let document = json!({
+        "baseUrl": site.origin, "businessId": "19",
+        "signType": "MD5", "md5Keys": ["key-shared-with-a-platform"],
+    });
+    let platform = Platform::parse(&document.to_string()).expect("a document");
+    let wanted = WantedLink {
+        merchant_id: "M1",
+        serial_no: "S1",
+        user_id: "U1",
+        callback_url: "https://us.example/back",
+    };
+    let now = UnixMillis(1_700_000_000_000);
+    let request = PlatformRequest::sign(&platform, &wanted, &OsRandom::default(), now).expect("signs");
+    let platforms = HttpPlatforms::trusting(site.roots.clone(), site.total).expect("a client");
+    let body = platforms.post(&request).await;
+    assert!(site.requests() <= 1, "repeated, or followed");
+    Ok(read_answer(&body?, on_this_machine))
+}
+
+fn cells(answer: &Result<PlatformAnswer, NoAnswer>, asked: Asked) -> [String; 3] {
+    let read_as = match answer {
+        Ok(PlatformAnswer::Link(_)) => "link".to_owned(),
+        Ok(PlatformAnswer::SerialUsed) => "serial_used".to_owned(),
+        Ok(PlatformAnswer::Refused { .. }) => "refused".to_owned(),
+        Ok(PlatformAnswer::Unusable(reason)) => reason.to_string(),
+        Err(reason) => reason.to_string(),
+    };
+    let Meaning { verdict, notice } = meaning(answer, asked);
+    let ours = match verdict {
+        Verdict::Link => Some(0),
+        Verdict::AskAgain => None,
+        Verdict::NoLink(no_link) => Some(no_link.status()),
+    }
+    .map(|status: u8| status.to_string());
+    assert_eq!(ours.is_none(), verdict == Verdict::AskAgain);
+    let notice = match notice {
+        Notice::None => "–",
+        Notice::Warning => "warning",
+        Notice::Alarm => "alarm",
+    };
+    [read_as, ours.unwrap_or_else(|| "asks once more, as `<id>-2`".to_owned()), notice.to_owned()]
+}
+
+#[tokio::test]
+async fn every_answer_of_a_platform_is_read_as_documented() {
+    let mut found = Vec::new();
+    for (name, Case { party, asked, on_this_machine }) in cases() {
+        let answer = answer_of(party, on_this_machine).await;
+        found.push((name, cells(&answer, asked)));
+    }
+    assert_documented("A platform's answer to a link request", &found);
+}
