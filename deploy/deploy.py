@@ -25,6 +25,9 @@ from trial import Outcome, try_it
 DEFAULT_CONCURRENCY, LEAST_CONCURRENCY = 20, 2
 
 
+NOT_OURS = "somebody else makes its links, and would be asked for a real one"
+
+
 def main() -> None:
     options = questions.parse(__doc__)
     session = prerequisites.check(options.region, options.profile)
@@ -76,7 +79,10 @@ def first_business(secrets: Secrets, folder: Folder, wishes: questions.Wishes, a
         secrets.make_business(wishes.business)
         tell("One signed request")
         key = wishes.business_private_key or folder.business_key(wishes.business.id)
-        outcome = try_it(api, wishes.business, key)
+        if secrets.document(f"business/{wishes.business.id}").get("upstream"):
+            outcome = Outcome(None, f"left out: {NOT_OURS}")
+        else:
+            outcome = try_it(api, wishes.business, key)
     print(outcome.text)
     return outcome
 
@@ -88,7 +94,10 @@ def first_account(secrets: Secrets, wishes: questions.Wishes, api: str) -> Outco
         tell("The first account of GetAuthorizationUrl")
         key = secrets.make_account(wishes.account)
         tell("One signed call of it")
-        outcome = try_account(api, wishes.account, key)
+        if secrets.document(f"scheme/{wishes.account.scheme_id}").get("source") == "aliyun":
+            outcome = Outcome(None, f"left out: {NOT_OURS}")
+        else:
+            outcome = try_account(api, wishes.account, key)
     print(outcome.text)
     return outcome
 
@@ -106,7 +115,7 @@ def advise(deployed: dict[str, str], folder: Folder, wishes: questions.Wishes, a
         print("  - it shows Alipay's public key: save it, and run this again with --alipay-public-key FILE.")
         print("    Until then links are given, but no consent can be taken.")
     print("To every business:")
-    print(f"  - the API is at {deployed['PublicUrl']}/v1/openapi/auth/alipay/url")
+    print(f"  - the API is at {deployed['PublicUrl']}/v1/openapi/auth/alipay/url, and queries beside it at /query")
     print(f"  - callbacks are signed by us; the public key to verify them with is in {folder.callback_public_key}")
     if wishes.account is not None:
         print("To every account of GetAuthorizationUrl:")

@@ -158,6 +158,8 @@ async fn every_answer_of_theirs_becomes_one_of_ours() {
         assert_eq!(said(&answer), expected, "{body}");
         assert_eq!(answer.link, None);
         assert_eq!(alarms(&logs), if alarm { vec!["upstream"] } else { vec![] }, "{body}");
+        let named = |line: &Value| line["account"] == "1001" && line["scheme_id"] == "234";
+        assert!(!alarm || lines(&logs).iter().any(named), "{body}");
         assert_eq!(world.aliyun.requests().len(), 1);
     }
     for reason in [NoAnswer::Timeout, NoAnswer::Connection, NoAnswer::TooLong] {

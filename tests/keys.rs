@@ -429,6 +429,9 @@ fn an_accounts_key_at_alibaba_cloud_goes_over_tls_or_stays_on_this_machine() {
         "https://a.example/?x=y",
         "https://user@a.example",
         "https://:password@a.example",
+        "https://@a.example",
+        "https:\\\\a.example",
+        "https://a.example:0",
     ] {
         let error = "endpoint must be https, or http to a loopback address, and a bare origin";
         assert_eq!(refused("endpoint", json!(endpoint)).as_deref(), Some(error), "{endpoint}");

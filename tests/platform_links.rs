@@ -255,11 +255,11 @@ async fn a_used_serial_whose_link_comes_with_it_is_not_asked_for_again() {
 }
 
 #[tokio::test]
-async fn twice_used_is_unknown_and_may_be_continued() {
+async fn twice_used_is_abnormal_and_loses_nothing() {
     let world = world_by("rsa").await;
     world.platforms.refuse(8, "used");
     world.platforms.refuse(8, "used");
-    assert_eq!(ask(&world, "S1").await.status, 98);
+    assert_eq!(ask(&world, "S1").await.status, 99);
     assert_eq!((world.platforms.asked().len(), status(&world).await), (2, Status::LinkPending));
 }
 
@@ -301,7 +301,9 @@ async fn a_question_that_comes_too_late_is_left_to_the_next_request() {
     let slow = Arc::new(Slow { secrets: world.secrets.clone(), clock: world.clock.clone() });
     let mut other = world.another_process();
     other.auth_url.platforms = Arc::new(SecretCache::new(slow, world.clock.clone()));
+    let logs = Logs::keep();
     assert_eq!(ask(&other, "S1").await.status, 98);
+    assert!(logs.text().contains(r#""alarm":"unavailable""#), "{}", logs.text());
     assert_eq!((world.platforms.asked().len(), status(&world).await), (0, Status::LinkPending));
     world.platforms.grant(LINK);
     ask(&other, "S1").await.expect_link();
@@ -351,8 +353,13 @@ async fn without_the_platforms_document_nothing_is_written() {
         } else {
             world.secrets.delete("upstream/rsa");
         }
+        let logs = Logs::keep();
         let answer = ask(&world, "S1").await;
         assert_eq!((answer.http_status, answer.status), (503, 1));
+        let errors: Vec<_> =
+            logs.text().lines().filter(|line| line.contains("ERROR")).map(str::to_owned).collect();
+        assert!(errors.iter().all(|line| line.contains(r#""alarm":"keys""#)), "{errors:?}");
+        assert!(errors.iter().any(|line| line.contains("upstream/rsa")), "{errors:?}");
         assert_eq!(world.operated.authorization(&id()).await, Ok(None));
         assert_eq!(world.platforms.asked().len(), 0);
     }

@@ -74,7 +74,6 @@ fn call(scene: &Scene, row: &str) -> Option<LinkCall> {
             scene.with("serialNo", format!("{}-2", scene.id))
         }
         "another openId than the recorded one" => scene.with("openId", "open-2"),
-        "a path without a state" => scene.at(""),
         "half a state" => scene.at(scene.id.as_str()),
         "a state that names nobody" => scene.at(&"0".repeat(64)),
         "a state with another random half" => scene.at(&format!("{}{}", scene.id, "0".repeat(32))),

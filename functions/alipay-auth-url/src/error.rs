@@ -6,6 +6,7 @@ use shared::model::id::AuthorizationId;
 use shared::open_api::CallRefusal;
 use shared::platform::meaning::NoLink;
 use shared::random::NoRandomness;
+use shared::secrets::{SecretError, SecretName};
 use shared::store::StoreError;
 
 /// Why a request was refused. What it displays is the answer's `message`.
@@ -26,6 +27,14 @@ pub enum Refusal {
         /// The earlier link, if the request was the same and the link still works.
         link: Option<String>,
     },
+    /// The document of the platform that makes this link cannot be had.
+    #[error("temporarily unavailable, try again")]
+    Platform {
+        /// Which secret.
+        name: SecretName,
+        /// Why not.
+        error: SecretError,
+    },
     /// The platform that makes this link has not given it; what it said is in the log, under the reference.
     #[error("{0}; reference {1}")]
     NoLink(NoLink, AuthorizationId),
@@ -39,7 +48,7 @@ impl Refusal {
     pub(crate) const fn status(&self) -> u8 {
         match self {
             Self::Call(refusal) => refusal.status(),
-            Self::NoPublicUrl => 1,
+            Self::Platform { .. } | Self::NoPublicUrl => 1,
             Self::UserIdsDiffer | Self::CallbackUrl(_) => 3,
             Self::SerialUsed { .. } => 8,
             Self::NoLink(no_link, _) => no_link.status(),
@@ -50,6 +59,7 @@ impl Refusal {
     pub(crate) const fn http_status(&self) -> StatusCode {
         match self {
             Self::Call(refusal) => refusal.http_status(),
+            Self::Platform { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoPublicUrl => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UserIdsDiffer | Self::CallbackUrl(_) | Self::SerialUsed { .. } | Self::NoLink(..) => {
                 StatusCode::OK
@@ -77,7 +87,16 @@ impl Refusal {
     pub(crate) fn word(&self) -> String {
         match self {
             Self::Call(refusal) => refusal.word(),
+            Self::Platform { name, error } => format!("secret {name}: {error}"),
             other => other.to_string(),
+        }
+    }
+
+    /// The alarm that a failure of ours raises.
+    pub(crate) const fn alarm(&self) -> &'static str {
+        match self {
+            Self::Platform { error: SecretError::Absent | SecretError::Unparsable { .. }, .. } => "keys",
+            _ => "unavailable",
         }
     }
 }

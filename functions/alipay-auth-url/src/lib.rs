@@ -66,7 +66,7 @@ pub async fn handle(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Respo
     if let Err(refusal) = &outcome
         && answer.status().is_server_error()
     {
-        tracing::error!(trouble = refusal.word(), alarm = "unavailable", "a request failed");
+        tracing::error!(trouble = refusal.word(), alarm = refusal.alarm(), "a request failed");
     }
     let business = request.headers().get(BUSINESS_ID).and_then(|value| value.to_str().ok());
     tracing::info!(

@@ -34,12 +34,7 @@ pub const QUESTIONS_UNTIL: Duration = Duration::from_secs(12);
 pub(crate) async fn fetch(function: &AlipayAuthUrl, platform: &str) -> Result<Arc<Platform>, Refusal> {
     // A record holds only names that a document has held.
     let name = SecretName::upstream(platform).map_err(|_| CallRefusal::Keys(SecretError::Absent))?;
-    function.platforms.get(&name).await.map_err(|error| {
-        if matches!(error, SecretError::Absent | SecretError::Unparsable { .. }) {
-            tracing::error!(%name, %error, alarm = "keys", "a platform's document cannot be read");
-        }
-        CallRefusal::Keys(error).into()
-    })
+    function.platforms.get(&name).await.map_err(|error| Refusal::Platform { name, error })
 }
 
 /// Asks `platform` for the link of a record that is LINK_PENDING, and records it.
@@ -101,6 +96,7 @@ impl Questions<'_> {
         let [first, second] = serial_numbers(self.id);
         for (asked, serial_no) in [(Asked::First, first), (Asked::Second, second)] {
             if !self.in_time() {
+                tracing::error!(reference = %self.id, alarm = "unavailable", "no time was left to ask the platform");
                 break;
             }
             let answer = self.ask_under(&serial_no).await?;

@@ -34,10 +34,25 @@ pub(crate) async fn ask(
     if !function.nonces.use_nonce(nonce).await? {
         return Err(Refusal::NonceUsed);
     }
-    let wish =
-        aliyun::Wish { phone: &wish.wanted.phone, scheme_id: wish.wanted.scheme_id, end_date: wish.end_date };
-    let Granted { url, request_id } =
-        aliyun::get_authorization_url(&*function.aliyun, &key, &wish, &*function.clock, &*function.random)
-            .await?;
-    Ok(Link { url, by: IssuedBy::AlibabaCloud { request_id } })
+    let question = aliyun::Question {
+        phone: &wish.wanted.phone,
+        scheme_id: wish.wanted.scheme_id,
+        end_date: wish.end_date,
+    };
+    let answer = aliyun::get_authorization_url(
+        &*function.aliyun,
+        &key,
+        &question,
+        &*function.clock,
+        &*function.random,
+    )
+    .await;
+    if let Err(failure) = &answer
+        && failure.is_ours_to_mend()
+    {
+        let (account, scheme_id) = (&wish.scheme.account_id, wish.wanted.scheme_id);
+        tracing::error!(account, %scheme_id, trouble = %failure, alarm = "upstream", "Alibaba Cloud gave no link");
+    }
+    let Granted { url, request_id } = answer?;
+    Ok(Link { url: url.into(), by: IssuedBy::AlibabaCloud { request_id } })
 }

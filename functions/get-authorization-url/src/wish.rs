@@ -1,4 +1,5 @@
-//! What a link is asked for, once everything holds that does not depend on who makes it.
+//! What a link is asked for, once everything holds that does not depend on who makes it. The two keys of our own links
+//! come along, because they are had at the same time as the scheme, which says whether they are needed.
 
 use std::sync::Arc;
 

@@ -11,10 +11,11 @@ use shared::store::{Settled, Settlement, StoreError};
 
 use crate::OpenIdCallback;
 
-/// The pauses before a settlement is tried again; then the consent has to be asked for again.
+/// The pauses before a settlement is tried again; then the user has to consent again, or the platform to call again.
 const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 
-/// When no further try of a settlement is begun; with the exchange before it and a last try, below the function's time-out.
+/// When no further try of a settlement is begun; with what came before it (an exchange, or a look at a platform's keys)
+/// and a last try, below the function's time-out.
 pub const SETTLEMENT_PATIENCE: Duration = Duration::from_secs(6);
 
 /// Records who the user is, and has the delivery started if it was this settlement that did.
@@ -62,7 +63,7 @@ pub(crate) async fn settle(
     settled
 }
 
-/// Whoever came first stays.
+/// Says that another user came to a link whose first one stays.
 pub(crate) fn alarm_different(authorization: &Authorization) {
     tracing::error!(
         reference = %authorization.id, alarm = "settlement", "another user had consented before; the first stays"

@@ -9,6 +9,7 @@ use std::fmt;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
+use url::Url;
 
 use crate::model::foreign_link;
 
@@ -19,8 +20,8 @@ const MAX_REQUEST_ID_CHARACTERS: usize = 64;
 /// A link that Alibaba Cloud made. Its `Debug` does not show it: whoever has the link may use it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Granted {
-    /// The link, as it came, of a form that we hand on ([`foreign_link`]).
-    pub url: String,
+    /// The link, of a form that we hand on ([`foreign_link`]).
+    pub url: Url,
     /// Alibaba Cloud's own name for the call, if it gave one of `[A-Za-z0-9-]`.
     pub request_id: Option<String>,
 }
@@ -127,11 +128,11 @@ impl Failure {
         }
     }
 
-    /// Whether an operator has to mend it, because Alibaba Cloud does not answer or does not accept our key there,
-    /// rather than the caller.
+    /// Whether an operator has to mend it rather than the caller, because Alibaba Cloud does not answer, or does not accept
+    /// our key or know our scheme there.
     #[must_use]
     pub fn is_ours_to_mend(&self) -> bool {
-        const OF_THE_KEY: [&str; 7] = [
+        const OF_OURS: [&str; 9] = [
             "InvalidAccessKeyId",
             "SignatureDoesNotMatch",
             "IncompleteSignature",
@@ -139,9 +140,12 @@ impl Failure {
             "InvalidTimeStamp",
             "SignatureNonceUsed",
             "UnauthorizedOperation",
+            // Our own documents say otherwise, or the call would not have been passed on.
+            "DataNotFound",
+            "SchemeNotPassed",
         ];
         match self {
-            Self::Refused(refused) => OF_THE_KEY.iter().any(|code| refused.code.starts_with(code)),
+            Self::Refused(refused) => OF_OURS.iter().any(|code| refused.code.starts_with(code)),
             Self::Unanswered { .. } => true,
         }
     }
@@ -195,9 +199,8 @@ fn is_passable(message: &str) -> bool {
         && !message.chars().any(|character| character.is_control() && !"\n\r\t".contains(character))
 }
 
-fn link(data: &Value, loopback_allowed: bool) -> Option<String> {
-    let text = data.get("AuthorizationUrl")?.as_str()?;
-    foreign_link::parse(text, loopback_allowed).ok().map(|_| text.to_owned())
+fn link(data: &Value, loopback_allowed: bool) -> Option<Url> {
+    foreign_link::parse(data.get("AuthorizationUrl")?.as_str()?, loopback_allowed).ok()
 }
 
 #[cfg(test)]
@@ -230,13 +233,13 @@ mod tests {
     const ID: Option<&str> = Some("8906582E-6722");
 
     #[test]
-    fn a_link_is_given_as_it_came() {
+    fn a_link_is_given() {
         for url in [
             "https://render.example.com/p/s/web-call-minapp/auth-bao?page=commauth/index&token=eyJ&_env=prod",
             "http://127.0.0.1:8787/?x",
-            "HTTPS://a.example",
+            "https://a.example/",
         ] {
-            let expected = Granted { url: url.to_owned(), request_id: ID.map(str::to_owned) };
+            let expected = Granted { url: url.parse().unwrap(), request_id: ID.map(str::to_owned) };
             assert_eq!(judged(200, &granted(url)), Ok(expected));
         }
     }
@@ -353,7 +356,8 @@ mod tests {
             ("UnauthorizedOperation", true),
             ("MobileNumberIllgeal", false),
             ("Throttling.User", false),
-            ("DataNotFound", false),
+            ("DataNotFound", true),
+            ("SchemeNotPassed", true),
         ] {
             assert_eq!(judged(400, &refused(code, "m")).unwrap_err().is_ours_to_mend(), ours, "{code}");
         }

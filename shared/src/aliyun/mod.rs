@@ -32,7 +32,7 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 pub const MAX_ANSWER_BYTES: usize = 16 * 1024;
 
 /// What a link is asked for.
-pub struct Wish<'a> {
+pub struct Question<'a> {
     /// Whose consent.
     pub phone: &'a PhoneNumber,
     /// Under which scheme, which has the same number there.
@@ -59,7 +59,7 @@ pub trait AliyunNetwork: Send + Sync {
 pub async fn get_authorization_url(
     network: &dyn AliyunNetwork,
     key: &AliyunKey,
-    wish: &Wish<'_>,
+    wish: &Question<'_>,
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<Granted, Failure> {
@@ -76,7 +76,7 @@ pub async fn get_authorization_url(
 
 fn signed(
     key: &AliyunKey,
-    wish: &Wish<'_>,
+    wish: &Question<'_>,
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<Request<Bytes>, NoAnswer> {

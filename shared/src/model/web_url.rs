@@ -73,6 +73,11 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether what is sent there is protected on its way: https, or http to this very machine.
+pub(crate) fn is_carried_safely(url: &Url) -> bool {
+    url.port() != Some(0) && (url.scheme() == "https" || url.scheme() == "http" && is_loopback(url))
+}
+
 /// ASCII without white space, controls and the backslash; letters and digits of any script.
 fn may_stand_in_a_url(c: char) -> bool {
     if c.is_ascii() { c.is_ascii_graphic() && c != '\\' } else { c.is_alphanumeric() }

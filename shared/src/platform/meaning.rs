@@ -81,7 +81,7 @@ pub const fn meaning(answer: &Result<PlatformAnswer, NoAnswer>, asked: Asked) ->
         Ok(PlatformAnswer::Link(_)) => (Verdict::Link, Notice::None),
         Ok(PlatformAnswer::SerialUsed) => match asked {
             Asked::First => (Verdict::AskAgain, Notice::Warning),
-            Asked::Second => (Verdict::NoLink(NoLink::Unknown), Notice::Alarm),
+            Asked::Second => (Verdict::NoLink(NoLink::Abnormal), Notice::Alarm),
         },
         Ok(PlatformAnswer::Refused { status, .. }) => match *status {
             // An authlink says 1 only when its operator has to act.
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_used_serial_is_asked_for_once_more_only() {
         assert_eq!(of(Ok(PlatformAnswer::SerialUsed), Asked::First), (None, Notice::Warning));
-        assert_eq!(of(Ok(PlatformAnswer::SerialUsed), Asked::Second), (Some(98), Notice::Alarm));
+        assert_eq!(of(Ok(PlatformAnswer::SerialUsed), Asked::Second), (Some(99), Notice::Alarm));
     }
 
     #[test]

@@ -55,7 +55,8 @@ fn long_runs(message: &str, max_chars: usize, is_of_it: impl Fn(char) -> bool) -
     runs.filter(|run| run.len() > max_chars).map(str::to_owned).collect()
 }
 
-/// As it is, and inside a JSON string: only what must be escaped; slashes too; all but ASCII too, in either case.
+/// As it is; inside a JSON string: only what must be escaped; slashes too; all but ASCII too, in either case; and inside
+/// a form or a query.
 fn written_forms(text: &str) -> Vec<String> {
     if text.is_empty() {
         return Vec::new();
@@ -77,6 +78,8 @@ fn written_forms(text: &str) -> Vec<String> {
     let mut forms = vec![text.to_owned(), inner.clone()];
     forms.extend(ascii);
     forms.extend(forms[1..].iter().map(|form| form.replace('/', "\\/")).collect::<Vec<_>>());
+    let in_a_form: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    forms.extend([in_a_form.replace('+', "%20"), in_a_form.to_lowercase(), in_a_form]);
     forms.sort_unstable();
     forms.dedup();
     forms
@@ -100,6 +103,9 @@ mod tests {
             ("no \\u5F20\\u4E09\\\" here", "no … here"),
             ("bad https://us.example/back/s1.", "bad …."),
             ("bad https:\\/\\/us.example\\/back\\/s1.", "bad …."),
+            ("?userId=user%2F1&x", "?userId=…&x"),
+            ("?userId=user%2f1&x", "?userId=…&x"),
+            ("name=%E5%BC%A0%E4%B8%89%22.", "name=…."),
             ("USER/1", "USER/1"),
             ("签名错误", "签名错误"),
         ] {

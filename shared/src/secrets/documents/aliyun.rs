@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use url::{Host, Url};
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::fields::Fields;
+use crate::model::web_url;
 use crate::secrets::{Document, DocumentError};
 use crate::signing::alibaba_cloud::AccessKeySecret;
 
@@ -53,20 +54,9 @@ impl Document for AliyunKey {
 }
 
 fn parse_endpoint(text: &str) -> Result<Url, DocumentError> {
-    let is_bare = |url: &Url| {
-        url.path() == "/"
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none()
-    };
-    let is_safe = |url: &Url| match (url.scheme(), url.host()) {
-        ("https", Some(_)) => true,
-        ("http", Some(Host::Ipv4(address))) => address.is_loopback(),
-        ("http", Some(Host::Ipv6(address))) => address.is_loopback(),
-        _ => false,
-    };
-    Url::parse(text).ok().filter(|url| is_bare(url) && is_safe(url)).ok_or_else(|| {
+    let is_bare = |url: &Url| url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let url = web_url::parse(text).ok().filter(|url| is_bare(url) && web_url::is_carried_safely(url));
+    url.ok_or_else(|| {
         DocumentError("endpoint must be https, or http to a loopback address, and a bare origin".to_owned())
     })
 }

@@ -120,12 +120,7 @@ fn link_url(base: &str) -> Result<Url, DocumentError> {
         )
     };
     let mut url = web_url::parse(base).map_err(|_| wrong())?;
-    let carried_safely = match url.scheme() {
-        "https" => true,
-        "http" => web_url::is_loopback(&url),
-        _ => false,
-    };
-    if !carried_safely || url.query().is_some() || url.fragment().is_some() || url.port() == Some(0) {
+    if !web_url::is_carried_safely(&url) || url.query().is_some() || url.fragment().is_some() {
         return Err(wrong());
     }
     let path = format!("{}{LINK_PATH}", url.path().trim_end_matches('/'));
