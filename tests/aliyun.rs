@@ -151,6 +151,7 @@ async fn every_answer_of_theirs_becomes_one_of_ours() {
         (200, r#"{"Code":0,"Message":"m"}"#.to_owned(), SYSTEM_ERROR, true),
         (200, r#"{"Code":"OK","Message":"m"}"#.to_owned(), SYSTEM_ERROR, true),
         (200, granted("javascript:alert(1)"), SYSTEM_ERROR, true),
+        (200, granted("http://127.0.0.1/"), SYSTEM_ERROR, true),
     ] {
         let (logs, world) = (Logs::keep(), world());
         world.aliyun.answer(status, body.clone());

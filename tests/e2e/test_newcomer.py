@@ -41,7 +41,7 @@ def test_a_newcomer_is_led_to_a_first_link_and_adds_alipays_key_later(world: Wor
     assert "It must be yes or no." in said
     assert outputs["PublicUrl"] == outputs["ApiUrl"]
     assert f"callback address is {outputs['ApiUrl']}/v1/openapi/auth/alipay/callback\n" in said
-    assert f"the API is at {outputs['ApiUrl']}/v1/openapi/auth/alipay/url\n" in said
+    assert f"the API is at {outputs['ApiUrl']}/v1/openapi/auth/alipay/url, and queries beside it at /query\n" in said
     app_key, business_key = folder / f"alipay-app-{APP_ID}.pem", folder / "business-demo.pem"
     assert (openness(folder), openness(app_key), openness(business_key)) == (0o700, 0o600, 0o600)
     private_key = app_key.read_text()
