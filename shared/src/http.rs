@@ -20,8 +20,9 @@ pub struct Arrival {
 
 /// How `request` arrived; nothing is known of one that no host has marked.
 #[must_use]
-pub fn arrival<B>(request: &http::Request<B>) -> Arrival {
-    request.extensions().get::<Arrival>().cloned().unwrap_or_default()
+pub fn arrival<B>(request: &http::Request<B>) -> &Arrival {
+    static UNKNOWN: Arrival = Arrival { source_ip: None, origin: None };
+    request.extensions().get().unwrap_or(&UNKNOWN)
 }
 
 /// A client builder with what every outgoing call of authlink has in common: bundled roots, no redirects, no proxy.

@@ -182,7 +182,8 @@ fn request(event: ApiGatewayV2httpRequest) -> http::Request<Bytes> {
 /// means the same: whoever sends it gets an answer and not a crash. More than 64 KiB, of which the gateway takes a part
 /// only, are no target and become `/`.
 fn target(path: Option<&str>, query: Option<&str>) -> Uri {
-    let mut text = String::new();
+    let bytes = path.map_or(1, str::len) + query.map_or(0, |query| 1 + query.len());
+    let mut text = String::with_capacity(bytes);
     let mut write = |part: &str, reserved: &str| {
         for byte in part.bytes() {
             let plain = byte.is_ascii_graphic() && !reserved.as_bytes().contains(&byte);
@@ -207,7 +208,10 @@ fn response(answer: http::Response<Bytes>) -> ApiGatewayV2httpResponse {
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = parts.status.as_u16().into();
     response.headers = parts.headers;
-    response.body = Some(Body::Text(String::from_utf8_lossy(&body).into_owned()));
+    // Nobody else holds the bytes, so that they are moved and not copied.
+    let text = String::from_utf8(body.into());
+    let text = text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    response.body = Some(Body::Text(text));
     response
 }
 
@@ -347,7 +351,7 @@ mod tests {
         assert_eq!(request.body().as_ref(), b"{\"}");
         let arrival = crate::http::arrival(&request);
         assert_eq!(arrival.source_ip, Some([203, 0, 113, 7].into()));
-        assert_eq!(arrival.origin.map(String::from).as_deref(), Some("https://h.example/"));
+        assert_eq!(arrival.origin.as_ref().map(Url::as_str), Some("https://h.example/"));
     }
 
     #[test]

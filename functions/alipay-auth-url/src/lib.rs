@@ -97,7 +97,7 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
     let links = &function.links;
     let id = AuthorizationId::of_serial(&wanted.business_id, &wanted.serial_no);
     let state = State::draw(id, &*function.random)?;
-    let origin = arrival(request).origin;
+    let origin = &arrival(request).origin;
     let public_url = links.public_url(origin.as_ref()).ok_or(Refusal::NoPublicUrl)?;
     // Before anything is written: without its document a platform cannot be asked.
     let (link, platform) = match &call.business.upstream {

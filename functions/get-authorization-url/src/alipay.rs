@@ -27,7 +27,7 @@ pub(crate) async fn issue(
     let Wish { wanted, scheme, end_date, phone_key, link_token } = wish;
     let (phone_key, link_token) = (phone_key?, link_token?);
     let links = &function.links;
-    let origin = arrival(request).origin;
+    let origin = &arrival(request).origin;
     let public_url = links.public_url(origin.as_ref()).ok_or(Refusal::NoPublicUrl)?;
     let state = State::draw(AuthorizationId::draw(&*function.random)?, &*function.random)?;
     let authorize = links.authorize_link(public_url, scheme.scope, &state);

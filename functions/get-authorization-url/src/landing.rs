@@ -232,7 +232,7 @@ async fn open(
         Device::AlipayApp => return Ok(Outcome::Redirect(link)),
         Device::Phone => None,
         Device::Desktop => {
-            let origin = arrival(request).origin;
+            let origin = &arrival(request).origin;
             let public_url = page.settings.public_url(origin.as_ref()).ok_or(Trouble::NoPublicUrl)?;
             Some(Code::of(&address(public_url, token))?)
         }
