@@ -5,7 +5,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 LAMBDA_ADDRESS := -A 127.0.0.1 -P 9000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint journey aws sdk browser lambda lambda-watch lambda-sweep e2e deploy show redrive bench ci
+.PHONY: help run test lint journey aws sdk browser lambda lambda-watch lambda-sweep e2e deploy show redrive bench bench-all \
+	bench-render profile ci
 
 help: ## List what can be made
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
@@ -62,8 +63,18 @@ redrive: .venv/installed-for-deploy ## Set what is UNDELIVERABLE due again: STAC
 	@.venv/bin/python deploy/operate.py redrive --stack '$(STACK)' $(WHICH) \
 		$(if $(BUSINESS),--all-of '$(BUSINESS)') $(if $(ALL),--all) $(ARGS)
 
-bench: ## Measure speed and memory against their bounds; fails when one is missed
+bench: ## Measure the functions beside a baseline; fails when a bound is missed, or a ratio is worse than it was
 	cargo bench -p local --bench speed
+
+bench-all: ## Measure longer, and peers and the local host as well; writes local/benches/results.json and the README's tables
+	cargo bench -p local --bench speed -- --all
+
+bench-render: ## Write the README's tables from local/benches/results.json
+	cargo bench -p local --bench speed -- --render
+
+FUNCTION ?= alipay-auth-url
+profile: ## Count a warm event's instructions by Valgrind's callgrind, and keep the profile: FUNCTION=…
+	cargo bench -p local --bench speed -- --callgrind $(FUNCTION)
 
 ci: ## All that must hold before a change lands
 	.ci/run

@@ -27,7 +27,6 @@ pub(crate) struct AuthorizationUrl {
 impl AuthorizationUrl {
     /// With the keys of a local run.
     pub(crate) async fn new(folder: &Folder, links: LinkSettings) -> Result<Self, Error> {
-        folder.point_schemes_to(&"https://merchant.example.com/".parse()?)?;
         let source: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(folder.secrets()));
         let function = GetAuthorizationUrl::new(
             &source,

@@ -18,6 +18,7 @@ use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _};
 use rsa::sha2::Sha256;
 use rsa::signature::{SignatureEncoding as _, Signer as _, Verifier as _};
 use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
 use shared::alipay::authorize::LinkSettings;
 use shared::clock::SystemClock;
 use shared::model::callback_url::CallbackRules;
@@ -65,12 +66,15 @@ const CASES: [(&str, usize, Option<f64>); 13] = [
 ];
 
 /// What one case cost, for one request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Cost {
-    pub(crate) name: &'static str,
-    pub(crate) compared_to: &'static str,
-    pub(crate) best: Duration,
-    pub(crate) median: Duration,
+    pub(crate) case: String,
+    pub(crate) compared_to: String,
+    pub(crate) best_micros: f64,
+    pub(crate) median_micros: f64,
     pub(crate) ratio: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ratio_at_most: Option<f64>,
 }
 
@@ -85,14 +89,14 @@ fn measure_here(merchant: &Merchant, folder: &Folder) -> Result<Vec<Cost>, Error
     let bench = Bench::new(merchant, folder)?;
     bench.round(0)?;
     let rounds = (1..=ROUNDS).map(|round| bench.round(round)).collect::<Result<Vec<_>, _>>()?;
-    let costs = CASES.iter().enumerate().map(|(case, &(name, base, ratio_at_most))| {
+    let costs = CASES.iter().enumerate().map(|(case, &(case_name, base, ratio_at_most))| {
         let times = sorted(rounds.iter().map(|round| round[case]));
         let ratios = sorted(rounds.iter().map(|round| round[case] / round[base]));
         Cost {
-            name,
-            compared_to: CASES[base].0,
-            best: Duration::from_secs_f64(times[0]),
-            median: Duration::from_secs_f64(times[times.len() / 2]),
+            case: case_name.to_owned(),
+            compared_to: CASES[base].0.to_owned(),
+            best_micros: times[0] * 1e6,
+            median_micros: times[times.len() / 2] * 1e6,
             ratio: ratios[ratios.len() / 2],
             ratio_at_most,
         }

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use local::folder::Folder;
 use rusqlite::{Connection, OpenFlags};
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::load::{Load, send};
+use crate::load::send;
 use crate::merchant::Merchant;
 use crate::process::peak_resident_bytes;
 
@@ -20,18 +21,25 @@ const SECONDS: u32 = 15;
 const FLOOD_REQUESTS: u32 = 10_000;
 
 /// One kind of load and what the host made of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Held {
-    pub(crate) sent: u32,
-    pub(crate) load: Load,
+    pub(crate) requests: u32,
+    pub(crate) granted: u32,
     /// Authorizations in the database that this load asked for, each with its nonce.
     pub(crate) recorded: u32,
+    pub(crate) granted_per_second: f64,
+    pub(crate) p50_millis: f64,
+    pub(crate) p99_millis: f64,
+    pub(crate) longest_millis: f64,
     /// The host's CPU time, for one request.
-    pub(crate) cpu: Duration,
+    pub(crate) cpu_micros: f64,
     /// The host's largest resident size so far.
     pub(crate) peak_resident_bytes: u64,
 }
 
 /// Both kinds of load.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct HostMeasured {
     /// [`RATE`] requests a second.
     pub(crate) paced: Held,
@@ -89,11 +97,16 @@ impl Host {
         let messages = merchant.messages(series, sent)?;
         let before = self.cpu()?;
         let load = send(self.authlink, &messages, pace)?;
+        let millis = |share| load.latency(share).as_secs_f64() * 1e3;
         Ok(Held {
-            sent,
-            load,
+            requests: sent,
+            granted: u32::try_from(load.latencies.len())?,
             recorded: recorded(folder, series)?,
-            cpu: (self.cpu()? - before) / sent,
+            granted_per_second: load.rate(),
+            p50_millis: millis(0.5),
+            p99_millis: millis(0.99),
+            longest_millis: millis(1.0),
+            cpu_micros: ((self.cpu()? - before) / sent).as_secs_f64() * 1e6,
             peak_resident_bytes: peak_resident_bytes(self.child.id())?,
         })
     }

@@ -21,8 +21,6 @@ const STACK_BYTES: usize = 128 * 1024;
 pub(crate) struct Load {
     /// Of the requests answered with status 0, in ascending order.
     pub(crate) latencies: Vec<Duration>,
-    /// Answered otherwise.
-    pub(crate) refused: usize,
     /// From the first request to the last answer.
     pub(crate) elapsed: Duration,
 }
@@ -54,13 +52,12 @@ pub(crate) fn send(to: SocketAddr, messages: &[Vec<u8>], pace: Option<Duration>)
         let ended = |worker: std::thread::ScopedJoinHandle<'_, _>| {
             worker.join().unwrap_or_else(|_| Err("a connection's thread panicked".into()))
         };
-        workers.into_iter().map(ended).collect::<Result<Vec<(Vec<Duration>, usize)>, Error>>()
+        workers.into_iter().map(ended).collect::<Result<Vec<Vec<Duration>>, Error>>()
     })?;
     let elapsed = began.elapsed();
-    let refused = worked.iter().map(|(_, refused)| refused).sum();
-    let mut latencies: Vec<_> = worked.into_iter().flat_map(|(latencies, _)| latencies).collect();
+    let mut latencies: Vec<_> = worked.into_iter().flatten().collect();
     latencies.sort_unstable();
-    Ok(Load { latencies, refused, elapsed })
+    Ok(Load { latencies, elapsed })
 }
 
 fn work(
@@ -69,11 +66,11 @@ fn work(
     next: &AtomicUsize,
     began: Instant,
     pace: Option<Duration>,
-) -> Result<(Vec<Duration>, usize), Error> {
-    let (mut latencies, mut refused) = (Vec::new(), 0);
+) -> Result<Vec<Duration>, Error> {
+    let mut latencies = Vec::new();
     loop {
         let index = next.fetch_add(1, Ordering::Relaxed);
-        let Some(message) = messages.get(index) else { return Ok((latencies, refused)) };
+        let Some(message) = messages.get(index) else { return Ok(latencies) };
         let due = match pace {
             Some(pace) => began + pace * u32::try_from(index)?,
             None => Instant::now(),
@@ -81,8 +78,6 @@ fn work(
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         if connection.exchange(message)? {
             latencies.push(due.elapsed());
-        } else {
-            refused += 1;
         }
     }
 }

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::process::Command;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Error;
 
 /// A machine, as far as it matters.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) cpu: String,
     pub(crate) cores: usize,
@@ -35,22 +38,46 @@ impl fmt::Display for Machine {
 
 /// Does `work` on a thread that keeps to one CPU, as will the processes that it starts.
 pub(crate) fn on_one_cpu<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
+    on(Share::Measured, work)
+}
+
+/// Does `work` on a thread that leaves that one CPU alone if there is another, as will the threads that it starts.
+pub(crate) fn beside_that_cpu<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
+    on(Share::Rest, work)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Share {
+    Measured,
+    Rest,
+}
+
+fn on<T: Send>(share: Share, work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| keep_to_one_cpu().and_then(|()| work()));
+        let thread = scope.spawn(|| keep_to(share).and_then(|()| work()));
         thread.join().unwrap_or_else(|_| Err("it panicked".into()))
     })
 }
 
+/// Of what the process may use, which its first thread never gives up, the last CPU is the measured one.
 #[cfg(target_os = "linux")]
-fn keep_to_one_cpu() -> Result<(), Error> {
-    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-    let allowed = sched_getaffinity(None)?;
-    let mut one = CpuSet::new();
-    one.set((0..CpuSet::MAX_CPU).rev().find(|&cpu| allowed.is_set(cpu)).ok_or("there is no CPU")?);
-    Ok(sched_setaffinity(None, &one)?)
+fn keep_to(share: Share) -> Result<(), Error> {
+    use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
+    let first_thread = Pid::from_raw(std::process::id().try_into()?);
+    let allowed = sched_getaffinity(first_thread)?;
+    let last = (0..CpuSet::MAX_CPU).rev().find(|&cpu| allowed.is_set(cpu)).ok_or("there is no CPU")?;
+    let mut kept = CpuSet::new();
+    match share {
+        Share::Rest if allowed.count() > 1 => {
+            kept = allowed;
+            kept.unset(last);
+        }
+        Share::Measured | Share::Rest => kept.set(last),
+    }
+    Ok(sched_setaffinity(None, &kept)?)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn keep_to_one_cpu() -> Result<(), Error> {
+fn keep_to(_: Share) -> Result<(), Error> {
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::io;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{HeaderName, Request};
 use local::folder::{BUSINESS_ID, Folder, MERCHANT_ID};
 use rsa::RsaPrivateKey;
@@ -17,6 +18,7 @@ use shared::signing::open_api::{AuthHeaders, SIGN, Signer};
 use shared::signing::rsa::SigningKey;
 
 use crate::Error;
+use crate::record;
 
 /// Who signs.
 pub(crate) struct Merchant {
@@ -44,32 +46,28 @@ impl Merchant {
         Ok(Self { rsa, rsa_key, md5_key })
     }
 
-    /// `count` requests; each has its own nonce and serialNo, which begin with `series`.
+    /// `count` requests for links; each has its own nonce and serialNo, which begin with `series`.
     pub(crate) fn calls(&self, signer: Signer<'_>, series: &str, count: u32) -> Result<Vec<Call>, Error> {
-        (0..count)
-            .map(|index| {
-                let (headers, body) = signed(signer, &format!("{series}-{index:06}"))?;
-                let mut request = Request::post(alipay_auth_url::PATH);
-                for (name, value) in &headers {
-                    request = request.header(name, value);
-                }
-                let origin = Some("https://links.example.com/".parse()?);
-                let request = request
-                    .extension(Arrival { source_ip: Some([127, 0, 0, 1].into()), origin })
-                    .body(Bytes::from(body))?;
-                let string = AuthHeaders::read(request.headers())?.string_to_sign(request.body());
-                let sign = request.headers().get(SIGN).ok_or("there is no sign")?;
-                let signature = STANDARD.decode(sign).unwrap_or_default();
-                Ok(Call { request, string, signature })
-            })
+        let names = (0..count).map(|index| format!("{series}-{index:06}"));
+        names.map(|name| call(alipay_auth_url::PATH, signed(signer, &name, wanted(&name))?)).collect()
+    }
+
+    /// `count` queries for one authorization; each has its own nonce, which begins with `series`.
+    pub(crate) fn queries(&self, signer: Signer<'_>, series: &str, count: u32) -> Result<Vec<Call>, Error> {
+        let names = (0..count).map(|index| format!("{series}-{index:06}"));
+        let query =
+            json!({"merchantId": MERCHANT_ID, "businessId": BUSINESS_ID, "serialNo": record::SERIAL_NO});
+        names
+            .map(|name| call(authorization_query::PATH, signed(signer, &name, query.to_string().into())?))
             .collect()
     }
 
-    /// The same as bytes on the wire, signed with RSA.
+    /// [`Merchant::calls`] as bytes on the wire, signed with RSA.
     pub(crate) fn messages(&self, series: &str, count: u32) -> Result<Vec<Vec<u8>>, Error> {
         (0..count)
             .map(|index| {
-                let (headers, body) = signed(Signer::Rsa(&self.rsa_key), &format!("{series}-{index:06}"))?;
+                let name = format!("{series}-{index:06}");
+                let (headers, body) = signed(Signer::Rsa(&self.rsa_key), &name, wanted(&name))?;
                 let mut message =
                     format!("POST {} HTTP/1.1\r\nhost: 127.0.0.1\r\n", alipay_auth_url::PATH).into_bytes();
                 let length = (HeaderName::from_static("content-length"), body.len().to_string());
@@ -86,16 +84,35 @@ impl Merchant {
 
 type Signed = (Vec<(HeaderName, String)>, Vec<u8>);
 
-fn signed(signer: Signer<'_>, name: &str) -> Result<Signed, Error> {
-    let body = json!({
+/// The body that asks for a link.
+fn wanted(serial_no: &str) -> Vec<u8> {
+    json!({
         "merchantId": MERCHANT_ID,
         "businessId": BUSINESS_ID,
-        "serialNo": name,
+        "serialNo": serial_no,
         "userId": "user-0123456789abcdef0123456789abcdef",
         "callbackUrl": "https://merchant.example.com/alipay/openid",
     })
     .to_string()
-    .into_bytes();
-    let headers = signer.sign(BUSINESS_ID, name, SystemClock.now(), &body)?;
+    .into_bytes()
+}
+
+fn signed(signer: Signer<'_>, nonce: &str, body: Vec<u8>) -> Result<Signed, Error> {
+    let headers = signer.sign(BUSINESS_ID, nonce, SystemClock.now(), &body)?;
     Ok((headers, body))
+}
+
+fn call(path: &str, (headers, body): Signed) -> Result<Call, Error> {
+    let mut request = Request::post(path).header(CONTENT_TYPE, "application/json; charset=utf-8");
+    for (name, value) in &headers {
+        request = request.header(name, value);
+    }
+    let origin = Some("https://links.example.com/".parse()?);
+    let request = request
+        .extension(Arrival { source_ip: Some([127, 0, 0, 1].into()), origin })
+        .body(Bytes::from(body))?;
+    let string = AuthHeaders::read(request.headers())?.string_to_sign(request.body());
+    let sign = request.headers().get(SIGN).ok_or("there is no sign")?;
+    let signature = STANDARD.decode(sign).unwrap_or_default();
+    Ok(Call { request, string, signature })
 }
