@@ -3,50 +3,80 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use openid_delivery::{OpenIdDelivery, deliver, sweep};
+use openid_delivery::{Limits, OpenIdDelivery, Turns, deliver, sweep};
 use shared::clock::{Clock, UnixMillis};
+use shared::model::owner::Owner;
+use shared::queue::Hint;
 use shared::queue::in_process::InProcessQueue;
 use shared::store::Forget;
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
 
-/// Attempts that are made at once; a slow merchant holds one of them.
-const AT_ONCE: usize = 32;
+/// Eight merchants have to be silent at once before the others wait for them.
+const LIMITS: Limits = Limits { at_once: 64, at_once_of_one: 8, waiting: 100_000, waiting_of_one: 25_000 };
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// Delivers until it is dropped. The first sweep is at once: it goes on with what an earlier run left behind.
-pub(crate) async fn run(
+///
+/// Sweeping and forgetting go on beside the deliveries, which a long backlog would otherwise hold up.
+pub async fn run(
     function: Arc<OpenIdDelivery>,
     queue: InProcessQueue,
     store: Arc<dyn Forget>,
     clock: Arc<dyn Clock>,
 ) {
-    let at_once = Arc::new(Semaphore::new(AT_ONCE));
+    let mut turns = Turns::new(LIMITS);
+    let (tell, mut ended) = unbounded_channel();
     let mut next_sweep = clock.now();
-    let mut forgetting: Option<JoinHandle<()>> = None;
+    let (mut sweeping, mut forgetting) = (JoinSet::new(), JoinSet::new());
     loop {
-        if clock.now() >= next_sweep {
+        while sweeping.try_join_next().is_some() || forgetting.try_join_next().is_some() {}
+        if clock.now() >= next_sweep && sweeping.is_empty() {
             next_sweep = clock.now() + SWEEP_EVERY;
-            if let Err(error) = sweep(&function).await {
-                tracing::error!(%error, "the sweep failed; the next one goes on");
-            }
-            if forgetting.as_ref().is_none_or(JoinHandle::is_finished) {
-                forgetting = Some(tokio::spawn(forget(store.clone(), clock.now())));
+            sweeping.spawn(sweep_once(function.clone()));
+            if forgetting.is_empty() {
+                forgetting.spawn(forget(store.clone(), clock.now()));
             }
         }
-        while let Ok(permit) = at_once.clone().try_acquire_owned()
-            && let Some(hint) = queue.take()
-        {
-            let function = function.clone();
-            tokio::spawn(async move {
-                if let Err(error) = deliver(&function, &hint).await {
-                    tracing::error!(reference = %hint.id, %error, "an attempt could not be made; the sweep will");
-                }
-                drop(permit);
-            });
+        while let Some(hint) = queue.take() {
+            // One that is lost here is found by a sweep.
+            turns.push(hint);
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        while let Some(hint) = turns.take() {
+            let under_way = UnderWay { owner: hint.owner.clone(), tell: tell.clone() };
+            tokio::spawn(attempt(function.clone(), hint, under_way));
+        }
+        tokio::select! {
+            Some(owner) = ended.recv() => turns.ended(&owner),
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// Tells that an attempt is over, however it ends.
+struct UnderWay {
+    owner: Owner,
+    tell: UnboundedSender<Owner>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        // Nobody is there to be told once the loop has been dropped.
+        let _ = self.tell.send(self.owner.clone());
+    }
+}
+
+async fn attempt(function: Arc<OpenIdDelivery>, hint: Hint, under_way: UnderWay) {
+    if let Err(error) = deliver(&function, &hint).await {
+        tracing::error!(reference = %hint.id, %error, "an attempt could not be made; the sweep will");
+    }
+    drop(under_way);
+}
+
+async fn sweep_once(function: Arc<OpenIdDelivery>) {
+    if let Err(error) = sweep(&function).await {
+        tracing::error!(%error, "the sweep failed; the next one goes on");
     }
 }
 

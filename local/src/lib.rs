@@ -2,7 +2,7 @@
 //! Alipay and a demo merchant that sign and verify with code of their own.
 
 pub mod app;
-mod deliveries;
+pub mod deliveries;
 pub mod emulator;
 pub mod folder;
 mod host;

@@ -6,6 +6,7 @@
 mod error;
 mod post;
 mod sweep;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ use shared::store::{AttemptClaimed, FindDue, Next, RecordDeliveries, StoreError}
 pub use self::error::Trouble;
 use self::post::{Keys, post};
 pub use self::sweep::{ATTEMPTS_UNTIL, SWEEP_PATIENCE, drain, sweep};
+pub use self::turns::{Limits, Turns};
 
 /// How long one attempt keeps other workers away; longer than a POST may take.
 pub const ATTEMPT_LEASE: Duration = Duration::from_secs(30);

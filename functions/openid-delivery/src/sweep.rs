@@ -4,13 +4,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
 use shared::clock::UnixMillis;
 use shared::queue::in_process::InProcessQueue;
 use shared::queue::{Hint, NET};
 use shared::store::{Due, StoreError};
 
-use crate::{OpenIdDelivery, Step, Trouble, deliver, deliver_before, send_hint};
+use crate::{Limits, OpenIdDelivery, Step, Trouble, Turns, deliver, deliver_before, send_hint};
 
 /// When a sweep takes up nothing more; the rest of a longer backlog is the next sweep's.
 pub const SWEEP_PATIENCE: Duration = Duration::from_secs(3);
@@ -20,13 +20,17 @@ pub const ATTEMPTS_UNTIL: Duration = Duration::from_secs(8);
 
 const BATCH: u32 = 500;
 const AT_ONCE: usize = 32;
+/// Of what is neglected, so that a merchant that does not answer leaves the others their attempts.
+const NEGLECTED: Limits =
+    Limits { at_once: AT_ONCE, at_once_of_one: AT_ONCE / 4, waiting: 500, waiting_of_one: 125 };
 
 /// What one sweep took up.
-#[derive(Default)]
 struct Swept {
     queued: u32,
     /// Of these, the first of what has been due for two minutes: whatever hint it had has come to nothing.
-    neglected: Vec<Hint>,
+    neglected: Turns,
+    /// How many these are.
+    to_deliver: u32,
     /// How long the oldest has waited for its attempt, as far as the store has said.
     oldest: Option<Duration>,
     /// The first thing that went wrong; what came before it is taken up all the same.
@@ -52,25 +56,31 @@ pub async fn sweep(function: &OpenIdDelivery) -> Result<u32, Trouble> {
 /// As [`sweep`], and the first that [`deliver`] has; the other attempts are made all the same.
 pub(crate) async fn sweep_and_deliver_what_is_neglected(function: &OpenIdDelivery) -> Result<(), Trouble> {
     let latest = function.clock.now() + ATTEMPTS_UNTIL;
-    let swept = take_up_what_is_due(function).await;
-    let attempts = stream::iter(swept.neglected).map(|hint| async move {
-        if function.clock.now() >= latest {
-            return Ok(Step::Nothing);
+    let Swept { mut neglected, mut trouble, .. } = take_up_what_is_due(function).await;
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        while function.clock.now() < latest
+            && let Some(hint) = neglected.take()
+        {
+            under_way.push(async move {
+                let made = deliver_before(function, &hint, Some(latest)).await;
+                if let Err(trouble) = &made {
+                    tracing::error!(reference = %hint.id, %trouble, "an attempt could not be made; the sweep will");
+                }
+                (hint.owner, made)
+            });
         }
-        let made = deliver_before(function, &hint, Some(latest)).await;
-        if let Err(trouble) = &made {
-            tracing::error!(reference = %hint.id, %trouble, "an attempt could not be made; the sweep will");
-        }
-        made
-    });
-    let made: Vec<_> = attempts.buffer_unordered(AT_ONCE).collect().await;
-    let troubles = swept.trouble.into_iter().chain(made.into_iter().filter_map(Result::err));
-    troubles.into_iter().next().map_or(Ok(()), Err)
+        let Some((owner, made)) = under_way.next().await else { break };
+        neglected.ended(&owner);
+        trouble = trouble.or_else(|| made.err());
+    }
+    trouble.map_or(Ok(()), Err)
 }
 
 async fn take_up_what_is_due(function: &OpenIdDelivery) -> Swept {
     let until = function.clock.now() + SWEEP_PATIENCE;
-    let mut swept = Swept::default();
+    let neglected = Turns::new(NEGLECTED);
+    let mut swept = Swept { queued: 0, neglected, to_deliver: 0, oldest: None, trouble: None };
     // A queue that does not take one hint is not asked again: the others would wait for its time-outs.
     let queue_is_there = AtomicBool::new(true);
     loop {
@@ -92,8 +102,8 @@ async fn take_up_what_is_due(function: &OpenIdDelivery) -> Swept {
             match taken_up {
                 Ok(Some((hint, neglected))) => {
                     swept.queued += 1;
-                    if neglected && swept.neglected.len() < BATCH as usize {
-                        swept.neglected.push(hint);
+                    if neglected && swept.neglected.push(hint) {
+                        swept.to_deliver += 1;
                     }
                 }
                 Ok(None) => {}
@@ -112,7 +122,7 @@ async fn take_up_what_is_due(function: &OpenIdDelivery) -> Swept {
         tracing::info!(
             route = "openid-delivery",
             queued = swept.queued,
-            neglected = swept.neglected.len(),
+            neglected = swept.to_deliver,
             oldest_due_secs = oldest.as_secs(),
             "sweep"
         );
