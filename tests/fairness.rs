@@ -1,0 +1,115 @@
+//! A merchant that does not answer, with more due than can be tried at once: the others are delivered to all the same.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::HeaderName;
+use openid_delivery::handle;
+use shared::clock::UnixMillis;
+use shared::delivery::answer::{Answer, DeliveryOutcome};
+use shared::delivery::sender::CallbackSender;
+use shared::model::authorization::Status;
+use shared::model::callback_url::CallbackUrl;
+use shared::model::id::AuthorizationId;
+use shared::queue::{Event, NET};
+use tests::parties::identified;
+use tests::request::{LinkCall, link_body, state_of};
+use tests::world::{World, business};
+use tokio::sync::watch;
+
+/// More than any worker makes attempts at once.
+const OF_THE_SILENT: u32 = 80;
+const OF_THE_OTHER: u32 = 10;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The silent merchant's POSTs last until the other merchant has got all of its own.
+struct Network {
+    delivered: watch::Sender<u32>,
+}
+
+#[async_trait]
+impl CallbackSender for Network {
+    async fn post(&self, url: &CallbackUrl, _: Vec<(HeaderName, String)>, _: Bytes, _: UnixMillis) -> Answer {
+        if !url.as_str().contains("silent") {
+            self.delivered.send_modify(|delivered| *delivered += 1);
+            return DeliveryOutcome::Success.into();
+        }
+        self.all_delivered().await;
+        DeliveryOutcome::Timeout.into()
+    }
+}
+
+impl Network {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { delivered: watch::Sender::new(0) })
+    }
+
+    async fn all_delivered(&self) {
+        let mut delivered = self.delivered.subscribe();
+        delivered.wait_for(|delivered| *delivered == OF_THE_OTHER).await.expect("lives");
+    }
+}
+
+/// The silent merchant's users come first.
+async fn all_consent(world: &World) {
+    world.secrets.set("business/B2", &business());
+    for number in 0..OF_THE_SILENT {
+        let mut body = link_body(&format!("S{number}"));
+        body["businessId"] = "B2".into();
+        body["callbackUrl"] = "https://silent.example.com/cb".into();
+        let mut call = LinkCall::with_body(&body, world.now()).by_md5();
+        call.business_id = "B2".to_owned();
+        let link = world.ask(&call).await.expect_link();
+        world.gateway.answer(identified("open-1"));
+        assert_eq!(world.come_back(&state_of(&link), &format!("code{number}")).await.outcome, "authorized");
+    }
+    world.clock.advance(Duration::from_secs(1));
+    for number in 0..OF_THE_OTHER {
+        world.authorized(&format!("S{number}"), "open-2").await;
+    }
+}
+
+async fn attempts_of_the_silent(world: &World) -> u32 {
+    let mut attempts = 0;
+    for number in 0..OF_THE_SILENT {
+        attempts += world.record(&AuthorizationId::of_serial("B2", &format!("S{number}"))).await.attempts;
+    }
+    attempts
+}
+
+#[tokio::test]
+async fn a_sweep_delivers_to_others_what_a_silent_merchant_leaves_waiting() {
+    let world = World::new().with_sender(Network::new());
+    all_consent(&world).await;
+    world.queue.lose_all();
+    world.clock.advance(NET);
+    let swept = tokio::time::timeout(PATIENCE, handle(&world.delivery, Event::Sweep)).await;
+    assert_eq!(swept.expect("nobody waits for the silent"), Ok(()));
+    for number in 0..OF_THE_OTHER {
+        let id = AuthorizationId::of_serial("B1", &format!("S{number}"));
+        assert_eq!(world.record(&id).await.status, Status::Delivered, "S{number}");
+    }
+    assert_eq!(attempts_of_the_silent(&world).await, OF_THE_SILENT);
+}
+
+#[tokio::test]
+async fn the_local_loop_delivers_to_others_while_one_merchant_is_silent() {
+    let network = Network::new();
+    let mut world = World::new().with_sender(network.clone());
+    all_consent(&world).await;
+    let another = world.another_process();
+    let delivery = Arc::new(std::mem::replace(&mut world.delivery, another.delivery));
+    let store = Arc::new(world.store.clone());
+    let running = local::deliveries::run(delivery, world.queue.clone(), store, world.clock.clone());
+    let delivered = async {
+        tokio::select! {
+            biased;
+            () = network.all_delivered() => true,
+            () = running => false,
+        }
+    };
+    assert_eq!(tokio::time::timeout(PATIENCE, delivered).await, Ok(true));
+    assert_eq!(attempts_of_the_silent(&world).await, 8);
+}
