@@ -34,18 +34,22 @@ pub fn client_builder(connect: Duration, total: Duration) -> reqwest::ClientBuil
 }
 
 /// As [`client_builder`], but `roots` are trusted and no others.
-#[expect(clippy::disallowed_methods, reason = "the one place that builds clients")]
 pub fn client_builder_trusting(
     roots: RootCertStore,
     connect: Duration,
     total: Duration,
 ) -> reqwest::ClientBuilder {
+    untimed_client_builder(roots, connect).timeout(total)
+}
+
+/// As [`client_builder_trusting`], for a caller that gives each request its time by itself.
+#[expect(clippy::disallowed_methods, reason = "the one place that builds clients")]
+pub(crate) fn untimed_client_builder(roots: RootCertStore, connect: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls_config(roots))
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .connect_timeout(connect)
-        .timeout(total)
         .user_agent(concat!("authlink/", env!("CARGO_PKG_VERSION")))
 }
 

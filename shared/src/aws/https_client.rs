@@ -14,21 +14,20 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use bytes::Bytes;
 
-use crate::http::{ReadError, client_builder, read_bounded};
+use crate::http::{ReadError, bundled_roots, read_bounded, untimed_client_builder};
 
 /// A function is frozen between its events, and the other side closes what it has not heard from: kept connections are
 /// young, so that a call's three attempts do not all meet dead ones.
 const IDLE: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(2);
-/// No attempt of any service may take longer; each has its own, shorter time.
-const TOTAL: Duration = Duration::from_secs(10);
 /// A page of a query is the longest answer that we ask for: 1 MB of items, and more as JSON.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
 /// A client for any AWS service: bundled roots, no proxy, connections kept for all clients that share it.
 pub(super) fn https_client() -> Result<SharedHttpClient, reqwest::Error> {
-    let connector =
-        SharedHttpConnector::new(Connector(client_builder(CONNECT, TOTAL).pool_idle_timeout(IDLE).build()?));
+    // Each attempt has its time from the SDK, and a timer of our own would only be one more to set.
+    let client = untimed_client_builder(bundled_roots(), CONNECT).pool_idle_timeout(IDLE).build()?;
+    let connector = SharedHttpConnector::new(Connector(client));
     Ok(http_client_fn(move |_, _| connector.clone()))
 }
 
@@ -94,7 +93,7 @@ mod tests {
             // Who has read enough hangs up first.
             let _ = connection.write_all(&answer).await;
         });
-        let connector = Connector(client_builder(CONNECT, TOTAL).build().unwrap());
+        let connector = Connector(untimed_client_builder(bundled_roots(), CONNECT).build().unwrap());
         let outcome = connector.call(request).await;
         server.await.unwrap();
         outcome

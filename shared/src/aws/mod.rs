@@ -14,7 +14,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 // What follows is the same type in every service's crate.
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
-use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
+use aws_sdk_secretsmanager::config::{BehaviorVersion, IdentityCache, Region, StalledStreamProtectionConfig};
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 pub use aws_types::SdkConfig;
 
@@ -38,6 +38,10 @@ pub fn sdk_config(settings: &AwsSettings) -> Result<SdkConfig, reqwest::Error> {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(settings.region.clone()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
+        // They are here, so there is nothing to fetch and to keep.
+        .identity_cache(IdentityCache::no_cache())
+        // Bodies are read whole and each attempt has its time: no stream can stall beyond that.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .http_client(https_client()?);
     config.set_endpoint_url(settings.endpoint_url.clone());
     Ok(config.build())
