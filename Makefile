@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 LAMBDA_ADDRESS := -A 127.0.0.1 -P 9000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint journey aws sdk browser lambda lambda-watch lambda-sweep e2e deploy show redrive bench bench-all \
+.PHONY: help run test lint journey aws sdk browser lambda lambda-watch lambda-sweep e2e deploy show redrive bench bench-all bench-long \
 	bench-render profile ci
 
 help: ## List what can be made
@@ -68,6 +68,9 @@ bench: ## Measure the functions beside a baseline; fails when a bound is missed,
 
 bench-all: ## Measure longer, and peers and the local host as well; writes local/benches/results.json and the README's tables
 	cargo bench -p local --bench speed -- --all
+
+bench-long: ## Measure load, growth and a backlog; writes them as bench-all does
+	cargo bench -p local --bench speed -- --long
 
 bench-render: ## Write the README's tables from local/benches/results.json
 	cargo bench -p local --bench speed -- --render

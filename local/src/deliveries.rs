@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use openid_delivery::{Limits, OpenIdDelivery, Turns, deliver, sweep};
+use openid_delivery::{Limits, OpenIdDelivery, SWEEP_PATIENCE, Turns, deliver, sweep};
 use shared::clock::{Clock, UnixMillis};
 use shared::model::owner::Owner;
 use shared::queue::Hint;
@@ -12,8 +12,8 @@ use shared::store::Forget;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
-/// Eight merchants have to be silent at once before the others wait for them.
-const LIMITS: Limits = Limits { at_once: 64, at_once_of_one: 8, waiting: 100_000, waiting_of_one: 25_000 };
+/// Sixteen merchants have to be silent at once before the others wait for them; one costs the others a sixteenth.
+const LIMITS: Limits = Limits { at_once: 128, at_once_of_one: 8, waiting: 100_000, waiting_of_one: 25_000 };
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
@@ -34,7 +34,7 @@ pub async fn run(
         while sweeping.try_join_next().is_some() || forgetting.try_join_next().is_some() {}
         if clock.now() >= next_sweep && sweeping.is_empty() {
             next_sweep = clock.now() + SWEEP_EVERY;
-            sweeping.spawn(sweep_once(function.clone()));
+            sweeping.spawn(sweep_all(function.clone()));
             if forgetting.is_empty() {
                 forgetting.spawn(forget(store.clone(), clock.now()));
             }
@@ -74,9 +74,16 @@ async fn attempt(function: Arc<OpenIdDelivery>, hint: Hint, under_way: UnderWay)
     drop(under_way);
 }
 
-async fn sweep_once(function: Arc<OpenIdDelivery>) {
-    if let Err(error) = sweep(&function).await {
-        tracing::error!(%error, "the sweep failed; the next one goes on");
+/// Until nothing is due: a sweep that has used up its time has left something, most likely.
+async fn sweep_all(function: Arc<OpenIdDelivery>) {
+    loop {
+        let patient_until = function.clock.now() + SWEEP_PATIENCE;
+        if let Err(error) = sweep(&function).await {
+            return tracing::error!(%error, "the sweep failed; the next one goes on");
+        }
+        if function.clock.now() < patient_until {
+            return;
+        }
     }
 }
 

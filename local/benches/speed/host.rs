@@ -57,15 +57,16 @@ pub(crate) fn measure(merchant: &Merchant, folder: &Folder) -> Result<HostMeasur
     })
 }
 
-struct Host {
+/// A running host, ended when it is dropped.
+pub(crate) struct Host {
     child: Child,
-    authlink: SocketAddr,
+    pub(crate) authlink: SocketAddr,
     /// Kept open, for a program that prints to nobody fails.
     _output: BufReader<ChildStdout>,
 }
 
 impl Host {
-    fn start(folder: &Folder) -> Result<Self, Error> {
+    pub(crate) fn start(folder: &Folder) -> Result<Self, Error> {
         let place = folder.database().with_file_name("");
         let mut child = Command::new(env!("CARGO_BIN_EXE_authlink"))
             .arg("--folder")
@@ -84,6 +85,10 @@ impl Host {
                 Err(error)
             }
         }
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     fn hold(

@@ -15,7 +15,8 @@ use crate::Error;
 pub(crate) const CONNECTIONS: usize = 64;
 const MAX_ANSWER_BYTES: usize = 4 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
-const STACK_BYTES: usize = 128 * 1024;
+/// Enough for a thread that only exchanges messages.
+pub(crate) const STACK_BYTES: usize = 128 * 1024;
 
 /// What came of it.
 pub(crate) struct Load {
@@ -82,13 +83,14 @@ fn work(
     }
 }
 
-struct Connection {
+/// A kept connection to the host.
+pub(crate) struct Connection {
     stream: TcpStream,
     answer: [u8; MAX_ANSWER_BYTES],
 }
 
 impl Connection {
-    fn open(to: SocketAddr) -> Result<Self, Error> {
+    pub(crate) fn open(to: SocketAddr) -> Result<Self, Error> {
         let stream = TcpStream::connect_timeout(&to, PATIENCE)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -96,7 +98,7 @@ impl Connection {
     }
 
     /// Sends a message; whether it was answered with status 0.
-    fn exchange(&mut self, message: &[u8]) -> Result<bool, Error> {
+    pub(crate) fn exchange(&mut self, message: &[u8]) -> Result<bool, Error> {
         self.stream.write_all(message)?;
         let mut length = 0;
         loop {

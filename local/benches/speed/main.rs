@@ -9,16 +9,21 @@ mod artifact;
 mod at_once;
 mod authorization_url;
 mod aws;
+mod backlog;
 mod bounds;
 mod caller;
 mod callgrind;
 mod cost;
+mod endurance;
 mod events;
 mod figures;
+mod fill;
 mod first_use;
+mod growth;
 mod host;
 mod lives;
 mod load;
+mod long;
 mod machine;
 mod merchant;
 mod outside;
@@ -29,6 +34,8 @@ mod readme;
 mod record;
 mod results;
 mod runtime_api;
+mod scene;
+mod section;
 mod subject;
 mod tables;
 
@@ -41,6 +48,7 @@ use crate::caller::Caller;
 use crate::events::Senders;
 use crate::figures::Figures;
 use crate::lives::Scale;
+use crate::long::Long;
 use crate::machine::{Machine, beside_that_cpu};
 use crate::merchant::Merchant;
 use crate::results::Results;
@@ -51,7 +59,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 const SHORT: Scale = Scale { rounds: 15, warming: 100, warm: 200 };
 /// Long enough that a peer's just-in-time compiler has done its work.
-const LONG: Scale = Scale { rounds: 21, warming: 1_500, warm: 500 };
+const LONG: Scale = Scale { rounds: 11, warming: 1_000, warm: 500 };
 
 fn main() -> Result<ExitCode, Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -64,6 +72,8 @@ fn main() -> Result<ExitCode, Error> {
         readme::render(&Results::committed()?)?;
     } else if let Some(at) = arguments.iter().position(|argument| argument == "--callgrind") {
         profile(arguments.get(at + 1).ok_or("--callgrind names no function")?)?;
+    } else if let Some(long) = Long::asked_for()? {
+        return long.measure(Path::new(env!("CARGO_TARGET_TMPDIR")));
     } else if asked("--bench") {
         return measure(asked("--all"));
     } else {
@@ -122,6 +132,9 @@ fn measure(all: bool) -> Result<ExitCode, Error> {
         let json = scratch.with_file_name("bench.json");
         std::fs::write(&json, measured.json()?)?;
         println!("The same as JSON: {}", json.display());
+    }
+    for aim in bounds::not_reached(&measured) {
+        println!("NOT REACHED: {aim}");
     }
     for failure in &failed {
         println!("MISSED: {failure}");

@@ -64,22 +64,21 @@ impl Merchant {
 
     /// [`Merchant::calls`] as bytes on the wire, signed with RSA.
     pub(crate) fn messages(&self, series: &str, count: u32) -> Result<Vec<Vec<u8>>, Error> {
-        (0..count)
-            .map(|index| {
-                let name = format!("{series}-{index:06}");
-                let (headers, body) = signed(Signer::Rsa(&self.rsa_key), &name, wanted(&name))?;
-                let mut message =
-                    format!("POST {} HTTP/1.1\r\nhost: 127.0.0.1\r\n", alipay_auth_url::PATH).into_bytes();
-                let length = (HeaderName::from_static("content-length"), body.len().to_string());
-                for (name, value) in headers.iter().chain([&length]) {
-                    io::Write::write_fmt(&mut message, format_args!("{name}: {value}\r\n"))?;
-                }
-                message.extend_from_slice(b"\r\n");
-                message.extend_from_slice(&body);
-                Ok(message)
-            })
-            .collect()
+        (0..count).map(|index| message(Signer::Rsa(&self.rsa_key), &format!("{series}-{index:06}"))).collect()
     }
+}
+
+/// One request as bytes on the wire; `name` is its nonce and serialNo.
+pub(crate) fn message(signer: Signer<'_>, name: &str) -> Result<Vec<u8>, Error> {
+    let (headers, body) = signed(signer, name, wanted(name))?;
+    let mut message = format!("POST {} HTTP/1.1\r\nhost: 127.0.0.1\r\n", alipay_auth_url::PATH).into_bytes();
+    let length = (HeaderName::from_static("content-length"), body.len().to_string());
+    for (name, value) in headers.iter().chain([&length]) {
+        io::Write::write_fmt(&mut message, format_args!("{name}: {value}\r\n"))?;
+    }
+    message.extend_from_slice(b"\r\n");
+    message.extend_from_slice(&body);
+    Ok(message)
 }
 
 type Signed = (Vec<(HeaderName, String)>, Vec<u8>);
