@@ -1,6 +1,7 @@
 //! A merchant that does not answer, with more due than can be tried at once: the others are delivered to all the same.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The silent merchant's POSTs last until the other merchant has got all of its own.
 struct Network {
     delivered: watch::Sender<u32>,
+    silent_now: AtomicU32,
+    silent_at_most: AtomicU32,
 }
 
 #[async_trait]
@@ -36,14 +39,20 @@ impl CallbackSender for Network {
             self.delivered.send_modify(|delivered| *delivered += 1);
             return DeliveryOutcome::Success.into();
         }
+        let now = self.silent_now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.silent_at_most.fetch_max(now, Ordering::SeqCst);
         self.all_delivered().await;
+        // Whoever else would be let in at the same time has to come before this one goes.
+        tokio::task::yield_now().await;
+        self.silent_now.fetch_sub(1, Ordering::SeqCst);
         DeliveryOutcome::Timeout.into()
     }
 }
 
 impl Network {
     fn new() -> Arc<Self> {
-        Arc::new(Self { delivered: watch::Sender::new(0) })
+        let (silent_now, silent_at_most) = (AtomicU32::new(0), AtomicU32::new(0));
+        Arc::new(Self { delivered: watch::Sender::new(0), silent_now, silent_at_most })
     }
 
     async fn all_delivered(&self) {
@@ -81,7 +90,8 @@ async fn attempts_of_the_silent(world: &World) -> u32 {
 
 #[tokio::test]
 async fn a_sweep_delivers_to_others_what_a_silent_merchant_leaves_waiting() {
-    let world = World::new().with_sender(Network::new());
+    let network = Network::new();
+    let world = World::new().with_sender(network.clone());
     all_consent(&world).await;
     world.queue.lose_all();
     world.clock.advance(NET);
@@ -92,6 +102,7 @@ async fn a_sweep_delivers_to_others_what_a_silent_merchant_leaves_waiting() {
         assert_eq!(world.record(&id).await.status, Status::Delivered, "S{number}");
     }
     assert_eq!(attempts_of_the_silent(&world).await, 125, "as many as a sweep takes of one");
+    assert_eq!(network.silent_at_most.load(Ordering::SeqCst), 8, "as many as are made at once for one");
 }
 
 #[tokio::test]

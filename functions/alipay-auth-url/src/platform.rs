@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use shared::clock::UnixMillis;
 use shared::model::authorization::Authorization;
-use shared::model::id::AuthorizationId;
 use shared::model::requested::{MerchantRequest, Requested};
-use shared::model::source::LinkSource;
 use shared::open_api::CallRefusal;
 use shared::platform::answer::{PlatformAnswer, read_answer};
 use shared::platform::callback::{callback_address, serial_numbers};
@@ -51,9 +49,8 @@ pub(crate) async fn link(
     let questions = Questions {
         function,
         platform,
+        pending,
         request,
-        id: &pending.id,
-        source: &pending.source,
         state: state.reveal(),
         callback_url: callback_address(public_url, state),
         until: began + QUESTIONS_UNTIL,
@@ -83,9 +80,8 @@ pub(crate) async fn link(
 struct Questions<'a> {
     function: &'a AlipayAuthUrl,
     platform: &'a Platform,
+    pending: &'a Authorization,
     request: &'a MerchantRequest,
-    id: &'a AuthorizationId,
-    source: &'a LinkSource,
     state: String,
     callback_url: String,
     until: UnixMillis,
@@ -93,22 +89,23 @@ struct Questions<'a> {
 
 impl Questions<'_> {
     async fn ask(&self) -> Result<Url, Refusal> {
-        let [first, second] = serial_numbers(self.id);
+        let [first, second] = serial_numbers(&self.pending.id);
         for (asked, serial_no) in [(Asked::First, first), (Asked::Second, second)] {
             if !self.in_time() {
-                tracing::error!(reference = %self.id, alarm = "unavailable", "no time was left to ask the platform");
+                tracing::error!(reference = %self.pending.id, alarm = "unavailable", "no time was left to ask the platform");
                 break;
             }
             let answer = self.ask_under(&serial_no).await?;
+            if let Ok(PlatformAnswer::Link(link)) = answer {
+                return Ok(link);
+            }
             let Meaning { verdict, notice } = meaning(&answer, asked);
             self.log(&answer, notice);
-            match (verdict, answer) {
-                (Verdict::Link, Ok(PlatformAnswer::Link(link))) => return Ok(link),
-                (Verdict::Link | Verdict::AskAgain, _) => {}
-                (Verdict::NoLink(no_link), _) => return Err(Refusal::NoLink(no_link, self.id.clone())),
+            if let Verdict::NoLink(no_link) = verdict {
+                return Err(Refusal::NoLink(no_link, self.pending.id.clone()));
             }
         }
-        Err(Refusal::NoLink(NoLink::Unknown, self.id.clone()))
+        Err(Refusal::NoLink(NoLink::Unknown, self.pending.id.clone()))
     }
 
     /// One question. A kept connection that the platform has closed in the meantime is none of its answers: then it is
@@ -139,7 +136,7 @@ impl Questions<'_> {
     }
 
     fn log(&self, answer: &Result<PlatformAnswer, NoAnswer>, notice: Notice) {
-        let (source, reference) = (self.source, self.id);
+        let (source, reference) = (&self.pending.source, &self.pending.id);
         let (status, said) = match answer {
             Ok(PlatformAnswer::Link(_)) => return,
             Ok(PlatformAnswer::SerialUsed) => (Some(8), "the serialNo was used before".to_owned()),
