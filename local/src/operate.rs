@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use shared::aws::sdk_config;
+use shared::aws::Aws;
 use shared::clock::{Clock as _, SystemClock};
 use shared::config::{AwsSettings, Config, StoreAt};
 use shared::model::authorization::{Authorization, Callback};
@@ -83,8 +83,9 @@ fn nobody(id: &AuthorizationId) -> StartError {
 fn open(place: &Place) -> Result<Arc<dyn Operate>, StartError> {
     let folder = match place {
         Place::Table(table) => {
-            let aws = sdk_config(&AwsSettings::from_env()?)?;
-            return Ok(Arc::new(DynamoStore::new(&aws, table.clone())));
+            let random = Arc::new(OsRandom::default());
+            let aws = Aws::new(&AwsSettings::from_env()?, Arc::new(SystemClock), random);
+            return Ok(Arc::new(DynamoStore::new(&aws, table)?));
         }
         Place::Folder(folder) => Folder::open(folder)?,
     };

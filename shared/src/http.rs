@@ -34,22 +34,18 @@ pub fn client_builder(connect: Duration, total: Duration) -> reqwest::ClientBuil
 }
 
 /// As [`client_builder`], but `roots` are trusted and no others.
+#[expect(clippy::disallowed_methods, reason = "the one place that builds clients")]
 pub fn client_builder_trusting(
     roots: RootCertStore,
     connect: Duration,
     total: Duration,
 ) -> reqwest::ClientBuilder {
-    untimed_client_builder(roots, connect).timeout(total)
-}
-
-/// As [`client_builder_trusting`], for a caller that gives each request its time by itself.
-#[expect(clippy::disallowed_methods, reason = "the one place that builds clients")]
-pub(crate) fn untimed_client_builder(roots: RootCertStore, connect: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls_config(roots))
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .connect_timeout(connect)
+        .timeout(total)
         .user_agent(concat!("authlink/", env!("CARGO_PKG_VERSION")))
 }
 
@@ -59,7 +55,8 @@ pub fn bundled_roots() -> RootCertStore {
     RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
 }
 
-fn tls_config(roots: RootCertStore) -> rustls::ClientConfig {
+/// TLS 1.2 and 1.3 by aws-lc-rs.
+pub(crate) fn tls_config(roots: RootCertStore) -> rustls::ClientConfig {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use crate::aws::SdkConfig;
+use crate::aws::Aws;
 use crate::config::{Config, SecretsFrom, StoreAt};
 use crate::http::Arrival;
 use crate::queue::sqs::SqsQueue;
@@ -34,17 +34,17 @@ use crate::store::{
 
 /// The key source that the settings name.
 #[must_use]
-pub fn secret_source(config: &Config, aws: &SdkConfig) -> Arc<dyn SecretSource> {
+pub fn secret_source(config: &Config, aws: &Aws) -> Arc<dyn SecretSource> {
     match &config.secrets {
         SecretsFrom::Folder(folder) => Arc::new(SecretFolder::new(folder)),
-        SecretsFrom::Manager(prefix) => Arc::new(SecretsManager::new(aws, prefix.clone())),
+        SecretsFrom::Manager(prefix) => Arc::new(SecretsManager::new(aws.sdk(), prefix.clone())),
     }
 }
 
 /// The queue that the settings name, if they do.
 #[must_use]
-pub fn hints(config: &Config, aws: &SdkConfig) -> Option<Arc<dyn Hints>> {
-    let queue = SqsQueue::new(aws, config.queue_url.clone()?);
+pub fn hints(config: &Config, aws: &Aws) -> Option<Arc<dyn Hints>> {
+    let queue = SqsQueue::new(aws.sdk(), config.queue_url.clone()?);
     Some(Arc::new(queue))
 }
 
@@ -56,9 +56,9 @@ enum Store {
 }
 
 impl Store {
-    fn open(config: &Config, aws: &SdkConfig) -> Result<Self, StartError> {
+    fn open(config: &Config, aws: &Aws) -> Result<Self, StartError> {
         match &config.store {
-            StoreAt::Table(name) => Ok(Self::Table(DynamoStore::new(aws, name.clone()))),
+            StoreAt::Table(name) => Ok(Self::Table(DynamoStore::new(aws, name)?)),
             #[cfg(feature = "embedded")]
             StoreAt::File(file) => Ok(Self::File(SqliteStore::open(file)?)),
             #[cfg(not(feature = "embedded"))]
@@ -72,8 +72,8 @@ impl Store {
 /// Where links of the open API are recorded.
 ///
 /// # Errors
-/// When the embedded store cannot be opened.
-pub fn links(config: &Config, aws: &SdkConfig) -> Result<Arc<dyn RecordPlatformLinks>, StartError> {
+/// When AWS cannot be called by the settings, or the embedded store cannot be opened.
+pub fn links(config: &Config, aws: &Aws) -> Result<Arc<dyn RecordPlatformLinks>, StartError> {
     Ok(match Store::open(config, aws)? {
         Store::Table(table) => Arc::new(table),
         #[cfg(feature = "embedded")]
@@ -85,7 +85,7 @@ pub fn links(config: &Config, aws: &SdkConfig) -> Result<Arc<dyn RecordPlatformL
 ///
 /// # Errors
 /// As [`links`].
-pub fn scheme_links(config: &Config, aws: &SdkConfig) -> Result<SchemeLinks, StartError> {
+pub fn scheme_links(config: &Config, aws: &Aws) -> Result<SchemeLinks, StartError> {
     Ok(match Store::open(config, aws)? {
         Store::Table(table) => SchemeLinks::of(Arc::new(table)),
         #[cfg(feature = "embedded")]
@@ -97,7 +97,7 @@ pub fn scheme_links(config: &Config, aws: &SdkConfig) -> Result<SchemeLinks, Sta
 ///
 /// # Errors
 /// As [`links`].
-pub fn queries(config: &Config, aws: &SdkConfig) -> Result<Queries, StartError> {
+pub fn queries(config: &Config, aws: &Aws) -> Result<Queries, StartError> {
     Ok(match Store::open(config, aws)? {
         Store::Table(table) => Queries { nonces: Arc::new(table.clone()), records: Arc::new(table) },
         #[cfg(feature = "embedded")]
@@ -117,7 +117,7 @@ pub struct Queries {
 ///
 /// # Errors
 /// As [`links`].
-pub fn returns(config: &Config, aws: &SdkConfig) -> Result<Arc<dyn RecordReturns>, StartError> {
+pub fn returns(config: &Config, aws: &Aws) -> Result<Arc<dyn RecordReturns>, StartError> {
     Ok(match Store::open(config, aws)? {
         Store::Table(table) => Arc::new(table),
         #[cfg(feature = "embedded")]
@@ -129,7 +129,7 @@ pub fn returns(config: &Config, aws: &SdkConfig) -> Result<Arc<dyn RecordReturns
 ///
 /// # Errors
 /// As [`links`].
-pub fn deliveries(config: &Config, aws: &SdkConfig) -> Result<Deliveries, StartError> {
+pub fn deliveries(config: &Config, aws: &Aws) -> Result<Deliveries, StartError> {
     Ok(match Store::open(config, aws)? {
         Store::Table(table) => Deliveries { record: Arc::new(table.clone()), find: Arc::new(table) },
         #[cfg(feature = "embedded")]

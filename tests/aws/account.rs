@@ -1,14 +1,17 @@
 //! An account of the emulator for each test, with what the test needs in it. Between authlink and the account stands a
 //! proxy; the test itself goes past it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
 };
-use shared::aws::{SdkConfig, sdk_config};
+use shared::aws::Aws;
+use shared::clock::SystemClock;
 use shared::config::AwsSettings;
+use shared::random::OsRandom;
 use shared::store::dynamo::{DynamoStore, OUTBOX, OUTBOX_ATTRIBUTES, PARTITION_KEY};
 
 use crate::proxy::Proxy;
@@ -21,9 +24,9 @@ pub(crate) struct Account {
     /// Where authlink's calls can fail.
     pub(crate) proxy: Proxy,
     /// Leads authlink through the proxy.
-    pub(crate) config: SdkConfig,
+    pub(crate) aws: Aws,
     /// Leads the test past the proxy.
-    pub(crate) past_the_proxy: SdkConfig,
+    pub(crate) past_the_proxy: Aws,
 }
 
 impl Account {
@@ -44,8 +47,8 @@ impl Account {
         };
         let proxy = Proxy::before(emulator).await;
         let through = AwsSettings { endpoint_url: Some(proxy.address.clone()), ..settings.clone() };
-        let config = |settings| sdk_config(settings).expect("a client");
-        Self { config: config(&through), past_the_proxy: config(&settings), proxy }
+        let aws = |settings| Aws::new(settings, Arc::new(SystemClock), Arc::new(OsRandom::default()));
+        Self { aws: aws(&through), past_the_proxy: aws(&settings), proxy }
     }
 
     /// Makes the table, as template.yaml has it, and gives the store in it.
@@ -62,12 +65,12 @@ impl Account {
             .send()
             .await
             .expect("a table");
-        DynamoStore::new(&self.config, TABLE.to_owned())
+        DynamoStore::new(&self.aws, TABLE).expect("a store")
     }
 
     /// DynamoDB, past the proxy.
     pub(crate) fn dynamo(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::new(&self.past_the_proxy)
+        aws_sdk_dynamodb::Client::new(self.past_the_proxy.sdk())
     }
 }
 

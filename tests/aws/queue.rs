@@ -20,7 +20,7 @@ pub(crate) struct Queue {
 impl Queue {
     /// Makes both, empty.
     pub(crate) async fn in_account(account: &Account) -> Self {
-        let client = Client::new(&account.past_the_proxy);
+        let client = Client::new(account.past_the_proxy.sdk());
         let created = client.create_queue().queue_name("dead-letters").send().await.expect("a queue");
         let dead_letters = created.queue_url.expect("a URL");
         let named = client.get_queue_attributes().queue_url(&dead_letters);

@@ -75,7 +75,7 @@ impl Stage {
         function.store = store.clone();
         function.nonces = store.clone();
         function.landing.links = store;
-        let hints = Arc::new(SqsQueue::new(&self.account.config, self.queue.url.clone()));
+        let hints = Arc::new(SqsQueue::new(self.account.aws.sdk(), self.queue.url.clone()));
         world.callback.hints = hints.clone();
         world.delivery.hints = hints;
         if self.keys_on_aws {

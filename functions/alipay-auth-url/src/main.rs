@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alipay_auth_url::{AlipayAuthUrl, handle};
-use shared::aws::sdk_config;
+use shared::aws::Aws;
 use shared::clock::SystemClock;
 use shared::config::Config;
 use shared::lambda;
@@ -16,8 +16,8 @@ use shared::start::StartError;
 async fn main() -> Result<(), StartError> {
     let config = Config::from_env()?;
     shared::telemetry::start(config.log_level, std::io::stdout);
-    let clock = Arc::new(SystemClock);
-    let aws = sdk_config(&config.aws)?;
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
+    let aws = Aws::new(&config.aws, clock.clone(), random.clone());
     let secrets = lambda::secret_source(&config, &aws);
     let function = Arc::new(AlipayAuthUrl {
         businesses: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
@@ -25,7 +25,7 @@ async fn main() -> Result<(), StartError> {
         network: Arc::new(HttpPlatforms::new()?),
         store: lambda::links(&config, &aws)?,
         clock,
-        random: Arc::new(OsRandom::default()),
+        random,
         links: config.links(),
         callbacks: config.callbacks,
     });

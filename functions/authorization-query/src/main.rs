@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use authorization_query::{AuthorizationQuery, handle};
-use shared::aws::sdk_config;
+use shared::aws::Aws;
 use shared::clock::SystemClock;
 use shared::config::Config;
 use shared::lambda;
@@ -15,15 +15,15 @@ use shared::start::StartError;
 async fn main() -> Result<(), StartError> {
     let config = Config::from_env()?;
     shared::telemetry::start(config.log_level, std::io::stdout);
-    let clock = Arc::new(SystemClock);
-    let aws = sdk_config(&config.aws)?;
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
+    let aws = Aws::new(&config.aws, clock.clone(), random.clone());
     let queries = lambda::queries(&config, &aws)?;
     let function = Arc::new(AuthorizationQuery {
         businesses: Arc::new(SecretCache::new(lambda::secret_source(&config, &aws), clock.clone())),
         nonces: queries.nonces,
         records: queries.records,
         clock,
-        random: Arc::new(OsRandom::default()),
+        random,
     });
     lambda::serve_http(move |request| {
         let function = function.clone();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use get_authorization_url::{GetAuthorizationUrl, handle};
 use shared::aliyun::HttpsClient;
-use shared::aws::sdk_config;
+use shared::aws::Aws;
 use shared::clock::SystemClock;
 use shared::config::Config;
 use shared::lambda;
@@ -15,13 +15,14 @@ use shared::start::StartError;
 async fn main() -> Result<(), StartError> {
     let config = Config::from_env()?;
     shared::telemetry::start(config.log_level, std::io::stdout);
-    let aws = sdk_config(&config.aws)?;
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
+    let aws = Aws::new(&config.aws, clock.clone(), random.clone());
     let function = Arc::new(GetAuthorizationUrl::new(
         &lambda::secret_source(&config, &aws),
         lambda::scheme_links(&config, &aws)?,
         Arc::new(HttpsClient::new()?),
-        Arc::new(SystemClock),
-        Arc::new(OsRandom::default()),
+        clock,
+        random,
         config.links(),
     ));
     lambda::serve_http(move |request| {

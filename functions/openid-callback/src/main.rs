@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use openid_callback::{OpenIdCallback, handle};
 use shared::alipay::gateway::{AlipayGateway, EXCHANGE_TIMEOUT};
-use shared::aws::sdk_config;
+use shared::aws::Aws;
 use shared::clock::SystemClock;
 use shared::config::Config;
 use shared::lambda;
@@ -17,8 +17,8 @@ use shared::start::StartError;
 async fn main() -> Result<(), StartError> {
     let config = Config::from_env()?;
     shared::telemetry::start(config.log_level, std::io::stdout);
-    let clock = Arc::new(SystemClock);
-    let aws = sdk_config(&config.aws)?;
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
+    let aws = Aws::new(&config.aws, clock.clone(), random.clone());
     let secrets = lambda::secret_source(&config, &aws);
     let function = Arc::new(OpenIdCallback {
         apps: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
@@ -29,7 +29,7 @@ async fn main() -> Result<(), StartError> {
         keep_for: config.schedule.keeps_for(),
         app_id: config.alipay.app_id,
         clock,
-        random: Arc::new(OsRandom::default()),
+        random,
     });
     lambda::serve_http(move |request| {
         let function = function.clone();

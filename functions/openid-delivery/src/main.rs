@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use openid_delivery::{OpenIdDelivery, drain, handle};
-use shared::aws::sdk_config;
+use shared::aws::Aws;
 use shared::clock::SystemClock;
 use shared::config::Config;
 use shared::delivery::resolver::SystemResolver;
@@ -18,8 +18,8 @@ use shared::start::StartError;
 async fn main() -> Result<(), StartError> {
     let config = Config::from_env()?;
     shared::telemetry::start(config.log_level, std::io::stdout);
-    let clock = Arc::new(SystemClock);
-    let aws = sdk_config(&config.aws)?;
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
+    let aws = Aws::new(&config.aws, clock.clone(), random.clone());
     let secrets = lambda::secret_source(&config, &aws);
     let deliveries = lambda::deliveries(&config, &aws)?;
     let queue = InProcessQueue::new(clock.clone());
@@ -32,7 +32,7 @@ async fn main() -> Result<(), StartError> {
         sender: Arc::new(HttpSender::new(Arc::new(SystemResolver), config.callbacks.clone())?),
         hints: lambda::hints(&config, &aws).unwrap_or_else(|| Arc::new(queue.clone())),
         clock,
-        random: Arc::new(OsRandom::default()),
+        random,
         callbacks: config.callbacks,
         schedule: config.schedule,
     };

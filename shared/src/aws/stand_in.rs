@@ -7,15 +7,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_types::SdkConfig;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
-use super::{Patience, sdk_config};
+use super::{Aws, Patience};
+use crate::clock::SystemClock;
 use crate::config::AwsSettings;
+use crate::random::OsRandom;
 
 /// Patience that no answer exhausts, and pauses that no test notices.
 pub(crate) const BRISK: Patience = Patience {
@@ -50,7 +51,7 @@ pub(crate) struct Asked {
 /// A service that stands in for the real one until it is dropped.
 pub(crate) struct StandIn {
     /// Leads every client here.
-    pub(crate) config: SdkConfig,
+    pub(crate) aws: Aws,
     asked: Arc<Mutex<Vec<Asked>>>,
     server: JoinHandle<()>,
 }
@@ -78,7 +79,7 @@ impl StandIn {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { config: config(&address.to_string()), asked, server }
+        Self { aws: aws(&address.to_string()), asked, server }
     }
 
     /// Every request, in order.
@@ -93,23 +94,23 @@ fn next(answers: &Mutex<VecDeque<Answer>>) -> Answer {
 }
 
 /// Leads every client to an address where nobody listens.
-pub(crate) fn nobody() -> (SdkConfig, TcpSocket) {
+pub(crate) fn nobody() -> (Aws, TcpSocket) {
     let reserved = TcpSocket::new_v4().unwrap();
     reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = reserved.local_addr().unwrap();
-    (config(&address.to_string()), reserved)
+    (aws(&address.to_string()), reserved)
 }
 
 /// The region is the test's own: the SDK's allowance of repetitions is one for each service and region in a process, and
 /// one test would spend another's.
-fn config(address: &str) -> SdkConfig {
+fn aws(address: &str) -> Aws {
     static REGIONS: AtomicU32 = AtomicU32::new(0);
-    sdk_config(&AwsSettings {
+    let settings = AwsSettings {
         region: format!("test-{}", REGIONS.fetch_add(1, Ordering::Relaxed)),
         endpoint_url: Some(format!("http://{address}")),
         access_key_id: "AKID".to_owned(),
         secret_access_key: "hush".to_owned(),
         session_token: Some("session".to_owned()),
-    })
-    .unwrap()
+    };
+    Aws::new(&settings, Arc::new(SystemClock), Arc::new(OsRandom::default()))
 }

@@ -11,7 +11,8 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Builder;
 
 use super::{Hint, HintLost, Hints, MAX_DELAY};
-use crate::aws::{Patience, SdkConfig, reason};
+use crate::aws::sdk::reason;
+use crate::aws::{Patience, SdkConfig};
 
 const PATIENCE: Patience = Patience {
     attempt: Duration::from_millis(800),
@@ -88,7 +89,7 @@ mod tests {
 
     async fn send_to(answer: Answer, patience: &Patience) -> (Result<(), HintLost>, Vec<Asked>) {
         let stand_in = StandIn::answering([answer]).await;
-        let sent = queue(&stand_in.config, patience).send(hint(), Duration::ZERO).await;
+        let sent = queue(stand_in.aws.sdk(), patience).send(hint(), Duration::ZERO).await;
         (sent, stand_in.asked())
     }
 
@@ -107,7 +108,7 @@ mod tests {
     #[tokio::test]
     async fn a_delay_is_whole_seconds_rounded_up_and_at_most_what_the_queue_can_hold() {
         let stand_in = StandIn::answering([Answer::Says(200, SENT.to_owned())]).await;
-        let queue = queue(&stand_in.config, &BRISK);
+        let queue = queue(stand_in.aws.sdk(), &BRISK);
         for (millis, secs) in
             [(1, 1), (1_000, 1), (15_001, 16), (899_001, 900), (900_000, 900), (900_001, 900)]
         {
@@ -135,8 +136,8 @@ mod tests {
             let (sent, asked) = send_to(answer, &patience).await;
             assert_eq!((sent, asked.len()), (Err(HintLost(reason.to_owned())), tries));
         }
-        let (config, _reserved) = nobody();
-        let sent = queue(&config, &BRISK).send(hint(), Duration::ZERO).await;
+        let (aws, _reserved) = nobody();
+        let sent = queue(aws.sdk(), &BRISK).send(hint(), Duration::ZERO).await;
         assert_eq!(sent, Err(HintLost("no connection".to_owned())));
     }
 }

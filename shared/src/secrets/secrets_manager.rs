@@ -10,7 +10,8 @@ use aws_sdk_secretsmanager::operation::get_secret_value::{GetSecretValueError, G
 use zeroize::Zeroizing;
 
 use super::{AbsentReason, FetchError, SecretName, SecretSource, SecretValue};
-use crate::aws::{Patience, SdkConfig, reason};
+use crate::aws::sdk::reason;
+use crate::aws::{Patience, SdkConfig};
 
 /// Never `AWSPENDING` (not yet in force) nor `AWSPREVIOUS` (withdrawn).
 const CURRENT: &str = "AWSCURRENT";
@@ -98,7 +99,7 @@ mod tests {
 
     async fn fetch_answered(status: u16, body: &str) -> (Result<SecretValue, FetchError>, usize) {
         let stand_in = StandIn::answering([Answer::Says(status, body.to_owned())]).await;
-        let fetched = source(&stand_in.config, &BRISK).fetch(&b1()).await;
+        let fetched = source(stand_in.aws.sdk(), &BRISK).fetch(&b1()).await;
         (fetched, stand_in.asked().len())
     }
 
@@ -112,7 +113,7 @@ mod tests {
         let answer =
             r#"{"Name":"authlink/prod/business/B1","VersionId":"v-1","SecretString":"{\"enabled\":true}"}"#;
         let stand_in = StandIn::answering([Answer::Says(200, answer.to_owned())]).await;
-        let value = source(&stand_in.config, &BRISK).fetch(&b1()).await.unwrap();
+        let value = source(stand_in.aws.sdk(), &BRISK).fetch(&b1()).await.unwrap();
         assert_eq!((value.version.as_str(), value.document.as_str()), ("v-1", r#"{"enabled":true}"#));
 
         let asked = stand_in.asked();
@@ -124,7 +125,7 @@ mod tests {
         assert_eq!(headers["x-amz-security-token"], "session");
         let authorization = headers["authorization"].to_str().unwrap();
         assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKID/"), "{authorization}");
-        let region = stand_in.config.region().unwrap();
+        let region = stand_in.aws.sdk().region().unwrap();
         let scope = format!("/{region}/secretsmanager/aws4_request");
         assert!(authorization.contains(&scope), "{authorization}");
     }
@@ -180,22 +181,22 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_does_not_come_is_a_time_out() {
         let stand_in = StandIn::answering([Answer::Never]).await;
-        let failed = source(&stand_in.config, &SHORT).fetch(&b1()).await.unwrap_err();
+        let failed = source(stand_in.aws.sdk(), &SHORT).fetch(&b1()).await.unwrap_err();
         assert_eq!(failed, FetchError::Unavailable("time-out".to_owned()));
         assert_eq!(stand_in.asked().len(), 3);
     }
 
     #[tokio::test]
     async fn a_server_that_is_not_there_is_no_connection() {
-        let (config, _reserved) = nobody();
-        let failed = source(&config, &BRISK).fetch(&b1()).await.unwrap_err();
+        let (aws, _reserved) = nobody();
+        let failed = source(aws.sdk(), &BRISK).fetch(&b1()).await.unwrap_err();
         assert_eq!(failed, FetchError::Unavailable("no connection".to_owned()));
     }
 
     #[test]
     fn debug_shows_no_credentials() {
-        let (config, _reserved) = nobody();
-        let shown = format!("{:?}", source(&config, &BRISK));
+        let (aws, _reserved) = nobody();
+        let shown = format!("{:?}", source(aws.sdk(), &BRISK));
         assert!(!shown.contains("hush") && !shown.contains("session"), "{shown}");
     }
 }

@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
-use super::item::{self, Item};
-use super::{DynamoStore, PARTITION_KEY, TIME_TO_LIVE, unavailable};
+use super::attribute::{AttributeValue, Item};
+use super::item;
+use super::wire::{Placeholders, Return, UpdateItem, Updated};
+use super::{DynamoStore, PARTITION_KEY, Refusal, TIME_TO_LIVE};
 use crate::model::booking::{Booking, Leased};
 use crate::store::{LeaseAllowance, StoreError};
 
@@ -57,48 +57,50 @@ impl LeaseAllowance for DynamoStore {
 
 impl DynamoStore {
     async fn book(&self, booking: &Booking, form: Form) -> Result<Booked, StoreError> {
-        let call = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PARTITION_KEY, item::text(&format!("allowance#{}", booking.account)))
-            .expression_attribute_names("#ttl", TIME_TO_LIVE)
-            .expression_attribute_values(":ttl", item::time_to_live(booking.now + KEPT))
-            .expression_attribute_values(":floor", item::number(booking.floor_micros()))
-            .return_values(ReturnValue::UpdatedNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let call = match form {
-            Form::Behind => call
-                .update_expression("SET bookedUntil = bookedUntil + :cost, #ttl = :ttl")
-                .condition_expression("bookedUntil BETWEEN :floor AND :ceiling")
-                .expression_attribute_values(":ceiling", item::number(booking.ceiling_micros()))
-                .expression_attribute_values(":cost", item::number(booking.cost_micros())),
-            Form::Anew => call
-                .update_expression("SET bookedUntil = :end, #ttl = :ttl")
-                .condition_expression("attribute_not_exists(pk) OR bookedUntil < :floor")
-                .expression_attribute_values(
-                    ":end",
-                    item::number(booking.floor_micros() + booking.cost_micros()),
-                ),
+        let mut values = vec![
+            (":ttl", item::time_to_live(booking.now + KEPT)),
+            (":floor", item::number(booking.floor_micros())),
+        ];
+        let (update_expression, condition_expression) = match form {
+            Form::Behind => {
+                values.push((":ceiling", item::number(booking.ceiling_micros())));
+                values.push((":cost", item::number(booking.cost_micros())));
+                (
+                    "SET bookedUntil = bookedUntil + :cost, #ttl = :ttl",
+                    "bookedUntil BETWEEN :floor AND :ceiling",
+                )
+            }
+            Form::Anew => {
+                values.push((":end", item::number(booking.floor_micros() + booking.cost_micros())));
+                ("SET bookedUntil = :end, #ttl = :ttl", "attribute_not_exists(pk) OR bookedUntil < :floor")
+            }
         };
-        match call.send().await {
-            Ok(done) => {
-                let end = done.attributes.as_ref().map(booked_until).transpose()?;
+        let booked = self
+            .ask(&UpdateItem {
+                table_name: &self.table,
+                key: [(PARTITION_KEY.into(), item::text(format!("allowance#{}", booking.account)))].into(),
+                update_expression,
+                condition_expression,
+                expression_attribute_names: Placeholders(vec![("#ttl", TIME_TO_LIVE)]),
+                expression_attribute_values: Placeholders(values),
+                return_values: Return::UpdatedNew,
+                return_values_on_condition_check_failure: Return::AllOld,
+            })
+            .await;
+        match booked {
+            Ok(Updated { attributes }) => {
+                let end = attributes.as_ref().map(booked_until).transpose()?;
                 end.map(Booked::Until).ok_or_else(|| item::corrupt(BOOKED_UNTIL))
             }
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                    Ok(Booked::Refused(refused.item.as_ref().map(booked_until).transpose()?))
-                }
-                _ => Err(unavailable(&error)),
-            },
+            Err(Refusal::Condition(old)) => Ok(Booked::Refused(old.as_ref().map(booked_until).transpose()?)),
+            Err(refusal) => Err(refusal.into()),
         }
     }
 }
 
 fn booked_until(item: &Item) -> Result<i64, StoreError> {
-    let micros = item.get(BOOKED_UNTIL).map(AttributeValue::as_n);
-    let micros = micros.and_then(Result::ok).and_then(|micros| micros.parse().ok());
+    let micros = item.get(BOOKED_UNTIL).and_then(AttributeValue::as_n);
+    let micros = micros.and_then(|micros| micros.parse().ok());
     micros.ok_or_else(|| item::corrupt(BOOKED_UNTIL))
 }
 
@@ -123,7 +125,7 @@ mod tests {
     }
 
     fn booked(until: i64) -> Item {
-        [(BOOKED_UNTIL.to_owned(), item::number(until))].into()
+        [(BOOKED_UNTIL.into(), item::number(until))].into()
     }
 
     fn from(micros: i64) -> Leased {
@@ -208,7 +210,7 @@ mod tests {
     async fn an_item_that_is_no_allowance_is_named_by_its_attribute() {
         let corrupt =
             StoreError::Corrupt("its attribute bookedUntil is missing or of another form".to_owned());
-        let other: Item = [(BOOKED_UNTIL.to_owned(), item::text("soon"))].into();
+        let other: Item = [(BOOKED_UNTIL.into(), item::text("soon"))].into();
         for answer in [refused_by(&other), now_stands(&other), done()] {
             let (store, _stand_in) = store([answer]).await;
             assert_eq!(store.lease(&booking(true)).await, Err(corrupt.clone()));

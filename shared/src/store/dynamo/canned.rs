@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::DynamoStore;
-use super::item::{self, Item};
+use super::attribute::{AttributeValue, Item};
+use super::item;
 use crate::aws::stand_in::{Answer, BRISK, StandIn};
 use crate::clock::UnixMillis;
 use crate::model::authorization::{Authorization, Callback, Issue, NewLink};
@@ -24,7 +22,7 @@ pub(super) const MINUTE: Duration = Duration::from_mins(1);
 /// A store whose DynamoDB gives these answers one after another, and the last of them from then on.
 pub(super) async fn store(answers: impl IntoIterator<Item = Answer>) -> (DynamoStore, StandIn) {
     let stand_in = StandIn::answering(answers).await;
-    (DynamoStore::with_patience(&stand_in.config, "authlink".to_owned(), &BRISK), stand_in)
+    (DynamoStore::with_patience(&stand_in.aws, "authlink", &BRISK).unwrap(), stand_in)
 }
 
 pub(super) fn done() -> Answer {
@@ -33,17 +31,16 @@ pub(super) fn done() -> Answer {
 
 /// An update that is done; the record as it now stands.
 pub(super) fn now_stands(record: &Item) -> Answer {
-    Answer::Says(200, json!({"Attributes": wire(record)}).to_string())
+    Answer::Says(200, json!({"Attributes": record}).to_string())
 }
 
 /// The item that was asked for.
 pub(super) fn found(item: &Item) -> Answer {
-    Answer::Says(200, json!({"Item": wire(item)}).to_string())
+    Answer::Says(200, json!({"Item": item}).to_string())
 }
 
 /// A page of a query.
 pub(super) fn page(items: &[Item]) -> Answer {
-    let items: Vec<_> = items.iter().map(wire).collect();
     Answer::Says(200, json!({"Items": items}).to_string())
 }
 
@@ -53,13 +50,13 @@ pub(super) fn error(code: &str) -> Answer {
 
 /// A single write whose condition does not hold, and the record that refused it.
 pub(super) fn refused_by(record: &Item) -> Answer {
-    Answer::Says(400, body("ConditionalCheckFailedException", &json!({"Item": wire(record)})))
+    Answer::Says(400, body("ConditionalCheckFailedException", &json!({"Item": record})))
 }
 
 /// A cancelled transaction: the reason of each of its writes, and the record that refused it.
 pub(super) fn cancelled(reasons: [(&str, Option<&Item>); 2]) -> Answer {
     let reasons = reasons.map(|(code, record)| match record {
-        Some(record) => json!({"Code": code, "Message": "?", "Item": wire(record)}),
+        Some(record) => json!({"Code": code, "Message": "?", "Item": record}),
         None => json!({"Code": code, "Message": "?"}),
     });
     Answer::Says(400, body("TransactionCanceledException", &json!({"CancellationReasons": reasons})))
@@ -70,21 +67,6 @@ fn body(code: &str, with: &Value) -> String {
     body["__type"] = json!(format!("com.amazonaws.dynamodb.v20120810#{code}"));
     body["message"] = json!("?");
     body.to_string()
-}
-
-/// The item as DynamoDB writes it.
-fn wire(item: &Item) -> Value {
-    item.iter().map(|(name, value)| (name.clone(), wire_value(value))).collect()
-}
-
-fn wire_value(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::S(text) => json!({"S": text}),
-        AttributeValue::N(number) => json!({"N": number}),
-        AttributeValue::B(bytes) => json!({"B": STANDARD.encode(bytes)}),
-        AttributeValue::L(list) => json!({"L": list.iter().map(wire_value).collect::<Vec<_>>()}),
-        other => panic!("no item has {other:?}"),
-    }
 }
 
 pub(super) fn operation(name: &str) -> OperationId {
@@ -150,8 +132,8 @@ pub(super) fn attempt_claim() -> AttemptClaim {
 }
 
 /// The item of a link that `by` issued, with `changes` to it.
-pub(super) fn record<const N: usize>(by: &str, changes: [(&str, AttributeValue); N]) -> Item {
+pub(super) fn record<const N: usize>(by: &str, changes: [(&'static str, AttributeValue); N]) -> Item {
     let mut record = item::issued(&authorization(), &operation(by)).unwrap();
-    record.extend(changes.map(|(name, value)| (name.to_owned(), value)));
+    record.extend(changes.map(|(name, value)| (name.into(), value)));
     record
 }

@@ -1,53 +1,33 @@
-//! What DynamoDB refuses because somebody else was at the same item at the same moment is repeated, like throttling.
-//!
-//! The SDK repeats throttling, time-outs and 5xx by itself, but takes these for final: a conflict with a transaction
-//! (`TransactionConflictException`), and a transaction that was cancelled for such a conflict or for throttling of one
-//! of its items. Neither says anything about the write's condition.
+//! What DynamoDB refuses because somebody else was at the same item at the same moment is repeated, like throttling: a
+//! conflict with a transaction (`TransactionConflictException`), and a transaction that was cancelled for such a conflict
+//! or for throttling of one of its items. Neither says anything about the write's condition.
 
-use aws_sdk_dynamodb::config::interceptors::InterceptorContext;
-use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction};
-use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::error::TransactionCanceledException;
+use super::wire::{CancellationReason, TransactionCanceled};
+use crate::aws::json_client::ServiceError;
+
+/// The errors' names (DynamoDB API reference).
+pub(super) const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
+pub(super) const CANCELLED: &str = "TransactionCanceledException";
+const CONFLICT: &str = "TransactionConflictException";
 
 /// The reasons of a cancelled transaction that pass by themselves (DynamoDB API reference, `TransactWriteItems`).
 const PASSING: [&str; 4] =
     ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "InternalServerError"];
 
-const CONFLICT: Option<&str> = Some("TransactionConflictException");
-
 /// Whether something stood in the transaction's way that passes by itself. As long as it did, nothing is concluded from
 /// the other reasons either.
-pub(super) fn will_pass(cancelled: &TransactionCanceledException) -> bool {
-    let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
+pub(super) fn will_pass(reasons: &[CancellationReason]) -> bool {
+    let mut codes = reasons.iter().filter_map(|reason| reason.code.as_deref());
     codes.any(|code| PASSING.contains(&code))
 }
 
 /// Has conflicts repeated.
-#[derive(Debug)]
-pub(super) struct Conflicts;
-
-impl ClassifyRetry for Conflicts {
-    fn name(&self) -> &'static str {
-        "conflicts with transactions"
-    }
-
-    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        let error =
-            context.output_or_error().and_then(Result::err).and_then(|error| error.as_operation_error());
-        let Some(error) = error else { return RetryAction::NoActionIndicated };
-        let passes = if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
-            error.downcast_ref()
-        {
-            will_pass(cancelled)
-        } else if let Some(error) = error.downcast_ref::<UpdateItemError>() {
-            error.code() == CONFLICT
-        } else {
-            error.downcast_ref::<PutItemError>().is_some_and(|error| error.code() == CONFLICT)
-        };
-        if passes { RetryAction::throttling_error() } else { RetryAction::NoActionIndicated }
+pub(super) fn passes(error: &ServiceError) -> bool {
+    match error.code.as_deref() {
+        Some(CONFLICT) => true,
+        Some(CANCELLED) => super::read::<TransactionCanceled>(&error.body)
+            .is_some_and(|cancelled| will_pass(&cancelled.cancellation_reasons)),
+        _ => false,
     }
 }
 

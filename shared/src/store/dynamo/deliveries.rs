@@ -1,11 +1,12 @@
 //! Attempts, and finding what is due.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
 
-use super::item::{self, Item, Reader};
-use super::{Changed, DynamoStore, Give, OUTBOX, unavailable};
+use super::attribute::{AttributeValue, Item};
+use super::item::{self, Reader};
+use super::wire::{Page, Placeholders, Query};
+use super::{Changed, DynamoStore, Give, OUTBOX};
 use crate::clock::UnixMillis;
 use crate::model::authorization::{Attempt, Status};
 use crate::model::claim::{AttemptClaim, attempt_refusal};
@@ -168,19 +169,21 @@ impl DynamoStore {
         now: UnixMillis,
         limit: u32,
     ) -> Result<Vec<Due>, StoreError> {
-        let page = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(OUTBOX)
-            .key_condition_expression("outbox = :outbox AND outboxAt <= :now")
-            .expression_attribute_values(":outbox", partition)
-            .expression_attribute_values(":now", item::time(now))
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(|error| unavailable(&error))?;
-        Ok(page.items().iter().filter_map(readable).collect())
+        let page: Page = self
+            .ask(&Query {
+                table_name: &self.table,
+                index_name: OUTBOX,
+                key_condition_expression: "outbox = :outbox AND outboxAt <= :now",
+                filter_expression: None,
+                expression_attribute_values: Placeholders(vec![
+                    (":outbox", partition),
+                    (":now", item::time(now)),
+                ]),
+                limit: Some(limit),
+                exclusive_start_key: None,
+            })
+            .await?;
+        Ok(page.items.iter().filter_map(readable).collect())
     }
 }
 
@@ -227,7 +230,7 @@ mod tests {
                 ("deliveryBy", item::text(by)),
             ],
         );
-        record.extend(until.map(|until| ("deliveryUntil".to_owned(), item::time(until))));
+        record.extend(until.map(|until| ("deliveryUntil".into(), item::time(until))));
         record
     }
 
@@ -248,7 +251,7 @@ mod tests {
     #[tokio::test]
     async fn a_due_record_that_cannot_be_read_hides_no_other() {
         let mut readable = attempted("mine", None);
-        readable.extend([("outboxAt".to_owned(), item::time(NOW))]);
+        readable.extend([("outboxAt".into(), item::time(NOW))]);
         let mut broken = readable.clone();
         broken.remove("businessId");
         let (store, _stand_in) = store([page(&[broken, readable])]).await;

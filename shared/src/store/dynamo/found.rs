@@ -3,8 +3,10 @@
 use async_trait::async_trait;
 use url::Url;
 
-use super::item::{self, Item, Reader, corrupt};
-use super::{DynamoStore, PARTITION_KEY, requested, unavailable};
+use super::attribute::Item;
+use super::item::{self, Reader, corrupt};
+use super::wire::{GetItem, Got, Placeholders};
+use super::{DynamoStore, requested};
 use crate::model::authorization::Status;
 use crate::model::id::AuthorizationId;
 use crate::store::{FindLinks, FoundLink, StoreError};
@@ -19,18 +21,16 @@ const PROJECTION: &str = "link, #status, expiresAt, businessId, endDate";
 #[async_trait]
 impl FindLinks for DynamoStore {
     async fn link(&self, id: &AuthorizationId) -> Result<Option<FoundLink>, StoreError> {
-        let found = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PARTITION_KEY, item::key(id))
-            .consistent_read(true)
-            .projection_expression(PROJECTION)
-            .expression_attribute_names("#status", "status")
-            .send()
-            .await
-            .map_err(|error| unavailable(&error))?;
-        found.item.as_ref().map(read).transpose()
+        let got: Got = self
+            .ask(&GetItem {
+                table_name: &self.table,
+                key: item::key(id),
+                consistent_read: true,
+                projection_expression: Some(PROJECTION),
+                expression_attribute_names: Placeholders(vec![("#status", "status")]),
+            })
+            .await?;
+        got.item.as_ref().map(read).transpose()
     }
 }
 

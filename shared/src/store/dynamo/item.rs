@@ -1,12 +1,9 @@
 //! An item as a record, and back.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::attribute::{AttributeValue, Bytes, Item};
 use super::{PARTITION_KEY, TIME_TO_LIVE, requested};
 use crate::clock::UnixMillis;
 use crate::model::authorization::{Authorization, Lease, Status};
@@ -15,8 +12,6 @@ use crate::model::identity::{AlipayUserId, Identity, OpenId};
 use crate::model::owner::Owner;
 use crate::model::source::LinkSource;
 use crate::store::{NonceUse, StoreError};
-
-pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// The attribute of whose an authorization is; its name is of the time when only businesses had any.
 pub(super) const OWNER: &str = "businessId";
@@ -28,8 +23,9 @@ const AUTHORIZATION: &str = "authorization#";
 const DUE: &str = "due-";
 const UNDELIVERABLE: &str = "undeliverable-";
 
-pub(super) fn key(id: &AuthorizationId) -> AttributeValue {
-    text(&format!("{AUTHORIZATION}{id}"))
+/// The attributes that say which item an authorization is.
+pub(super) fn key(id: &AuthorizationId) -> Item {
+    [(PARTITION_KEY.into(), text(format!("{AUTHORIZATION}{id}")))].into()
 }
 
 /// The index's partitions of what is due.
@@ -43,21 +39,21 @@ pub(super) fn undeliverable_partitions() -> impl Iterator<Item = AttributeValue>
 }
 
 fn partitions(kind: &'static str) -> impl Iterator<Item = AttributeValue> {
-    "0123456789abcdef".chars().map(move |digit| text(&format!("{kind}{digit}")))
+    "0123456789abcdef".chars().map(move |digit| text(format!("{kind}{digit}")))
 }
 
 /// Where the index holds the authorization while it is due.
 pub(super) fn due(id: &AuthorizationId) -> AttributeValue {
-    text(&format!("{DUE}{}", &id.as_str()[..1]))
+    text(format!("{DUE}{}", &id.as_str()[..1]))
 }
 
 /// Where the index holds the authorization once it was given up.
 pub(super) fn undeliverable(id: &AuthorizationId) -> AttributeValue {
-    text(&format!("{UNDELIVERABLE}{}", &id.as_str()[..1]))
+    text(format!("{UNDELIVERABLE}{}", &id.as_str()[..1]))
 }
 
-pub(super) fn text(text: &str) -> AttributeValue {
-    AttributeValue::S(text.to_owned())
+pub(super) fn text(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
 }
 
 pub(super) fn status(status: Status) -> AttributeValue {
@@ -77,7 +73,7 @@ pub(super) fn number(number: impl ToString) -> AttributeValue {
 }
 
 pub(super) fn bytes(bytes: &[u8]) -> AttributeValue {
-    AttributeValue::B(Blob::new(bytes))
+    AttributeValue::B(Bytes(bytes.to_vec()))
 }
 
 pub(super) fn json(value: &impl Serialize) -> Result<AttributeValue, StoreError> {
@@ -93,12 +89,12 @@ pub(super) fn time_to_live(at: UnixMillis) -> AttributeValue {
 
 /// The item of a link that nobody has used yet.
 pub(super) fn issued(new: &Authorization, created_by: &OperationId) -> Result<Item, StoreError> {
-    let mut item: Item = [
-        (PARTITION_KEY, key(&new.id)),
+    let mut item = key(&new.id);
+    let attributes = [
         (TIME_TO_LIVE, time_to_live(new.retain_until)),
         ("callback", json(&new.callback)?),
-        ("parametersDigest", text(&new.parameters_digest)),
-        ("stateDigest", text(&new.state_digest)),
+        ("parametersDigest", text(&*new.parameters_digest)),
+        ("stateDigest", text(&*new.state_digest)),
         ("status", status(new.status)),
         ("createdAt", time(new.created_at)),
         ("createdBy", operation(created_by)),
@@ -107,18 +103,17 @@ pub(super) fn issued(new: &Authorization, created_by: &OperationId) -> Result<It
         ("codes", AttributeValue::L(Vec::new())),
         ("attempts", number(new.attempts)),
         ("history", AttributeValue::L(Vec::new())),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
+    ];
+    item.extend(attributes.map(|(name, value)| (name.into(), value)));
     requested::write(&new.requested, &mut item);
     if let Some(link) = &new.link {
-        item.insert("link".to_owned(), text(link));
+        item.insert("link".into(), text(&**link));
     }
     if new.source != LinkSource::Alipay {
-        item.insert(SOURCE.to_owned(), text(&new.source.to_string()));
+        item.insert(SOURCE.into(), text(new.source.to_string()));
     }
     if let Some(state) = &new.pending_state {
-        item.insert("pendingState".to_owned(), text(&state.reveal()));
+        item.insert("pendingState".into(), text(state.reveal()));
     }
     Ok(item)
 }
@@ -126,12 +121,12 @@ pub(super) fn issued(new: &Authorization, created_by: &OperationId) -> Result<It
 /// The item of a nonce. Its key has no `#` before the nonce but the two that divide it.
 pub(super) fn nonce(nonce: &NonceUse) -> Item {
     [
-        (PARTITION_KEY, text(&format!("nonce#{}#{}", nonce.space, nonce.nonce))),
+        (PARTITION_KEY, text(format!("nonce#{}#{}", nonce.space, nonce.nonce))),
         (TIME_TO_LIVE, time_to_live(nonce.until)),
         ("until", time(nonce.until)),
         ("usedBy", operation(&nonce.operation)),
     ]
-    .map(|(name, value)| (name.to_owned(), value))
+    .map(|(name, value)| (name.into(), value))
     .into()
 }
 
@@ -198,7 +193,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn attempts(&self) -> Result<u32, StoreError> {
-        let attempts = self.0.get("attempts").and_then(|value| value.as_n().ok());
+        let attempts = self.0.get("attempts").and_then(AttributeValue::as_n);
         attempts.and_then(|attempts| attempts.parse().ok()).ok_or_else(|| corrupt("attempts"))
     }
 
@@ -207,7 +202,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn optional_text(&self, name: &'static str) -> Result<Option<String>, StoreError> {
-        let text = |value: &AttributeValue| value.as_s().cloned().map_err(|_| corrupt(name));
+        let text = |value: &AttributeValue| value.as_s().cloned().ok_or_else(|| corrupt(name));
         self.0.get(name).map(text).transpose()
     }
 
@@ -217,23 +212,20 @@ impl Reader<'_> {
 
     fn optional_time(&self, name: &'static str) -> Result<Option<UnixMillis>, StoreError> {
         let time = |value: &AttributeValue| {
-            let millis = value.as_n().ok().and_then(|millis| millis.parse().ok());
+            let millis = value.as_n().and_then(|millis| millis.parse().ok());
             millis.map(UnixMillis).ok_or_else(|| corrupt(name))
         };
         self.0.get(name).map(time).transpose()
     }
 
     fn optional_bytes(&self, name: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
-        let bytes = |value: &AttributeValue| match value.as_b() {
-            Ok(blob) => Ok(blob.as_ref().to_vec()),
-            Err(_) => Err(corrupt(name)),
-        };
+        let bytes = |value: &AttributeValue| value.as_b().map(<[u8]>::to_vec).ok_or_else(|| corrupt(name));
         self.0.get(name).map(bytes).transpose()
     }
 
     fn texts(&self, name: &'static str) -> Result<Vec<String>, StoreError> {
-        let list = self.0.get(name).and_then(|value| value.as_l().ok()).ok_or_else(|| corrupt(name))?;
-        list.iter().map(|value| value.as_s().cloned().map_err(|_| corrupt(name))).collect()
+        let list = self.0.get(name).and_then(AttributeValue::as_l).ok_or_else(|| corrupt(name))?;
+        list.iter().map(|value| value.as_s().cloned().ok_or_else(|| corrupt(name))).collect()
     }
 
     /// A lease ends with its `until`; the name of its last holder stays in the record.
@@ -299,15 +291,15 @@ mod tests {
         let list = || AttributeValue::L(Vec::new());
         let id = canned::authorization().id;
         let item: Item = [
-            ("pk", text(&format!("authorization#{id}"))),
+            ("pk", text(format!("authorization#{id}"))),
             ("ttl", number(1_795_999_999)),
             ("businessId", text("B1")),
             ("merchantId", text("M1")),
             ("serialNo", text("S1")),
             ("userId", text("U1")),
             ("callback", text(r#""business_default""#)),
-            ("parametersDigest", text(&canned::authorization().parameters_digest)),
-            ("stateDigest", text(&canned::authorization().state_digest)),
+            ("parametersDigest", text(canned::authorization().parameters_digest)),
+            ("stateDigest", text(canned::authorization().state_digest)),
             ("status", text("ISSUED")),
             ("createdAt", time(canned::authorization().created_at)),
             ("createdBy", text("issuer")),
@@ -318,7 +310,7 @@ mod tests {
             ("history", list()),
             ("link", text("https://openauth.example/authorize")),
         ]
-        .map(|(name, value)| (name.to_owned(), value))
+        .map(|(name, value)| (name.into(), value))
         .into();
         assert_eq!(authorization(&item), Ok(canned::authorization()));
     }

@@ -1,15 +1,14 @@
 //! A link request: nonce and authorization in one transaction.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::builders::PutBuilder;
-use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use serde::de::IgnoredAny;
 use url::Url;
 
+use super::attribute::Item;
 use super::conflicts::will_pass;
-use super::item::{self, Item, Reader};
-use super::{Changed, DynamoStore, Give, unavailable};
+use super::item::{self, Reader};
+use super::wire::{CancellationReason, Placeholders, PutItem, Return, TransactWriteItem, TransactWriteItems};
+use super::{Changed, DynamoStore, Give, Refusal};
 use crate::clock::UnixMillis;
 use crate::model::authorization::{Authorization, Status};
 use crate::model::id::AuthorizationId;
@@ -26,33 +25,35 @@ const CONDITION_FAILED: Option<&str> = Some("ConditionalCheckFailed");
 #[async_trait]
 impl RecordLinks for DynamoStore {
     async fn record_link(&self, new: &Authorization, nonce: &NonceUse) -> Result<Recorded, StoreError> {
-        let record = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(item::issued(new, &nonce.operation)?))
-            .condition_expression(SERIAL_IS_FREE)
-            .expression_attribute_values(":now", item::time(nonce.used_at))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let written = self
-            .client
-            .transact_write_items()
-            .client_request_token(nonce.operation.as_str())
-            .transact_items(write(self.put_nonce(nonce))?)
-            .transact_items(write(record)?)
-            .send()
-            .await;
-        let Err(error) = written else { return Ok(Recorded::New) };
-        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
-        else {
-            return Err(unavailable(&error));
+        let record = PutItem {
+            table_name: &self.table,
+            item: item::issued(new, &nonce.operation)?,
+            condition_expression: SERIAL_IS_FREE,
+            expression_attribute_values: Placeholders(vec![(":now", item::time(nonce.used_at))]),
+            return_values_on_condition_check_failure: Return::AllOld,
+            ..PutItem::default()
         };
-        match cancelled.cancellation_reasons() {
-            _ if will_pass(cancelled) => Err(unavailable(&error)),
-            [of_nonce, _] if of_nonce.code() == CONDITION_FAILED => Ok(Recorded::NonceUsed),
-            [_, of_serial] if of_serial.code() == CONDITION_FAILED => {
-                let old = of_serial.item.as_ref().ok_or_else(|| unavailable(&error))?;
+        let written = self
+            .ask(&TransactWriteItems {
+                client_request_token: nonce.operation.as_str(),
+                transact_items: [
+                    TransactWriteItem::Put(self.put_nonce(nonce)),
+                    TransactWriteItem::Put(record),
+                ],
+            })
+            .await;
+        let refusal = match written {
+            Ok(IgnoredAny) => return Ok(Recorded::New),
+            Err(refusal) => refusal,
+        };
+        let Refusal::Cancelled(reasons) = &refusal else { return Err(refusal.into()) };
+        match reasons.as_slice() {
+            _ if will_pass(reasons) => Err(refusal.into()),
+            [of_nonce, _] if of_nonce.code.as_deref() == CONDITION_FAILED => Ok(Recorded::NonceUsed),
+            [_, CancellationReason { code, item: Some(old) }] if code.as_deref() == CONDITION_FAILED => {
                 self.serial_used(old, nonce).await
             }
-            _ => Err(unavailable(&error)),
+            _ => Err(refusal.into()),
         }
     }
 }
@@ -87,23 +88,10 @@ impl RecordPlatformLinks for DynamoStore {
 #[async_trait]
 impl UseNonces for DynamoStore {
     async fn use_nonce(&self, nonce: &NonceUse) -> Result<bool, StoreError> {
-        let put = self.put_nonce(nonce).build().map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let used = self
-            .client
-            .put_item()
-            .table_name(put.table_name)
-            .set_item(Some(put.item))
-            .set_condition_expression(put.condition_expression)
-            .set_expression_attribute_names(put.expression_attribute_names)
-            .set_expression_attribute_values(put.expression_attribute_values)
-            .send()
-            .await;
-        match used {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(unavailable(&error)),
-            },
+        match self.ask(&self.put_nonce(nonce)).await {
+            Ok(IgnoredAny) => Ok(true),
+            Err(Refusal::Condition(_)) => Ok(false),
+            Err(refusal) => Err(refusal.into()),
         }
     }
 }
@@ -123,20 +111,19 @@ impl DynamoStore {
         Ok(recorded)
     }
 
-    fn put_nonce(&self, nonce: &NonceUse) -> PutBuilder {
-        Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(item::nonce(nonce)))
-            .condition_expression(NONCE_IS_FREE)
-            .expression_attribute_names("#until", "until")
-            .expression_attribute_values(":now", item::time(nonce.used_at))
-            .expression_attribute_values(":by", item::operation(&nonce.operation))
+    fn put_nonce<'a>(&'a self, nonce: &'a NonceUse) -> PutItem<'a> {
+        PutItem {
+            table_name: &self.table,
+            item: item::nonce(nonce),
+            condition_expression: NONCE_IS_FREE,
+            expression_attribute_names: Placeholders(vec![("#until", "until")]),
+            expression_attribute_values: Placeholders(vec![
+                (":now", item::time(nonce.used_at)),
+                (":by", item::operation(&nonce.operation)),
+            ]),
+            ..PutItem::default()
+        }
     }
-}
-
-fn write(put: PutBuilder) -> Result<TransactWriteItem, StoreError> {
-    let put = put.build().map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    Ok(TransactWriteItem::builder().put(put).build())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! condition.
 
 mod allowance;
+mod attribute;
 #[cfg(test)]
 mod canned;
 mod conflicts;
@@ -26,20 +27,23 @@ mod links;
 mod operations;
 mod requested;
 mod returns;
+mod wire;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::Builder;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use self::conflicts::Conflicts;
+use self::attribute::{AttributeValue, Item};
 pub use self::found::FOUND_ATTRIBUTES;
-use self::item::Item;
+use self::wire::{
+    CancellationReason, ConditionalCheckFailed, Operation, Placeholders, Return, TransactionCanceled,
+    UpdateItem, Updated,
+};
 use super::StoreError;
-use crate::aws::{Patience, SdkConfig, reason};
+use crate::aws::json_client::{CallError, JsonClient};
+use crate::aws::{Aws, Patience, UnusableSettings};
 use crate::model::id::AuthorizationId;
 
 /// The table's partition key, a string; there is no sort key.
@@ -66,24 +70,29 @@ pub const CALL_TIMEOUT: Duration = PATIENCE.operation;
 /// A store in one table. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct DynamoStore {
-    client: Client,
-    table: String,
+    client: Arc<JsonClient>,
+    table: Arc<str>,
 }
 
 impl DynamoStore {
     /// A store that connects at its first call. A call may last [`CALL_TIMEOUT`], in three attempts at most.
-    #[must_use]
-    pub fn new(config: &SdkConfig, table: String) -> Self {
-        Self::with_patience(config, table, &PATIENCE)
+    ///
+    /// # Errors
+    /// When AWS cannot be called by these settings.
+    pub fn new(aws: &Aws, table: &str) -> Result<Self, UnusableSettings> {
+        Self::with_patience(aws, table, &PATIENCE)
     }
 
-    fn with_patience(config: &SdkConfig, table: String, patience: &Patience) -> Self {
-        let config = Builder::from(config)
-            .retry_config(patience.retries())
-            .timeout_config(patience.timeouts())
-            .retry_classifier(Conflicts)
-            .build();
-        Self { client: Client::from_conf(config), table }
+    fn with_patience(aws: &Aws, table: &str, patience: &Patience) -> Result<Self, UnusableSettings> {
+        let client = JsonClient::new(aws, "dynamodb", patience, conflicts::passes)?;
+        Ok(Self { client: Arc::new(client), table: table.into() })
+    }
+
+    /// Has `operation` done, and reads the answer.
+    async fn ask<O: Operation, A: DeserializeOwned>(&self, operation: &O) -> Result<A, Refusal> {
+        let body = serde_json::to_vec(operation).map_err(|error| Refusal::unavailable(&error))?;
+        let answer = self.client.call(O::TARGET, body).await.map_err(Refusal::of)?;
+        read(&answer).ok_or_else(|| Refusal::unavailable(&CallError::Unreadable))
     }
 
     /// Changes an authorization by `update`, if `condition` holds; `values` are those of both expressions. The
@@ -93,37 +102,31 @@ impl DynamoStore {
         id: &AuthorizationId,
         update: &str,
         condition: &str,
-        values: impl IntoIterator<Item = (&str, AttributeValue)>,
+        values: impl IntoIterator<Item = (&'static str, AttributeValue)>,
         give: Give,
     ) -> Result<Changed, StoreError> {
-        let mut call = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PARTITION_KEY, item::key(id))
-            .update_expression(update)
-            .condition_expression(condition)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_values(match give {
-                Give::Record => ReturnValue::AllNew,
-                Give::Nothing => ReturnValue::None,
-            });
-        for (placeholder, name) in [("#status", "status"), ("#ttl", TIME_TO_LIVE)] {
-            if update.contains(placeholder) || condition.contains(placeholder) {
-                call = call.expression_attribute_names(placeholder, name);
-            }
-        }
-        for (name, value) in values {
-            call = call.expression_attribute_values(name, value);
-        }
-        match call.send().await {
-            Ok(done) => Ok(Changed::Done(done.attributes.unwrap_or_default())),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                    Ok(Changed::Refused(refused.item.clone()))
-                }
-                _ => Err(unavailable(&error)),
-            },
+        let named = [("#status", "status"), ("#ttl", TIME_TO_LIVE)]
+            .into_iter()
+            .filter(|(placeholder, _)| update.contains(placeholder) || condition.contains(placeholder));
+        let changed = self
+            .ask(&UpdateItem {
+                table_name: &self.table,
+                key: item::key(id),
+                update_expression: update,
+                condition_expression: condition,
+                expression_attribute_names: Placeholders(named.collect()),
+                expression_attribute_values: Placeholders(values.into_iter().collect()),
+                return_values: match give {
+                    Give::Record => Return::AllNew,
+                    Give::Nothing => Return::None,
+                },
+                return_values_on_condition_check_failure: Return::AllOld,
+            })
+            .await;
+        match changed {
+            Ok(Updated { attributes }) => Ok(Changed::Done(attributes.unwrap_or_default())),
+            Err(Refusal::Condition(old)) => Ok(Changed::Refused(old)),
+            Err(refusal) => Err(refusal.into()),
         }
     }
 }
@@ -143,9 +146,47 @@ enum Changed {
     Refused(Option<Item>),
 }
 
-/// Nothing is known about the call: throttled, timed out, away, or not allowed.
-fn unavailable<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> StoreError {
-    StoreError::Unavailable(reason(error))
+/// Why something was not done.
+enum Refusal {
+    /// A condition did not hold; the item that refused, if there is one and it was to be given.
+    Condition(Option<Item>),
+    /// A transaction was cancelled: the reason of each of its writes.
+    Cancelled(Vec<CancellationReason>),
+    /// Nothing is known about the call, but why in a word for the log: throttled, timed out, away, or not allowed.
+    Unavailable(String),
+}
+
+impl Refusal {
+    fn of(error: CallError) -> Self {
+        let CallError::Service(said) = &error else { return Self::unavailable(&error) };
+        let refusal = match said.code.as_deref() {
+            Some(conflicts::CONDITION_FAILED) => {
+                read(&said.body).map(|ConditionalCheckFailed { item }| Self::Condition(item))
+            }
+            Some(conflicts::CANCELLED) => read(&said.body)
+                .map(|TransactionCanceled { cancellation_reasons }| Self::Cancelled(cancellation_reasons)),
+            _ => None,
+        };
+        refusal.unwrap_or_else(|| Self::unavailable(&error))
+    }
+
+    fn unavailable(error: &impl ToString) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<Refusal> for StoreError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Unavailable(match refusal {
+            Refusal::Condition(_) => conflicts::CONDITION_FAILED.to_owned(),
+            Refusal::Cancelled(_) => conflicts::CANCELLED.to_owned(),
+            Refusal::Unavailable(reason) => reason,
+        })
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(answer: &'a [u8]) -> Option<T> {
+    serde_json::from_slice(answer).ok()
 }
 
 #[cfg(test)]
@@ -201,7 +242,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_does_not_come_is_a_time_out_and_asked_for_again_with_the_same_token() {
         let stand_in = StandIn::answering([Answer::Never]).await;
-        let store = DynamoStore::with_patience(&stand_in.config, "authlink".to_owned(), &SHORT);
+        let store = DynamoStore::with_patience(&stand_in.aws, "authlink", &SHORT).unwrap();
         let recorded = store.record_link(&canned::authorization(), &nonce()).await;
         assert_eq!(recorded, Err(unavailable("time-out")));
         let asked = stand_in.asked();
@@ -214,15 +255,15 @@ mod tests {
         let ours = record("mine", []);
         let lost = canned::cancelled([("None", None), ("ConditionalCheckFailed", Some(&ours))]);
         let stand_in = StandIn::answering([Answer::Never, lost]).await;
-        let store = DynamoStore::with_patience(&stand_in.config, "authlink".to_owned(), &SHORT);
+        let store = DynamoStore::with_patience(&stand_in.aws, "authlink", &SHORT).unwrap();
         let recorded = store.record_link(&canned::authorization(), &nonce()).await;
         assert_eq!(recorded, Ok(Recorded::New));
     }
 
     #[tokio::test]
     async fn a_server_that_is_not_there_is_no_connection() {
-        let (config, _reserved) = nobody();
-        let store = DynamoStore::with_patience(&config, "authlink".to_owned(), &BRISK);
+        let (aws, _reserved) = nobody();
+        let store = DynamoStore::with_patience(&aws, "authlink", &BRISK).unwrap();
         assert_eq!(store.settle(&settlement()).await, Err(unavailable("no connection")));
     }
 }

@@ -1,11 +1,12 @@
 //! An operator's tools.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
 
+use super::attribute::AttributeValue;
 use super::item::{self, Reader};
-use super::{Changed, DynamoStore, Give, OUTBOX, PARTITION_KEY, unavailable};
+use super::wire::{GetItem, Got, Page, Placeholders, Query};
+use super::{Changed, DynamoStore, Give, OUTBOX};
 use crate::clock::UnixMillis;
 use crate::model::authorization::{Authorization, Status};
 use crate::model::id::{AuthorizationId, OperationId};
@@ -15,16 +16,16 @@ use crate::store::{Operate, ReadAuthorizations, StoreError};
 #[async_trait]
 impl ReadAuthorizations for DynamoStore {
     async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError> {
-        let found = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PARTITION_KEY, item::key(id))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| unavailable(&error))?;
-        found.item.as_ref().map(item::authorization).transpose()
+        let got: Got = self
+            .ask(&GetItem {
+                table_name: &self.table,
+                key: item::key(id),
+                consistent_read: true,
+                projection_expression: None,
+                expression_attribute_names: Placeholders::default(),
+            })
+            .await?;
+        got.item.as_ref().map(item::authorization).transpose()
     }
 }
 
@@ -68,23 +69,27 @@ impl DynamoStore {
         partition: AttributeValue,
         owner: Option<&Owner>,
     ) -> Result<Vec<AuthorizationId>, StoreError> {
-        let mut query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(OUTBOX)
-            .key_condition_expression("outbox = :outbox")
-            .expression_attribute_values(":outbox", partition);
-        if let Some(owner) = owner {
-            query = query
-                .filter_expression("businessId = :owner")
-                .expression_attribute_values(":owner", item::text(&owner.to_string()));
-        }
-        let mut items = query.into_paginator().items().send();
+        let mut values = vec![(":outbox", partition)];
+        values.extend(owner.map(|owner| (":owner", item::text(owner.to_string()))));
+        let mut query = Query {
+            table_name: &self.table,
+            index_name: OUTBOX,
+            key_condition_expression: "outbox = :outbox",
+            filter_expression: owner.map(|_| "businessId = :owner"),
+            expression_attribute_values: Placeholders(values),
+            limit: None,
+            exclusive_start_key: None,
+        };
         let mut ids = Vec::new();
-        while let Some(item) = items.next().await {
-            ids.push(Reader(&item.map_err(|error| unavailable(&error))?).id()?);
+        loop {
+            let page: Page = self.ask(&query).await?;
+            for item in &page.items {
+                ids.push(Reader(item).id()?);
+            }
+            if page.last_evaluated_key.is_none() {
+                return Ok(ids);
+            }
+            query.exclusive_start_key = page.last_evaluated_key;
         }
-        Ok(ids)
     }
 }

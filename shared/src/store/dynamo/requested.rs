@@ -1,6 +1,7 @@
 //! What was asked for, as attributes of an item, and back.
 
-use super::item::{Item, OWNER, Reader, corrupt, text};
+use super::attribute::Item;
+use super::item::{OWNER, Reader, corrupt, text};
 use crate::model::end_date::EndDate;
 use crate::model::owner::{Owner, SchemeId};
 use crate::model::requested::{MerchantRequest, Requested, SchemeRequest};
@@ -10,7 +11,7 @@ pub(super) const END_DATE: &str = "endDate";
 
 /// Adds the attributes of `requested`, the owner among them.
 pub(super) fn write(requested: &Requested, item: &mut Item) {
-    let mut put = |name: &str, value: &str| item.insert(name.to_owned(), text(value));
+    let mut put = |name: &'static str, value: &str| item.insert(name.into(), text(value));
     put(OWNER, &requested.owner().to_string());
     match requested {
         Requested::Merchant(request) => {

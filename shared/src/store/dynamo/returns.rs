@@ -1,8 +1,8 @@
 //! A return: the exchange's claim and end, and the settlement.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::attribute::AttributeValue;
 use super::item::{self, Reader};
 use super::{Changed, DynamoStore, Give};
 use crate::model::authorization::{MAX_CODES, Status};
@@ -28,9 +28,9 @@ impl RecordReturns for DynamoStore {
                     (":by", item::operation(&claim.operation)),
                     (":until", item::time(claim.now + EXCHANGE_LEASE)),
                     (":now", item::time(claim.now)),
-                    (":state", item::text(&claim.state_digest)),
-                    (":code", item::text(&claim.code_digest)),
-                    (":codes", AttributeValue::L(vec![item::text(&claim.code_digest)])),
+                    (":state", item::text(&*claim.state_digest)),
+                    (":code", item::text(&*claim.code_digest)),
+                    (":codes", AttributeValue::L(vec![item::text(&*claim.code_digest)])),
                     (":maxCodes", item::number(MAX_CODES)),
                 ],
                 Give::Record,
@@ -130,10 +130,10 @@ impl DynamoStore {
 mod tests {
     use super::*;
     use crate::model::claim::ClaimRefusal;
+    use crate::store::dynamo::attribute::Item;
     use crate::store::dynamo::canned::{
         MINUTE, NOW, exchange_claim, operation, record, refused_by, settlement, store,
     };
-    use crate::store::dynamo::item::Item;
 
     fn exchanging(by: &str) -> Item {
         record(
