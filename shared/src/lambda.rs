@@ -1,26 +1,19 @@
-//! AWS Lambda at the edge: the only file that names Lambda's types.
+//! AWS Lambda at the edge: the only file that names its runtime's types.
 //!
-//! API Gateway's events become the `http::Request` that handlers take; queue messages and the schedule become
-//! [`Event`]s.
+//! API Gateway's events become the `http::Request` that handlers take, by [`crate::gateway`]; queue messages and the
+//! schedule become [`Event`]s.
 
-use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use aws_lambda_events::encodings::Body;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::Uri;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use url::Url;
+use serde_json::value::RawValue;
 
 use crate::aws::Aws;
 use crate::config::{Config, SecretsFrom, StoreAt};
-use crate::http::Arrival;
+use crate::gateway;
 use crate::queue::sqs::SqsQueue;
 use crate::queue::{Event, Hint, Hints};
 use crate::secrets::{SecretFolder, SecretSource, SecretsManager};
@@ -154,65 +147,11 @@ where
     H: Fn(http::Request<Bytes>) -> A,
     A: Future<Output = http::Response<Bytes>> + Send + 'static,
 {
-    let run = service_fn(|event: LambdaEvent<ApiGatewayV2httpRequest>| {
-        let answer = handler(request(event.payload));
-        async move { Ok::<_, Infallible>(response(answer.await)) }
+    let run = service_fn(|event: LambdaEvent<Box<RawValue>>| {
+        let answer = gateway::request(event.payload.get()).map(&handler);
+        async move { Ok::<_, lambda_runtime::Error>(gateway::response(answer?.await)) }
     });
     lambda_runtime::run(run).await.map_err(ended)
-}
-
-/// The request that API Gateway describes (payload version 2.0).
-fn request(event: ApiGatewayV2httpRequest) -> http::Request<Bytes> {
-    let context = event.request_context;
-    let arrival = Arrival {
-        source_ip: context.http.source_ip.and_then(|address| address.parse::<IpAddr>().ok()),
-        origin: context.domain_name.and_then(|domain| Url::parse(&format!("https://{domain}")).ok()),
-    };
-    let body = event.body.unwrap_or_default();
-    let decoded = if event.is_base64_encoded { STANDARD.decode(&body).ok() } else { None };
-    let mut request = http::Request::new(decoded.map_or_else(|| Bytes::from(body), Bytes::from));
-    *request.method_mut() = context.http.method;
-    *request.uri_mut() = target(event.raw_path.as_deref(), event.raw_query_string.as_deref());
-    *request.headers_mut() = event.headers;
-    request.extensions_mut().insert(arrival);
-    request
-}
-
-/// Path and query as they came. What may not stand in a target, such as a bare `"` or `<`, is percent-encoded, which
-/// means the same: whoever sends it gets an answer and not a crash. More than 64 KiB, of which the gateway takes a part
-/// only, are no target and become `/`.
-fn target(path: Option<&str>, query: Option<&str>) -> Uri {
-    let bytes = path.map_or(1, str::len) + query.map_or(0, |query| 1 + query.len());
-    let mut text = String::with_capacity(bytes);
-    let mut write = |part: &str, reserved: &str| {
-        for byte in part.bytes() {
-            let plain = byte.is_ascii_graphic() && !reserved.as_bytes().contains(&byte);
-            if plain {
-                text.push(char::from(byte));
-            } else {
-                text.push_str(&format!("%{byte:02X}"));
-            }
-        }
-    };
-    write(path.filter(|path| path.starts_with('/')).unwrap_or("/"), "\"#<>?\\^`{|}");
-    if let Some(query) = query.filter(|query| !query.is_empty()) {
-        write("?", "");
-        write(query, "\"#<>\\^`{|}");
-    }
-    text.parse().unwrap_or_default()
-}
-
-/// Every answer of ours is text: JSON, XML or HTML.
-fn response(answer: http::Response<Bytes>) -> ApiGatewayV2httpResponse {
-    let (parts, body) = answer.into_parts();
-    let mut response = ApiGatewayV2httpResponse::default();
-    response.status_code = parts.status.as_u16().into();
-    response.headers = parts.headers;
-    // Nobody else holds the bytes, so that they are moved and not copied.
-    let text = String::from_utf8(body.into());
-    let text = text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-    response.body = Some(Body::Text(text));
-    response
 }
 
 /// Serves queue messages and schedules until the runtime ends.
@@ -327,63 +266,6 @@ mod tests {
         };
         let answer = answer_event(&handler, event).await;
         (answer.map(|failures| json!(failures)), handled.into_inner())
-    }
-
-    #[test]
-    fn a_request_is_what_the_gateway_was_sent() {
-        let event = json!({
-            "version": "2.0",
-            "rawPath": "/",
-            "rawQueryString": "a=1+2&b=%2b&c=\"<é>&a=3",
-            "headers": {"host": "h.example", "x-acs-date": "now"},
-            "requestContext": {
-                "domainName": "h.example",
-                "http": {"method": "POST", "path": "/", "sourceIp": "203.0.113.7"},
-            },
-            "body": "eyJ9",
-            "isBase64Encoded": true,
-        });
-        let request = request(serde_json::from_value(event).unwrap());
-        assert_eq!(request.method(), http::Method::POST);
-        assert_eq!(request.uri().path(), "/");
-        assert_eq!(request.uri().query(), Some("a=1+2&b=%2b&c=%22%3C%C3%A9%3E&a=3"));
-        assert_eq!(request.headers()["x-acs-date"], "now");
-        assert_eq!(request.body().as_ref(), b"{\"}");
-        let arrival = crate::http::arrival(&request);
-        assert_eq!(arrival.source_ip, Some([203, 0, 113, 7].into()));
-        assert_eq!(arrival.origin.as_ref().map(Url::as_str), Some("https://h.example/"));
-    }
-
-    #[test]
-    fn every_target_can_be_written() {
-        for (path, query, expected) in [
-            (None, None, "/"),
-            (Some(""), Some(""), "/"),
-            (Some("no/slash"), None, "/"),
-            (Some("/a b?c#d"), Some("e=f g#h"), "/a%20b%3Fc%23d?e=f%20g%23h"),
-            (Some("/%zz"), Some("%&=%"), "/%zz?%&=%"),
-        ] {
-            assert_eq!(target(path, query), expected);
-        }
-        let all: String = (1..=255).map(char::from).collect();
-        assert!(target(Some(&format!("/{all}")), Some(&all)).query().is_some());
-        assert_eq!(target(Some("/a"), Some(&"x".repeat(70_000))), "/");
-    }
-
-    #[test]
-    fn an_answer_keeps_status_headers_and_text() {
-        let answer =
-            http::Response::builder().status(404).header("x-acs-request-id", "R").body(Bytes::from("é"));
-        let json = json!(response(answer.unwrap()));
-        assert_eq!(
-            (
-                &json["statusCode"],
-                &json["headers"]["x-acs-request-id"],
-                &json["body"],
-                &json["isBase64Encoded"]
-            ),
-            (&json!(404), &json!("R"), &json!("é"), &json!(false))
-        );
     }
 
     #[tokio::test]

@@ -13,6 +13,8 @@ pub mod aws;
 pub mod clock;
 pub mod config;
 pub mod delivery;
+#[cfg(feature = "aws")]
+mod gateway;
 pub mod http;
 #[cfg(feature = "aws")]
 pub mod lambda;
