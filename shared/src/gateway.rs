@@ -29,15 +29,19 @@ pub(crate) fn request(event: &str) -> Result<Request<Bytes>, serde_json::Error> 
         origin: context.domain_name.and_then(|Text(domain)| Url::parse(&format!("https://{domain}")).ok()),
     };
     let body = event.body.map(|Text(body)| body).unwrap_or_default();
-    let decoded = if event.is_base64_encoded { STANDARD.decode(body.as_bytes()).ok() } else { None };
-    let mut request = Request::new(decoded.map_or_else(|| Bytes::from(body.into_owned()), Bytes::from));
+    let body = if event.is_base64_encoded {
+        Bytes::from(STANDARD.decode(body.as_bytes()).map_err(serde_json::Error::custom)?)
+    } else {
+        Bytes::from(body.into_owned())
+    };
+    let mut request = Request::new(body);
     *request.method_mut() =
         Method::from_bytes(context.http.method.0.as_bytes()).map_err(serde_json::Error::custom)?;
     *request.uri_mut() = target(
         event.raw_path.as_ref().map(|Text(path)| path.as_ref()),
         event.raw_query_string.as_ref().map(|Text(query)| query.as_ref()),
     );
-    *request.headers_mut() = event.headers.0;
+    *request.headers_mut() = event.headers.map(|Headers(headers)| headers).unwrap_or_default();
     request.extensions_mut().insert(arrival);
     Ok(request)
 }
@@ -89,9 +93,11 @@ struct Answer {
     is_base64_encoded: bool,
 }
 
+/// The gateway takes one value a name.
 fn write_headers<S: Serializer>(headers: &HeaderMap, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer
-        .collect_map(headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default())))
+    let one_each =
+        headers.keys().map(|name| (name.as_str(), String::from_utf8_lossy(headers[name].as_bytes())));
+    serializer.collect_map(one_each)
 }
 
 #[derive(Deserialize)]
@@ -101,8 +107,7 @@ struct Event<'a> {
     raw_path: Option<Text<'a>>,
     #[serde(borrow)]
     raw_query_string: Option<Text<'a>>,
-    #[serde(default)]
-    headers: Headers,
+    headers: Option<Headers>,
     #[serde(borrow)]
     request_context: Context<'a>,
     #[serde(borrow)]
@@ -134,7 +139,6 @@ struct Http<'a> {
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Headers by their names; the gateway has joined the values of repeated ones. What can be no header is left out.
-#[derive(Default)]
 struct Headers(HeaderMap);
 
 impl<'de> Deserialize<'de> for Headers {
@@ -241,6 +245,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_there_may_be_null() {
+        let event = json!({
+            "rawPath": null,
+            "rawQueryString": null,
+            "headers": null,
+            "requestContext": {"domainName": null, "http": {"method": "GET", "sourceIp": null}},
+            "body": null,
+        });
+        let request = request(&event.to_string()).unwrap();
+        assert_eq!(
+            (request.uri(), request.headers().len(), request.body().len()),
+            (&Uri::from_static("/"), 0, 0)
+        );
+        assert_eq!(arrival(&request).source_ip, None);
+    }
+
+    #[test]
     fn what_is_no_request_is_refused() {
         for event in [
             json!({}),
@@ -248,6 +269,7 @@ mod tests {
             json!({"requestContext": {"http": {}}}),
             json!({"requestContext": {"http": {"method": "G T"}}}),
             json!({"requestContext": {"http": {"method": "GET"}}, "headers": {"a": 1}}),
+            json!({"requestContext": {"http": {"method": "GET"}}, "body": "?", "isBase64Encoded": true}),
         ] {
             assert!(request(&event.to_string()).is_err(), "{event}");
         }

@@ -34,7 +34,7 @@ pub fn client_builder(connect: Duration, total: Duration) -> reqwest::ClientBuil
 }
 
 /// As [`client_builder`], but `roots` are trusted and no others.
-#[expect(clippy::disallowed_methods, reason = "the one place that builds clients")]
+#[expect(clippy::disallowed_methods, reason = "the one place that builds clients, but for AWS")]
 pub fn client_builder_trusting(
     roots: RootCertStore,
     connect: Duration,

@@ -33,7 +33,8 @@ impl Account {
     /// An empty account.
     ///
     /// The emulator takes an access key of twelve digits for an account. The region is the test's own as well: the SDK's
-    /// allowance of repetitions is one for each service and region in a process, and one test would spend another's.
+    /// allowance of repetitions (for queue and keys) is one for each service and region in a process, and one test would
+    /// spend another's.
     pub(crate) async fn new() -> Self {
         static ACCOUNTS: AtomicU32 = AtomicU32::new(0);
         let number = ACCOUNTS.fetch_add(1, Ordering::Relaxed);

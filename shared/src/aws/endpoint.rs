@@ -1,8 +1,8 @@
 //! Where a service of a region is.
 
 use http::Uri;
-use http::uri::InvalidUri;
 
+use super::UnusableSettings;
 use crate::config::AwsSettings;
 
 /// The domains of the partitions other than AWS's first, by how their regions begin (`partitions.json` of botocore).
@@ -18,11 +18,16 @@ const DOMAINS: [(&str, &str); 6] = [
 /// The address of `service`, with the path `/`: the settings' own, or that of their region.
 ///
 /// # Errors
-/// When it is no address.
-pub(super) fn endpoint(service: &str, settings: &AwsSettings) -> Result<Uri, InvalidUri> {
-    match &settings.endpoint_url {
-        Some(url) => format!("{}/", url.trim_end_matches('/')).parse(),
-        None => format!("https://{service}.{}.{}/", settings.region, domain(&settings.region)).parse(),
+/// When it is no address, or one with a path or a query: those are not signed.
+pub(super) fn endpoint(service: &str, settings: &AwsSettings) -> Result<Uri, UnusableSettings> {
+    let region = &settings.region;
+    let of_region = || format!("https://{service}.{region}.{}", domain(region));
+    let address = settings.endpoint_url.clone().unwrap_or_else(of_region);
+    let uri: Uri = address.parse().map_err(|_| UnusableSettings::Address)?;
+    if uri.scheme().is_some() && uri.path() == "/" && uri.query().is_none() {
+        Ok(uri)
+    } else {
+        Err(UnusableSettings::Address)
     }
 }
 
@@ -57,7 +62,9 @@ mod tests {
             let settings = AwsSettings { endpoint_url: Some(url.to_owned()), ..AwsSettings::default() };
             assert_eq!(endpoint("dynamodb", &settings).unwrap(), "http://127.0.0.1:5000/");
         }
-        let settings = AwsSettings { endpoint_url: Some("http://a b".to_owned()), ..AwsSettings::default() };
-        assert!(endpoint("dynamodb", &settings).is_err());
+        for url in ["http://a b", "127.0.0.1:5000", "http://127.0.0.1/path", "http://127.0.0.1/?query", "/"] {
+            let settings = AwsSettings { endpoint_url: Some(url.to_owned()), ..AwsSettings::default() };
+            assert_eq!(endpoint("dynamodb", &settings), Err(UnusableSettings::Address), "{url}");
+        }
     }
 }

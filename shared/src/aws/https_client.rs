@@ -2,6 +2,8 @@
 //!
 //! No redirect is followed, no proxy used, nothing is unpacked. Time limits are the caller's.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -9,13 +11,14 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use std::time::Duration;
 
 use crate::http::{bundled_roots, tls_config};
 
 /// A function is frozen between its events, and the other side closes what it has not heard from: kept connections are
 /// young, so that a call's three attempts do not all meet dead ones.
 const IDLE: Duration = Duration::from_secs(20);
+/// For all addresses of a name, which are tried in turns.
+const CONNECT: Duration = Duration::from_secs(2);
 /// A page of a query is the longest answer that we ask for: 1 MB of items, and more as JSON.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
@@ -33,10 +36,12 @@ pub(super) enum NoAnswer {
 }
 
 impl HttpsClient {
+    #[expect(clippy::disallowed_methods, reason = "the one place that builds clients for AWS")]
     pub(super) fn new() -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT));
         // Emulators have no TLS.
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls_config(bundled_roots()))

@@ -7,6 +7,7 @@
 //! wait for, by the [`sdk`]. README, "Decisions", says what that saves.
 
 mod endpoint;
+pub(crate) mod failure;
 mod https_client;
 pub(crate) mod json_client;
 mod quota;

@@ -3,11 +3,19 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What there is at most, what a repetition takes, and what a call that needed none gives back: the figures of the AWS
-/// SDKs' standard mode.
+use super::failure::Obstacle;
+
+/// What there is at most, and what a call that needed no repetition gives back: the figures of the AWS SDKs' standard
+/// mode, as those of [`cost`].
 const MOST: u32 = 500;
-const OF_A_REPETITION: u32 = 5;
 const OF_A_FIRST_TRY: u32 = 1;
+
+const fn cost(obstacle: Obstacle) -> u32 {
+    match obstacle {
+        Obstacle::Throttling => 5,
+        Obstacle::Outage => 10,
+    }
+}
 
 /// What a client may spend on repetitions.
 #[derive(Debug)]
@@ -19,16 +27,16 @@ impl Quota {
     }
 
     /// Takes what a repetition costs, if it is there.
-    pub(super) fn take(&self) -> bool {
-        let taken = |left: u32| left.checked_sub(OF_A_REPETITION);
+    pub(super) fn take(&self, obstacle: Obstacle) -> bool {
+        let taken = |left: u32| left.checked_sub(cost(obstacle));
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok()
     }
 
-    /// After a call that succeeded.
-    pub(super) fn succeeded(&self, repeated: bool) {
-        let back = if repeated { OF_A_REPETITION } else { OF_A_FIRST_TRY };
+    /// After a call that succeeded, with the last repetition if it took any.
+    pub(super) fn give_back(&self, repeated: Option<Obstacle>) {
         // Hardly ever is anything missing, and then there is nothing to write.
         if self.0.load(Ordering::Relaxed) < MOST {
+            let back = repeated.map_or(OF_A_FIRST_TRY, cost);
             let given = |left: u32| Some((left + back).min(MOST));
             let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, given);
         }
@@ -39,22 +47,28 @@ impl Quota {
 mod tests {
     use super::*;
 
+    const ALL: [(Obstacle, usize); 2] = [(Obstacle::Throttling, 100), (Obstacle::Outage, 50)];
+
     #[test]
-    fn a_hundred_repetitions_are_free_and_then_calls_that_succeed_earn_them() {
-        let quota = Quota::full();
-        assert_eq!((0..200).filter(|_| quota.take()).count(), 100);
-        (0..4).for_each(|_| quota.succeeded(false));
-        assert!(!quota.take());
-        quota.succeeded(false);
-        assert!(quota.take() && !quota.take());
-        quota.succeeded(true);
-        assert!(quota.take() && !quota.take());
+    fn some_repetitions_are_free_and_then_calls_that_succeed_earn_them() {
+        for (obstacle, free) in ALL {
+            let quota = Quota::full();
+            assert_eq!((0..200).filter(|_| quota.take(obstacle)).count(), free);
+            (1..cost(obstacle)).for_each(|_| quota.give_back(None));
+            assert!(!quota.take(obstacle));
+            quota.give_back(None);
+            assert!(quota.take(obstacle) && !quota.take(obstacle));
+            quota.give_back(Some(obstacle));
+            assert!(quota.take(obstacle) && !quota.take(obstacle));
+        }
     }
 
     #[test]
     fn more_than_all_is_not_saved() {
-        let quota = Quota::full();
-        (0..50).for_each(|_| quota.succeeded(true));
-        assert_eq!((0..200).filter(|_| quota.take()).count(), 100);
+        for (obstacle, free) in ALL {
+            let quota = Quota::full();
+            (0..50).for_each(|_| quota.give_back(Some(obstacle)));
+            assert_eq!((0..200).filter(|_| quota.take(obstacle)).count(), free);
+        }
     }
 }

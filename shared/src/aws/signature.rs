@@ -102,7 +102,7 @@ impl Signer {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use aws_credential_types::Credentials;
@@ -125,11 +125,15 @@ mod tests {
         }
     }
 
-    /// What the AWS SDK's own signer makes of the same request.
-    fn by_the_sdk(now: UnixMillis, headers: &[(&str, &str)], body: &[u8]) -> String {
-        let settings = settings();
-        let credentials =
-            Credentials::new(settings.access_key_id, settings.secret_access_key, None, None, "test").into();
+    /// What the AWS SDK's own signer makes of a request to DynamoDB; `headers` are all that are signed.
+    pub(in crate::aws) fn by_the_sdk(
+        settings: &AwsSettings,
+        now: UnixMillis,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> String {
+        let (id, secret) = (&settings.access_key_id, &settings.secret_access_key);
+        let credentials = Credentials::new(id, secret, None, None, "test").into();
         let params = SigningParams::builder()
             .identity(&credentials)
             .region(&settings.region)
@@ -139,10 +143,10 @@ mod tests {
             .build()
             .unwrap()
             .into();
-        let uri = format!("https://{HOST}/");
         // It adds the date by itself.
         let headers = headers.iter().copied().filter(|(name, _)| *name != "x-amz-date");
-        let request = SignableRequest::new("POST", uri, headers, SignableBody::Bytes(body)).unwrap();
+        let body = SignableBody::Bytes(body);
+        let request = SignableRequest::new("POST", "https://localhost/", headers, body).unwrap();
         let (instructions, _) = sign(request, &params).unwrap().into_parts();
         let mut headers = instructions.headers();
         headers.find(|(name, _)| *name == "authorization").unwrap().1.to_owned()
@@ -170,7 +174,11 @@ mod tests {
                     let date = AmzDate::of(now);
                     let headers = headers(&date, token);
                     let ours = signer.authorization(&date, &headers, body.as_bytes());
-                    assert_eq!(ours, by_the_sdk(now, &headers, body.as_bytes()), "{now} {body:.20}");
+                    assert_eq!(
+                        ours,
+                        by_the_sdk(&settings(), now, &headers, body.as_bytes()),
+                        "{now} {body:.20}"
+                    );
                 }
             }
         }

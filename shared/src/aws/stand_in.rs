@@ -101,9 +101,11 @@ pub(crate) fn nobody() -> (Aws, TcpSocket) {
     (aws(&address.to_string()), reserved)
 }
 
+/// Leads every client to `address`.
+///
 /// The region is the test's own: the SDK's allowance of repetitions is one for each service and region in a process, and
 /// one test would spend another's.
-fn aws(address: &str) -> Aws {
+pub(crate) fn aws(address: &str) -> Aws {
     static REGIONS: AtomicU32 = AtomicU32::new(0);
     let settings = AwsSettings {
         region: format!("test-{}", REGIONS.fetch_add(1, Ordering::Relaxed)),

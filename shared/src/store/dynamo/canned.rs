@@ -39,7 +39,12 @@ pub(super) fn found(item: &Item) -> Answer {
     Answer::Says(200, json!({"Item": item}).to_string())
 }
 
-/// A page of a query.
+/// A page of a query that does not end with it.
+pub(super) fn page_before(next: &Item, items: &[Item]) -> Answer {
+    Answer::Says(200, json!({"Items": items, "LastEvaluatedKey": next}).to_string())
+}
+
+/// The last page of a query.
 pub(super) fn page(items: &[Item]) -> Answer {
     Answer::Says(200, json!({"Items": items}).to_string())
 }

@@ -3,10 +3,9 @@
 //! or for throttling of one of its items. Neither says anything about the write's condition.
 
 use super::wire::{CancellationReason, TransactionCanceled};
-use crate::aws::json_client::ServiceError;
+use crate::aws::failure::ServiceError;
 
 /// The errors' names (DynamoDB API reference).
-pub(super) const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
 pub(super) const CANCELLED: &str = "TransactionCanceledException";
 const CONFLICT: &str = "TransactionConflictException";
 
@@ -21,8 +20,8 @@ pub(super) fn will_pass(reasons: &[CancellationReason]) -> bool {
     codes.any(|code| PASSING.contains(&code))
 }
 
-/// Has conflicts repeated.
-pub(super) fn passes(error: &ServiceError) -> bool {
+/// Whether it is somebody else at the same item.
+pub(super) fn in_the_way(error: &ServiceError) -> bool {
     match error.code.as_deref() {
         Some(CONFLICT) => true,
         Some(CANCELLED) => super::read::<TransactionCanceled>(&error.body)
@@ -125,6 +124,7 @@ mod tests {
         let (first, stand_in) = store([conflict.clone(), conflict.clone(), now_stands(&claimed)]).await;
         assert!(matches!(first.claim_exchange(&exchange_claim()).await, Ok(Claimed::Ours(_))));
         assert_eq!(stand_in.asked().len(), 3);
+        assert_eq!(stand_in.asked()[2].body["ReturnValues"], "ALL_NEW");
         let (second, stand_in) = store([conflict.clone(), done()]).await;
         assert_eq!(second.settle(&settlement()).await, Ok(Settled::Ours));
         assert_eq!(stand_in.asked().len(), 2);

@@ -20,7 +20,8 @@ const NONCE_IS_FREE: &str = "attribute_not_exists(pk) OR #until <= :now OR usedB
 /// A serialNo that may be used: new, or of a record that is kept no longer.
 const SERIAL_IS_FREE: &str = "attribute_not_exists(pk) OR retainUntil <= :now";
 
-const CONDITION_FAILED: Option<&str> = Some("ConditionalCheckFailed");
+/// Why a transaction was cancelled: the condition of one of its writes.
+const CONDITION: Option<&str> = Some("ConditionalCheckFailed");
 
 #[async_trait]
 impl RecordLinks for DynamoStore {
@@ -49,8 +50,8 @@ impl RecordLinks for DynamoStore {
         let Refusal::Cancelled(reasons) = &refusal else { return Err(refusal.into()) };
         match reasons.as_slice() {
             _ if will_pass(reasons) => Err(refusal.into()),
-            [of_nonce, _] if of_nonce.code.as_deref() == CONDITION_FAILED => Ok(Recorded::NonceUsed),
-            [_, CancellationReason { code, item: Some(old) }] if code.as_deref() == CONDITION_FAILED => {
+            [of_nonce, _] if of_nonce.code.as_deref() == CONDITION => Ok(Recorded::NonceUsed),
+            [_, CancellationReason { code, item: Some(old) }] if code.as_deref() == CONDITION => {
                 self.serial_used(old, nonce).await
             }
             _ => Err(refusal.into()),
@@ -149,6 +150,7 @@ mod tests {
         let conditions: Vec<_> =
             writes.iter().map(|write| write["Put"]["ConditionExpression"].clone()).collect();
         assert_eq!(conditions, [NONCE_IS_FREE, SERIAL_IS_FREE]);
+        assert_eq!(writes[1]["Put"]["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
     }
 
     #[tokio::test]

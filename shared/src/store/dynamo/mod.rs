@@ -42,7 +42,8 @@ use self::wire::{
     UpdateItem, Updated,
 };
 use super::StoreError;
-use crate::aws::json_client::{CallError, JsonClient};
+use crate::aws::failure::CallError;
+use crate::aws::json_client::JsonClient;
 use crate::aws::{Aws, Patience, UnusableSettings};
 use crate::model::id::AuthorizationId;
 
@@ -57,6 +58,9 @@ pub const OUTBOX: &str = "outbox";
 
 /// What the index repeats of each record, besides the keys.
 pub const OUTBOX_ATTRIBUTES: [&str; 3] = ["attempts", item::OWNER, "nextAttemptAt"];
+
+/// The error of a single write whose condition does not hold (DynamoDB API reference).
+const CONDITION_FAILED: &str = "ConditionalCheckFailedException";
 
 const PATIENCE: Patience = Patience {
     attempt: Duration::from_millis(800),
@@ -84,15 +88,14 @@ impl DynamoStore {
     }
 
     fn with_patience(aws: &Aws, table: &str, patience: &Patience) -> Result<Self, UnusableSettings> {
-        let client = JsonClient::new(aws, "dynamodb", patience, conflicts::passes)?;
+        let client = JsonClient::new(aws, "dynamodb", patience, conflicts::in_the_way)?;
         Ok(Self { client: Arc::new(client), table: table.into() })
     }
 
     /// Has `operation` done, and reads the answer.
     async fn ask<O: Operation, A: DeserializeOwned>(&self, operation: &O) -> Result<A, Refusal> {
         let body = serde_json::to_vec(operation).map_err(|error| Refusal::unavailable(&error))?;
-        let answer = self.client.call(O::TARGET, body).await.map_err(Refusal::of)?;
-        read(&answer).ok_or_else(|| Refusal::unavailable(&CallError::Unreadable))
+        self.client.call(O::TARGET, body).await.map_err(Refusal::of)
     }
 
     /// Changes an authorization by `update`, if `condition` holds; `values` are those of both expressions. The
@@ -146,7 +149,7 @@ enum Changed {
     Refused(Option<Item>),
 }
 
-/// Why something was not done.
+/// Why something is not known to be done.
 enum Refusal {
     /// A condition did not hold; the item that refused, if there is one and it was to be given.
     Condition(Option<Item>),
@@ -160,7 +163,7 @@ impl Refusal {
     fn of(error: CallError) -> Self {
         let CallError::Service(said) = &error else { return Self::unavailable(&error) };
         let refusal = match said.code.as_deref() {
-            Some(conflicts::CONDITION_FAILED) => {
+            Some(CONDITION_FAILED) => {
                 read(&said.body).map(|ConditionalCheckFailed { item }| Self::Condition(item))
             }
             Some(conflicts::CANCELLED) => read(&said.body)
@@ -178,7 +181,7 @@ impl Refusal {
 impl From<Refusal> for StoreError {
     fn from(refusal: Refusal) -> Self {
         Self::Unavailable(match refusal {
-            Refusal::Condition(_) => conflicts::CONDITION_FAILED.to_owned(),
+            Refusal::Condition(_) => CONDITION_FAILED.to_owned(),
             Refusal::Cancelled(_) => conflicts::CANCELLED.to_owned(),
             Refusal::Unavailable(reason) => reason,
         })
@@ -265,5 +268,16 @@ mod tests {
         let (aws, _reserved) = nobody();
         let store = DynamoStore::with_patience(&aws, "authlink", &BRISK).unwrap();
         assert_eq!(store.settle(&settlement()).await, Err(unavailable("no connection")));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_cannot_be_read_is_none() {
+        for code in [CONDITION_FAILED, conflicts::CANCELLED] {
+            let body = format!(r#"{{"__type":"{code}","Item":1,"CancellationReasons":1}}"#);
+            let (store, _stand_in) = store([Answer::Says(400, body)]).await;
+            assert_eq!(store.settle(&settlement()).await, Err(unavailable(code)));
+            let recorded = store.record_link(&canned::authorization(), &nonce()).await;
+            assert_eq!(recorded, Err(unavailable(code)));
+        }
     }
 }

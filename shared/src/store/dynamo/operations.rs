@@ -93,3 +93,34 @@ impl DynamoStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::dynamo::canned::{authorization, page, page_before, record, store};
+
+    #[tokio::test]
+    async fn a_query_goes_on_until_its_last_page() {
+        let (mut other, next) = (record("issuer", []), item::key(&authorization().id));
+        other.extend(item::key(&AuthorizationId::of_serial("B1", "S2")));
+        let (store, stand_in) = store([page_before(&next, &[other]), page(&[record("issuer", [])])]).await;
+        let found = store.all_in(item::text("undeliverable-0"), Owner::parse("B1").as_ref()).await;
+        assert_eq!(found, Ok(vec![AuthorizationId::of_serial("B1", "S2"), authorization().id]));
+
+        let asked = stand_in.asked();
+        let [first, second] = asked.as_slice() else { panic!("{} requests", asked.len()) };
+        assert_eq!(second.headers["x-amz-target"], "DynamoDB_20120810.Query");
+        let mut expected = json!({
+            "TableName": "authlink",
+            "IndexName": "outbox",
+            "KeyConditionExpression": "outbox = :outbox",
+            "FilterExpression": "businessId = :owner",
+            "ExpressionAttributeValues": {":outbox": {"S": "undeliverable-0"}, ":owner": {"S": "B1"}},
+        });
+        assert_eq!(first.body, expected);
+        expected["ExclusiveStartKey"] = json!(next);
+        assert_eq!(second.body, expected);
+    }
+}
