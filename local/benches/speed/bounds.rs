@@ -14,9 +14,8 @@ pub(crate) const HOST_RESIDENT_BYTES_BELOW: u64 = 60_000_000;
 /// The last answer comes a moment after the last request, so that the whole rate is never quite seen.
 pub(crate) const RATE_AT_LEAST: f64 = 0.99 * RATE as f64;
 
-/// What a warm event's CPU time is to come down to, in those of the baseline. A call by the AWS SDK alone costs more than
-/// twice the baseline, so these are told apart from what must be kept.
-const CPU_TO_BASELINE_AIMED_AT: [(&str, f64); 2] = [(LINK, 3.0), ("get-authorization-url", 2.0)];
+/// What a warm event's CPU time may be, in those of the baseline.
+const CPU_TO_BASELINE_AT_MOST: [(&str, f64); 2] = [(LINK, 3.0), ("get-authorization-url", 2.0)];
 /// The function whose job the peers do.
 const LINK: &str = "alipay-auth-url";
 /// What its CPU time and its start may be, as parts of a peer's.
@@ -24,19 +23,9 @@ const PARTS_OF_PEERS: [(&str, f64, Option<f64>); 2] = [("Node", 0.25, Some(0.1))
 /// How many times worse a ratio to the baseline may become.
 const WORSE_AT_MOST: f64 = 1.25;
 
-/// What `function` is to come down to, if that is said.
-pub(crate) fn cpu_to_baseline_aimed_at(function: &str) -> Option<f64> {
-    CPU_TO_BASELINE_AIMED_AT.iter().find(|(name, _)| *name == function).map(|(_, aim)| *aim)
-}
-
-/// Each aim that `measured` has not reached, in words.
-pub(crate) fn not_reached(measured: &Results) -> Vec<String> {
-    let aimed = |figures: &Figures| {
-        let aim = cpu_to_baseline_aimed_at(&figures.name).filter(|aim| figures.cpu_to_baseline > *aim)?;
-        let (name, is) = (&figures.name, figures.cpu_to_baseline);
-        Some(format!("{name}: {is:.2} times the baseline's CPU time, aimed at is {aim}"))
-    };
-    measured.functions.iter().filter_map(aimed).collect()
+/// What `function` is held to, if it is.
+pub(crate) fn cpu_to_baseline_at_most(function: &str) -> Option<f64> {
+    CPU_TO_BASELINE_AT_MOST.iter().find(|(name, _)| *name == function).map(|(_, bound)| *bound)
 }
 
 /// Each bound that `measured` misses, in words.
@@ -62,7 +51,7 @@ pub(crate) fn worse(measured: &Results, before: &Results) -> Vec<String> {
     for now in &measured.functions {
         let Some(then) = before.function(&now.name) else { continue };
         for (what, now_is, then_was) in [
-            ("CPU time of a warm event", now.cpu_to_baseline, then.cpu_to_baseline),
+            ("CPU time of a warm event", cpu_to_baseline(now), cpu_to_baseline(then)),
             ("start", now.start_to_baseline, then.start_to_baseline),
         ] {
             if now_is > then_was * WORSE_AT_MOST {
@@ -76,6 +65,11 @@ pub(crate) fn worse(measured: &Results, before: &Results) -> Vec<String> {
     worse
 }
 
+/// The smaller of the two ratios: what costs more in earnest does so by both.
+fn cpu_to_baseline(figures: &Figures) -> f64 {
+    figures.cpu_to_baseline.min(figures.cpu_to_baseline_median)
+}
+
 fn costs_too_much(cost: &Cost) -> Option<String> {
     let bound = cost.ratio_at_most.filter(|bound| cost.ratio > *bound)?;
     Some(format!("{}: {:.2}, allowed are {bound:.2}", cost.case, cost.ratio))
@@ -85,6 +79,10 @@ fn of_function(figures: &Figures) -> Vec<String> {
     let mut missed = Vec::new();
     let name = &figures.name;
     let over = figures.start_over_baseline_millis;
+    let cpu = cpu_to_baseline(figures);
+    if let Some(bound) = cpu_to_baseline_at_most(name).filter(|bound| cpu > *bound) {
+        missed.push(format!("{name}: {cpu:.2} times the baseline's CPU time, allowed are {bound}"));
+    }
     if over > START_OVER_BASELINE_MILLIS_AT_MOST {
         missed.push(format!("{name} starts {over:.2} ms after the baseline"));
     }

@@ -1,5 +1,5 @@
-//! What the lives of a program come to: medians of the rounds. They stand in the result file, and so have a form of
-//! their own.
+//! What the lives of a program come to: medians of the rounds, and their least times, by which runs are compared: what
+//! disturbs a round adds to it. They stand in the result file, and so have a form of their own.
 
 use std::time::Duration;
 
@@ -17,17 +17,18 @@ pub(crate) struct Figures {
     pub(crate) start_cpu_millis: f64,
     /// The median of the rounds' differences.
     pub(crate) start_over_baseline_millis: f64,
-    /// The median of the rounds' ratios.
+    /// The least start, in those of the baseline.
     pub(crate) start_to_baseline: f64,
     pub(crate) first_millis: f64,
     pub(crate) first_cpu_millis: f64,
     pub(crate) warm_p50_micros: f64,
     pub(crate) warm_p99_micros: f64,
     pub(crate) warm_cpu_micros: f64,
+    pub(crate) warm_cpu_least_micros: f64,
     /// The median of the rounds' ratios.
+    pub(crate) cpu_to_baseline_median: f64,
+    /// The least CPU time, in those of the baseline.
     pub(crate) cpu_to_baseline: f64,
-    /// Between the quartiles of those ratios, as a part of their median: how noisy it was.
-    pub(crate) cpu_to_baseline_spread: f64,
     pub(crate) resident_bytes_at_start: u64,
     pub(crate) resident_bytes: u64,
     pub(crate) store_calls: f64,
@@ -50,9 +51,13 @@ impl Figures {
     fn of(subject: &Subject, lives: &[Life], baseline: &[Life]) -> Self {
         let median_of = |value: &dyn Fn(&Life) -> f64| median(lives.iter().map(value).collect());
         let against = |value: &dyn Fn(&Life, &Life) -> f64| -> Vec<f64> {
-            lives.iter().zip(baseline).map(|(life, least)| value(life, least)).collect()
+            lives.iter().zip(baseline).map(|(life, its_baseline)| value(life, its_baseline)).collect()
         };
-        let cpu_ratios = against(&|life, least| life.warm_cpu.as_secs_f64() / least.warm_cpu.as_secs_f64());
+        let least_of = |lives: &[Life], value: &dyn Fn(&Life) -> Duration| {
+            millis(lives.iter().map(value).min().unwrap_or_default())
+        };
+        let least_to_baseline =
+            |value: &dyn Fn(&Life) -> Duration| least_of(lives, value) / least_of(baseline, value);
         let per_event = |value: &dyn Fn(&Life) -> u32| {
             median_of(&|life| f64::from(value(life)) / life.warm.len().max(1) as f64)
         };
@@ -60,17 +65,20 @@ impl Figures {
             name: subject.name.clone(),
             start_millis: median_of(&|life| millis(life.start)),
             start_cpu_millis: median_of(&|life| millis(life.start_cpu)),
-            start_over_baseline_millis: median(against(&|life, least| {
-                millis(life.start) - millis(least.start)
+            start_over_baseline_millis: median(against(&|life, its_baseline| {
+                millis(life.start) - millis(its_baseline.start)
             })),
-            start_to_baseline: median(against(&|life, least| millis(life.start) / millis(least.start))),
+            start_to_baseline: least_to_baseline(&|life| life.start),
             first_millis: median_of(&|life| millis(life.first)),
             first_cpu_millis: median_of(&|life| millis(life.first_cpu)),
             warm_p50_micros: median_of(&|life| millis(share(&life.warm, 0.5)) * 1e3),
             warm_p99_micros: median_of(&|life| millis(share(&life.warm, 0.99)) * 1e3),
             warm_cpu_micros: median_of(&|life| millis(life.warm_cpu) * 1e3),
-            cpu_to_baseline_spread: spread(&cpu_ratios),
-            cpu_to_baseline: median(cpu_ratios),
+            warm_cpu_least_micros: least_of(lives, &|life| life.warm_cpu) * 1e3,
+            cpu_to_baseline_median: median(against(&|life, its_baseline| {
+                millis(life.warm_cpu) / millis(its_baseline.warm_cpu)
+            })),
+            cpu_to_baseline: least_to_baseline(&|life| life.warm_cpu),
             resident_bytes_at_start: median_of(&|life| life.start_resident_bytes as f64) as u64,
             resident_bytes: median_of(&|life| life.resident_bytes as f64) as u64,
             store_calls: per_event(&|life| life.calls.store),
@@ -109,17 +117,7 @@ fn share(times: &[Duration], share: f64) -> Duration {
 }
 
 /// The one in the middle; zero if there are none.
-pub(crate) fn median(values: Vec<f64>) -> f64 {
-    quantile(values, 0.5)
-}
-
-fn quantile(mut values: Vec<f64>, at: f64) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    let last = values.len().saturating_sub(1);
-    values.get((last as f64 * at).round() as usize).copied().unwrap_or_default()
-}
-
-fn spread(values: &[f64]) -> f64 {
-    let at = |share| quantile(values.to_vec(), share);
-    (at(0.75) - at(0.25)) / at(0.5)
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }
