@@ -76,7 +76,7 @@ pub enum StoreAt {
 pub struct AwsSettings {
     /// `AWS_REGION`.
     pub region: String,
-    /// `AWS_ENDPOINT_URL`, for an emulator.
+    /// `AWS_ENDPOINT_URL`, for an emulator: scheme, host and port.
     pub endpoint_url: Option<String>,
     /// `AWS_ACCESS_KEY_ID`.
     pub access_key_id: String,

@@ -1,5 +1,5 @@
-//! HTTP on both sides: how a request arrives, and the one place that builds clients and reads their answers without
-//! trusting their length.
+//! HTTP on both sides: how a request arrives, and the one place that builds clients (but for AWS) and reads their answers
+//! without trusting their length.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! AWS Lambda at the edge: the only file that names its runtime's types.
 //!
-//! API Gateway's events become the `http::Request` that handlers take, by [`crate::gateway`]; queue messages and the
+//! API Gateway's events become the `http::Request` that handlers take, by [`crate::api_gateway`]; queue messages and the
 //! schedule become [`Event`]s.
 
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::api_gateway;
 use crate::aws::Aws;
 use crate::config::{Config, SecretsFrom, StoreAt};
-use crate::gateway;
 use crate::queue::sqs::SqsQueue;
 use crate::queue::{Event, Hint, Hints};
 use crate::secrets::{SecretFolder, SecretSource, SecretsManager};
@@ -148,8 +148,8 @@ where
     A: Future<Output = http::Response<Bytes>> + Send + 'static,
 {
     let run = service_fn(|event: LambdaEvent<Box<RawValue>>| {
-        let answer = gateway::request(event.payload.get()).map(&handler);
-        async move { Ok::<_, lambda_runtime::Error>(gateway::response(answer?.await)) }
+        let answer = api_gateway::request(event.payload.get()).map(&handler);
+        async move { Ok::<_, lambda_runtime::Error>(api_gateway::response(answer?.await)) }
     });
     lambda_runtime::run(run).await.map_err(ended)
 }

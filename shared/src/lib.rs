@@ -9,12 +9,12 @@ pub mod alipay;
 pub mod aliyun;
 pub mod allowance;
 #[cfg(feature = "aws")]
+mod api_gateway;
+#[cfg(feature = "aws")]
 pub mod aws;
 pub mod clock;
 pub mod config;
 pub mod delivery;
-#[cfg(feature = "aws")]
-mod gateway;
 pub mod http;
 #[cfg(feature = "aws")]
 pub mod lambda;

@@ -1,5 +1,5 @@
-//! What the lives of a program come to: medians of the rounds, and their least times, by which runs are compared: what
-//! disturbs a round adds to it. They stand in the result file, and so have a form of their own.
+//! What the lives of a program come to: medians of the rounds, and what the quietest took: what disturbs a round adds to
+//! it. They stand in the result file, and so have a form of their own.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(crate) struct Figures {
     /// The median of the rounds' ratios.
     pub(crate) cpu_to_baseline_median: f64,
     /// The least CPU time, in those of the baseline.
-    pub(crate) cpu_to_baseline: f64,
+    pub(crate) cpu_to_baseline_least: f64,
     pub(crate) resident_bytes_at_start: u64,
     pub(crate) resident_bytes: u64,
     pub(crate) store_calls: f64,
@@ -78,7 +78,7 @@ impl Figures {
             cpu_to_baseline_median: median(against(&|life, its_baseline| {
                 millis(life.warm_cpu) / millis(its_baseline.warm_cpu)
             })),
-            cpu_to_baseline: least_to_baseline(&|life| life.warm_cpu),
+            cpu_to_baseline_least: least_to_baseline(&|life| life.warm_cpu),
             resident_bytes_at_start: median_of(&|life| life.start_resident_bytes as f64) as u64,
             resident_bytes: median_of(&|life| life.resident_bytes as f64) as u64,
             store_calls: per_event(&|life| life.calls.store),

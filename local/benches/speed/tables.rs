@@ -60,7 +60,7 @@ fn functions(results: &Results) -> String {
             format!("{} µs", grouped(of.warm_cpu_micros, 0)),
             format!("{:.2}", of.cpu_to_baseline_median),
             format!("{} µs", grouped(of.warm_cpu_least_micros, 0)),
-            format!("{:.2}", of.cpu_to_baseline),
+            format!("{:.2}", of.cpu_to_baseline_least),
             bound,
             format!("{} µs", grouped(of.warm_p50_micros, 0)),
             format!("{} µs", grouped(of.warm_p99_micros, 0)),

@@ -18,17 +18,15 @@ const DOMAINS: [(&str, &str); 6] = [
 /// The address of `service`, with the path `/`: the settings' own, or that of their region.
 ///
 /// # Errors
-/// When it is no address, or one with a path or a query: those are not signed.
+/// When it is no address of HTTP or HTTPS, or one with more in it than a server: a path or a query is not signed.
 pub(super) fn endpoint(service: &str, settings: &AwsSettings) -> Result<Uri, UnusableSettings> {
     let region = &settings.region;
     let of_region = || format!("https://{service}.{region}.{}", domain(region));
     let address = settings.endpoint_url.clone().unwrap_or_else(of_region);
     let uri: Uri = address.parse().map_err(|_| UnusableSettings::Address)?;
-    if uri.scheme().is_some() && uri.path() == "/" && uri.query().is_none() {
-        Ok(uri)
-    } else {
-        Err(UnusableSettings::Address)
-    }
+    let spoken = matches!(uri.scheme_str(), Some("http" | "https"));
+    let server_alone = uri.path() == "/" && uri.query().is_none() && !address.contains('@');
+    if spoken && server_alone { Ok(uri) } else { Err(UnusableSettings::Address) }
 }
 
 fn domain(region: &str) -> &'static str {
@@ -62,7 +60,15 @@ mod tests {
             let settings = AwsSettings { endpoint_url: Some(url.to_owned()), ..AwsSettings::default() };
             assert_eq!(endpoint("dynamodb", &settings).unwrap(), "http://127.0.0.1:5000/");
         }
-        for url in ["http://a b", "127.0.0.1:5000", "http://127.0.0.1/path", "http://127.0.0.1/?query", "/"] {
+        for url in [
+            "http://a b",
+            "127.0.0.1:5000",
+            "http://127.0.0.1/path",
+            "http://127.0.0.1/?query",
+            "http://u:p@127.0.0.1",
+            "ftp://127.0.0.1",
+            "/",
+        ] {
             let settings = AwsSettings { endpoint_url: Some(url.to_owned()), ..AwsSettings::default() };
             assert_eq!(endpoint("dynamodb", &settings), Err(UnusableSettings::Address), "{url}");
         }

@@ -27,6 +27,7 @@ const THROTTLED: [&str; 14] = [
 const LATE: [&str; 2] = ["RequestTimeout", "RequestTimeoutException"];
 
 /// What a service answered instead of what was asked for.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ServiceError {
     status: StatusCode,
     /// The error's name, without the namespace that the service puts before it; if there is one.
@@ -36,7 +37,7 @@ pub(crate) struct ServiceError {
 }
 
 /// Why a call failed. The text is for the log: it names nothing of what was asked or answered.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CallError {
     #[error("{}", .0.code.as_deref().unwrap_or("an error without code"))]
     Service(ServiceError),
@@ -135,6 +136,16 @@ mod tests {
             let error = error(status, body);
             assert_eq!(error.code.as_deref(), code, "{body}");
             assert_eq!(CallError::Service(error).obstacle(), obstacle, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_answered_may_pass_and_what_no_repetition_mends_does_not() {
+        for error in [CallError::TimedOut, CallError::Lost, CallError::Unreadable] {
+            assert_eq!(error.obstacle(), Some(Obstacle::Outage), "{error}");
+        }
+        for error in [CallError::TooLong, CallError::Unsendable] {
+            assert_eq!(error.obstacle(), None, "{error}");
         }
     }
 

@@ -65,8 +65,8 @@ impl fmt::Debug for JsonClient {
 }
 
 impl JsonClient {
-    /// A client that connects at its first call. Besides what may pass of any service, what `conflicts` says of is
-    /// repeated.
+    /// A client that connects at its first call. It repeats what may pass at any service ([`CallError::obstacle`]), and
+    /// each error that `conflicts` accepts, as if it were throttling.
     ///
     /// # Errors
     /// When an address or a header cannot be made of the settings.
@@ -77,7 +77,10 @@ impl JsonClient {
         conflicts: fn(&ServiceError) -> bool,
     ) -> Result<Self, UnusableSettings> {
         let (uri, settings) = (endpoint(service, &aws.settings)?, &aws.settings);
-        let header = |text: &str| HeaderValue::from_str(text).map_err(|_| UnusableSettings::Credentials);
+        let header = |text: &str| match HeaderValue::from_str(text) {
+            Ok(value) if text.is_ascii() => Ok(value),
+            _ => Err(UnusableSettings::Credentials),
+        };
         header(&settings.access_key_id)?;
         let mut security_token = settings.session_token.as_deref().map(header).transpose()?;
         if let Some(token) = &mut security_token {
@@ -189,7 +192,7 @@ fn pause(first: Duration, attempts: u32, random: &dyn Random) -> Duration {
     first * 2_u32.saturating_pow(attempts - 1) * u32::from(part) / u32::from(u8::MAX)
 }
 
-/// What was made of text is text again.
+/// All of them were made of ASCII.
 fn text(value: &HeaderValue) -> &str {
     value.to_str().unwrap_or_default()
 }
@@ -279,7 +282,7 @@ mod tests {
         let stand_in = StandIn::answering([says("<html>"), says(""), says("{}")]).await;
         assert_eq!(call(&client(&stand_in.aws, &BRISK)).await.unwrap(), json!({}));
         let stand_in = StandIn::answering([says("<html>")]).await;
-        assert!(matches!(call(&client(&stand_in.aws, &BRISK)).await, Err(CallError::Unreadable)));
+        assert_eq!(call(&client(&stand_in.aws, &BRISK)).await, Err(CallError::Unreadable));
         assert_eq!(stand_in.asked().len(), 3);
     }
 
@@ -289,7 +292,7 @@ mod tests {
         let patience = Patience { operation: SHORT.attempt, ..BRISK };
         let client = client(&stand_in.aws, &patience);
         let ended = timeout(BRISK.attempt / 2, call(&client)).await.unwrap();
-        assert!(matches!(ended, Err(CallError::TimedOut)));
+        assert_eq!(ended, Err(CallError::TimedOut));
         assert_eq!(stand_in.asked().len(), 1);
     }
 
@@ -334,16 +337,18 @@ mod tests {
     #[tokio::test]
     async fn settings_that_make_no_request_are_refused_and_not_shown() {
         let stand_in = StandIn::answering([failing()]).await;
-        let with = |change: fn(&mut Aws)| {
+        let with = |change: &dyn Fn(&mut Aws)| {
             let mut aws = stand_in.aws.clone();
             change(&mut aws);
             JsonClient::new(&aws, "dynamodb", &BRISK, |_| false).map(drop)
         };
-        let address = with(|aws| aws.settings.endpoint_url = Some("http://a b".to_owned()));
+        let address = with(&|aws| aws.settings.endpoint_url = Some("http://a b".to_owned()));
         assert_eq!(address, Err(UnusableSettings::Address));
-        let token = with(|aws| aws.settings.session_token = Some("a\nb".to_owned()));
-        assert_eq!(token, Err(UnusableSettings::Credentials));
-        let key = with(|aws| aws.settings.access_key_id = "a\nb".to_owned());
+        for token in ["a\nb", "é"] {
+            let token = with(&|aws| aws.settings.session_token = Some(token.to_owned()));
+            assert_eq!(token, Err(UnusableSettings::Credentials));
+        }
+        let key = with(&|aws| aws.settings.access_key_id = "a\nb".to_owned());
         assert_eq!(key, Err(UnusableSettings::Credentials));
         let shown = format!("{:?}", client(&stand_in.aws, &BRISK));
         assert!(!shown.contains("hush") && !shown.contains("session"), "{shown}");

@@ -3,8 +3,8 @@
 //! Region and credentials come from the variables that Lambda sets, read by [`crate::config`]: looking for them where
 //! else they might be (`aws-config`) costs milliseconds of every cold start.
 //!
-//! DynamoDB, which every request waits for, is called by a [`json_client`] of our own; Secrets Manager and SQS, which few
-//! wait for, by the [`sdk`]. README, "Decisions", says what that saves.
+//! DynamoDB, which every request waits for, is called by a [`json_client`] of our own; Secrets Manager, whose answers are
+//! kept, and SQS, which a return calls once, by the [`sdk`]. README, "Decisions", says what that saves.
 
 mod endpoint;
 pub(crate) mod failure;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::failure::Obstacle;
 
 /// What there is at most, and what a call that needed no repetition gives back: the figures of the AWS SDKs' standard
-/// mode, as those of [`cost`].
+/// mode ("Retry 2.0"), as those of [`cost`].
 const MOST: u32 = 500;
 const OF_A_FIRST_TRY: u32 = 1;
 

@@ -1,4 +1,4 @@
-//! The AWS SDK, for the services whose calls are few: Secrets Manager and SQS.
+//! The AWS SDK, for Secrets Manager and SQS.
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;

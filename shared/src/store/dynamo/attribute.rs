@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// All attributes of an item, by their names.
 pub(super) type Item = BTreeMap<Cow<'static, str>, AttributeValue>;
 
-/// A value with its type. Of those that we never write, only the type counts.
+/// A value with its type. All types that there are: an item with an unknown one could not be read at all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum AttributeValue {
     S(String),

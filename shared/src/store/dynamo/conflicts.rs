@@ -20,8 +20,8 @@ pub(super) fn will_pass(reasons: &[CancellationReason]) -> bool {
     codes.any(|code| PASSING.contains(&code))
 }
 
-/// Whether it is somebody else at the same item.
-pub(super) fn in_the_way(error: &ServiceError) -> bool {
+/// Whether what refused it passes by itself: a conflict, or an item that was throttled or failed.
+pub(super) fn in_passing(error: &ServiceError) -> bool {
     match error.code.as_deref() {
         Some(CONFLICT) => true,
         Some(CANCELLED) => super::read::<TransactionCanceled>(&error.body)

@@ -88,7 +88,7 @@ impl DynamoStore {
     }
 
     fn with_patience(aws: &Aws, table: &str, patience: &Patience) -> Result<Self, UnusableSettings> {
-        let client = JsonClient::new(aws, "dynamodb", patience, conflicts::in_the_way)?;
+        let client = JsonClient::new(aws, "dynamodb", patience, conflicts::in_passing)?;
         Ok(Self { client: Arc::new(client), table: table.into() })
     }
 

@@ -114,7 +114,6 @@ impl Operation for UpdateItem<'_> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Updated {
-    #[serde(default)]
     pub(super) attributes: Option<Item>,
 }
 
@@ -138,7 +137,6 @@ impl Operation for GetItem<'_> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Got {
-    #[serde(default)]
     pub(super) item: Option<Item>,
 }
 
@@ -168,7 +166,6 @@ pub(super) struct Page {
     #[serde(default)]
     pub(super) items: Vec<Item>,
     /// Where the next page begins; without it this is the last.
-    #[serde(default)]
     pub(super) last_evaluated_key: Option<Item>,
 }
 
@@ -177,7 +174,6 @@ pub(super) struct Page {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ConditionalCheckFailed {
     /// What refused it, if that was asked for and there is any.
-    #[serde(default)]
     pub(super) item: Option<Item>,
 }
 
@@ -193,8 +189,7 @@ pub(super) struct TransactionCanceled {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct CancellationReason {
-    /// `None` for a write that stood in nobody's way.
+    /// The text `"None"` for a write that stood in nobody's way.
     pub(super) code: Option<String>,
-    #[serde(default)]
     pub(super) item: Option<Item>,
 }
