@@ -256,6 +256,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_secret_of_a_request_is_marked_so() {
+        let stand_in = StandIn::answering([failing()]).await;
+        let request = client(&stand_in.aws, &BRISK).signed(TARGET, Bytes::new()).unwrap();
+        let mut secret: Vec<_> = request.headers().iter().filter(|(_, value)| value.is_sensitive()).collect();
+        secret.sort_by_key(|(name, _)| name.as_str());
+        assert_eq!(
+            secret.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+            ["authorization", "x-amz-security-token"]
+        );
+    }
+
+    #[tokio::test]
     async fn a_connection_that_is_lost_is_made_again() {
         for lost in ["", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{"] {
             let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
