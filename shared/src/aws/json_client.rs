@@ -275,9 +275,8 @@ mod tests {
             let server = tokio::spawn(async move {
                 for answer in [lost, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"] {
                     let (mut connection, _) = listener.accept().await.unwrap();
-                    let mut request = vec![0; 4_096];
+                    let mut request = Vec::new();
                     while !request.ends_with(b"}") {
-                        request.truncate(0);
                         assert_ne!(connection.read_buf(&mut request).await.unwrap(), 0);
                     }
                     connection.write_all(answer.as_bytes()).await.unwrap();
