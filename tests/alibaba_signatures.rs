@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
 use serde_json::Value;
-use shared::clock::UnixMillis;
+use shared::model::clock::UnixMillis;
 use shared::signing::alibaba_cloud::{AccessKeySecret, Call, Flaw, Format, SignatureError, authorization};
 use url::form_urlencoded::Serializer;
 

@@ -11,11 +11,11 @@ use axum::Router;
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
-use shared::aliyun::{HttpsClient, NoAnswer};
-use shared::http::Arrival;
 use shared::model::authorization::Authorization;
+use shared::protocol::alibaba_cloud::{HttpsClient, NoAnswer};
 use shared::secrets::SecretName;
 use shared::store::{NonceUse, RecordLinks, Recorded, StoreError, UseNonces};
+use shared::web::client_info::ClientInfo;
 use tests::aliyun::{Server, Step, granted, refused};
 use tests::logs::Logs;
 use tests::rpc::{Checked, Protocol, RpcAnswer, RpcCall};
@@ -297,7 +297,7 @@ async fn they_are_not_asked_when_the_time_that_is_left_is_too_short_and_the_call
 /// Secrets that take longer than Alibaba Cloud may then be asked.
 struct Slow {
     secrets: tests::parties::Secrets,
-    clock: Arc<shared::clock::ManualClock>,
+    clock: Arc<shared::model::clock::ManualClock>,
 }
 
 #[async_trait]
@@ -441,7 +441,7 @@ async fn serve(world: Arc<World>) -> (String, JoinSet<()>) {
         let body = axum::body::to_bytes(body, 64 * 1024).await.expect("a body");
         let mut request = Request::from_parts(parts, body);
         let origin = "https://links.example.com/".parse().ok();
-        request.extensions_mut().insert(Arrival { source_ip: None, origin });
+        request.extensions_mut().insert(ClientInfo { source_ip: None, origin });
         let answer = get_authorization_url::handle(&world.authorization_url, &request).await;
         answer.map(axum::body::Body::from) as Response<axum::body::Body>
     });
@@ -465,7 +465,7 @@ async fn another_authlink_in_their_place_grants_and_refuses_the_same() {
     let link = granted.link.expect("a link");
     let request = Request::builder().uri(link.strip_prefix("https://links.example.com").expect("theirs"));
     let origin = "https://links.example.com/".parse().ok();
-    let request = request.extension(Arrival { source_ip: None, origin });
+    let request = request.extension(ClientInfo { source_ip: None, origin });
     let page = request.body(Bytes::new()).expect("a request");
     let shown = get_authorization_url::handle(&theirs.authorization_url, &page).await;
     assert_eq!(shown.status(), 200);

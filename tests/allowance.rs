@@ -9,11 +9,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde_json::Value;
-use shared::allowance::{Admission, Allowance, PATIENCE};
-use shared::clock::{Clock as _, ManualClock};
-use shared::model::booking::{Booking, Leased};
+use shared::model::clock::{Clock as _, ManualClock};
+use shared::model::reservation::{Leased, Reservation};
+use shared::rate_limit::{Admission, PATIENCE, RateLimiter};
 use shared::store::sqlite::SqliteStore;
-use shared::store::{LeaseAllowance, StoreError};
+use shared::store::{ReserveRate, StoreError};
 use tempfile::TempDir;
 use tests::logs::Logs;
 use tests::world::BEGINNING;
@@ -37,10 +37,10 @@ impl Counted {
 }
 
 #[async_trait]
-impl LeaseAllowance for Counted {
-    async fn lease(&self, booking: &Booking) -> Result<Leased, StoreError> {
+impl ReserveRate for Counted {
+    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
         self.bookings.fetch_add(1, Ordering::SeqCst);
-        self.store.lease(booking).await
+        self.store.lease(reservation).await
     }
 }
 
@@ -55,7 +55,7 @@ enum Load {
 
 /// So many instances of one account, asked so often a second.
 struct Fleet {
-    instances: Vec<Allowance>,
+    instances: Vec<RateLimiter>,
     store: Arc<Counted>,
     clock: Arc<ManualClock>,
     allowed: NonZeroU32,
@@ -76,7 +76,7 @@ impl Fleet {
     fn allowed(allowed: NonZeroU32, instances: usize) -> Self {
         let (store, clock) = (Counted::open(), Arc::new(ManualClock::at(BEGINNING)));
         let instance = || {
-            let allowance = Allowance::new(store.clone(), clock.clone());
+            let allowance = RateLimiter::new(store.clone(), clock.clone());
             // A slow disk of the machine that tests must not admit anything.
             allowance.with_patience(Duration::from_mins(5))
         };
@@ -208,8 +208,8 @@ struct Told {
 }
 
 #[async_trait]
-impl LeaseAllowance for Told {
-    async fn lease(&self, booking: &Booking) -> Result<Leased, StoreError> {
+impl ReserveRate for Told {
+    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         assert_eq!(self.at_once.fetch_add(1, Ordering::SeqCst), 0, "one at a time");
         tokio::task::yield_now().await;
@@ -217,19 +217,19 @@ impl LeaseAllowance for Told {
         if self.silent.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
-        if self.away.load(Ordering::SeqCst) && booking.account == "A1" {
+        if self.away.load(Ordering::SeqCst) && reservation.account == "A1" {
             return Err(StoreError::Unavailable("told to".to_owned()));
         }
         if self.full_for_an_hour.load(Ordering::SeqCst) {
-            return Ok(Leased::Full { again_at: booking.now + SECOND * 3_600 });
+            return Ok(Leased::Full { again_at: reservation.now + SECOND * 3_600 });
         }
-        Ok(Leased::From(booking.now))
+        Ok(Leased::From(reservation.now))
     }
 }
 
-fn told() -> (Arc<Told>, Arc<ManualClock>, Allowance) {
+fn told() -> (Arc<Told>, Arc<ManualClock>, RateLimiter) {
     let (store, clock) = (Arc::new(Told::default()), Arc::new(ManualClock::at(BEGINNING)));
-    let allowance = Allowance::new(store.clone(), clock.clone());
+    let allowance = RateLimiter::new(store.clone(), clock.clone());
     (store, clock, allowance)
 }
 

@@ -10,12 +10,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, Request};
 use serde_json::json;
-use shared::allowance::Allowance;
 use shared::model::authorization::{Authorization, Callback, Status};
-use shared::model::booking::{Booking, Leased};
+use shared::model::authorization_request::AuthorizationRequest;
 use shared::model::id::AuthorizationId;
-use shared::model::requested::Requested;
-use shared::store::{LeaseAllowance, NonceUse, RecordLinks, Recorded, StoreError, UseNonces};
+use shared::model::reservation::{Leased, Reservation};
+use shared::rate_limit::RateLimiter;
+use shared::store::{NonceUse, RecordLinks, Recorded, ReserveRate, StoreError, UseNonces};
 use tests::rpc::{Protocol, RpcAnswer, RpcCall, utc, whole};
 use tests::world::{ACCESS_KEY_SECRET, BEGINNING, World, access_key, scheme};
 
@@ -26,9 +26,9 @@ struct Away;
 struct UsedUp;
 
 #[async_trait]
-impl LeaseAllowance for UsedUp {
-    async fn lease(&self, booking: &Booking) -> Result<Leased, StoreError> {
-        Ok(Leased::Full { again_at: booking.now + Duration::from_secs(1) })
+impl ReserveRate for UsedUp {
+    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
+        Ok(Leased::Full { again_at: reservation.now + Duration::from_secs(1) })
     }
 }
 
@@ -246,7 +246,7 @@ async fn a_right_call_is_recorded_with_the_phones_tail_and_hash_alone() {
     let record = record(&world, &link).await;
     assert_eq!((record.status, record.callback), (Status::Issued, Callback::OwnersDefault));
     assert_eq!(record.expires_at, world.now() + Duration::from_hours(24));
-    let Requested::Scheme(requested) = record.requested else { panic!("{:?}", record.requested) };
+    let AuthorizationRequest::Scheme(requested) = record.requested else { panic!("{:?}", record.requested) };
     assert_eq!(requested.account_id, "1001");
     assert_eq!(requested.scheme_id.to_string(), "234");
     assert_eq!(requested.request_id, answer.request_id);
@@ -309,7 +309,7 @@ async fn the_first_thing_that_is_wrong_answers() {
         ("MobileNumberIllgeal", |_, call| call.with("PhoneNo", "x")),
         ("MissingParameter", |_, call| call.with("SchemeId", "")),
         ("Throttling.System", |world, call| {
-            world.authorization_url.allowance = Allowance::new(Arc::new(UsedUp), world.clock.clone());
+            world.authorization_url.allowance = RateLimiter::new(Arc::new(UsedUp), world.clock.clone());
             call
         }),
         ("UnauthorizedOperation", |world, call| {

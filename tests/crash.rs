@@ -10,10 +10,10 @@ use local::app::Local;
 use local::merchant::SignType;
 use openid_delivery::{ATTEMPT_LEASE, Step, sweep};
 use serde_json::Value;
-use shared::delivery::answer::DeliveryOutcome;
 use shared::model::authorization::Status;
 use shared::model::claim::EXCHANGE_LEASE;
-use shared::queue::NET;
+use shared::model::delivery_outcome::DeliveryOutcome;
+use shared::queue::HINT_GRACE_PERIOD;
 use shared::store::ReadAuthorizations as _;
 use shared::store::sqlite::SqliteStore;
 use tests::host::options;
@@ -127,7 +127,7 @@ async fn killed_before_an_attempt_is_claimed_the_next_sweep_but_one_makes_it() {
         let issued = due(&world).await;
         dies(&world, moment, sweep_and_drain).await;
         assert!(world.sweep_and_drain().await.is_empty());
-        world.clock.advance(NET);
+        world.clock.advance(HINT_GRACE_PERIOD);
         assert_eq!(world.sweep_and_drain().await, [Step::Delivered], "{moment:?}");
         assert_eq!(world.record(&issued.id).await.attempts, 1);
     }
@@ -161,7 +161,7 @@ async fn killed_after_a_failure_is_recorded_before_its_hint_the_sweep_makes_the_
     due(&world).await;
     world.merchant.answer(DeliveryOutcome::Status(500));
     dies(&world, After(Write::ConcludeAttempt), sweep_and_drain).await;
-    world.clock.advance(Duration::from_secs(15) + NET);
+    world.clock.advance(Duration::from_secs(15) + HINT_GRACE_PERIOD);
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
 }
 
@@ -184,7 +184,7 @@ async fn killed_around_giving_up_the_record_ends_undeliverable_all_the_same() {
         dies_with_one_attempt(&world, After(Write::ClaimAttempt)).await;
         world.clock.advance(ATTEMPT_LEASE);
         dies_with_one_attempt(&world, moment).await;
-        world.clock.advance(NET);
+        world.clock.advance(HINT_GRACE_PERIOD);
         assert_eq!(world.sweep_and_drain().await, steps, "{moment:?}");
         assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
     }
@@ -208,7 +208,7 @@ async fn a_redrive_survives_whatever_comes_after_it() {
     dies_with_one_attempt(&world, After(Write::GiveUp)).await;
     assert_eq!(world.redrive(&issued.id).await, Ok(true));
     dies(&world, After(Write::Postpone), async |process| drop(sweep(&process.delivery).await)).await;
-    world.clock.advance(NET);
+    world.clock.advance(HINT_GRACE_PERIOD);
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
 }
 

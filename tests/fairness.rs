@@ -8,13 +8,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderName;
 use openid_delivery::handle;
-use shared::clock::UnixMillis;
-use shared::delivery::answer::{Answer, DeliveryOutcome};
+use shared::delivery::response::Answer;
 use shared::delivery::sender::CallbackSender;
+use shared::egress::callback_url::CallbackUrl;
 use shared::model::authorization::Status;
-use shared::model::callback_url::CallbackUrl;
+use shared::model::clock::UnixMillis;
+use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::AuthorizationId;
-use shared::queue::{Event, NET};
+use shared::queue::{Event, HINT_GRACE_PERIOD};
 use tests::parties::identified;
 use tests::request::{LinkCall, link_body, state_of};
 use tests::world::{World, business};
@@ -94,7 +95,7 @@ async fn a_sweep_delivers_to_others_what_a_silent_merchant_leaves_waiting() {
     let world = World::new().with_sender(network.clone());
     all_consent(&world).await;
     world.queue.lose_all();
-    world.clock.advance(NET);
+    world.clock.advance(HINT_GRACE_PERIOD);
     let swept = tokio::time::timeout(PATIENCE, handle(&world.delivery, Event::Sweep)).await;
     assert_eq!(swept.expect("nobody waits for the silent"), Ok(()));
     for number in 0..OF_THE_OTHER {

@@ -10,13 +10,13 @@ use local::emulator::{AlipayEmulator, EmulatorConfig, GatewayFault, TEST_USERS};
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::sha2::{Digest as _, Sha256};
 use serde_json::json;
-use shared::alipay::gateway::{
+use shared::model::clock::{Clock as _, SystemClock};
+use shared::model::identity::{AlipayUserId, AuthCode, Identity, OpenId};
+use shared::protocol::alipay::gateway::{
     AlipayGateway, Exchange, ExchangeRequest, NoAnswer, Refusal, TokenExchange as _, read_answer,
 };
-use shared::clock::{Clock as _, SystemClock};
-use shared::model::identity::{AlipayUserId, AuthCode, Identity, OpenId};
+use shared::registry::AlipayApp;
 use shared::secrets::Document as _;
-use shared::secrets::documents::AlipayApp;
 use tests::keys::{alipay, app, foreign, private_pem, public_pem};
 use tests::world::APP_ID;
 use tokio::net::TcpListener;

@@ -12,9 +12,9 @@ use local::folder::{ACCESS_KEY_ID, ACCOUNT_ID, CONTRACT_SCHEME_ID};
 use local::merchant::{AuthorizationState, Call, MerchantFault, SignType};
 use reqwest::{Client, Response};
 use serde_json::Value;
-use shared::clock::{Clock as _, SystemClock};
-use shared::http::client_builder;
+use shared::egress::client::client_builder;
 use shared::model::authorization::Status;
+use shared::model::clock::{Clock as _, SystemClock};
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::identity::{Identity, OpenId};
 use shared::store::sqlite::SqliteStore;
@@ -320,7 +320,7 @@ async fn a_new_host_delivers_what_an_earlier_one_left_settled() {
         operation: OperationId::recorded("killed".to_owned()),
         now: SystemClock.now(),
     };
-    assert_eq!(store.settle(&settlement).await, Ok(Settled::Ours));
+    assert_eq!(store.settle(&settlement).await, Ok(Settled::Recorded));
     let options = Options { merchant_port, ..options(folder.path()) };
     let rig = Rig { local: Local::start(&options).await.expect("starts"), browser, folder };
     rig.called_back(1).await;

@@ -6,7 +6,7 @@ use rsa::rand_core::OsRng;
 use rsa::sha2::{Digest as _, Sha256};
 use rsa::{RsaPrivateKey, RsaPublicKey};
 use serde_json::json;
-use shared::secrets::documents::{
+use shared::registry::{
     AccessKey, Account, AlipayApp, AliyunKey, Business, CallbackKey, LinkToken, PhoneKey, Platform, Scheme,
     SchemeSource,
 };

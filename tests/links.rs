@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::clock::UnixMillis;
 use shared::model::authorization::{Callback, Status};
+use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
+use shared::model::clock::UnixMillis;
 use shared::model::id::{AuthorizationId, State};
-use shared::model::requested::{MerchantRequest, Requested};
 use shared::store::ReadAuthorizations as _;
 use tests::keys::{foreign, merchant, public_pem, vector_text};
 use tests::request::{Key, LinkAnswer, LinkCall, link_body};
@@ -82,7 +82,7 @@ async fn the_documents_own_example_succeeds() {
         serial_no: "abcd".to_owned(),
         user_id: "user1".to_owned(),
     };
-    assert_eq!(record.requested, Requested::Merchant(requested));
+    assert_eq!(record.requested, AuthorizationRequest::Merchant(requested));
     assert_eq!(record.callback, Callback::Explicit("https://www.xn---xn--7mz-rs30a.info/".to_owned()));
 }
 
@@ -137,7 +137,7 @@ async fn the_first_failing_check_answers() {
     off["allowedIps"] = json!(["198.51.100.0/24"]);
     world.secrets.set("business/OFF", &off);
     off["enabled"] = json!(true);
-    world.secrets.set("business/NET", &off);
+    world.secrets.set("business/HINT_GRACE_PERIOD", &off);
 
     let worst = LinkCall {
         business_id: "../x".to_owned(),
@@ -155,7 +155,7 @@ async fn the_first_failing_check_answers() {
     let typed = LinkCall { sign_type: None, ..timed.clone() };
     let fresh = LinkCall { timestamp: now.to_string(), ..typed.clone() };
     let off = LinkCall { business_id: "OFF".to_owned(), ..fresh.clone() };
-    let net = LinkCall { business_id: "NET".to_owned(), ..fresh.clone() };
+    let net = LinkCall { business_id: "HINT_GRACE_PERIOD".to_owned(), ..fresh.clone() };
     let known = LinkCall { business_id: "B1".to_owned(), ..fresh.clone() };
     let signed = LinkCall { key: Key::Rsa(merchant()), ..known.clone() };
 

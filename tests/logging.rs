@@ -1,7 +1,7 @@
 //! Logs: one JSON line for each request, and nothing in them that must not be.
 
 use serde_json::{Value, json};
-use shared::delivery::answer::DeliveryOutcome;
+use shared::model::delivery_outcome::DeliveryOutcome;
 use tests::keys::{foreign, merchant_md5};
 use tests::logs::Logs;
 use tests::parties::{code_invalid, identified};

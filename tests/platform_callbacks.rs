@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use shared::delivery::schedule::Schedule;
 use shared::model::authorization::{Authorization, Status};
 use shared::model::id::AuthorizationId;
-use shared::platform::network::NoAnswer;
+use shared::protocol::open_api::client::transport::NoAnswer;
 use tests::fickle::{Failure, FickleStore};
 use tests::keys;
 use tests::logs::Logs;

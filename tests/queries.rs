@@ -6,15 +6,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use openid_delivery::ATTEMPT_LEASE;
 use serde_json::{Value, json};
-use shared::clock::UnixMillis;
-use shared::delivery::answer::DeliveryOutcome;
 use shared::delivery::schedule::Schedule;
 use shared::model::authorization::{Authorization, Callback, Issue, NewLink};
+use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
 use shared::model::claim::AttemptClaim;
+use shared::model::clock::UnixMillis;
+use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::{AuthorizationId, OperationId, State};
-use shared::model::requested::{MerchantRequest, Requested};
 use shared::store::{
-    Forget as _, NonceUse, ReadAuthorizations, RecordDeliveries as _, RecordLinks as _,
+    NonceUse, PurgeExpired as _, ReadAuthorizations, RecordDeliveries as _, RecordLinks as _,
     RecordPlatformLinks as _, StoreError, UseNonces,
 };
 use tests::keys::{foreign, merchant, merchant_md5};
@@ -187,7 +187,7 @@ async fn a_platforms_link_is_pending_until_it_has_come() {
     let began = world.now();
     let id = AuthorizationId::of_serial("B1", "S1");
     let new = Authorization::issued(Issue {
-        requested: Requested::Merchant(MerchantRequest {
+        requested: AuthorizationRequest::Merchant(MerchantRequest {
             business_id: "B1".to_owned(),
             merchant_id: "M1".to_owned(),
             serial_no: "S1".to_owned(),
@@ -213,7 +213,7 @@ async fn a_platforms_link_is_pending_until_it_has_come() {
 
     world.clock.advance(Duration::from_secs(5));
     let link = "https://platform.example/a".parse().expect("a URL");
-    world.store.link_came(&id, &link, world.now()).await.expect("the store answers");
+    world.store.record_platform_link(&id, &link, world.now()).await.expect("the store answers");
     let told = world.told("S1").await;
     assert_eq!(told["state"], "ISSUED");
     assert_eq!(told["timeline"][1], json!({"event": "LINK_ISSUED", "time": world.now()}));
@@ -302,7 +302,7 @@ async fn the_first_failing_check_answers() {
     let now = world.now();
     let mut document = business();
     document["allowedIps"] = json!(["198.51.100.0/24"]);
-    world.secrets.set("business/NET", &document);
+    world.secrets.set("business/HINT_GRACE_PERIOD", &document);
     let used = LinkCall { nonce: "n".to_owned(), ..LinkCall::query("S1", now) };
     assert_eq!(refused(&world, &used).await, unknown());
 
@@ -317,7 +317,7 @@ async fn the_first_failing_check_answers() {
     let small = LinkCall { body: b"[".to_vec(), ..worst.clone() };
     let named = LinkCall { business_id: "NOBODY".to_owned(), ..small.clone() };
     let fresh = LinkCall { timestamp: now.to_string(), ..named.clone() };
-    let net = LinkCall { business_id: "NET".to_owned(), ..fresh.clone() };
+    let net = LinkCall { business_id: "HINT_GRACE_PERIOD".to_owned(), ..fresh.clone() };
     let known = LinkCall { business_id: "B1".to_owned(), ..fresh.clone() };
     let own_nonce = LinkCall { nonce: "n".to_owned(), ..known.clone() };
     let signed = LinkCall { key: Key::Rsa(merchant()), ..own_nonce.clone() };

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use shared::alipay::gateway::{Exchange, NoAnswer, Refusal};
 use shared::model::authorization::{MAX_CODES, Status};
 use shared::model::claim::EXCHANGE_LEASE;
 use shared::model::identity::{AlipayUserId, Identity, OpenId};
+use shared::protocol::alipay::gateway::{Exchange, NoAnswer, Refusal};
 use shared::store::ReadAuthorizations as _;
 use tests::fickle::{Failure, FickleStore};
 use tests::keys::{alipay, app, foreign, private_pem, public_pem};

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
-use shared::clock::UnixMillis;
+use shared::model::clock::UnixMillis;
 use shared::signing::md5::Md5Key;
 use shared::signing::open_api::{
     AuthHeaders, HeaderError, SignType, SignatureError, Signer, VerificationKeys,

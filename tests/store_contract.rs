@@ -3,9 +3,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use shared::model::booking::{Booking, Leased, TOLERANCE};
+use shared::model::reservation::{Leased, Reservation, TOLERANCE};
 use shared::store::sqlite::SqliteStore;
-use shared::store::{Forget as _, LeaseAllowance as _, ReadAuthorizations as _, RecordLinks as _, Recorded};
+use shared::store::{
+    PurgeExpired as _, ReadAuthorizations as _, RecordLinks as _, Recorded, ReserveRate as _,
+};
 use tempfile::TempDir;
 use tests::contract::{MINUTE, authorization, issued, nonce};
 use tests::world::BEGINNING;
@@ -51,7 +53,7 @@ const THOUSAND: NonZeroU32 = NonZeroU32::new(1_000).expect("some");
 #[tokio::test]
 async fn an_allowance_that_was_free_for_ten_minutes_is_forgotten() {
     let (store, _kept) = open().await;
-    let a_second = Booking {
+    let a_second = Reservation {
         account: "A1".to_owned(),
         requests: THOUSAND,
         per_second: THOUSAND,

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use openid_delivery::{ATTEMPT_LEASE, SWEEP_PATIENCE, Step, deliver, handle, sweep};
-use shared::clock::{Clock as _, ManualClock, UnixMillis};
-use shared::delivery::answer::DeliveryOutcome;
 use shared::delivery::schedule::Schedule;
 use shared::model::authorization::Status;
+use shared::model::clock::{Clock as _, ManualClock, UnixMillis};
+use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::AuthorizationId;
 use shared::model::owner::Owner;
-use shared::queue::{Event, Hint, HintLost, Hints, NET};
+use shared::queue::{Event, HINT_GRACE_PERIOD, Hint, HintError, HintQueue};
 use shared::secrets::{FetchError, SecretCache, SecretName, SecretSource, SecretValue};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{Due, FindDue, StoreError};
@@ -28,11 +28,11 @@ use tests::world::{World, b1};
 struct NoRoom(AtomicUsize);
 
 #[async_trait]
-impl Hints for NoRoom {
-    async fn send(&self, _: Hint, _: Duration) -> Result<(), HintLost> {
+impl HintQueue for NoRoom {
+    async fn send(&self, _: Hint, _: Duration) -> Result<(), HintError> {
         self.0.fetch_add(1, Ordering::SeqCst);
         tokio::task::yield_now().await;
-        Err(HintLost("no room".to_owned()))
+        Err(HintError("no room".to_owned()))
     }
 }
 
@@ -44,7 +44,7 @@ async fn a_queue_that_takes_no_hint_is_not_asked_for_every_record_and_the_sweep_
     }
     let queue = Arc::new(NoRoom::default());
     world.delivery.hints = queue.clone();
-    world.clock.advance(NET);
+    world.clock.advance(HINT_GRACE_PERIOD);
     handle(&world.delivery, Event::Sweep).await.expect("the store answers");
     assert_eq!(world.merchant.posts().len(), 100);
     let asked = queue.0.load(Ordering::SeqCst);
@@ -80,7 +80,7 @@ async fn one_record_that_cannot_be_taken_up_leaves_the_others_their_attempts() {
     let second = world.authorized("S2", "open-2").await;
     let (inner, clock) = (world.store.clone(), world.clock.clone());
     world.delivery.due = Arc::new(Stubborn { inner, one: first.id.clone(), clock });
-    world.clock.advance(NET);
+    world.clock.advance(HINT_GRACE_PERIOD);
     let swept = handle(&world.delivery, Event::Sweep).await;
     assert_eq!(swept, Err(StoreError::Unavailable("told to".to_owned()).into()));
     assert_eq!(world.record(&second.id).await.status, Status::Delivered);
@@ -155,10 +155,10 @@ async fn a_sweep_begins_no_attempt_that_its_time_does_not_hold() {
     let keys: Arc<dyn SecretSource> = Arc::new(Slow(world.secrets.clone(), world.clock.clone()));
     process.delivery.businesses = Arc::new(SecretCache::new(keys.clone(), world.clock.clone()));
     process.delivery.callback_key = Arc::new(SecretCache::new(keys, world.clock.clone()));
-    world.clock.advance(NET);
+    world.clock.advance(HINT_GRACE_PERIOD);
     handle(&process.delivery, Event::Sweep).await.expect("the store answers");
     assert_eq!(world.record(&issued.id).await.attempts, 0, "its keys came too late");
-    world.clock.advance(NET);
+    world.clock.advance(HINT_GRACE_PERIOD);
     handle(&process.delivery, Event::Sweep).await.expect("the store answers");
     assert_eq!(world.record(&issued.id).await.status, Status::Delivered);
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use openid_delivery::{Limits, OpenIdDelivery, SWEEP_PATIENCE, Turns, deliver, sweep};
-use shared::clock::{Clock, UnixMillis};
+use openid_delivery::{FairQueue, Limits, OpenIdDelivery, SWEEP_PATIENCE, deliver, sweep};
+use shared::model::clock::{Clock, UnixMillis};
 use shared::model::owner::Owner;
 use shared::queue::Hint;
 use shared::queue::in_process::InProcessQueue;
-use shared::store::Forget;
+use shared::store::PurgeExpired;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
@@ -23,10 +23,10 @@ const SWEEP_EVERY: Duration = Duration::from_mins(1);
 pub async fn run(
     function: Arc<OpenIdDelivery>,
     queue: InProcessQueue,
-    store: Arc<dyn Forget>,
+    store: Arc<dyn PurgeExpired>,
     clock: Arc<dyn Clock>,
 ) {
-    let mut turns = Turns::new(LIMITS);
+    let mut turns = FairQueue::new(LIMITS);
     let (tell, mut ended) = unbounded_channel();
     let mut next_sweep = clock.now();
     let (mut sweeping, mut forgetting) = (JoinSet::new(), JoinSet::new());
@@ -88,7 +88,7 @@ async fn sweep_all(function: Arc<OpenIdDelivery>) {
 }
 
 /// In small bites, so that requests come between them, until nothing is left to forget.
-async fn forget(store: Arc<dyn Forget>, now: UnixMillis) {
+async fn forget(store: Arc<dyn PurgeExpired>, now: UnixMillis) {
     loop {
         match store.forget(now).await {
             Ok(true) => {}

@@ -15,8 +15,8 @@ use bytes::{Bytes, BytesMut};
 use get_authorization_url::GetAuthorizationUrl;
 use http_body_util::BodyExt as _;
 use openid_callback::OpenIdCallback;
-use shared::http::Arrival;
-use shared::open_api::MAX_BODY_BYTES;
+use shared::protocol::open_api::MAX_BODY_BYTES;
+use shared::web::client_info::ClientInfo;
 use url::Url;
 
 /// Where a platform that made a link calls back.
@@ -93,7 +93,7 @@ async fn to_its_end(answer: impl Future<Output = http::Response<Bytes>> + Send +
 /// The request with its body, of which no more is read than is needed to see that it is too large.
 async fn arrived(request: Request, peer: SocketAddr, origin: &Url) -> http::Request<Bytes> {
     let (mut parts, mut body) = request.into_parts();
-    parts.extensions.insert(Arrival { source_ip: Some(peer.ip()), origin: Some(origin.clone()) });
+    parts.extensions.insert(ClientInfo { source_ip: Some(peer.ip()), origin: Some(origin.clone()) });
     let mut read = BytesMut::new();
     while !body.is_end_stream()
         && read.len() <= MAX_BODY_BYTES

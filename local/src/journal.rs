@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
-use shared::clock::UnixMillis;
+use shared::model::clock::UnixMillis;
 
 const ENTRIES_KEPT: usize = 200;
 const TEXT_LIMIT_BYTES: usize = 16 * 1024;

@@ -11,7 +11,7 @@ use local::operate::{Place, Redrive};
 use local::{operate, request};
 use shared::model::id::AuthorizationId;
 use shared::model::owner::Owner;
-use shared::start::StartError;
+use shared::runtime::start::StartError;
 use url::Url;
 
 #[derive(Parser)]

@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use shared::aws::Aws;
-use shared::clock::{Clock as _, SystemClock};
-use shared::config::{AwsSettings, Config, StoreAt};
+use shared::aws::settings::AwsSettings;
 use shared::model::authorization::{Authorization, Callback};
+use shared::model::authorization_request::AuthorizationRequest;
+use shared::model::clock::{Clock as _, SystemClock};
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::owner::Owner;
-use shared::model::requested::Requested;
-use shared::random::OsRandom;
-use shared::start::StartError;
+use shared::model::random::OsRandom;
+use shared::runtime::config::{Config, StoreAt};
+use shared::runtime::start::StartError;
 use shared::store::Operate;
-use shared::store::dynamo::DynamoStore;
+use shared::store::dynamodb::DynamoStore;
 use shared::store::sqlite::SqliteStore;
 
 use crate::folder::Folder;
@@ -100,12 +101,12 @@ fn open(place: &Place) -> Result<Arc<dyn Operate>, StartError> {
 /// What may be shown: neither the user's identity or phone number nor the link.
 fn summary(record: &Authorization) -> Value {
     let mut summary = match &record.requested {
-        Requested::Merchant(request) => json!({
+        AuthorizationRequest::Merchant(request) => json!({
             "businessId": request.business_id,
             "merchantId": request.merchant_id,
             "serialNo": request.serial_no,
         }),
-        Requested::Scheme(request) => json!({
+        AuthorizationRequest::Scheme(request) => json!({
             "accountId": request.account_id,
             "schemeId": request.scheme_id,
             "requestId": request.request_id,

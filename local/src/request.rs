@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use shared::start::StartError;
+use shared::runtime::start::StartError;
 use url::Url;
 
 use crate::folder::{BUSINESS_ID, Folder, MERCHANT_ID};

@@ -5,27 +5,16 @@
 
 #![warn(missing_docs)]
 
-pub mod alipay;
-pub mod aliyun;
-pub mod allowance;
-#[cfg(feature = "aws")]
-mod api_gateway;
-#[cfg(feature = "aws")]
 pub mod aws;
-pub mod clock;
-pub mod config;
 pub mod delivery;
-pub mod http;
-#[cfg(feature = "aws")]
-pub mod lambda;
+pub mod egress;
 pub mod model;
-pub mod open_api;
-pub mod page;
-pub mod platform;
+pub mod protocol;
 pub mod queue;
-pub mod random;
+pub mod rate_limit;
+pub mod registry;
+pub mod runtime;
 pub mod secrets;
 pub mod signing;
-pub mod start;
 pub mod store;
-pub mod telemetry;
+pub mod web;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use rustls::RootCertStore;
-use shared::clock::UnixMillis;
-use shared::delivery::answer::{Answer, DeliveryOutcome};
-use shared::delivery::resolver::Resolver;
+use shared::delivery::response::Answer;
 use shared::delivery::sender::{CallbackSender as _, HttpSender, TimeLimits};
-use shared::http::bundled_roots;
-use shared::model::callback_url::{CallbackRules, CallbackUrl, Origin};
+use shared::egress::callback_url::{CallbackRules, CallbackUrl, Origin};
+use shared::egress::client::bundled_roots;
+use shared::egress::resolver::Resolver;
+use shared::model::clock::UnixMillis;
+use shared::model::delivery_outcome::DeliveryOutcome;
 use tests::raw_server::Turn;
 
 use super::{Party, Site, assert_documented, closes, drips, http, rambles, raw, says};

@@ -1,14 +1,14 @@
 //! What platforms may answer to a link request.
 
 use serde_json::json;
-use shared::clock::UnixMillis;
-use shared::platform::answer::{PlatformAnswer, read_answer};
-use shared::platform::meaning::{Asked, Meaning, Notice, Verdict, meaning};
-use shared::platform::network::{ASK_TIMEOUT, HttpPlatforms, NoAnswer, Platforms as _};
-use shared::platform::request::{PlatformRequest, WantedLink};
-use shared::random::OsRandom;
+use shared::model::clock::UnixMillis;
+use shared::model::random::OsRandom;
+use shared::protocol::open_api::client::classify::{Asked, Meaning, Notice, Verdict, meaning};
+use shared::protocol::open_api::client::request::{PlatformRequest, WantedLink};
+use shared::protocol::open_api::client::response::{PlatformAnswer, read_answer};
+use shared::protocol::open_api::client::transport::{ASK_TIMEOUT, HttpPlatforms, NoAnswer, Platforms as _};
+use shared::registry::Platform;
 use shared::secrets::Document as _;
-use shared::secrets::documents::Platform;
 use tests::raw_server::Turn;
 
 use super::{Party, Site, assert_documented, closes, drips, http, rambles, raw, says};

@@ -9,10 +9,10 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType,
 };
 use shared::aws::Aws;
-use shared::clock::SystemClock;
-use shared::config::AwsSettings;
-use shared::random::OsRandom;
-use shared::store::dynamo::{DynamoStore, OUTBOX, OUTBOX_ATTRIBUTES, PARTITION_KEY};
+use shared::aws::settings::AwsSettings;
+use shared::model::clock::SystemClock;
+use shared::model::random::OsRandom;
+use shared::store::dynamodb::{DynamoStore, OUTBOX, OUTBOX_ATTRIBUTES, PARTITION_KEY};
 
 use crate::proxy::Proxy;
 

@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::allowance::{Admission, Allowance};
-use shared::clock::ManualClock;
+use shared::model::clock::ManualClock;
+use shared::rate_limit::{Admission, RateLimiter};
 use tests::world::BEGINNING;
 
 use crate::account::Account;
@@ -19,7 +19,7 @@ async fn two_processes_admit_together_what_the_account_may_send() {
     let store = account.table().await;
     let clock = Arc::new(ManualClock::at(BEGINNING));
     let processes = [(); 2].map(|()| {
-        let allowance = Allowance::new(Arc::new(store.clone()), clock.clone());
+        let allowance = RateLimiter::new(Arc::new(store.clone()), clock.clone());
         allowance.with_patience(Duration::from_mins(1))
     });
     // Twice what it may, to one process after the other.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use shared::allowance::Allowance;
-use shared::store::dynamo::DynamoStore;
+use shared::rate_limit::RateLimiter;
+use shared::store::dynamodb::DynamoStore;
 use tests::logs::Logs;
 use tests::rpc::{Protocol, RpcAnswer, RpcCall};
 
@@ -35,7 +35,7 @@ async fn when_allowances_cannot_be_booked_calls_pass_and_an_alarm_is_raised_once
         if fate == Fate::Stuck {
             let store = DynamoStore::new(&stage.account.aws, TABLE).expect("a store");
             stage.world.authorization_url.allowance =
-                Allowance::new(Arc::new(store), stage.world.clock.clone());
+                RateLimiter::new(Arc::new(store), stage.world.clock.clone());
         }
         stage.account.proxy.always(BOOKING, fate);
         for _ in 0..3 {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Request;
 use openid_delivery::Step;
-use shared::delivery::answer::DeliveryOutcome;
+use shared::model::delivery_outcome::DeliveryOutcome;
 use tests::parties::identified;
 use tests::request::LinkCall;
 use tests::rpc::{Protocol, RpcCall};

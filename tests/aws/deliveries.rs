@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use openid_delivery::{ATTEMPT_LEASE, Step};
-use shared::delivery::answer::DeliveryOutcome;
 use shared::delivery::schedule::Schedule;
 use shared::model::authorization::Status;
-use shared::queue::{Hint, NET};
+use shared::model::delivery_outcome::DeliveryOutcome;
+use shared::queue::{HINT_GRACE_PERIOD, Hint};
 use shared::store::StoreError;
 use tests::world::Issued;
 
@@ -107,7 +107,7 @@ async fn an_end_that_nobody_was_told_of_stands() {
     let at = failed.world.record(&issued.id).await.next_attempt_at.expect("another attempt");
     failed.world.clock.set(at);
     assert_eq!(failed.sweep_and_drain().await, (0, vec![]));
-    failed.world.clock.set(at + NET);
+    failed.world.clock.set(at + HINT_GRACE_PERIOD);
     assert_eq!(failed.sweep_and_drain().await, (1, vec![Step::Delivered]));
     assert_eq!(posts(&failed), 2);
 }
@@ -122,7 +122,7 @@ async fn a_sweep_that_fails_half_way_loses_nothing() {
     // Taken for another sweep's, because nobody was told that it was ours.
     stage.account.proxy.next(UPDATE, &[Fate::Untold]);
     assert_eq!(stage.sweep_and_drain().await, (0, vec![]));
-    stage.world.clock.advance(NET);
+    stage.world.clock.advance(HINT_GRACE_PERIOD);
     assert_eq!(stage.sweep_and_drain().await, (1, vec![Step::Delivered]));
     assert_eq!((posts(&stage), status(&stage, &issued).await), (1, Status::Delivered));
 }

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use openid_delivery::{ATTEMPT_LEASE, Step};
-use shared::delivery::answer::DeliveryOutcome;
 use shared::delivery::schedule::Schedule;
 use shared::model::authorization::Status;
 use shared::model::claim::AttemptClaim;
+use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::OperationId;
 use shared::queue::Hint;
 use shared::store::{AttemptClaimed, StoreError};

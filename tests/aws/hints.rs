@@ -6,10 +6,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use openid_delivery::{Step, handle, sweep};
 use serde_json::json;
-use shared::delivery::answer::DeliveryOutcome;
-use shared::lambda::answer_event;
 use shared::model::authorization::Status;
-use shared::queue::NET;
+use shared::model::delivery_outcome::DeliveryOutcome;
+use shared::queue::HINT_GRACE_PERIOD;
+use shared::runtime::lambda::answer_event;
 
 use crate::proxy::{DOWN, Fate, THROTTLED};
 use crate::queue::RECEIVED_AT_MOST;
@@ -26,7 +26,7 @@ async fn while_the_queue_is_away_consents_are_recorded_and_the_sweep_delivers_th
         assert_eq!(stage.drain().await, [], "{fate:?}");
         // Even a sweep meets the queue away; what it could not queue waits for the next one.
         assert_eq!(stage.sweep_and_drain().await, (1, vec![]));
-        stage.world.clock.advance(NET);
+        stage.world.clock.advance(HINT_GRACE_PERIOD);
         stage.account.proxy.heal();
         assert_eq!(stage.sweep_and_drain().await, (1, vec![Step::Delivered]));
         assert_eq!(stage.world.record(&issued.id).await.status, Status::Delivered);
@@ -43,9 +43,9 @@ async fn while_the_queue_is_away_further_attempts_are_found_by_the_sweep() {
     let at = stage.world.now() + Duration::from_secs(15);
     assert_eq!(stage.drain().await, [Step::Failed(at)]);
     stage.account.proxy.heal();
-    stage.world.clock.set(at + NET - Duration::from_millis(1));
+    stage.world.clock.set(at + HINT_GRACE_PERIOD - Duration::from_millis(1));
     assert_eq!(stage.sweep_and_drain().await, (0, vec![]));
-    stage.world.clock.set(at + NET);
+    stage.world.clock.set(at + HINT_GRACE_PERIOD);
     assert_eq!(stage.sweep_and_drain().await, (1, vec![Step::Delivered]));
 }
 

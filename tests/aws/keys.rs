@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use shared::clock::ManualClock;
-use shared::secrets::documents::Business;
+use shared::model::clock::ManualClock;
+use shared::registry::Business;
 use shared::secrets::{SecretCache, SecretError, SecretName};
 use tests::logs::Logs;
 use tests::world::{BEGINNING, business};

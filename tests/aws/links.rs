@@ -1,7 +1,7 @@
 //! Link requests while DynamoDB fails: there is one record or none, and a repeated request finds out which.
 
 use shared::store::ReadAuthorizations as _;
-use shared::store::dynamo::DynamoStore;
+use shared::store::dynamodb::DynamoStore;
 use tests::request::{LinkAnswer, LinkCall, state_of};
 
 use crate::proxy::{DOWN, Fate, THROTTLED, TRIES};

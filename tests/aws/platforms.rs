@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 use shared::model::authorization::Status;
 use shared::model::id::AuthorizationId;
-use shared::platform::network::{ASK_TIMEOUT, HttpPlatforms};
+use shared::protocol::open_api::client::transport::{ASK_TIMEOUT, HttpPlatforms};
 use tests::authority::Authority;
 use tests::keys;
 use tests::platform::{OURS_THERE, callback};

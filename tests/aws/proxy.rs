@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use shared::http::client_builder;
+use shared::egress::client::client_builder;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 

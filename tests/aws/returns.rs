@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openid_delivery::Step;
-use shared::clock::{Clock, ManualClock, UnixMillis};
 use shared::model::authorization::Status;
 use shared::model::claim::EXCHANGE_LEASE;
+use shared::model::clock::{Clock, ManualClock, UnixMillis};
 use tests::parties::identified;
 use tests::world::{Issued, World};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use shared::store::dynamo::{FOUND_ATTRIBUTES, PARTITION_KEY};
+use shared::store::dynamodb::{FOUND_ATTRIBUTES, PARTITION_KEY};
 
 use crate::processed::{ROOT, Template};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use openid_delivery::Step;
 use serde_json::{Value, json};
-use shared::delivery::answer::DeliveryOutcome;
 use shared::model::authorization::Status;
+use shared::model::delivery_outcome::DeliveryOutcome;
 use tests::keys::{foreign, merchant, public_pem};
 use tests::parties::identified;
 use tests::request::{Key, LinkCall};
@@ -128,7 +128,7 @@ async fn without_any_key_a_delivery_is_tried_again() {
     let history = stage.world.record(&issued.id).await.history;
     assert_eq!(outcomes(history), [DeliveryOutcome::KeyUnavailable]);
     stage.account.proxy.heal();
-    stage.world.clock.set(at + shared::queue::NET);
+    stage.world.clock.set(at + shared::queue::HINT_GRACE_PERIOD);
     assert_eq!(stage.sweep_and_drain().await, (1, vec![Step::Delivered]));
     assert_eq!(stage.world.merchant.posts().len(), 1);
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use openid_delivery::{Step, Trouble, deliver};
-use shared::allowance::Allowance;
-use shared::clock::ManualClock;
-use shared::http::Arrival;
+use shared::model::clock::ManualClock;
 use shared::queue::Hint;
 use shared::queue::sqs::SqsQueue;
+use shared::rate_limit::RateLimiter;
 use shared::secrets::{SecretCache, SecretSource};
-use shared::store::dynamo::DynamoStore;
+use shared::store::dynamodb::DynamoStore;
+use shared::web::client_info::ClientInfo;
 use tests::world::{Shown, World};
 
 use crate::account::Account;
@@ -70,7 +70,7 @@ impl Stage {
         world.query.nonces = store.clone();
         let function = &mut world.authorization_url;
         // A slow machine that tests must not let anything pass; tests about patience set it.
-        let allowance = Allowance::new(store.clone(), world.clock.clone());
+        let allowance = RateLimiter::new(store.clone(), world.clock.clone());
         function.allowance = allowance.with_patience(Duration::from_mins(1));
         function.store = store.clone();
         function.nonces = store.clone();
@@ -110,7 +110,7 @@ impl Stage {
         let origin = "https://links.example.com/".parse().ok();
         let request = Request::builder()
             .uri(link)
-            .extension(Arrival { source_ip: None, origin })
+            .extension(ClientInfo { source_ip: None, origin })
             .body(Bytes::new())
             .expect("a request");
         Shown::read(&get_authorization_url::handle(&self.world.authorization_url, &request).await)

@@ -1,6 +1,6 @@
 //! The stores' contract on DynamoDB, a fresh table for every promise.
 
-use shared::store::dynamo::DynamoStore;
+use shared::store::dynamodb::DynamoStore;
 
 use crate::account::Account;
 

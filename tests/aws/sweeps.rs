@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use openid_delivery::{Step, sweep};
-use shared::queue::NET;
+use shared::queue::HINT_GRACE_PERIOD;
 
 use crate::stage::Stage;
 
@@ -39,7 +39,7 @@ async fn a_sweep_that_runs_again_finds_only_what_was_not_delivered_meanwhile() {
     assert_eq!(sweep(&stage.world.delivery).await, Ok(0));
     let hints = stage.queue.take_hints().await;
     assert_eq!(stage.deliver(&hints[0]).await, Ok(Step::Delivered));
-    stage.world.clock.advance(NET - Duration::from_millis(1));
+    stage.world.clock.advance(HINT_GRACE_PERIOD - Duration::from_millis(1));
     assert_eq!(sweep(&stage.world.delivery).await, Ok(0), "a hint is on its way");
     stage.world.clock.advance(Duration::from_millis(1));
     assert_eq!(stage.sweep_and_drain().await, (2, vec![Step::Delivered; 2]));

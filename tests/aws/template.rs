@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use openid_delivery::{ATTEMPT_LEASE, ATTEMPTS_UNTIL, SWEEP_PATIENCE};
 use serde_json::{Value, json};
-use shared::alipay::gateway::EXCHANGE_TIMEOUT;
-use shared::aliyun::ANSWER_TIMEOUT;
-use shared::config::{Config, SecretsFrom, StoreAt};
 use shared::delivery::sender::TimeLimits;
 use shared::model::claim::EXCHANGE_LEASE;
-use shared::platform::network::ASK_TIMEOUT;
+use shared::protocol::alibaba_cloud::ANSWER_TIMEOUT;
+use shared::protocol::alipay::gateway::EXCHANGE_TIMEOUT;
+use shared::protocol::open_api::client::transport::ASK_TIMEOUT;
 use shared::queue::MAX_DELAY;
+use shared::runtime::config::{Config, SecretsFrom, StoreAt};
 use shared::secrets::FETCH_TIMEOUT;
-use shared::store::dynamo::{CALL_TIMEOUT, OUTBOX, OUTBOX_ATTRIBUTES, PARTITION_KEY, TIME_TO_LIVE};
+use shared::store::dynamodb::{CALL_TIMEOUT, OUTBOX, OUTBOX_ATTRIBUTES, PARTITION_KEY, TIME_TO_LIVE};
 
 use crate::processed::{ROOT, Template};
 
@@ -220,11 +220,11 @@ fn time_outs_and_leases_are_in_order() {
     assert!(2 * FETCH_TIMEOUT + 2 * CALL_TIMEOUT < query && query < gateways_own);
     let authorization_url = template.timeout("get-authorization-url");
     // Access key, its early refresh, account; then scheme, phone-key and link-token at once; nonce or record.
-    let call = 4 * FETCH_TIMEOUT + shared::allowance::PATIENCE + CALL_TIMEOUT;
+    let call = 4 * FETCH_TIMEOUT + shared::rate_limit::PATIENCE + CALL_TIMEOUT;
     // Keys of link tokens, their early refresh, scheme; the record.
     let page = 3 * FETCH_TIMEOUT + CALL_TIMEOUT;
     // Instead of recording: the account's key at Alibaba Cloud, and, if that was had in time, nonce and answer.
-    let key_there = 5 * FETCH_TIMEOUT + shared::allowance::PATIENCE;
+    let key_there = 5 * FETCH_TIMEOUT + shared::rate_limit::PATIENCE;
     let asked = get_authorization_url::ASK_UNTIL + CALL_TIMEOUT + ANSWER_TIMEOUT;
     let slowest = call.max(page).max(key_there).max(asked);
     assert!(slowest < authorization_url && authorization_url < gateways_own);

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use shared::clock::UnixMillis;
 use shared::model::authorization::Authorization;
-use shared::store::dynamo::{PARTITION_KEY, TIME_TO_LIVE};
+use shared::model::clock::UnixMillis;
+use shared::store::dynamodb::{PARTITION_KEY, TIME_TO_LIVE};
 use shared::store::{NonceUse, RecordLinks as _, RecordReturns as _, Recorded, Settled, Settlement};
 use tests::contract::{MINUTE, authorization, nonce, settlement};
 use tests::world::BEGINNING;
@@ -46,7 +46,7 @@ async fn records_are_deleted_after_their_retention_and_nonces_after_their_end() 
         assert_eq!(record, secs(retained + rounding));
         let kept_longer = retained + after + MINUTE;
         let settlement = Settlement { retain_until: kept_longer, ..settlement(serial_no, "open-1", "s") };
-        assert_eq!(store.settle(&settlement).await, Ok(Settled::Ours));
+        assert_eq!(store.settle(&settlement).await, Ok(Settled::Recorded));
         let record = time_to_live(&account, &format!("authorization#{}", new.id)).await;
         assert_eq!(record, secs(kept_longer + rounding));
         let nonce = time_to_live(&account, &format!("nonce#B1#{serial_no}")).await;

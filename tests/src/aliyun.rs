@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::json;
-use shared::aliyun::{AliyunNetwork, NoAnswer};
+use shared::protocol::alibaba_cloud::{AliyunNetwork, NoAnswer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;

@@ -20,7 +20,7 @@ impl Logs {
     /// Starts keeping what this thread logs.
     pub fn keep() -> Self {
         static START: Once = Once::new();
-        START.call_once(|| shared::telemetry::start(LevelFilter::DEBUG, || ThisThread));
+        START.call_once(|| shared::runtime::telemetry::start(LevelFilter::DEBUG, || ThisThread));
         LINES.set(Some(Vec::new()));
         Self(())
     }

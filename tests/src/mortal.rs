@@ -3,9 +3,9 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use shared::clock::UnixMillis;
 use shared::model::authorization::{Attempt, Authorization};
 use shared::model::claim::{AttemptClaim, ExchangeClaim};
+use shared::model::clock::UnixMillis;
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
@@ -88,13 +88,13 @@ impl RecordLinks for MortalStore {
 
 #[async_trait]
 impl RecordPlatformLinks for MortalStore {
-    async fn link_came(
+    async fn record_platform_link(
         &self,
         id: &AuthorizationId,
         link: &Url,
         now: UnixMillis,
     ) -> Result<Linked, StoreError> {
-        self.run(Write::LinkCame, self.inner.link_came(id, link, now)).await
+        self.run(Write::LinkCame, self.inner.record_platform_link(id, link, now)).await
     }
 }
 

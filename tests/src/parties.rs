@@ -13,13 +13,14 @@ use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::sha2::{Digest as _, Sha256};
 use serde_json::{Value, json};
-use shared::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, Refusal, TokenExchange};
-use shared::clock::UnixMillis;
-use shared::delivery::answer::{Answer, DeliveryOutcome};
+use shared::delivery::response::Answer;
 use shared::delivery::sender::CallbackSender;
-use shared::model::callback_url::CallbackUrl;
+use shared::egress::callback_url::CallbackUrl;
+use shared::model::clock::UnixMillis;
+use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::identity::{Identity, OpenId};
-use shared::random::{NoRandomness, Random};
+use shared::model::random::{Random, RandomError};
+use shared::protocol::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, Refusal, TokenExchange};
 use shared::secrets::{AbsentReason, FetchError, SecretName, SecretSource, SecretValue};
 use tokio::sync::{oneshot, watch};
 
@@ -224,7 +225,7 @@ impl Counting {
 }
 
 impl Random for Counting {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         if let [byte] = bytes {
             *byte = *self.single_byte.lock().unwrap();
             return Ok(());

@@ -8,10 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use shared::clock::{ManualClock, UnixMillis};
+use shared::model::clock::{ManualClock, UnixMillis};
 use shared::model::id::AuthorizationId;
-use shared::platform::network::{NoAnswer, Platforms};
-use shared::platform::request::PlatformRequest;
+use shared::protocol::open_api::client::request::PlatformRequest;
+use shared::protocol::open_api::client::transport::{NoAnswer, Platforms};
 
 use crate::keys;
 use crate::request::{Key, LinkCall};

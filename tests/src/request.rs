@@ -5,8 +5,8 @@ use http::{Method, Request, Response};
 use local::merchant::signing::{sign_md5, sign_rsa, string_to_sign};
 use rsa::RsaPrivateKey;
 use serde_json::{Value, json};
-use shared::clock::UnixMillis;
-use shared::http::Arrival;
+use shared::model::clock::UnixMillis;
+use shared::web::client_info::ClientInfo;
 
 use crate::keys;
 
@@ -123,7 +123,7 @@ impl LinkCall {
         }
         let origin = "https://links.example.com/".parse().ok();
         request
-            .extension(Arrival { source_ip: self.source_ip, origin })
+            .extension(ClientInfo { source_ip: self.source_ip, origin })
             .body(Bytes::from(self.body.clone()))
             .expect("a request")
     }

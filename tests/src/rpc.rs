@@ -9,8 +9,8 @@ use http::{HeaderName, HeaderValue, Method, Request, Response};
 use serde_json::Value;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
-use shared::clock::UnixMillis;
-use shared::http::Arrival;
+use shared::model::clock::UnixMillis;
+use shared::web::client_info::ClientInfo;
 
 use crate::world::{ACCESS_KEY_ID, ACCESS_KEY_SECRET};
 
@@ -172,7 +172,7 @@ impl RpcCall {
             .method(self.method.clone())
             .uri(format!("{}?{query}", self.path))
             .header("host", HOST)
-            .extension(Arrival { source_ip: Some([203, 0, 113, 7].into()), origin })
+            .extension(ClientInfo { source_ip: Some([203, 0, 113, 7].into()), origin })
     }
 }
 

@@ -1,11 +1,11 @@
 //! Why a request for a link was refused, and the open API's dialect for it: `status` and `message`.
 
 use http::StatusCode;
-use shared::model::callback_url::CallbackUrlError;
+use shared::egress::callback_url::CallbackUrlError;
 use shared::model::id::AuthorizationId;
-use shared::open_api::CallRefusal;
-use shared::platform::meaning::NoLink;
-use shared::random::NoRandomness;
+use shared::model::random::RandomError;
+use shared::protocol::open_api::CallRefusal;
+use shared::protocol::open_api::client::classify::NoLink;
 use shared::secrets::{SecretError, SecretName};
 use shared::store::StoreError;
 
@@ -107,8 +107,8 @@ impl From<StoreError> for Refusal {
     }
 }
 
-impl From<NoRandomness> for Refusal {
-    fn from(error: NoRandomness) -> Self {
+impl From<RandomError> for Refusal {
+    fn from(error: RandomError) -> Self {
         Self::Call(error.into())
     }
 }

@@ -12,20 +12,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use shared::alipay::authorize::LinkSettings;
-use shared::clock::Clock;
-use shared::http::arrival;
+use shared::egress::callback_url::{CallbackRules, CallbackUrl};
 use shared::model::authorization::{Authorization, Callback, Issue, NewLink, Status};
-use shared::model::callback_url::{CallbackRules, CallbackUrl};
+use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
+use shared::model::clock::Clock;
 use shared::model::id::{AuthorizationId, OperationId, State};
-use shared::model::requested::{MerchantRequest, Requested};
-use shared::open_api::{CallRefusal, verify};
-use shared::platform::network::Platforms;
-use shared::random::Random;
+use shared::model::random::Random;
+use shared::protocol::alipay::authorize::LinkSettings;
+use shared::protocol::open_api::client::transport::Platforms;
+use shared::protocol::open_api::{CallRefusal, verify};
+use shared::registry::{Business, Platform};
 use shared::secrets::SecretCache;
-use shared::secrets::documents::{Business, Platform};
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{RecordPlatformLinks, Recorded};
+use shared::web::client_info::client_info;
 
 pub use self::error::Refusal;
 pub use self::platform::QUESTIONS_UNTIL;
@@ -97,7 +97,7 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
     let links = &function.links;
     let id = AuthorizationId::of_serial(&wanted.business_id, &wanted.serial_no);
     let state = State::draw(id, &*function.random)?;
-    let origin = &arrival(request).origin;
+    let origin = &client_info(request).origin;
     let public_url = links.public_url(origin.as_ref()).ok_or(Refusal::NoPublicUrl)?;
     // Before anything is written: without its document a platform cannot be asked.
     let (link, platform) = match &call.business.upstream {
@@ -106,7 +106,7 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
     };
     let nonce = call.nonce_use(OperationId::draw(&*function.random)?);
     let new = Authorization::issued(Issue {
-        requested: Requested::Merchant(MerchantRequest {
+        requested: AuthorizationRequest::Merchant(MerchantRequest {
             business_id: wanted.business_id,
             merchant_id: wanted.merchant_id,
             serial_no: wanted.serial_no,

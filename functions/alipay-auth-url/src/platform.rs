@@ -6,18 +6,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::clock::UnixMillis;
 use shared::model::authorization::Authorization;
-use shared::model::requested::{MerchantRequest, Requested};
-use shared::open_api::CallRefusal;
-use shared::platform::answer::{PlatformAnswer, read_answer};
-use shared::platform::callback::{callback_address, serial_numbers};
-use shared::platform::meaning::{Asked, Meaning, NoLink, Notice, Verdict, meaning};
-use shared::platform::network::NoAnswer;
-use shared::platform::redacted::redacted;
-use shared::platform::request::{PlatformRequest, WantedLink};
-use shared::random::NoRandomness;
-use shared::secrets::documents::Platform;
+use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
+use shared::model::clock::UnixMillis;
+use shared::model::random::RandomError;
+use shared::protocol::open_api::CallRefusal;
+use shared::protocol::open_api::client::callback::{callback_address, serial_numbers};
+use shared::protocol::open_api::client::classify::{Asked, Meaning, NoLink, Notice, Verdict, meaning};
+use shared::protocol::open_api::client::redact::redacted;
+use shared::protocol::open_api::client::request::{PlatformRequest, WantedLink};
+use shared::protocol::open_api::client::response::{PlatformAnswer, read_answer};
+use shared::protocol::open_api::client::transport::NoAnswer;
+use shared::registry::Platform;
 use shared::secrets::{SecretError, SecretName};
 use shared::store::{Linked, StoreError};
 use url::Url;
@@ -43,7 +43,8 @@ pub(crate) async fn link(
     public_url: &str,
     began: UnixMillis,
 ) -> Result<Link, Refusal> {
-    let (Requested::Merchant(request), Some(state)) = (&pending.requested, &pending.pending_state) else {
+    let (AuthorizationRequest::Merchant(request), Some(state)) = (&pending.requested, &pending.pending_state)
+    else {
         return Err(StoreError::Corrupt("a pending record has no request or no state".to_owned()).into());
     };
     let questions = Questions {
@@ -57,9 +58,9 @@ pub(crate) async fn link(
     };
     let link = questions.ask().await?;
     let (id, now) = (pending.id.clone(), function.clock.now());
-    let mut came = function.store.link_came(&id, &link, now).await;
+    let mut came = function.store.record_platform_link(&id, &link, now).await;
     if came.as_ref().is_err_and(StoreError::retryable) {
-        came = function.store.link_came(&id, &link, now).await;
+        came = function.store.record_platform_link(&id, &link, now).await;
     }
     match came {
         Ok(Linked::Ours) => Ok(Link { id, url: link.into() }),
@@ -110,7 +111,7 @@ impl Questions<'_> {
 
     /// One question. A kept connection that the platform has closed in the meantime is none of its answers: then it is
     /// asked once more, signed anew.
-    async fn ask_under(&self, serial_no: &str) -> Result<Result<PlatformAnswer, NoAnswer>, NoRandomness> {
+    async fn ask_under(&self, serial_no: &str) -> Result<Result<PlatformAnswer, NoAnswer>, RandomError> {
         let mut sent = self.send(serial_no).await?;
         if sent == Err(NoAnswer::Broken) && self.in_time() {
             sent = self.send(serial_no).await?;
@@ -118,7 +119,7 @@ impl Questions<'_> {
         Ok(sent)
     }
 
-    async fn send(&self, serial_no: &str) -> Result<Result<PlatformAnswer, NoAnswer>, NoRandomness> {
+    async fn send(&self, serial_no: &str) -> Result<Result<PlatformAnswer, NoAnswer>, RandomError> {
         let wanted = WantedLink {
             merchant_id: &self.request.merchant_id,
             serial_no,

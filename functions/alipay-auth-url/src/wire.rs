@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Serialize;
-use shared::model::callback_url::MAX_CALLBACK_URL_CHARS;
-use shared::open_api::{CallRefusal, Fields, MAX_FIELD_CHARACTERS, answer};
+use shared::egress::callback_url::MAX_CALLBACK_URL_CHARS;
+use shared::protocol::open_api::{CallRefusal, Fields, MAX_FIELD_CHARACTERS, answer};
 
 use crate::Link;
 use crate::error::Refusal;

@@ -1,8 +1,8 @@
 //! Why a query was refused, and the open API's dialect for it: `status` and `message`.
 
 use http::StatusCode;
-use shared::open_api::CallRefusal;
-use shared::random::NoRandomness;
+use shared::model::random::RandomError;
+use shared::protocol::open_api::CallRefusal;
 use shared::store::StoreError;
 
 /// Why a query was refused. What it displays is the answer's `message`.
@@ -48,8 +48,8 @@ impl From<StoreError> for Refusal {
     }
 }
 
-impl From<NoRandomness> for Refusal {
-    fn from(error: NoRandomness) -> Self {
+impl From<RandomError> for Refusal {
+    fn from(error: RandomError) -> Self {
         Self::Call(error.into())
     }
 }

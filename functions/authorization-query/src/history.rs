@@ -42,9 +42,9 @@ pub(crate) fn rounds(record: &Authorization) -> Vec<Vec<Known<'_>>> {
 
 #[cfg(test)]
 mod tests {
-    use shared::clock::UnixMillis;
-    use shared::delivery::answer::DeliveryOutcome;
     use shared::model::authorization::Lease;
+    use shared::model::clock::UnixMillis;
+    use shared::model::delivery_outcome::DeliveryOutcome;
     use shared::model::id::OperationId;
 
     use super::*;

@@ -12,14 +12,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use shared::clock::{Clock, UnixMillis};
 use shared::model::authorization::Authorization;
+use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
+use shared::model::clock::{Clock, UnixMillis};
 use shared::model::id::{AuthorizationId, OperationId};
-use shared::model::requested::{MerchantRequest, Requested};
-use shared::open_api::{CallRefusal, verify};
-use shared::random::Random;
+use shared::model::random::Random;
+use shared::protocol::open_api::{CallRefusal, verify};
+use shared::registry::Business;
 use shared::secrets::SecretCache;
-use shared::secrets::documents::Business;
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{ReadAuthorizations, UseNonces};
 
@@ -88,7 +88,7 @@ async fn find(function: &AuthorizationQuery, request: &Request<Bytes>) -> Result
 
 /// The request behind a record, if `query` may ask for it and it is still kept: a store may forget later than it says.
 fn asked_by<'a>(query: &Query, record: &'a Authorization, now: UnixMillis) -> Option<&'a MerchantRequest> {
-    let Requested::Merchant(request) = &record.requested else { return None };
+    let AuthorizationRequest::Merchant(request) = &record.requested else { return None };
     let same = request.business_id == query.business_id
         && request.merchant_id == query.merchant_id
         && request.serial_no == query.serial_no;

@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use authorization_query::{AuthorizationQuery, handle};
 use shared::aws::Aws;
-use shared::clock::SystemClock;
-use shared::config::Config;
-use shared::lambda;
-use shared::random::OsRandom;
+use shared::model::clock::SystemClock;
+use shared::model::random::OsRandom;
+use shared::runtime::config::Config;
+use shared::runtime::start::StartError;
+use shared::runtime::{lambda, wiring};
 use shared::secrets::SecretCache;
-use shared::start::StartError;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     let config = Config::from_env()?;
-    shared::telemetry::start(config.log_level, std::io::stdout);
+    shared::runtime::telemetry::start(config.log_level, std::io::stdout);
     let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
     let aws = Aws::new(&config.aws, clock.clone(), random.clone());
-    let queries = lambda::queries(&config, &aws)?;
+    let queries = wiring::queries(&config, &aws)?;
     let function = Arc::new(AuthorizationQuery {
-        businesses: Arc::new(SecretCache::new(lambda::secret_source(&config, &aws), clock.clone())),
+        businesses: Arc::new(SecretCache::new(wiring::secret_source(&config, &aws), clock.clone())),
         nonces: queries.nonces,
         records: queries.records,
         clock,

@@ -3,12 +3,12 @@
 //! Nothing is told that the record does not know: a moment that it does not have is left out.
 
 use serde::Serialize;
-use shared::clock::UnixMillis;
-use shared::delivery::answer::DeliveryOutcome;
 use shared::model::authorization::{Authorization, Callback, Status};
+use shared::model::authorization_request::MerchantRequest;
+use shared::model::clock::UnixMillis;
+use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::AuthorizationId;
-use shared::model::requested::MerchantRequest;
-use shared::model::source::LinkSource;
+use shared::model::link_source::LinkSource;
 
 use crate::history::{Known, rounds};
 
@@ -195,9 +195,9 @@ pub(crate) mod tests {
 
     use serde_json::{Value, json};
     use shared::model::authorization::{Attempt, Issue, Lease, NewLink};
+    use shared::model::authorization_request::AuthorizationRequest;
     use shared::model::id::{OperationId, State};
     use shared::model::identity::{AlipayUserId, Identity, OpenId};
-    use shared::model::requested::Requested;
 
     use super::*;
 
@@ -212,7 +212,7 @@ pub(crate) mod tests {
 
     fn new(link: NewLink) -> Authorization {
         Authorization::issued(Issue {
-            requested: Requested::Merchant(request()),
+            requested: AuthorizationRequest::Merchant(request()),
             callback: Callback::OwnersDefault,
             state: State::parse(&"5".repeat(64)).unwrap(),
             link,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Serialize;
-use shared::open_api::{CallRefusal, Fields, answer};
+use shared::protocol::open_api::{CallRefusal, Fields, answer};
 
 use crate::error::Refusal;
 use crate::view::View;

@@ -3,12 +3,12 @@
 
 use bytes::Bytes;
 use http::Request;
-use shared::http::arrival;
 use shared::model::authorization::{Authorization, Callback, Issue, NewLink};
+use shared::model::authorization_request::{AuthorizationRequest, SchemeRequest};
 use shared::model::id::{AuthorizationId, State};
-use shared::model::requested::{Requested, SchemeRequest};
 use shared::signing::link_token;
 use shared::store::{NonceUse, Recorded};
+use shared::web::client_info::client_info;
 
 use crate::error::Refusal;
 use crate::link::{IssuedBy, Link};
@@ -27,12 +27,12 @@ pub(crate) async fn issue(
     let Wish { wanted, scheme, end_date, phone_key, link_token } = wish;
     let (phone_key, link_token) = (phone_key?, link_token?);
     let links = &function.links;
-    let origin = &arrival(request).origin;
+    let origin = &client_info(request).origin;
     let public_url = links.public_url(origin.as_ref()).ok_or(Refusal::NoPublicUrl)?;
     let state = State::draw(AuthorizationId::draw(&*function.random)?, &*function.random)?;
     let authorize = links.authorize_link(public_url, scheme.scope, &state);
     let new = Authorization::issued(Issue {
-        requested: Requested::Scheme(SchemeRequest {
+        requested: AuthorizationRequest::Scheme(SchemeRequest {
             account_id: scheme.account_id.clone(),
             scheme_id: wanted.scheme_id,
             request_id: request_id.to_string(),

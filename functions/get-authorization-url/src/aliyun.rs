@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use shared::aliyun::{self, Granted};
+use shared::protocol::alibaba_cloud::{self, Granted};
 use shared::secrets::SecretName;
 use shared::store::NonceUse;
 
@@ -34,12 +34,12 @@ pub(crate) async fn ask(
     if !function.nonces.use_nonce(nonce).await? {
         return Err(Refusal::NonceUsed);
     }
-    let question = aliyun::Question {
+    let question = alibaba_cloud::Question {
         phone: &wish.wanted.phone,
         scheme_id: wish.wanted.scheme_id,
         end_date: wish.end_date,
     };
-    let answer = aliyun::get_authorization_url(
+    let answer = alibaba_cloud::get_authorization_url(
         &*function.aliyun,
         &key,
         &question,

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
-use shared::aliyun::Failure;
-use shared::random::NoRandomness;
+use shared::model::random::RandomError;
+use shared::protocol::alibaba_cloud::Failure;
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::alibaba_cloud::{CallError, Flaw, Protocol, SignatureMismatch};
 use shared::store::StoreError;
@@ -108,7 +108,7 @@ pub enum Refusal {
     Store(#[from] StoreError),
     /// No randomness.
     #[error("{0}")]
-    Random(#[from] NoRandomness),
+    Random(#[from] RandomError),
     /// So much time was spent on keys that Alibaba Cloud could not be waited for any more; it was not asked.
     #[error("no time was left for Alibaba Cloud")]
     TooLate,

@@ -14,17 +14,18 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use qrcode::types::QrError;
-use shared::alipay::authorize::{LinkSettings, Scope};
-use shared::clock::{Clock, UnixMillis};
-use shared::http::arrival;
+use shared::model::clock::{Clock, UnixMillis};
 use shared::model::end_date::EndDate;
 use shared::model::id::AuthorizationId;
 use shared::model::owner::{Owner, SchemeId};
-use shared::page::Language;
-use shared::secrets::documents::{LinkToken, Scheme};
+use shared::model::scope::Scope;
+use shared::protocol::alipay::authorize::LinkSettings;
+use shared::registry::{LinkToken, Scheme};
 use shared::secrets::{SecretCache, SecretError, SecretName};
 use shared::signing::link_token::{TokenError, verify};
 use shared::store::{FindLinks, FoundLink, StoreError};
+use shared::web::client_info::client_info;
+use shared::web::page::Language;
 use url::Url;
 
 use self::code::Code;
@@ -232,7 +233,7 @@ async fn open(
         Device::AlipayApp => return Ok(Outcome::Redirect(link)),
         Device::Phone => None,
         Device::Desktop => {
-            let origin = &arrival(request).origin;
+            let origin = &client_info(request).origin;
             let public_url = page.settings.public_url(origin.as_ref()).ok_or(Trouble::NoPublicUrl)?;
             Some(Code::of(&address(public_url, token))?)
         }
@@ -249,11 +250,11 @@ mod tests {
 
     use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, LOCATION, REFERRER_POLICY, USER_AGENT};
     use http::{Method, StatusCode};
-    use shared::clock::ManualClock;
-    use shared::http::Arrival;
     use shared::model::authorization::Status;
+    use shared::model::clock::ManualClock;
     use shared::secrets::{FetchError, SecretSource, SecretValue};
     use shared::signing::link_token::{LinkTokenKey, issue};
+    use shared::web::client_info::ClientInfo;
     use zeroize::Zeroizing;
 
     use super::code::reading::scan;
@@ -433,7 +434,7 @@ mod tests {
         let mut request = Request::get(format!("{PATH}?{}", query(&token('k')))).body(Bytes::new()).unwrap();
         assert_eq!(rig.ask(&request).await.outcome(), (503, "unavailable"));
         let origin = Url::parse("http://127.0.0.1:8787").ok();
-        request.extensions_mut().insert(Arrival { origin, ..Arrival::default() });
+        request.extensions_mut().insert(ClientInfo { origin, ..ClientInfo::default() });
         let local = address.replace("https://links.example.com", "http://127.0.0.1:8787");
         assert_eq!(shown(&rig.ask(&request).await), local);
     }
@@ -582,7 +583,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_leaves_one_line_that_keeps_the_token() {
-        shared::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread);
+        shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread);
         Rig::new().phone().await;
         let text = String::from_utf8(LINES.take()).expect("text");
         let line: serde_json::Value = serde_json::from_str(&text).expect("one line");
@@ -595,7 +596,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_alarm_says_who_has_to_mend_it() {
-        shared::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread);
+        shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread);
         let name = SecretName::link_token();
         let reason = "a reason of ours".to_owned();
         let unavailable = SecretError::Unavailable { name: name.clone(), reason: reason.clone() };

@@ -21,13 +21,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use shared::alipay::authorize::LinkSettings;
-use shared::aliyun::AliyunNetwork;
-use shared::allowance::Allowance;
-use shared::clock::Clock;
+use shared::model::clock::Clock;
 use shared::model::id::OperationId;
-use shared::random::Random;
-use shared::secrets::documents::{AccessKey, Account, AliyunKey, LinkToken, PhoneKey, Scheme, SchemeSource};
+use shared::model::random::Random;
+use shared::protocol::alibaba_cloud::AliyunNetwork;
+use shared::protocol::alipay::authorize::LinkSettings;
+use shared::rate_limit::RateLimiter;
+use shared::registry::{AccessKey, Account, AliyunKey, LinkToken, PhoneKey, Scheme, SchemeSource};
 use shared::secrets::{Document, SecretCache, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::{Call, NONCE_LIFETIME};
 use shared::store::{NonceUse, RecordLinks, SchemeLinks, StoreError, UseNonces};
@@ -66,7 +66,7 @@ pub struct GetAuthorizationUrl {
     /// The way there.
     pub aliyun: Arc<dyn AliyunNetwork>,
     /// How much each account may ask for.
-    pub allowance: Allowance,
+    pub allowance: RateLimiter,
     /// Records nonce and authorization.
     pub store: Arc<dyn RecordLinks>,
     /// Records nonces of calls that are refused, and of those that are passed on.
@@ -102,7 +102,7 @@ impl GetAuthorizationUrl {
             phone_key: cache(secrets, &clock),
             aliyun_keys: cache(secrets, &clock),
             aliyun,
-            allowance: Allowance::new(store.allowance, clock.clone()),
+            allowance: RateLimiter::new(store.allowance, clock.clone()),
             store: store.record,
             nonces: store.nonces,
             landing: Landing {

@@ -3,23 +3,23 @@
 use std::sync::Arc;
 
 use get_authorization_url::{GetAuthorizationUrl, handle};
-use shared::aliyun::HttpsClient;
 use shared::aws::Aws;
-use shared::clock::SystemClock;
-use shared::config::Config;
-use shared::lambda;
-use shared::random::OsRandom;
-use shared::start::StartError;
+use shared::model::clock::SystemClock;
+use shared::model::random::OsRandom;
+use shared::protocol::alibaba_cloud::HttpsClient;
+use shared::runtime::config::Config;
+use shared::runtime::start::StartError;
+use shared::runtime::{lambda, wiring};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     let config = Config::from_env()?;
-    shared::telemetry::start(config.log_level, std::io::stdout);
+    shared::runtime::telemetry::start(config.log_level, std::io::stdout);
     let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
     let aws = Aws::new(&config.aws, clock.clone(), random.clone());
     let function = Arc::new(GetAuthorizationUrl::new(
-        &lambda::secret_source(&config, &aws),
-        lambda::scheme_links(&config, &aws)?,
+        &wiring::secret_source(&config, &aws),
+        wiring::scheme_links(&config, &aws)?,
         Arc::new(HttpsClient::new()?),
         clock,
         random,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use shared::random::{Random, hex_128};
+use shared::model::random::{Random, hex_128};
 
 /// 128 random bits in the form of a UUID, in upper case, as Alibaba Cloud's gateway writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use shared::allowance::Admission;
-use shared::clock::UnixMillis;
-use shared::secrets::documents::{AccessKey, Account};
+use shared::model::clock::UnixMillis;
+use shared::rate_limit::Admission;
+use shared::registry::{AccessKey, Account};
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::alibaba_cloud::{Call, SignatureError, is_fresh};
 

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use shared::clock::UnixMillis;
+use shared::model::clock::UnixMillis;
 use shared::model::end_date::EndDate;
 use shared::model::owner::SchemeId;
-use shared::secrets::documents::{AccessKey, Account, LinkToken, PhoneKey, Scheme};
+use shared::registry::{AccessKey, Account, LinkToken, PhoneKey, Scheme};
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::alibaba_cloud::Call;
 

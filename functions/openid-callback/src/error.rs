@@ -1,6 +1,6 @@
 //! What can fail of ours before a code is used. The user may then try the same return again.
 
-use shared::random::NoRandomness;
+use shared::model::random::RandomError;
 use shared::secrets::{SecretError, SecretName};
 use shared::store::StoreError;
 
@@ -23,5 +23,5 @@ pub enum Trouble {
     Store(#[from] StoreError),
     /// No randomness.
     #[error("{0}")]
-    Random(#[from] NoRandomness),
+    Random(#[from] RandomError),
 }

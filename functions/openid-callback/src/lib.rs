@@ -17,26 +17,26 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use shared::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, TokenExchange, read_answer};
-use shared::clock::{Clock, UnixMillis};
 use shared::model::authorization::Authorization;
 use shared::model::claim::{ClaimRefusal, ExchangeClaim};
+use shared::model::clock::{Clock, UnixMillis};
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::identity::Identity;
 use shared::model::owner::Owner;
-use shared::page::Language;
-use shared::queue::Hints;
-use shared::random::Random;
-use shared::secrets::documents::{AlipayApp, Platform};
+use shared::model::random::Random;
+use shared::protocol::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, TokenExchange, read_answer};
+use shared::queue::HintQueue;
+use shared::registry::{AlipayApp, Platform};
 use shared::secrets::{SecretCache, SecretName};
 use shared::store::{Claimed, RecordReturns, Settled, StoreError};
+use shared::web::page::Language;
 use url::Url;
 
 pub use self::error::Trouble;
 pub use self::settlement::SETTLEMENT_PATIENCE;
 use self::wire::{Return, Returned};
 
-pub use shared::alipay::authorize::RETURN_PATH as PATH;
+pub use shared::protocol::alipay::authorize::RETURN_PATH as PATH;
 
 /// How late in a request Alipay's newest key is still asked for, if its answer fails only the signature: the settlement
 /// must have its time.
@@ -55,7 +55,7 @@ pub struct OpenIdCallback {
     /// Alipay's gateway.
     pub gateway: Arc<dyn TokenExchange>,
     /// Starts the delivery at once.
-    pub hints: Arc<dyn Hints>,
+    pub hints: Arc<dyn HintQueue>,
     /// How long an openId is kept at least, which is longer than its delivery may take.
     pub keep_for: Duration,
     /// Time.
@@ -217,9 +217,9 @@ async fn settle(
     operation: OperationId,
 ) -> Outcome {
     match settlement::settle(function, authorization, identity, operation.clone()).await {
-        Ok(Settled::Ours | Settled::Same) => Outcome::Authorized,
-        Ok(Settled::Different) => Outcome::AnotherUser,
-        Ok(Settled::Missing) => Outcome::UnknownLink,
+        Ok(Settled::Recorded | Settled::AlreadyRecorded) => Outcome::Authorized,
+        Ok(Settled::Conflict) => Outcome::AnotherUser,
+        Ok(Settled::NotFound) => Outcome::UnknownLink,
         Err(error) => {
             tracing::error!(
                 reference = %authorization.id, %error, alarm = "settlement",

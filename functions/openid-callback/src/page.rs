@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use shared::model::id::AuthorizationId;
-use shared::page::{Language, Mood, Page, render};
+use shared::web::page::{Language, Page, Tone, render};
 
 use crate::Outcome;
 
@@ -32,7 +32,7 @@ pub(crate) fn answer(
     language: Language,
     reference: Option<&AuthorizationId>,
 ) -> Response<Bytes> {
-    let (status, mood) = face(outcome);
+    let (status, tone) = face(outcome);
     let (title, text) = texts(outcome, language);
     let link = match outcome {
         Outcome::AuthorizeAgain(link) => link.as_ref(),
@@ -42,7 +42,7 @@ pub(crate) fn answer(
         status,
         language,
         outcome: word(outcome),
-        mood,
+        tone,
         title,
         text,
         figure: None,
@@ -53,17 +53,17 @@ pub(crate) fn answer(
     })
 }
 
-const fn face(outcome: &Outcome) -> (StatusCode, Mood) {
+const fn face(outcome: &Outcome) -> (StatusCode, Tone) {
     match outcome {
-        Outcome::Authorized => (StatusCode::OK, Mood::Good),
-        Outcome::NotAuthorized => (StatusCode::OK, Mood::Quiet),
-        Outcome::InProgress | Outcome::AuthorizeAgain(_) => (StatusCode::OK, Mood::Open),
-        Outcome::UnknownLink => (StatusCode::NOT_FOUND, Mood::Bad),
-        Outcome::Expired => (StatusCode::GONE, Mood::Bad),
-        Outcome::TooManyTries => (StatusCode::TOO_MANY_REQUESTS, Mood::Bad),
-        Outcome::AlreadyUsed => (StatusCode::CONFLICT, Mood::Open),
-        Outcome::AnotherUser => (StatusCode::CONFLICT, Mood::Bad),
-        Outcome::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Mood::Bad),
+        Outcome::Authorized => (StatusCode::OK, Tone::Good),
+        Outcome::NotAuthorized => (StatusCode::OK, Tone::Quiet),
+        Outcome::InProgress | Outcome::AuthorizeAgain(_) => (StatusCode::OK, Tone::Open),
+        Outcome::UnknownLink => (StatusCode::NOT_FOUND, Tone::Bad),
+        Outcome::Expired => (StatusCode::GONE, Tone::Bad),
+        Outcome::TooManyTries => (StatusCode::TOO_MANY_REQUESTS, Tone::Bad),
+        Outcome::AlreadyUsed => (StatusCode::CONFLICT, Tone::Open),
+        Outcome::AnotherUser => (StatusCode::CONFLICT, Tone::Bad),
+        Outcome::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Tone::Bad),
     }
 }
 

@@ -11,10 +11,10 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use shared::model::authorization::Authorization;
 use shared::model::id::{OperationId, State, same_digest};
 use shared::model::identity::{AlipayUserId, Identity, OpenId};
-use shared::open_api::{CallRefusal, Fields, MAX_BODY_BYTES, MAX_FIELD_CHARACTERS};
-use shared::platform::callback::{callback_state, serial_numbers};
-use shared::random::NoRandomness;
-use shared::secrets::documents::Platform;
+use shared::model::random::RandomError;
+use shared::protocol::open_api::client::callback::{callback_state, serial_numbers};
+use shared::protocol::open_api::{CallRefusal, Fields, MAX_BODY_BYTES, MAX_FIELD_CHARACTERS};
+use shared::registry::Platform;
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::open_api::{AuthHeaders, HeaderError, SignatureError};
 use shared::store::{Settled, StoreError};
@@ -68,7 +68,7 @@ enum Refusal {
     Store(#[from] StoreError),
     /// No randomness.
     #[error("{0}")]
-    Random(#[from] NoRandomness),
+    Random(#[from] RandomError),
 }
 
 /// Who has to know of a refusal besides the sender.
@@ -178,9 +178,9 @@ async fn come_back(
         None => {
             let operation = OperationId::draw(&*function.random)?;
             match settle(function, authorization, identity, operation).await? {
-                Settled::Ours | Settled::Same => Ok(()),
-                Settled::Different => Err(Refusal::AnotherUser),
-                Settled::Missing => Err(Refusal::UnknownState),
+                Settled::Recorded | Settled::AlreadyRecorded => Ok(()),
+                Settled::Conflict => Err(Refusal::AnotherUser),
+                Settled::NotFound => Err(Refusal::UnknownState),
             }
         }
     }

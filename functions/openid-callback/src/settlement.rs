@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use shared::delivery::body::delivery_body;
 use shared::model::authorization::{Authorization, Callback};
-use shared::model::delivery_body::delivery_body;
 use shared::model::id::OperationId;
 use shared::model::identity::Identity;
 use shared::queue::Hint;
@@ -51,14 +51,14 @@ pub(crate) async fn settle(
         }
     }
     match settled {
-        Ok(Settled::Ours) if settlement.deliver => {
+        Ok(Settled::Recorded) if settlement.deliver => {
             let hint = Hint::new(settlement.id, authorization.owner(), 0);
             if let Err(lost) = function.hints.send(hint, Duration::ZERO).await {
                 tracing::warn!(reference = %authorization.id, %lost, "the sweep will deliver");
             }
         }
-        Ok(Settled::Different) => alarm_different(authorization),
-        Ok(Settled::Ours | Settled::Same | Settled::Missing) | Err(_) => {}
+        Ok(Settled::Conflict) => alarm_different(authorization),
+        Ok(Settled::Recorded | Settled::AlreadyRecorded | Settled::NotFound) | Err(_) => {}
     }
     settled
 }

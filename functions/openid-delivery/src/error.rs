@@ -1,6 +1,6 @@
 //! What keeps a step from being made. Nothing is lost by any of it: the record is due, or becomes due again.
 
-use shared::random::NoRandomness;
+use shared::model::random::RandomError;
 use shared::store::StoreError;
 
 /// Why a step was not made.
@@ -11,5 +11,5 @@ pub enum Trouble {
     Store(#[from] StoreError),
     /// No randomness.
     #[error("{0}")]
-    Random(#[from] NoRandomness),
+    Random(#[from] RandomError),
 }

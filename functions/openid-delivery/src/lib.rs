@@ -11,25 +11,26 @@ mod turns;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::clock::{Clock, UnixMillis};
-use shared::delivery::address::AddressRefusal;
-use shared::delivery::answer::{Answer, DeliveryOutcome};
+use shared::delivery::response::Answer;
 use shared::delivery::schedule::{Jitter, Schedule};
 use shared::delivery::sender::CallbackSender;
+use shared::egress::callback_url::CallbackRules;
 use shared::model::authorization::{Attempt, Authorization};
-use shared::model::callback_url::CallbackRules;
 use shared::model::claim::{AttemptClaim, AttemptRefusal};
+use shared::model::clock::{Clock, UnixMillis};
+use shared::model::delivery_outcome::AddressRefusal;
+use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::OperationId;
-use shared::queue::{Event, Hint, Hints, MAX_DELAY, NET};
-use shared::random::Random;
+use shared::model::random::Random;
+use shared::queue::{Event, HINT_GRACE_PERIOD, Hint, HintQueue, MAX_DELAY};
+use shared::registry::{Business, CallbackKey, Scheme};
 use shared::secrets::SecretCache;
-use shared::secrets::documents::{Business, CallbackKey, Scheme};
 use shared::store::{AttemptClaimed, FindDue, Next, RecordDeliveries, StoreError};
 
 pub use self::error::Trouble;
 use self::post::{Keys, post};
 pub use self::sweep::{ATTEMPTS_UNTIL, SWEEP_PATIENCE, drain, sweep};
-pub use self::turns::{Limits, Turns};
+pub use self::turns::{FairQueue, Limits};
 
 /// How long one attempt keeps other workers away; longer than a POST may take.
 pub const ATTEMPT_LEASE: Duration = Duration::from_secs(30);
@@ -49,7 +50,7 @@ pub struct OpenIdDelivery {
     /// The network.
     pub sender: Arc<dyn CallbackSender>,
     /// For the next attempt.
-    pub hints: Arc<dyn Hints>,
+    pub hints: Arc<dyn HintQueue>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for nonces and jitter.
@@ -184,7 +185,7 @@ fn next(
     };
     let at = now + wait;
     let hinted = wait <= MAX_DELAY;
-    let due_at = if hinted { at + NET } else { at };
+    let due_at = if hinted { at + HINT_GRACE_PERIOD } else { at };
     Ok((Next::Retry { at, due_at }, Step::Failed(at), hinted.then_some(wait)))
 }
 

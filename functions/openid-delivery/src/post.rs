@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use shared::delivery::answer::{Answer, DeliveryOutcome};
+use shared::delivery::response::Answer;
+use shared::egress::callback_url::CallbackUrl;
 use shared::model::authorization::{Authorization, Callback};
-use shared::model::callback_url::CallbackUrl;
+use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::owner::Owner;
-use shared::random::hex_128;
-use shared::secrets::documents::{Business, CallbackKey, Scheme};
+use shared::model::random::hex_128;
+use shared::registry::{Business, CallbackKey, Scheme};
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::open_api::{CALLBACK_NONCE_PREFIX, Signer};
 

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
-use shared::clock::UnixMillis;
+use shared::model::clock::UnixMillis;
 use shared::queue::in_process::InProcessQueue;
-use shared::queue::{Hint, NET};
+use shared::queue::{HINT_GRACE_PERIOD, Hint};
 use shared::store::{Due, StoreError};
 
-use crate::{Limits, OpenIdDelivery, Step, Trouble, Turns, deliver, deliver_before, send_hint};
+use crate::{FairQueue, Limits, OpenIdDelivery, Step, Trouble, deliver, deliver_before, send_hint};
 
 /// When a sweep takes up nothing more; the rest of a longer backlog is the next sweep's.
 pub const SWEEP_PATIENCE: Duration = Duration::from_secs(3);
@@ -28,7 +28,7 @@ const NEGLECTED: Limits =
 struct Swept {
     queued: u32,
     /// Of these, the first of what has been due for two minutes: whatever hint it had has come to nothing.
-    neglected: Turns,
+    neglected: FairQueue,
     /// How many these are.
     to_deliver: u32,
     /// How long the oldest has waited for its attempt, as far as the store has said.
@@ -79,7 +79,7 @@ pub(crate) async fn sweep_and_deliver_what_is_neglected(function: &OpenIdDeliver
 
 async fn take_up_what_is_due(function: &OpenIdDelivery) -> Swept {
     let until = function.clock.now() + SWEEP_PATIENCE;
-    let neglected = Turns::new(NEGLECTED);
+    let neglected = FairQueue::new(NEGLECTED);
     let mut swept = Swept { queued: 0, neglected, to_deliver: 0, oldest: None, trouble: None };
     // A queue that does not take one hint is not asked again: the others would wait for its time-outs.
     let queue_is_there = AtomicBool::new(true);
@@ -138,10 +138,10 @@ async fn take_up(
     until: UnixMillis,
     queue_is_there: &AtomicBool,
 ) -> Result<Option<(Hint, bool)>, StoreError> {
-    if function.clock.now() >= until || !function.due.postpone(&due, now + NET).await? {
+    if function.clock.now() >= until || !function.due.postpone(&due, now + HINT_GRACE_PERIOD).await? {
         return Ok(None);
     }
-    let neglected = now.since(due.next_attempt_at) >= NET;
+    let neglected = now.since(due.next_attempt_at) >= HINT_GRACE_PERIOD;
     let hint = Hint::new(due.id, due.owner, due.attempts);
     if queue_is_there.load(Ordering::Relaxed) && !send_hint(function, hint.clone(), Duration::ZERO).await {
         queue_is_there.store(false, Ordering::Relaxed);

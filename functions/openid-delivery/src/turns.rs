@@ -26,7 +26,7 @@ pub struct Limits {
 /// Hints that have arrived, in a line for each owner. Every hint that [`take`](Self::take) gives out is under way until
 /// [`ended`](Self::ended) is told of it.
 #[derive(Debug)]
-pub struct Turns {
+pub struct FairQueue {
     limits: Limits,
     lines: HashMap<Owner, Line>,
     /// The owners that have a hint waiting and may have one more attempt under way, each once.
@@ -41,7 +41,7 @@ struct Line {
     under_way: usize,
 }
 
-impl Turns {
+impl FairQueue {
     /// Nobody waits.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
@@ -111,7 +111,7 @@ mod tests {
     /// Does what each word of `script` says, and tells what came of it: `+a1` a hint arrives, `-a` an attempt ends, `>a1`
     /// it is given out, `.` nothing is, `!a1` it is lost.
     fn plays(script: &str) {
-        let mut turns = Turns::new(LIMITS);
+        let mut turns = FairQueue::new(LIMITS);
         for (place, word) in script.split_whitespace().enumerate() {
             let (what, name) = word.split_at(1);
             let happened = match what {
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn owners_without_hints_are_forgotten() {
-        let mut turns = Turns::new(LIMITS);
+        let mut turns = FairQueue::new(LIMITS);
         turns.push(hint("a1"));
         turns.push(hint("b1"));
         assert_eq!((turns.take(), turns.take()), (Some(hint("a1")), Some(hint("b1"))));

@@ -1,12 +1,12 @@
 //! A store that answers at once, as one would to whom the network costs nothing.
 
 use async_trait::async_trait;
-use shared::clock::UnixMillis;
 use shared::model::authorization::Authorization;
-use shared::model::booking::{Booking, Leased};
+use shared::model::clock::UnixMillis;
 use shared::model::id::AuthorizationId;
+use shared::model::reservation::{Leased, Reservation};
 use shared::store::{
-    FindLinks, FoundLink, LeaseAllowance, Linked, NonceUse, RecordLinks, RecordPlatformLinks, Recorded,
+    FindLinks, FoundLink, Linked, NonceUse, RecordLinks, RecordPlatformLinks, Recorded, ReserveRate,
     StoreError, UseNonces,
 };
 use url::Url;
@@ -22,7 +22,12 @@ impl RecordLinks for AtOnce {
 
 #[async_trait]
 impl RecordPlatformLinks for AtOnce {
-    async fn link_came(&self, _: &AuthorizationId, _: &Url, _: UnixMillis) -> Result<Linked, StoreError> {
+    async fn record_platform_link(
+        &self,
+        _: &AuthorizationId,
+        _: &Url,
+        _: UnixMillis,
+    ) -> Result<Linked, StoreError> {
         Ok(Linked::Ours)
     }
 }
@@ -43,8 +48,8 @@ impl FindLinks for AtOnce {
 
 /// Every share begins at once, so that more may be asked for than an account is allowed; shares are as small as ever.
 #[async_trait]
-impl LeaseAllowance for AtOnce {
-    async fn lease(&self, booking: &Booking) -> Result<Leased, StoreError> {
-        Ok(Leased::From(booking.now))
+impl ReserveRate for AtOnce {
+    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
+        Ok(Leased::From(reservation.now))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
-use shared::clock::{Clock as _, SystemClock};
+use shared::model::clock::{Clock as _, SystemClock};
 
 use crate::Error;
 use crate::plain_http::{Request, answer, serve};

@@ -13,8 +13,8 @@ use http::header::AUTHORIZATION;
 use http::{Request, Uri};
 use local::folder::{ACCESS_KEY_ID, Folder};
 use serde_json::Value;
-use shared::clock::{Clock as _, SystemClock};
-use shared::http::Arrival;
+use shared::model::clock::{Clock as _, SystemClock};
+use shared::web::client_info::ClientInfo;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -146,7 +146,7 @@ fn request(
         request = request.header(name, change(name, text(&header[1])?)?);
     }
     let origin = Some("https://links.example.com/".parse()?);
-    let arrival = Arrival { source_ip: Some([127, 0, 0, 1].into()), origin };
+    let arrival = ClientInfo { source_ip: Some([127, 0, 0, 1].into()), origin };
     Ok(request.extension(arrival).body(Bytes::new())?)
 }
 

@@ -19,12 +19,12 @@ use rsa::sha2::Sha256;
 use rsa::signature::{SignatureEncoding as _, Signer as _, Verifier as _};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
-use shared::alipay::authorize::LinkSettings;
-use shared::clock::SystemClock;
-use shared::model::callback_url::CallbackRules;
-use shared::platform::network::HttpPlatforms;
-use shared::random::OsRandom;
-use shared::secrets::documents::Business;
+use shared::egress::callback_url::CallbackRules;
+use shared::model::clock::SystemClock;
+use shared::model::random::OsRandom;
+use shared::protocol::alipay::authorize::LinkSettings;
+use shared::protocol::open_api::client::transport::HttpPlatforms;
+use shared::registry::Business;
 use shared::secrets::{SecretCache, SecretFolder, SecretName};
 use shared::signing::open_api::{AuthHeaders, Signer};
 use tracing::level_filters::LevelFilter;
@@ -85,7 +85,7 @@ pub(crate) fn measure(merchant: &Merchant, folder: &Folder) -> Result<Vec<Cost>,
 
 fn measure_here(merchant: &Merchant, folder: &Folder) -> Result<Vec<Cost>, Error> {
     // Every request writes its line, to nowhere.
-    shared::telemetry::start(LevelFilter::INFO, io::sink);
+    shared::runtime::telemetry::start(LevelFilter::INFO, io::sink);
     let bench = Bench::new(merchant, folder)?;
     bench.round(0)?;
     let rounds = (1..=ROUNDS).map(|round| bench.round(round)).collect::<Result<Vec<_>, _>>()?;

@@ -5,10 +5,10 @@ use std::path::Path;
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use serde_json::json;
-use shared::clock::UnixMillis;
 use shared::model::authorization::Callback;
+use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
+use shared::model::clock::UnixMillis;
 use shared::model::id::{AuthorizationId, digest_of};
-use shared::model::requested::{MerchantRequest, Requested};
 use shared::secrets::{AbsentReason, FetchError, SecretName, SecretSource, SecretValue};
 use shared::store::sqlite::SqliteStore;
 use zeroize::Zeroizing;
@@ -86,7 +86,7 @@ pub(crate) fn write(file: &Path, filling: &Filling<'_>) -> Result<(), Error> {
     )?;
     for index in 0..filling.count {
         let (id, business) = identity(filling, index);
-        let requested = Requested::Merchant(MerchantRequest {
+        let requested = AuthorizationRequest::Merchant(MerchantRequest {
             business_id: business_id(business),
             merchant_id: MERCHANT_ID.to_owned(),
             serial_no: serial_no(filling.series, index),

@@ -17,7 +17,7 @@ use rustix::time::{ClockId, clock_gettime};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::{RootCertStore, ServerConfig, ServerConnection, Stream};
 use serde::{Deserialize, Serialize};
-use shared::http::client_builder_trusting;
+use shared::egress::client::client_builder_trusting;
 use shared::signing::rsa::SigningKey;
 
 use crate::Error;

@@ -15,16 +15,16 @@ use bytes::Bytes;
 use http::Request;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
-use shared::alipay::authorize::LinkSettings;
-use shared::clock::{Clock as _, ManualClock, SystemClock};
-use shared::http::Arrival;
-use shared::model::callback_url::CallbackRules;
-use shared::platform::network::HttpPlatforms;
-use shared::random::OsRandom;
+use shared::egress::callback_url::CallbackRules;
+use shared::model::clock::{Clock as _, ManualClock, SystemClock};
+use shared::model::random::OsRandom;
+use shared::protocol::alipay::authorize::LinkSettings;
+use shared::protocol::open_api::client::transport::HttpPlatforms;
 use shared::secrets::{SecretCache, SecretName};
 use shared::signing::open_api::Signer;
 use shared::signing::rsa::SigningKey;
 use shared::store::sqlite::SqliteStore;
+use shared::web::client_info::ClientInfo;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
@@ -212,7 +212,7 @@ impl Size {
         let headers = Signer::Rsa(key).sign(business, name, self.function.clock.now(), &body)?;
         let origin = Some("https://links.example.com/".parse()?);
         let request = Request::post(alipay_auth_url::PATH)
-            .extension(Arrival { source_ip: Some([127, 0, 0, 1].into()), origin });
+            .extension(ClientInfo { source_ip: Some([127, 0, 0, 1].into()), origin });
         let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         Ok(request.body(Bytes::from(body))?)
     }

@@ -11,11 +11,11 @@ use local::folder::{BUSINESS_ID, Folder, MERCHANT_ID};
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::{EncodePrivateKey as _, LineEnding};
 use serde_json::json;
-use shared::clock::{Clock as _, SystemClock};
-use shared::http::Arrival;
+use shared::model::clock::{Clock as _, SystemClock};
 use shared::signing::md5::Md5Key;
 use shared::signing::open_api::{AuthHeaders, SIGN, Signer};
 use shared::signing::rsa::SigningKey;
+use shared::web::client_info::ClientInfo;
 
 use crate::Error;
 use crate::record;
@@ -108,7 +108,7 @@ fn call(path: &str, (headers, body): Signed) -> Result<Call, Error> {
     }
     let origin = Some("https://links.example.com/".parse()?);
     let request = request
-        .extension(Arrival { source_ip: Some([127, 0, 0, 1].into()), origin })
+        .extension(ClientInfo { source_ip: Some([127, 0, 0, 1].into()), origin })
         .body(Bytes::from(body))?;
     let string = AuthHeaders::read(request.headers())?.string_to_sign(request.body());
     let sign = request.headers().get(SIGN).ok_or("there is no sign")?;

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use local::folder::{BUSINESS_ID, MERCHANT_ID};
 use serde_json::{Value, json};
-use shared::clock::{Clock as _, SystemClock, UnixMillis};
+use shared::model::clock::{Clock as _, SystemClock, UnixMillis};
 use shared::model::id::AuthorizationId;
 
 /// The one serialNo that is returned for, delivered and asked after.

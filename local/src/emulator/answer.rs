@@ -3,7 +3,7 @@
 use rsa::RsaPrivateKey;
 use rsa::rand_core::{OsRng, RngCore as _};
 use serde::Serialize;
-use shared::clock::UnixMillis;
+use shared::model::clock::UnixMillis;
 use time::format_description::BorrowedFormatItem;
 use time::macros::{format_description, offset};
 use time::{Date, Month, OffsetDateTime, Time};

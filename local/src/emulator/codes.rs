@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use rsa::rand_core::{OsRng, RngCore as _};
-use shared::clock::UnixMillis;
+use shared::model::clock::UnixMillis;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const LENGTH: usize = 32;

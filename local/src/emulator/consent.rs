@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::TEST_USERS;
 use super::authorize::{BadWish, Wish};
-use shared::page::Language;
+use shared::web::page::Language;
 
 pub(super) fn consent(wish: &Wish, language: Language) -> Markup {
     let say = |chinese, english| language.choose(chinese, english);

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use shared::clock::UnixMillis;
+use shared::model::clock::UnixMillis;
 use tokio::time::sleep;
 
 use super::answer::{Refusal, Token, is_timestamp};

@@ -21,7 +21,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{get, post};
 use rsa::{RsaPrivateKey, RsaPublicKey};
-use shared::clock::{Clock, SystemClock};
+use shared::model::clock::{Clock, SystemClock};
 
 use crate::journal::Journal;
 use codes::Codes;

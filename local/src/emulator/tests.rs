@@ -8,7 +8,7 @@ use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::sha2::Sha256;
 use rsa::signature::Verifier as _;
 use serde_json::Value;
-use shared::clock::{ManualClock, UnixMillis};
+use shared::model::clock::{ManualClock, UnixMillis};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -45,8 +45,9 @@ impl Running {
         let address = listener.local_addr().unwrap().to_string();
         let router = emulator.router();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let client =
-            shared::http::client_builder(Duration::from_secs(5), Duration::from_secs(10)).build().unwrap();
+        let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(10))
+            .build()
+            .unwrap();
         Self { emulator, clock, address, client }
     }
 
@@ -246,8 +247,9 @@ async fn silence_records_the_exchange_and_says_nothing() {
     let running = Running::start().await;
     let code = running.emulator.mint_code(0);
     running.emulator.set_fault(GatewayFault::Silence);
-    let client =
-        shared::http::client_builder(Duration::from_secs(5), Duration::from_millis(300)).build().unwrap();
+    let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_millis(300))
+        .build()
+        .unwrap();
     let asked = client.get(running.url(&format!("/gateway.do?{}", encoded(&request_for(&code)))));
     assert!(asked.send().await.unwrap_err().is_timeout());
     let seen = running.emulator.exchanges();

@@ -4,8 +4,8 @@ use std::fmt;
 
 use rsa::rand_core::{OsRng, RngCore as _};
 use serde_json::Value;
-use shared::clock::UnixMillis;
-use shared::http::{ReadError, read_bounded};
+use shared::egress::client::{ReadError, read_bounded};
+use shared::model::clock::UnixMillis;
 
 use super::DemoMerchant;
 use super::signing::{SignType, sign_md5, sign_rsa, string_to_sign};

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
-use shared::clock::UnixMillis;
+use shared::model::clock::UnixMillis;
 use tokio::time::sleep;
 
 use super::signing::{SignType, md5_holds, rsa_holds, string_to_sign};

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use serde::Serialize;
-use shared::clock::UnixMillis;
+use shared::model::clock::UnixMillis;
 
 use super::SignType;
 use super::callback::ReceivedCallback;

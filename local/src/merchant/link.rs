@@ -1,7 +1,7 @@
 //! Asking authlink for a link.
 
 use serde::Serialize;
-use shared::clock::UnixMillis;
+use shared::model::clock::UnixMillis;
 
 use super::DemoMerchant;
 use super::call::{Call, CallAnswer, CallError, random_hex};

@@ -20,7 +20,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use rsa::{RsaPrivateKey, RsaPublicKey};
-use shared::clock::{Clock, SystemClock};
+use shared::model::clock::{Clock, SystemClock};
 use tokio::sync::watch;
 
 use crate::emulator::AlipayEmulator;
@@ -76,7 +76,8 @@ impl DemoMerchant {
     /// # Errors
     /// When no HTTP client can be built.
     pub fn new(config: MerchantConfig) -> Result<Self, reqwest::Error> {
-        let client = shared::http::client_builder(Duration::from_secs(5), Duration::from_secs(30)).build()?;
+        let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(30))
+            .build()?;
         let memory = Memory {
             ledger: Ledger::default(),
             fault: MerchantFault::None,

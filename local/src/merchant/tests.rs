@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rsa::pkcs8::DecodePrivateKey as _;
 use serde_json::{Value, json};
-use shared::clock::{ManualClock, UnixMillis};
+use shared::model::clock::{ManualClock, UnixMillis};
 use tokio::net::TcpListener;
 
 use super::signing::{rsa_holds, sign_md5, sign_rsa, string_to_sign};
@@ -116,8 +116,9 @@ async fn asks_what_became_of_a_serial_no_with_a_signed_query() {
 #[tokio::test]
 async fn says_what_stands_in_the_way_of_a_link() {
     let origin = serve(merchant("http://127.0.0.1:1".to_owned(), None).router()).await;
-    let client =
-        shared::http::client_builder(Duration::from_secs(5), Duration::from_secs(10)).build().unwrap();
+    let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(10))
+        .build()
+        .unwrap();
     for (wish, status) in [
         (r#"{"signType":"MD5"}"#, 400),
         (r#"{"signType":"SHA256-RSA"}"#, 502),
@@ -149,8 +150,9 @@ impl Callback {
         };
         let mut body = self.body.clone();
         alter(&mut body);
-        let client =
-            shared::http::client_builder(Duration::from_secs(5), Duration::from_secs(10)).build().unwrap();
+        let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(10))
+            .build()
+            .unwrap();
         let mut request = client.post(format!("{origin}/callback")).header("sign", sign).body(body);
         for (name, value) in headers.into_iter().filter(|(_, value)| !value.is_empty()) {
             request = request.header(name, value);
@@ -241,8 +243,9 @@ async fn faults_of_both_parties_are_set_from_the_page() {
     });
     let merchant = merchant(String::new(), None).with_emulator(emulator.clone());
     let origin = serve(merchant.router()).await;
-    let client =
-        shared::http::client_builder(Duration::from_secs(5), Duration::from_secs(10)).build().unwrap();
+    let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(10))
+        .build()
+        .unwrap();
     let set = client.post(format!("{origin}/api/faults")).header(header::CONTENT_TYPE, "application/json");
     let answer = set.body(r#"{"merchant":"wrong-text","gateway":"user-id"}"#).send().await.unwrap();
     let expected = r#"{"merchant":"wrong-text","slowMillis":3000,"gateway":"user-id"}"#;
@@ -253,8 +256,9 @@ async fn faults_of_both_parties_are_set_from_the_page() {
 #[tokio::test]
 async fn the_page_has_its_own_script_and_nothing_inline() {
     let origin = serve(merchant(String::new(), None).router()).await;
-    let client =
-        shared::http::client_builder(Duration::from_secs(5), Duration::from_secs(10)).build().unwrap();
+    let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(10))
+        .build()
+        .unwrap();
     for (path, language, heading) in
         [("/", "en", "Demo merchant"), ("/?lang=zh", "en", "演示商家"), ("/", "fr", "演示商家")]
     {

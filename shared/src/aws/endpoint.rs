@@ -2,8 +2,8 @@
 
 use http::Uri;
 
-use super::UnusableSettings;
-use crate::config::AwsSettings;
+use crate::aws::UnusableSettings;
+use crate::aws::settings::AwsSettings;
 
 /// The domains of the partitions other than AWS's first, by how their regions begin (`partitions.json` of botocore).
 const DOMAINS: [(&str, &str); 6] = [

@@ -12,7 +12,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-use crate::http::{bundled_roots, tls_config};
+use crate::egress::client::{bundled_roots, tls_config};
 
 /// A function is frozen between its events, and the other side closes what it has not heard from: kept connections are
 /// young, so that a call's three attempts do not all meet dead ones.

@@ -17,14 +17,14 @@ use http_body_util::Full;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::endpoint::endpoint;
-use super::failure::{CallError, Obstacle, ServiceError};
-use super::https_client::{HttpsClient, NoAnswer};
-use super::quota::Quota;
-use super::signature::{AmzDate, Signer};
-use super::{Aws, Patience};
-use crate::clock::Clock;
-use crate::random::Random;
+use crate::aws::endpoint::endpoint;
+use crate::aws::failure::{CallError, Obstacle, ServiceError};
+use crate::aws::https_client::{HttpsClient, NoAnswer};
+use crate::aws::quota::RetryQuota;
+use crate::aws::signature::{AmzDate, Signer};
+use crate::aws::{Aws, CallTimeouts};
+use crate::model::clock::Clock;
+use crate::model::random::Random;
 
 const ATTEMPTS: u32 = 3;
 const CONTENT: &str = "application/x-amz-json-1.0";
@@ -40,9 +40,9 @@ pub(crate) struct JsonClient {
     host: HeaderValue,
     security_token: Option<HeaderValue>,
     signer: Signer,
-    patience: Patience,
+    patience: CallTimeouts,
     conflicts: fn(&ServiceError) -> bool,
-    quota: Quota,
+    quota: RetryQuota,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -73,7 +73,7 @@ impl JsonClient {
     pub(crate) fn new(
         aws: &Aws,
         service: &'static str,
-        patience: &Patience,
+        patience: &CallTimeouts,
         conflicts: fn(&ServiceError) -> bool,
     ) -> Result<Self, UnusableSettings> {
         let (uri, settings) = (endpoint(service, &aws.settings)?, &aws.settings);
@@ -95,7 +95,7 @@ impl JsonClient {
             signer: Signer::new(settings, service),
             patience: *patience,
             conflicts,
-            quota: Quota::full(),
+            quota: RetryQuota::full(),
             clock: aws.clock.clone(),
             random: aws.random.clone(),
         })
@@ -205,10 +205,10 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+    use crate::aws::fake_aws::{Answer, BRISK, FakeAws, SHORT, aws};
     use crate::aws::signature::tests::by_the_sdk;
-    use crate::aws::stand_in::{Answer, BRISK, SHORT, StandIn, aws};
-    use crate::clock::{ManualClock, UnixMillis};
-    use crate::random::NoRandomness;
+    use crate::model::clock::{ManualClock, UnixMillis};
+    use crate::model::random::RandomError;
 
     const TARGET: &str = "DynamoDB_20120810.PutItem";
     const NOW: UnixMillis = UnixMillis(1_795_305_600_999);
@@ -216,13 +216,13 @@ mod tests {
     struct Drawn(Option<u8>);
 
     impl Random for Drawn {
-        fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
-            bytes.fill(self.0.ok_or(NoRandomness)?);
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+            bytes.fill(self.0.ok_or(RandomError)?);
             Ok(())
         }
     }
 
-    fn client(aws: &Aws, patience: &Patience) -> JsonClient {
+    fn client(aws: &Aws, patience: &CallTimeouts) -> JsonClient {
         JsonClient::new(aws, "dynamodb", patience, |_| false).unwrap()
     }
 
@@ -236,12 +236,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_says_what_is_asked_and_is_signed_as_it_is_sent() {
-        let stand_in = StandIn::answering([Answer::Says(200, r#"{"Item":{}}"#.to_owned())]).await;
-        let mut client = client(&stand_in.aws, &BRISK);
+        let fake_aws = FakeAws::answering([Answer::Says(200, r#"{"Item":{}}"#.to_owned())]).await;
+        let mut client = client(&fake_aws.aws, &BRISK);
         client.clock = Arc::new(ManualClock::at(NOW));
         assert_eq!(call(&client).await.unwrap(), json!({"Item": {}}));
 
-        let asked = stand_in.asked();
+        let asked = fake_aws.asked();
         let [asked] = asked.as_slice() else { panic!("{} requests", asked.len()) };
         let header = |name: &str| asked.headers[name].to_str().unwrap();
         assert_eq!(header("content-type"), "application/x-amz-json-1.0");
@@ -251,14 +251,14 @@ mod tests {
         assert!(header("user-agent").starts_with("authlink/"));
         let signed = ["content-type", "host", "x-amz-date", "x-amz-security-token", "x-amz-target"];
         let signed = signed.map(|name| (name, header(name)));
-        let by_the_sdk = by_the_sdk(&stand_in.aws.settings, NOW, &signed, asked.body.to_string().as_bytes());
+        let by_the_sdk = by_the_sdk(&fake_aws.aws.settings, NOW, &signed, asked.body.to_string().as_bytes());
         assert_eq!(header("authorization"), by_the_sdk);
     }
 
     #[tokio::test]
     async fn what_is_secret_of_a_request_is_marked_so() {
-        let stand_in = StandIn::answering([failing()]).await;
-        let request = client(&stand_in.aws, &BRISK).signed(TARGET, Bytes::new()).unwrap();
+        let fake_aws = FakeAws::answering([failing()]).await;
+        let request = client(&fake_aws.aws, &BRISK).signed(TARGET, Bytes::new()).unwrap();
         let mut secret: Vec<_> = request.headers().iter().filter(|(_, value)| value.is_sensitive()).collect();
         secret.sort_by_key(|(name, _)| name.as_str());
         assert_eq!(
@@ -290,42 +290,42 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_cannot_be_read_is_asked_for_again() {
         let says = |body: &str| Answer::Says(200, body.to_owned());
-        let stand_in = StandIn::answering([says("<html>"), says(""), says("{}")]).await;
-        assert_eq!(call(&client(&stand_in.aws, &BRISK)).await.unwrap(), json!({}));
-        let stand_in = StandIn::answering([says("<html>")]).await;
-        assert_eq!(call(&client(&stand_in.aws, &BRISK)).await, Err(CallError::Unreadable));
-        assert_eq!(stand_in.asked().len(), 3);
+        let fake_aws = FakeAws::answering([says("<html>"), says(""), says("{}")]).await;
+        assert_eq!(call(&client(&fake_aws.aws, &BRISK)).await.unwrap(), json!({}));
+        let fake_aws = FakeAws::answering([says("<html>")]).await;
+        assert_eq!(call(&client(&fake_aws.aws, &BRISK)).await, Err(CallError::Unreadable));
+        assert_eq!(fake_aws.asked().len(), 3);
     }
 
     #[tokio::test]
     async fn the_end_of_an_operation_is_that_of_its_attempt() {
-        let stand_in = StandIn::answering([Answer::Never]).await;
-        let patience = Patience { operation: SHORT.attempt, ..BRISK };
-        let client = client(&stand_in.aws, &patience);
+        let fake_aws = FakeAws::answering([Answer::Never]).await;
+        let patience = CallTimeouts { operation: SHORT.attempt, ..BRISK };
+        let client = client(&fake_aws.aws, &patience);
         let ended = timeout(BRISK.attempt / 2, call(&client)).await.unwrap();
         assert_eq!(ended, Err(CallError::TimedOut));
-        assert_eq!(stand_in.asked().len(), 1);
+        assert_eq!(fake_aws.asked().len(), 1);
     }
 
     #[tokio::test]
     async fn nothing_is_repeated_for_which_there_is_no_time() {
-        let stand_in = StandIn::answering([failing()]).await;
-        let mut client = client(&stand_in.aws, &Patience { first_backoff: BRISK.operation * 2, ..BRISK });
+        let fake_aws = FakeAws::answering([failing()]).await;
+        let mut client = client(&fake_aws.aws, &CallTimeouts { first_backoff: BRISK.operation * 2, ..BRISK });
         client.random = Arc::new(Drawn(Some(u8::MAX)));
         let ended = timeout(BRISK.operation / 2, call(&client)).await.unwrap();
         assert!(matches!(ended, Err(CallError::Service(_))));
-        assert_eq!(stand_in.asked().len(), 1);
+        assert_eq!(fake_aws.asked().len(), 1);
     }
 
     #[tokio::test]
     async fn a_service_that_fails_everybody_is_soon_asked_once_a_call() {
-        let stand_in = StandIn::answering([failing()]).await;
-        let client = client(&stand_in.aws, &BRISK);
+        let fake_aws = FakeAws::answering([failing()]).await;
+        let client = client(&fake_aws.aws, &BRISK);
         let mut asked_by_call = Vec::new();
         for _ in 0..30 {
-            let before = stand_in.asked().len();
+            let before = fake_aws.asked().len();
             call(&client).await.unwrap_err();
-            asked_by_call.push(stand_in.asked().len() - before);
+            asked_by_call.push(fake_aws.asked().len() - before);
         }
         assert_eq!(asked_by_call, [vec![3; 25], vec![1; 5]].concat());
     }
@@ -347,9 +347,9 @@ mod tests {
 
     #[tokio::test]
     async fn settings_that_make_no_request_are_refused_and_not_shown() {
-        let stand_in = StandIn::answering([failing()]).await;
+        let fake_aws = FakeAws::answering([failing()]).await;
         let with = |change: &dyn Fn(&mut Aws)| {
-            let mut aws = stand_in.aws.clone();
+            let mut aws = fake_aws.aws.clone();
             change(&mut aws);
             JsonClient::new(&aws, "dynamodb", &BRISK, |_| false).map(drop)
         };
@@ -361,7 +361,7 @@ mod tests {
         }
         let key = with(&|aws| aws.settings.access_key_id = "a\nb".to_owned());
         assert_eq!(key, Err(UnusableSettings::Credentials));
-        let shown = format!("{:?}", client(&stand_in.aws, &BRISK));
+        let shown = format!("{:?}", client(&fake_aws.aws, &BRISK));
         assert!(!shown.contains("hush") && !shown.contains("session"), "{shown}");
     }
 }

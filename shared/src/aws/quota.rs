@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::failure::Obstacle;
+use crate::aws::failure::Obstacle;
 
 /// What there is at most, and what a call that needed no repetition gives back: the figures of the AWS SDKs' standard
 /// mode ("Retry 2.0"), as those of [`cost`].
@@ -19,9 +19,9 @@ const fn cost(obstacle: Obstacle) -> u32 {
 
 /// What a client may spend on repetitions.
 #[derive(Debug)]
-pub(super) struct Quota(AtomicU32);
+pub(super) struct RetryQuota(AtomicU32);
 
-impl Quota {
+impl RetryQuota {
     pub(super) const fn full() -> Self {
         Self(AtomicU32::new(MOST))
     }
@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn some_repetitions_are_free_and_then_calls_that_succeed_earn_them() {
         for (obstacle, free) in ALL {
-            let quota = Quota::full();
+            let quota = RetryQuota::full();
             assert_eq!((0..200).filter(|_| quota.take(obstacle)).count(), free);
             (1..cost(obstacle)).for_each(|_| quota.give_back(None));
             assert!(!quota.take(obstacle));
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn more_than_all_is_not_saved() {
         for (obstacle, free) in ALL {
-            let quota = Quota::full();
+            let quota = RetryQuota::full();
             (0..50).for_each(|_| quota.give_back(Some(obstacle)));
             assert_eq!((0..200).filter(|_| quota.take(obstacle)).count(), free);
         }

@@ -18,9 +18,9 @@ use aws_types::SdkConfig;
 use bytes::Bytes;
 use http_body_util::Full;
 
-use super::Patience;
-use super::https_client::{HttpsClient, NoAnswer};
-use crate::config::AwsSettings;
+use crate::aws::CallTimeouts;
+use crate::aws::https_client::{HttpsClient, NoAnswer};
+use crate::aws::settings::AwsSettings;
 
 /// What each service's client takes.
 pub(super) fn config(settings: &AwsSettings, client: HttpsClient) -> SdkConfig {
@@ -45,7 +45,7 @@ pub(super) fn config(settings: &AwsSettings, client: HttpsClient) -> SdkConfig {
     config.build()
 }
 
-impl Patience {
+impl CallTimeouts {
     pub(crate) fn timeouts(&self) -> TimeoutConfig {
         TimeoutConfig::builder()
             .operation_attempt_timeout(self.attempt)

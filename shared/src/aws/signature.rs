@@ -12,8 +12,8 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-use crate::clock::UnixMillis;
-use crate::config::AwsSettings;
+use crate::aws::settings::AwsSettings;
+use crate::model::clock::UnixMillis;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const DATE_TIME: &[BorrowedFormatItem<'_>] =

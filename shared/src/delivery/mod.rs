@@ -1,8 +1,7 @@
 //! Delivering to the merchant: where callbacks may go, the one POST that goes there, what its answer means, and when
 //! to try again.
 
-pub mod address;
-pub mod answer;
-pub mod resolver;
+pub mod body;
+pub mod response;
 pub mod schedule;
 pub mod sender;

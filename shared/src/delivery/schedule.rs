@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::random::{NoRandomness, Random};
+use crate::model::random::{Random, RandomError};
 
 /// The open API's waits after the first, second, … failed attempt: 10 attempts in all, over 11 h 3 min 45 s.
 pub const OPEN_API_WAITS_SECS: [u64; 9] = [15, 30, 180, 600, 1_200, 1_800, 3_600, 10_800, 21_600];
@@ -60,7 +60,7 @@ impl Jitter {
     ///
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn draw(random: &dyn Random) -> Result<Self, NoRandomness> {
+    pub fn draw(random: &dyn Random) -> Result<Self, RandomError> {
         let mut byte = [0];
         random.fill(&mut byte)?;
         Ok(Self(byte[0]))

@@ -16,12 +16,13 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::Client;
 use rustls::RootCertStore;
 
-use crate::clock::UnixMillis;
-use crate::delivery::address::AddressRefusal;
-use crate::delivery::answer::{self, Answer, Body, CONFIRMED_STATUS, DeliveryOutcome};
-use crate::delivery::resolver::{DangerousResolver, JudgingResolver, Resolver};
-use crate::http::{ReadError, bundled_roots, client_builder_trusting, read_bounded};
-use crate::model::callback_url::{CallbackRules, CallbackUrl};
+use crate::delivery::response::{self, Answer, Body};
+use crate::egress::callback_url::{CallbackRules, CallbackUrl};
+use crate::egress::client::{ReadError, bundled_roots, client_builder_trusting, read_bounded};
+use crate::egress::resolver::{DangerousResolver, JudgingResolver, Resolver};
+use crate::model::clock::UnixMillis;
+use crate::model::delivery_outcome::AddressRefusal;
+use crate::model::delivery_outcome::{CONFIRMED_STATUS, DeliveryOutcome};
 
 /// How much of a merchant's answer is read.
 pub const MAX_ANSWER_BYTES: usize = 4_096;
@@ -134,7 +135,7 @@ impl HttpSender {
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         if status != CONFIRMED_STATUS {
-            return Ok(answer::judge(status, retry_after, Body::Whole(&[]), now));
+            return Ok(response::judge(status, retry_after, Body::Whole(&[]), now));
         }
         let body = read_bounded(response, MAX_ANSWER_BYTES).await;
         let body = match &body {
@@ -142,7 +143,7 @@ impl HttpSender {
             Err(ReadError::TooLong { .. }) => Body::TooLong,
             Err(ReadError::Broken(error)) => Body::Lost(cause_of(error)),
         };
-        Ok(answer::judge(status, None, body, now))
+        Ok(response::judge(status, None, body, now))
     }
 }
 
@@ -220,7 +221,7 @@ mod tests {
     use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
     use super::*;
-    use crate::model::callback_url::Origin;
+    use crate::egress::callback_url::Origin;
 
     const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
     const CONFIRMED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nSUCCESS";

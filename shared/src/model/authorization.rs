@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{AuthorizationId, OperationId, State};
-use super::identity::Identity;
-use super::owner::Owner;
-use super::requested::Requested;
-use super::source::LinkSource;
-use crate::clock::UnixMillis;
-use crate::delivery::answer::DeliveryOutcome;
+use crate::model::authorization_request::AuthorizationRequest;
+use crate::model::clock::UnixMillis;
+use crate::model::delivery_outcome::DeliveryOutcome;
+use crate::model::id::{AuthorizationId, OperationId, State};
+use crate::model::identity::Identity;
+use crate::model::link_source::LinkSource;
+use crate::model::owner::Owner;
 
 /// How many codes one authorization may try.
 pub const MAX_CODES: usize = 10;
@@ -123,7 +123,7 @@ pub struct Authorization {
     /// The primary key.
     pub id: AuthorizationId,
     /// What was asked for, and by whom.
-    pub requested: Requested,
+    pub requested: AuthorizationRequest,
     /// Who makes the link, and alone may settle it.
     pub source: LinkSource,
     /// Where to deliver.
@@ -181,7 +181,7 @@ pub enum NewLink {
 #[derive(Clone, Debug)]
 pub struct Issue {
     /// What was asked for, and by whom.
-    pub requested: Requested,
+    pub requested: AuthorizationRequest,
     /// Where to deliver.
     pub callback: Callback,
     /// The state that the link carries; it names the authorization.

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use super::authorization::{Authorization, MAX_CODES, Status};
-use super::id::{AuthorizationId, OperationId, State, same_digest};
-use super::identity::AuthCode;
-use super::source::LinkSource;
-use crate::clock::UnixMillis;
+use crate::model::authorization::{Authorization, MAX_CODES, Status};
+use crate::model::clock::UnixMillis;
+use crate::model::id::{AuthorizationId, OperationId, State, same_digest};
+use crate::model::identity::AuthCode;
+use crate::model::link_source::LinkSource;
 
 /// How long a claimed exchange keeps others away; longer than the function may run.
 pub const EXCHANGE_LEASE: Duration = Duration::from_secs(30);
@@ -126,8 +126,8 @@ pub fn attempt_refusal(old: Option<&Authorization>, claim: &AttemptClaim) -> Att
 mod tests {
     use super::*;
     use crate::model::authorization::{Callback, Issue, Lease, NewLink};
+    use crate::model::authorization_request::{AuthorizationRequest, MerchantRequest};
     use crate::model::identity::{Identity, OpenId};
-    use crate::model::requested::{MerchantRequest, Requested};
 
     const NOW: UnixMillis = UnixMillis(1_000_000);
     const SECOND: Duration = Duration::from_secs(1);
@@ -138,7 +138,7 @@ mod tests {
 
     fn issued() -> Authorization {
         Authorization::issued(Issue {
-            requested: Requested::Merchant(MerchantRequest {
+            requested: AuthorizationRequest::Merchant(MerchantRequest {
                 business_id: "B1".to_owned(),
                 merchant_id: "M1".to_owned(),
                 serial_no: "S1".to_owned(),

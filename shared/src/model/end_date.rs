@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use time::{Date, Month, OffsetDateTime, UtcOffset};
 
-use crate::clock::UnixMillis;
+use crate::model::clock::UnixMillis;
 
 /// A day of the calendar, as `yyyy-MM-dd` (Dypnsapi 2017-05-25, `GetAuthorizationUrl`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

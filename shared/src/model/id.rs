@@ -6,7 +6,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::random::{NoRandomness, Random, hex_128};
+use crate::model::random::{Random, RandomError, hex_128};
 
 /// The primary key of an authorization: 32 characters of `[0-9a-f]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ impl AuthorizationId {
     ///
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn draw(random: &dyn Random) -> Result<Self, NoRandomness> {
+    pub fn draw(random: &dyn Random) -> Result<Self, RandomError> {
         hex_128(random).map(Self)
     }
 
@@ -72,7 +72,7 @@ impl State {
     ///
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn draw(id: AuthorizationId, random: &dyn Random) -> Result<Self, NoRandomness> {
+    pub fn draw(id: AuthorizationId, random: &dyn Random) -> Result<Self, RandomError> {
         Ok(Self { id, secret: hex_128(random)? })
     }
 
@@ -120,7 +120,7 @@ impl OperationId {
     ///
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn draw(random: &dyn Random) -> Result<Self, NoRandomness> {
+    pub fn draw(random: &dyn Random) -> Result<Self, RandomError> {
         hex_128(random).map(Self)
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::id::digest_of;
+use crate::model::id::digest_of;
 
 /// Text that is not of the alphabet or length that its kind allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

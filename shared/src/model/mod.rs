@@ -1,16 +1,16 @@
 //! An authorization and its life, and what it is made of, as types.
 
 pub mod authorization;
-pub mod booking;
-pub mod callback_url;
+pub mod authorization_request;
 pub mod claim;
-pub mod delivery_body;
+pub mod clock;
+pub mod delivery_outcome;
 pub mod end_date;
-pub mod foreign_link;
 pub mod id;
 pub mod identity;
+pub mod link_source;
 pub mod owner;
 pub mod phone;
-pub mod requested;
-pub mod source;
-pub(crate) mod web_url;
+pub mod random;
+pub mod reservation;
+pub mod scope;

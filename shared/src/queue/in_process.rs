@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Hint, HintLost, Hints};
-use crate::clock::{Clock, UnixMillis};
+use crate::model::clock::{Clock, UnixMillis};
 use crate::model::id::AuthorizationId;
 use crate::model::owner::Owner;
+use crate::queue::{Hint, HintError, HintQueue};
 
 /// Hints that are waiting at most; more are lost.
 const CAPACITY: usize = 100_000;
@@ -59,12 +59,12 @@ impl InProcessQueue {
 }
 
 #[async_trait]
-impl Hints for InProcessQueue {
-    async fn send(&self, hint: Hint, delay: Duration) -> Result<(), HintLost> {
+impl HintQueue for InProcessQueue {
+    async fn send(&self, hint: Hint, delay: Duration) -> Result<(), HintError> {
         let at = self.clock.now() + delay;
         let mut waiting = self.lock();
         if waiting.len() >= CAPACITY {
-            return Err(HintLost("too many are waiting".to_owned()));
+            return Err(HintError("too many are waiting".to_owned()));
         }
         waiting.push(Reverse(Waiting { at, id: hint.id, owner: hint.owner, attempt: hint.attempt }));
         Ok(())

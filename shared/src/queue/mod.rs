@@ -17,7 +17,7 @@ use crate::model::owner::Owner;
 pub const MAX_DELAY: Duration = Duration::from_mins(15);
 
 /// How long after a hint should have arrived the sweep takes the record up all the same.
-pub const NET: Duration = Duration::from_mins(2);
+pub const HINT_GRACE_PERIOD: Duration = Duration::from_mins(2);
 
 /// That one attempt of one delivery may begin. The message on the queue is its JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -72,13 +72,13 @@ pub enum Event {
 /// A hint did not get onto the queue; the sweep will do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the hint was lost: {0}")]
-pub struct HintLost(pub String);
+pub struct HintError(pub String);
 
 /// Sends hints.
 #[async_trait]
-pub trait Hints: Send + Sync {
+pub trait HintQueue: Send + Sync {
     /// Sends `hint` to arrive after `delay`, [`MAX_DELAY`] at most.
-    async fn send(&self, hint: Hint, delay: Duration) -> Result<(), HintLost>;
+    async fn send(&self, hint: Hint, delay: Duration) -> Result<(), HintError>;
 }
 
 /// For a process that has no queue: every hint is lost, and the sweep delivers.
@@ -86,9 +86,9 @@ pub trait Hints: Send + Sync {
 pub struct NoQueue;
 
 #[async_trait]
-impl Hints for NoQueue {
-    async fn send(&self, _: Hint, _: Duration) -> Result<(), HintLost> {
-        Err(HintLost("this process has no queue".to_owned()))
+impl HintQueue for NoQueue {
+    async fn send(&self, _: Hint, _: Duration) -> Result<(), HintError> {
+        Err(HintError("this process has no queue".to_owned()))
     }
 }
 

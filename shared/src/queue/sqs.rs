@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Builder;
 
-use super::{Hint, HintLost, Hints, MAX_DELAY};
 use crate::aws::sdk::reason;
-use crate::aws::{Patience, SdkConfig};
+use crate::aws::{CallTimeouts, SdkConfig};
+use crate::queue::{Hint, HintError, HintQueue, MAX_DELAY};
 
-const PATIENCE: Patience = Patience {
+const PATIENCE: CallTimeouts = CallTimeouts {
     attempt: Duration::from_millis(800),
     operation: Duration::from_secs(2),
     first_backoff: Duration::from_millis(100),
@@ -34,7 +34,7 @@ impl SqsQueue {
         Self::with_patience(config, url, &PATIENCE)
     }
 
-    fn with_patience(config: &SdkConfig, url: String, patience: &Patience) -> Self {
+    fn with_patience(config: &SdkConfig, url: String, patience: &CallTimeouts) -> Self {
         let config = Builder::from(config)
             .retry_config(patience.retries())
             .timeout_config(patience.timeouts())
@@ -44,9 +44,9 @@ impl SqsQueue {
 }
 
 #[async_trait]
-impl Hints for SqsQueue {
-    async fn send(&self, hint: Hint, delay: Duration) -> Result<(), HintLost> {
-        let body = serde_json::to_string(&hint).map_err(|error| HintLost(error.to_string()))?;
+impl HintQueue for SqsQueue {
+    async fn send(&self, hint: Hint, delay: Duration) -> Result<(), HintError> {
+        let body = serde_json::to_string(&hint).map_err(|error| HintError(error.to_string()))?;
         let sent = self
             .client
             .send_message()
@@ -56,7 +56,7 @@ impl Hints for SqsQueue {
             .delay_seconds(delay_secs(delay))
             .send()
             .await;
-        sent.map(drop).map_err(|error| HintLost(reason(&error)))
+        sent.map(drop).map_err(|error| HintError(reason(&error)))
     }
 }
 
@@ -72,14 +72,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::stand_in::{Answer, Asked, BRISK, SHORT, StandIn, nobody};
+    use crate::aws::fake_aws::{Answer, Asked, BRISK, FakeAws, SHORT, nobody};
     use crate::model::id::AuthorizationId;
     use crate::model::owner::Owner;
 
     const URL: &str = "https://sqs.eu-central-1.amazonaws.com/000000000000/hints";
     const SENT: &str = r#"{"MessageId":"3f9a6b1e-6f1c-4d0e-9f59-0c1a7f1f5b02"}"#;
 
-    fn queue(config: &SdkConfig, patience: &Patience) -> SqsQueue {
+    fn queue(config: &SdkConfig, patience: &CallTimeouts) -> SqsQueue {
         SqsQueue::with_patience(config, URL.to_owned(), patience)
     }
 
@@ -87,10 +87,10 @@ mod tests {
         Hint::new(AuthorizationId::of_serial("B1", "S1"), Owner::Business("B1".to_owned()), 3)
     }
 
-    async fn send_to(answer: Answer, patience: &Patience) -> (Result<(), HintLost>, Vec<Asked>) {
-        let stand_in = StandIn::answering([answer]).await;
-        let sent = queue(stand_in.aws.sdk(), patience).send(hint(), Duration::ZERO).await;
-        (sent, stand_in.asked())
+    async fn send_to(answer: Answer, patience: &CallTimeouts) -> (Result<(), HintError>, Vec<Asked>) {
+        let fake_aws = FakeAws::answering([answer]).await;
+        let sent = queue(fake_aws.aws.sdk(), patience).send(hint(), Duration::ZERO).await;
+        (sent, fake_aws.asked())
     }
 
     #[tokio::test]
@@ -107,13 +107,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_delay_is_whole_seconds_rounded_up_and_at_most_what_the_queue_can_hold() {
-        let stand_in = StandIn::answering([Answer::Says(200, SENT.to_owned())]).await;
-        let queue = queue(stand_in.aws.sdk(), &BRISK);
+        let fake_aws = FakeAws::answering([Answer::Says(200, SENT.to_owned())]).await;
+        let queue = queue(fake_aws.aws.sdk(), &BRISK);
         for (millis, secs) in
             [(1, 1), (1_000, 1), (15_001, 16), (899_001, 900), (900_000, 900), (900_001, 900)]
         {
             queue.send(hint(), Duration::from_millis(millis)).await.unwrap();
-            let asked = stand_in.asked().pop().unwrap();
+            let asked = fake_aws.asked().pop().unwrap();
             assert_eq!(asked.body["DelaySeconds"], secs, "{millis} ms");
         }
     }
@@ -134,10 +134,10 @@ mod tests {
         ] {
             let patience = if matches!(answer, Answer::Never) { SHORT } else { BRISK };
             let (sent, asked) = send_to(answer, &patience).await;
-            assert_eq!((sent, asked.len()), (Err(HintLost(reason.to_owned())), tries));
+            assert_eq!((sent, asked.len()), (Err(HintError(reason.to_owned())), tries));
         }
         let (aws, _reserved) = nobody();
         let sent = queue(aws.sdk(), &BRISK).send(hint(), Duration::ZERO).await;
-        assert_eq!(sent, Err(HintLost("no connection".to_owned())));
+        assert_eq!(sent, Err(HintError("no connection".to_owned())));
     }
 }

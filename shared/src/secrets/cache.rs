@@ -1,5 +1,5 @@
 //! Who fetches a secret, who waits for it, and how many names anyone may make us look up. The rules about time are in
-//! [`super::memory`].
+//! [`crate::secrets::entry`].
 //!
 //! One fetch per secret at a time: its right is an asynchronous mutex, so a caller that is dropped half-way (the
 //! client left, the function timed out) hands it to the next one. No other lock is held while waiting.
@@ -7,13 +7,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::allowance::Allowance;
-use super::memory::{Look, Memory};
-use super::{AbsentReason, Document, FetchError, SecretError, SecretName, SecretSource};
-use crate::clock::{Clock, UnixMillis};
+use crate::model::clock::{Clock, UnixMillis};
+use crate::secrets::entry::{CacheEntry, Lookup};
+use crate::secrets::lookup_limit::LookupLimit;
+use crate::secrets::{AbsentReason, Document, FetchError, SecretError, SecretName, SecretSource};
 
 /// This many names without a document are remembered; then the oldest is forgotten.
-const MAX_STRANGERS: usize = 1_000;
+const MAX_UNKNOWN_NAMES: usize = 1_000;
 
 /// Parsed secrets of one kind, in front of their source.
 ///
@@ -34,21 +34,22 @@ pub struct SecretCache<T> {
 struct Names<T> {
     entries: HashMap<SecretName, Arc<Entry<T>>>,
     /// The names in `entries` that have no document, oldest first.
-    strangers: VecDeque<SecretName>,
-    misses: Allowance,
+    unknown_names: VecDeque<SecretName>,
+    misses: LookupLimit,
 }
 
 struct Entry<T> {
     name: SecretName,
     flight: tokio::sync::Mutex<()>,
-    memory: Mutex<Memory<T>>,
+    entry: Mutex<CacheEntry<T>>,
 }
 
 impl<T: Document> SecretCache<T> {
     /// An empty cache. Whoever asks for different kinds of documents has one cache for each.
     #[must_use]
     pub fn new(source: Arc<dyn SecretSource>, clock: Arc<dyn Clock>) -> Self {
-        let names = Names { entries: HashMap::new(), strangers: VecDeque::new(), misses: Allowance::full() };
+        let names =
+            Names { entries: HashMap::new(), unknown_names: VecDeque::new(), misses: LookupLimit::full() };
         Self { source, clock, names: Mutex::new(names) }
     }
 
@@ -61,22 +62,22 @@ impl<T: Document> SecretCache<T> {
     pub async fn get(&self, name: &SecretName) -> Result<Arc<T>, SecretError> {
         let entry = self.entry(name)?;
         let (seen, look) = {
-            let memory = entry.memory();
-            (memory.fetches(), memory.look(self.clock.now()))
+            let entry = entry.entry();
+            (entry.fetches(), entry.look(self.clock.now()))
         };
         let flight = match look {
-            Look::Ready(answer) => return answer,
-            Look::Stale(old) => match entry.flight.try_lock() {
+            Lookup::Ready(answer) => return answer,
+            Lookup::Stale(old) => match entry.flight.try_lock() {
                 Ok(flight) => flight,
                 Err(_) => return Ok(old),
             },
-            Look::Missing => entry.flight.lock().await,
+            Lookup::Missing => entry.flight.lock().await,
         };
-        if entry.memory().fetches() == seen {
+        if entry.entry().fetches() == seen {
             self.fetch(&entry).await?;
         }
         drop(flight);
-        entry.memory().answer(self.clock.now())
+        entry.entry().answer(self.clock.now())
     }
 
     /// For a caller whose signature check failed with `used`: perhaps the key was changed a moment ago. Fetches the
@@ -95,12 +96,12 @@ impl<T: Document> SecretCache<T> {
         let entry = self.entry(name)?;
         let flight = entry.flight.lock().await;
         let is_the_one_used =
-            entry.memory().answer(self.clock.now()).is_ok_and(|known| Arc::ptr_eq(&known, used));
-        if is_the_one_used && entry.memory().early_refresh_is_due(self.clock.now()) {
+            entry.entry().answer(self.clock.now()).is_ok_and(|known| Arc::ptr_eq(&known, used));
+        if is_the_one_used && entry.entry().early_refresh_is_due(self.clock.now()) {
             self.fetch(&entry).await?;
         }
         drop(flight);
-        let document = entry.memory().answer(self.clock.now())?;
+        let document = entry.entry().answer(self.clock.now())?;
         Ok((!Arc::ptr_eq(&document, used)).then_some(document))
     }
 
@@ -111,10 +112,10 @@ impl<T: Document> SecretCache<T> {
             return Ok(Arc::clone(entry));
         }
         names.pay_for_a_miss(self.clock.now())?;
-        let memory = Mutex::new(Memory::empty(name.clone()));
-        let entry = Arc::new(Entry { name: name.clone(), flight: tokio::sync::Mutex::new(()), memory });
+        let entry = Mutex::new(CacheEntry::empty(name.clone()));
+        let entry = Arc::new(Entry { name: name.clone(), flight: tokio::sync::Mutex::new(()), entry });
         names.entries.insert(name.clone(), Arc::clone(&entry));
-        names.remember_stranger(name);
+        names.remember_unknown_name(name);
         Ok(entry)
     }
 
@@ -122,8 +123,8 @@ impl<T: Document> SecretCache<T> {
     async fn fetch(&self, entry: &Arc<Entry<T>>) -> Result<(), SecretError> {
         let asked_at = self.clock.now();
         let (was_known, is_paid) = {
-            let memory = entry.memory();
-            (memory.is_known(), memory.fetches() == 0)
+            let entry = entry.entry();
+            (entry.is_known(), entry.fetches() == 0)
         };
         if !was_known && !is_paid {
             self.names().pay_for_a_miss(asked_at)?;
@@ -131,15 +132,15 @@ impl<T: Document> SecretCache<T> {
         let fetched = self.source.fetch(&entry.name).await;
         log_failure(&entry.name, fetched.as_ref().err(), was_known);
         let (alarm, is_known) = {
-            let mut memory = entry.memory();
-            (memory.settle(fetched, asked_at), memory.is_known())
+            let mut entry = entry.entry();
+            (entry.record_fetch(fetched, asked_at), entry.is_known())
         };
         if let Some(reason) = alarm {
             tracing::error!(secret = %entry.name, reason, alarm = "keys", "a secret's new version is unreadable");
         }
         match (was_known, is_known) {
-            (false, true) => self.names().acquaint(entry),
-            (true, false) => self.names().remember_stranger(&entry.name),
+            (false, true) => self.names().promote(entry),
+            (true, false) => self.names().remember_unknown_name(&entry.name),
             (false, false) | (true, true) => {}
         }
         Ok(())
@@ -155,25 +156,25 @@ impl<T> Names<T> {
         if self.misses.take(now) { Ok(()) } else { Err(SecretError::Busy) }
     }
 
-    fn remember_stranger(&mut self, name: &SecretName) {
-        self.strangers.push_back(name.clone());
-        if self.strangers.len() > MAX_STRANGERS
-            && let Some(oldest) = self.strangers.pop_front()
+    fn remember_unknown_name(&mut self, name: &SecretName) {
+        self.unknown_names.push_back(name.clone());
+        if self.unknown_names.len() > MAX_UNKNOWN_NAMES
+            && let Some(oldest) = self.unknown_names.pop_front()
         {
             self.entries.remove(&oldest);
         }
     }
 
-    fn acquaint(&mut self, entry: &Arc<Entry<T>>) {
-        self.strangers.retain(|stranger| *stranger != entry.name);
+    fn promote(&mut self, entry: &Arc<Entry<T>>) {
+        self.unknown_names.retain(|stranger| *stranger != entry.name);
         // A stranger may have been forgotten while it was being fetched.
         self.entries.insert(entry.name.clone(), Arc::clone(entry));
     }
 }
 
 impl<T> Entry<T> {
-    fn memory(&self) -> MutexGuard<'_, Memory<T>> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entry(&self) -> MutexGuard<'_, CacheEntry<T>> {
+        self.entry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -206,7 +207,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::model::clock::ManualClock;
     use crate::secrets::{DocumentError, SecretValue};
 
     #[derive(Debug, PartialEq)]
@@ -682,10 +683,10 @@ mod tests {
             assert_eq!(rig.get(&format!("X{n}")).await, Err(SecretError::Absent));
         }
         let names = rig.cache.names();
-        assert_eq!((names.entries.len(), names.strangers.len()), (1_001, 1_000));
+        assert_eq!((names.entries.len(), names.unknown_names.len()), (1_001, 1_000));
         assert!(!names.entries.contains_key(&name("X0")));
         assert!(names.entries.contains_key(&name("X1")) && names.entries.contains_key(&name("X1000")));
-        assert!(names.entries.contains_key(&name("B1")) && !names.strangers.contains(&name("B1")));
+        assert!(names.entries.contains_key(&name("B1")) && !names.unknown_names.contains(&name("B1")));
     }
 
     #[tokio::test]
@@ -693,14 +694,14 @@ mod tests {
         let rig = Rig::new();
         rig.put("B1", "v1", "one");
         rig.word("B1").await;
-        assert_eq!(rig.cache.names().strangers.len(), 0);
+        assert_eq!(rig.cache.names().unknown_names.len(), 0);
         rig.fail("B1", AbsentReason::NotFound);
         rig.pass(300);
         assert_eq!(rig.get("B1").await, Err(SecretError::Absent));
-        assert_eq!(rig.cache.names().strangers, [name("B1")]);
+        assert_eq!(rig.cache.names().unknown_names, [name("B1")]);
         rig.put("B1", "v1", "one");
         rig.pass(30);
         rig.word("B1").await;
-        assert_eq!(rig.cache.names().strangers.len(), 0);
+        assert_eq!(rig.cache.names().unknown_names.len(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! What may go wrong between a name and its parsed document: first as a source sees it, then as the cache answers it.
 
-use super::SecretName;
+use crate::secrets::SecretName;
 
 /// Why a source gave no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

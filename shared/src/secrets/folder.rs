@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::{AbsentReason, FetchError, SecretName, SecretSource, SecretValue};
+use crate::secrets::{AbsentReason, FetchError, SecretName, SecretSource, SecretValue};
 
 /// As much as Secrets Manager holds in one secret.
 const MAX_BYTES: usize = 64 * 1024;

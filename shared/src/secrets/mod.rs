@@ -5,12 +5,11 @@
 //! value may be used, what revokes it, who fetches and who waits. It parses a document once per version, so a request
 //! costs neither a look-up nor a parse. What a document means is its own type's business.
 
-mod allowance;
 mod cache;
-pub mod documents;
+mod entry;
 mod error;
 mod folder;
-mod memory;
+mod lookup_limit;
 mod name;
 #[cfg(feature = "aws")]
 mod secrets_manager;

@@ -9,9 +9,9 @@ use aws_sdk_secretsmanager::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::{GetSecretValueError, GetSecretValueOutput};
 use zeroize::Zeroizing;
 
-use super::{AbsentReason, FetchError, SecretName, SecretSource, SecretValue};
 use crate::aws::sdk::reason;
-use crate::aws::{Patience, SdkConfig};
+use crate::aws::{CallTimeouts, SdkConfig};
+use crate::secrets::{AbsentReason, FetchError, SecretName, SecretSource, SecretValue};
 
 /// Never `AWSPENDING` (not yet in force) nor `AWSPREVIOUS` (withdrawn).
 const CURRENT: &str = "AWSCURRENT";
@@ -26,7 +26,7 @@ pub struct SecretsManager {
     prefix: String,
 }
 
-const PATIENCE: Patience = Patience {
+const PATIENCE: CallTimeouts = CallTimeouts {
     attempt: Duration::from_secs(2),
     operation: Duration::from_secs(5),
     first_backoff: Duration::from_secs(1),
@@ -43,7 +43,7 @@ impl SecretsManager {
         Self::with_patience(config, prefix, &PATIENCE)
     }
 
-    fn with_patience(config: &SdkConfig, prefix: String, patience: &Patience) -> Self {
+    fn with_patience(config: &SdkConfig, prefix: String, patience: &CallTimeouts) -> Self {
         let config = Builder::from(config)
             .retry_config(patience.retries())
             .timeout_config(patience.timeouts())
@@ -87,9 +87,9 @@ fn failure<R>(error: &SdkError<GetSecretValueError, R>) -> FetchError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::stand_in::{Answer, Asked, BRISK, SHORT, StandIn, nobody};
+    use crate::aws::fake_aws::{Answer, Asked, BRISK, FakeAws, SHORT, nobody};
 
-    fn source(config: &SdkConfig, patience: &Patience) -> SecretsManager {
+    fn source(config: &SdkConfig, patience: &CallTimeouts) -> SecretsManager {
         SecretsManager::with_patience(config, "authlink/prod".to_owned(), patience)
     }
 
@@ -98,9 +98,9 @@ mod tests {
     }
 
     async fn fetch_answered(status: u16, body: &str) -> (Result<SecretValue, FetchError>, usize) {
-        let stand_in = StandIn::answering([Answer::Says(status, body.to_owned())]).await;
-        let fetched = source(stand_in.aws.sdk(), &BRISK).fetch(&b1()).await;
-        (fetched, stand_in.asked().len())
+        let fake_aws = FakeAws::answering([Answer::Says(status, body.to_owned())]).await;
+        let fetched = source(fake_aws.aws.sdk(), &BRISK).fetch(&b1()).await;
+        (fetched, fake_aws.asked().len())
     }
 
     async fn failure_of(status: u16, body: &str) -> (FetchError, usize) {
@@ -112,11 +112,11 @@ mod tests {
     async fn the_current_version_is_asked_for_by_its_full_name() {
         let answer =
             r#"{"Name":"authlink/prod/business/B1","VersionId":"v-1","SecretString":"{\"enabled\":true}"}"#;
-        let stand_in = StandIn::answering([Answer::Says(200, answer.to_owned())]).await;
-        let value = source(stand_in.aws.sdk(), &BRISK).fetch(&b1()).await.unwrap();
+        let fake_aws = FakeAws::answering([Answer::Says(200, answer.to_owned())]).await;
+        let value = source(fake_aws.aws.sdk(), &BRISK).fetch(&b1()).await.unwrap();
         assert_eq!((value.version.as_str(), value.document.as_str()), ("v-1", r#"{"enabled":true}"#));
 
-        let asked = stand_in.asked();
+        let asked = fake_aws.asked();
         let [Asked { headers, body }] = asked.as_slice() else { panic!("{} requests", asked.len()) };
         let expected =
             serde_json::json!({"SecretId": "authlink/prod/business/B1", "VersionStage": "AWSCURRENT"});
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(headers["x-amz-security-token"], "session");
         let authorization = headers["authorization"].to_str().unwrap();
         assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKID/"), "{authorization}");
-        let region = stand_in.aws.sdk().region().unwrap();
+        let region = fake_aws.aws.sdk().region().unwrap();
         let scope = format!("/{region}/secretsmanager/aws4_request");
         assert!(authorization.contains(&scope), "{authorization}");
     }
@@ -180,10 +180,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_does_not_come_is_a_time_out() {
-        let stand_in = StandIn::answering([Answer::Never]).await;
-        let failed = source(stand_in.aws.sdk(), &SHORT).fetch(&b1()).await.unwrap_err();
+        let fake_aws = FakeAws::answering([Answer::Never]).await;
+        let failed = source(fake_aws.aws.sdk(), &SHORT).fetch(&b1()).await.unwrap_err();
         assert_eq!(failed, FetchError::Unavailable("time-out".to_owned()));
-        assert_eq!(stand_in.asked().len(), 3);
+        assert_eq!(fake_aws.asked().len(), 3);
     }
 
     #[tokio::test]

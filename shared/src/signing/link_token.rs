@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::clock::UnixMillis;
+use crate::model::clock::UnixMillis;
 use crate::model::id::AuthorizationId;
 
 /// The shortest key that is accepted, in bytes of its text: as long as the digest (RFC 7518, section 3.2).

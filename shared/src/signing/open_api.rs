@@ -13,10 +13,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName};
 
-use super::md5::Md5Key;
-use super::rsa::{SigningKey, VerifyingKey};
-use crate::clock::UnixMillis;
-use crate::random::NoRandomness;
+use crate::model::clock::UnixMillis;
+use crate::model::random::RandomError;
+use crate::signing::md5::Md5Key;
+use crate::signing::rsa::{SigningKey, VerifyingKey};
 
 /// Header `businessId`.
 pub const BUSINESS_ID: HeaderName = HeaderName::from_static("businessid");
@@ -223,7 +223,7 @@ impl Signer<'_> {
         nonce: &str,
         timestamp: UnixMillis,
         body: &[u8],
-    ) -> Result<Vec<(HeaderName, String)>, NoRandomness> {
+    ) -> Result<Vec<(HeaderName, String)>, RandomError> {
         let timestamp = timestamp.to_string();
         let sign_type = match self {
             Self::Rsa(_) => None,

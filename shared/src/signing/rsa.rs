@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use crate::random::NoRandomness;
+use crate::model::random::RandomError;
 
 /// The shortest RSA key that is accepted.
 pub const MIN_BITS: usize = 2048;
@@ -93,11 +93,11 @@ impl SigningKey {
     ///
     /// # Errors
     /// When the operating system has no randomness for the blinding.
-    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, NoRandomness> {
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, RandomError> {
         let mut signature = vec![0; self.0.public_modulus_len()];
         self.0
             .sign(&RSA_PKCS1_SHA256, &aws_lc_rs::rand::SystemRandom::new(), message, &mut signature)
-            .map_err(|_| NoRandomness)?;
+            .map_err(|_| RandomError)?;
         Ok(signature)
     }
 }

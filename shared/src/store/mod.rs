@@ -4,7 +4,7 @@
 //! else's write: if the condition fails and the record holds our id, an earlier try of ours had succeeded.
 
 #[cfg(feature = "aws")]
-pub mod dynamo;
+pub mod dynamodb;
 #[cfg(feature = "embedded")]
 pub mod sqlite;
 
@@ -13,14 +13,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use url::Url;
 
-use crate::clock::UnixMillis;
 use crate::model::authorization::{Attempt, Authorization, Status};
-use crate::model::booking::{Booking, Leased};
 use crate::model::claim::{AttemptClaim, AttemptRefusal, ClaimRefusal, ExchangeClaim};
+use crate::model::clock::UnixMillis;
 use crate::model::end_date::EndDate;
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::identity::Identity;
 use crate::model::owner::Owner;
+use crate::model::reservation::{Leased, Reservation};
 
 /// The store could not do its work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,7 +103,7 @@ impl Linked {
 #[async_trait]
 pub trait RecordPlatformLinks: RecordLinks {
     /// LINK_PENDING to ISSUED, with the platform's link.
-    async fn link_came(
+    async fn record_platform_link(
         &self,
         id: &AuthorizationId,
         link: &Url,
@@ -191,13 +191,13 @@ pub struct Settlement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
     /// The user is recorded, by this settlement.
-    Ours,
+    Recorded,
     /// The same user was recorded before.
-    Same,
+    AlreadyRecorded,
     /// Another user was recorded before, and stays.
-    Different,
+    Conflict,
     /// There is no such authorization.
-    Missing,
+    NotFound,
 }
 
 /// Takes a consent from the browser's return, or a platform's callback, to the record (`openid-callback`).
@@ -313,11 +313,11 @@ pub trait Operate: ReadAuthorizations {
 
 /// Shares an account's allowance among all instances.
 #[async_trait]
-pub trait LeaseAllowance: Send + Sync {
+pub trait ReserveRate: Send + Sync {
     /// Books a share of the account's allowance behind all that is booked already; time that is over by more than
-    /// [`Booking::tolerance`] is not made up for. A write that is repeated because its answer was lost may book twice:
+    /// [`Reservation::tolerance`] is not made up for. A write that is repeated because its answer was lost may book twice:
     /// then one share is lost, which is never more than was allowed.
-    async fn lease(&self, booking: &Booking) -> Result<Leased, StoreError>;
+    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError>;
 }
 
 /// What `get-authorization-url` may do with a store.
@@ -330,7 +330,7 @@ pub struct SchemeLinks {
     /// Reads what a link's page shows.
     pub find: Arc<dyn FindLinks>,
     /// Books requests.
-    pub allowance: Arc<dyn LeaseAllowance>,
+    pub allowance: Arc<dyn ReserveRate>,
 }
 
 impl SchemeLinks {
@@ -338,7 +338,7 @@ impl SchemeLinks {
     #[must_use]
     pub fn of<S>(store: Arc<S>) -> Self
     where
-        S: RecordLinks + UseNonces + FindLinks + LeaseAllowance + 'static,
+        S: RecordLinks + UseNonces + FindLinks + ReserveRate + 'static,
     {
         Self { record: store.clone(), nonces: store.clone(), find: store.clone(), allowance: store }
     }
@@ -346,7 +346,7 @@ impl SchemeLinks {
 
 /// Forgets, for a store that does not do so by itself.
 #[async_trait]
-pub trait Forget: Send + Sync {
+pub trait PurgeExpired: Send + Sync {
     /// Deletes some of what may be forgotten at `now`: nonces and codes that are used up, records past their
     /// retention, and allowances that nobody has asked for since long. Whether there may be more.
     async fn forget(&self, now: UnixMillis) -> Result<bool, StoreError>;

@@ -4,16 +4,16 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use shared::clock::UnixMillis;
-use shared::model::booking::{Booking, HORIZON, Leased, TOLERANCE};
+use shared::model::clock::UnixMillis;
+use shared::model::reservation::{HORIZON, Leased, Reservation, TOLERANCE};
 
 use super::Backend;
 use crate::world::BEGINNING;
 
 /// A booking of `requests` by account A1, which is allowed `per_second`.
-fn booking(requests: u32, per_second: u32, now: UnixMillis) -> Booking {
+fn reservation(requests: u32, per_second: u32, now: UnixMillis) -> Reservation {
     let [requests, per_second] = [requests, per_second].map(|number| NonZeroU32::new(number).expect("some"));
-    Booking { account: "A1".to_owned(), requests, per_second, now, busy: false }
+    Reservation { account: "A1".to_owned(), requests, per_second, now, busy: false }
 }
 
 fn ms(millis: u64) -> Duration {
@@ -26,9 +26,10 @@ fn from(millis: u64) -> Result<Leased, shared::store::StoreError> {
 }
 
 pub(super) async fn bookings_made_at_once_follow_each_other_without_overlap(store: &dyn Backend) {
-    let bookings: Vec<_> =
-        (0..40).map(|number| Booking { busy: number % 2 == 0, ..booking(5, 1_000, BEGINNING) }).collect();
-    let mut leased: Vec<_> = join_all(bookings.iter().map(|booking| store.lease(booking)))
+    let bookings: Vec<_> = (0..40)
+        .map(|number| Reservation { busy: number % 2 == 0, ..reservation(5, 1_000, BEGINNING) })
+        .collect();
+    let mut leased: Vec<_> = join_all(bookings.iter().map(|reservation| store.lease(reservation)))
         .await
         .into_iter()
         .map(|leased| match leased {
@@ -42,52 +43,52 @@ pub(super) async fn bookings_made_at_once_follow_each_other_without_overlap(stor
 }
 
 pub(super) async fn idle_time_is_made_up_for_by_the_tolerance_at_most(store: &dyn Backend) {
-    assert_eq!(store.lease(&booking(80, 1_000, BEGINNING)).await, from(0));
+    assert_eq!(store.lease(&reservation(80, 1_000, BEGINNING)).await, from(0));
     let within = BEGINNING + ms(80);
-    assert_eq!(store.lease(&booking(1, 1_000, within)).await, from(80));
+    assert_eq!(store.lease(&reservation(1, 1_000, within)).await, from(80));
     let beyond = BEGINNING + ms(100);
-    assert_eq!(store.lease(&booking(1, 1_000, beyond)).await, from(100), "19 ms are lost");
+    assert_eq!(store.lease(&reservation(1, 1_000, beyond)).await, from(100), "19 ms are lost");
     let next_day = BEGINNING + Duration::from_hours(24);
-    assert_eq!(store.lease(&booking(1, 1_000, next_day)).await, Ok(Leased::From(next_day - TOLERANCE)));
-    let busy = Booking { busy: true, ..booking(1, 1_000, next_day + ms(500)) };
+    assert_eq!(store.lease(&reservation(1, 1_000, next_day)).await, Ok(Leased::From(next_day - TOLERANCE)));
+    let busy = Reservation { busy: true, ..reservation(1, 1_000, next_day + ms(500)) };
     assert_eq!(store.lease(&busy).await, Ok(Leased::From(busy.now - TOLERANCE)));
 }
 
 pub(super) async fn an_allowance_booked_to_the_horizon_is_refused_and_says_until_when(store: &dyn Backend) {
     for seconds in 0..3 {
-        assert_eq!(store.lease(&booking(1_000, 1_000, BEGINNING)).await, from(seconds * 1_000));
+        assert_eq!(store.lease(&reservation(1_000, 1_000, BEGINNING)).await, from(seconds * 1_000));
     }
     let booked_until = BEGINNING - TOLERANCE + ms(3_000);
     let again_at = booked_until - HORIZON;
     for busy in [false, true] {
         for now in [BEGINNING, again_at - ms(1)] {
-            let refused = Booking { busy, ..booking(1_000, 1_000, now) };
+            let refused = Reservation { busy, ..reservation(1_000, 1_000, now) };
             assert_eq!(store.lease(&refused).await, Ok(Leased::Full { again_at }));
         }
     }
-    assert_eq!(store.lease(&booking(1_000, 1_000, again_at)).await, Ok(Leased::From(booked_until)));
+    assert_eq!(store.lease(&reservation(1_000, 1_000, again_at)).await, Ok(Leased::From(booked_until)));
 }
 
 pub(super) async fn accounts_have_allowances_of_their_own(store: &dyn Backend) {
-    assert_eq!(store.lease(&booking(20, 1_000, BEGINNING)).await, from(0));
-    let other = Booking { account: "A2".to_owned(), ..booking(20, 1_000, BEGINNING) };
+    assert_eq!(store.lease(&reservation(20, 1_000, BEGINNING)).await, from(0));
+    let other = Reservation { account: "A2".to_owned(), ..reservation(20, 1_000, BEGINNING) };
     assert_eq!(store.lease(&other).await, from(0));
-    assert_eq!(store.lease(&booking(20, 1_000, BEGINNING)).await, from(20));
+    assert_eq!(store.lease(&reservation(20, 1_000, BEGINNING)).await, from(20));
 }
 
 pub(super) async fn a_clock_that_is_behind_does_not_undo_a_booking(store: &dyn Backend) {
     let ahead = BEGINNING + ms(1_000);
-    assert_eq!(store.lease(&booking(5, 1_000, ahead)).await, Ok(Leased::From(ahead - TOLERANCE)));
-    assert_eq!(store.lease(&booking(5, 1_000, BEGINNING)).await, from(1_005));
+    assert_eq!(store.lease(&reservation(5, 1_000, ahead)).await, Ok(Leased::From(ahead - TOLERANCE)));
+    assert_eq!(store.lease(&reservation(5, 1_000, BEGINNING)).await, from(1_005));
     let far_behind = BEGINNING - Duration::from_hours(1);
     let again_at = BEGINNING - TOLERANCE + ms(1_010) - HORIZON;
-    assert_eq!(store.lease(&booking(5, 1_000, far_behind)).await, Ok(Leased::Full { again_at }));
-    assert_eq!(store.lease(&booking(5, 1_000, ahead)).await, from(1_010));
+    assert_eq!(store.lease(&reservation(5, 1_000, far_behind)).await, Ok(Leased::Full { again_at }));
+    assert_eq!(store.lease(&reservation(5, 1_000, ahead)).await, from(1_010));
 }
 
 pub(super) async fn microseconds_are_not_lost(store: &dyn Backend) {
     // 1.5 ms each; a share is usable from the next whole millisecond on.
     for millis in [0, 2, 3, 5, 6] {
-        assert_eq!(store.lease(&booking(150, 100_000, BEGINNING)).await, from(millis));
+        assert_eq!(store.lease(&reservation(150, 100_000, BEGINNING)).await, from(millis));
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use shared::delivery::answer::DeliveryOutcome;
 use shared::model::authorization::{Attempt, Authorization, Status};
 use shared::model::claim::{AttemptClaim, AttemptRefusal};
+use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::AuthorizationId;
 use shared::model::owner::Owner;
 use shared::store::{AttemptClaimed, Due, Next, Recorded, Settled, Settlement};
@@ -131,7 +131,7 @@ pub(super) async fn what_is_undeliverable_is_listed_by_owner(store: &dyn Backend
     for (requested, serial_no) in owned {
         let new = Authorization { requested, ..authorization(serial_no) };
         assert_eq!(store.record_link(&new, &nonce(serial_no, serial_no, BEGINNING)).await, Ok(Recorded::New));
-        assert_eq!(store.settle(&settlement(serial_no, "open-1", "s")).await, Ok(Settled::Ours));
+        assert_eq!(store.settle(&settlement(serial_no, "open-1", "s")).await, Ok(Settled::Recorded));
         store.claim_attempt(&attempt_claim(serial_no, 0, "a", BEGINNING)).await.expect("answers");
         let failed = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Tls };
         let concluded = store.conclude_attempt(&new.id, &operation("a"), &failed, Next::Undeliverable).await;
@@ -163,7 +163,7 @@ pub(super) async fn what_is_due_is_found_longest_overdue_first_and_postponed_onc
         issued(store, serial_no).await;
         let settlement =
             Settlement { now: BEGINNING + MINUTE * after, ..settlement(serial_no, "open-1", "s") };
-        assert_eq!(store.settle(&settlement).await, Ok(Settled::Ours));
+        assert_eq!(store.settle(&settlement).await, Ok(Settled::Recorded));
     }
     let due = |serial_no: &str, after| Due {
         id: AuthorizationId::of_serial("B1", serial_no),

@@ -28,7 +28,7 @@ pub(super) async fn a_link_is_found_until_its_user_is_known(store: &dyn Backend)
     let exchanging = FoundLink { status: Status::Exchanging, ..issued.clone() };
     assert_eq!(store.link(&id).await, Ok(Some(exchanging)));
 
-    assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Ours));
+    assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Recorded));
     let used = FoundLink { link: None, status: Status::Authorized, ..issued.clone() };
     assert!(used.is_used() && !issued.is_used());
     assert_eq!(store.link(&id).await, Ok(Some(used)));

@@ -11,17 +11,17 @@ mod returns;
 
 use std::time::Duration;
 
-use shared::clock::UnixMillis;
 use shared::model::authorization::{Authorization, Callback, Issue, NewLink};
+use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest, SchemeRequest};
 use shared::model::claim::{AttemptClaim, ClaimRefusal, ExchangeClaim};
+use shared::model::clock::UnixMillis;
 use shared::model::end_date::EndDate;
 use shared::model::id::{AuthorizationId, OperationId, State, digest_of};
 use shared::model::identity::{Identity, OpenId};
 use shared::model::owner::SchemeId;
-use shared::model::requested::{MerchantRequest, Requested, SchemeRequest};
 use shared::store::{
-    Claimed, FindDue, FindLinks, LeaseAllowance, NonceUse, Operate, RecordDeliveries, RecordPlatformLinks,
-    RecordReturns, Recorded, Settled, Settlement, UseNonces,
+    Claimed, FindDue, FindLinks, NonceUse, Operate, RecordDeliveries, RecordPlatformLinks, RecordReturns,
+    Recorded, ReserveRate, Settled, Settlement, UseNonces,
 };
 
 use self::allowance::*;
@@ -42,7 +42,7 @@ pub trait Backend:
     + RecordDeliveries
     + FindDue
     + Operate
-    + LeaseAllowance
+    + ReserveRate
 {
 }
 impl<
@@ -53,7 +53,7 @@ impl<
         + RecordDeliveries
         + FindDue
         + Operate
-        + LeaseAllowance,
+        + ReserveRate,
 > Backend for S
 {
 }
@@ -155,8 +155,8 @@ pub fn authorization(serial_no: &str) -> Authorization {
     })
 }
 
-fn of_merchant(business_id: &str, serial_no: &str) -> Requested {
-    Requested::Merchant(MerchantRequest {
+fn of_merchant(business_id: &str, serial_no: &str) -> AuthorizationRequest {
+    AuthorizationRequest::Merchant(MerchantRequest {
         business_id: business_id.to_owned(),
         merchant_id: "M1".to_owned(),
         serial_no: serial_no.to_owned(),
@@ -164,8 +164,8 @@ fn of_merchant(business_id: &str, serial_no: &str) -> Requested {
     })
 }
 
-fn of_scheme(scheme_id: &str, end_date: Option<&str>) -> Requested {
-    Requested::Scheme(SchemeRequest {
+fn of_scheme(scheme_id: &str, end_date: Option<&str>) -> AuthorizationRequest {
+    AuthorizationRequest::Scheme(SchemeRequest {
         account_id: "1001".to_owned(),
         scheme_id: SchemeId::parse(scheme_id).expect("a number"),
         request_id: "8906582E-6722-4E2A-9C3B-7B0000000001".to_owned(),
@@ -230,7 +230,7 @@ pub async fn issued(store: &dyn Backend, serial_no: &str) -> AuthorizationId {
 
 async fn settled(store: &dyn Backend, serial_no: &str) -> AuthorizationId {
     let id = issued(store, serial_no).await;
-    assert_eq!(store.settle(&settlement(serial_no, "open-1", "s")).await, Ok(Settled::Ours));
+    assert_eq!(store.settle(&settlement(serial_no, "open-1", "s")).await, Ok(Settled::Recorded));
     id
 }
 

@@ -2,7 +2,7 @@
 
 use shared::model::authorization::{Authorization, Issue, NewLink, Status};
 use shared::model::claim::ClaimRefusal;
-use shared::model::source::LinkSource;
+use shared::model::link_source::LinkSource;
 use shared::store::{Linked, Recorded, Settled};
 use url::Url;
 
@@ -40,7 +40,7 @@ pub(super) async fn a_pending_record_keeps_its_state_until_its_link_comes(store:
     assert_eq!(new.status, Status::LinkPending);
     assert_eq!(record(store, &new.id).await, new);
     let came = BEGINNING + MINUTE;
-    assert_eq!(store.link_came(&new.id, &link("a"), came).await, Ok(Linked::Ours));
+    assert_eq!(store.record_platform_link(&new.id, &link("a"), came).await, Ok(Linked::Ours));
     let linked = Authorization {
         status: Status::Issued,
         link: Some(link("a").into()),
@@ -54,21 +54,25 @@ pub(super) async fn a_pending_record_keeps_its_state_until_its_link_comes(store:
 
 pub(super) async fn the_first_link_that_comes_stays(store: &dyn Backend) {
     let id = recorded(store, "S1").await.id;
-    assert_eq!(store.link_came(&id, &link("a"), BEGINNING).await, Ok(Linked::Ours));
+    assert_eq!(store.record_platform_link(&id, &link("a"), BEGINNING).await, Ok(Linked::Ours));
     let first = record(store, &id).await;
     let later = BEGINNING + MINUTE;
-    assert_eq!(store.link_came(&id, &link("a"), later).await, Ok(Linked::Ours), "a repeat had succeeded");
-    let second = store.link_came(&id, &link("b"), later).await;
+    assert_eq!(
+        store.record_platform_link(&id, &link("a"), later).await,
+        Ok(Linked::Ours),
+        "a repeat had succeeded"
+    );
+    let second = store.record_platform_link(&id, &link("b"), later).await;
     assert_eq!(second, Ok(Linked::Before(Box::new(first.clone()))));
     assert_eq!(record(store, &id).await, first);
 }
 
 pub(super) async fn a_link_that_comes_after_its_user_changes_nothing(store: &dyn Backend) {
     let id = recorded(store, "S1").await.id;
-    assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Ours));
+    assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Recorded));
     let settled = record(store, &id).await;
     assert_eq!((settled.status, &settled.pending_state, &settled.link), (Status::Authorized, &None, &None));
-    let late = store.link_came(&id, &link("a"), BEGINNING).await;
+    let late = store.record_platform_link(&id, &link("a"), BEGINNING).await;
     assert_eq!(late, Ok(Linked::Before(Box::new(settled.clone()))));
     assert_eq!(record(store, &id).await, settled);
 }
@@ -76,7 +80,7 @@ pub(super) async fn a_link_that_comes_after_its_user_changes_nothing(store: &dyn
 pub(super) async fn a_link_of_our_own_is_not_replaced_by_a_platforms(store: &dyn Backend) {
     let id = issued(store, "S1").await;
     let ours = record(store, &id).await;
-    let came = store.link_came(&id, &link("a"), BEGINNING).await;
+    let came = store.record_platform_link(&id, &link("a"), BEGINNING).await;
     assert_eq!(came, Ok(Linked::Before(Box::new(ours.clone()))));
     assert_eq!(record(store, &id).await, ours);
 }
@@ -85,7 +89,7 @@ pub(super) async fn no_return_of_a_browser_claims_a_platforms_record(store: &dyn
     let id = recorded(store, "S1").await.id;
     for linked in [false, true] {
         if linked {
-            assert_eq!(store.link_came(&id, &link("a"), BEGINNING).await, Ok(Linked::Ours));
+            assert_eq!(store.record_platform_link(&id, &link("a"), BEGINNING).await, Ok(Linked::Ours));
         }
         let before = record(store, &id).await;
         let claimed = store.claim_exchange(&claim("S1", "codeA", "c", BEGINNING)).await.expect("answers");

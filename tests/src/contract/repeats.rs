@@ -1,7 +1,7 @@
 //! What is promised to who repeats an operation of its own, because the answer was lost.
 
-use shared::delivery::answer::DeliveryOutcome;
 use shared::model::authorization::Attempt;
+use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::store::{AttemptClaimed, Next, Recorded, Settled};
 
 use super::{Backend, attempt_claim, authorization, claim, issued, nonce, ours, record, settlement};
@@ -25,8 +25,8 @@ pub(super) async fn a_repeat_of_the_same_operation_had_succeeded(store: &dyn Bac
         assert_eq!(store.exchange_unknown(&id, &second.operation).await, Ok(true));
     }
 
-    assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Ours));
-    assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Ours));
+    assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Recorded));
+    assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Recorded));
 
     let attempt = attempt_claim("S1", 0, "a", BEGINNING);
     for _ in 0..2 {

@@ -96,7 +96,7 @@ pub(super) async fn only_the_holder_ends_an_exchange(store: &dyn Backend) {
         (now.status, now.exchange.map(|lease| lease.operation)),
         (Status::Exchanging, Some(operation("c2")))
     );
-    assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Ours));
+    assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Recorded));
     assert_eq!(store.exchange_unknown(&id, &operation("c2")).await, Ok(false), "nothing undoes a settlement");
     assert_eq!(record(store, &id).await.status, Status::Authorized);
 }
@@ -111,7 +111,7 @@ pub(super) async fn a_settlement_needs_nothing_but_that_nobody_is_recorded(store
             assert_eq!(store.exchange_unknown(&id, &operation("c")).await, Ok(true));
         }
         let late = Settlement { now: BEGINNING + MINUTE * 6_000, ..settlement(serial_no, "open-1", "s") };
-        assert_eq!(store.settle(&late).await, Ok(Settled::Ours), "{serial_no}");
+        assert_eq!(store.settle(&late).await, Ok(Settled::Recorded), "{serial_no}");
         let now = record(store, &id).await;
         assert_eq!(now.status, Status::Authorized);
         assert_eq!(now.identity, Some(late.identity.clone()));
@@ -122,21 +122,21 @@ pub(super) async fn a_settlement_needs_nothing_but_that_nobody_is_recorded(store
         assert_eq!((now.body.as_deref(), now.link, now.exchange), (Some(&b"body of open-1"[..]), None, None));
     }
     let missing = store.settle(&settlement("nobody", "open-1", "s")).await;
-    assert_eq!(missing, Ok(Settled::Missing));
+    assert_eq!(missing, Ok(Settled::NotFound));
 }
 
 pub(super) async fn the_first_user_recorded_stays(store: &dyn Backend) {
     let id = settled(store, "S1").await;
     let before = record(store, &id).await;
-    assert_eq!(store.settle(&settlement("S1", "open-1", "s2")).await, Ok(Settled::Same));
-    assert_eq!(store.settle(&settlement("S1", "open-2", "s3")).await, Ok(Settled::Different));
+    assert_eq!(store.settle(&settlement("S1", "open-1", "s2")).await, Ok(Settled::AlreadyRecorded));
+    assert_eq!(store.settle(&settlement("S1", "open-2", "s3")).await, Ok(Settled::Conflict));
     assert_eq!(record(store, &id).await, before);
 }
 
 pub(super) async fn without_an_address_nothing_is_due(store: &dyn Backend) {
     let id = issued(store, "S1").await;
     let nowhere = Settlement { deliver: false, ..settlement("S1", "open-1", "s") };
-    assert_eq!(store.settle(&nowhere).await, Ok(Settled::Ours));
+    assert_eq!(store.settle(&nowhere).await, Ok(Settled::Recorded));
     assert_eq!(record(store, &id).await.due_at, None);
     assert_eq!(store.due(BEGINNING + MINUTE * 6_000, 10).await, Ok(Vec::new()));
     let refused = store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await;
@@ -147,7 +147,7 @@ pub(super) async fn a_settlement_keeps_its_record_as_long_as_it_says(store: &dyn
     let id = issued(store, "S1").await;
     let later = BEGINNING + MINUTE * 1_000;
     let settlement = Settlement { retain_until: later, ..settlement("S1", "open-1", "s") };
-    assert_eq!(store.settle(&settlement).await, Ok(Settled::Ours));
+    assert_eq!(store.settle(&settlement).await, Ok(Settled::Recorded));
     assert_eq!(record(store, &id).await.retain_until, later);
     let again = nonce("n2", "second", later - Duration::from_millis(1));
     assert!(matches!(store.record_link(&authorization("S1"), &again).await, Ok(Recorded::SerialUsed(_))));

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use http::{HeaderValue, Response, StatusCode};
-use shared::alipay::authorize::Scope;
-use shared::alipay::open_in_app::{by_scheme, by_web_page};
-use shared::page::{Aside, Figure, Language, Mood, Page, render};
+use shared::model::scope::Scope;
+use shared::protocol::alipay::deep_link::{by_scheme, by_web_page};
+use shared::web::page::{Aside, Figure, Language, Page, Tone, render};
 use url::Url;
 
 use super::{Ask, Outcome};
@@ -29,18 +29,18 @@ pub(super) const fn word(outcome: &Outcome) -> &'static str {
 
 /// The answer for an outcome.
 pub(super) fn answer(outcome: &Outcome, language: Language, reference: Option<&str>) -> Response<Bytes> {
-    let (status, mood, chinese, english) = match outcome {
+    let (status, tone, chinese, english) = match outcome {
         Outcome::Redirect(link) => return redirect(link),
         Outcome::Ask(ask) => return render_ask(ask, word(outcome), language, reference),
         Outcome::Expired => (
             StatusCode::GONE,
-            Mood::Bad,
+            Tone::Bad,
             ("链接已过期", "该授权链接已超过有效期，请向商家索取新的链接。"),
             ("Link expired", "This link is no longer valid. Please ask the merchant for a new one."),
         ),
         Outcome::Forged => (
             StatusCode::FORBIDDEN,
-            Mood::Bad,
+            Tone::Bad,
             ("链接无效", "该链接不完整或已被改动，请重新打开商家提供的链接。"),
             (
                 "Link not valid",
@@ -50,7 +50,7 @@ pub(super) fn answer(outcome: &Outcome, language: Language, reference: Option<&s
         // As the return answers who comes too late with a consent: the link stands against what the request is for.
         Outcome::Used => (
             StatusCode::CONFLICT,
-            Mood::Open,
+            Tone::Open,
             (
                 "该链接已完成授权",
                 "通过该链接的授权此前已经完成，无需再次操作。如果不是您本人操作，请联系商家。",
@@ -63,13 +63,13 @@ pub(super) fn answer(outcome: &Outcome, language: Language, reference: Option<&s
         ),
         Outcome::Gone => (
             StatusCode::NOT_FOUND,
-            Mood::Bad,
+            Tone::Bad,
             ("链接已失效", "该授权链接已不存在，请向商家索取新的链接。"),
             ("Link withdrawn", "This link does not exist any more. Please ask the merchant for a new one."),
         ),
         Outcome::Unavailable => (
             StatusCode::SERVICE_UNAVAILABLE,
-            Mood::Bad,
+            Tone::Bad,
             ("服务暂不可用", "系统繁忙，请稍后刷新本页面。"),
             ("Not available", "We are busy. Please reload this page in a moment."),
         ),
@@ -82,7 +82,7 @@ pub(super) fn answer(outcome: &Outcome, language: Language, reference: Option<&s
         status,
         language,
         outcome: word(outcome),
-        mood,
+        tone,
         title,
         text,
         figure: None,
@@ -142,7 +142,7 @@ fn render_ask(
         status: StatusCode::OK,
         language,
         outcome,
-        mood: Mood::Open,
+        tone: Tone::Open,
         title: &title,
         text: &question(ask, language),
         action: figure

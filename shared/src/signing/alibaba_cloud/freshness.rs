@@ -5,7 +5,7 @@ use std::time::Duration;
 use time::macros::format_description;
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
-use crate::clock::UnixMillis;
+use crate::model::clock::UnixMillis;
 
 /// How far a call's time stamp may be from our clock, either way: what Alibaba Cloud's gateway allows.
 pub const WINDOW: Duration = Duration::from_mins(15);

@@ -26,14 +26,16 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request};
 
-pub use self::error::{CallError, Flaw, MAX_SHOWN_BYTES, ParameterError, SignatureError, SignatureMismatch};
-pub use self::freshness::{NONCE_LIFETIME, WINDOW, is_fresh};
-pub use self::outgoing::{OutgoingCall, authorization};
-pub use self::secret::AccessKeySecret;
+pub use crate::signing::alibaba_cloud::error::{
+    CallError, Flaw, MAX_SHOWN_BYTES, ParameterError, SignatureError, SignatureMismatch,
+};
+pub use crate::signing::alibaba_cloud::freshness::{NONCE_LIFETIME, WINDOW, is_fresh};
+pub use crate::signing::alibaba_cloud::outgoing::{OutgoingCall, authorization};
+pub use crate::signing::alibaba_cloud::secret::AccessKeySecret;
 
-use self::parameters::Parameters;
 use self::v3::Authorization;
-use crate::clock::UnixMillis;
+use crate::model::clock::UnixMillis;
+use crate::signing::alibaba_cloud::parameters::Parameters;
 
 const MAX_NONCE_BYTES: usize = 128;
 

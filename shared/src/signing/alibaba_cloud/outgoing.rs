@@ -1,6 +1,6 @@
 //! V3 from the caller's side: a call of ours, signed as Alibaba Cloud's official SDKs sign theirs.
 //!
-//! What is signed is put together by the code that verifies ([`super::v3`]), from the request as it goes out, so the two
+//! What is signed is put together by the code that verifies ([`crate::signing::alibaba_cloud::v3`]), from the request as it goes out, so the two
 //! sides cannot drift apart; that they are right is known from answers that neither of them made.
 
 use bytes::Bytes;
@@ -8,12 +8,12 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Request};
 use url::{Position, Url};
 
-use super::error::Flaw;
-use super::freshness;
-use super::parameters::{Parameters, encode};
-use super::secret::AccessKeySecret;
-use super::v3::{ALGORITHM, CONTENT_SHA256, hex_hash, string_to_sign};
-use crate::clock::UnixMillis;
+use crate::model::clock::UnixMillis;
+use crate::signing::alibaba_cloud::error::Flaw;
+use crate::signing::alibaba_cloud::freshness;
+use crate::signing::alibaba_cloud::parameters::{Parameters, encode};
+use crate::signing::alibaba_cloud::secret::AccessKeySecret;
+use crate::signing::alibaba_cloud::v3::{ALGORITHM, CONTENT_SHA256, hex_hash, string_to_sign};
 
 /// A call to be made: `POST /` with every parameter in the query and an empty body.
 ///
@@ -27,7 +27,7 @@ pub struct OutgoingCall<'a> {
     pub version: &'a str,
     /// The action's parameters, decoded.
     pub parameters: &'a [(&'a str, &'a str)],
-    /// When it is signed; the other side allows [`super::WINDOW`] either way.
+    /// When it is signed; the other side allows [`crate::signing::alibaba_cloud::WINDOW`] either way.
     pub at: UnixMillis,
     /// New for every call; of printable ASCII, 128 characters at most.
     pub nonce: &'a str,

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::Request;
 use http::header::CONTENT_TYPE;
 
-use super::error::Flaw;
-use super::trimmed;
+use crate::signing::alibaba_cloud::error::Flaw;
+use crate::signing::alibaba_cloud::trimmed;
 
 /// How many parameters are read; a call with more is not accepted.
 pub(super) const MAX_PARAMETERS: usize = 64;

@@ -9,9 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Request;
 
-use super::error::{Flaw, SignatureError, SignatureMismatch};
-use super::parameters::{Canonical, Parameters};
-use super::secret::AccessKeySecret;
+use crate::signing::alibaba_cloud::error::{Flaw, SignatureError, SignatureMismatch};
+use crate::signing::alibaba_cloud::parameters::{Canonical, Parameters};
+use crate::signing::alibaba_cloud::secret::AccessKeySecret;
 
 /// The parameters that say who calls what, when and how it is signed: each at most once.
 const SIGNATURE_PARAMETERS: [&str; 8] = [

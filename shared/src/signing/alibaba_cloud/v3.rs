@@ -9,10 +9,10 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request};
 
-use super::error::{Flaw, SignatureError, SignatureMismatch};
-use super::parameters::{Canonical, Parameters};
-use super::secret::AccessKeySecret;
-use super::{header_once, trimmed};
+use crate::signing::alibaba_cloud::error::{Flaw, SignatureError, SignatureMismatch};
+use crate::signing::alibaba_cloud::parameters::{Canonical, Parameters};
+use crate::signing::alibaba_cloud::secret::AccessKeySecret;
+use crate::signing::alibaba_cloud::{header_once, trimmed};
 
 const FAMILY: &[u8] = b"ACS3-";
 pub(super) const ALGORITHM: &str = "ACS3-HMAC-SHA256";

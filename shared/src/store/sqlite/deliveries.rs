@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, named_params, params};
 
-use super::SqliteStore;
-use super::rows::{find, to_json};
-use crate::clock::UnixMillis;
 use crate::model::authorization::{Attempt, Authorization, Status};
 use crate::model::claim::{AttemptClaim, attempt_refusal};
+use crate::model::clock::UnixMillis;
 use crate::model::id::{AuthorizationId, OperationId};
+use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::rows::{find, to_json};
 use crate::store::{AttemptClaimed, Due, FindDue, Next, RecordDeliveries, StoreError};
 
 #[async_trait]

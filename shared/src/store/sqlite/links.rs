@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use rusqlite::{Connection, named_params, params};
 use url::Url;
 
-use super::SqliteStore;
-use super::rows::{find, insert};
-use crate::clock::UnixMillis;
 use crate::model::authorization::Authorization;
+use crate::model::clock::UnixMillis;
 use crate::model::id::{AuthorizationId, OperationId};
+use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::rows::{find, insert};
 use crate::store::{Linked, NonceUse, RecordLinks, RecordPlatformLinks, Recorded, StoreError, UseNonces};
 
 #[async_trait]
@@ -35,7 +35,7 @@ impl RecordLinks for SqliteStore {
 
 #[async_trait]
 impl RecordPlatformLinks for SqliteStore {
-    async fn link_came(
+    async fn record_platform_link(
         &self,
         id: &AuthorizationId,
         link: &Url,

@@ -3,19 +3,19 @@
 //! Every change is an `UPDATE` whose `WHERE` is the change's condition; only if it touched no row is the record read,
 //! in the same transaction, to say why. A file here for each capability.
 
-mod allowance;
 mod deliveries;
-mod found;
+mod found_link;
 mod links;
 mod operations;
+mod reservations;
 mod returns;
 mod rows;
 mod writer;
 
 use std::path::Path;
 
-use self::writer::Writer;
-use super::StoreError;
+use crate::store::StoreError;
+use crate::store::sqlite::writer::Writer;
 
 /// A store in one file. Cheap to clone; a process opens a file once.
 #[derive(Clone, Debug)]

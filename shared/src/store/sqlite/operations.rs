@@ -3,15 +3,15 @@
 use async_trait::async_trait;
 use rusqlite::{named_params, params};
 
-use super::SqliteStore;
-use super::rows::find;
-use crate::clock::UnixMillis;
 use crate::model::authorization::Authorization;
+use crate::model::clock::UnixMillis;
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::owner::Owner;
-use crate::store::{Forget, Operate, ReadAuthorizations, StoreError};
+use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::rows::find;
+use crate::store::{Operate, PurgeExpired, ReadAuthorizations, StoreError};
 
-/// Rows that one call of [`Forget::forget`] deletes of each kind.
+/// Rows that one call of [`PurgeExpired::forget`] deletes of each kind.
 const FORGOTTEN_AT_ONCE: u32 = 1_000;
 
 #[async_trait]
@@ -63,7 +63,7 @@ impl Operate for SqliteStore {
 }
 
 #[async_trait]
-impl Forget for SqliteStore {
+impl PurgeExpired for SqliteStore {
     async fn forget(&self, now: UnixMillis) -> Result<bool, StoreError> {
         self.0
             .run(move |connection| {

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
-use super::SqliteStore;
-use super::rows::find;
 use crate::model::authorization::{Authorization, MAX_CODES, Status};
 use crate::model::claim::{EXCHANGE_LEASE, ExchangeClaim, claim_refusal};
 use crate::model::id::{AuthorizationId, OperationId};
+use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::rows::find;
 use crate::store::{Claimed, RecordReturns, Settled, Settlement, StoreError};
 
 #[async_trait]
@@ -78,15 +78,15 @@ impl RecordReturns for SqliteStore {
                         ":retain_until": settlement.retain_until,
                     })?;
                 if settled == 1 {
-                    return Ok(Settled::Ours);
+                    return Ok(Settled::Recorded);
                 }
                 let by = settled_by(connection, &settlement.id)?;
                 let old = find(connection, &settlement.id)?.and_then(|old| old.identity);
                 Ok(match old {
-                    Some(_) if by.as_deref() == Some(settlement.operation.as_str()) => Settled::Ours,
-                    Some(old) if old.agrees_with(identity) => Settled::Same,
-                    Some(_) => Settled::Different,
-                    None => Settled::Missing,
+                    Some(_) if by.as_deref() == Some(settlement.operation.as_str()) => Settled::Recorded,
+                    Some(old) if old.agrees_with(identity) => Settled::AlreadyRecorded,
+                    Some(_) => Settled::Conflict,
+                    None => Settled::NotFound,
                 })
             })
             .await

@@ -5,13 +5,13 @@ use rusqlite::{Connection, OptionalExtension as _, Row, named_params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::clock::UnixMillis;
 use crate::model::authorization::{Authorization, Lease, Status};
+use crate::model::clock::UnixMillis;
 use crate::model::end_date::EndDate;
 use crate::model::id::{AuthorizationId, OperationId, State};
 use crate::model::identity::{AlipayUserId, Identity, OpenId};
+use crate::model::link_source::LinkSource;
 use crate::model::owner::Owner;
-use crate::model::source::LinkSource;
 
 impl ToSql for UnixMillis {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

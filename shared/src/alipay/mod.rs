@@ -1,5 +1,0 @@
-//! Alipay: the authorize page that a link leads to, how its app opens it, and the gateway that exchanges its code for the user's id.
-
-pub mod authorize;
-pub mod gateway;
-pub mod open_in_app;

@@ -1,0 +1,383 @@
+//! A callback address that we are willing to POST to, proven when the link is asked for and again before every POST.
+//!
+//! Only what the parser found is judged, never the text (`web_url` says why). Where a *name* leads is not
+//! known here: that is judged when it is resolved, in [`crate::egress::resolver`].
+
+use std::fmt;
+
+use url::Url;
+
+use crate::egress::web_url::{self, HostRefusal, UrlError, has_scheme};
+use crate::model::delivery_outcome::{AddressRefusal, DeliveryOutcome};
+
+/// The longest callback address, in characters; as given, and as stored.
+pub const MAX_CALLBACK_URL_CHARS: usize = 2_048;
+
+/// What a deployment allows callback addresses to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallbackRules {
+    /// The ports that callbacks may go to.
+    pub ports: Vec<u16>,
+    /// Origins that are exempt from the rules on scheme, port, name and address: for local runs only.
+    pub dangerous_origins: Vec<Origin>,
+}
+
+impl Default for CallbackRules {
+    /// Port 443 alone, no exemption.
+    fn default() -> Self {
+        Self { ports: vec![443], dangerous_origins: Vec::new() }
+    }
+}
+
+impl CallbackRules {
+    /// Whether `url` belongs to one of the dangerous origins.
+    #[must_use]
+    pub fn exempts(&self, url: &CallbackUrl) -> bool {
+        let origin = url.url.origin();
+        self.dangerous_origins.iter().any(|dangerous| dangerous.0 == origin)
+    }
+}
+
+/// Where callbacks for one authorization go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CallbackUrl {
+    url: Url,
+}
+
+impl CallbackUrl {
+    /// Takes `text` as a URL, with `https://` in front if it names no scheme, and holds it against `rules`.
+    ///
+    /// The fragment is dropped, and so is the dot at the end of a name. What [`as_str`](Self::as_str) then gives,
+    /// parses to the same again.
+    ///
+    /// # Errors
+    /// By cause; the form of the text comes before the rules.
+    pub fn parse(text: &str, rules: &CallbackRules) -> Result<Self, CallbackUrlError> {
+        let url = Self { url: read(text)? };
+        url.check(rules)?;
+        Ok(url)
+    }
+
+    /// Holds an address that was accepted before against the rules of today.
+    ///
+    /// # Errors
+    /// [`NotHttps`](CallbackUrlError::NotHttps), [`Port`](CallbackUrlError::Port),
+    /// [`LocalName`](CallbackUrlError::LocalName) or [`NotPublic`](CallbackUrlError::NotPublic).
+    pub fn check(&self, rules: &CallbackRules) -> Result<(), CallbackUrlError> {
+        if rules.exempts(self) {
+            return Ok(());
+        }
+        if self.url.scheme() != "https" {
+            return Err(CallbackUrlError::NotHttps);
+        }
+        if !rules.ports.contains(&self.port()) {
+            return Err(CallbackUrlError::Port(self.port()));
+        }
+        Ok(web_url::judge_host(&self.url)?)
+    }
+
+    /// The form to store.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// The parsed form.
+    #[must_use]
+    pub const fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The port, named or not; 0 if the scheme has none.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.url.port_or_known_default().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for CallbackUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a callback address is not acceptable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum CallbackUrlError {
+    /// More than [`MAX_CALLBACK_URL_CHARS`], as given or as it would be stored.
+    #[error("the callback address is longer than {MAX_CALLBACK_URL_CHARS} characters")]
+    TooLong,
+    /// White space, a control character, a backslash, or a symbol that would have to be percent-encoded.
+    #[error("the callback address holds a character that a URL cannot have")]
+    BadCharacter,
+    /// It does not parse, or its host is no name that DNS and TLS could be asked for.
+    #[error("the callback address is not a URL")]
+    NotAUrl,
+    /// User name or password before an `@`, be they empty.
+    #[error("the callback address must not hold a user name or password")]
+    Userinfo,
+    /// Another scheme than https.
+    #[error("the callback address must begin with https://")]
+    NotHttps,
+    /// A port that the deployment does not allow.
+    #[error("the callback address names port {0}, which is not allowed")]
+    Port(u16),
+    /// A name without a dot, or one that by convention leads to the machine itself or stays inside a network.
+    #[error("the callback address must name a public host")]
+    LocalName,
+    /// An address that is not public, in whatever spelling.
+    #[error("the callback address must lead to a public address ({})", .0.as_str())]
+    NotPublic(AddressRefusal),
+}
+
+/// Scheme, host and port, such as `http://127.0.0.1:8789`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin(url::Origin);
+
+impl Origin {
+    /// Parses an origin, written with its scheme.
+    ///
+    /// # Errors
+    /// [`NotAnOrigin`] unless `text` is a URL of http or https and nothing beyond host and port.
+    pub fn parse(text: &str) -> Result<Self, NotAnOrigin> {
+        let url = read(text).map_err(|_| NotAnOrigin)?;
+        let bare = url.path() == "/" && url.query().is_none() && !text.contains('#');
+        if has_scheme(text) && matches!(url.scheme(), "http" | "https") && bare {
+            Ok(Self(url.origin()))
+        } else {
+            Err(NotAnOrigin)
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.ascii_serialization())
+    }
+}
+
+/// The text is more, less or other than an origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("an origin is http:// or https:// with a host and perhaps a port, nothing else")]
+pub struct NotAnOrigin;
+
+fn read(text: &str) -> Result<Url, CallbackUrlError> {
+    if text.chars().count() > MAX_CALLBACK_URL_CHARS {
+        return Err(CallbackUrlError::TooLong);
+    }
+    let with_scheme = if has_scheme(text) { text.to_owned() } else { format!("https://{text}") };
+    let mut url = web_url::parse(&with_scheme)?;
+    url.set_fragment(None);
+    if url.as_str().len() > MAX_CALLBACK_URL_CHARS {
+        return Err(CallbackUrlError::TooLong);
+    }
+    Ok(url)
+}
+
+impl From<UrlError> for CallbackUrlError {
+    fn from(error: UrlError) -> Self {
+        match error {
+            UrlError::BadCharacter => Self::BadCharacter,
+            UrlError::NotAUrl => Self::NotAUrl,
+            UrlError::Userinfo => Self::Userinfo,
+        }
+    }
+}
+
+impl From<HostRefusal> for CallbackUrlError {
+    fn from(refusal: HostRefusal) -> Self {
+        match refusal {
+            HostRefusal::LocalName => Self::LocalName,
+            HostRefusal::NotPublic(refusal) => Self::NotPublic(refusal),
+        }
+    }
+}
+
+/// Why nothing was sent to an address that the rules refuse.
+impl From<CallbackUrlError> for DeliveryOutcome {
+    fn from(error: CallbackUrlError) -> Self {
+        match error {
+            CallbackUrlError::NotPublic(refusal) => Self::AddressRefused(refusal),
+            CallbackUrlError::TooLong
+            | CallbackUrlError::BadCharacter
+            | CallbackUrlError::NotAUrl
+            | CallbackUrlError::Userinfo
+            | CallbackUrlError::NotHttps
+            | CallbackUrlError::Port(_)
+            | CallbackUrlError::LocalName => Self::UrlRefused,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use AddressRefusal::*;
+    use CallbackUrlError::*;
+
+    fn stored(text: &str, rules: &CallbackRules) -> Result<String, CallbackUrlError> {
+        CallbackUrl::parse(text, rules).map(|url| url.as_str().to_owned())
+    }
+
+    #[test]
+    fn acceptable_addresses_are_stored_in_a_form_that_parses_to_itself() {
+        let rows = [
+            ("www.xn---xn--7mz-rs30a.info", "https://www.xn---xn--7mz-rs30a.info/"),
+            ("https://www.xn---xn--7mz-rs30a.info", "https://www.xn---xn--7mz-rs30a.info/"),
+            ("example.com/x", "https://example.com/x"),
+            ("example.com:443/x", "https://example.com/x"),
+            ("HTTPS://Example.COM/X", "https://example.com/X"),
+            ("example.com?next=http://10.0.0.1/", "https://example.com/?next=http://10.0.0.1/"),
+            ("https://example.com/a/../b?c=%20&d=@#part", "https://example.com/b?c=%20&d=@"),
+            ("https://example.com./x", "https://example.com/x"),
+            ("https://a_b.example.com/", "https://a_b.example.com/"),
+            ("https://例子.测试/回调", "https://xn--fsqu00a.xn--0zwm56d/%E5%9B%9E%E8%B0%83"),
+            ("https://ｅxample.com/", "https://example.com/"),
+            ("https://example.com/{id}|`^", "https://example.com/%7Bid%7D|%60^"),
+            ("https://8.8.8.8/x", "https://8.8.8.8/x"),
+            ("https://[2001:4860:4860::8888]/x", "https://[2001:4860:4860::8888]/x"),
+            ("https://localhost.example.com/", "https://localhost.example.com/"),
+            ("https://my.local.com/.local", "https://my.local.com/.local"),
+        ];
+        let rules = CallbackRules::default();
+        for (text, form) in rows {
+            assert_eq!(stored(text, &rules).as_deref(), Ok(form), "{text}");
+            assert_eq!(stored(form, &rules).as_deref(), Ok(form), "{form}");
+        }
+    }
+
+    #[test]
+    fn the_parts_are_those_of_the_parsed_form() {
+        let rules = CallbackRules { ports: vec![443, 8443], ..CallbackRules::default() };
+        let url = CallbackUrl::parse("Example.com:8443/x#y", &rules).unwrap();
+        assert_eq!((url.url().host_str(), url.port()), (Some("example.com"), 8443));
+        assert_eq!((url.url().path(), url.to_string().as_str()), ("/x", "https://example.com:8443/x"));
+    }
+
+    #[test]
+    fn what_is_not_acceptable_is_refused_by_cause() {
+        let rows = [
+            ("", NotAUrl),
+            ("https://", NotAUrl),
+            ("https:///example.com/", NotAUrl),
+            ("//example.com/", NotAUrl),
+            ("/x", NotAUrl),
+            ("https:example.com", NotAUrl),
+            ("javascript:alert(1)", NotAUrl),
+            ("https://example.com:99999/", NotAUrl),
+            ("https://a..example.com/", NotAUrl),
+            ("https://localhost../", NotAUrl),
+            ("https://-a.example.com/", NotAUrl),
+            ("https://a!b.example.com/", NotAUrl),
+            ("https://xn--a.com/", NotAUrl),
+            ("https://256.256.256.256/", NotAUrl),
+            ("https://1.2.3.4.5/", NotAUrl),
+            ("https://[::1%25eth0]/", NotAUrl),
+            ("https://[::1/", NotAUrl),
+            (" https://example.com/", BadCharacter),
+            ("https://exam\tple.com/", BadCharacter),
+            ("https://example.com/\r\nHost:x", BadCharacter),
+            ("https://example.com/a b", BadCharacter),
+            ("https://example.com/\u{7f}", BadCharacter),
+            ("https://example.com/\u{3000}", BadCharacter),
+            ("https://example\u{200b}.com/", BadCharacter),
+            ("https://127。0。0。1/", BadCharacter),
+            ("https:\\\\example.com\\", BadCharacter),
+            ("https://user@example.com/", Userinfo),
+            ("https://user:word@example.com/", Userinfo),
+            ("https://@example.com/", Userinfo),
+            ("https://:@example.com/", Userinfo),
+            ("https://example.com@10.0.0.1/", Userinfo),
+            ("mailto:a@example.com", Userinfo),
+            ("http://example.com/", NotHttps),
+            ("ftp://example.com/", NotHttps),
+            ("http://127.0.0.1:8789/", NotHttps),
+            ("https://example.com:444/", Port(444)),
+            ("example.com:80", Port(80)),
+            ("https://example.com:0/", Port(0)),
+            ("https://localhost/", LocalName),
+            ("https://LOCALHOST./", LocalName),
+            ("https://%6cocalhost/", LocalName),
+            ("https://a.localhost/", LocalName),
+            ("https://printer.local/", LocalName),
+            ("https://ip-10-0-0-1.ec2.internal/", LocalName),
+            ("https://nas.home.arpa./", LocalName),
+            ("https://intranet/", LocalName),
+            ("https://127.0.0.1/", NotPublic(Loopback)),
+            ("https://127.0.0.1./", NotPublic(Loopback)),
+            ("https://127.1/", NotPublic(Loopback)),
+            ("https://2130706433/", NotPublic(Loopback)),
+            ("https://0x7f.0.0.1/", NotPublic(Loopback)),
+            ("https://0177.0.0.1/", NotPublic(Loopback)),
+            ("https://１２７.0.0.1/", NotPublic(Loopback)),
+            ("https://%31%32%37.0.0.1/", NotPublic(Loopback)),
+            ("https://0/", NotPublic(ThisNetwork)),
+            ("https://0xa9fea9fe/", NotPublic(LinkLocal)),
+            ("169.254.169.254/latest", NotPublic(LinkLocal)),
+            ("https://[::1]/", NotPublic(Loopback)),
+            ("https://[::ffff:127.0.0.1]/", NotPublic(Mapped)),
+            ("https://[::ffff:8.8.8.8]/", NotPublic(Mapped)),
+            ("https://[64:ff9b::10.0.0.1]/", NotPublic(Nat64)),
+            ("https://[fd00:ec2::254]/", NotPublic(UniqueLocal)),
+        ];
+        for (text, error) in rows {
+            assert_eq!(stored(text, &CallbackRules::default()), Err(error), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_length_counts_as_given_and_as_stored() {
+        let rules = CallbackRules::default();
+        let of = |path_chars: usize, c: &str| format!("https://example.com/{}", c.repeat(path_chars));
+        assert_eq!(stored(&of(2_028, "a"), &rules), Ok(of(2_028, "a")));
+        assert_eq!(stored(&of(2_029, "a"), &rules), Err(TooLong));
+        assert_eq!(stored(&of(300, "回"), &rules), Err(TooLong));
+    }
+
+    #[test]
+    fn a_dangerous_origin_is_exempt_and_nothing_beside_it() {
+        let dangerous_origins =
+            ["http://127.0.0.1:8789", "https://localhost"].map(|text| Origin::parse(text).unwrap()).to_vec();
+        let rules = CallbackRules { dangerous_origins, ..CallbackRules::default() };
+        let rows = [
+            ("http://127.0.0.1:8789/x", Ok("http://127.0.0.1:8789/x")),
+            ("http://127.1:8789/x", Ok("http://127.0.0.1:8789/x")),
+            ("localhost/x", Ok("https://localhost/x")),
+            ("https://localhost.:443/x", Ok("https://localhost/x")),
+            ("https://127.0.0.1:8789/x", Err(Port(8789))),
+            ("http://127.0.0.1:8790/x", Err(NotHttps)),
+            ("http://127.0.0.2:8789/x", Err(NotHttps)),
+            ("http://localhost/x", Err(NotHttps)),
+            ("https://127.0.0.1/x", Err(NotPublic(Loopback))),
+            ("http://user@127.0.0.1:8789/x", Err(Userinfo)),
+            ("http://127.0.0.1:8789/a b", Err(BadCharacter)),
+        ];
+        for (text, result) in rows {
+            assert_eq!(stored(text, &rules).as_deref(), result.as_ref().copied(), "{text}");
+        }
+        let url = CallbackUrl::parse("http://127.0.0.1:8789/x", &rules).unwrap();
+        assert_eq!(url.check(&CallbackRules::default()), Err(NotHttps));
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port_and_nothing_else() {
+        let rows = [
+            ("http://127.0.0.1:8789", Ok("http://127.0.0.1:8789")),
+            ("http://LOCALHOST:80/", Ok("http://localhost")),
+            ("https://[::1]:8443", Ok("https://[::1]:8443")),
+            ("127.0.0.1:8789", Err(NotAnOrigin)),
+            ("ftp://127.0.0.1", Err(NotAnOrigin)),
+            ("http://127.0.0.1/x", Err(NotAnOrigin)),
+            ("http://127.0.0.1?x", Err(NotAnOrigin)),
+            ("http://127.0.0.1#", Err(NotAnOrigin)),
+            ("http://@127.0.0.1", Err(NotAnOrigin)),
+            ("http://127.0.0.1 ", Err(NotAnOrigin)),
+            ("http://*", Err(NotAnOrigin)),
+            ("", Err(NotAnOrigin)),
+        ];
+        for (text, result) in rows {
+            let origin = Origin::parse(text).map(|origin| origin.to_string());
+            assert_eq!(origin.as_deref(), result.as_ref().copied(), "{text}");
+        }
+    }
+}

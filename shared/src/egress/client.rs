@@ -1,0 +1,75 @@
+//! The one place that builds HTTP clients (AWS's aside) and reads their answers without trusting their length.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use rustls::RootCertStore;
+
+/// A client builder with what every outgoing call of authlink has in common: bundled roots, no redirects, no proxy.
+///
+/// Redirects are never followed, because an address that was judged would lead to one that was not; proxies of the
+/// environment are ignored for the same reason.
+pub fn client_builder(connect: Duration, total: Duration) -> reqwest::ClientBuilder {
+    client_builder_trusting(bundled_roots(), connect, total)
+}
+
+/// As [`client_builder`], but `roots` are trusted and no others.
+#[expect(clippy::disallowed_methods, reason = "the one place that builds clients, but for AWS")]
+pub fn client_builder_trusting(
+    roots: RootCertStore,
+    connect: Duration,
+    total: Duration,
+) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls_config(roots))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .connect_timeout(connect)
+        .timeout(total)
+        .user_agent(concat!("authlink/", env!("CARGO_PKG_VERSION")))
+}
+
+/// Mozilla's roots, as they are compiled in.
+#[must_use]
+pub fn bundled_roots() -> RootCertStore {
+    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
+}
+
+/// TLS 1.2 and 1.3 by aws-lc-rs.
+pub(crate) fn tls_config(roots: RootCertStore) -> rustls::ClientConfig {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map(|builder| builder.with_root_certificates(roots).with_no_client_auth())
+        .unwrap_or_else(|error| unreachable!("aws-lc-rs supports TLS 1.2 and 1.3: {error}"))
+}
+
+/// Why an answer's body could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// More bytes came than were allowed.
+    #[error("the answer is longer than {limit_bytes} bytes")]
+    TooLong {
+        /// How many were allowed.
+        limit_bytes: usize,
+    },
+    /// The connection failed or timed out.
+    #[error("the answer broke off")]
+    Broken(#[source] reqwest::Error),
+}
+
+/// Reads the whole body, at most `limit_bytes` of it.
+///
+/// # Errors
+/// [`ReadError::TooLong`] as soon as one byte too many has come, whatever `Content-Length` said.
+pub async fn read_bounded(mut answer: reqwest::Response, limit_bytes: usize) -> Result<Bytes, ReadError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = answer.chunk().await.map_err(ReadError::Broken)? {
+        if body.len() + chunk.len() > limit_bytes {
+            return Err(ReadError::TooLong { limit_bytes });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}

@@ -1,0 +1,11 @@
+//! Where authlink's own requests may go, and the one client that carries them.
+//!
+//! An address is judged twice: as text when it is configured or sent to us, and as the numbers it resolves to right
+//! before a connection. Nothing here knows what is sent.
+
+pub mod callback_url;
+pub mod client;
+pub mod ip_ranges;
+pub mod resolver;
+pub mod third_party_link;
+pub(crate) mod web_url;

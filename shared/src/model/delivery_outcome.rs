@@ -1,0 +1,229 @@
+//! The outcome of one attempt of a delivery, as records and logs hold it.
+
+use serde::{Deserialize, Serialize};
+
+/// The only status with which a merchant can confirm; of any other answer the body does not count.
+pub const CONFIRMED_STATUS: u16 = 200;
+
+/// How one attempt of a delivery ended; everything but [`Success`](Self::Success) is a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "Recorded", try_from = "Recorded")]
+pub enum DeliveryOutcome {
+    /// The merchant confirmed.
+    Success,
+    /// An HTTP status that is neither 200 nor a redirect.
+    Status(u16),
+    /// A 3xx, which is never followed.
+    Redirect(u16),
+    /// HTTP 200 with another body than `SUCCESS`.
+    WrongAnswer,
+    /// HTTP 200 with a body longer than is read.
+    TooLong,
+    /// No complete answer in time.
+    Timeout,
+    /// The name could not be resolved.
+    Dns,
+    /// No connection, or it was closed before it was secured.
+    Connect,
+    /// TLS failed: certificate, name or protocol.
+    Tls,
+    /// The connection broke before the answer was complete, or the answer was not HTTP.
+    Broken,
+    /// The callback address leads, or may lead, to an address that is not public; nothing was sent.
+    AddressRefused(AddressRefusal),
+    /// The rules no longer allow the address's scheme, port or name; nothing was sent.
+    UrlRefused,
+    /// Neither the request nor its owner has a callback address; nothing was sent.
+    NoCallbackAddress,
+    /// The key to sign with could not be had; nothing was sent.
+    KeyUnavailable,
+}
+
+impl DeliveryOutcome {
+    /// The outcome in one word, for logs and records; numbers and ranges are not in it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Status(_) => "status",
+            Self::Redirect(_) => "redirect",
+            Self::WrongAnswer => "wrong_answer",
+            Self::TooLong => "too_long",
+            Self::Timeout => "timeout",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Broken => "broken",
+            Self::AddressRefused(_) => "address_refused",
+            Self::UrlRefused => "url_refused",
+            Self::NoCallbackAddress => "no_callback_address",
+            Self::KeyUnavailable => "key_unavailable",
+        }
+    }
+
+    /// The range that an address was refused for.
+    #[must_use]
+    pub const fn refusal(self) -> Option<AddressRefusal> {
+        match self {
+            Self::AddressRefused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// The merchant's HTTP status, if a judged answer came.
+    #[must_use]
+    pub const fn http_status(self) -> Option<u16> {
+        match self {
+            Self::Status(status) | Self::Redirect(status) => Some(status),
+            Self::Success | Self::WrongAnswer | Self::TooLong => Some(CONFIRMED_STATUS),
+            Self::Timeout
+            | Self::Dns
+            | Self::Connect
+            | Self::Tls
+            | Self::Broken
+            | Self::AddressRefused(_)
+            | Self::UrlRefused
+            | Self::NoCallbackAddress
+            | Self::KeyUnavailable => None,
+        }
+    }
+}
+
+/// An outcome as records hold it: the word, and what belongs to it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Recorded {
+    outcome: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<AddressRefusal>,
+}
+
+impl From<DeliveryOutcome> for Recorded {
+    fn from(outcome: DeliveryOutcome) -> Self {
+        let address = match outcome {
+            DeliveryOutcome::AddressRefused(refusal) => Some(refusal),
+            _ => None,
+        };
+        Self { outcome: outcome.as_str().to_owned(), http_status: outcome.http_status(), address }
+    }
+}
+
+/// A recorded outcome that this version does not know, or that lacks its number or range.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a recorded outcome: {0:?}")]
+struct UnknownOutcome(String);
+
+impl TryFrom<Recorded> for DeliveryOutcome {
+    type Error = UnknownOutcome;
+
+    fn try_from(recorded: Recorded) -> Result<Self, UnknownOutcome> {
+        let outcome = match (recorded.outcome.as_str(), recorded.http_status, recorded.address) {
+            ("success", ..) => Self::Success,
+            ("status", Some(status), _) => Self::Status(status),
+            ("redirect", Some(status), _) => Self::Redirect(status),
+            ("wrong_answer", ..) => Self::WrongAnswer,
+            ("too_long", ..) => Self::TooLong,
+            ("timeout", ..) => Self::Timeout,
+            ("dns", ..) => Self::Dns,
+            ("connect", ..) => Self::Connect,
+            ("tls", ..) => Self::Tls,
+            ("broken", ..) => Self::Broken,
+            ("address_refused", _, Some(refusal)) => Self::AddressRefused(refusal),
+            ("url_refused", ..) => Self::UrlRefused,
+            ("no_callback_address", ..) => Self::NoCallbackAddress,
+            ("key_unavailable", ..) => Self::KeyUnavailable,
+            _ => return Err(UnknownOutcome(recorded.outcome)),
+        };
+        Ok(outcome)
+    }
+}
+
+/// Why an address is not public: the kind of range it lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+#[error("the address is not public ({})", self.as_str())]
+pub enum AddressRefusal {
+    /// 0.0.0.0/8: "this network" (RFC 791); a connection to it often ends on the same machine.
+    ThisNetwork,
+    /// The private nets of RFC 1918.
+    Private,
+    /// 100.64.0.0/10: shared by carriers and clouds for their own use (RFC 6598).
+    Shared,
+    /// 127.0.0.0/8 and ::1.
+    Loopback,
+    /// 169.254.0.0/16, where the metadata services answer, and fe80::/10.
+    LinkLocal,
+    /// Set aside for protocols: 192.0.0.0/24 (RFC 6890) and 2001::/23 (RFC 2928).
+    Protocol,
+    /// For examples in documents (RFC 5737, RFC 3849, RFC 9637).
+    Documentation,
+    /// The nets of the AS112 project (RFC 7534, RFC 7535): public, but no merchant is there.
+    As112,
+    /// 192.52.193.0/24: relays of multicast tunnels (RFC 7450).
+    Amt,
+    /// 6to4: its relays, 192.88.99.0/24, and 2002::/16, which wraps IPv4 addresses (RFC 3056, RFC 7526).
+    SixToFour,
+    /// 198.18.0.0/15: for measuring networks (RFC 2544).
+    Benchmarking,
+    /// 224.0.0.0/4 and ff00::/8.
+    Multicast,
+    /// 240.0.0.0/4: never given out (RFC 1112).
+    Reserved,
+    /// 255.255.255.255.
+    Broadcast,
+    /// `::`.
+    Unspecified,
+    /// ::ffff:0:0/96: an IPv4 address in IPv6 form (RFC 4291).
+    Mapped,
+    /// ::/96: the older such form (RFC 4291).
+    Compatible,
+    /// 64:ff9b::/96 and 64:ff9b:1::/48: IPv4 addresses behind a translator (RFC 6052, RFC 8215).
+    Nat64,
+    /// 100::/64 and 100:0:0:1::/64: traffic to be thrown away (RFC 6666, RFC 9780).
+    Discard,
+    /// 2001::/32: tunnels that wrap IPv4 addresses (RFC 4380).
+    Teredo,
+    /// 5f00::/16: segment routing (RFC 9602).
+    SegmentRouting,
+    /// fc00::/7: the private nets of IPv6 (RFC 4193), the metadata service fd00:ec2::254 among them.
+    UniqueLocal,
+    /// fec0::/10: the former private nets of IPv6 (RFC 3879).
+    SiteLocal,
+    /// Any other IPv6 address outside 2000::/3.
+    NotGlobal,
+}
+
+impl AddressRefusal {
+    /// The range in one word, for logs and records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ThisNetwork => "this_network",
+            Self::Private => "private",
+            Self::Shared => "shared",
+            Self::Loopback => "loopback",
+            Self::LinkLocal => "link_local",
+            Self::Protocol => "protocol",
+            Self::Documentation => "documentation",
+            Self::As112 => "as112",
+            Self::Amt => "amt",
+            Self::SixToFour => "six_to_four",
+            Self::Benchmarking => "benchmarking",
+            Self::Multicast => "multicast",
+            Self::Reserved => "reserved",
+            Self::Broadcast => "broadcast",
+            Self::Unspecified => "unspecified",
+            Self::Mapped => "mapped",
+            Self::Compatible => "compatible",
+            Self::Nat64 => "nat64",
+            Self::Discard => "discard",
+            Self::Teredo => "teredo",
+            Self::SegmentRouting => "segment_routing",
+            Self::UniqueLocal => "unique_local",
+            Self::SiteLocal => "site_local",
+            Self::NotGlobal => "not_global",
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The scope of an authorization at Alipay.
+
+/// What the user is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// Silent: only the user's id.
+    #[default]
+    AuthBase,
+    /// With a consent page the first time.
+    AuthUser,
+}
+
+impl Scope {
+    /// The name in the authorize page's address and in documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthBase => "auth_base",
+            Self::AuthUser => "auth_user",
+        }
+    }
+}

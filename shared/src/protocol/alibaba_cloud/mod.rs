@@ -1,0 +1,96 @@
+//! `GetAuthorizationUrl` at Alibaba Cloud itself: a link that is made there, asked for with the account's own key.
+//!
+//! A call is made once, with one exception: a connection that broke before an answer began was most likely a kept one
+//! that had been closed in the meantime, and a second call, signed anew, takes its place. If the first was acted upon
+//! all the same, one link more was made than is used. What an answer means is decided by [`judge`] alone.
+
+mod https_client;
+mod response;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+
+use crate::egress::web_url;
+use crate::model::clock::Clock;
+use crate::model::end_date::EndDate;
+use crate::model::owner::SchemeId;
+use crate::model::phone::PhoneNumber;
+use crate::model::random::{Random, hex_128};
+use crate::registry::AliyunKey;
+use crate::signing::alibaba_cloud::OutgoingCall;
+
+pub use crate::protocol::alibaba_cloud::https_client::HttpsClient;
+pub use crate::protocol::alibaba_cloud::response::{Failure, Granted, NoAnswer, Refused, judge};
+
+/// How long Alibaba Cloud may take in all, a second try included.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// The longest answer that is read, in bytes.
+pub const MAX_ANSWER_BYTES: usize = 16 * 1024;
+
+/// What a link is asked for.
+pub struct Question<'a> {
+    /// Whose consent.
+    pub phone: &'a PhoneNumber,
+    /// Under which scheme, which has the same number there.
+    pub scheme_id: SchemeId,
+    /// Until when, if that was said.
+    pub end_date: Option<EndDate>,
+}
+
+/// Carries calls to Alibaba Cloud: the network of the flow.
+#[async_trait]
+pub trait AliyunNetwork: Send + Sync {
+    /// Sends `request`, once only, and gives the answer, [`MAX_ANSWER_BYTES`] at most.
+    ///
+    /// # Errors
+    /// Why there is no answer: [`NoAnswer::Timeout`], [`NoAnswer::Connection`], [`NoAnswer::Broken`],
+    /// [`NoAnswer::CutOff`] or [`NoAnswer::TooLong`].
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, NoAnswer>;
+}
+
+/// Asks for a link with `key`.
+///
+/// # Errors
+/// [`Failure`]: what Alibaba Cloud refused it for, or why nothing usable came of the call.
+pub async fn get_authorization_url(
+    network: &dyn AliyunNetwork,
+    key: &AliyunKey,
+    wish: &Question<'_>,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<Granted, Failure> {
+    let call = async || network.send(signed(key, wish, clock, random)?).await;
+    let tried = async {
+        match call().await {
+            Err(NoAnswer::Broken) => call().await,
+            answered => answered,
+        }
+    };
+    let answer = tokio::time::timeout(ANSWER_TIMEOUT, tried).await.unwrap_or(Err(NoAnswer::Timeout))?;
+    judge(answer.status(), answer.body(), web_url::is_loopback(&key.endpoint))
+}
+
+fn signed(
+    key: &AliyunKey,
+    wish: &Question<'_>,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<Request<Bytes>, NoAnswer> {
+    let scheme_id = wish.scheme_id.to_string();
+    let end_date = wish.end_date.map(|date| date.to_string());
+    let mut parameters = vec![("PhoneNo", wish.phone.reveal()), ("SchemeId", &scheme_id)];
+    parameters.extend(end_date.as_deref().map(|date| ("EndDate", date)));
+    let call = OutgoingCall {
+        endpoint: &key.endpoint,
+        action: "GetAuthorizationUrl",
+        version: "2017-05-25",
+        parameters: &parameters,
+        at: clock.now(),
+        nonce: &hex_128(random).map_err(|_| NoAnswer::NotSent)?,
+    };
+    call.sign(&key.access_key_id, &key.secret).map_err(|_| NoAnswer::NotSent)
+}

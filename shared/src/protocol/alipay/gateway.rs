@@ -1,0 +1,240 @@
+//! `alipay.system.oauth.token`: an `auth_code` for the user's id.
+//!
+//! A code is spent by the first call that carries it, whether or not an answer comes back. So there are three outcomes
+//! and no retry: Alipay named the user, Alipay refused, or nobody knows. An answer whose signature does not verify is
+//! no answer.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use time::macros::{format_description, offset};
+use time::{OffsetDateTime, UtcOffset};
+use url::Url;
+
+use crate::egress::client::{ReadError, client_builder, read_bounded};
+use crate::model::clock::UnixMillis;
+use crate::model::identity::{AlipayUserId, AuthCode, Identity, OpenId};
+use crate::model::random::RandomError;
+use crate::registry::AlipayApp;
+use crate::signing::alipay_rsa2::{answer_verifies, sign_request};
+
+/// How long the gateway may take in all; below the function's time-out, which is below the claim's lease.
+pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(8);
+
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+const BEIJING: UtcOffset = offset!(+8);
+
+/// What became of an `auth_code`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exchange {
+    /// Alipay named the user.
+    Identified(Identity),
+    /// Alipay refused, in a signed answer.
+    Refused(Refusal),
+    /// No answer that can be believed: whether the code was spent is unknown.
+    Unknown(NoAnswer),
+}
+
+/// Alipay's signed refusal, by its own codes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The gateway's code, as `40002`.
+    pub code: String,
+    /// The method's code, as `isv.code-invalid`.
+    pub sub_code: String,
+}
+
+impl Refusal {
+    /// Whether the user's code was at fault, rather than our request or configuration, which an operator must see.
+    #[must_use]
+    pub fn is_about_the_code(&self) -> bool {
+        self.sub_code == "isv.code-invalid"
+    }
+}
+
+/// Why an exchange is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// Nothing within [`EXCHANGE_TIMEOUT`].
+    #[error("timeout")]
+    Timeout,
+    /// No connection, or one that broke.
+    #[error("connection")]
+    Connection,
+    /// An HTTP status other than 200.
+    #[error("http_{0}")]
+    Status(u16),
+    /// Too long, or not the JSON of a gateway's answer.
+    #[error("malformed")]
+    Malformed,
+    /// The signature is missing or wrong.
+    #[error("signature")]
+    Signature,
+    /// Alipay says that it does not know itself (code 20000).
+    #[error("unavailable")]
+    Unavailable,
+}
+
+/// Carries exchanges to Alipay: the network of the return's flow.
+#[async_trait]
+pub trait TokenExchange: Send + Sync {
+    /// Sends `request`, once only, and gives the answer's body for [`read_answer`], 64 KiB at most.
+    ///
+    /// # Errors
+    /// Why there is no answer; whether the code is spent is unknown then.
+    async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, NoAnswer>;
+}
+
+/// A signed request for one code; consumed by being sent.
+pub struct ExchangeRequest {
+    form: String,
+}
+
+impl ExchangeRequest {
+    /// Signs the exchange of `code`.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness; the code is unspent then.
+    pub fn sign(
+        app_id: &str,
+        code: &AuthCode,
+        now: UnixMillis,
+        app: &AlipayApp,
+    ) -> Result<Self, RandomError> {
+        let timestamp = beijing_time(now);
+        let mut parameters = vec![
+            ("app_id", app_id),
+            ("method", "alipay.system.oauth.token"),
+            ("format", "JSON"),
+            ("charset", "utf-8"),
+            ("sign_type", "RSA2"),
+            ("timestamp", &timestamp),
+            ("version", "1.0"),
+            ("grant_type", "authorization_code"),
+            ("code", code.reveal()),
+        ];
+        let sign = sign_request(&parameters, &app.private_key)?;
+        parameters.push(("sign", &sign));
+        Ok(Self { form: form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish() })
+    }
+
+    /// The form to post.
+    #[must_use]
+    pub fn into_form(self) -> String {
+        self.form
+    }
+}
+
+/// Alipay's gateway over HTTPS.
+#[derive(Debug)]
+pub struct AlipayGateway {
+    client: reqwest::Client,
+    gateway: Url,
+}
+
+impl AlipayGateway {
+    /// A client for `gateway`, which has `timeout` for each exchange.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(gateway: Url, timeout: Duration) -> Result<Self, reqwest::Error> {
+        // One connection per exchange: a kept one that the gateway has closed would cost the user's code.
+        let client = client_builder(Duration::from_secs(3), timeout).pool_max_idle_per_host(0).build()?;
+        Ok(Self { client, gateway })
+    }
+}
+
+#[async_trait]
+impl TokenExchange for AlipayGateway {
+    async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, NoAnswer> {
+        let sent = self
+            .client
+            .post(self.gateway.clone())
+            .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded;charset=utf-8")
+            .body(request.into_form())
+            .send()
+            .await;
+        let answer = match sent {
+            Ok(answer) if answer.status() == http::StatusCode::OK => answer,
+            Ok(answer) => return Err(NoAnswer::Status(answer.status().as_u16())),
+            Err(error) => return Err(broken(&error)),
+        };
+        read_bounded(answer, MAX_ANSWER_BYTES).await.map_err(|error| match error {
+            ReadError::TooLong { .. } => NoAnswer::Malformed,
+            ReadError::Broken(error) => broken(&error),
+        })
+    }
+}
+
+fn broken(error: &reqwest::Error) -> NoAnswer {
+    if error.is_timeout() { NoAnswer::Timeout } else { NoAnswer::Connection }
+}
+
+/// Reads an answer: its signature over the raw node first, then the node.
+#[must_use]
+pub fn read_answer(body: &[u8], app: &AlipayApp) -> Exchange {
+    let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(body) else {
+        return Exchange::Unknown(NoAnswer::Malformed);
+    };
+    let (Some(node), Some(sign)) = (envelope.response.or(envelope.error), envelope.sign) else {
+        return Exchange::Unknown(NoAnswer::Signature);
+    };
+    if !answer_verifies(node.get(), &sign, &app.alipay_public_keys) {
+        return Exchange::Unknown(NoAnswer::Signature);
+    }
+    let Ok(node) = serde_json::from_str::<Node>(node.get()) else {
+        return Exchange::Unknown(NoAnswer::Malformed);
+    };
+    match node {
+        Node { code: Some(code), .. } if code == "20000" => Exchange::Unknown(NoAnswer::Unavailable),
+        Node { code: Some(code), sub_code, .. } if code != "10000" => {
+            Exchange::Refused(Refusal { code, sub_code: sub_code.unwrap_or_default() })
+        }
+        // Of two ids one that is well-formed will do: the user has consented.
+        Node { open_id, user_id, .. } => {
+            let open_id = open_id.and_then(|id| OpenId::parse(&id).ok());
+            let user_id = user_id.and_then(|id| AlipayUserId::parse(&id).ok());
+            Identity::new(open_id, user_id)
+                .map_or(Exchange::Unknown(NoAnswer::Malformed), Exchange::Identified)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, rename = "alipay_system_oauth_token_response")]
+    response: Option<&'a RawValue>,
+    #[serde(borrow, rename = "error_response")]
+    error: Option<&'a RawValue>,
+    sign: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    code: Option<String>,
+    sub_code: Option<String>,
+    open_id: Option<String>,
+    user_id: Option<String>,
+}
+
+fn beijing_time(now: UnixMillis) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+    OffsetDateTime::from_unix_timestamp(now.0.div_euclid(1_000))
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        .to_offset(BEIJING)
+        .format(format)
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_timestamp_is_beijing_time() {
+        assert_eq!(beijing_time(UnixMillis(1_628_772_138_668)), "2021-08-12 20:42:18");
+    }
+}

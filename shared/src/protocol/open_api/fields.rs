@@ -1,0 +1,90 @@
+//! The body of a call: a JSON object, its fields taken by name.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::protocol::open_api::CallRefusal;
+
+/// How long a field may be that is no address.
+pub const MAX_FIELD_CHARACTERS: usize = 128;
+
+/// The fields of a body. An empty one is an absent one, and unknown ones are ignored.
+pub struct Fields(Map<String, Value>);
+
+/// Without the fields, which name users.
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fields(…)")
+    }
+}
+
+impl Fields {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// [`CallRefusal::NotAJsonObject`].
+    pub fn read(body: &[u8]) -> Result<Self, CallRefusal> {
+        serde_json::from_slice(body).map(Self).map_err(|_| CallRefusal::NotAJsonObject)
+    }
+
+    /// A field that must be there, of [`MAX_FIELD_CHARACTERS`] at most.
+    ///
+    /// # Errors
+    /// That it is missing, too long or no text.
+    pub fn required(&self, name: &'static str) -> Result<String, CallRefusal> {
+        self.optional(name, MAX_FIELD_CHARACTERS)?.ok_or(CallRefusal::FieldMissing(name))
+    }
+
+    /// A field that may be there.
+    ///
+    /// # Errors
+    /// That it is too long or no text.
+    pub fn optional(&self, name: &'static str, max_characters: usize) -> Result<Option<String>, CallRefusal> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if text.is_empty() => Ok(None),
+            Some(Value::String(text)) if text.chars().count() > max_characters => {
+                Err(CallRefusal::FieldTooLong { name, max_characters })
+            }
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(CallRefusal::FieldNotText(name)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn required(body: &str) -> Result<String, CallRefusal> {
+        Fields::read(body.as_bytes())?.required("serialNo")
+    }
+
+    #[test]
+    fn a_bad_body_is_refused_by_cause() {
+        let long = "x".repeat(129);
+        for (body, refusal) in [
+            ("", CallRefusal::NotAJsonObject),
+            ("{", CallRefusal::NotAJsonObject),
+            ("[]", CallRefusal::NotAJsonObject),
+            ("\"text\"", CallRefusal::NotAJsonObject),
+            ("{}", CallRefusal::FieldMissing("serialNo")),
+            (r#"{"serialNo":""}"#, CallRefusal::FieldMissing("serialNo")),
+            (r#"{"serialNo":null}"#, CallRefusal::FieldMissing("serialNo")),
+            (r#"{"serialNo":7}"#, CallRefusal::FieldNotText("serialNo")),
+            (
+                &format!(r#"{{"serialNo":"{long}"}}"#),
+                CallRefusal::FieldTooLong { name: "serialNo", max_characters: 128 },
+            ),
+        ] {
+            assert_eq!(required(body), Err(refusal), "{body}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_counted_in_characters() {
+        let serial_no = "商".repeat(128);
+        assert_eq!(required(&format!(r#"{{"serialNo":"{serial_no}"}}"#)), Ok(serial_no));
+    }
+}

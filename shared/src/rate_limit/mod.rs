@@ -1,0 +1,176 @@
+//! So many requests a second for each account, over all instances together.
+//!
+//! An instance leases small shares of the allowance from the store and counts them off by itself, so that most requests
+//! cost no call. A share begins at a moment, in the future when more is wanted than there is: until then the instance
+//! refuses by itself. So instances take their turns instead of racing each other, and too many requests cost no more
+//! writes than just enough of them.
+//!
+//! It protects what is behind it and is not worth a refused request that would have been fine: when the store fails or is
+//! slow, requests pass.
+
+mod demand;
+mod share;
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::model::clock::{Clock, UnixMillis};
+use crate::model::reservation::Reservation;
+use crate::rate_limit::share::{Share, Turn};
+use crate::store::{ReserveRate, StoreError};
+
+/// How long a request waits for the store. A lease is one write, which takes a few milliseconds, or some hundred when a
+/// new process has to make its connection first.
+pub const PATIENCE: Duration = Duration::from_millis(500);
+
+/// For how long an account's requests pass unasked after the store has failed: so often does a request wait in vain.
+const PASSING: Duration = Duration::from_secs(1);
+
+/// Accounts that are remembered. One that is forgotten loses what is left of its share.
+const ACCOUNTS: usize = 4_096;
+
+/// Whether a request may pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It may.
+    Admitted,
+    /// Not now.
+    Over {
+        /// When it may be worth trying again; never zero.
+        retry_after: Duration,
+    },
+}
+
+/// The allowances of all accounts, as one instance sees them.
+pub struct RateLimiter {
+    store: Arc<dyn ReserveRate>,
+    clock: Arc<dyn Clock>,
+    patience: Duration,
+    accounts: Mutex<HashMap<String, Account>>,
+}
+
+struct Account {
+    asked_at: UnixMillis,
+    share: Arc<tokio::sync::Mutex<Share>>,
+}
+
+impl RateLimiter {
+    /// Leases from `store`, and waits [`PATIENCE`] for it.
+    #[must_use]
+    pub fn new(store: Arc<dyn ReserveRate>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, patience: PATIENCE, accounts: Mutex::default() }
+    }
+
+    /// Waits this long for the store instead.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Counts a request of `account`, which is allowed `per_second`, and says whether it may pass. A request that comes
+    /// while another one of the account is leasing waits for what comes of it. It may be dropped at any time; then a
+    /// share may be lost, and nothing else.
+    pub async fn admit(&self, account: &str, per_second: NonZeroU32) -> Admission {
+        let share = self.share_of(account);
+        let mut share = share.lock().await;
+        let now = self.clock.now();
+        let requests = match share.request(now, per_second) {
+            Turn::Known(admission) => return admission,
+            Turn::Lease(requests) => requests,
+        };
+        let busy = share.busy();
+        let reservation = Reservation { account: account.to_owned(), requests, per_second, now, busy };
+        let leased = tokio::time::timeout(self.patience, self.store.lease(&reservation)).await;
+        let now = self.clock.now();
+        let trouble = match leased {
+            Ok(Ok(leased)) => match share.leased(&reservation, leased, now) {
+                Some(admission) => return admission,
+                None => Trouble::Clocks,
+            },
+            Ok(Err(error)) => Trouble::Store(error),
+            Err(_) => Trouble::Slow,
+        };
+        tracing::error!(account, %trouble, alarm = "allowance", "requests pass without allowance");
+        share.open(now, PASSING);
+        Admission::Admitted
+    }
+
+    /// Counts a request of `account` off again that was admitted and then turned out to be a repetition: whoever has
+    /// caught a request and repeats it must not use up what its sender may ask for.
+    pub async fn give_back(&self, account: &str) {
+        let share = self.share_of(account);
+        share.lock().await.give_back(self.clock.now());
+    }
+
+    fn share_of(&self, account: &str) -> Arc<tokio::sync::Mutex<Share>> {
+        let now = self.clock.now();
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = accounts.get_mut(account) {
+            known.asked_at = now;
+            return known.share.clone();
+        }
+        if accounts.len() >= ACCOUNTS {
+            forget_the_longest_idle(&mut accounts);
+        }
+        let share = Arc::default();
+        accounts.insert(account.to_owned(), Account { asked_at: now, share: Arc::clone(&share) });
+        share
+    }
+}
+
+fn forget_the_longest_idle(accounts: &mut HashMap<String, Account>) {
+    let idle = accounts.iter().min_by_key(|(_, account)| account.asked_at).map(|(name, _)| name.clone());
+    if let Some(idle) = idle {
+        accounts.remove(&idle);
+    }
+}
+
+/// Why requests pass without allowance.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("{0}")]
+    Store(StoreError),
+    #[error("the store is slow")]
+    Slow,
+    #[error("booked too far ahead: clocks disagree")]
+    Clocks,
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::model::clock::ManualClock;
+    use crate::model::reservation::Leased;
+
+    struct Generous;
+
+    #[async_trait]
+    impl ReserveRate for Generous {
+        async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
+            Ok(Leased::From(reservation.now))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_account_that_was_idle_longest_is_forgotten_for_a_new_one() {
+        let clock = Arc::new(ManualClock::at(UnixMillis(1_795_305_600_000)));
+        let allowance = RateLimiter::new(Arc::new(Generous), clock.clone());
+        let ask = async |name: usize| {
+            clock.advance(Duration::from_millis(1));
+            allowance.admit(&format!("A{name}"), NonZeroU32::MIN).await
+        };
+        for name in 0..ACCOUNTS {
+            ask(name).await;
+        }
+        ask(0).await;
+        ask(ACCOUNTS).await;
+        let accounts = allowance.accounts.lock().unwrap();
+        assert_eq!(accounts.len(), ACCOUNTS);
+        let known = ["A0", "A1", "A2"].map(|name| accounts.contains_key(name));
+        assert_eq!(known, [true, false, true]);
+    }
+}

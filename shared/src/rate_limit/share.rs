@@ -1,0 +1,303 @@
+//! What an instance holds of one account's allowance, and when it has to lease more.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use crate::model::clock::UnixMillis;
+use crate::model::reservation::{HORIZON, Leased, Reservation};
+use crate::rate_limit::Admission;
+use crate::rate_limit::demand::Demand;
+
+/// How long a share may be used; what is left of it then lapses, because the allowance of that time is over.
+const USABLE: Duration = Duration::from_secs(1);
+
+/// A share is at most this part of a second's allowance: 20 requests of 1,000. Shares of this size cost an account fifty
+/// writes a second, whatever its allowance.
+const SHARES_PER_SECOND: u32 = 50;
+
+/// How much larger than the last one a share may be. Instances that begin together would take from the first second
+/// what they then hold unused; so this is spread over several.
+const GROWTH: u32 = 2;
+
+/// An instance that was refused by the store does not ask again sooner, so that many of them do not crowd it.
+const REFUSED_AT_LEAST: Duration = Duration::from_millis(100);
+
+/// An instance that was refused by the store asks again after this at the latest: the allowance may have been raised.
+const REFUSED_AT_MOST: Duration = Duration::from_secs(1);
+
+/// No moment that the store gives lies further ahead than this if the clocks of all who book agree.
+const FURTHEST: Duration = Duration::from_secs(4);
+
+/// One account's allowance, as far as this instance knows and holds it.
+#[derive(Debug, Default)]
+pub(super) struct Share {
+    demand: Demand,
+    standing: Standing,
+    last_size: u32,
+    busy: bool,
+}
+
+#[derive(Debug, Default)]
+enum Standing {
+    #[default]
+    Nothing,
+    /// So many requests may pass, from this moment on.
+    Held { from: UnixMillis, left: NonZeroU32 },
+    /// None may pass until this moment.
+    Closed { until: UnixMillis },
+    /// All may pass until this moment, unasked.
+    Open { until: UnixMillis },
+}
+
+/// What becomes of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It is known.
+    Known(Admission),
+    /// A share of so many requests has to be leased first.
+    Lease(NonZeroU32),
+}
+
+impl Share {
+    /// Counts a request, and admits it or not if that can be said without the store.
+    pub(super) fn request(&mut self, now: UnixMillis, per_second: NonZeroU32) -> Turn {
+        self.demand.count(now);
+        let known = match self.standing {
+            Standing::Held { from, left } => match wait(from, now) {
+                Some(retry_after) => Some(Admission::Over { retry_after }),
+                None if from <= now && now.since(from) < USABLE => Some(self.take(from, left)),
+                None => None,
+            },
+            Standing::Closed { until } => wait(until, now).map(|retry_after| Admission::Over { retry_after }),
+            Standing::Open { until } => wait(until, now).map(|_| Admission::Admitted),
+            Standing::Nothing => None,
+        };
+        known.map_or_else(|| Turn::Lease(self.size(now, per_second)), Turn::Known)
+    }
+
+    /// A request that was admitted turned out to be none: another may pass in its place.
+    pub(super) fn give_back(&mut self, now: UnixMillis) {
+        self.demand.uncount();
+        match &mut self.standing {
+            Standing::Held { left, .. } => *left = left.saturating_add(1),
+            Standing::Nothing => self.standing = Standing::Held { from: now, left: NonZeroU32::MIN },
+            Standing::Closed { .. } | Standing::Open { .. } => {}
+        }
+    }
+
+    /// Whether bookings of the account follow one another; as of the last one.
+    pub(super) const fn busy(&self) -> bool {
+        self.busy
+    }
+
+    /// What the store said to `reservation`, and what it means for the request that made us ask, at `now`. `None` if it
+    /// cannot be: the account is booked further ahead than anyone may book whose clock agrees with ours.
+    pub(super) fn leased(
+        &mut self,
+        reservation: &Reservation,
+        leased: Leased,
+        now: UnixMillis,
+    ) -> Option<Admission> {
+        match leased {
+            Leased::From(from) => {
+                self.busy = from > reservation.now - reservation.tolerance();
+                self.last_size = reservation.requests.get();
+                let left = reservation.requests;
+                Some(if let Some(retry_after) = wait(from, now) {
+                    self.standing = Standing::Held { from, left };
+                    Admission::Over { retry_after }
+                } else {
+                    self.take(from, left)
+                })
+            }
+            Leased::Full { again_at } => {
+                self.busy = true;
+                let wait = again_at.since(now);
+                if wait > FURTHEST {
+                    return None;
+                }
+                let retry_after = wait.clamp(REFUSED_AT_LEAST, REFUSED_AT_MOST);
+                self.standing = Standing::Closed { until: now + retry_after };
+                Some(Admission::Over { retry_after })
+            }
+        }
+    }
+
+    /// Lets everything pass for `time`.
+    pub(super) fn open(&mut self, now: UnixMillis, time: Duration) {
+        self.standing = Standing::Open { until: now + time };
+    }
+
+    fn take(&mut self, from: UnixMillis, left: NonZeroU32) -> Admission {
+        self.standing =
+            NonZeroU32::new(left.get() - 1).map_or(Standing::Nothing, |left| Standing::Held { from, left });
+        Admission::Admitted
+    }
+
+    fn size(&self, now: UnixMillis, per_second: NonZeroU32) -> NonZeroU32 {
+        let most = (per_second.get() / SHARES_PER_SECOND).min(self.last_size.saturating_add(GROWTH));
+        NonZeroU32::new(self.demand.lately(now).min(most)).unwrap_or(NonZeroU32::MIN)
+    }
+}
+
+/// How long `until` is still to come. `None` if it has come, or if it is so far off that the clock was set back.
+fn wait(until: UnixMillis, now: UnixMillis) -> Option<Duration> {
+    let wait = until.since(now);
+    (!wait.is_zero() && wait <= FURTHEST).then_some(wait)
+}
+
+const _: () = assert!(HORIZON.as_millis() + USABLE.as_millis() < FURTHEST.as_millis());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::reservation::TOLERANCE;
+
+    const NOW: UnixMillis = UnixMillis(1_795_305_600_000);
+    const THOUSAND: NonZeroU32 = NonZeroU32::new(1_000).unwrap();
+    const ADMITTED: Turn = Turn::Known(Admission::Admitted);
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn over(millis: u64) -> Turn {
+        Turn::Known(Admission::Over { retry_after: ms(millis) })
+    }
+
+    fn lease(requests: u32) -> Turn {
+        Turn::Lease(NonZeroU32::new(requests).unwrap())
+    }
+
+    fn reservation(requests: u32) -> Reservation {
+        let requests = NonZeroU32::new(requests).unwrap();
+        Reservation { account: "A1".to_owned(), requests, per_second: THOUSAND, now: NOW, busy: false }
+    }
+
+    fn told(leased: Leased) -> (Share, Option<Admission>) {
+        let mut share = Share::default();
+        let admission = share.leased(&reservation(3), leased, NOW);
+        (share, admission)
+    }
+
+    #[test]
+    fn repetitions_enlarge_no_share() {
+        let (mut share, now) = (Share::default(), NOW);
+        let leased_one = Reservation {
+            account: "A1".to_owned(),
+            requests: NonZeroU32::MIN,
+            per_second: THOUSAND,
+            now,
+            busy: false,
+        };
+        assert_eq!(share.request(now, THOUSAND), Turn::Lease(NonZeroU32::MIN));
+        assert_eq!(share.leased(&leased_one, Leased::From(now), now), Some(Admission::Admitted));
+        share.give_back(now);
+        for _ in 0..50 {
+            assert_eq!(share.request(now, THOUSAND), ADMITTED);
+            share.give_back(now);
+        }
+        assert_eq!(share.request(now, THOUSAND), ADMITTED);
+        let of_two_requests = NonZeroU32::new(2).unwrap();
+        assert_eq!(share.request(now, THOUSAND), Turn::Lease(of_two_requests));
+    }
+
+    #[test]
+    fn a_share_is_used_up_and_then_leased_anew() {
+        let (mut share, first) = told(Leased::From(NOW));
+        assert_eq!(first, Some(Admission::Admitted));
+        assert_eq!(share.request(NOW, THOUSAND), ADMITTED);
+        assert_eq!(share.request(NOW + ms(999), THOUSAND), ADMITTED);
+        assert_eq!(share.request(NOW + ms(999), THOUSAND), lease(2));
+    }
+
+    #[test]
+    fn what_is_left_of_a_share_lapses_a_second_after_it_began() {
+        let (mut share, _) = told(Leased::From(NOW));
+        assert_eq!(share.request(NOW + ms(1_000), THOUSAND), lease(1));
+    }
+
+    #[test]
+    fn a_share_in_the_future_refuses_until_it_begins() {
+        let (mut share, first) = told(Leased::From(NOW + ms(300)));
+        assert_eq!(first, Some(Admission::Over { retry_after: ms(300) }));
+        assert_eq!(share.request(NOW + ms(299), THOUSAND), over(1));
+        for _ in 0..3 {
+            assert_eq!(share.request(NOW + ms(300), THOUSAND), ADMITTED);
+        }
+    }
+
+    #[test]
+    fn shares_follow_the_load_by_small_steps_up_to_a_fiftieth_of_a_second() {
+        for (per_second, sizes) in [
+            (1, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
+            (250, [2, 4, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5]),
+            (1_000, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 20, 20]),
+            (100_000, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24]),
+        ] {
+            let per_second = NonZeroU32::new(per_second).unwrap();
+            let mut share = Share::default();
+            for _ in 0..100 {
+                share.request(NOW, per_second);
+            }
+            for size in sizes {
+                share.standing = Standing::Nothing;
+                assert_eq!(share.request(NOW, per_second), lease(size), "{per_second} a second");
+                share.leased(&reservation(size), Leased::From(NOW), NOW);
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_the_store_is_taken_for_granted_between_a_tenth_of_a_second_and_a_second() {
+        for (again_after, refused) in
+            [(0, 100), (1, 100), (100, 100), (101, 101), (1_000, 1_000), (4_000, 1_000)]
+        {
+            let again_at = NOW + ms(again_after);
+            let (mut share, first) = told(Leased::Full { again_at });
+            assert_eq!(first, Some(Admission::Over { retry_after: ms(refused) }), "{again_after}");
+            assert_eq!(share.request(NOW + ms(refused - 1), THOUSAND), over(1), "{again_after}");
+            assert_eq!(share.request(NOW + ms(refused), THOUSAND), lease(2), "{again_after}");
+        }
+    }
+
+    #[test]
+    fn what_is_booked_beyond_belief_says_nothing() {
+        let (mut share, first) = told(Leased::Full { again_at: NOW + ms(4_001) });
+        assert_eq!(first, None);
+        assert_eq!(share.request(NOW, THOUSAND), lease(1));
+    }
+
+    #[test]
+    fn an_open_account_admits_without_asking_until_its_time_is_over() {
+        let mut share = Share::default();
+        share.open(NOW, ms(1_000));
+        assert_eq!(share.request(NOW + ms(999), THOUSAND), ADMITTED);
+        assert_eq!(share.request(NOW + ms(1_000), THOUSAND), lease(2));
+    }
+
+    #[test]
+    fn a_clock_set_back_by_long_makes_everything_known_void() {
+        let long_ago = NOW - Duration::from_mins(1);
+        let mut open = Share::default();
+        open.open(NOW, ms(1_000));
+        let (held, _) = told(Leased::From(NOW));
+        let (ahead, _) = told(Leased::From(NOW + ms(1)));
+        let (closed, _) = told(Leased::Full { again_at: NOW });
+        for mut share in [open, held, ahead, closed] {
+            assert_eq!(share.request(long_ago, THOUSAND), lease(1), "{share:?}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_busy_when_its_bookings_follow_one_another() {
+        for (leased, busy) in [
+            (Leased::From(NOW - TOLERANCE), false),
+            (Leased::From(NOW - ms(79)), true),
+            (Leased::From(NOW + ms(500)), true),
+            (Leased::Full { again_at: NOW }, true),
+        ] {
+            assert_eq!(told(leased).0.busy(), busy, "{leased:?}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A caller of the open API.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::model::scope::Scope;
+use crate::registry::fields::{Fields, LinkTerms};
+use crate::secrets::{Document, DocumentError, SecretName};
+use crate::signing::md5::Md5Key;
+use crate::signing::open_api::VerificationKeys;
+use crate::signing::rsa::VerifyingKey;
+
+/// `business/<businessId>`: a caller of the open API.
+///
+/// | field | required | value |
+/// |---|---|---|
+/// | `publicKeys` | or `md5Keys` | one or two RSA public keys, in any usual form |
+/// | `md5Keys` | or `publicKeys` | one or two shared keys; MD5 is accepted only from a business that has one |
+/// | `merchantIds` | yes | the merchants that it may ask for |
+/// | `enabled` | no, true | false switches the business off |
+/// | `defaultCallbackUrl` | no | where to deliver when a request names no callbackUrl |
+/// | `allowedIps` | no, any | addresses and CIDR ranges that requests may come from; not empty |
+/// | `linkLifetimeSecs` | no, 86400 | 60 to 2592000 |
+/// | `scope` | no, `auth_base` | `auth_base` or `auth_user` |
+/// | `upstream` | no, our own Alipay app | the name of the `upstream/<name>` that makes its links |
+#[derive(Debug)]
+pub struct Business {
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// What its requests are verified with, and, if it has MD5 keys only, what its callbacks are signed with.
+    pub keys: VerificationKeys,
+    /// The merchants that it may ask for.
+    pub merchant_ids: BTreeSet<String>,
+    /// Where to deliver when a request named no address; judged at each attempt.
+    pub default_callback_url: Option<String>,
+    /// Where its requests may come from; empty means anywhere.
+    pub allowed_ips: Vec<IpNet>,
+    /// How long its links work.
+    pub link_lifetime: Duration,
+    /// What its users are asked for.
+    pub scope: Scope,
+    /// The platform that makes its links; `None`: our own Alipay app does.
+    pub upstream: Option<String>,
+}
+
+impl Business {
+    /// Whether a request may come from `source`; an unknown source only if any may.
+    #[must_use]
+    pub fn allows(&self, source: Option<IpAddr>) -> bool {
+        let source = source.map(|address| address.to_canonical());
+        self.allowed_ips.is_empty()
+            || source.is_some_and(|source| self.allowed_ips.iter().any(|net| net.contains(&source)))
+    }
+
+    /// The key that its callbacks are signed with, if it is to be MD5: only for a business without a public key.
+    #[must_use]
+    pub fn callback_md5_key(&self) -> Option<&Md5Key> {
+        if self.keys.rsa.is_empty() { self.keys.md5.first() } else { None }
+    }
+}
+
+impl Document for Business {
+    fn parse(json: &str) -> Result<Self, DocumentError> {
+        let mut fields = Fields::of(json)?;
+        let public_keys = fields.keys("publicKeys", VerifyingKey::parse)?;
+        let md5_keys = fields.md5_keys("md5Keys")?;
+        let merchant_ids: BTreeSet<_> =
+            fields.strings("merchantIds")?.unwrap_or_default().into_iter().collect();
+        let allowed_ips = fields.strings("allowedIps")?;
+        if allowed_ips.as_ref().is_some_and(Vec::is_empty) {
+            return Err(DocumentError(
+                "allowedIps: an empty list would allow nobody; leave it out to allow any".to_owned(),
+            ));
+        }
+        let allowed_ips = allowed_ips.unwrap_or_default();
+        let terms = LinkTerms::take(&mut fields)?;
+        let business = Self {
+            enabled: fields.boolean("enabled")?.unwrap_or(true),
+            keys: VerificationKeys { rsa: public_keys, md5: md5_keys },
+            merchant_ids,
+            default_callback_url: fields.string("defaultCallbackUrl")?.filter(|url| !url.is_empty()),
+            allowed_ips: allowed_ips.iter().map(|text| parse_net(text)).collect::<Result<_, _>>()?,
+            link_lifetime: terms.lifetime,
+            scope: terms.scope,
+            upstream: upstream(&mut fields)?,
+        };
+        fields.finish()?;
+        if business.keys.rsa.is_empty() && business.keys.md5.is_empty() {
+            return Err(DocumentError("needs publicKeys or md5Keys".to_owned()));
+        }
+        if business.merchant_ids.is_empty() {
+            return Err(DocumentError("needs merchantIds".to_owned()));
+        }
+        Ok(business)
+    }
+}
+
+fn upstream(fields: &mut Fields) -> Result<Option<String>, DocumentError> {
+    let name = fields.string("upstream")?;
+    if let Some(name) = &name {
+        SecretName::upstream(name).map_err(|bad| DocumentError(format!("upstream: {bad}")))?;
+    }
+    Ok(name)
+}
+
+fn parse_net(text: &str) -> Result<IpNet, DocumentError> {
+    let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    net.map(|net| net.trunc())
+        .map_err(|_| DocumentError("allowedIps: one is neither an address nor a CIDR range".to_owned()))
+}

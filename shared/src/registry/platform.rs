@@ -1,0 +1,129 @@
+//! Another platform of the same open API, that gives links for some of our businesses.
+
+use url::Url;
+
+use crate::egress::web_url;
+use crate::registry::fields::{Fields, key_error};
+use crate::secrets::{Document, DocumentError};
+use crate::signing::md5::Md5Key;
+use crate::signing::open_api::{Signer, VerificationKeys, is_business_id};
+use crate::signing::rsa::{SigningKey, VerifyingKey};
+
+/// Where the open API's link request stands below a platform's base address.
+const LINK_PATH: &str = "/v1/openapi/auth/alipay/url";
+const MAX_MERCHANT_ID_CHARACTERS: usize = 128;
+
+/// `upstream/<name>`: a platform that we ask for links, as a business of its own.
+///
+/// | field | required | value |
+/// |---|---|---|
+/// | `baseUrl` | yes | `https://`, or `http://` and a loopback address; a path prefix is allowed, `/v1/openapi/auth/alipay/url` is appended |
+/// | `businessId` | yes | ours there: 1 to 64 characters of `[A-Za-z0-9_-]` |
+/// | `merchantId` | no, the caller's | ours there: 1 to 128 characters |
+/// | `signType` | no, `SHA256-RSA` | `SHA256-RSA` or `MD5`: what our requests are signed with |
+/// | `privateKey` | with `SHA256-RSA` alone | our RSA private key there, in any usual form |
+/// | `publicKeys` | or `md5Keys` | one or two of the platform's RSA public keys, for its callbacks |
+/// | `md5Keys` | or `publicKeys`; with `MD5` | one or two keys shared with it; the first signs |
+#[derive(Debug)]
+pub struct Platform {
+    /// Where links are asked for.
+    pub link_url: Url,
+    /// Who we are there.
+    pub business_id: String,
+    /// Which merchant we are there; `None`: the caller's own merchantId is passed on.
+    pub merchant_id: Option<String>,
+    /// What its callbacks are verified with.
+    pub keys: VerificationKeys,
+    own: OwnKey,
+}
+
+#[derive(Debug)]
+enum OwnKey {
+    Rsa(SigningKey),
+    Md5(Md5Key),
+}
+
+impl Platform {
+    /// What our requests to it are signed with.
+    #[must_use]
+    pub const fn signer(&self) -> Signer<'_> {
+        match &self.own {
+            OwnKey::Rsa(key) => Signer::Rsa(key),
+            OwnKey::Md5(key) => Signer::Md5(key),
+        }
+    }
+
+    /// Whether it runs on this machine, and may give links that lead there.
+    #[must_use]
+    pub fn is_on_loopback(&self) -> bool {
+        web_url::is_loopback(&self.link_url)
+    }
+}
+
+impl Document for Platform {
+    fn parse(json: &str) -> Result<Self, DocumentError> {
+        let mut fields = Fields::of(json)?;
+        let link_url = link_url(&fields.required_string("baseUrl")?)?;
+        let business_id = fields.required_string("businessId")?;
+        if !is_business_id(&business_id) {
+            return Err(DocumentError("businessId must be 1 to 64 characters of A-Z a-z 0-9 _ -".to_owned()));
+        }
+        let merchant_id = fields.string("merchantId")?;
+        if merchant_id
+            .as_ref()
+            .is_some_and(|id| !(1..=MAX_MERCHANT_ID_CHARACTERS).contains(&id.chars().count()))
+        {
+            return Err(DocumentError("merchantId must have 1 to 128 characters".to_owned()));
+        }
+        let sign_type = fields.string("signType")?;
+        let private_key = fields.string("privateKey")?;
+        let keys = VerificationKeys {
+            rsa: fields.keys("publicKeys", VerifyingKey::parse)?,
+            md5: fields.md5_keys("md5Keys")?,
+        };
+        fields.finish()?;
+        if keys.rsa.is_empty() && keys.md5.is_empty() {
+            return Err(DocumentError("needs publicKeys or md5Keys".to_owned()));
+        }
+        let own = own_key(sign_type.as_deref(), private_key.as_deref(), &keys.md5)?;
+        Ok(Self { link_url, business_id, merchant_id, keys, own })
+    }
+}
+
+fn own_key(
+    sign_type: Option<&str>,
+    private_key: Option<&str>,
+    shared: &[Md5Key],
+) -> Result<OwnKey, DocumentError> {
+    match (sign_type, private_key) {
+        (None | Some("SHA256-RSA"), Some(key)) => {
+            SigningKey::parse(key).map(OwnKey::Rsa).map_err(|error| key_error("privateKey", &error))
+        }
+        (None | Some("SHA256-RSA"), None) => Err(DocumentError("needs privateKey".to_owned())),
+        (Some("MD5"), None) => shared
+            .first()
+            .map(|key| OwnKey::Md5(key.clone()))
+            .ok_or_else(|| DocumentError("needs md5Keys, as signType is MD5".to_owned())),
+        (Some("MD5"), Some(_)) => {
+            Err(DocumentError("privateKey would not be used, as signType is MD5".to_owned()))
+        }
+        (Some(_), _) => Err(DocumentError("signType must be SHA256-RSA or MD5".to_owned())),
+    }
+}
+
+fn link_url(base: &str) -> Result<Url, DocumentError> {
+    let wrong = || {
+        DocumentError(
+            "baseUrl must be https://, or http:// and a loopback address, \
+             with nothing but host, port and path"
+                .to_owned(),
+        )
+    };
+    let mut url = web_url::parse(base).map_err(|_| wrong())?;
+    if !web_url::is_carried_safely(&url) || url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong());
+    }
+    let path = format!("{}{LINK_PATH}", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Ok(url)
+}

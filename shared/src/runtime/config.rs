@@ -1,0 +1,363 @@
+//! The settings, read from the environment once, at start, into proven types. An error names the setting and what it
+//! should be.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::aws::settings::AwsSettings;
+use crate::delivery::schedule::Schedule;
+use crate::egress::callback_url::{CallbackRules, Origin};
+use crate::protocol::alipay::authorize::LinkSettings;
+
+const AUTHORIZE_PAGE: &str = "https://openauth.alipay.com/oauth2/publicAppAuthorize.htm";
+const GATEWAY: &str = "https://openapi.alipay.com/gateway.do";
+const RETENTION_DAYS: u64 = 400;
+const WAIT_SECS: std::ops::RangeInclusive<u64> = 1..=7 * 24 * 60 * 60;
+const DAY: Duration = Duration::from_hours(24);
+
+/// Every setting of every function.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Our app at Alipay and where Alipay is.
+    pub alipay: AlipaySettings,
+    /// `AUTHLINK_PUBLIC_URL`: what users' browsers call us; absent means the address that a request arrived at.
+    pub public_url: Option<Url>,
+    /// Where callbacks may go.
+    pub callbacks: CallbackRules,
+    /// `AUTHLINK_DELIVERY_WAITS_SECS`: the waits between attempts.
+    pub schedule: Schedule,
+    /// `AUTHLINK_RETENTION_DAYS`: how long authorizations are kept; a day longer than their deliveries may take, at least.
+    pub retention: Duration,
+    /// Where keys come from.
+    pub secrets: SecretsFrom,
+    /// Where records are.
+    pub store: StoreAt,
+    /// `AUTHLINK_QUEUE_URL`: the Amazon SQS queue of hints; without one the sweep delivers.
+    pub queue_url: Option<String>,
+    /// AWS, as far as a setting names something there.
+    pub aws: AwsSettings,
+    /// `AUTHLINK_LOG_LEVEL`.
+    pub log_level: tracing::level_filters::LevelFilter,
+}
+
+/// Our app at Alipay.
+#[derive(Clone, Debug)]
+pub struct AlipaySettings {
+    /// `AUTHLINK_ALIPAY_APP_ID`.
+    pub app_id: String,
+    /// `AUTHLINK_ALIPAY_AUTHORIZE_URL`.
+    pub authorize_page: Url,
+    /// `AUTHLINK_ALIPAY_GATEWAY_URL`.
+    pub gateway: Url,
+}
+
+/// Where keys come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretsFrom {
+    /// `AUTHLINK_SECRETS_DIR`: a folder of the same documents.
+    Folder(PathBuf),
+    /// AWS Secrets Manager. `AUTHLINK_SECRETS_PREFIX`: what every secret's name begins with, before a slash.
+    Manager(String),
+}
+
+/// Where records are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreAt {
+    /// `AUTHLINK_DATABASE`: the embedded store's file.
+    File(PathBuf),
+    /// `AUTHLINK_TABLE`: a table of Amazon DynamoDB.
+    Table(String),
+}
+
+/// A setting that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} {problem}")]
+pub struct ConfigError {
+    name: &'static str,
+    problem: String,
+}
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// The first setting that is missing or cannot be used.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_env_or(&|_| None)
+    }
+
+    /// Reads the process's environment, and what is not set there from `defaults`.
+    ///
+    /// # Errors
+    /// As [`Config::from_env`].
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn from_env_or(defaults: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        Self::read(&|name| std::env::var(name).ok().or_else(|| defaults(name)))
+    }
+
+    /// Reads settings by `lookup`; an empty value is an absent one.
+    ///
+    /// # Errors
+    /// As [`Config::from_env`].
+    pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let settings = Settings(lookup);
+        let (secrets, store) = (settings.secrets()?, settings.store()?);
+        let queue_url = settings.text("AUTHLINK_QUEUE_URL");
+        let schedule = settings.schedule()?;
+        let retention = settings.days("AUTHLINK_RETENTION_DAYS", RETENTION_DAYS)?;
+        let on_aws = matches!(secrets, SecretsFrom::Manager(_))
+            || matches!(store, StoreAt::Table(_))
+            || queue_url.is_some();
+        Ok(Self {
+            alipay: AlipaySettings {
+                app_id: settings.app_id()?,
+                authorize_page: settings.url("AUTHLINK_ALIPAY_AUTHORIZE_URL", Some(AUTHORIZE_PAGE))?,
+                gateway: settings.url("AUTHLINK_ALIPAY_GATEWAY_URL", Some(GATEWAY))?,
+            },
+            public_url: settings
+                .text("AUTHLINK_PUBLIC_URL")
+                .map(|_| settings.url("AUTHLINK_PUBLIC_URL", None))
+                .transpose()?,
+            callbacks: CallbackRules {
+                ports: settings
+                    .list("AUTHLINK_CALLBACK_PORTS", "port numbers", |port| port.parse().ok())?
+                    .unwrap_or_else(|| vec![443]),
+                dangerous_origins: settings
+                    .list(
+                        "AUTHLINK_DANGEROUS_CALLBACK_ORIGINS",
+                        "origins as http://127.0.0.1:8789",
+                        |origin| Origin::parse(origin).ok(),
+                    )?
+                    .unwrap_or_default(),
+            },
+            retention: retention.max(schedule.keeps_for()),
+            schedule,
+            secrets,
+            store,
+            queue_url,
+            aws: if on_aws { settings.aws()? } else { AwsSettings::default() },
+            log_level: settings.log_level()?,
+        })
+    }
+}
+
+impl Config {
+    /// How links are made.
+    #[must_use]
+    pub fn links(&self) -> LinkSettings {
+        LinkSettings {
+            app_id: self.alipay.app_id.clone(),
+            authorize_page: self.alipay.authorize_page.clone(),
+            public_url: self.public_url.clone(),
+            retention: self.retention,
+        }
+    }
+}
+
+impl AwsSettings {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// The first setting that is missing.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Settings(&|name| std::env::var(name).ok()).aws()
+    }
+}
+
+struct Settings<'a>(&'a dyn Fn(&str) -> Option<String>);
+
+impl Settings<'_> {
+    fn text(&self, name: &str) -> Option<String> {
+        (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn required(&self, name: &'static str) -> Result<String, ConfigError> {
+        self.text(name).ok_or_else(|| ConfigError { name, problem: "is not set".to_owned() })
+    }
+
+    fn app_id(&self) -> Result<String, ConfigError> {
+        let name = "AUTHLINK_ALIPAY_APP_ID";
+        let app_id = self.required(name)?;
+        let well_formed =
+            (1..=32).contains(&app_id.len()) && app_id.bytes().all(|byte| byte.is_ascii_digit());
+        if well_formed { Ok(app_id) } else { Err(ConfigError { name, problem: "must be digits".to_owned() }) }
+    }
+
+    fn url(&self, name: &'static str, default: Option<&str>) -> Result<Url, ConfigError> {
+        let text = self.text(name).or_else(|| default.map(str::to_owned)).unwrap_or_default();
+        let plain = |url: &Url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+                && url.password().is_none()
+        };
+        let problem = "must be an http or https URL without query, fragment and user name";
+        Url::parse(&text).ok().filter(plain).ok_or_else(|| ConfigError { name, problem: problem.to_owned() })
+    }
+
+    fn list<T>(
+        &self,
+        name: &'static str,
+        of_what: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<Vec<T>>, ConfigError> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let items = text.split(',').map(|item| parse(item.trim())).collect::<Option<Vec<T>>>();
+        let problem = || ConfigError { name, problem: format!("must be {of_what}, joined by commas") };
+        items.map(Some).ok_or_else(problem)
+    }
+
+    fn schedule(&self) -> Result<Schedule, ConfigError> {
+        let waits = self.list("AUTHLINK_DELIVERY_WAITS_SECS", "seconds from 1 to 604800", |wait| {
+            wait.parse().ok().filter(|wait| WAIT_SECS.contains(wait))
+        })?;
+        Ok(waits.map_or_else(Schedule::default, |waits| Schedule::of_secs(&waits)))
+    }
+
+    fn days(&self, name: &'static str, default: u64) -> Result<Duration, ConfigError> {
+        let days = match self.text(name) {
+            None => default,
+            Some(text) => text.parse().unwrap_or(0),
+        };
+        let problem = || ConfigError { name, problem: "must be 1 to 3650 days".to_owned() };
+        let days = u32::try_from(days).ok().filter(|days| (1..=3_650).contains(days)).ok_or_else(problem)?;
+        Ok(DAY * days)
+    }
+
+    fn secrets(&self) -> Result<SecretsFrom, ConfigError> {
+        if let Some(folder) = self.text("AUTHLINK_SECRETS_DIR") {
+            return Ok(SecretsFrom::Folder(folder.into()));
+        }
+        self.required("AUTHLINK_SECRETS_PREFIX").map(SecretsFrom::Manager)
+    }
+
+    fn store(&self) -> Result<StoreAt, ConfigError> {
+        match self.text("AUTHLINK_DATABASE") {
+            Some(file) => Ok(StoreAt::File(file.into())),
+            None => self.required("AUTHLINK_TABLE").map(StoreAt::Table),
+        }
+    }
+
+    fn aws(&self) -> Result<AwsSettings, ConfigError> {
+        Ok(AwsSettings {
+            region: self.required("AWS_REGION")?,
+            endpoint_url: self.text("AWS_ENDPOINT_URL"),
+            access_key_id: self.required("AWS_ACCESS_KEY_ID")?,
+            secret_access_key: self.required("AWS_SECRET_ACCESS_KEY")?,
+            session_token: self.text("AWS_SESSION_TOKEN"),
+        })
+    }
+
+    fn log_level(&self) -> Result<tracing::level_filters::LevelFilter, ConfigError> {
+        let name = "AUTHLINK_LOG_LEVEL";
+        let level = self.text(name).unwrap_or_else(|| "info".to_owned());
+        level
+            .parse()
+            .map_err(|_| ConfigError { name, problem: "must be error, warn, info, debug or off".to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(&|name| {
+            settings.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    const LOCAL: [(&str, &str); 3] = [
+        ("AUTHLINK_ALIPAY_APP_ID", "2021"),
+        ("AUTHLINK_SECRETS_DIR", "keys"),
+        ("AUTHLINK_DATABASE", "authlink.db"),
+    ];
+
+    #[test]
+    fn defaults_are_production_and_strict() {
+        let config = read(&LOCAL).expect("complete");
+        assert_eq!(config.alipay.authorize_page.as_str(), AUTHORIZE_PAGE);
+        assert_eq!(config.alipay.gateway.as_str(), GATEWAY);
+        assert_eq!(config.callbacks.ports, [443]);
+        assert!(config.callbacks.dangerous_origins.is_empty());
+        assert_eq!(config.schedule, Schedule::default());
+        assert_eq!(config.retention, DAY * 400);
+        assert_eq!(config.secrets, SecretsFrom::Folder("keys".into()));
+        assert_eq!(config.store, StoreAt::File("authlink.db".into()));
+        assert_eq!(config.queue_url, None);
+        assert_eq!(config.aws, AwsSettings::default());
+    }
+
+    #[test]
+    fn on_aws_lambdas_own_variables_are_read_and_not_shown() {
+        let config = read(&[
+            ("AUTHLINK_ALIPAY_APP_ID", "2021"),
+            ("AUTHLINK_SECRETS_PREFIX", "authlink"),
+            ("AUTHLINK_TABLE", "table-1"),
+            ("AUTHLINK_QUEUE_URL", "https://sqs.example/1/hints"),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "AKID"),
+            ("AWS_SECRET_ACCESS_KEY", "hush"),
+            ("AWS_SESSION_TOKEN", "session"),
+        ])
+        .expect("complete");
+        assert_eq!(config.secrets, SecretsFrom::Manager("authlink".to_owned()));
+        assert_eq!(config.store, StoreAt::Table("table-1".to_owned()));
+        assert_eq!(config.queue_url.as_deref(), Some("https://sqs.example/1/hints"));
+        assert_eq!((config.aws.region.as_str(), config.aws.endpoint_url.as_deref()), ("eu-central-1", None));
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("hush") && !shown.contains("session"), "{shown}");
+    }
+
+    #[test]
+    fn a_record_outlives_its_deliveries() {
+        for (days, waits, kept) in
+            [("1", "43200", DAY * 2), ("3", "43200", DAY * 3), ("1", "15", DAY + DAY / 2880)]
+        {
+            let settings = [("AUTHLINK_DELIVERY_WAITS_SECS", waits), ("AUTHLINK_RETENTION_DAYS", days)];
+            assert_eq!(read(&[&LOCAL[..], &settings].concat()).expect("complete").retention, kept);
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_setting_and_its_form() {
+        for (name, value, message) in [
+            ("AUTHLINK_ALIPAY_APP_ID", "", "AUTHLINK_ALIPAY_APP_ID is not set"),
+            ("AUTHLINK_ALIPAY_APP_ID", "x", "AUTHLINK_ALIPAY_APP_ID must be digits"),
+            (
+                "AUTHLINK_PUBLIC_URL",
+                "ftp://x",
+                "AUTHLINK_PUBLIC_URL must be an http or https URL without query, fragment and user name",
+            ),
+            (
+                "AUTHLINK_PUBLIC_URL",
+                "https://x/?y",
+                "AUTHLINK_PUBLIC_URL must be an http or https URL without query, fragment and user name",
+            ),
+            (
+                "AUTHLINK_DELIVERY_WAITS_SECS",
+                "15,18446744073709551615",
+                "AUTHLINK_DELIVERY_WAITS_SECS must be seconds from 1 to 604800, joined by commas",
+            ),
+            ("AUTHLINK_RETENTION_DAYS", "0", "AUTHLINK_RETENTION_DAYS must be 1 to 3650 days"),
+            (
+                "AUTHLINK_CALLBACK_PORTS",
+                "443,x",
+                "AUTHLINK_CALLBACK_PORTS must be port numbers, joined by commas",
+            ),
+            ("AUTHLINK_SECRETS_DIR", "", "AUTHLINK_SECRETS_PREFIX is not set"),
+            ("AUTHLINK_DATABASE", "", "AUTHLINK_TABLE is not set"),
+            ("AUTHLINK_QUEUE_URL", "https://sqs.example/1/hints", "AWS_REGION is not set"),
+            ("AUTHLINK_LOG_LEVEL", "loud", "AUTHLINK_LOG_LEVEL must be error, warn, info, debug or off"),
+        ] {
+            let mut settings = vec![(name, value)];
+            settings.extend(LOCAL);
+            assert_eq!(read(&settings).expect_err(name).to_string(), message);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! A process: its settings, its wiring, its logs, and AWS Lambda around it. Only `main.rs` files and the local host look
+//! in here.
+
+#[cfg(feature = "aws")]
+mod api_gateway;
+pub mod config;
+#[cfg(feature = "aws")]
+pub mod lambda;
+pub mod start;
+pub mod telemetry;
+#[cfg(feature = "aws")]
+pub mod wiring;

@@ -1,0 +1,270 @@
+//! What is known of one secret. It is told what each fetch brought and says what to answer at a given moment; it
+//! neither fetches nor waits, so every rule about time is decided here and nowhere else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::clock::UnixMillis;
+use crate::secrets::{Document, DocumentError, FetchError, SecretError, SecretName, SecretValue};
+
+/// A value is not asked for again this long.
+const FRESH: Duration = Duration::from_secs(5 * 60);
+/// A value that cannot be refreshed is used this long since its source last vouched for it.
+const KEPT: Duration = Duration::from_secs(60 * 60);
+/// After a fetch that brought nothing new the next one waits this long, and so long its answer is remembered.
+const PAUSE: Duration = Duration::from_secs(30);
+/// An early refresh is worth a fetch only if the last one is this old.
+const EARLY: Duration = Duration::from_secs(10);
+
+/// What a caller finds at a given moment.
+pub(super) enum Lookup<T> {
+    /// An answer that needs no fetch.
+    Ready(Result<Arc<T>, SecretError>),
+    /// A usable document; one caller should refresh it, the others take it as it is.
+    Stale(Arc<T>),
+    /// Nothing to answer with until a fetch ends.
+    Missing,
+}
+
+struct Good<T> {
+    version: String,
+    document: Arc<T>,
+    vouched_at: UnixMillis,
+}
+
+struct Bad {
+    version: String,
+    reason: String,
+}
+
+/// What is known of one secret.
+pub(super) struct CacheEntry<T> {
+    name: SecretName,
+    good: Option<Good<T>>,
+    /// The version that did not parse last, kept so that it is parsed and alarmed once.
+    bad: Option<Bad>,
+    /// The answer when there is no usable document.
+    failure: SecretError,
+    fetches: u64,
+    fetched_at: UnixMillis,
+    next_fetch: UnixMillis,
+}
+
+impl<T: Document> CacheEntry<T> {
+    pub(super) fn empty(name: SecretName) -> Self {
+        let failure = SecretError::Unavailable { name: name.clone(), reason: "not fetched yet".to_owned() };
+        let (fetched_at, next_fetch) = (UnixMillis(0), UnixMillis(0));
+        Self { name, good: None, bad: None, failure, fetches: 0, fetched_at, next_fetch }
+    }
+
+    /// How many fetches have ended: tells a caller who waited whether someone else's fetch served it too.
+    pub(super) const fn fetches(&self) -> u64 {
+        self.fetches
+    }
+
+    /// Whether the secret had a good version and was not revoked since, however long ago that was.
+    pub(super) const fn is_known(&self) -> bool {
+        self.good.is_some()
+    }
+
+    /// Whether the last fetch is long enough ago for one before its time.
+    pub(super) fn early_refresh_is_due(&self, now: UnixMillis) -> bool {
+        self.fetches == 0 || now.since(self.fetched_at) >= EARLY
+    }
+
+    pub(super) fn look(&self, now: UnixMillis) -> Lookup<T> {
+        match (self.answer(now), now < self.next_fetch) {
+            (answer, true) => Lookup::Ready(answer),
+            (Ok(old), false) => Lookup::Stale(old),
+            (Err(_), false) => Lookup::Missing,
+        }
+    }
+
+    /// What to answer now without a fetch.
+    pub(super) fn answer(&self, now: UnixMillis) -> Result<Arc<T>, SecretError> {
+        self.usable(now).map(|good| Arc::clone(&good.document)).ok_or_else(|| self.failure.clone())
+    }
+
+    fn usable(&self, now: UnixMillis) -> Option<&Good<T>> {
+        self.good.as_ref().filter(|good| now.since(good.vouched_at) < KEPT)
+    }
+
+    /// Takes in what the fetch that began at `asked_at` brought. Returns the reason why a version does not parse, the
+    /// first time that version is met.
+    pub(super) fn record_fetch(
+        &mut self,
+        fetched: Result<SecretValue, FetchError>,
+        asked_at: UnixMillis,
+    ) -> Option<String> {
+        self.fetches += 1;
+        self.fetched_at = asked_at;
+        match fetched {
+            Ok(value) => self.accept(value, asked_at),
+            Err(FetchError::Absent(_)) => {
+                self.good = None;
+                self.failure = SecretError::Absent;
+                self.next_fetch = asked_at + PAUSE;
+                None
+            }
+            Err(FetchError::Unavailable(reason)) => {
+                self.failure = SecretError::Unavailable { name: self.name.clone(), reason };
+                // Without a usable document nothing else can serve, so each caller may try, one at a time.
+                let pause_until = self
+                    .usable(asked_at)
+                    .map_or(asked_at, |good| (asked_at + PAUSE).min(good.vouched_at + KEPT));
+                self.next_fetch = self.next_fetch.max(pause_until);
+                None
+            }
+        }
+    }
+
+    fn accept(&mut self, value: SecretValue, asked_at: UnixMillis) -> Option<String> {
+        if let Some(good) = self.good.as_mut().filter(|good| good.version == value.version) {
+            good.vouched_at = asked_at;
+            self.trust(asked_at);
+            return None;
+        }
+        if let Some(bad) = self.bad.as_ref().filter(|bad| bad.version == value.version) {
+            let reason = bad.reason.clone();
+            self.distrust(reason, asked_at);
+            return None;
+        }
+        match parse::<T>(&value.document) {
+            Ok(document) => {
+                let document = Arc::new(document);
+                self.good = Some(Good { version: value.version, document, vouched_at: asked_at });
+                self.trust(asked_at);
+                None
+            }
+            Err(DocumentError(reason)) => {
+                self.bad = Some(Bad { version: value.version, reason: reason.clone() });
+                self.distrust(reason.clone(), asked_at);
+                Some(reason)
+            }
+        }
+    }
+
+    fn trust(&mut self, asked_at: UnixMillis) {
+        let reason = "not refreshed for an hour".to_owned();
+        self.failure = SecretError::Unavailable { name: self.name.clone(), reason };
+        self.next_fetch = asked_at + FRESH;
+    }
+
+    /// A version that does not parse is an operator's slip, not a revocation: the source did answer that the secret
+    /// is ours, so the last good version stays good.
+    fn distrust(&mut self, reason: String, asked_at: UnixMillis) {
+        if let Some(good) = &mut self.good {
+            good.vouched_at = asked_at;
+        }
+        self.failure = SecretError::Unparsable { name: self.name.clone(), reason };
+        self.next_fetch = self.next_fetch.max(asked_at + PAUSE);
+    }
+}
+
+fn parse<T: Document>(text: &str) -> Result<T, DocumentError> {
+    if text.is_empty() {
+        return Err(DocumentError("the value is empty or not a text".to_owned()));
+    }
+    T::parse(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::secrets::AbsentReason;
+
+    const START: UnixMillis = UnixMillis(1_700_000_000_000);
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[derive(Debug, PartialEq)]
+    struct Number(u32);
+
+    impl Document for Number {
+        fn parse(json: &str) -> Result<Self, DocumentError> {
+            json.parse().map(Self).map_err(|_| DocumentError("not a number".to_owned()))
+        }
+    }
+
+    fn name() -> SecretName {
+        SecretName::business("B1").unwrap()
+    }
+
+    fn version(version: &str, text: &str) -> Result<SecretValue, FetchError> {
+        Ok(SecretValue { version: version.to_owned(), document: Zeroizing::new(text.to_owned()) })
+    }
+
+    fn down() -> Result<SecretValue, FetchError> {
+        Err(FetchError::Unavailable("time-out".to_owned()))
+    }
+
+    fn unparsable(reason: &str) -> SecretError {
+        SecretError::Unparsable { name: name(), reason: reason.to_owned() }
+    }
+
+    #[test]
+    fn a_value_without_text_is_unparsable() {
+        let mut entry = CacheEntry::<Number>::empty(name());
+        let reason = "the value is empty or not a text";
+        assert_eq!(entry.record_fetch(version("v1", ""), START).as_deref(), Some(reason));
+        assert_eq!(entry.answer(START), Err(unparsable(reason)));
+    }
+
+    #[test]
+    fn a_bad_version_is_reported_once_even_when_the_good_one_comes_between() {
+        let mut entry = CacheEntry::<Number>::empty(name());
+        assert_eq!(entry.record_fetch(version("v1", "1"), START), None);
+        assert_eq!(entry.record_fetch(version("v2", "x"), START), Some("not a number".to_owned()));
+        assert_eq!(entry.record_fetch(version("v1", "1"), START), None);
+        assert_eq!(entry.record_fetch(version("v2", "x"), START), None);
+        assert_eq!(entry.record_fetch(version("v3", "x"), START), Some("not a number".to_owned()));
+        assert_eq!(entry.answer(START), Ok(Arc::new(Number(1))));
+    }
+
+    #[test]
+    fn a_bad_version_does_not_age_the_good_one() {
+        let mut entry = CacheEntry::<Number>::empty(name());
+        entry.record_fetch(version("v1", "1"), START);
+        entry.record_fetch(version("v2", "x"), START + 50 * MINUTE);
+        entry.record_fetch(down(), START + 100 * MINUTE);
+        assert_eq!(entry.answer(START + 109 * MINUTE), Ok(Arc::new(Number(1))));
+        let failure = SecretError::Unavailable { name: name(), reason: "time-out".to_owned() };
+        assert_eq!(entry.answer(START + 110 * MINUTE), Err(failure));
+    }
+
+    #[test]
+    fn the_pause_after_a_failed_refresh_ends_with_the_value() {
+        let mut entry = CacheEntry::<Number>::empty(name());
+        entry.record_fetch(version("v1", "1"), START);
+        entry.record_fetch(down(), START + 60 * MINUTE - Duration::from_secs(20));
+        assert!(matches!(entry.look(START + 60 * MINUTE - Duration::from_secs(1)), Lookup::Ready(Ok(_))));
+        assert!(matches!(entry.look(START + 60 * MINUTE), Lookup::Missing));
+    }
+
+    #[test]
+    fn a_failed_early_refresh_leaves_a_fresh_value_fresh() {
+        let mut entry = CacheEntry::<Number>::empty(name());
+        entry.record_fetch(version("v1", "1"), START);
+        entry.record_fetch(down(), START + MINUTE);
+        assert!(matches!(entry.look(START + 4 * MINUTE), Lookup::Ready(Ok(_))));
+        assert!(matches!(entry.look(START + 5 * MINUTE), Lookup::Stale(_)));
+    }
+
+    #[test]
+    fn a_revocation_is_looked_at_again_after_30_s_however_fresh_the_value_was() {
+        let mut entry = CacheEntry::<Number>::empty(name());
+        entry.record_fetch(version("v1", "1"), START);
+        entry.record_fetch(Err(FetchError::Absent(AbsentReason::Deleted)), START);
+        let after = |secs| START + Duration::from_secs(secs);
+        assert!(matches!(entry.look(after(29)), Lookup::Ready(Err(SecretError::Absent))));
+        assert!(matches!(entry.look(after(30)), Lookup::Missing));
+    }
+
+    #[test]
+    fn without_a_document_an_unanswered_fetch_may_be_repeated_at_once() {
+        let mut entry = CacheEntry::<Number>::empty(name());
+        entry.record_fetch(down(), START);
+        assert!(matches!(entry.look(START), Lookup::Missing));
+    }
+}

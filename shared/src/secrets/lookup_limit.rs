@@ -1,0 +1,64 @@
+//! How many names that were never seen may be looked up. Such names cost a call each and anyone can invent them; the
+//! calls are paid, and limited for the whole account.
+
+use std::time::Duration;
+
+use crate::model::clock::UnixMillis;
+
+/// 20 look-ups a second in the long run.
+const ONE_EACH: Duration = Duration::from_millis(50);
+/// 50 look-ups at once after a rest.
+const BURST: Duration = Duration::from_millis(50 * 50);
+
+/// A token bucket. It keeps one number: the moment at which it will be full again.
+#[derive(Debug)]
+pub(super) struct LookupLimit {
+    full_at: UnixMillis,
+}
+
+impl LookupLimit {
+    /// A full bucket.
+    pub(super) const fn full() -> Self {
+        Self { full_at: UnixMillis(0) }
+    }
+
+    /// Takes one look-up; false when there is none left at this moment.
+    pub(super) fn take(&mut self, now: UnixMillis) -> bool {
+        // The upper bound matters only when the clock was set back.
+        self.full_at = self.full_at.clamp(now, now + BURST);
+        let granted = (self.full_at + ONE_EACH).since(now) <= BURST;
+        if granted {
+            self.full_at = self.full_at + ONE_EACH;
+        }
+        granted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: UnixMillis = UnixMillis(1_700_000_000_000);
+
+    fn drain(lookup_limit: &mut LookupLimit, now: UnixMillis) -> usize {
+        (0..1_000).take_while(|_| lookup_limit.take(now)).count()
+    }
+
+    #[test]
+    fn fifty_at_once_then_twenty_a_second() {
+        let mut lookup_limit = LookupLimit::full();
+        assert_eq!(drain(&mut lookup_limit, START), 50);
+        assert_eq!(drain(&mut lookup_limit, START + Duration::from_millis(49)), 0);
+        assert_eq!(drain(&mut lookup_limit, START + Duration::from_millis(50)), 1);
+        assert_eq!(drain(&mut lookup_limit, START + Duration::from_millis(1_050)), 20);
+        assert_eq!(drain(&mut lookup_limit, START + Duration::from_secs(60)), 50);
+    }
+
+    #[test]
+    fn a_clock_set_back_empties_the_bucket_and_no_more() {
+        let mut lookup_limit = LookupLimit::full();
+        assert!(lookup_limit.take(START + Duration::from_secs(3_600)));
+        assert!(!lookup_limit.take(START));
+        assert_eq!(drain(&mut lookup_limit, START + Duration::from_millis(1_000)), 20);
+    }
+}

@@ -1,0 +1,61 @@
+//! What was asked for, as attributes of an item, and back.
+
+use crate::model::authorization_request::{AuthorizationRequest, MerchantRequest, SchemeRequest};
+use crate::model::end_date::EndDate;
+use crate::model::owner::{Owner, SchemeId};
+use crate::store::StoreError;
+use crate::store::dynamodb::attribute::Item;
+use crate::store::dynamodb::item::{OWNER, Reader, corrupt, text};
+
+pub(super) const END_DATE: &str = "endDate";
+
+/// Adds the attributes of `requested`, the owner among them.
+pub(super) fn write(requested: &AuthorizationRequest, item: &mut Item) {
+    let mut put = |name: &'static str, value: &str| item.insert(name.into(), text(value));
+    put(OWNER, &requested.owner().to_string());
+    match requested {
+        AuthorizationRequest::Merchant(request) => {
+            put("merchantId", &request.merchant_id);
+            put("serialNo", &request.serial_no);
+            put("userId", &request.user_id);
+        }
+        AuthorizationRequest::Scheme(request) => {
+            put("accountId", &request.account_id);
+            put("requestId", &request.request_id);
+            put("phoneTail", &request.phone_tail);
+            put("phoneHash", &request.phone_hash);
+            if let Some(end_date) = request.end_date {
+                put(END_DATE, &end_date.to_string());
+            }
+        }
+    }
+}
+
+/// Reads them; the owner says which they are.
+pub(super) fn read(item: &Reader<'_>) -> Result<AuthorizationRequest, StoreError> {
+    match item.owner()? {
+        Owner::Business(business_id) => Ok(AuthorizationRequest::Merchant(MerchantRequest {
+            business_id,
+            merchant_id: item.text("merchantId")?,
+            serial_no: item.text("serialNo")?,
+            user_id: item.text("userId")?,
+        })),
+        Owner::Scheme(scheme_id) => scheme(scheme_id, item),
+    }
+}
+
+fn scheme(scheme_id: SchemeId, item: &Reader<'_>) -> Result<AuthorizationRequest, StoreError> {
+    Ok(AuthorizationRequest::Scheme(SchemeRequest {
+        account_id: item.text("accountId")?,
+        scheme_id,
+        request_id: item.text("requestId")?,
+        phone_tail: item.text("phoneTail")?,
+        phone_hash: item.text("phoneHash")?,
+        end_date: end_date(item)?,
+    }))
+}
+
+pub(super) fn end_date(item: &Reader<'_>) -> Result<Option<EndDate>, StoreError> {
+    let text = item.optional_text(END_DATE)?;
+    text.map(|text| EndDate::parse(&text).ok_or_else(|| corrupt(END_DATE))).transpose()
+}

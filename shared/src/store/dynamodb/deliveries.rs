@@ -1,0 +1,279 @@
+//! Attempts, and finding what is due.
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+
+use crate::model::authorization::{Attempt, Status};
+use crate::model::claim::{AttemptClaim, attempt_refusal};
+use crate::model::clock::UnixMillis;
+use crate::model::id::{AuthorizationId, OperationId};
+use crate::store::dynamodb::attribute::{AttributeValue, Item};
+use crate::store::dynamodb::item::{self, Reader};
+use crate::store::dynamodb::wire::{Page, Placeholders, Query};
+use crate::store::dynamodb::{Changed, DynamoStore, Give, OUTBOX};
+use crate::store::{AttemptClaimed, Due, FindDue, Next, RecordDeliveries, StoreError};
+
+#[async_trait]
+impl RecordDeliveries for DynamoStore {
+    async fn claim_attempt(&self, claim: &AttemptClaim) -> Result<AttemptClaimed, StoreError> {
+        let changed = self
+            .change(
+                &claim.id,
+                "SET attempts = attempts + :one, deliveryBy = :by, deliveryUntil = :until, outbox = :due,
+                     outboxAt = :until",
+                "#status = :authorized AND attempts = :before AND attempts < :allowed AND nextAttemptAt <= :now
+                 AND (attribute_not_exists(deliveryUntil) OR deliveryUntil <= :now)",
+                [
+                    (":one", item::number(1)),
+                    (":by", item::operation(&claim.operation)),
+                    (":until", item::time(claim.lease_until)),
+                    (":due", item::due(&claim.id)),
+                    (":authorized", item::status(Status::Authorized)),
+                    (":before", item::number(claim.attempts_before)),
+                    (":allowed", item::number(claim.attempts_allowed)),
+                    (":now", item::time(claim.now)),
+                ],
+                Give::Record,
+            )
+            .await?;
+        let old = match changed {
+            Changed::Done(record) => {
+                return Ok(AttemptClaimed::Ours(Box::new(item::authorization(&record)?)));
+            }
+            Changed::Refused(old) => old.as_ref().map(item::authorization).transpose()?.map(Box::new),
+        };
+        Ok(match old {
+            Some(old) if old.delivery.as_ref().is_some_and(|lease| lease.operation == claim.operation) => {
+                AttemptClaimed::Ours(old)
+            }
+            old => AttemptClaimed::Refused(attempt_refusal(old.as_deref(), claim)),
+        })
+    }
+
+    async fn conclude_attempt(
+        &self,
+        id: &AuthorizationId,
+        holder: &OperationId,
+        attempt: &Attempt,
+        next: Next,
+    ) -> Result<bool, StoreError> {
+        let (status, then) = match next {
+            Next::Delivered => (Status::Delivered, "REMOVE deliveryUntil, nextAttemptAt, outbox, outboxAt"),
+            Next::Retry { .. } => (
+                Status::Authorized,
+                ", nextAttemptAt = :next, outbox = :outbox, outboxAt = :outboxAt REMOVE deliveryUntil",
+            ),
+            Next::Undeliverable => (
+                Status::Undeliverable,
+                ", outbox = :outbox, outboxAt = :outboxAt REMOVE deliveryUntil, nextAttemptAt",
+            ),
+        };
+        let mut values = vec![
+            (":status", item::status(status)),
+            (":attempts", AttributeValue::L(vec![item::json(attempt)?])),
+            (":by", item::operation(holder)),
+        ];
+        match next {
+            Next::Delivered => {}
+            Next::Retry { at, due_at } => values.extend([
+                (":next", item::time(at)),
+                (":outbox", item::due(id)),
+                (":outboxAt", item::time(due_at)),
+            ]),
+            Next::Undeliverable => {
+                values.extend([(":outbox", item::undeliverable(id)), (":outboxAt", item::time(attempt.at))]);
+            }
+        }
+        let changed = self
+            .change(
+                id,
+                &format!("SET #status = :status, history = list_append(history, :attempts) {then}"),
+                "deliveryBy = :by AND attribute_exists(deliveryUntil)",
+                values,
+                Give::Nothing,
+            )
+            .await?;
+        // A lease without an end is one that its holder has concluded: an earlier try of the same write had succeeded.
+        Ok(match changed {
+            Changed::Done(_) => true,
+            Changed::Refused(Some(old)) => {
+                Reader(&old).optional_text("deliveryBy")?.as_deref() == Some(holder.as_str())
+                    && !old.contains_key("deliveryUntil")
+            }
+            Changed::Refused(None) => false,
+        })
+    }
+
+    async fn give_up(
+        &self,
+        id: &AuthorizationId,
+        attempts: u32,
+        operation: &OperationId,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        let changed = self
+            .change(
+                id,
+                "SET #status = :undeliverable, deliveryBy = :by, outbox = :outbox, outboxAt = :now
+                 REMOVE nextAttemptAt, deliveryUntil",
+                "attempts = :attempts AND (
+                     (#status = :authorized AND (attribute_not_exists(deliveryUntil) OR deliveryUntil <= :now))
+                     OR (#status = :undeliverable AND deliveryBy = :by))",
+                [
+                    (":authorized", item::status(Status::Authorized)),
+                    (":undeliverable", item::status(Status::Undeliverable)),
+                    (":attempts", item::number(attempts)),
+                    (":by", item::operation(operation)),
+                    (":outbox", item::undeliverable(id)),
+                    (":now", item::time(now)),
+                ],
+                Give::Nothing,
+            )
+            .await?;
+        Ok(matches!(changed, Changed::Done(_)))
+    }
+}
+
+#[async_trait]
+impl FindDue for DynamoStore {
+    async fn due(&self, now: UnixMillis, limit: u32) -> Result<Vec<Due>, StoreError> {
+        let partitions = item::due_partitions().map(|partition| self.due_in(partition, now, limit));
+        let mut due = try_join_all(partitions).await?.concat();
+        due.sort_by_key(|due| due.due_at);
+        due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(due)
+    }
+
+    async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<bool, StoreError> {
+        let changed = self
+            .change(
+                &due.id,
+                "SET outboxAt = :until",
+                "outbox = :due AND outboxAt = :found",
+                [
+                    (":due", item::due(&due.id)),
+                    (":found", item::time(due.due_at)),
+                    (":until", item::time(until)),
+                ],
+                Give::Nothing,
+            )
+            .await?;
+        Ok(matches!(changed, Changed::Done(_)))
+    }
+}
+
+impl DynamoStore {
+    async fn due_in(
+        &self,
+        partition: AttributeValue,
+        now: UnixMillis,
+        limit: u32,
+    ) -> Result<Vec<Due>, StoreError> {
+        let page: Page = self
+            .ask(&Query {
+                table_name: &self.table,
+                index_name: OUTBOX,
+                key_condition_expression: "outbox = :outbox AND outboxAt <= :now",
+                filter_expression: None,
+                expression_attribute_values: Placeholders(vec![
+                    (":outbox", partition),
+                    (":now", item::time(now)),
+                ]),
+                limit: Some(limit),
+                exclusive_start_key: None,
+            })
+            .await?;
+        Ok(page.items.iter().filter_map(readable).collect())
+    }
+}
+
+/// One record that cannot be read must not keep the others from being delivered.
+fn readable(item: &Item) -> Option<Due> {
+    let item = Reader(item);
+    let due = || {
+        Ok::<_, StoreError>(Due {
+            id: item.id()?,
+            owner: item.owner()?,
+            attempts: item.attempts()?,
+            next_attempt_at: item.time("nextAttemptAt")?,
+            due_at: item.time("outboxAt")?,
+        })
+    };
+    match due() {
+        Ok(due) => Some(due),
+        Err(error) => {
+            let reference = item.id().ok();
+            let reference = reference.as_ref().map(AuthorizationId::as_str);
+            tracing::error!(reference, %error, alarm = "record", "a due record cannot be read");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::claim::AttemptRefusal;
+    use crate::model::delivery_outcome::DeliveryOutcome;
+    use crate::store::dynamodb::fixtures::{
+        MINUTE, NOW, attempt_claim, authorization, operation, page, record, refused_by, store,
+    };
+
+    /// The record of a delivery whose first attempt `by` claimed, until `until` if it is not concluded.
+    fn attempted(by: &str, until: Option<UnixMillis>) -> Item {
+        let mut record = record(
+            "issuer",
+            [
+                ("status", item::status(Status::Authorized)),
+                ("attempts", item::number(1)),
+                ("nextAttemptAt", item::time(NOW)),
+                ("deliveryBy", item::text(by)),
+            ],
+        );
+        record.extend(until.map(|until| ("deliveryUntil".into(), item::time(until))));
+        record
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_our_own_earlier_try_claimed_is_ours() {
+        let (first, fake_aws) = store([refused_by(&attempted("mine", Some(NOW + MINUTE)))]).await;
+        let Ok(AttemptClaimed::Ours(record)) = first.claim_attempt(&attempt_claim()).await else {
+            panic!("refused")
+        };
+        assert_eq!(record.attempts, 1);
+        assert_eq!(fake_aws.asked()[0].body["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
+
+        let (second, _fake_aws) = store([refused_by(&attempted("other", Some(NOW + MINUTE)))]).await;
+        let claimed = second.claim_attempt(&attempt_claim()).await;
+        assert_eq!(claimed, Ok(AttemptClaimed::Refused(AttemptRefusal::Stale)));
+    }
+
+    #[tokio::test]
+    async fn a_due_record_that_cannot_be_read_hides_no_other() {
+        let mut readable = attempted("mine", None);
+        readable.extend([("outboxAt".into(), item::time(NOW))]);
+        let mut broken = readable.clone();
+        broken.remove("businessId");
+        let (store, _fake_aws) = store([page(&[broken, readable])]).await;
+        let due = store.due(NOW, 100).await.unwrap();
+        assert_eq!(due.len(), 16, "one of each partition");
+        assert_eq!((&due[0].id, due[0].due_at), (&authorization().id, NOW));
+    }
+
+    #[tokio::test]
+    async fn a_conclusion_that_our_own_earlier_try_wrote_is_ours() {
+        let made = Attempt { number: 1, at: NOW, outcome: DeliveryOutcome::Success };
+        for (old, ours) in [
+            (attempted("mine", None), true),
+            (attempted("other", None), false),
+            (attempted("other", Some(NOW + MINUTE)), false),
+        ] {
+            let (store, fake_aws) = store([refused_by(&old)]).await;
+            let concluded =
+                store.conclude_attempt(&authorization().id, &operation("mine"), &made, Next::Delivered).await;
+            assert_eq!(concluded, Ok(ours));
+            let asked = &fake_aws.asked()[0].body;
+            assert_eq!(asked["ConditionExpression"], "deliveryBy = :by AND attribute_exists(deliveryUntil)");
+        }
+    }
+}

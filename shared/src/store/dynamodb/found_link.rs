@@ -1,0 +1,108 @@
+//! What a page shows of a link: a read that names the attributes it gets, so that a role may be held to them.
+
+use async_trait::async_trait;
+use url::Url;
+
+use crate::model::authorization::Status;
+use crate::model::id::AuthorizationId;
+use crate::store::dynamodb::attribute::Item;
+use crate::store::dynamodb::item::{self, Reader, corrupt};
+use crate::store::dynamodb::wire::{GetItem, Got, Placeholders};
+use crate::store::dynamodb::{DynamoStore, authorization_request};
+use crate::store::{FindLinks, FoundLink, StoreError};
+
+/// All that [`FindLinks`] reads, besides the key. For the conditions `dynamodb:Attributes` (which counts the key as well)
+/// and `dynamodb:Select` = `SPECIFIC_ATTRIBUTES` of a role that must not learn who a user is.
+pub const FOUND_ATTRIBUTES: [&str; 5] =
+    ["link", "status", "expiresAt", item::OWNER, authorization_request::END_DATE];
+
+/// [`FOUND_ATTRIBUTES`]; `status` is a reserved word.
+const PROJECTION: &str = "link, #status, expiresAt, businessId, endDate";
+
+#[async_trait]
+impl FindLinks for DynamoStore {
+    async fn link(&self, id: &AuthorizationId) -> Result<Option<FoundLink>, StoreError> {
+        let got: Got = self
+            .ask(&GetItem {
+                table_name: &self.table,
+                key: item::key(id),
+                consistent_read: true,
+                projection_expression: Some(PROJECTION),
+                expression_attribute_names: Placeholders(vec![("#status", "status")]),
+            })
+            .await?;
+        got.item.as_ref().map(read).transpose()
+    }
+}
+
+fn read(item: &Item) -> Result<FoundLink, StoreError> {
+    let item = Reader(item);
+    let link = item.optional_text("link")?;
+    Ok(FoundLink {
+        link: link.as_deref().map(Url::parse).transpose().map_err(|_| corrupt("link"))?,
+        status: Status::parse(&item.text("status")?).ok_or_else(|| corrupt("status"))?,
+        expires_at: item.time("expiresAt")?,
+        owner: item.owner()?,
+        end_date: authorization_request::end_date(&item)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::end_date::EndDate;
+    use crate::model::owner::Owner;
+    use crate::store::dynamodb::fixtures::{MINUTE, NOW, authorization, done, error, found, record, store};
+    use crate::store::dynamodb::item::text;
+
+    #[tokio::test]
+    async fn only_what_the_page_shows_is_asked_for_and_as_it_stands_now() {
+        let stored = record(
+            "issuer",
+            [(item::OWNER, text("scheme:234")), (authorization_request::END_DATE, text("2027-12-31"))],
+        );
+        let (store, fake_aws) = store([found(&stored)]).await;
+        let expected = FoundLink {
+            link: Url::parse("https://openauth.example/authorize").ok(),
+            status: Status::Issued,
+            expires_at: NOW + MINUTE * 60,
+            owner: Owner::parse("scheme:234").unwrap(),
+            end_date: EndDate::parse("2027-12-31"),
+        };
+        assert_eq!(store.link(&authorization().id).await, Ok(Some(expected)));
+
+        let asked = fake_aws.asked();
+        let [asked] = asked.as_slice() else { panic!("{} requests", asked.len()) };
+        assert_eq!(asked.headers["x-amz-target"], "DynamoDB_20120810.GetItem");
+        assert_eq!(
+            asked.body,
+            json!({
+                "TableName": "authlink",
+                "Key": {"pk": {"S": format!("authorization#{}", authorization().id)}},
+                "ConsistentRead": true,
+                "ProjectionExpression": PROJECTION,
+                "ExpressionAttributeNames": {"#status": "status"},
+            })
+        );
+        assert_eq!(PROJECTION.replace('#', ""), FOUND_ATTRIBUTES.join(", "));
+    }
+
+    #[tokio::test]
+    async fn a_record_that_is_not_there_is_none() {
+        let (store, _fake_aws) = store([done()]).await;
+        assert_eq!(store.link(&authorization().id).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_link_is_corrupt_and_what_is_not_allowed_unavailable() {
+        let (first, _fake_aws) = store([found(&record("issuer", [("link", text("no address"))]))]).await;
+        let corrupt = StoreError::Corrupt("its attribute link is missing or of another form".to_owned());
+        assert_eq!(first.link(&authorization().id).await, Err(corrupt));
+
+        let (second, _fake_aws) = store([error("AccessDeniedException")]).await;
+        let denied = StoreError::Unavailable("AccessDeniedException".to_owned());
+        assert_eq!(second.link(&authorization().id).await, Err(denied));
+    }
+}

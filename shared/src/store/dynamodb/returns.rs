@@ -1,0 +1,201 @@
+//! A return: the exchange's claim and end, and the settlement.
+
+use async_trait::async_trait;
+
+use crate::model::authorization::{MAX_CODES, Status};
+use crate::model::claim::{EXCHANGE_LEASE, ExchangeClaim, claim_refusal};
+use crate::model::id::{AuthorizationId, OperationId};
+use crate::store::dynamodb::attribute::AttributeValue;
+use crate::store::dynamodb::item::{self, Reader};
+use crate::store::dynamodb::{Changed, DynamoStore, Give};
+use crate::store::{Claimed, RecordReturns, Settled, Settlement, StoreError};
+
+#[async_trait]
+impl RecordReturns for DynamoStore {
+    async fn claim_exchange(&self, claim: &ExchangeClaim) -> Result<Claimed, StoreError> {
+        let changed = self
+            .change(
+                &claim.id,
+                "SET #status = :exchanging, exchangeBy = :by, exchangeUntil = :until,
+                     codes = list_append(codes, :codes)",
+                "stateDigest = :state AND attribute_not_exists(linkSource) AND expiresAt > :now
+                 AND (#status IN (:issued, :unknown) OR (#status = :exchanging AND exchangeUntil <= :now))
+                 AND size(codes) < :maxCodes AND NOT contains(codes, :code)",
+                [
+                    (":exchanging", item::status(Status::Exchanging)),
+                    (":issued", item::status(Status::Issued)),
+                    (":unknown", item::status(Status::ExchangeUnknown)),
+                    (":by", item::operation(&claim.operation)),
+                    (":until", item::time(claim.now + EXCHANGE_LEASE)),
+                    (":now", item::time(claim.now)),
+                    (":state", item::text(&*claim.state_digest)),
+                    (":code", item::text(&*claim.code_digest)),
+                    (":codes", AttributeValue::L(vec![item::text(&*claim.code_digest)])),
+                    (":maxCodes", item::number(MAX_CODES)),
+                ],
+                Give::Record,
+            )
+            .await?;
+        let old = match changed {
+            Changed::Done(record) => return Ok(Claimed::Ours(Box::new(item::authorization(&record)?))),
+            Changed::Refused(old) => old.as_ref().map(item::authorization).transpose()?.map(Box::new),
+        };
+        Ok(match old {
+            Some(old) if old.exchange.as_ref().is_some_and(|lease| lease.operation == claim.operation) => {
+                Claimed::Ours(old)
+            }
+            old => Claimed::Refused(claim_refusal(old.as_deref(), claim), old),
+        })
+    }
+
+    async fn exchange_refused(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError> {
+        self.end_exchange(id, holder, Status::Issued).await
+    }
+
+    async fn exchange_unknown(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError> {
+        self.end_exchange(id, holder, Status::ExchangeUnknown).await
+    }
+
+    async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
+        let identity = &settlement.identity;
+        let mut set =
+            "SET #status = :authorized, authorizedAt = :now, body = :body, settledBy = :by, retainUntil = :until,
+             #ttl = :ttl"
+                .to_owned();
+        let mut values = vec![
+            (":authorized", item::status(Status::Authorized)),
+            (":now", item::time(settlement.now)),
+            (":body", item::bytes(&settlement.body)),
+            (":by", item::operation(&settlement.operation)),
+            (":until", item::time(settlement.retain_until)),
+            (":ttl", item::time_to_live(settlement.retain_until)),
+        ];
+        if let Some(open_id) = identity.open_id() {
+            set += ", openId = :openId";
+            values.push((":openId", item::text(open_id.reveal())));
+        }
+        if let Some(user_id) = identity.user_id() {
+            set += ", alipayUserId = :userId";
+            values.push((":userId", item::text(user_id.reveal())));
+        }
+        if settlement.deliver {
+            set += ", nextAttemptAt = :now, outbox = :due, outboxAt = :now";
+            values.push((":due", item::due(&settlement.id)));
+        }
+        let changed = self
+            .change(
+                &settlement.id,
+                &format!("{set} REMOVE link, pendingState, exchangeUntil"),
+                "attribute_exists(pk) AND attribute_not_exists(settledBy)",
+                values,
+                Give::Nothing,
+            )
+            .await?;
+        let Changed::Refused(old) = changed else { return Ok(Settled::Recorded) };
+        let Some(old) = old else { return Ok(Settled::NotFound) };
+        if Reader(&old).optional_text("settledBy")?.as_deref() == Some(settlement.operation.as_str()) {
+            return Ok(Settled::Recorded);
+        }
+        let agrees = item::authorization(&old)?.identity.is_some_and(|old| old.agrees_with(identity));
+        Ok(if agrees { Settled::AlreadyRecorded } else { Settled::Conflict })
+    }
+}
+
+impl DynamoStore {
+    async fn end_exchange(
+        &self,
+        id: &AuthorizationId,
+        holder: &OperationId,
+        status: Status,
+    ) -> Result<bool, StoreError> {
+        // The second status is that of a repeat of our own write.
+        let changed = self
+            .change(
+                id,
+                "SET #status = :status REMOVE exchangeUntil",
+                "exchangeBy = :by AND #status IN (:exchanging, :status)",
+                [
+                    (":status", item::status(status)),
+                    (":exchanging", item::status(Status::Exchanging)),
+                    (":by", item::operation(holder)),
+                ],
+                Give::Nothing,
+            )
+            .await?;
+        Ok(matches!(changed, Changed::Done(_)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::claim::ClaimRefusal;
+    use crate::store::dynamodb::attribute::Item;
+    use crate::store::dynamodb::fixtures::{
+        MINUTE, NOW, exchange_claim, operation, record, refused_by, settlement, store,
+    };
+
+    fn exchanging(by: &str) -> Item {
+        record(
+            "issuer",
+            [
+                ("status", item::status(Status::Exchanging)),
+                ("exchangeBy", item::text(by)),
+                ("exchangeUntil", item::time(NOW + MINUTE)),
+            ],
+        )
+    }
+
+    fn authorized(open_id: &str, by: &str) -> Item {
+        record(
+            "issuer",
+            [
+                ("status", item::status(Status::Authorized)),
+                ("openId", item::text(open_id)),
+                ("settledBy", item::text(by)),
+            ],
+        )
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_our_own_earlier_try_made_is_ours() {
+        let (first, fake_aws) = store([refused_by(&exchanging("mine"))]).await;
+        let Ok(Claimed::Ours(record)) = first.claim_exchange(&exchange_claim()).await else {
+            panic!("refused")
+        };
+        assert_eq!(record.exchange.map(|lease| lease.operation), Some(operation("mine")));
+        let asked = &fake_aws.asked()[0].body;
+        assert_eq!(asked["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
+        assert_eq!(asked["ExpressionAttributeValues"][":by"]["S"], "mine");
+
+        let (second, _fake_aws) = store([refused_by(&exchanging("other"))]).await;
+        let claimed = second.claim_exchange(&exchange_claim()).await;
+        assert!(matches!(claimed, Ok(Claimed::Refused(ClaimRefusal::InProgress, Some(_)))), "{claimed:?}");
+    }
+
+    #[tokio::test]
+    async fn a_settlement_that_our_own_earlier_try_made_is_ours() {
+        for (open_id, by, settled) in [
+            ("open-1", "mine", Settled::Recorded),
+            ("open-1", "other", Settled::AlreadyRecorded),
+            ("open-2", "other", Settled::Conflict),
+        ] {
+            let (store, fake_aws) = store([refused_by(&authorized(open_id, by))]).await;
+            assert_eq!(store.settle(&settlement()).await, Ok(settled));
+            let asked = &fake_aws.asked()[0].body;
+            assert_eq!(asked["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
+            assert_eq!(
+                asked["ConditionExpression"],
+                "attribute_exists(pk) AND attribute_not_exists(settledBy)"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_read_is_named_by_its_attribute_alone() {
+        let broken = record("issuer", [("openId", item::number(88))]);
+        let (store, _fake_aws) = store([refused_by(&broken)]).await;
+        let corrupt = StoreError::Corrupt("its attribute openId is missing or of another form".to_owned());
+        assert_eq!(store.claim_exchange(&exchange_claim()).await, Err(corrupt));
+    }
+}

@@ -1,0 +1,47 @@
+//! An account's allowance: until when it is booked, in one row.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, named_params};
+
+use crate::model::reservation::{Leased, Reservation};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{ReserveRate, StoreError};
+
+#[async_trait]
+impl ReserveRate for SqliteStore {
+    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
+        let reservation = reservation.clone();
+        self.0
+            .run(move |connection| match book(connection, &reservation)? {
+                Some(begin) => Ok(Leased::from_micros(begin)),
+                None => booked_until(connection, &reservation.account).map(|until| reservation.full(until)),
+            })
+            .await
+    }
+}
+
+fn book(connection: &Connection, reservation: &Reservation) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached(
+            "INSERT INTO allowances (account, booked_until) VALUES (:account, :floor + :cost)
+             ON CONFLICT (account) DO UPDATE SET booked_until = max(booked_until, :floor) + :cost
+             WHERE booked_until <= :ceiling
+             RETURNING booked_until - :cost",
+        )?
+        .query_row(
+            named_params! {
+                ":account": reservation.account,
+                ":floor": reservation.floor_micros(),
+                ":ceiling": reservation.ceiling_micros(),
+                ":cost": reservation.cost_micros(),
+            },
+            |row| row.get(0),
+        )
+        .optional()
+}
+
+fn booked_until(connection: &Connection, account: &str) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("SELECT booked_until FROM allowances WHERE account = ?1")?
+        .query_row([account], |row| row.get(0))
+}
