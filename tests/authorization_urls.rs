@@ -244,9 +244,9 @@ async fn a_right_call_is_recorded_with_the_phones_tail_and_hash_alone() {
     );
     assert!(link.ends_with("&_env=prod"));
     let record = record(&world, &link).await;
-    assert_eq!((record.status, record.callback), (Status::Issued, Callback::OwnersDefault));
+    assert_eq!((record.status(), record.callback), (Status::Issued, Callback::OwnersDefault));
     assert_eq!(record.expires_at, world.now() + Duration::from_hours(24));
-    let AuthorizationRequest::Scheme(requested) = record.requested else { panic!("{:?}", record.requested) };
+    let AuthorizationRequest::Scheme(requested) = record.request else { panic!("{:?}", record.request) };
     assert_eq!(requested.account_id, "1001");
     assert_eq!(requested.scheme_id.to_string(), "234");
     assert_eq!(requested.request_id, answer.request_id);
@@ -504,7 +504,7 @@ async fn a_consent_is_delivered_to_the_schemes_address_with_the_schemes_body() {
     let call = RpcCall::new(Protocol::V3, world.now()).with("EndDate", "2026-12-28");
     let answer = world.call(&call).await;
     let record = record(&world, &answer.link.expect("a link")).await;
-    let link: url::Url = record.link.expect("the authorize link").parse().expect("a URL");
+    let link = record.link().expect("the authorize link");
     world.gateway.answer(tests::parties::identified("open-1"));
     let shown = world.come_back(&tests::request::state_of(&link), "codeA").await;
     assert_eq!(shown.outcome, "authorized");
@@ -520,7 +520,7 @@ async fn a_consent_is_delivered_to_the_schemes_address_with_the_schemes_body() {
         world.now()
     );
     assert_eq!(str::from_utf8(&post.body), Ok(body.as_str()));
-    assert_eq!(world.record(&record.id).await.status, Status::Delivered);
+    assert_eq!(world.record(&record.id).await.status(), Status::Delivered);
 }
 
 #[tokio::test]

@@ -293,7 +293,7 @@ impl Chain {
     async fn await_b(&self, id: &AuthorizationId, status: Status) -> Authorization {
         for _ in 0..400 {
             let record = Self::record(&self.b_folder, id).await;
-            if record.status == status {
+            if record.status() == status {
                 return record;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -328,7 +328,7 @@ async fn an_open_id_goes_through_both(between: BetweenThem) {
     chain.before_a.lose_an_answer();
     assert_eq!(chain.consent(&link).await, "authorized");
     let b_record = chain.await_b(&at_b, Status::Delivered).await;
-    let outcomes: Vec<_> = b_record.history.iter().map(|attempt| attempt.outcome.as_str()).collect();
+    let outcomes: Vec<_> = b_record.history().iter().map(|attempt| attempt.outcome.as_str()).collect();
     assert_eq!(outcomes, ["broken", "success"], "the first answer was lost");
 
     let callbacks = chain.before_a.posts();
@@ -357,7 +357,7 @@ async fn an_open_id_goes_through_both(between: BetweenThem) {
     assert_eq!(received.open_id.as_deref(), Some(TEST_USERS[0].open_id));
     let by_md5 = received.headers.contains(&("signtype".to_owned(), "MD5".to_owned()));
     assert_eq!(by_md5, between == BetweenThem::Rsa, "the other signature than between A and B");
-    let user = |record: &Authorization| record.identity.clone();
+    let user = |record: &Authorization| record.identity().cloned();
     assert_eq!(user(&Chain::record(&chain.a_folder, &at_a).await), user(&b_record));
 }
 
@@ -382,7 +382,7 @@ async fn a_second_host_that_is_away_is_asked_again_when_it_is_back() {
     assert_eq!(answer["status"], 98, "{answer}");
     assert_eq!(chain.before_b.posts().len(), 2);
     let at_a = AuthorizationId::of_serial(local::folder::BUSINESS_ID, &lost.request.serial_no);
-    assert_eq!(Chain::record(&chain.a_folder, &at_a).await.status, Status::LinkPending);
+    assert_eq!(Chain::record(&chain.a_folder, &at_a).await.status(), Status::LinkPending);
 
     let granted = chain.ask_again(&lost.request.body).await.expect_link();
     let answered: Value = serde_json::from_slice(&chain.before_b.posts()[0].answered).expect("JSON");

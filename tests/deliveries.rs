@@ -60,8 +60,8 @@ async fn a_consent_is_delivered_at_once_signed_with_our_key() {
     assert!(posted.body.starts_with(br#"{"serialNo":"S1","#));
 
     let record = world.record(&issued.id).await;
-    assert_eq!((record.status, record.due_at, record.delivery), (Status::Delivered, None, None));
-    assert_eq!(record.history, [Attempt { number: 1, at: world.now(), outcome: DeliveryOutcome::Success }]);
+    assert_eq!((record.status(), record.pending_delivery()), (Status::Delivered, None));
+    assert_eq!(record.history(), [Attempt { number: 1, at: world.now(), outcome: DeliveryOutcome::Success }]);
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_business_that_only_has_an_md5_key_gets_md5() {
 
 /// Advances to the next attempt's time, seeing that nothing is sent a millisecond before it, and makes it.
 async fn next_attempt(world: &World, issued: &tests::world::Issued, sweep_needed: bool) -> Vec<Step> {
-    let at = world.record(&issued.id).await.next_attempt_at.expect("another attempt");
+    let at = world.record(&issued.id).await.next_attempt_at().expect("another attempt");
     world.clock.set(at - Duration::from_millis(1));
     sweep(&world.delivery).await.expect("the store answers");
     let early = world.drain().await;
@@ -120,9 +120,12 @@ async fn ten_attempts_are_made_at_exactly_their_times_with_the_same_bytes() {
     assert!(posts.iter().all(|posted| posted.headers["timestamp"] == posted.at.to_string()));
 
     let record = world.record(&issued.id).await;
-    assert_eq!((record.status, record.attempts, record.due_at), (Status::Undeliverable, 10, None));
     assert_eq!(
-        record.history.iter().map(|attempt| attempt.number).collect::<Vec<_>>(),
+        (record.status(), record.attempts_begun(), record.next_attempt_at()),
+        (Status::Undeliverable, 10, None)
+    );
+    assert_eq!(
+        record.history().iter().map(|attempt| attempt.number).collect::<Vec<_>>(),
         (1..=10).collect::<Vec<_>>()
     );
     world.clock.advance(secs(7 * 24 * 3_600));
@@ -140,7 +143,7 @@ async fn a_redrive_sets_the_same_body_due_again_from_the_first_attempt() {
     for wait in OPEN_API_WAITS_SECS {
         next_attempt(&world, &issued, wait > 15 * 60).await;
     }
-    assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
+    assert_eq!(world.record(&issued.id).await.status(), Status::Undeliverable);
     assert_eq!(world.redrive(&issued.id).await, Ok(true));
     assert_eq!(world.redrive(&issued.id).await, Ok(false));
     world.merchant.answer(DeliveryOutcome::Connect);
@@ -209,7 +212,7 @@ async fn losing_every_hint_costs_two_minutes_at_most() {
     assert!(world.sweep_and_drain().await.is_empty(), "the hint has its time first");
     world.clock.advance(Duration::from_millis(1));
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
-    assert_eq!(world.record(&issued.id).await.status, Status::Delivered);
+    assert_eq!(world.record(&issued.id).await.status(), Status::Delivered);
 }
 
 #[tokio::test]
@@ -259,7 +262,8 @@ async fn an_attempt_whose_worker_died_is_followed_by_the_next_when_its_lease_end
     assert!(world.sweep_and_drain().await.iter().all(|step| *step == Step::Nothing));
     world.clock.advance(openid_delivery::ATTEMPT_LEASE);
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
-    let history = world.record(&issued.id).await.history;
+    let record = world.record(&issued.id).await;
+    let history = record.history();
     assert_eq!(
         history.iter().map(|attempt| attempt.number).collect::<Vec<_>>(),
         [2],
@@ -276,7 +280,7 @@ async fn a_last_attempt_whose_worker_died_ends_undeliverable_and_can_be_redriven
     claim_and_die(&world, &issued, 0).await;
     world.clock.advance(openid_delivery::ATTEMPT_LEASE);
     assert_eq!(world.sweep_and_drain().await, [Step::GivenUp]);
-    assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
+    assert_eq!(world.record(&issued.id).await.status(), Status::Undeliverable);
     assert_eq!(world.redrive(&issued.id).await, Ok(true));
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
 }
@@ -320,7 +324,7 @@ async fn a_default_address_is_read_at_each_attempt() {
     let urls: Vec<_> = world.merchant.posts().into_iter().map(|posted| posted.url).collect();
     assert_eq!(urls, ["https://one.example.com/cb", "https://two.example.com/cb"]);
     let id = shared::model::id::AuthorizationId::of_serial("B1", "S1");
-    let outcomes: Vec<_> = world.record(&id).await.history.iter().map(|attempt| attempt.outcome).collect();
+    let outcomes: Vec<_> = world.record(&id).await.history().iter().map(|attempt| attempt.outcome).collect();
     let expected =
         [DeliveryOutcome::Status(410), DeliveryOutcome::NoCallbackAddress, DeliveryOutcome::Success];
     assert_eq!(outcomes, expected);
@@ -332,7 +336,7 @@ async fn keys_that_cannot_be_had_cost_an_attempt_and_lose_nothing() {
     let issued = world.authorized("S1", "open-1").await;
     world.secrets.delete("callback-key");
     assert_eq!(world.drain().await, [Step::Failed(world.now() + secs(15))]);
-    assert_eq!(world.record(&issued.id).await.history[0].outcome, DeliveryOutcome::KeyUnavailable);
+    assert_eq!(world.record(&issued.id).await.history()[0].outcome, DeliveryOutcome::KeyUnavailable);
     let key = json!({"privateKey": tests::keys::private_pem(callback())});
     world.secrets.set("callback-key", &key);
     world.clock.advance(secs(60));
@@ -358,7 +362,7 @@ async fn a_name_that_leads_inwards_is_recorded_with_its_reason_at_every_attempt(
     next_attempt(&world, &issued, false).await;
     let refused = DeliveryOutcome::AddressRefused(AddressRefusal::Loopback);
     let outcomes: Vec<_> =
-        world.record(&issued.id).await.history.iter().map(|attempt| attempt.outcome).collect();
+        world.record(&issued.id).await.history().iter().map(|attempt| attempt.outcome).collect();
     assert_eq!(outcomes, [refused, refused]);
 }
 
@@ -375,7 +379,7 @@ async fn a_store_that_is_away_for_a_moment_costs_neither_an_attempt_nor_a_second
         let issued = world.authorized("S1", "open-1").await;
         world.delivery.store = Arc::new(FickleStore::new(world.store.clone(), &failures));
         assert_eq!(world.drain().await, [Step::Delivered], "{failures:?}");
-        assert_eq!(world.record(&issued.id).await.attempts, 1);
+        assert_eq!(world.record(&issued.id).await.attempts_begun(), 1);
         assert_eq!(world.merchant.posts().len(), 1);
     }
 }
@@ -391,7 +395,7 @@ async fn attempts_taken_from_the_schedule_end_what_is_beyond_them() {
     world.delivery.schedule = Schedule::of_secs(&[15]);
     world.clock.advance(secs(24 * 3_600));
     assert!(world.sweep_and_drain().await.contains(&Step::GivenUp));
-    assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
+    assert_eq!(world.record(&issued.id).await.status(), Status::Undeliverable);
     assert_eq!(world.redrive(&issued.id).await, Ok(true));
 }
 
@@ -406,7 +410,7 @@ async fn what_the_queue_neglects_is_delivered_by_the_second_sweep_itself() {
     world.clock.advance(HINT_GRACE_PERIOD);
     handle(&world.delivery, Event::Sweep).await.expect("the store answers");
     assert_eq!(world.merchant.posts().len(), 1);
-    assert_eq!(world.record(&issued.id).await.status, Status::Delivered);
+    assert_eq!(world.record(&issued.id).await.status(), Status::Delivered);
     assert_eq!(world.drain().await, [Step::Nothing], "the hint that came too late");
 }
 
@@ -419,6 +423,6 @@ async fn what_fails_in_a_sweep_has_its_next_attempt_at_the_usual_time() {
     world.merchant.answer(DeliveryOutcome::Status(500));
     handle(&world.delivery, Event::Sweep).await.expect("the store answers");
     let record = world.record(&issued.id).await;
-    assert_eq!((record.status, record.attempts), (Status::Authorized, 1));
-    assert_eq!(record.next_attempt_at, Some(world.now() + secs(15)));
+    assert_eq!((record.status(), record.attempts_begun()), (Status::Authorized, 1));
+    assert_eq!(record.next_attempt_at(), Some(world.now() + secs(15)));
 }

@@ -84,7 +84,8 @@ async fn all_consent(world: &World) {
 async fn attempts_of_the_silent(world: &World) -> u32 {
     let mut attempts = 0;
     for number in 0..OF_THE_SILENT {
-        attempts += world.record(&AuthorizationId::of_serial("B2", &format!("S{number}"))).await.attempts;
+        attempts +=
+            world.record(&AuthorizationId::of_serial("B2", &format!("S{number}"))).await.attempts_begun();
     }
     attempts
 }
@@ -100,7 +101,7 @@ async fn a_sweep_delivers_to_others_what_a_silent_merchant_leaves_waiting() {
     assert_eq!(swept.expect("nobody waits for the silent"), Ok(()));
     for number in 0..OF_THE_OTHER {
         let id = AuthorizationId::of_serial("B1", &format!("S{number}"));
-        assert_eq!(world.record(&id).await.status, Status::Delivered, "S{number}");
+        assert_eq!(world.record(&id).await.status(), Status::Delivered, "S{number}");
     }
     assert_eq!(attempts_of_the_silent(&world).await, 125, "as many as a sweep takes of one");
     assert_eq!(network.silent_at_most.load(Ordering::SeqCst), 8, "as many as are made at once for one");

@@ -15,6 +15,7 @@ use serde_json::Value;
 use shared::egress::client::client_builder;
 use shared::model::authorization::Status;
 use shared::model::clock::{Clock as _, SystemClock};
+use shared::model::consent::DeliveryBody;
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::identity::{Identity, OpenId};
 use shared::store::sqlite::SqliteStore;
@@ -279,8 +280,8 @@ async fn after_a_restart_on_the_same_folder_keys_are_the_same_and_what_was_due_i
     let store = SqliteStore::open(&folder.path().join("authlink.db")).expect("opens");
     let id = AuthorizationId::of_serial(local::folder::BUSINESS_ID, &serial_no);
     let record = store.authorization(&id).await.expect("answers").expect("a record");
-    assert_eq!(record.status, Status::Authorized);
-    assert!(record.due_at.is_some());
+    assert_eq!(record.status(), Status::Authorized);
+    assert!(record.pending_delivery().is_some());
     Rig { local, browser, folder }.link(SignType::Sha256Rsa).await;
 }
 
@@ -314,7 +315,7 @@ async fn a_new_host_delivers_what_an_earlier_one_left_settled() {
     let settlement = Settlement {
         id: AuthorizationId::of_serial(local::folder::BUSINESS_ID, &serial_no),
         identity: Identity::new(OpenId::parse("open-1").ok(), None).expect("an id"),
-        body: format!(r#"{{"serialNo":"{serial_no}","openId":"open-1"}}"#).into_bytes(),
+        body: DeliveryBody::new(format!(r#"{{"serialNo":"{serial_no}","openId":"open-1"}}"#)).expect("bytes"),
         deliver: true,
         retain_until: SystemClock.now() + Duration::from_hours(1),
         operation: OperationId::recorded("killed".to_owned()),

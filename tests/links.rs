@@ -42,7 +42,7 @@ async fn a_right_request_gets_alipays_authorize_link_with_a_state_of_its_own() {
     assert_eq!(*state.id(), AuthorizationId::of_serial("B1", "S1"));
 
     let record = world.record(state.id()).await;
-    assert_eq!(record.status, Status::Issued);
+    assert_eq!(record.status(), Status::Issued);
     assert_eq!(record.state_digest, state.digest());
     assert_eq!(record.callback, Callback::Explicit("https://merchant.example.com/cb".to_owned()));
     assert_eq!(record.expires_at, world.now() + Duration::from_hours(24));
@@ -82,7 +82,7 @@ async fn the_documents_own_example_succeeds() {
         serial_no: "abcd".to_owned(),
         user_id: "user1".to_owned(),
     };
-    assert_eq!(record.requested, AuthorizationRequest::Merchant(requested));
+    assert_eq!(record.request, AuthorizationRequest::Merchant(requested));
     assert_eq!(record.callback, Callback::Explicit("https://www.xn---xn--7mz-rs30a.info/".to_owned()));
 }
 
@@ -491,5 +491,5 @@ async fn a_sender_outside_the_allowed_ranges_is_refused_in_both_families() {
 /// The record of serialNo S1, which a refused request must not have made.
 async fn nothing_recorded(world: &World) -> Option<Status> {
     let id = AuthorizationId::of_serial("B1", "S1");
-    world.store.authorization(&id).await.expect("the store answers").map(|record| record.status)
+    world.store.authorization(&id).await.expect("the store answers").map(|record| record.status())
 }

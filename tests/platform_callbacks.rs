@@ -35,7 +35,7 @@ fn fail() -> CallbackAnswer {
 }
 
 fn open_id_of(record: &Authorization) -> Option<&str> {
-    record.identity.as_ref()?.open_id().map(|id| id.reveal())
+    record.identity()?.open_id().map(|id| id.reveal())
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn a_callback_settles_and_the_ordinary_delivery_follows() {
     let call = callback(&state, &id, "open-1", world.now());
     assert_eq!(world.called_back(&call).await, success());
     let record = world.record(&id).await;
-    assert_eq!((record.status, open_id_of(&record)), (Status::Authorized, Some("open-1")));
+    assert_eq!((record.status(), open_id_of(&record)), (Status::Authorized, Some("open-1")));
     world.drain().await;
     let posted = world.merchant.posts().pop().expect("a delivery");
     assert_eq!(posted.url, "https://merchant.example.com/cb");
@@ -57,7 +57,7 @@ async fn a_callback_settles_and_the_ordinary_delivery_follows() {
             "authTime": world.now(),
         })
     );
-    assert_eq!(world.record(&id).await.status, Status::Delivered);
+    assert_eq!(world.record(&id).await.status(), Status::Delivered);
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_consent_that_comes_after_the_links_end_is_settled() {
     let (state, id) = linked(&world, "S1").await;
     world.clock.advance(Duration::from_hours(25));
     assert_eq!(world.called_back(&callback(&state, &id, "open-1", world.now())).await, success());
-    assert_eq!(world.record(&id).await.status, Status::Authorized);
+    assert_eq!(world.record(&id).await.status(), Status::Authorized);
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn a_record_whose_link_never_came_is_settled_by_either_serial() {
             call.body = callback_body(&format!("{id}-2"), "open-1").to_string().into_bytes();
         }
         assert_eq!(world.called_back(&call).await, success());
-        assert_eq!(world.record(&id).await.status, Status::Authorized);
+        assert_eq!(world.record(&id).await.status(), Status::Authorized);
         // The request that was cut short is now of the past.
         let again = world.ask(&LinkCall::new("S1", world.now())).await;
         assert_eq!((again.status, again.link), (8, None));
@@ -148,7 +148,7 @@ async fn success_is_said_only_after_the_write() {
     let answer = other.called_back(&call).await;
     tokio::time::resume();
     assert_eq!(answer, CallbackAnswer { http_status: 503, text: "FAIL".to_owned() });
-    assert_eq!(world.record(&id).await.status, Status::Issued);
+    assert_eq!(world.record(&id).await.status(), Status::Issued);
     // Done without our being told: the repeat finds its own write.
     let mut other = world.another_process();
     other.callback.store = Arc::new(FickleStore::new(world.store.clone(), &[Failure::NotTold]));
@@ -156,7 +156,7 @@ async fn success_is_said_only_after_the_write() {
     let answer = other.called_back(&call).await;
     tokio::time::resume();
     assert_eq!(answer, success());
-    assert_eq!(world.record(&id).await.status, Status::Authorized);
+    assert_eq!(world.record(&id).await.status(), Status::Authorized);
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn a_request_of_ours_to_the_platform_is_no_callback_of_the_platforms() {
     reflected.key = Key::Literal(asked.headers["sign"].clone());
     reflected.body = asked.bytes.to_vec();
     assert_eq!(world.called_back(&reflected).await, fail());
-    assert_eq!(world.record(&AuthorizationId::of_serial("B1", "S1")).await.status, Status::Issued);
+    assert_eq!(world.record(&AuthorizationId::of_serial("B1", "S1")).await.status(), Status::Issued);
 }
 
 #[tokio::test]
@@ -199,7 +199,7 @@ async fn a_browser_settles_no_record_of_a_platforms_and_a_callback_none_of_our_o
     let ours = world.link("S1").await;
     let callback_of_ours = callback(&ours.state, &ours.id, "open-1", world.now());
     assert_eq!(world.called_back(&callback_of_ours).await, fail());
-    assert_eq!(world.record(&ours.id).await.status, Status::Issued);
+    assert_eq!(world.record(&ours.id).await.status(), Status::Issued);
 
     // Until the business's document is looked up again.
     world.clock.advance(Duration::from_mins(6));
@@ -224,7 +224,7 @@ async fn only_a_post_is_a_callback() {
         let answer = openid_callback::handle(&world.callback, &call.build()).await;
         assert_eq!(answer.status(), 404);
     }
-    assert_eq!(world.record(&id).await.status, Status::Issued);
+    assert_eq!(world.record(&id).await.status(), Status::Issued);
 }
 
 #[tokio::test]
@@ -241,7 +241,7 @@ async fn of_two_ids_one_that_is_well_formed_will_do() {
         call.body = body.to_string().into_bytes();
         assert_eq!(world.called_back(&call).await, success(), "{open_id}");
         let record = world.record(&id).await;
-        let user_id = record.identity.as_ref().and_then(|user| user.user_id()).map(|id| id.reveal());
+        let user_id = record.identity().and_then(|user| user.user_id()).map(|id| id.reveal());
         assert_eq!((user_id, open_id_of(&record)), (Some("2088123"), None));
         let absent = open_id.is_null() || open_id == "";
         assert_eq!(logs.text().contains(r#""field":"openId""#), !absent, "{open_id}");

@@ -187,7 +187,7 @@ async fn a_platforms_link_is_pending_until_it_has_come() {
     let began = world.now();
     let id = AuthorizationId::of_serial("B1", "S1");
     let new = Authorization::issued(Issue {
-        requested: AuthorizationRequest::Merchant(MerchantRequest {
+        request: AuthorizationRequest::Merchant(MerchantRequest {
             business_id: "B1".to_owned(),
             merchant_id: "M1".to_owned(),
             serial_no: "S1".to_owned(),

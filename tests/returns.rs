@@ -31,11 +31,14 @@ async fn a_consent_is_exchanged_recorded_and_due_for_delivery() {
     assert!(!shown.html.contains("open-1"));
 
     let record = world.record(&id).await;
-    assert_eq!(record.status, Status::Authorized);
-    assert_eq!(open_id(record.identity.as_ref()), Some("open-1"));
-    assert_eq!((record.due_at, record.next_attempt_at), (Some(world.now()), Some(world.now())));
-    assert_eq!(record.link, None);
-    let body = String::from_utf8(record.body.expect("a body")).expect("text");
+    assert_eq!(record.status(), Status::Authorized);
+    assert_eq!(open_id(record.identity()), Some("open-1"));
+    assert_eq!(
+        (record.pending_delivery().map(|delivery| delivery.due_at), record.next_attempt_at()),
+        (Some(world.now()), Some(world.now()))
+    );
+    assert_eq!(record.link(), None);
+    let body = String::from_utf8(record.consent().expect("a consent").body.reveal().to_vec()).expect("text");
     assert_eq!(
         body,
         format!(
@@ -90,7 +93,7 @@ async fn a_state_that_is_foreign_unknown_or_altered_leads_nowhere() {
     let shown = world.browse(&format!("app_id=2021999999999999&auth_code=codeA&state={state}")).await;
     assert_eq!(shown.outcome, "unknown-link");
     assert!(world.gateway.codes().is_empty());
-    assert_eq!(world.record(&id).await.status, Status::Issued);
+    assert_eq!(world.record(&id).await.status(), Status::Issued);
 }
 
 #[tokio::test]
@@ -117,7 +120,7 @@ async fn coming_back_without_a_code_is_not_authorized_and_changes_nothing() {
     let Issued { id, state, .. } = world.link("S1").await;
     let shown = world.browse(&format!("app_id={APP_ID}&source=alipay_wallet&state={state}")).await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (200, "not-authorized"));
-    assert_eq!(world.record(&id).await.status, Status::Issued);
+    assert_eq!(world.record(&id).await.status(), Status::Issued);
     world.gateway.answer(identified("open-1"));
     assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized");
 }
@@ -130,7 +133,7 @@ async fn a_refused_code_is_never_sent_again_and_a_new_one_works() {
     let shown = world.come_back(&state, "codeA").await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (200, "authorize-again"));
     assert!(shown.html.contains(&link.as_str().replace('&', "&amp;")), "the way back to Alipay");
-    assert_eq!(world.record(&id).await.status, Status::Issued);
+    assert_eq!(world.record(&id).await.status(), Status::Issued);
     assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
 
     world.gateway.answer(identified("open-1"));
@@ -171,7 +174,7 @@ async fn every_kind_of_silence_is_unknown_and_asks_for_a_new_consent() {
         let (a, b) = (format!("codeA{number}"), format!("codeB{number}"));
         world.gateway.answer(Exchange::Unknown(silence));
         assert_eq!(world.come_back(&state, &a).await.outcome, "authorize-again", "{silence}");
-        assert_eq!(world.record(&id).await.status, Status::ExchangeUnknown);
+        assert_eq!(world.record(&id).await.status(), Status::ExchangeUnknown);
         assert_eq!(world.come_back(&state, &a).await.outcome, "authorize-again");
         world.gateway.answer(identified("open-1"));
         assert_eq!(world.come_back(&state, &b).await.outcome, "authorized");
@@ -202,7 +205,7 @@ async fn an_answer_after_a_second_code_was_claimed_still_settles() {
     let (world, issued, outcomes) =
         answered_after_a_second_claim(identified("open-1"), identified("open-1")).await;
     assert_eq!(outcomes, ["authorized", "authorized"]);
-    assert_eq!(open_id(world.record(&issued.id).await.identity.as_ref()), Some("open-1"));
+    assert_eq!(open_id(world.record(&issued.id).await.identity()), Some("open-1"));
     assert_eq!(world.gateway.codes(), ["codeA", "codeB"]);
 }
 
@@ -210,7 +213,7 @@ async fn an_answer_after_a_second_code_was_claimed_still_settles() {
 async fn a_refusal_after_a_second_code_was_claimed_does_not_disturb_it() {
     let (world, issued, outcomes) = answered_after_a_second_claim(code_invalid(), identified("open-2")).await;
     assert_eq!(outcomes, ["authorize-again", "authorized"]);
-    assert_eq!(open_id(world.record(&issued.id).await.identity.as_ref()), Some("open-2"));
+    assert_eq!(open_id(world.record(&issued.id).await.identity()), Some("open-2"));
 }
 
 #[tokio::test]
@@ -218,7 +221,7 @@ async fn a_different_user_on_the_second_code_is_refused_and_alarmed() {
     let logs = Logs::keep();
     let (world, issued, outcomes) =
         answered_after_a_second_claim(identified("open-1"), identified("open-2")).await;
-    let kept = open_id(world.record(&issued.id).await.identity.as_ref()).map(str::to_owned);
+    let kept = open_id(world.record(&issued.id).await.identity()).map(str::to_owned);
     assert!(
         outcomes.contains(&"authorized".to_owned()) && outcomes.contains(&"another-user".to_owned()),
         "{outcomes:?}"
@@ -279,7 +282,7 @@ async fn a_user_id_is_delivered_under_its_own_name() {
     world.come_back(&migrating.state, "codeB").await;
 
     let body = |record: shared::model::authorization::Authorization| -> serde_json::Value {
-        serde_json::from_slice(&record.body.expect("a body")).expect("JSON")
+        serde_json::from_slice(record.consent().expect("a consent").body.reveal()).expect("JSON")
     };
     let old = body(world.record(&old.id).await);
     assert_eq!((old.get("openId"), &old["alipayUserId"]), (None, &json!("2088000000000001")));
@@ -301,7 +304,7 @@ async fn without_any_callback_address_the_user_is_recorded_and_nothing_is_due() 
     assert_eq!(shown.outcome, "authorized");
     let id = shared::model::id::AuthorizationId::of_serial("B1", "S1");
     let record = world.record(&id).await;
-    assert_eq!((record.status, record.due_at), (Status::Authorized, None));
+    assert_eq!((record.status(), record.pending_delivery()), (Status::Authorized, None));
     assert!(world.sweep_and_drain().await.is_empty());
 }
 
@@ -332,7 +335,7 @@ async fn two_processes_on_one_database_send_a_code_once() {
             assert!(["authorized", "in-progress"].contains(&shown.outcome.as_str()), "{}", shown.outcome);
         }
         let record = another.store.authorization(&id).await.expect("the store answers").expect("a record");
-        assert_eq!(record.status, Status::Authorized);
+        assert_eq!(record.status(), Status::Authorized);
     }
     assert_eq!(world.gateway.codes().len(), 10);
 }
@@ -345,7 +348,7 @@ async fn another_consent_on_a_link_that_was_used_is_told_so_and_not_exchanged() 
     let shown = world.come_back(&issued.state, "anotherCode").await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (409, "already-used"));
     assert_eq!(world.gateway.codes(), ["codeS1"]);
-    assert_eq!(open_id(world.record(&issued.id).await.identity.as_ref()), Some("open-1"));
+    assert_eq!(open_id(world.record(&issued.id).await.identity()), Some("open-1"));
     assert!(logs.text().contains("a consent came for a link that was used before"));
 }
 
@@ -376,7 +379,7 @@ async fn a_settlement_is_tried_again_while_the_store_is_away() {
         world.callback.store = Arc::new(FickleStore::new(world.store.clone(), &failures));
         world.gateway.answer(identified("open-1"));
         assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized", "{failures:?}");
-        assert_eq!(world.record(&id).await.status, Status::Authorized);
+        assert_eq!(world.record(&id).await.status(), Status::Authorized);
         assert_eq!(world.drain().await.len(), 1, "delivered at once");
     }
 }
@@ -389,7 +392,7 @@ async fn a_settlement_that_cannot_be_written_is_alarmed_and_the_user_asked_again
     world.callback.store = Arc::new(FickleStore::new(world.store.clone(), &[Failure::NotDone; 4]));
     world.gateway.answer(identified("open-1"));
     assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
-    assert_eq!(world.record(&id).await.status, Status::ExchangeUnknown);
+    assert_eq!(world.record(&id).await.status(), Status::ExchangeUnknown);
     assert!(logs.text().contains(r#""alarm":"settlement""#));
     world.gateway.answer(identified("open-1"));
     assert_eq!(world.come_back(&state, "codeB").await.outcome, "authorized");

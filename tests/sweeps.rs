@@ -83,8 +83,8 @@ async fn one_record_that_cannot_be_taken_up_leaves_the_others_their_attempts() {
     world.clock.advance(HINT_GRACE_PERIOD);
     let swept = handle(&world.delivery, Event::Sweep).await;
     assert_eq!(swept, Err(StoreError::Unavailable("told to".to_owned()).into()));
-    assert_eq!(world.record(&second.id).await.status, Status::Delivered);
-    assert_eq!(world.record(&first.id).await.attempts, 0);
+    assert_eq!(world.record(&second.id).await.status(), Status::Delivered);
+    assert_eq!(world.record(&first.id).await.attempts_begun(), 0);
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn a_last_failure_whose_record_nobody_confirms_is_alarmed() {
     let logs = Logs::keep();
     let delivered = deliver(&world.delivery, &Hint::new(issued.id.clone(), b1(), 0)).await;
     assert_eq!(delivered, Err(StoreError::Unavailable("told to".to_owned()).into()));
-    assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
+    assert_eq!(world.record(&issued.id).await.status(), Status::Undeliverable);
     assert!(logs.text().contains(r#""alarm":"undeliverable""#), "{}", logs.text());
 }
 
@@ -142,7 +142,8 @@ async fn an_attempts_lease_begins_when_its_keys_are_there() {
     process.delivery.callback_key = Arc::new(SecretCache::new(keys, world.clock.clone()));
     let hint = Hint::new(issued.id.clone(), b1(), 0);
     store.until_death(deliver(&process.delivery, &hint)).await;
-    let lease = world.record(&issued.id).await.delivery.expect("a lease");
+    let lease =
+        world.record(&issued.id).await.pending_delivery().and_then(|due| due.lease.clone()).expect("a lease");
     assert!(world.clock.now() > began);
     assert_eq!(lease.until, world.now() + ATTEMPT_LEASE);
 }
@@ -157,10 +158,10 @@ async fn a_sweep_begins_no_attempt_that_its_time_does_not_hold() {
     process.delivery.callback_key = Arc::new(SecretCache::new(keys, world.clock.clone()));
     world.clock.advance(HINT_GRACE_PERIOD);
     handle(&process.delivery, Event::Sweep).await.expect("the store answers");
-    assert_eq!(world.record(&issued.id).await.attempts, 0, "its keys came too late");
+    assert_eq!(world.record(&issued.id).await.attempts_begun(), 0, "its keys came too late");
     world.clock.advance(HINT_GRACE_PERIOD);
     handle(&process.delivery, Event::Sweep).await.expect("the store answers");
-    assert_eq!(world.record(&issued.id).await.status, Status::Delivered);
+    assert_eq!(world.record(&issued.id).await.status(), Status::Delivered);
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ pub async fn redrive(place: &Place, what: Redrive) -> Result<(), StartError> {
         Redrive::One(id) => {
             if !redrive(&id).await? {
                 let record = store.authorization(&id).await?.ok_or_else(|| nobody(&id))?;
-                return Err(StartError::new(format!("it is {}, not UNDELIVERABLE", record.status)));
+                return Err(StartError::new(format!("it is {}, not UNDELIVERABLE", record.status())));
             }
             redriven = 1;
         }
@@ -100,7 +100,7 @@ fn open(place: &Place) -> Result<Arc<dyn Operate>, StartError> {
 
 /// What may be shown: neither the user's identity or phone number nor the link.
 fn summary(record: &Authorization) -> Value {
-    let mut summary = match &record.requested {
+    let mut summary = match &record.request {
         AuthorizationRequest::Merchant(request) => json!({
             "businessId": request.business_id,
             "merchantId": request.merchant_id,
@@ -120,17 +120,17 @@ fn summary(record: &Authorization) -> Value {
     };
     let state = json!({
         "reference": record.id,
-        "status": record.status.as_str(),
+        "status": record.status().as_str(),
         "source": record.source.to_string(),
         "callbackUrl": callback,
         "createdAt": record.created_at,
         "linkedAt": record.linked_at,
         "expiresAt": record.expires_at,
         "codesTried": record.codes.len(),
-        "authorizedAt": record.authorized_at,
-        "attempts": record.attempts,
-        "nextAttemptAt": record.next_attempt_at,
-        "history": record.history,
+        "authorizedAt": record.consent().map(|consent| consent.authorized_at),
+        "attempts": record.attempts_begun(),
+        "nextAttemptAt": record.next_attempt_at(),
+        "history": record.history(),
     });
     if let (Some(fields), Value::Object(state)) = (summary.as_object_mut(), state) {
         fields.extend(state);

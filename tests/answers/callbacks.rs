@@ -133,9 +133,9 @@ async fn every_callback_is_answered_as_documented() {
         if settled || !success {
             assert_eq!(record, before, "{row}");
         } else {
-            assert_eq!(record.status, Status::Authorized, "{row}");
+            assert_eq!(record.status(), Status::Authorized, "{row}");
         }
-        assert_eq!(scene.world.record(&scene.other_id).await.status, Status::Issued, "{row}");
+        assert_eq!(scene.world.record(&scene.other_id).await.status(), Status::Issued, "{row}");
         found.push((row, [answer.text, answer.http_status.to_string(), alarm.unwrap_or("–").to_owned()]));
     }
     assert_documented(HEADING, &found);

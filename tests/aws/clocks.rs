@@ -170,8 +170,8 @@ async fn an_attempt_whose_lease_has_ended_by_a_clock_ahead_is_followed_by_one_mo
     assert_eq!(posts.len(), 2);
     assert_eq!(posts[0].body, posts[1].body);
     let record = stage.world.record(&issued.id).await;
-    assert_eq!((record.status, record.attempts), (Status::Delivered, 2));
-    assert_eq!(record.history.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [2]);
+    assert_eq!((record.status(), record.attempts_begun()), (Status::Delivered, 2));
+    assert_eq!(record.history().iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [2]);
     stage.world.clock.advance(Duration::from_hours(1));
     assert_eq!(sweep(&stage.world.delivery).await, Ok(0));
 }

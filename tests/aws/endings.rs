@@ -60,7 +60,7 @@ fn away(reason: &str) -> StoreError {
 }
 
 async fn status(stage: &Stage, issued: &Issued) -> Status {
-    stage.world.record(&issued.id).await.status
+    stage.world.record(&issued.id).await.status()
 }
 
 #[tokio::test]

@@ -95,6 +95,6 @@ async fn a_platforms_callback_is_a_read_a_write_and_a_hint_and_a_repeat_is_a_rea
         assert_eq!(chain.calls(), calls([("GetItem", 1), ("SendMessage", 1), ("UpdateItem", 1)]));
         assert_eq!(world.called_back(&call).await.text, "SUCCESS");
         assert_eq!(chain.calls(), calls([("GetItem", 1)]));
-        assert_eq!(world.record(&id).await.status, Status::Authorized);
+        assert_eq!(world.record(&id).await.status(), Status::Authorized);
     }
 }

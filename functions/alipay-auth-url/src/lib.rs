@@ -26,6 +26,7 @@ use shared::secrets::SecretCache;
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{RecordPlatformLinks, Recorded};
 use shared::web::client_info::client_info;
+use url::Url;
 
 pub use self::error::Refusal;
 pub use self::platform::QUESTIONS_UNTIL;
@@ -88,6 +89,14 @@ struct Link {
     url: String,
 }
 
+/// The maker of a new link.
+enum LinkMaker {
+    /// We: the link is here.
+    Us(Url),
+    /// The platform that is to be asked for it.
+    Platform(Arc<Platform>),
+}
+
 async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Result<Link, Refusal> {
     let call = verify(request, &function.businesses, function.clock.now()).await?;
     let wanted = LinkRequest::parse(request.body())?;
@@ -100,13 +109,18 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
     let origin = &client_info(request).origin;
     let public_url = links.public_url(origin.as_ref()).ok_or(Refusal::NoPublicUrl)?;
     // Before anything is written: without its document a platform cannot be asked.
-    let (link, platform) = match &call.business.upstream {
-        None => (NewLink::Ours(links.authorize_link(public_url, call.business.scope, &state).into()), None),
-        Some(name) => (NewLink::AskedOf(name.clone()), Some(platform::fetch(function, name).await?)),
+    let (link, maker) = match &call.business.upstream {
+        None => {
+            let link = links.authorize_link(public_url, call.business.scope, &state);
+            (NewLink::Ours(link.clone()), LinkMaker::Us(link))
+        }
+        Some(name) => {
+            (NewLink::AskedOf(name.clone()), LinkMaker::Platform(platform::fetch(function, name).await?))
+        }
     };
     let nonce = call.nonce_use(OperationId::draw(&*function.random)?);
     let new = Authorization::issued(Issue {
-        requested: AuthorizationRequest::Merchant(MerchantRequest {
+        request: AuthorizationRequest::Merchant(MerchantRequest {
             business_id: wanted.business_id,
             merchant_id: wanted.merchant_id,
             serial_no: wanted.serial_no,
@@ -120,19 +134,21 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
         retention: links.retention,
     });
     match function.store.record_link(&new, &nonce).await? {
-        Recorded::New => match platform {
-            None => Ok(Link { id: new.id, url: new.link.unwrap_or_default() }),
-            Some(platform) => platform::link(function, &platform, &new, public_url, call.now).await,
+        Recorded::New => match maker {
+            LinkMaker::Us(link) => Ok(Link { id: new.id, url: link.into() }),
+            LinkMaker::Platform(platform) => {
+                platform::link(function, &platform, &new, public_url, call.now).await
+            }
         },
         Recorded::NonceUsed => Err(CallRefusal::NonceUsed.into()),
         Recorded::SerialUsed(old) => {
             let repeated = old.parameters_digest == new.parameters_digest && old.link_works(call.now);
             match old.source.platform() {
-                Some(name) if repeated && old.status == Status::LinkPending => {
+                Some(name) if repeated && old.status() == Status::LinkPending => {
                     let platform = platform::fetch(function, name).await?;
                     platform::link(function, &platform, &old, public_url, call.now).await
                 }
-                _ => Err(Refusal::SerialUsed { link: old.link.filter(|_| repeated) }),
+                _ => Err(Refusal::SerialUsed { link: old.link().filter(|_| repeated).map(Url::to_string) }),
             }
         }
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::model::authorization::Authorization;
+use shared::model::authorization::{Authorization, AuthorizationState};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
 use shared::model::clock::UnixMillis;
 use shared::model::random::RandomError;
@@ -43,9 +43,10 @@ pub(crate) async fn link(
     public_url: &str,
     began: UnixMillis,
 ) -> Result<Link, Refusal> {
-    let (AuthorizationRequest::Merchant(request), Some(state)) = (&pending.requested, &pending.pending_state)
+    let (AuthorizationRequest::Merchant(request), AuthorizationState::LinkPending { state }) =
+        (&pending.request, &pending.state)
     else {
-        return Err(StoreError::Corrupt("a pending record has no request or no state".to_owned()).into());
+        return Err(StoreError::Corrupt("the record is not of a merchant's pending link".to_owned()).into());
     };
     let questions = Questions {
         function,
@@ -65,8 +66,8 @@ pub(crate) async fn link(
     match came {
         Ok(Linked::Ours) => Ok(Link { id, url: link.into() }),
         // The same request, sent twice at once: both have the same answer.
-        Ok(Linked::Before(recorded)) => match recorded.link {
-            Some(url) => Ok(Link { id, url }),
+        Ok(Linked::Before(recorded)) => match recorded.link() {
+            Some(url) => Ok(Link { id, url: url.to_string() }),
             None => Err(Refusal::SerialUsed { link: None }),
         },
         Err(error) if !error.retryable() => Err(error.into()),

@@ -88,7 +88,7 @@ async fn find(function: &AuthorizationQuery, request: &Request<Bytes>) -> Result
 
 /// The request behind a record, if `query` may ask for it and it is still kept: a store may forget later than it says.
 fn asked_by<'a>(query: &Query, record: &'a Authorization, now: UnixMillis) -> Option<&'a MerchantRequest> {
-    let AuthorizationRequest::Merchant(request) = &record.requested else { return None };
+    let AuthorizationRequest::Merchant(request) = &record.request else { return None };
     let same = request.business_id == query.business_id
         && request.merchant_id == query.merchant_id
         && request.serial_no == query.serial_no;

@@ -32,7 +32,7 @@ pub(crate) async fn issue(
     let state = State::draw(AuthorizationId::draw(&*function.random)?, &*function.random)?;
     let authorize = links.authorize_link(public_url, scheme.scope, &state);
     let new = Authorization::issued(Issue {
-        requested: AuthorizationRequest::Scheme(SchemeRequest {
+        request: AuthorizationRequest::Scheme(SchemeRequest {
             account_id: scheme.account_id.clone(),
             scheme_id: wanted.scheme_id,
             request_id: request_id.to_string(),
@@ -45,7 +45,7 @@ pub(crate) async fn issue(
             None => Callback::Nowhere,
         },
         state,
-        link: NewLink::Ours(authorize.into()),
+        link: NewLink::Ours(authorize),
         now: nonce.used_at,
         lifetime: scheme.link_lifetime,
         retention: links.retention,

@@ -258,5 +258,5 @@ fn explain(refusal: ClaimRefusal, old: Option<&Authorization>, claim: &ExchangeC
 }
 
 fn link(authorization: &Authorization) -> Option<Url> {
-    authorization.link.as_deref().and_then(|link| Url::parse(link).ok())
+    authorization.link().cloned()
 }

@@ -169,7 +169,7 @@ async fn come_back(
     let headers = AuthHeaders::read(request.headers())?;
     verify(function, platform, &headers, request.body()).await?;
     let identity = read(request.body(), &state)?;
-    match &authorization.identity {
+    match authorization.identity() {
         Some(recorded) if recorded.agrees_with(&identity) => Ok(()),
         Some(_) => {
             alarm_different(authorization);

@@ -137,8 +137,8 @@ async fn deliver_before(
     let began = function.clock.now();
     let answer = post(function, &authorization, &keys).await?;
     let now = function.clock.now();
-    let (next, step, wait) = next(function, authorization.attempts, &answer, now)?;
-    let attempt = Attempt { number: authorization.attempts, at: now, outcome: answer.outcome };
+    let (next, step, wait) = next(function, authorization.attempts_begun(), &answer, now)?;
+    let attempt = Attempt { number: authorization.attempts_begun(), at: now, outcome: answer.outcome };
     let mut concluded = function.store.conclude_attempt(&claim.id, &claim.operation, &attempt, next).await;
     if concluded.as_ref().is_err_and(StoreError::retryable) {
         concluded = function.store.conclude_attempt(&claim.id, &claim.operation, &attempt, next).await;
@@ -153,7 +153,7 @@ async fn deliver_before(
         outcome = answer.outcome.as_str(),
         refusal = answer.outcome.refusal().map(AddressRefusal::as_str),
         http_status = answer.outcome.http_status(),
-        attempt = authorization.attempts,
+        attempt = authorization.attempts_begun(),
         %owner,
         reference = %authorization.id,
         millis = u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX),
@@ -164,7 +164,7 @@ async fn deliver_before(
         return Ok(Step::Nothing);
     }
     if let Some(wait) = wait {
-        send_hint(function, Hint::new(claim.id, owner, authorization.attempts), wait).await;
+        send_hint(function, Hint::new(claim.id, owner, authorization.attempts_begun()), wait).await;
     }
     Ok(step)
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use shared::delivery::response::Answer;
 use shared::egress::callback_url::CallbackUrl;
 use shared::model::authorization::{Authorization, Callback};
@@ -12,6 +11,7 @@ use shared::model::random::hex_128;
 use shared::registry::{Business, CallbackKey, Scheme};
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::open_api::{CALLBACK_NONCE_PREFIX, Signer};
+use shared::store::StoreError;
 
 use crate::{OpenIdDelivery, Trouble};
 
@@ -93,10 +93,13 @@ pub(crate) async fn post(
         }
         None => return Ok(DeliveryOutcome::NoCallbackAddress.into()),
     };
-    let body = Bytes::from(authorization.body.clone().unwrap_or_default());
+    let Some(consent) = authorization.consent() else {
+        return Err(StoreError::Corrupt("a claimed attempt has no consent".to_owned()).into());
+    };
+    let body = consent.body.reveal().clone();
     let now = function.clock.now();
     let nonce = format!("{CALLBACK_NONCE_PREFIX}{}", hex_128(&*function.random)?);
-    let headers = signer.sign(authorization.requested.caller(), &nonce, now, &body)?;
+    let headers = signer.sign(authorization.request.caller(), &nonce, now, &body)?;
     Ok(function.sender.post(&url, headers, body, now).await)
 }
 

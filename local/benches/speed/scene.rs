@@ -16,6 +16,7 @@ use shared::delivery::schedule::Schedule;
 use shared::delivery::sender::{CallbackSender, TimeLimits};
 use shared::egress::callback_url::{CallbackRules, CallbackUrl};
 use shared::model::clock::{Clock as _, SystemClock, UnixMillis};
+use shared::model::consent::DeliveryBody;
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::OperationId;
 use shared::model::identity::{Identity, OpenId};
@@ -133,7 +134,7 @@ async fn run(
         let settlement = Settlement {
             id: id.clone(),
             identity: Identity::new(Some(OpenId::parse("open-id-0123456789")?), None).ok_or("nobody")?,
-            body: br#"{"serialNo":"fresh"}"#.to_vec(),
+            body: DeliveryBody::new(&br#"{"serialNo":"fresh"}"#[..]).ok_or("no bytes")?,
             deliver: true,
             retain_until: clock.now() + Duration::from_hours(24),
             operation: OperationId::draw(&OsRandom::default())?,

@@ -2,8 +2,10 @@
 
 pub mod authorization;
 pub mod authorization_request;
+mod authorization_state;
 pub mod claim;
 pub mod clock;
+pub mod consent;
 pub mod delivery_outcome;
 pub mod end_date;
 pub mod id;

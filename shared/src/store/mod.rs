@@ -7,6 +7,8 @@
 pub mod dynamodb;
 #[cfg(feature = "embedded")]
 pub mod sqlite;
+#[cfg(any(feature = "aws", feature = "embedded"))]
+mod stored_authorization;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use url::Url;
 use crate::model::authorization::{Attempt, Authorization, Status};
 use crate::model::claim::{AttemptClaim, AttemptRefusal, ClaimRefusal, ExchangeClaim};
 use crate::model::clock::UnixMillis;
+use crate::model::consent::DeliveryBody;
 use crate::model::end_date::EndDate;
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::identity::Identity;
@@ -92,7 +95,7 @@ impl Linked {
     /// an earlier try of ours, whose answer was lost.
     fn refused_by(old: Option<Authorization>, link: &Url) -> Result<Self, StoreError> {
         match old {
-            Some(old) if old.link.as_deref() == Some(link.as_str()) => Ok(Self::Ours),
+            Some(old) if old.link() == Some(link) => Ok(Self::Ours),
             Some(old) => Ok(Self::Before(Box::new(old))),
             None => Err(StoreError::Corrupt("the record of a pending link is gone".to_owned())),
         }
@@ -168,15 +171,15 @@ pub enum Claimed {
     Refused(ClaimRefusal, Option<Box<Authorization>>),
 }
 
-/// The user is known: what is written. It has no `Debug`, as its body names the user.
-#[derive(Clone)]
+/// The user is known: what is written.
+#[derive(Clone, Debug)]
 pub struct Settlement {
     /// Which authorization.
     pub id: AuthorizationId,
     /// Who the user is.
     pub identity: Identity,
     /// The bytes to deliver.
-    pub body: Vec<u8>,
+    pub body: DeliveryBody,
     /// Whether there is an address to deliver to.
     pub deliver: bool,
     /// Until when the record is kept from now on.

@@ -38,7 +38,7 @@ pub(super) async fn a_link_is_found_until_its_user_is_known(store: &dyn Backend)
 
 pub(super) async fn a_link_of_a_scheme_is_found_with_its_end_date(store: &dyn Backend) {
     for (serial_no, end_date) in [("S1", Some("2026-12-28")), ("S2", None)] {
-        let new = Authorization { requested: of_scheme("234", end_date), ..authorization(serial_no) };
+        let new = Authorization { request: of_scheme("234", end_date), ..authorization(serial_no) };
         assert_eq!(store.record_link(&new, &nonce(serial_no, serial_no, BEGINNING)).await, Ok(Recorded::New));
         let found = store.link(&new.id).await.expect("answers").expect("a link");
         assert_eq!(

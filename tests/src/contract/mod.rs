@@ -15,6 +15,7 @@ use shared::model::authorization::{Authorization, Callback, Issue, NewLink};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest, SchemeRequest};
 use shared::model::claim::{AttemptClaim, ClaimRefusal, ExchangeClaim};
 use shared::model::clock::UnixMillis;
+use shared::model::consent::DeliveryBody;
 use shared::model::end_date::EndDate;
 use shared::model::id::{AuthorizationId, OperationId, State, digest_of};
 use shared::model::identity::{Identity, OpenId};
@@ -145,10 +146,10 @@ fn state(serial_no: &str) -> State {
 /// A new authorization of `serial_no`.
 pub fn authorization(serial_no: &str) -> Authorization {
     Authorization::issued(Issue {
-        requested: of_merchant("B1", serial_no),
+        request: of_merchant("B1", serial_no),
         callback: Callback::Explicit("https://merchant.example.com/cb".to_owned()),
         state: state(serial_no),
-        link: NewLink::Ours("https://openauth.example/authorize".to_owned()),
+        link: NewLink::Ours("https://openauth.example/authorize".parse().expect("a URL")),
         now: BEGINNING,
         lifetime: MINUTE * 60,
         retention: MINUTE * 600,
@@ -201,7 +202,7 @@ pub fn settlement(serial_no: &str, open_id: &str, by: &str) -> Settlement {
     Settlement {
         id: AuthorizationId::of_serial("B1", serial_no),
         identity: Identity::new(OpenId::parse(open_id).ok(), None).expect("an id"),
-        body: format!("body of {open_id}").into_bytes(),
+        body: DeliveryBody::new(format!("body of {open_id}")).expect("bytes"),
         deliver: true,
         retain_until: BEGINNING + MINUTE * 660,
         operation: operation(by),
@@ -236,6 +237,14 @@ async fn settled(store: &dyn Backend, serial_no: &str) -> AuthorizationId {
 
 async fn record(store: &dyn Backend, id: &AuthorizationId) -> Authorization {
     store.authorization(id).await.expect("answers").expect("a record")
+}
+
+fn due_at(record: &Authorization) -> Option<UnixMillis> {
+    record.pending_delivery().map(|delivery| delivery.due_at)
+}
+
+fn body(record: &Authorization) -> Option<&[u8]> {
+    record.consent().map(|consent| consent.body.reveal().as_ref())
 }
 
 fn ours(claimed: Claimed) -> Authorization {

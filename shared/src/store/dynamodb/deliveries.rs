@@ -43,9 +43,7 @@ impl RecordDeliveries for DynamoStore {
             Changed::Refused(old) => old.as_ref().map(item::authorization).transpose()?.map(Box::new),
         };
         Ok(match old {
-            Some(old) if old.delivery.as_ref().is_some_and(|lease| lease.operation == claim.operation) => {
-                AttemptClaimed::Ours(old)
-            }
+            Some(old) if old.attempt_is_held_by(&claim.operation) => AttemptClaimed::Ours(old),
             old => AttemptClaimed::Refused(attempt_refusal(old.as_deref(), claim)),
         })
     }
@@ -216,17 +214,18 @@ mod tests {
     use crate::model::claim::AttemptRefusal;
     use crate::model::delivery_outcome::DeliveryOutcome;
     use crate::store::dynamodb::fixtures::{
-        MINUTE, NOW, attempt_claim, authorization, operation, page, record, refused_by, store,
+        MINUTE, NOW, attempt_claim, authorization, authorized, operation, page, refused_by, store,
     };
 
     /// The record of a delivery whose first attempt `by` claimed, until `until` if it is not concluded.
     fn attempted(by: &str, until: Option<UnixMillis>) -> Item {
-        let mut record = record(
+        let mut record = authorized(
             "issuer",
             [
-                ("status", item::status(Status::Authorized)),
                 ("attempts", item::number(1)),
                 ("nextAttemptAt", item::time(NOW)),
+                ("outbox", item::due(&authorization().id)),
+                ("outboxAt", item::time(NOW)),
                 ("deliveryBy", item::text(by)),
             ],
         );
@@ -240,7 +239,7 @@ mod tests {
         let Ok(AttemptClaimed::Ours(record)) = first.claim_attempt(&attempt_claim()).await else {
             panic!("refused")
         };
-        assert_eq!(record.attempts, 1);
+        assert_eq!(record.attempts_begun(), 1);
         assert_eq!(fake_aws.asked()[0].body["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
 
         let (second, _fake_aws) = store([refused_by(&attempted("other", Some(NOW + MINUTE)))]).await;
@@ -250,8 +249,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_due_record_that_cannot_be_read_hides_no_other() {
-        let mut readable = attempted("mine", None);
-        readable.extend([("outboxAt".into(), item::time(NOW))]);
+        let readable = attempted("mine", None);
         let mut broken = readable.clone();
         broken.remove("businessId");
         let (store, _fake_aws) = store([page(&[broken, readable])]).await;

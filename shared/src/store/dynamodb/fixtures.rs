@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::aws::fake_aws::{Answer, BRISK, FakeAws};
-use crate::model::authorization::{Authorization, Callback, Issue, NewLink};
+use crate::model::authorization::{Authorization, Callback, Issue, NewLink, Status};
 use crate::model::authorization_request::{AuthorizationRequest, MerchantRequest};
 use crate::model::claim::{AttemptClaim, ExchangeClaim};
 use crate::model::clock::UnixMillis;
+use crate::model::consent::DeliveryBody;
 use crate::model::id::{OperationId, State};
 use crate::model::identity::{AuthCode, Identity, OpenId};
 use crate::store::dynamodb::DynamoStore;
@@ -84,7 +85,7 @@ fn state() -> State {
 
 pub(super) fn authorization() -> Authorization {
     Authorization::issued(Issue {
-        requested: AuthorizationRequest::Merchant(MerchantRequest {
+        request: AuthorizationRequest::Merchant(MerchantRequest {
             business_id: "B1".to_owned(),
             merchant_id: "M1".to_owned(),
             serial_no: "S1".to_owned(),
@@ -92,7 +93,7 @@ pub(super) fn authorization() -> Authorization {
         }),
         callback: Callback::OwnersDefault,
         state: state(),
-        link: NewLink::Ours("https://openauth.example/authorize".to_owned()),
+        link: NewLink::Ours("https://openauth.example/authorize".parse().unwrap()),
         now: NOW,
         lifetime: MINUTE * 60,
         retention: MINUTE * 600,
@@ -117,7 +118,7 @@ pub(super) fn settlement() -> Settlement {
     Settlement {
         id: authorization().id,
         identity: Identity::new(OpenId::parse("open-1").ok(), None).unwrap(),
-        body: b"body".to_vec(),
+        body: DeliveryBody::new("body").unwrap(),
         deliver: true,
         retain_until: authorization().retain_until,
         operation: operation("mine"),
@@ -134,6 +135,22 @@ pub(super) fn attempt_claim() -> AttemptClaim {
         now: NOW,
         lease_until: NOW + MINUTE,
     }
+}
+
+/// The item of an authorization that `by` issued, whose user is recorded, with `changes` to it.
+pub(super) fn authorized<const N: usize>(by: &str, changes: [(&'static str, AttributeValue); N]) -> Item {
+    let mut record = record(
+        by,
+        [
+            ("status", item::status(Status::Authorized)),
+            ("openId", item::text("open-1")),
+            ("authorizedAt", item::time(NOW)),
+            ("body", item::bytes(b"body")),
+        ],
+    );
+    record.remove("link");
+    record.extend(changes.map(|(name, value)| (name.into(), value)));
+    record
 }
 
 /// The item of a link that `by` issued, with `changes` to it.

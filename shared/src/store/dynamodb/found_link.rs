@@ -40,7 +40,7 @@ fn read(item: &Item) -> Result<FoundLink, StoreError> {
     let link = item.optional_text("link")?;
     Ok(FoundLink {
         link: link.as_deref().map(Url::parse).transpose().map_err(|_| corrupt("link"))?,
-        status: Status::parse(&item.text("status")?).ok_or_else(|| corrupt("status"))?,
+        status: item.text("status")?.parse::<Status>().map_err(|_| corrupt("status"))?,
         expires_at: item.time("expiresAt")?,
         owner: item.owner()?,
         end_date: authorization_request::end_date(&item)?,

@@ -11,6 +11,7 @@ use crate::model::link_source::LinkSource;
 use crate::model::owner::Owner;
 use crate::store::dynamodb::attribute::{AttributeValue, Bytes, Item};
 use crate::store::dynamodb::{PARTITION_KEY, TIME_TO_LIVE, authorization_request};
+use crate::store::stored_authorization::StoredAuthorization;
 use crate::store::{NonceUse, StoreError};
 
 /// The attribute of whose an authorization is; its name is of the time when only businesses had any.
@@ -89,6 +90,7 @@ pub(super) fn time_to_live(at: UnixMillis) -> AttributeValue {
 
 /// The item of a link that nobody has used yet.
 pub(super) fn issued(new: &Authorization, created_by: &OperationId) -> Result<Item, StoreError> {
+    let new = StoredAuthorization::from(new.clone());
     let mut item = key(&new.id);
     let attributes = [
         (TIME_TO_LIVE, time_to_live(new.retain_until)),
@@ -105,7 +107,7 @@ pub(super) fn issued(new: &Authorization, created_by: &OperationId) -> Result<It
         ("history", AttributeValue::L(Vec::new())),
     ];
     item.extend(attributes.map(|(name, value)| (name.into(), value)));
-    authorization_request::write(&new.requested, &mut item);
+    authorization_request::write(&new.request, &mut item);
     if let Some(link) = &new.link {
         item.insert("link".into(), text(&**link));
     }
@@ -136,16 +138,16 @@ pub(super) fn authorization(item: &Item) -> Result<Authorization, StoreError> {
     let status = item.text("status")?;
     let outbox = item.optional_text("outbox")?;
     let due = outbox.is_some_and(|outbox| outbox.starts_with(DUE));
-    Ok(Authorization {
+    let stored = StoredAuthorization {
         id: item.id()?,
-        requested: authorization_request::read(&item)?,
+        request: authorization_request::read(&item)?,
         source: item.source()?,
         callback: parsed("callback", &item.text("callback")?)?,
         parameters_digest: item.text("parametersDigest")?,
         state_digest: item.text("stateDigest")?,
         pending_state: item.pending_state()?,
         link: item.optional_text("link")?,
-        status: Status::parse(&status).ok_or_else(|| corrupt("status"))?,
+        status: status.parse().map_err(|_| corrupt("status"))?,
         created_at: item.time("createdAt")?,
         linked_at: item.optional_time("linkedAt")?,
         expires_at: item.time("expiresAt")?,
@@ -164,7 +166,8 @@ pub(super) fn authorization(item: &Item) -> Result<Authorization, StoreError> {
             .iter()
             .map(|text| parsed("history", text))
             .collect::<Result<_, _>>()?,
-    })
+    };
+    Ok(stored.try_into()?)
 }
 
 /// Reads single attributes of an item.
@@ -268,12 +271,15 @@ mod tests {
     #[test]
     fn what_is_given_up_is_not_due() {
         let id = fixtures::authorization().id;
-        let in_outbox = |partition| {
-            let item = fixtures::record("issuer", [("outbox", partition), ("outboxAt", time(NOW))]);
-            authorization(&item).unwrap().due_at
+        let in_outbox = |name, partition, changes: &[(&'static str, AttributeValue)]| {
+            let outbox = [("status", status(name)), ("outbox", partition), ("outboxAt", time(NOW))];
+            let mut item = fixtures::authorized("issuer", outbox);
+            item.extend(changes.iter().map(|(name, value)| ((*name).into(), value.clone())));
+            authorization(&item).unwrap().pending_delivery().map(|delivery| delivery.due_at)
         };
-        assert_eq!(in_outbox(due(&id)), Some(NOW));
-        assert_eq!(in_outbox(undeliverable(&id)), None);
+        let next = [("nextAttemptAt", time(NOW))];
+        assert_eq!(in_outbox(Status::Authorized, due(&id), &next), Some(NOW));
+        assert_eq!(in_outbox(Status::Undeliverable, undeliverable(&id), &[]), None);
     }
 
     #[test]

@@ -41,9 +41,7 @@ impl RecordReturns for DynamoStore {
             Changed::Refused(old) => old.as_ref().map(item::authorization).transpose()?.map(Box::new),
         };
         Ok(match old {
-            Some(old) if old.exchange.as_ref().is_some_and(|lease| lease.operation == claim.operation) => {
-                Claimed::Ours(old)
-            }
+            Some(old) if old.exchange_is_held_by(&claim.operation) => Claimed::Ours(old),
             old => Claimed::Refused(claim_refusal(old.as_deref(), claim), old),
         })
     }
@@ -65,7 +63,7 @@ impl RecordReturns for DynamoStore {
         let mut values = vec![
             (":authorized", item::status(Status::Authorized)),
             (":now", item::time(settlement.now)),
-            (":body", item::bytes(&settlement.body)),
+            (":body", item::bytes(settlement.body.reveal())),
             (":by", item::operation(&settlement.operation)),
             (":until", item::time(settlement.retain_until)),
             (":ttl", item::time_to_live(settlement.retain_until)),
@@ -96,7 +94,7 @@ impl RecordReturns for DynamoStore {
         if Reader(&old).optional_text("settledBy")?.as_deref() == Some(settlement.operation.as_str()) {
             return Ok(Settled::Recorded);
         }
-        let agrees = item::authorization(&old)?.identity.is_some_and(|old| old.agrees_with(identity));
+        let agrees = item::authorization(&old)?.identity().is_some_and(|old| old.agrees_with(identity));
         Ok(if agrees { Settled::AlreadyRecorded } else { Settled::Conflict })
     }
 }
@@ -132,7 +130,7 @@ mod tests {
     use crate::model::claim::ClaimRefusal;
     use crate::store::dynamodb::attribute::Item;
     use crate::store::dynamodb::fixtures::{
-        MINUTE, NOW, exchange_claim, operation, record, refused_by, settlement, store,
+        MINUTE, NOW, authorized, exchange_claim, operation, record, refused_by, settlement, store,
     };
 
     fn exchanging(by: &str) -> Item {
@@ -146,15 +144,8 @@ mod tests {
         )
     }
 
-    fn authorized(open_id: &str, by: &str) -> Item {
-        record(
-            "issuer",
-            [
-                ("status", item::status(Status::Authorized)),
-                ("openId", item::text(open_id)),
-                ("settledBy", item::text(by)),
-            ],
-        )
+    fn settled(open_id: &str, by: &str) -> Item {
+        authorized("issuer", [("openId", item::text(open_id)), ("settledBy", item::text(by))])
     }
 
     #[tokio::test]
@@ -163,7 +154,7 @@ mod tests {
         let Ok(Claimed::Ours(record)) = first.claim_exchange(&exchange_claim()).await else {
             panic!("refused")
         };
-        assert_eq!(record.exchange.map(|lease| lease.operation), Some(operation("mine")));
+        assert_eq!(record.exchange().map(|lease| lease.operation.clone()), Some(operation("mine")));
         let asked = &fake_aws.asked()[0].body;
         assert_eq!(asked["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
         assert_eq!(asked["ExpressionAttributeValues"][":by"]["S"], "mine");
@@ -175,13 +166,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_settlement_that_our_own_earlier_try_made_is_ours() {
-        for (open_id, by, settled) in [
+        for (open_id, by, outcome) in [
             ("open-1", "mine", Settled::Recorded),
             ("open-1", "other", Settled::AlreadyRecorded),
             ("open-2", "other", Settled::Conflict),
         ] {
-            let (store, fake_aws) = store([refused_by(&authorized(open_id, by))]).await;
-            assert_eq!(store.settle(&settlement()).await, Ok(settled));
+            let (store, fake_aws) = store([refused_by(&settled(open_id, by))]).await;
+            assert_eq!(store.settle(&settlement()).await, Ok(outcome));
             let asked = &fake_aws.asked()[0].body;
             assert_eq!(asked["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
             assert_eq!(

@@ -34,7 +34,7 @@ impl RecordDeliveries for SqliteStore {
                     })?;
                 let record = find(connection, &claim.id)?.map(Box::new);
                 let ours = |record: &Authorization| {
-                    claimed == 1 || record.delivery.as_ref().is_some_and(|lease| lease.operation == claim.operation)
+                    claimed == 1 || record.attempt_is_held_by(&claim.operation)
                 };
                 Ok(match record {
                     Some(record) if ours(&record) => AttemptClaimed::Ours(record),
