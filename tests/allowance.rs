@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde_json::Value;
 use shared::model::clock::{Clock as _, ManualClock};
-use shared::model::reservation::{Leased, Reservation};
+use shared::model::reservation::{Reservation, ReservationOutcome};
 use shared::rate_limit::{Admission, PATIENCE, RateLimiter};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{ReserveRate, StoreError};
@@ -38,7 +38,7 @@ impl Counted {
 
 #[async_trait]
 impl ReserveRate for Counted {
-    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
+    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
         self.bookings.fetch_add(1, Ordering::SeqCst);
         self.store.lease(reservation).await
     }
@@ -209,7 +209,7 @@ struct Told {
 
 #[async_trait]
 impl ReserveRate for Told {
-    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
+    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         assert_eq!(self.at_once.fetch_add(1, Ordering::SeqCst), 0, "one at a time");
         tokio::task::yield_now().await;
@@ -221,9 +221,9 @@ impl ReserveRate for Told {
             return Err(StoreError::Unavailable("told to".to_owned()));
         }
         if self.full_for_an_hour.load(Ordering::SeqCst) {
-            return Ok(Leased::Full { again_at: reservation.now + SECOND * 3_600 });
+            return Ok(ReservationOutcome::Full { again_at: reservation.now + SECOND * 3_600 });
         }
-        Ok(Leased::From(reservation.now))
+        Ok(ReservationOutcome::From(reservation.now))
     }
 }
 

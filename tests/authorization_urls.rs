@@ -13,7 +13,7 @@ use serde_json::json;
 use shared::model::authorization::{Authorization, Callback, Status};
 use shared::model::authorization_request::AuthorizationRequest;
 use shared::model::id::AuthorizationId;
-use shared::model::reservation::{Leased, Reservation};
+use shared::model::reservation::{Reservation, ReservationOutcome};
 use shared::rate_limit::RateLimiter;
 use shared::store::{NonceUse, RecordLinks, Recorded, ReserveRate, StoreError, UseNonces};
 use tests::rpc::{Protocol, RpcAnswer, RpcCall, utc, whole};
@@ -27,8 +27,8 @@ struct UsedUp;
 
 #[async_trait]
 impl ReserveRate for UsedUp {
-    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
-        Ok(Leased::Full { again_at: reservation.now + Duration::from_secs(1) })
+    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
+        Ok(ReservationOutcome::Full { again_at: reservation.now + Duration::from_secs(1) })
     }
 }
 

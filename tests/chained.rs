@@ -311,8 +311,8 @@ async fn an_open_id_goes_through_both(between: BetweenThem) {
     let call = chain.a.merchant.request_link(by_merchant, "user-1").await;
     let link: Url = call.answer.expect("an answer").link().expect("a link").parse().expect("a URL");
     assert!(link.as_str().starts_with(chain.b.emulator_at.as_str()), "B's link, to its emulator: {link}");
-    let at_a = AuthorizationId::of_serial(local::folder::BUSINESS_ID, &call.request.serial_no);
-    let at_b = AuthorizationId::of_serial(A_AT_B, at_a.as_str());
+    let at_a = AuthorizationId::from_serial(local::folder::BUSINESS_ID, &call.request.serial_no);
+    let at_b = AuthorizationId::from_serial(A_AT_B, at_a.as_str());
 
     let asked = chain.before_b.posts();
     let [asked] = asked.as_slice() else { panic!("{} requests to B", asked.len()) };
@@ -381,7 +381,7 @@ async fn a_second_host_that_is_away_is_asked_again_when_it_is_back() {
     let answer: Value = serde_json::from_str(&lost.answer.expect("an answer").body).expect("JSON");
     assert_eq!(answer["status"], 98, "{answer}");
     assert_eq!(chain.before_b.posts().len(), 2);
-    let at_a = AuthorizationId::of_serial(local::folder::BUSINESS_ID, &lost.request.serial_no);
+    let at_a = AuthorizationId::from_serial(local::folder::BUSINESS_ID, &lost.request.serial_no);
     assert_eq!(Chain::record(&chain.a_folder, &at_a).await.status(), Status::LinkPending);
 
     let granted = chain.ask_again(&lost.request.body).await.expect_link();

@@ -179,7 +179,7 @@ async fn killed_after_a_success_is_recorded_nothing_is_sent_again() {
 async fn killed_around_giving_up_the_record_ends_undeliverable_all_the_same() {
     for (moment, steps) in [(Before(Write::GiveUp), vec![Step::GivenUp]), (After(Write::GiveUp), vec![])] {
         let mut world = World::new();
-        world.delivery.schedule = shared::delivery::schedule::Schedule::of_secs(&[]);
+        world.delivery.schedule = shared::delivery::schedule::Schedule::from_secs(&[]);
         let issued = due(&world).await;
         dies_with_one_attempt(&world, After(Write::ClaimAttempt)).await;
         world.clock.advance(ATTEMPT_LEASE);
@@ -193,7 +193,7 @@ async fn killed_around_giving_up_the_record_ends_undeliverable_all_the_same() {
 /// As [`dies`], in a process whose schedule has one attempt.
 async fn dies_with_one_attempt(world: &World, moment: Moment) {
     let mut process = world.another_process();
-    process.delivery.schedule = shared::delivery::schedule::Schedule::of_secs(&[]);
+    process.delivery.schedule = shared::delivery::schedule::Schedule::from_secs(&[]);
     let store = Arc::new(MortalStore::new(process.store.clone(), moment));
     let process = process.with_store(store.clone());
     store.until_death(sweep_and_drain(&process)).await;
@@ -270,7 +270,7 @@ async fn what_was_answered_survives_a_kill() {
     for (serial_no, body) in answered {
         let answer: Value = serde_json::from_str(&body).expect("JSON");
         assert_eq!(answer["status"], 0, "{body}");
-        let id = shared::model::id::AuthorizationId::of_serial(local::folder::BUSINESS_ID, &serial_no);
+        let id = shared::model::id::AuthorizationId::from_serial(local::folder::BUSINESS_ID, &serial_no);
         let record = store.authorization(&id).await.expect("answers").expect("recorded");
         assert_eq!(record.link().map(url::Url::as_str), answer["data"]["alipayAuthUrl"].as_str());
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use openid_delivery::{Step, deliver, handle, sweep};
 use serde_json::json;
-use shared::delivery::response::Answer;
+use shared::delivery::response::AttemptResult;
 use shared::delivery::schedule::{OPEN_API_WAITS_SECS, Schedule};
 use shared::delivery::sender::HttpSender;
 use shared::egress::callback_url::CallbackRules;
@@ -173,7 +173,7 @@ async fn retry_after_stretches_a_wait_to_twice_its_length_at_most() {
         let world = World::new();
         world.authorized("S1", "open-1").await;
         let outcome = DeliveryOutcome::Status(429);
-        world.merchant.answer(Answer { outcome, retry_after: Some(secs(asked_for)) });
+        world.merchant.answer(AttemptResult { outcome, retry_after: Some(secs(asked_for)) });
         assert_eq!(world.drain().await, [Step::Failed(world.now() + secs(wait))], "{asked_for}");
     }
 }
@@ -189,7 +189,7 @@ async fn hints_that_are_doubled_late_or_of_the_past_change_nothing() {
     let early = Hint::new(issued.id.clone(), b1(), 1);
     assert_eq!(deliver(&world.delivery, &early).await, Ok(Step::Postponed));
     assert_eq!(deliver(&world.delivery, &Hint::new(issued.id.clone(), b1(), 7)).await, Ok(Step::Nothing));
-    let unknown = shared::model::id::AuthorizationId::of_serial("B1", "nobody");
+    let unknown = shared::model::id::AuthorizationId::from_serial("B1", "nobody");
     assert_eq!(deliver(&world.delivery, &Hint::new(unknown, b1(), 0)).await, Ok(Step::Nothing));
     assert_eq!(world.merchant.posts().len(), 1);
     world.clock.advance(secs(15));
@@ -274,7 +274,7 @@ async fn an_attempt_whose_worker_died_is_followed_by_the_next_when_its_lease_end
 #[tokio::test]
 async fn a_last_attempt_whose_worker_died_ends_undeliverable_and_can_be_redriven() {
     let mut world = World::new();
-    world.delivery.schedule = Schedule::of_secs(&[]);
+    world.delivery.schedule = Schedule::from_secs(&[]);
     let issued = world.authorized("S1", "open-1").await;
     world.queue.lose_all();
     claim_and_die(&world, &issued, 0).await;
@@ -290,7 +290,7 @@ async fn claim_and_die(world: &World, issued: &tests::world::Issued, attempts_be
         id: issued.id.clone(),
         attempts_before,
         attempts_allowed: world.delivery.schedule.attempts(),
-        operation: shared::model::id::OperationId::draw(&*world.random).expect("an id"),
+        operation: shared::model::id::OperationId::generate(&*world.random).expect("an id"),
         now: world.now(),
         lease_until: world.now() + openid_delivery::ATTEMPT_LEASE,
     };
@@ -323,7 +323,7 @@ async fn a_default_address_is_read_at_each_attempt() {
 
     let urls: Vec<_> = world.merchant.posts().into_iter().map(|posted| posted.url).collect();
     assert_eq!(urls, ["https://one.example.com/cb", "https://two.example.com/cb"]);
-    let id = shared::model::id::AuthorizationId::of_serial("B1", "S1");
+    let id = shared::model::id::AuthorizationId::from_serial("B1", "S1");
     let outcomes: Vec<_> = world.record(&id).await.history().iter().map(|attempt| attempt.outcome).collect();
     let expected =
         [DeliveryOutcome::Status(410), DeliveryOutcome::NoCallbackAddress, DeliveryOutcome::Success];
@@ -392,7 +392,7 @@ async fn attempts_taken_from_the_schedule_end_what_is_beyond_them() {
     world.merchant.answer(DeliveryOutcome::Status(500));
     world.drain().await;
     next_attempt(&world, &issued, false).await;
-    world.delivery.schedule = Schedule::of_secs(&[15]);
+    world.delivery.schedule = Schedule::from_secs(&[15]);
     world.clock.advance(secs(24 * 3_600));
     assert!(world.sweep_and_drain().await.contains(&Step::GivenUp));
     assert_eq!(world.record(&issued.id).await.status(), Status::Undeliverable);

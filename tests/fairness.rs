@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderName;
 use openid_delivery::handle;
-use shared::delivery::response::Answer;
+use shared::delivery::response::AttemptResult;
 use shared::delivery::sender::CallbackSender;
 use shared::egress::callback_url::CallbackUrl;
 use shared::model::authorization::Status;
@@ -35,7 +35,13 @@ struct Network {
 
 #[async_trait]
 impl CallbackSender for Network {
-    async fn post(&self, url: &CallbackUrl, _: Vec<(HeaderName, String)>, _: Bytes, _: UnixMillis) -> Answer {
+    async fn post(
+        &self,
+        url: &CallbackUrl,
+        _: Vec<(HeaderName, String)>,
+        _: Bytes,
+        _: UnixMillis,
+    ) -> AttemptResult {
         if !url.as_str().contains("silent") {
             self.delivered.send_modify(|delivered| *delivered += 1);
             return DeliveryOutcome::Success.into();
@@ -85,7 +91,7 @@ async fn attempts_of_the_silent(world: &World) -> u32 {
     let mut attempts = 0;
     for number in 0..OF_THE_SILENT {
         attempts +=
-            world.record(&AuthorizationId::of_serial("B2", &format!("S{number}"))).await.attempts_begun();
+            world.record(&AuthorizationId::from_serial("B2", &format!("S{number}"))).await.attempts_begun();
     }
     attempts
 }
@@ -100,7 +106,7 @@ async fn a_sweep_delivers_to_others_what_a_silent_merchant_leaves_waiting() {
     let swept = tokio::time::timeout(PATIENCE, handle(&world.delivery, Event::Sweep)).await;
     assert_eq!(swept.expect("nobody waits for the silent"), Ok(()));
     for number in 0..OF_THE_OTHER {
-        let id = AuthorizationId::of_serial("B1", &format!("S{number}"));
+        let id = AuthorizationId::from_serial("B1", &format!("S{number}"));
         assert_eq!(world.record(&id).await.status(), Status::Delivered, "S{number}");
     }
     assert_eq!(attempts_of_the_silent(&world).await, 125, "as many as a sweep takes of one");

@@ -278,7 +278,7 @@ async fn after_a_restart_on_the_same_folder_keys_are_the_same_and_what_was_due_i
     assert_eq!(key(), before);
 
     let store = SqliteStore::open(&folder.path().join("authlink.db")).expect("opens");
-    let id = AuthorizationId::of_serial(local::folder::BUSINESS_ID, &serial_no);
+    let id = AuthorizationId::from_serial(local::folder::BUSINESS_ID, &serial_no);
     let record = store.authorization(&id).await.expect("answers").expect("a record");
     assert_eq!(record.status(), Status::Authorized);
     assert!(record.pending_delivery().is_some());
@@ -313,7 +313,7 @@ async fn a_new_host_delivers_what_an_earlier_one_left_settled() {
     drop(local);
     let store = SqliteStore::open(&folder.path().join("authlink.db")).expect("opens");
     let settlement = Settlement {
-        id: AuthorizationId::of_serial(local::folder::BUSINESS_ID, &serial_no),
+        id: AuthorizationId::from_serial(local::folder::BUSINESS_ID, &serial_no),
         identity: Identity::new(OpenId::parse("open-1").ok(), None).expect("an id"),
         body: DeliveryBody::new(format!(r#"{{"serialNo":"{serial_no}","openId":"open-1"}}"#)).expect("bytes"),
         deliver: true,

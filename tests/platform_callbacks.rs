@@ -23,7 +23,7 @@ async fn linked(world: &World, serial_no: &str) -> (String, AuthorizationId) {
     world.platforms.grant("https://platform.example/consent");
     world.ask(&LinkCall::new(serial_no, world.now())).await.expect_link();
     let asked = world.platforms.asked().pop().expect("a request");
-    (state_asked_with(&asked), AuthorizationId::of_serial("B1", serial_no))
+    (state_asked_with(&asked), AuthorizationId::from_serial("B1", serial_no))
 }
 
 fn success() -> CallbackAnswer {
@@ -95,7 +95,7 @@ async fn a_record_whose_link_never_came_is_settled_by_either_serial() {
         world.platforms.no_answer(NoAnswer::Timeout);
         assert_eq!(world.ask(&LinkCall::new("S1", world.now())).await.status, 98);
         let state = state_asked_with(&world.platforms.asked()[0]);
-        let id = AuthorizationId::of_serial("B1", "S1");
+        let id = AuthorizationId::from_serial("B1", "S1");
         let mut call = callback(&state, &id, "open-1", world.now());
         if second {
             call.body = callback_body(&format!("{id}-2"), "open-1").to_string().into_bytes();
@@ -167,14 +167,14 @@ async fn a_request_of_ours_to_the_platform_is_no_callback_of_the_platforms() {
     world.ask(&LinkCall::new("S1", world.now())).await.expect_link();
     let asked = world.platforms.asked().pop().expect("a request");
     let mut reflected =
-        callback(&state_asked_with(&asked), &AuthorizationId::of_serial("B1", "S1"), "", world.now());
+        callback(&state_asked_with(&asked), &AuthorizationId::from_serial("B1", "S1"), "", world.now());
     reflected.nonce = asked.headers["nonce"].clone();
     reflected.timestamp = asked.headers["timestamp"].clone();
     reflected.sign_type = Some("MD5".to_owned());
     reflected.key = Key::Literal(asked.headers["sign"].clone());
     reflected.body = asked.bytes.to_vec();
     assert_eq!(world.called_back(&reflected).await, fail());
-    assert_eq!(world.record(&AuthorizationId::of_serial("B1", "S1")).await.status(), Status::Issued);
+    assert_eq!(world.record(&AuthorizationId::from_serial("B1", "S1")).await.status(), Status::Issued);
 }
 
 #[tokio::test]
@@ -184,7 +184,7 @@ async fn a_platform_by_md5_calls_back_by_md5() {
     world.platforms.grant("https://other.example/consent");
     world.ask(&LinkCall::new("S1", world.now())).await.expect_link();
     let state = state_asked_with(&world.platforms.asked()[0]);
-    let id = AuthorizationId::of_serial("B1", "S1");
+    let id = AuthorizationId::from_serial("B1", "S1");
     let mut call = callback(&state, &id, "open-1", world.now());
     assert_eq!(world.called_back(&call).await, fail(), "SHA256-RSA, for which it has no key");
     call.sign_type = Some("MD5".to_owned());

@@ -33,7 +33,7 @@ const CONTINUE: &str =
     "the platform that makes this link gave no answer to go by; send the same request again, or look it up";
 
 fn id() -> AuthorizationId {
-    AuthorizationId::of_serial("B1", "S1")
+    AuthorizationId::from_serial("B1", "S1")
 }
 
 async fn ask(world: &World, serial_no: &str) -> LinkAnswer {
@@ -392,7 +392,7 @@ async fn a_link_whose_record_cannot_be_written_goes_back_all_the_same() {
         assert_eq!(ask(&other, serial_no).await.expect_link().as_str(), LINK);
     }
     assert_eq!(status(&world).await, Status::Issued, "the write was repeated");
-    let second = AuthorizationId::of_serial("B1", "S2");
+    let second = AuthorizationId::from_serial("B1", "S2");
     assert_eq!(world.record(&second).await.status(), Status::LinkPending);
     // And its user settles it.
     let asked = world.platforms.asked();

@@ -302,7 +302,7 @@ async fn without_any_callback_address_the_user_is_recorded_and_nothing_is_due() 
     world.gateway.answer(identified("open-1"));
     let shown = world.come_back(&tests::request::state_of(&link), "codeA").await;
     assert_eq!(shown.outcome, "authorized");
-    let id = shared::model::id::AuthorizationId::of_serial("B1", "S1");
+    let id = shared::model::id::AuthorizationId::from_serial("B1", "S1");
     let record = world.record(&id).await;
     assert_eq!((record.status(), record.pending_delivery()), (Status::Authorized, None));
     assert!(world.sweep_and_drain().await.is_empty());
@@ -406,7 +406,7 @@ async fn late_in_a_request_no_newer_key_is_waited_for() {
     let app = format!("alipay-app/{APP_ID}");
     let (shown, ()) = tokio::join!(world.come_back(&issued.state, "codeA"), async {
         world.gateway.asked(1).await;
-        world.clock.advance(openid_callback::REFRESH_UNTIL);
+        world.clock.advance(openid_callback::REFRESH_WITHIN);
         let_go.send(Exchange::Unknown(NoAnswer::Signature)).expect("someone waits");
     });
     assert_eq!(shown.outcome, "authorize-again");

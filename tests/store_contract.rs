@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use shared::model::reservation::{Leased, Reservation, TOLERANCE};
+use shared::model::reservation::{Reservation, ReservationOutcome, TOLERANCE};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
     PurgeExpired as _, ReadAuthorizations as _, RecordLinks as _, Recorded, ReserveRate as _,
@@ -62,7 +62,7 @@ async fn an_allowance_that_was_free_for_ten_minutes_is_forgotten() {
     };
     let begins_after = async |wait| {
         let leased = store.lease(&a_second).await;
-        assert_eq!(leased, Ok(Leased::From(BEGINNING - TOLERANCE + wait)));
+        assert_eq!(leased, Ok(ReservationOutcome::From(BEGINNING - TOLERANCE + wait)));
     };
     begins_after(Duration::ZERO).await;
     let free = BEGINNING - TOLERANCE + Duration::from_secs(1);

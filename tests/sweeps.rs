@@ -94,7 +94,7 @@ async fn a_sweep_leaves_to_the_next_what_it_has_no_time_for() {
         world.authorized(&format!("S{number}"), "open").await;
     }
     world.queue.lose_all();
-    let one = AuthorizationId::of_serial("B1", "nobody");
+    let one = AuthorizationId::from_serial("B1", "nobody");
     world.delivery.due = Arc::new(Stubborn { inner: world.store.clone(), one, clock: world.clock.clone() });
     let began = world.now();
     let queued = sweep(&world.delivery).await.expect("the store answers");
@@ -107,7 +107,7 @@ async fn a_sweep_leaves_to_the_next_what_it_has_no_time_for() {
 #[tokio::test]
 async fn a_last_failure_whose_record_nobody_confirms_is_alarmed() {
     let mut world = World::new();
-    world.delivery.schedule = Schedule::of_secs(&[]);
+    world.delivery.schedule = Schedule::from_secs(&[]);
     let issued = world.authorized("S1", "open-1").await;
     let untold = [Failure::None, Failure::NotTold, Failure::NotTold];
     world.delivery.store = Arc::new(FickleStore::new(world.store.clone(), &untold));

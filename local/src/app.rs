@@ -232,7 +232,7 @@ fn host_functions(
         },
         authorization_url: GetAuthorizationUrl::new(
             &secrets,
-            SchemeLinks::of(store.clone()),
+            SchemeLinks::new(store.clone()),
             Arc::new(HttpsClient::new()?),
             clock.clone(),
             random.clone(),

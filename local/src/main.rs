@@ -134,7 +134,7 @@ impl Which {
                 return Err(StartError::new("--business-id is missing: whose serialNo is it?".to_owned()));
             }
         };
-        Ok(AuthorizationId::of_serial(&business_id, self.serial_no.as_deref().unwrap_or_default()))
+        Ok(AuthorizationId::from_serial(&business_id, self.serial_no.as_deref().unwrap_or_default()))
     }
 }
 

@@ -50,7 +50,7 @@ pub async fn redrive(place: &Place, what: Redrive) -> Result<(), StartError> {
     let store = open(place)?;
     let random = OsRandom::default();
     let redrive = async |id: &AuthorizationId| -> Result<bool, StartError> {
-        Ok(store.redrive(id, &OperationId::draw(&random)?, SystemClock.now()).await?)
+        Ok(store.redrive(id, &OperationId::generate(&random)?, SystemClock.now()).await?)
     };
     let mut redriven = 0;
     match what {

@@ -33,7 +33,7 @@ impl Scene {
             world.platforms.grant("https://platform.example/consent");
             world.ask(&LinkCall::new(serial_no, world.now())).await.expect_link();
             let state = state_asked_with(&world.platforms.asked()[0]);
-            linked.push((state, AuthorizationId::of_serial("B1", serial_no)));
+            linked.push((state, AuthorizationId::from_serial("B1", serial_no)));
         }
         let [(state, id), (other_state, other_id)] = linked.try_into().expect("two");
         Self { world, state, id, other_state, other_id, state_of_ours }

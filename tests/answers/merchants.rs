@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use rustls::RootCertStore;
-use shared::delivery::response::Answer;
+use shared::delivery::response::AttemptResult;
 use shared::delivery::sender::{CallbackSender as _, HttpSender, TimeLimits};
 use shared::egress::callback_url::{CallbackRules, CallbackUrl, Origin};
 use shared::egress::client::bundled_roots;
@@ -123,13 +123,13 @@ async fn post(
     leads_to: &'static [&'static str],
     roots: &RootCertStore,
     limits: TimeLimits,
-) -> Answer {
+) -> AttemptResult {
     let url = CallbackUrl::parse(&format!("{origin}/callback"), &exempt(origin)).expect("was accepted");
     let sender = HttpSender::trusting(roots, Arc::new(LeadsTo(leads_to)), rules, limits).expect("a client");
     sender.post(&url, Vec::new(), Bytes::from_static(b"{}"), NOW).await
 }
 
-async fn answer_of(merchant: Merchant) -> Answer {
+async fn answer_of(merchant: Merchant) -> AttemptResult {
     let limits = TimeLimits::default();
     match merchant {
         Merchant::Elsewhere(origin, leads_to) => {
@@ -145,7 +145,7 @@ async fn answer_of(merchant: Merchant) -> Answer {
     }
 }
 
-fn cells(answer: Answer) -> [String; 3] {
+fn cells(answer: AttemptResult) -> [String; 3] {
     let kept = answer.outcome.http_status().map_or_else(|| "–".to_owned(), |status| status.to_string());
     let follows = match (answer.outcome, answer.retry_after) {
         (DeliveryOutcome::Success, _) => "delivered".to_owned(),

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderName;
 use openid_delivery::{Step, deliver, sweep};
-use shared::delivery::response::Answer;
+use shared::delivery::response::AttemptResult;
 use shared::delivery::sender::CallbackSender;
 use shared::egress::callback_url::CallbackUrl;
 use shared::model::authorization::Status;
@@ -139,7 +139,7 @@ impl CallbackSender for Slow {
         headers: Vec<(HeaderName, String)>,
         body: Bytes,
         now: UnixMillis,
-    ) -> Answer {
+    ) -> AttemptResult {
         let answer = self.merchant.post(url, headers, body, now).await;
         self.got.notify_one();
         self.let_go.notified().await;

@@ -89,7 +89,7 @@ async fn a_platforms_callback_is_a_read_a_write_and_a_hint_and_a_repeat_is_a_rea
     for serial_no in ["S1", "S2"] {
         chain.link(serial_no).await;
         chain.calls();
-        let id = AuthorizationId::of_serial("B1", serial_no);
+        let id = AuthorizationId::from_serial("B1", serial_no);
         let call = callback(&chain.state(), &id, "open-1", world.now());
         assert_eq!(world.called_back(&call).await.text, "SUCCESS");
         assert_eq!(chain.calls(), calls([("GetItem", 1), ("SendMessage", 1), ("UpdateItem", 1)]));

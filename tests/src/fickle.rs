@@ -9,8 +9,8 @@ use shared::model::clock::UnixMillis;
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
-    AttemptClaimed, Claimed, Linked, Next, NonceUse, ReadAuthorizations, RecordDeliveries, RecordLinks,
-    RecordPlatformLinks, RecordReturns, Recorded, Settled, Settlement, StoreError,
+    AfterAttempt, AttemptClaimed, Claimed, Linked, NonceUse, ReadAuthorizations, RecordDeliveries,
+    RecordLinks, RecordPlatformLinks, RecordReturns, Recorded, Settled, Settlement, StoreError,
 };
 use url::Url;
 
@@ -107,7 +107,7 @@ impl RecordDeliveries for FickleStore {
         id: &AuthorizationId,
         holder: &OperationId,
         attempt: &Attempt,
-        next: Next,
+        next: AfterAttempt,
     ) -> Result<bool, StoreError> {
         self.run(self.inner.conclude_attempt(id, holder, attempt, next)).await
     }

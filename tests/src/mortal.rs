@@ -9,8 +9,9 @@ use shared::model::clock::UnixMillis;
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
-    AttemptClaimed, Claimed, Due, FindDue, Linked, Next, NonceUse, ReadAuthorizations, RecordDeliveries,
-    RecordLinks, RecordPlatformLinks, RecordReturns, Recorded, Settled, Settlement, StoreError,
+    AfterAttempt, AttemptClaimed, Claimed, Due, FindDue, Linked, NonceUse, ReadAuthorizations,
+    RecordDeliveries, RecordLinks, RecordPlatformLinks, RecordReturns, Recorded, Settled, Settlement,
+    StoreError,
 };
 use tokio::sync::Notify;
 use url::Url;
@@ -135,7 +136,7 @@ impl RecordDeliveries for MortalStore {
         id: &AuthorizationId,
         holder: &OperationId,
         attempt: &Attempt,
-        next: Next,
+        next: AfterAttempt,
     ) -> Result<bool, StoreError> {
         self.run(Write::ConcludeAttempt, self.inner.conclude_attempt(id, holder, attempt, next)).await
     }

@@ -13,7 +13,7 @@ use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::sha2::{Digest as _, Sha256};
 use serde_json::{Value, json};
-use shared::delivery::response::Answer;
+use shared::delivery::response::AttemptResult;
 use shared::delivery::sender::CallbackSender;
 use shared::egress::callback_url::CallbackUrl;
 use shared::model::clock::UnixMillis;
@@ -130,13 +130,13 @@ pub struct Posted {
 /// A merchant that answers as it is told, and SUCCESS when it is told nothing.
 #[derive(Default)]
 pub struct ScriptedMerchant {
-    answers: Mutex<VecDeque<Answer>>,
+    answers: Mutex<VecDeque<AttemptResult>>,
     posts: Mutex<Vec<Posted>>,
 }
 
 impl ScriptedMerchant {
     /// The next POST gets this answer.
-    pub fn answer(&self, answer: impl Into<Answer>) {
+    pub fn answer(&self, answer: impl Into<AttemptResult>) {
         self.answers.lock().unwrap().push_back(answer.into());
     }
 
@@ -154,7 +154,7 @@ impl CallbackSender for ScriptedMerchant {
         headers: Vec<(HeaderName, String)>,
         body: Bytes,
         now: UnixMillis,
-    ) -> Answer {
+    ) -> AttemptResult {
         let headers = headers.into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect();
         self.posts.lock().unwrap().push(Posted { url: url.as_str().to_owned(), headers, body, at: now });
         self.answers.lock().unwrap().pop_front().unwrap_or_else(|| DeliveryOutcome::Success.into())

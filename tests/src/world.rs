@@ -153,7 +153,7 @@ impl World {
             },
             authorization_url: GetAuthorizationUrl::new(
                 &source,
-                SchemeLinks::of(shared_store.clone()),
+                SchemeLinks::new(shared_store.clone()),
                 aliyun.clone(),
                 clock.clone(),
                 random.clone(),
@@ -264,7 +264,7 @@ impl World {
     /// Asks for a link for `serial_no` and takes it.
     pub async fn link(&self, serial_no: &str) -> Issued {
         let link = self.ask(&LinkCall::new(serial_no, self.now())).await.expect_link();
-        Issued { id: AuthorizationId::of_serial("B1", serial_no), state: state_of(&link), link }
+        Issued { id: AuthorizationId::from_serial("B1", serial_no), state: state_of(&link), link }
     }
 
     /// The browser comes back with `code`.
@@ -297,7 +297,7 @@ impl World {
 
     /// An operator sets it due again. Whether it was UNDELIVERABLE.
     pub async fn redrive(&self, id: &AuthorizationId) -> Result<bool, StoreError> {
-        let operation = OperationId::draw(&*self.random).expect("randomness");
+        let operation = OperationId::generate(&*self.random).expect("randomness");
         self.operated.redrive(id, &operation, self.now()).await
     }
 

@@ -104,8 +104,8 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
     let callback = callback(&wanted, &call.business, &function.callbacks)?;
 
     let links = &function.links;
-    let id = AuthorizationId::of_serial(&wanted.business_id, &wanted.serial_no);
-    let state = State::draw(id, &*function.random)?;
+    let id = AuthorizationId::from_serial(&wanted.business_id, &wanted.serial_no);
+    let state = State::generate(id, &*function.random)?;
     let origin = &client_info(request).origin;
     let public_url = links.public_url(origin.as_ref()).ok_or(Refusal::NoPublicUrl)?;
     // Before anything is written: without its document a platform cannot be asked.
@@ -118,7 +118,7 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
             (NewLink::AskedOf(name.clone()), LinkMaker::Platform(platform::fetch(function, name).await?))
         }
     };
-    let nonce = call.nonce_use(OperationId::draw(&*function.random)?);
+    let nonce = call.nonce_use(OperationId::generate(&*function.random)?);
     let new = Authorization::issued(Issue {
         request: AuthorizationRequest::Merchant(MerchantRequest {
             business_id: wanted.business_id,

@@ -1,11 +1,11 @@
-//! Which attempts a record tells of. Those that were concluded are listed in it; of the others only the number is known.
+//! The attempts that a record tells of. Those that were concluded are listed in it; of the others only the number is known.
 
 use shared::model::authorization::{Attempt, Attempts};
 
 /// An attempt, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Known<'a> {
-    /// What came of it was recorded.
+    /// Its outcome was recorded.
     Concluded(&'a Attempt),
     /// It was begun, and no more is known: it is under way, or its worker died or was too slow.
     Begun(u32),

@@ -1,12 +1,13 @@
-//! `POST /v1/openapi/auth/alipay/query`: what became of one serialNo, told to the business whose it is.
+//! `POST /v1/openapi/auth/alipay/query`: the state of one serialNo, for the business that has used it.
 //!
 //! A function of its own, so that the one that makes links reads no openId. A query reads one record and writes nothing
 //! but its nonce; whatever is wrong with the serialNo is one answer, so that nobody learns which of another's there are.
 
 mod error;
 mod history;
+mod request;
+mod response;
 mod view;
-mod wire;
 
 use std::sync::Arc;
 
@@ -23,9 +24,9 @@ use shared::secrets::SecretCache;
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{ReadAuthorizations, UseNonces};
 
-pub use self::error::Refusal;
+pub use self::error::QueryError;
+use self::request::Query;
 use self::view::View;
-use self::wire::Query;
 
 /// Beside the documented path of links.
 pub const PATH: &str = "/v1/openapi/auth/alipay/query";
@@ -52,19 +53,19 @@ pub async fn handle(function: &AuthorizationQuery, request: &Request<Bytes>) -> 
     } else {
         Err(CallRefusal::NoSuchInterface.into())
     };
-    let answer = wire::respond(&outcome);
-    if let Err(refusal) = &outcome
+    let answer = response::respond(&outcome);
+    if let Err(error) = &outcome
         && answer.status().is_server_error()
     {
-        tracing::error!(trouble = refusal.word(), alarm = "unavailable", "a request failed");
+        tracing::error!(trouble = error.log_reason(), alarm = "unavailable", "a request failed");
     }
     let business = request.headers().get(BUSINESS_ID).and_then(|value| value.to_str().ok());
     tracing::info!(
         route = "authorization-query",
-        status = wire::status(&outcome),
+        status = response::status(&outcome),
         http_status = answer.status().as_u16(),
         business = business.filter(|id| is_business_id(id)),
-        reason = outcome.as_ref().err().map(Refusal::word),
+        reason = outcome.as_ref().err().map(QueryError::log_reason),
         reference = outcome.as_ref().ok().map(|view| view.reference.as_str()),
         millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
         "request"
@@ -72,18 +73,18 @@ pub async fn handle(function: &AuthorizationQuery, request: &Request<Bytes>) -> 
     answer
 }
 
-async fn find(function: &AuthorizationQuery, request: &Request<Bytes>) -> Result<View, Refusal> {
+async fn find(function: &AuthorizationQuery, request: &Request<Bytes>) -> Result<View, QueryError> {
     let call = verify(request, &function.businesses, function.clock.now()).await?;
     let query = Query::parse(request.body())?;
     call.may_speak_of(&query.business_id, &query.merchant_id)?;
-    let nonce = call.nonce_use(OperationId::draw(&*function.random)?);
+    let nonce = call.nonce_use(OperationId::generate(&*function.random)?);
     if !function.nonces.use_nonce(&nonce).await? {
         return Err(CallRefusal::NonceUsed.into());
     }
-    let id = AuthorizationId::of_serial(&query.business_id, &query.serial_no);
-    let record = function.records.authorization(&id).await?.ok_or(Refusal::UnknownSerial)?;
-    let request = asked_by(&query, &record, call.now).ok_or(Refusal::UnknownSerial)?;
-    Ok(View::of(&record, request, call.now))
+    let id = AuthorizationId::from_serial(&query.business_id, &query.serial_no);
+    let record = function.records.authorization(&id).await?.ok_or(QueryError::UnknownSerial)?;
+    let request = asked_by(&query, &record, call.now).ok_or(QueryError::UnknownSerial)?;
+    Ok(View::new(&record, request, call.now))
 }
 
 /// The request behind a record, if `query` may ask for it and it is still kept: a store may forget later than it says.

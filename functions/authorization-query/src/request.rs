@@ -1,12 +1,6 @@
-//! The request's body in, the answer out.
+//! The request's body.
 
-use bytes::Bytes;
-use http::{Response, StatusCode};
-use serde::Serialize;
-use shared::protocol::open_api::{CallRefusal, Fields, answer};
-
-use crate::error::Refusal;
-use crate::view::View;
+use shared::protocol::open_api::{CallRefusal, Fields};
 
 /// The body of a query, complete and within its bounds.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,26 +20,6 @@ impl Query {
         })
     }
 }
-
-/// The open API's state of an outcome.
-pub(crate) const fn status(outcome: &Result<View, Refusal>) -> u8 {
-    match outcome {
-        Ok(_) => 0,
-        Err(refusal) => refusal.status(),
-    }
-}
-
-/// The answer to a query that was granted or refused.
-pub(crate) fn respond(outcome: &Result<View, Refusal>) -> Response<Bytes> {
-    let status = status(outcome);
-    match outcome {
-        Ok(view) => answer(StatusCode::OK, status, "success", view),
-        Err(refusal) => answer(refusal.http_status(), status, &refusal.to_string(), &Nothing {}),
-    }
-}
-
-#[derive(Serialize)]
-struct Nothing {}
 
 #[cfg(test)]
 mod tests {

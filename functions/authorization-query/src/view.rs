@@ -1,6 +1,6 @@
-//! What a business is told of its authorization: a pure function of the record and the time.
+//! The view that a business has of its authorization: a pure function of the record and the time.
 //!
-//! Nothing is told that the record does not know: a moment that it does not have is left out.
+//! A moment that the record does not have is left out.
 
 use serde::Serialize;
 use shared::model::authorization::{Authorization, Callback, Lease, Status};
@@ -34,8 +34,8 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// What is to be told at `now` of `record`, which `request` asked for.
-    pub(crate) fn of(record: &Authorization, request: &MerchantRequest, now: UnixMillis) -> Self {
+    /// The view at `now` of `record`, which `request` asked for.
+    pub(crate) fn new(record: &Authorization, request: &MerchantRequest, now: UnixMillis) -> Self {
         let (identity, consent) = (record.identity(), record.consent());
         let lease = record.pending_delivery().and_then(|delivery| delivery.lease.as_ref());
         let rounds = record.attempts().map_or_else(Vec::new, |attempts| rounds(attempts, lease.is_some()));
@@ -50,7 +50,7 @@ impl View {
             open_id: identity.and_then(|user| user.open_id()).map(|id| id.reveal().to_owned()),
             alipay_user_id: identity.and_then(|user| user.user_id()).map(|id| id.reveal().to_owned()),
             auth_time: consent.map(|consent| consent.authorized_at),
-            delivery: Delivery::of(record, lease, &rounds, now),
+            delivery: Delivery::new(record, lease, &rounds, now),
             timeline: timeline(record, &rounds, now),
         }
     }
@@ -76,7 +76,7 @@ enum DeliveryState {
 }
 
 impl DeliveryState {
-    fn of(record: &Authorization) -> Self {
+    fn new(record: &Authorization) -> Self {
         match record.status() {
             Status::LinkPending | Status::Issued | Status::Exchanging | Status::ExchangeUnknown => Self::None,
             Status::Authorized if record.callback == Callback::Nowhere => Self::NoAddress,
@@ -88,9 +88,14 @@ impl DeliveryState {
 }
 
 impl Delivery {
-    fn of(record: &Authorization, lease: Option<&Lease>, rounds: &[Vec<Known<'_>>], now: UnixMillis) -> Self {
-        let state = DeliveryState::of(record);
-        let mut attempts: Vec<_> = rounds.iter().flatten().map(Made::of).collect();
+    fn new(
+        record: &Authorization,
+        lease: Option<&Lease>,
+        rounds: &[Vec<Known<'_>>],
+        now: UnixMillis,
+    ) -> Self {
+        let state = DeliveryState::new(record);
+        let mut attempts: Vec<_> = rounds.iter().flatten().map(Made::new).collect();
         if lease.is_some_and(|lease| now < lease.until)
             && let Some(last) = attempts.last_mut()
         {
@@ -120,7 +125,7 @@ struct Made {
 }
 
 impl Made {
-    const fn of(attempt: &Known<'_>) -> Self {
+    fn new(attempt: &Known<'_>) -> Self {
         match attempt {
             Known::Begun(number) => {
                 Self { number: *number, time: None, outcome: UNFINISHED, http_status: None }
@@ -153,7 +158,7 @@ enum Event {
     Undeliverable,
 }
 
-/// What happened and is known to the moment, in its order.
+/// The events whose moment is known, in their order.
 fn timeline(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) -> Vec<Happened> {
     let linked_at = match &record.source {
         LinkSource::Alipay => Some(record.created_at),
@@ -215,7 +220,7 @@ mod tests {
         }
     }
 
-    fn new(link: NewLink) -> Authorization {
+    fn new_record(link: NewLink) -> Authorization {
         Authorization::issued(Issue {
             request: AuthorizationRequest::Merchant(request()),
             callback: Callback::OwnersDefault,
@@ -228,11 +233,11 @@ mod tests {
     }
 
     fn issued() -> Authorization {
-        new(NewLink::Ours("https://openauth.example/authorize".parse().unwrap()))
+        new_record(NewLink::Ours("https://openauth.example/authorize".parse().unwrap()))
     }
 
     fn of_a_platform() -> Authorization {
-        new(NewLink::AskedOf("up".to_owned()))
+        new_record(NewLink::AskedOf("up".to_owned()))
     }
 
     fn consent() -> Consent {
@@ -279,9 +284,9 @@ mod tests {
         Some(Lease { operation: OperationId::recorded("worker".to_owned()), until: UnixMillis(until) })
     }
 
-    /// What is told at the given time, without what is the same in every row.
+    /// The view at the given time, without the fields that are the same in every row.
     fn told(record: &Authorization, now: i64) -> Value {
-        let mut told = serde_json::to_value(View::of(record, &request(), UnixMillis(now))).unwrap();
+        let mut told = serde_json::to_value(View::new(record, &request(), UnixMillis(now))).unwrap();
         let fields = told.as_object_mut().unwrap();
         let (state, delivery) = (fields["state"].take(), fields["delivery"].take());
         let happened = fields["timeline"].as_array().unwrap();
@@ -469,7 +474,7 @@ mod tests {
     #[test]
     fn what_is_absent_is_left_out_and_the_two_ids_are_not_passed_off_as_each_other() {
         let text = |record: &Authorization| {
-            serde_json::to_string(&View::of(record, &request(), UnixMillis(2_000))).unwrap()
+            serde_json::to_string(&View::new(record, &request(), UnixMillis(2_000))).unwrap()
         };
         let requested = r#""serialNo":"S1","merchantId":"M1","businessId":"B1","userId":"user-1""#;
         let reference = "5".repeat(32);

@@ -29,7 +29,7 @@ pub(crate) async fn issue(
     let links = &function.links;
     let origin = &client_info(request).origin;
     let public_url = links.public_url(origin.as_ref()).ok_or(Refusal::NoPublicUrl)?;
-    let state = State::draw(AuthorizationId::draw(&*function.random)?, &*function.random)?;
+    let state = State::generate(AuthorizationId::generate(&*function.random)?, &*function.random)?;
     let authorize = links.authorize_link(public_url, scheme.scope, &state);
     let new = Authorization::issued(Issue {
         request: AuthorizationRequest::Scheme(SchemeRequest {

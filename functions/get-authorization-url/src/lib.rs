@@ -197,7 +197,7 @@ async fn issue_link(
         nonce: call.nonce()?.to_owned(),
         used_at: now,
         until: now + NONCE_LIFETIME,
-        operation: OperationId::draw(&*function.random)?,
+        operation: OperationId::generate(&*function.random)?,
     };
     let account = match sender::admit(function, &key).await {
         Ok(account) => account,

@@ -9,8 +9,8 @@
 mod error;
 mod page;
 mod platform_callback;
+mod request;
 mod settlement;
-mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,9 @@ use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::identity::Identity;
 use shared::model::owner::Owner;
 use shared::model::random::Random;
-use shared::protocol::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, TokenExchange, read_answer};
+use shared::protocol::alipay::gateway::{
+    Exchange, ExchangeRequest, NoAnswer, Refusal as GatewayRefusal, TokenExchange, read_answer,
+};
 use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, Platform};
 use shared::secrets::{SecretCache, SecretName};
@@ -32,15 +34,15 @@ use shared::store::{Claimed, RecordReturns, Settled, StoreError};
 use shared::web::page::Language;
 use url::Url;
 
-pub use self::error::Trouble;
+pub use self::error::ReturnError;
+use self::request::{Return, ReturnQuery};
 pub use self::settlement::SETTLEMENT_PATIENCE;
-use self::wire::{Return, Returned};
 
 pub use shared::protocol::alipay::authorize::RETURN_PATH as PATH;
 
-/// How late in a request Alipay's newest key is still asked for, if its answer fails only the signature: the settlement
-/// must have its time.
-pub const REFRESH_UNTIL: Duration = Duration::from_secs(14);
+/// The time in a request within which Alipay's newest key is still asked for, if its answer fails only the signature: the
+/// settlement must have its time.
+pub const REFRESH_WITHIN: Duration = Duration::from_secs(14);
 
 /// What this function may use.
 pub struct OpenIdCallback {
@@ -64,7 +66,7 @@ pub struct OpenIdCallback {
     pub random: Arc<dyn Random>,
 }
 
-/// What the user is told.
+/// The outcome of a return, as the user is told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The consent is recorded, now or before.
@@ -104,15 +106,15 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
     let returned = if request.method() == Method::GET && request.uri().path() == PATH {
         Return::parse(request.uri().query().unwrap_or_default(), &function.app_id)
     } else {
-        Returned::NotOurs
+        ReturnQuery::NotOurs
     };
     let mut owner = None;
     let (outcome, reference) = match returned {
-        Returned::NotOurs => (Outcome::UnknownLink, None),
-        Returned::WithoutCode(state) => (Outcome::NotAuthorized, Some(state.id().clone())),
-        Returned::WithCode(back) => {
-            let outcome = come_back(function, &back, &mut owner).await.unwrap_or_else(|trouble| {
-                tracing::error!(reference = %back.state.id(), %trouble, alarm = "unavailable", "a return failed");
+        ReturnQuery::NotOurs => (Outcome::UnknownLink, None),
+        ReturnQuery::WithoutCode(state) => (Outcome::NotAuthorized, Some(state.id().clone())),
+        ReturnQuery::WithCode(back) => {
+            let outcome = complete_return(function, &back, &mut owner).await.unwrap_or_else(|error| {
+                tracing::error!(reference = %back.state.id(), trouble = %error, alarm = "unavailable", "a return failed");
                 Outcome::Unavailable
             });
             (outcome, Some(back.state.id().clone()))
@@ -121,7 +123,7 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
     let answer = page::answer(&outcome, Language::preferred(request.headers()), reference.as_ref());
     tracing::info!(
         route = "openid-callback",
-        outcome = page::word(&outcome),
+        outcome = page::log_reason(&outcome),
         http_status = answer.status().as_u16(),
         reference = reference.as_ref().map(AuthorizationId::as_str),
         owner = owner.as_ref().map(tracing::field::display),
@@ -132,16 +134,17 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
 }
 
 /// The flow of a return with a code. `owner` learns whose authorization it is, for the log.
-async fn come_back(
+async fn complete_return(
     function: &OpenIdCallback,
     back: &Return,
     owner: &mut Option<Owner>,
-) -> Result<Outcome, Trouble> {
+) -> Result<Outcome, ReturnError> {
     let now = function.clock.now();
-    let name = SecretName::alipay_app(&function.app_id).map_err(|_| Trouble::BadAppId)?;
-    let app = function.apps.get(&name).await.map_err(|error| Trouble::Keys { name: name.clone(), error })?;
+    let name = SecretName::alipay_app(&function.app_id).map_err(|_| ReturnError::BadAppId)?;
+    let app =
+        function.apps.get(&name).await.map_err(|error| ReturnError::Keys { name: name.clone(), error })?;
     let request = ExchangeRequest::sign(&function.app_id, &back.code, now, &app)?;
-    let claim = ExchangeClaim::new(&back.state, &back.code, OperationId::draw(&*function.random)?, now);
+    let claim = ExchangeClaim::new(&back.state, &back.code, OperationId::generate(&*function.random)?, now);
 
     let authorization = match claim_exchange(function, &claim).await? {
         Claimed::Ours(authorization) => {
@@ -151,35 +154,38 @@ async fn come_back(
         Claimed::Refused(refusal, old) => {
             let known = old.as_ref().filter(|_| refusal != ClaimRefusal::UnknownState);
             *owner = known.map(|old| old.owner());
-            return Ok(explain(refusal, old.as_deref(), &claim));
+            return Ok(refusal_outcome(refusal, old.as_deref(), &claim));
         }
     };
-    let again = || Outcome::AuthorizeAgain(link(&authorization));
-    match exchange(function, request, &name, &app, now + REFRESH_UNTIL).await {
+    match exchange(function, request, &name, &app, now + REFRESH_WITHIN).await {
         Exchange::Identified(identity) => {
             Ok(settle(function, &authorization, identity, claim.operation).await)
         }
         Exchange::Refused(refusal) => {
-            if refusal.is_about_the_code() {
-                tracing::warn!(reference = %claim.id, sub_code = %refusal.sub_code, "Alipay refused the code");
-            } else {
-                tracing::error!(
-                    reference = %claim.id, code = %refusal.code, sub_code = %refusal.sub_code, alarm = "gateway",
-                    "Alipay refused our request"
-                );
-            }
-            note(function.store.exchange_refused(&claim.id, &claim.operation).await, &claim.id);
-            Ok(again())
+            log_gateway_refusal(&claim.id, &refusal);
+            release_claim(function.store.exchange_refused(&claim.id, &claim.operation).await, &claim.id);
+            Ok(Outcome::AuthorizeAgain(link(&authorization)))
         }
         Exchange::Unknown(reason) => {
             tracing::error!(reference = %claim.id, %reason, alarm = "gateway", "no answer from Alipay to believe");
-            note(function.store.exchange_unknown(&claim.id, &claim.operation).await, &claim.id);
-            Ok(again())
+            release_claim(function.store.exchange_unknown(&claim.id, &claim.operation).await, &claim.id);
+            Ok(Outcome::AuthorizeAgain(link(&authorization)))
         }
     }
 }
 
-/// What Alipay says. Its key may have changed a moment ago, so an answer that fails only its signature is read once more
+fn log_gateway_refusal(reference: &AuthorizationId, refusal: &GatewayRefusal) {
+    if refusal.is_about_the_code() {
+        tracing::warn!(%reference, sub_code = %refusal.sub_code, "Alipay refused the code");
+    } else {
+        tracing::error!(
+            %reference, code = %refusal.code, sub_code = %refusal.sub_code, alarm = "gateway",
+            "Alipay refused our request"
+        );
+    }
+}
+
+/// Alipay's answer. Its key may have changed a moment ago, so an answer that fails only its signature is read once more
 /// with the newest document.
 async fn exchange(
     function: &OpenIdCallback,
@@ -225,14 +231,17 @@ async fn settle(
                 reference = %authorization.id, %error, alarm = "settlement",
                 "a consent could not be recorded; the user is asked to authorize again"
             );
-            note(function.store.exchange_unknown(&authorization.id, &operation).await, &authorization.id);
+            release_claim(
+                function.store.exchange_unknown(&authorization.id, &operation).await,
+                &authorization.id,
+            );
             Outcome::AuthorizeAgain(link(authorization))
         }
     }
 }
 
-/// The end of a claim that changes nothing for the user: if it cannot be written, the claim ends by itself.
-fn note(written: Result<bool, StoreError>, id: &AuthorizationId) {
+/// Logs the end of a claim. It changes nothing for the user: if it could not be written, the claim ends by itself.
+fn release_claim(written: Result<bool, StoreError>, id: &AuthorizationId) {
     match written {
         Ok(true) => {}
         Ok(false) => tracing::warn!(reference = %id, "a later claim has taken over"),
@@ -240,7 +249,7 @@ fn note(written: Result<bool, StoreError>, id: &AuthorizationId) {
     }
 }
 
-fn explain(refusal: ClaimRefusal, old: Option<&Authorization>, claim: &ExchangeClaim) -> Outcome {
+fn refusal_outcome(refusal: ClaimRefusal, old: Option<&Authorization>, claim: &ExchangeClaim) -> Outcome {
     match refusal {
         ClaimRefusal::UnknownState => Outcome::UnknownLink,
         ClaimRefusal::AlreadyAuthorized if old.is_some_and(|old| old.codes.contains(&claim.code_digest)) => {

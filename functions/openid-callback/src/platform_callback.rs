@@ -22,9 +22,9 @@ use shared::store::{Settled, StoreError};
 use crate::OpenIdCallback;
 use crate::settlement::{alarm_different, settle};
 
-/// Why a callback was not answered with SUCCESS. What it displays is for the log.
+/// A callback was not answered with SUCCESS. It displays as the log's reason.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-enum Refusal {
+enum CallbackError {
     /// The path ends in nothing that is a state.
     #[error("no state")]
     NoState,
@@ -32,7 +32,7 @@ enum Refusal {
     #[error("the body is too large")]
     BodyTooLarge,
     /// The auth headers are not well-formed.
-    #[error("{0}")]
+    #[error(transparent)]
     Headers(#[from] HeaderError),
     /// The state names no authorization whose link a platform makes.
     #[error("no such authorization")]
@@ -41,10 +41,10 @@ enum Refusal {
     #[error("the businessId is not ours at the platform")]
     OthersBusiness,
     /// The signature is not the platform's.
-    #[error("{0}")]
+    #[error(transparent)]
     Signature(SignatureError),
     /// The body is not what the protocol has.
-    #[error("{0}")]
+    #[error(transparent)]
     Body(CallRefusal),
     /// The body speaks of another serialNo.
     #[error("the serialNo is not this authorization's")]
@@ -64,27 +64,29 @@ enum Refusal {
         error: SecretError,
     },
     /// The store cannot be had.
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// No randomness.
-    #[error("{0}")]
+    #[error(transparent)]
     Random(#[from] RandomError),
 }
 
-/// Who has to know of a refusal besides the sender.
+/// The party that has to know of a refusal besides the sender.
+#[derive(Clone, Copy)]
 enum Notice {
     /// Nobody: anybody can send such a thing.
     None,
-    /// Already logged with its alarm.
+    /// An operator, who has it already in a log line with its alarm.
     Given,
     /// An operator, under this alarm.
     Alarm(&'static str),
 }
 
-impl Refusal {
-    const fn notice(&self) -> Notice {
+impl CallbackError {
+    /// The table of refusals: 200 for what was refused on purpose, 503 for what failed on our side; and the notice.
+    const fn refusal(&self) -> (StatusCode, Notice) {
         match self {
-            Self::NoState | Self::UnknownState => Notice::None,
+            Self::NoState | Self::UnknownState => (StatusCode::OK, Notice::None),
             // The sender knows the state, so it is most likely the platform, and its callbacks are being lost.
             Self::BodyTooLarge
             | Self::Headers(_)
@@ -92,31 +94,14 @@ impl Refusal {
             | Self::Signature(_)
             | Self::Body(_)
             | Self::OthersSerial
-            | Self::NoUser => Notice::Alarm("upstream"),
-            Self::AnotherUser => Notice::Given,
+            | Self::NoUser => (StatusCode::OK, Notice::Alarm("upstream")),
+            Self::AnotherUser => (StatusCode::OK, Notice::Given),
             Self::Keys { error: SecretError::Absent | SecretError::Unparsable { .. }, .. } => {
-                Notice::Alarm("keys")
+                (StatusCode::SERVICE_UNAVAILABLE, Notice::Alarm("keys"))
             }
             Self::Keys { error: SecretError::Unavailable { .. } | SecretError::Busy, .. }
             | Self::Store(_)
-            | Self::Random(_) => Notice::Alarm("unavailable"),
-        }
-    }
-
-    /// 200 for what was refused on purpose; 503 when it was we who failed.
-    const fn http_status(&self) -> StatusCode {
-        match self {
-            Self::Keys { .. } | Self::Store(_) | Self::Random(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NoState
-            | Self::BodyTooLarge
-            | Self::Headers(_)
-            | Self::UnknownState
-            | Self::OthersBusiness
-            | Self::Signature(_)
-            | Self::Body(_)
-            | Self::OthersSerial
-            | Self::NoUser
-            | Self::AnotherUser => StatusCode::OK,
+            | Self::Random(_) => (StatusCode::SERVICE_UNAVAILABLE, Notice::Alarm("unavailable")),
         }
     }
 }
@@ -125,27 +110,30 @@ impl Refusal {
 pub(crate) async fn answer(function: &OpenIdCallback, request: &Request<Bytes>) -> Response<Bytes> {
     let began = function.clock.now();
     let mut known = None;
-    let outcome = come_back(function, request, &mut known).await;
-    let refusal = outcome.as_ref().err();
+    let outcome = complete_callback(function, request, &mut known).await;
+    let error = outcome.as_ref().err();
+    let (status, notice) = error.map_or((StatusCode::OK, Notice::None), CallbackError::refusal);
     let reference = known.as_ref().map(|known| known.id.as_str());
-    if let Some(refusal) = refusal
-        && let Notice::Alarm(alarm) = refusal.notice()
-    {
-        tracing::error!(reference, %refusal, alarm, "a platform's callback was refused");
+    if let (Some(error), Notice::Alarm(alarm)) = (error, notice) {
+        tracing::error!(reference, refusal = %error, alarm, "a platform's callback was refused");
     }
-    let status = refusal.map_or(StatusCode::OK, Refusal::http_status);
+    let said = if error.is_none() { "SUCCESS" } else { "FAIL" };
     tracing::info!(
         route = "openid-callback",
-        outcome = if refusal.is_none() { "SUCCESS" } else { "FAIL" },
+        outcome = said,
         http_status = status.as_u16(),
-        reason = refusal.map(tracing::field::display),
+        reason = error.map(tracing::field::display),
         reference,
         owner = known.as_ref().map(|known| tracing::field::display(known.owner())),
         source = known.as_ref().map(|known| tracing::field::display(&known.source)),
         millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
         "request"
     );
-    let mut answer = Response::new(Bytes::from_static(if refusal.is_none() { b"SUCCESS" } else { b"FAIL" }));
+    respond(status, said)
+}
+
+fn respond(status: StatusCode, said: &'static str) -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::from_static(said.as_bytes()));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -154,17 +142,17 @@ pub(crate) async fn answer(function: &OpenIdCallback, request: &Request<Bytes>) 
 }
 
 /// The flow of a callback. `known` learns which authorization its sender has the state of, for the log.
-async fn come_back(
+async fn complete_callback(
     function: &OpenIdCallback,
     request: &Request<Bytes>,
     known: &mut Option<Authorization>,
-) -> Result<(), Refusal> {
-    let state = callback_state(request.uri().path()).ok_or(Refusal::NoState)?;
+) -> Result<(), CallbackError> {
+    let state = callback_state(request.uri().path()).ok_or(CallbackError::NoState)?;
     // First of all, so that whatever else is wrong with a callback whose sender knows the state raises an alarm.
     let authorization = known.insert(find(function, &state).await?);
-    let platform = authorization.source.platform().ok_or(Refusal::UnknownState)?;
+    let platform = authorization.source.platform().ok_or(CallbackError::UnknownState)?;
     if request.body().len() > MAX_BODY_BYTES {
-        return Err(Refusal::BodyTooLarge);
+        return Err(CallbackError::BodyTooLarge);
     }
     let headers = AuthHeaders::read(request.headers())?;
     verify(function, platform, &headers, request.body()).await?;
@@ -173,21 +161,21 @@ async fn come_back(
         Some(recorded) if recorded.agrees_with(&identity) => Ok(()),
         Some(_) => {
             alarm_different(authorization);
-            Err(Refusal::AnotherUser)
+            Err(CallbackError::AnotherUser)
         }
         None => {
-            let operation = OperationId::draw(&*function.random)?;
+            let operation = OperationId::generate(&*function.random)?;
             match settle(function, authorization, identity, operation).await? {
                 Settled::Recorded | Settled::AlreadyRecorded => Ok(()),
-                Settled::Conflict => Err(Refusal::AnotherUser),
-                Settled::NotFound => Err(Refusal::UnknownState),
+                Settled::Conflict => Err(CallbackError::AnotherUser),
+                Settled::NotFound => Err(CallbackError::UnknownState),
             }
         }
     }
 }
 
 /// The authorization whose state this is, if a platform makes its link.
-async fn find(function: &OpenIdCallback, state: &State) -> Result<Authorization, Refusal> {
+async fn find(function: &OpenIdCallback, state: &State) -> Result<Authorization, CallbackError> {
     let found = match function.store.authorization(state.id()).await {
         Err(error) if error.retryable() => function.store.authorization(state.id()).await,
         found => found,
@@ -196,19 +184,19 @@ async fn find(function: &OpenIdCallback, state: &State) -> Result<Authorization,
         .filter(|found| {
             found.source.platform().is_some() && same_digest(&found.state_digest, &state.digest())
         })
-        .ok_or(Refusal::UnknownState)
+        .ok_or(CallbackError::UnknownState)
 }
 
-/// Whether the platform has signed this, for us.
+/// Verifies that the platform has signed this, for us.
 async fn verify(
     function: &OpenIdCallback,
     platform: &str,
     headers: &AuthHeaders,
     body: &[u8],
-) -> Result<(), Refusal> {
-    let name = SecretName::upstream(platform).map_err(|_| Refusal::UnknownState)?;
+) -> Result<(), CallbackError> {
+    let name = SecretName::upstream(platform).map_err(|_| CallbackError::UnknownState)?;
     let document = function.platforms.get(&name).await;
-    let document = document.map_err(|error| Refusal::Keys { name: name.clone(), error })?;
+    let document = document.map_err(|error| CallbackError::Keys { name: name.clone(), error })?;
     let Err(first) = is_for_us(headers, body, &document) else { return Ok(()) };
     // The platform's document may have been changed a moment ago.
     match function.platforms.refresh_early(&name, &document).await {
@@ -217,24 +205,24 @@ async fn verify(
     }
 }
 
-fn is_for_us(headers: &AuthHeaders, body: &[u8], platform: &Platform) -> Result<(), Refusal> {
+fn is_for_us(headers: &AuthHeaders, body: &[u8], platform: &Platform) -> Result<(), CallbackError> {
     if headers.business_id() != platform.business_id {
-        return Err(Refusal::OthersBusiness);
+        return Err(CallbackError::OthersBusiness);
     }
-    headers.verify(body, &platform.keys).map_err(Refusal::Signature)
+    headers.verify(body, &platform.keys).map_err(CallbackError::Signature)
 }
 
-/// Who the user is, by a body that speaks of this authorization.
-fn read(body: &[u8], state: &State) -> Result<Identity, Refusal> {
-    let fields = Fields::read(body).map_err(Refusal::Body)?;
-    let serial_no = fields.required("serialNo").map_err(Refusal::Body)?;
+/// The user, by a body that speaks of this authorization.
+fn read(body: &[u8], state: &State) -> Result<Identity, CallbackError> {
+    let fields = Fields::read(body).map_err(CallbackError::Body)?;
+    let serial_no = fields.required("serialNo").map_err(CallbackError::Body)?;
     if !serial_numbers(state.id()).contains(&serial_no) {
-        return Err(Refusal::OthersSerial);
+        return Err(CallbackError::OthersSerial);
     }
     // Of two ids one that is well-formed will do: the user has consented.
     let open_id = id(&fields, "openId", |id| OpenId::parse(id).ok());
     let user_id = id(&fields, "alipayUserId", |id| AlipayUserId::parse(id).ok());
-    Identity::new(open_id, user_id).ok_or(Refusal::NoUser)
+    Identity::new(open_id, user_id).ok_or(CallbackError::NoUser)
 }
 
 fn id<T>(fields: &Fields, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {

@@ -14,7 +14,7 @@ use crate::OpenIdCallback;
 /// The pauses before a settlement is tried again; then the user has to consent again, or the platform to call again.
 const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 
-/// When no further try of a settlement is begun; with what came before it (an exchange, or a look at a platform's keys)
+/// The time within which a settlement is tried again; with what came before it (an exchange, or a look at a platform's keys)
 /// and a last try, below the function's time-out.
 pub const SETTLEMENT_PATIENCE: Duration = Duration::from_secs(6);
 

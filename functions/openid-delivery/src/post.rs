@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shared::delivery::response::Answer;
+use shared::delivery::response::AttemptResult;
 use shared::egress::callback_url::CallbackUrl;
 use shared::model::authorization::{Authorization, Callback};
 use shared::model::delivery_outcome::DeliveryOutcome;
@@ -13,9 +13,9 @@ use shared::secrets::{SecretError, SecretName};
 use shared::signing::open_api::{CALLBACK_NONCE_PREFIX, Signer};
 use shared::store::StoreError;
 
-use crate::{OpenIdDelivery, Trouble};
+use crate::{DeliveryError, OpenIdDelivery};
 
-/// What a POST for an owner is signed by, and the owner's default address.
+/// The key that a POST for an owner is signed by, and the owner's default address.
 pub(crate) struct Keys {
     owner: Result<Document, SecretError>,
     /// Ours, unless the owner has a key of its own to sign with.
@@ -67,12 +67,12 @@ impl Document {
     }
 }
 
-/// Sends the record's body, and says what came of it; also if nothing could be sent.
+/// Sends the record's body. A POST that could not be sent has its outcome as well.
 pub(crate) async fn post(
     function: &OpenIdDelivery,
     authorization: &Authorization,
     keys: &Keys,
-) -> Result<Answer, Trouble> {
+) -> Result<AttemptResult, DeliveryError> {
     let (default_address, signer) = match keys.signer() {
         Ok(signer) => signer,
         Err(error) => {

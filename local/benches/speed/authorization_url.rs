@@ -30,7 +30,7 @@ impl AuthorizationUrl {
         let source: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(folder.secrets()));
         let function = GetAuthorizationUrl::new(
             &source,
-            SchemeLinks::of(Arc::new(AtOnce)),
+            SchemeLinks::new(Arc::new(AtOnce)),
             Arc::new(HttpsClient::new()?),
             Arc::new(SystemClock),
             Arc::new(OsRandom::default()),

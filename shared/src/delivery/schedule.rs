@@ -13,14 +13,14 @@ pub struct Schedule(Vec<Duration>);
 
 impl Default for Schedule {
     fn default() -> Self {
-        Self::of_secs(&OPEN_API_WAITS_SECS)
+        Self::from_secs(&OPEN_API_WAITS_SECS)
     }
 }
 
 impl Schedule {
     /// A schedule with these waits, in seconds, and so one attempt more.
     #[must_use]
-    pub fn of_secs(waits: &[u64]) -> Self {
+    pub fn from_secs(waits: &[u64]) -> Self {
         Self(waits.iter().copied().map(Duration::from_secs).collect())
     }
 
@@ -60,7 +60,7 @@ impl Jitter {
     ///
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn draw(random: &dyn Random) -> Result<Self, RandomError> {
+    pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
         let mut byte = [0];
         random.fill(&mut byte)?;
         Ok(Self(byte[0]))
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn jitter_adds_a_tenth_at_most_and_takes_nothing_away() {
-        let schedule = Schedule::of_secs(&[600]);
+        let schedule = Schedule::from_secs(&[600]);
         assert_eq!(schedule.wait_after(1, Jitter(0), None), Some(secs(600)));
         assert_eq!(schedule.wait_after(1, Jitter(255), None), Some(secs(660)));
         for byte in 0..=255 {
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn retry_after_stretches_a_step_to_twice_its_length_at_most() {
-        let schedule = Schedule::of_secs(&[600]);
+        let schedule = Schedule::from_secs(&[600]);
         for (asked_for, wait) in [(10, 600), (600, 600), (900, 900), (1_200, 1_200), (86_400, 1_200)] {
             assert_eq!(
                 schedule.wait_after(1, Jitter(0), Some(secs(asked_for))),

@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::Client;
 use rustls::RootCertStore;
 
-use crate::delivery::response::{self, Answer, Body};
+use crate::delivery::response::{self, AttemptResult, ResponseBody};
 use crate::egress::callback_url::{CallbackRules, CallbackUrl};
 use crate::egress::client::{ReadError, bundled_roots, client_builder_trusting, read_bounded};
 use crate::egress::resolver::{DangerousResolver, JudgingResolver, Resolver};
@@ -40,7 +40,7 @@ pub trait CallbackSender: Send + Sync {
         headers: Vec<(HeaderName, String)>,
         body: Bytes,
         now: UnixMillis,
-    ) -> Answer;
+    ) -> AttemptResult;
 }
 
 /// How long a POST may take.
@@ -128,22 +128,22 @@ impl HttpSender {
         headers: Vec<(HeaderName, String)>,
         body: Bytes,
         now: UnixMillis,
-    ) -> Result<Answer, DeliveryOutcome> {
+    ) -> Result<AttemptResult, DeliveryOutcome> {
         let client = self.client_for(url)?;
         let request = client.post(url.url().clone()).headers(header_map(headers)?).body(body);
         let response = request.send().await.map_err(|error| cause_of(&error))?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         if status != CONFIRMED_STATUS {
-            return Ok(response::judge(status, retry_after, Body::Whole(&[]), now));
+            return Ok(response::classify(status, retry_after, ResponseBody::Whole(&[]), now));
         }
         let body = read_bounded(response, MAX_ANSWER_BYTES).await;
         let body = match &body {
-            Ok(body) => Body::Whole(body),
-            Err(ReadError::TooLong { .. }) => Body::TooLong,
-            Err(ReadError::Broken(error)) => Body::Lost(cause_of(error)),
+            Ok(body) => ResponseBody::Whole(body),
+            Err(ReadError::TooLong { .. }) => ResponseBody::TooLong,
+            Err(ReadError::Broken(error)) => ResponseBody::Lost(cause_of(error)),
         };
-        Ok(response::judge(status, None, body, now))
+        Ok(response::classify(status, None, body, now))
     }
 }
 
@@ -155,8 +155,8 @@ impl CallbackSender for HttpSender {
         headers: Vec<(HeaderName, String)>,
         body: Bytes,
         now: UnixMillis,
-    ) -> Answer {
-        self.try_post(url, headers, body, now).await.unwrap_or_else(Answer::from)
+    ) -> AttemptResult {
+        self.try_post(url, headers, body, now).await.unwrap_or_else(AttemptResult::from)
     }
 }
 
@@ -352,24 +352,24 @@ mod tests {
         CallbackRules { dangerous_origins, ..CallbackRules::default() }
     }
 
-    async fn post(sender: &HttpSender, url: &CallbackUrl) -> Answer {
+    async fn post(sender: &HttpSender, url: &CallbackUrl) -> AttemptResult {
         let headers = vec![(HeaderName::from_static("sign"), "c2lnbg==".to_owned())];
         sender.post(url, headers, Bytes::from_static(b"{\"serialNo\":\"1\"}"), NOW).await
     }
 
     /// Posts once to `origin`, which is exempt from the rules.
-    async fn answer_of(origin: &str, total: Duration) -> Answer {
+    async fn answer_of(origin: &str, total: Duration) -> AttemptResult {
         let rules = exempt(origin);
         let url = CallbackUrl::parse(&format!("{origin}/callback"), &rules).unwrap();
         post(&sender(Names::lead_to(&["127.0.0.1"]), &rules, total), &url).await
     }
 
-    async fn answer_to(behaviour: Behaviour) -> Answer {
+    async fn answer_to(behaviour: Behaviour) -> AttemptResult {
         let merchant = Merchant::that(behaviour).await;
         answer_of(&format!("http://{}", merchant.address), TimeLimits::default().total).await
     }
 
-    fn answered(outcome: DeliveryOutcome) -> Answer {
+    fn answered(outcome: DeliveryOutcome) -> AttemptResult {
         outcome.into()
     }
 
@@ -400,7 +400,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_is_judged_by_status_wait_and_body() {
-        let asked = |status, seconds| Answer {
+        let asked = |status, seconds| AttemptResult {
             outcome: DeliveryOutcome::Status(status),
             retry_after: Some(Duration::from_secs(seconds)),
         };

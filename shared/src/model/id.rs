@@ -18,7 +18,7 @@ impl AuthorizationId {
     ///
     /// Two requests with the same serialNo of one business have the same id, so the second fails on the write itself.
     #[must_use]
-    pub fn of_serial(business_id: &str, serial_no: &str) -> Self {
+    pub fn from_serial(business_id: &str, serial_no: &str) -> Self {
         let digest = digest_of_parts(&[business_id, serial_no]);
         Self(digest.chars().take(32).collect())
     }
@@ -27,7 +27,7 @@ impl AuthorizationId {
     ///
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn draw(random: &dyn Random) -> Result<Self, RandomError> {
+    pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
         hex_128(random).map(Self)
     }
 
@@ -72,7 +72,7 @@ impl State {
     ///
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn draw(id: AuthorizationId, random: &dyn Random) -> Result<Self, RandomError> {
+    pub fn generate(id: AuthorizationId, random: &dyn Random) -> Result<Self, RandomError> {
         Ok(Self { id, secret: hex_128(random)? })
     }
 
@@ -120,7 +120,7 @@ impl OperationId {
     ///
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn draw(random: &dyn Random) -> Result<Self, RandomError> {
+    pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
         hex_128(random).map(Self)
     }
 
@@ -170,9 +170,9 @@ mod tests {
 
     #[test]
     fn ids_of_serials_do_not_run_into_each_other() {
-        let id = AuthorizationId::of_serial("a", "bc");
-        assert_ne!(id, AuthorizationId::of_serial("ab", "c"));
-        assert_eq!(id, AuthorizationId::of_serial("a", "bc"));
+        let id = AuthorizationId::from_serial("a", "bc");
+        assert_ne!(id, AuthorizationId::from_serial("ab", "c"));
+        assert_eq!(id, AuthorizationId::from_serial("a", "bc"));
         assert_eq!(AuthorizationId::parse(id.as_str()), Some(id));
     }
 

@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_message_is_versioned() {
-        let hint = Hint::new(AuthorizationId::of_serial("B", "S"), Owner::Business("B".to_owned()), 3);
+        let hint = Hint::new(AuthorizationId::from_serial("B", "S"), Owner::Business("B".to_owned()), 3);
         let message = serde_json::to_string(&hint).expect("serialises");
         assert_eq!(message, format!(r#"{{"v":1,"id":"{}","business":"B","attempt":3}}"#, hint.id));
         assert_eq!(serde_json::from_str::<Hint>(&message).expect("reads"), hint);

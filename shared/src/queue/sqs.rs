@@ -84,7 +84,7 @@ mod tests {
     }
 
     fn hint() -> Hint {
-        Hint::new(AuthorizationId::of_serial("B1", "S1"), Owner::Business("B1".to_owned()), 3)
+        Hint::new(AuthorizationId::from_serial("B1", "S1"), Owner::Business("B1".to_owned()), 3)
     }
 
     async fn send_to(answer: Answer, patience: &CallTimeouts) -> (Result<(), HintError>, Vec<Asked>) {

@@ -144,14 +144,14 @@ mod tests {
 
     use super::*;
     use crate::model::clock::ManualClock;
-    use crate::model::reservation::Leased;
+    use crate::model::reservation::ReservationOutcome;
 
     struct Generous;
 
     #[async_trait]
     impl ReserveRate for Generous {
-        async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
-            Ok(Leased::From(reservation.now))
+        async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
+            Ok(ReservationOutcome::From(reservation.now))
         }
     }
 

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::model::clock::UnixMillis;
-use crate::model::reservation::{HORIZON, Leased, Reservation};
+use crate::model::reservation::{HORIZON, Reservation, ReservationOutcome};
 use crate::rate_limit::Admission;
 use crate::rate_limit::demand::Demand;
 
@@ -95,11 +95,11 @@ impl Share {
     pub(super) fn leased(
         &mut self,
         reservation: &Reservation,
-        leased: Leased,
+        leased: ReservationOutcome,
         now: UnixMillis,
     ) -> Option<Admission> {
         match leased {
-            Leased::From(from) => {
+            ReservationOutcome::From(from) => {
                 self.busy = from > reservation.now - reservation.tolerance();
                 self.last_size = reservation.requests.get();
                 let left = reservation.requests;
@@ -110,7 +110,7 @@ impl Share {
                     self.take(from, left)
                 })
             }
-            Leased::Full { again_at } => {
+            ReservationOutcome::Full { again_at } => {
                 self.busy = true;
                 let wait = again_at.since(now);
                 if wait > FURTHEST {
@@ -174,7 +174,7 @@ mod tests {
         Reservation { account: "A1".to_owned(), requests, per_second: THOUSAND, now: NOW, busy: false }
     }
 
-    fn told(leased: Leased) -> (Share, Option<Admission>) {
+    fn told(leased: ReservationOutcome) -> (Share, Option<Admission>) {
         let mut share = Share::default();
         let admission = share.leased(&reservation(3), leased, NOW);
         (share, admission)
@@ -191,7 +191,7 @@ mod tests {
             busy: false,
         };
         assert_eq!(share.request(now, THOUSAND), Turn::Lease(NonZeroU32::MIN));
-        assert_eq!(share.leased(&leased_one, Leased::From(now), now), Some(Admission::Admitted));
+        assert_eq!(share.leased(&leased_one, ReservationOutcome::From(now), now), Some(Admission::Admitted));
         share.give_back(now);
         for _ in 0..50 {
             assert_eq!(share.request(now, THOUSAND), ADMITTED);
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_share_is_used_up_and_then_leased_anew() {
-        let (mut share, first) = told(Leased::From(NOW));
+        let (mut share, first) = told(ReservationOutcome::From(NOW));
         assert_eq!(first, Some(Admission::Admitted));
         assert_eq!(share.request(NOW, THOUSAND), ADMITTED);
         assert_eq!(share.request(NOW + ms(999), THOUSAND), ADMITTED);
@@ -213,13 +213,13 @@ mod tests {
 
     #[test]
     fn what_is_left_of_a_share_lapses_a_second_after_it_began() {
-        let (mut share, _) = told(Leased::From(NOW));
+        let (mut share, _) = told(ReservationOutcome::From(NOW));
         assert_eq!(share.request(NOW + ms(1_000), THOUSAND), lease(1));
     }
 
     #[test]
     fn a_share_in_the_future_refuses_until_it_begins() {
-        let (mut share, first) = told(Leased::From(NOW + ms(300)));
+        let (mut share, first) = told(ReservationOutcome::From(NOW + ms(300)));
         assert_eq!(first, Some(Admission::Over { retry_after: ms(300) }));
         assert_eq!(share.request(NOW + ms(299), THOUSAND), over(1));
         for _ in 0..3 {
@@ -243,7 +243,7 @@ mod tests {
             for size in sizes {
                 share.standing = Standing::Nothing;
                 assert_eq!(share.request(NOW, per_second), lease(size), "{per_second} a second");
-                share.leased(&reservation(size), Leased::From(NOW), NOW);
+                share.leased(&reservation(size), ReservationOutcome::From(NOW), NOW);
             }
         }
     }
@@ -254,7 +254,7 @@ mod tests {
             [(0, 100), (1, 100), (100, 100), (101, 101), (1_000, 1_000), (4_000, 1_000)]
         {
             let again_at = NOW + ms(again_after);
-            let (mut share, first) = told(Leased::Full { again_at });
+            let (mut share, first) = told(ReservationOutcome::Full { again_at });
             assert_eq!(first, Some(Admission::Over { retry_after: ms(refused) }), "{again_after}");
             assert_eq!(share.request(NOW + ms(refused - 1), THOUSAND), over(1), "{again_after}");
             assert_eq!(share.request(NOW + ms(refused), THOUSAND), lease(2), "{again_after}");
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn what_is_booked_beyond_belief_says_nothing() {
-        let (mut share, first) = told(Leased::Full { again_at: NOW + ms(4_001) });
+        let (mut share, first) = told(ReservationOutcome::Full { again_at: NOW + ms(4_001) });
         assert_eq!(first, None);
         assert_eq!(share.request(NOW, THOUSAND), lease(1));
     }
@@ -281,9 +281,9 @@ mod tests {
         let long_ago = NOW - Duration::from_mins(1);
         let mut open = Share::default();
         open.open(NOW, ms(1_000));
-        let (held, _) = told(Leased::From(NOW));
-        let (ahead, _) = told(Leased::From(NOW + ms(1)));
-        let (closed, _) = told(Leased::Full { again_at: NOW });
+        let (held, _) = told(ReservationOutcome::From(NOW));
+        let (ahead, _) = told(ReservationOutcome::From(NOW + ms(1)));
+        let (closed, _) = told(ReservationOutcome::Full { again_at: NOW });
         for mut share in [open, held, ahead, closed] {
             assert_eq!(share.request(long_ago, THOUSAND), lease(1), "{share:?}");
         }
@@ -292,10 +292,10 @@ mod tests {
     #[test]
     fn an_account_is_busy_when_its_bookings_follow_one_another() {
         for (leased, busy) in [
-            (Leased::From(NOW - TOLERANCE), false),
-            (Leased::From(NOW - ms(79)), true),
-            (Leased::From(NOW + ms(500)), true),
-            (Leased::Full { again_at: NOW }, true),
+            (ReservationOutcome::From(NOW - TOLERANCE), false),
+            (ReservationOutcome::From(NOW - ms(79)), true),
+            (ReservationOutcome::From(NOW + ms(500)), true),
+            (ReservationOutcome::Full { again_at: NOW }, true),
         ] {
             assert_eq!(told(leased).0.busy(), busy, "{leased:?}");
         }

@@ -216,7 +216,7 @@ impl Settings<'_> {
         let waits = self.list("AUTHLINK_DELIVERY_WAITS_SECS", "seconds from 1 to 604800", |wait| {
             wait.parse().ok().filter(|wait| WAIT_SECS.contains(wait))
         })?;
-        Ok(waits.map_or_else(Schedule::default, |waits| Schedule::of_secs(&waits)))
+        Ok(waits.map_or_else(Schedule::default, |waits| Schedule::from_secs(&waits)))
     }
 
     fn days(&self, name: &'static str, default: u64) -> Result<Duration, ConfigError> {

@@ -117,7 +117,7 @@ mod tests {
     use crate::model::owner::Owner;
 
     fn hint(serial_no: &str) -> Hint {
-        Hint::new(AuthorizationId::of_serial("B1", serial_no), Owner::Business("B1".to_owned()), 0)
+        Hint::new(AuthorizationId::from_serial("B1", serial_no), Owner::Business("B1".to_owned()), 0)
     }
 
     fn message(id: &str, body: &str) -> Value {

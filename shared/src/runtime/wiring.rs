@@ -70,9 +70,9 @@ pub fn links(config: &Config, aws: &Aws) -> Result<Arc<dyn RecordPlatformLinks>,
 /// As [`links`].
 pub fn scheme_links(config: &Config, aws: &Aws) -> Result<SchemeLinks, StartError> {
     Ok(match Store::open(config, aws)? {
-        Store::Table(table) => SchemeLinks::of(Arc::new(table)),
+        Store::Table(table) => SchemeLinks::new(Arc::new(table)),
         #[cfg(feature = "embedded")]
-        Store::File(file) => SchemeLinks::of(Arc::new(file)),
+        Store::File(file) => SchemeLinks::new(Arc::new(file)),
     })
 }
 

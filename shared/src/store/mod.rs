@@ -23,7 +23,7 @@ use crate::model::end_date::EndDate;
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::identity::Identity;
 use crate::model::owner::Owner;
-use crate::model::reservation::{Leased, Reservation};
+use crate::model::reservation::{Reservation, ReservationOutcome};
 
 /// The store could not do its work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -231,7 +231,7 @@ pub enum AttemptClaimed {
 
 /// What follows an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum AfterAttempt {
     /// Nothing: the merchant answered SUCCESS.
     Delivered,
     /// Another attempt.
@@ -258,7 +258,7 @@ pub trait RecordDeliveries: Send + Sync {
         id: &AuthorizationId,
         holder: &OperationId,
         attempt: &Attempt,
-        next: Next,
+        next: AfterAttempt,
     ) -> Result<bool, StoreError>;
 
     /// UNDELIVERABLE, for a record that has no attempt left and nobody at work on it at `now`: its last attempt was begun
@@ -320,7 +320,7 @@ pub trait ReserveRate: Send + Sync {
     /// Books a share of the account's allowance behind all that is booked already; time that is over by more than
     /// [`Reservation::tolerance`] is not made up for. A write that is repeated because its answer was lost may book twice:
     /// then one share is lost, which is never more than was allowed.
-    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError>;
+    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError>;
 }
 
 /// What `get-authorization-url` may do with a store.
@@ -339,7 +339,7 @@ pub struct SchemeLinks {
 impl SchemeLinks {
     /// All of it with one store.
     #[must_use]
-    pub fn of<S>(store: Arc<S>) -> Self
+    pub fn new<S>(store: Arc<S>) -> Self
     where
         S: RecordLinks + UseNonces + FindLinks + ReserveRate + 'static,
     {

@@ -9,7 +9,7 @@ use super::{Backend, MINUTE, authorization, claim, issued, nonce, of_scheme, our
 use crate::world::{BEGINNING, b1};
 
 pub(super) async fn a_link_is_found_until_its_user_is_known(store: &dyn Backend) {
-    let nobody = AuthorizationId::of_serial("B1", "nobody");
+    let nobody = AuthorizationId::from_serial("B1", "nobody");
     assert_eq!(store.link(&nobody).await, Ok(None));
 
     let id = issued(store, "S1").await;
@@ -32,7 +32,7 @@ pub(super) async fn a_link_is_found_until_its_user_is_known(store: &dyn Backend)
     let used = FoundLink { link: None, status: Status::Authorized, ..issued.clone() };
     assert!(used.is_used() && !issued.is_used());
     assert_eq!(store.link(&id).await, Ok(Some(used)));
-    let other = store.link(&AuthorizationId::of_serial("B1", "S2")).await;
+    let other = store.link(&AuthorizationId::from_serial("B1", "S2")).await;
     assert_eq!(other, Ok(Some(issued)));
 }
 

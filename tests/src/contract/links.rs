@@ -24,7 +24,7 @@ pub(super) async fn a_record_is_read_as_it_was_written(store: &dyn Backend) {
         assert_eq!(store.record_link(&new, &nonce(serial_no, serial_no, BEGINNING)).await, Ok(Recorded::New));
         assert_eq!(store.authorization(&new.id).await, Ok(Some(new)));
     }
-    let nobody = AuthorizationId::of_serial("B1", "nobody");
+    let nobody = AuthorizationId::from_serial("B1", "nobody");
     assert_eq!(store.authorization(&nobody).await, Ok(None));
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn a_nonce_is_judged_before_the_serial_and_nothing_is_written_w
     let taken = nonce("n-S1", "other", BEGINNING);
     assert_eq!(store.record_link(&authorization("S1"), &taken).await, Ok(Recorded::NonceUsed));
     assert_eq!(store.record_link(&authorization("S2"), &taken).await, Ok(Recorded::NonceUsed));
-    assert_eq!(store.authorization(&AuthorizationId::of_serial("B1", "S2")).await, Ok(None));
+    assert_eq!(store.authorization(&AuthorizationId::from_serial("B1", "S2")).await, Ok(None));
     let theirs = NonceUse { space: "B2".to_owned(), ..taken };
     assert_eq!(store.record_link(&authorization("S2"), &theirs).await, Ok(Recorded::New));
 }

@@ -139,7 +139,7 @@ fn operation(name: &str) -> OperationId {
 
 /// The state of `serial_no`'s link. Its random half is the same for all.
 fn state(serial_no: &str) -> State {
-    let id = AuthorizationId::of_serial("B1", serial_no);
+    let id = AuthorizationId::from_serial("B1", serial_no);
     State::parse(&format!("{id}{}", "5".repeat(32))).expect("a state")
 }
 
@@ -189,7 +189,7 @@ pub fn nonce(name: &str, by: &str, at: UnixMillis) -> NonceUse {
 
 fn claim(serial_no: &str, code: &str, by: &str, now: UnixMillis) -> ExchangeClaim {
     ExchangeClaim {
-        id: AuthorizationId::of_serial("B1", serial_no),
+        id: AuthorizationId::from_serial("B1", serial_no),
         state_digest: state(serial_no).digest(),
         code_digest: digest_of(code),
         operation: operation(by),
@@ -200,7 +200,7 @@ fn claim(serial_no: &str, code: &str, by: &str, now: UnixMillis) -> ExchangeClai
 /// A settlement of `serial_no` for a user.
 pub fn settlement(serial_no: &str, open_id: &str, by: &str) -> Settlement {
     Settlement {
-        id: AuthorizationId::of_serial("B1", serial_no),
+        id: AuthorizationId::from_serial("B1", serial_no),
         identity: Identity::new(OpenId::parse(open_id).ok(), None).expect("an id"),
         body: DeliveryBody::new(format!("body of {open_id}")).expect("bytes"),
         deliver: true,
@@ -212,7 +212,7 @@ pub fn settlement(serial_no: &str, open_id: &str, by: &str) -> Settlement {
 
 fn attempt_claim(serial_no: &str, attempts_before: u32, by: &str, now: UnixMillis) -> AttemptClaim {
     AttemptClaim {
-        id: AuthorizationId::of_serial("B1", serial_no),
+        id: AuthorizationId::from_serial("B1", serial_no),
         attempts_before,
         attempts_allowed: 3,
         operation: operation(by),

@@ -2,7 +2,7 @@
 
 use shared::model::authorization::Attempt;
 use shared::model::delivery_outcome::DeliveryOutcome;
-use shared::store::{AttemptClaimed, Next, Recorded, Settled};
+use shared::store::{AfterAttempt, AttemptClaimed, Recorded, Settled};
 
 use super::{Backend, attempt_claim, authorization, claim, issued, nonce, ours, record, settlement};
 use crate::world::BEGINNING;
@@ -35,7 +35,10 @@ pub(super) async fn a_repeat_of_the_same_operation_had_succeeded(store: &dyn Bac
     }
     let made = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Success };
     for _ in 0..2 {
-        assert_eq!(store.conclude_attempt(&id, &attempt.operation, &made, Next::Delivered).await, Ok(true));
+        assert_eq!(
+            store.conclude_attempt(&id, &attempt.operation, &made, AfterAttempt::Delivered).await,
+            Ok(true)
+        );
     }
     assert_eq!(record(store, &id).await.history(), [made]);
 }

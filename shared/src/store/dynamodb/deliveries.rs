@@ -11,7 +11,7 @@ use crate::store::dynamodb::attribute::{AttributeValue, Item};
 use crate::store::dynamodb::item::{self, Reader};
 use crate::store::dynamodb::wire::{Page, Placeholders, Query};
 use crate::store::dynamodb::{Changed, DynamoStore, Give, OUTBOX};
-use crate::store::{AttemptClaimed, Due, FindDue, Next, RecordDeliveries, StoreError};
+use crate::store::{AfterAttempt, AttemptClaimed, Due, FindDue, RecordDeliveries, StoreError};
 
 #[async_trait]
 impl RecordDeliveries for DynamoStore {
@@ -53,15 +53,17 @@ impl RecordDeliveries for DynamoStore {
         id: &AuthorizationId,
         holder: &OperationId,
         attempt: &Attempt,
-        next: Next,
+        next: AfterAttempt,
     ) -> Result<bool, StoreError> {
         let (status, then) = match next {
-            Next::Delivered => (Status::Delivered, "REMOVE deliveryUntil, nextAttemptAt, outbox, outboxAt"),
-            Next::Retry { .. } => (
+            AfterAttempt::Delivered => {
+                (Status::Delivered, "REMOVE deliveryUntil, nextAttemptAt, outbox, outboxAt")
+            }
+            AfterAttempt::Retry { .. } => (
                 Status::Authorized,
                 ", nextAttemptAt = :next, outbox = :outbox, outboxAt = :outboxAt REMOVE deliveryUntil",
             ),
-            Next::Undeliverable => (
+            AfterAttempt::Undeliverable => (
                 Status::Undeliverable,
                 ", outbox = :outbox, outboxAt = :outboxAt REMOVE deliveryUntil, nextAttemptAt",
             ),
@@ -72,13 +74,13 @@ impl RecordDeliveries for DynamoStore {
             (":by", item::operation(holder)),
         ];
         match next {
-            Next::Delivered => {}
-            Next::Retry { at, due_at } => values.extend([
+            AfterAttempt::Delivered => {}
+            AfterAttempt::Retry { at, due_at } => values.extend([
                 (":next", item::time(at)),
                 (":outbox", item::due(id)),
                 (":outboxAt", item::time(due_at)),
             ]),
-            Next::Undeliverable => {
+            AfterAttempt::Undeliverable => {
                 values.extend([(":outbox", item::undeliverable(id)), (":outboxAt", item::time(attempt.at))]);
             }
         }
@@ -267,8 +269,9 @@ mod tests {
             (attempted("other", Some(NOW + MINUTE)), false),
         ] {
             let (store, fake_aws) = store([refused_by(&old)]).await;
-            let concluded =
-                store.conclude_attempt(&authorization().id, &operation("mine"), &made, Next::Delivered).await;
+            let concluded = store
+                .conclude_attempt(&authorization().id, &operation("mine"), &made, AfterAttempt::Delivered)
+                .await;
             assert_eq!(concluded, Ok(ours));
             let asked = &fake_aws.asked()[0].body;
             assert_eq!(asked["ConditionExpression"], "deliveryBy = :by AND attribute_exists(deliveryUntil)");

@@ -104,10 +104,10 @@ mod tests {
     #[tokio::test]
     async fn a_query_goes_on_until_its_last_page() {
         let (mut other, next) = (record("issuer", []), item::key(&authorization().id));
-        other.extend(item::key(&AuthorizationId::of_serial("B1", "S2")));
+        other.extend(item::key(&AuthorizationId::from_serial("B1", "S2")));
         let (store, fake_aws) = store([page_before(&next, &[other]), page(&[record("issuer", [])])]).await;
         let found = store.all_in(item::text("undeliverable-0"), Owner::parse("B1").as_ref()).await;
-        assert_eq!(found, Ok(vec![AuthorizationId::of_serial("B1", "S2"), authorization().id]));
+        assert_eq!(found, Ok(vec![AuthorizationId::from_serial("B1", "S2"), authorization().id]));
 
         let asked = fake_aws.asked();
         let [first, second] = asked.as_slice() else { panic!("{} requests", asked.len()) };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::reservation::{Leased, Reservation};
+use crate::model::reservation::{Reservation, ReservationOutcome};
 use crate::store::dynamodb::attribute::{AttributeValue, Item};
 use crate::store::dynamodb::item;
 use crate::store::dynamodb::wire::{Placeholders, Return, UpdateItem, Updated};
@@ -38,11 +38,13 @@ enum Booked {
 
 #[async_trait]
 impl ReserveRate for DynamoStore {
-    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
+    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
         let mut form = if reservation.busy { Form::Behind } else { Form::Anew };
         for _ in 0..TRIES {
             let booked_until = match self.book(reservation, form).await? {
-                Booked::Until(end) => return Ok(Leased::from_micros(end - reservation.cost_micros())),
+                Booked::Until(end) => {
+                    return Ok(ReservationOutcome::from_micros(end - reservation.cost_micros()));
+                }
                 Booked::Refused(booked_until) => booked_until,
             };
             form = match booked_until {
@@ -131,8 +133,8 @@ mod tests {
         [(BOOKED_UNTIL.into(), item::number(until))].into()
     }
 
-    fn from(micros: i64) -> Leased {
-        Leased::From(UnixMillis(micros / 1_000))
+    fn from(micros: i64) -> ReservationOutcome {
+        ReservationOutcome::From(UnixMillis(micros / 1_000))
     }
 
     #[tokio::test]
@@ -196,7 +198,7 @@ mod tests {
         for busy in [false, true] {
             let (store, fake_aws) = store([refused_by(&booked(NOW_MICROS + 2_000_001))]).await;
             let again_at = UnixMillis(NOW.0 + 1);
-            assert_eq!(store.lease(&reservation(busy)).await, Ok(Leased::Full { again_at }));
+            assert_eq!(store.lease(&reservation(busy)).await, Ok(ReservationOutcome::Full { again_at }));
             assert_eq!(fake_aws.asked().len(), 1);
         }
     }

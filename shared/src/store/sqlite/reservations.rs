@@ -3,17 +3,17 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
-use crate::model::reservation::{Leased, Reservation};
+use crate::model::reservation::{Reservation, ReservationOutcome};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{ReserveRate, StoreError};
 
 #[async_trait]
 impl ReserveRate for SqliteStore {
-    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
+    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
         let reservation = reservation.clone();
         self.0
             .run(move |connection| match book(connection, &reservation)? {
-                Some(begin) => Ok(Leased::from_micros(begin)),
+                Some(begin) => Ok(ReservationOutcome::from_micros(begin)),
                 None => booked_until(connection, &reservation.account).map(|until| reservation.full(until)),
             })
             .await
