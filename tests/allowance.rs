@@ -298,7 +298,7 @@ async fn an_account_that_a_wrong_clock_booked_for_an_hour_is_not_refused_for_an_
     for _ in 0..100 {
         assert_eq!(allowance.admit("A1", THOUSAND).await, Admission::Admitted);
     }
-    assert_eq!(alarms(&logs), ["booked too far ahead: clocks disagree"]);
+    assert_eq!(alarms(&logs), ["reserved too far ahead: clocks disagree"]);
 }
 
 #[tokio::test]

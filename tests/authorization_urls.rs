@@ -506,7 +506,7 @@ async fn a_consent_is_delivered_to_the_schemes_address_with_the_schemes_body() {
     let record = record(&world, &answer.link.expect("a link")).await;
     let link = record.link().expect("the authorize link");
     world.gateway.answer(tests::parties::identified("open-1"));
-    let shown = world.come_back(&tests::request::state_of(&link), "codeA").await;
+    let shown = world.come_back(&tests::request::state_of(link), "codeA").await;
     assert_eq!(shown.outcome, "authorized");
     world.drain().await;
     let posts = world.merchant.posts();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use openid_delivery::{Step, Trouble, deliver};
+use openid_delivery::{DeliveryError, Step, deliver};
 use shared::model::clock::ManualClock;
 use shared::queue::Hint;
 use shared::queue::sqs::SqsQueue;
@@ -126,7 +126,7 @@ impl Stage {
     }
 
     /// Follows one hint.
-    pub(crate) async fn deliver(&self, hint: &Hint) -> Result<Step, Trouble> {
+    pub(crate) async fn deliver(&self, hint: &Hint) -> Result<Step, DeliveryError> {
         deliver(&self.world.delivery, hint).await
     }
 

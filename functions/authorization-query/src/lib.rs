@@ -31,7 +31,7 @@ use self::view::View;
 /// Beside the documented path of links.
 pub const PATH: &str = "/v1/openapi/auth/alipay/query";
 
-/// What this function may use.
+/// The capabilities of this function.
 pub struct AuthorizationQuery {
     /// The callers, and the keys their requests are verified with.
     pub businesses: Arc<SecretCache<Business>>,

@@ -12,12 +12,7 @@ pub enum ReturnError {
     BadAppId,
     /// The app's keys cannot be had.
     #[error("secret {name}: {error}")]
-    Keys {
-        /// Which secret.
-        name: SecretName,
-        /// Why not.
-        error: SecretError,
-    },
+    Keys { name: SecretName, error: SecretError },
     /// The store cannot be had.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -44,7 +44,7 @@ pub use shared::protocol::alipay::authorize::RETURN_PATH as PATH;
 /// settlement must have its time.
 pub const REFRESH_WITHIN: Duration = Duration::from_secs(14);
 
-/// What this function may use.
+/// The capabilities of this function.
 pub struct OpenIdCallback {
     /// Our app's keys.
     pub apps: Arc<SecretCache<AlipayApp>>,
@@ -58,7 +58,7 @@ pub struct OpenIdCallback {
     pub gateway: Arc<dyn TokenExchange>,
     /// Starts the delivery at once.
     pub hints: Arc<dyn HintQueue>,
-    /// How long an openId is kept at least, which is longer than its delivery may take.
+    /// The least time that an openId is kept, which is longer than its delivery may take.
     pub keep_for: Duration,
     /// Time.
     pub clock: Arc<dyn Clock>,

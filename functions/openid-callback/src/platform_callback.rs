@@ -57,12 +57,7 @@ enum CallbackError {
     AnotherUser,
     /// The platform's document cannot be had.
     #[error("secret {name}: {error}")]
-    Keys {
-        /// Which secret.
-        name: SecretName,
-        /// Why not.
-        error: SecretError,
-    },
+    Keys { name: SecretName, error: SecretError },
     /// The store cannot be had.
     #[error(transparent)]
     Store(#[from] StoreError),

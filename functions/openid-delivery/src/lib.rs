@@ -27,10 +27,10 @@ pub use self::error::DeliveryError;
 pub use self::fair_queue::{FairQueue, Limits};
 pub use self::sweep::{ATTEMPTS_WITHIN, SWEEP_PATIENCE, drain, sweep};
 
-/// How long one attempt keeps other workers away; longer than a POST may take.
+/// The time for which one attempt keeps other workers away; longer than a POST may take.
 pub const ATTEMPT_LEASE: Duration = Duration::from_secs(30);
 
-/// What this function may use.
+/// The capabilities of this function.
 pub struct OpenIdDelivery {
     /// Records attempts.
     pub store: Arc<dyn RecordDeliveries>,
@@ -50,9 +50,9 @@ pub struct OpenIdDelivery {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for nonces and jitter.
     pub random: Arc<dyn Random>,
-    /// Where callbacks may go.
+    /// The rules for callback addresses.
     pub callbacks: CallbackRules,
-    /// When attempts are made.
+    /// The waits between attempts.
     pub schedule: Schedule,
 }
 

@@ -1,4 +1,4 @@
-//! What a merchant's answer means: the one word that counts, and a name for every way of not saying it.
+//! The outcome of a merchant's answer: success by one word only, and a name for every way of not saying it.
 //!
 //! Only the exact answer of the protocol ends a delivery. Anything looser (a 2xx, a page that contains the word) would
 //! take a gateway's or a proxy's answer for the merchant's, and the openId would be lost without a trace.
@@ -11,10 +11,9 @@ use crate::model::delivery_outcome::{CONFIRMED_STATUS, DeliveryOutcome};
 const CONFIRMED_BODY: &[u8] = b"SUCCESS";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// How an attempt ended, and when the merchant would like the next one.
+/// The result of one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptResult {
-    /// How the attempt ended.
     pub outcome: DeliveryOutcome,
     /// The wait asked for with 429 or 503, as it was asked: no limit is applied here.
     pub retry_after: Option<Duration>,
@@ -26,7 +25,7 @@ impl From<DeliveryOutcome> for AttemptResult {
     }
 }
 
-/// What could be read of an answer's body.
+/// An answer's body, as far as it could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseBody<'a> {
     /// All of it.

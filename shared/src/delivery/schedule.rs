@@ -1,4 +1,4 @@
-//! When the next attempt is made: a list of waits, and a pure function over it.
+//! The schedule of attempts: a list of waits, and a pure function over it.
 
 use std::time::Duration;
 
@@ -24,20 +24,20 @@ impl Schedule {
         Self(waits.iter().copied().map(Duration::from_secs).collect())
     }
 
-    /// How long a record has to be kept once its delivery is due: a day more than all attempts may take, with every wait
-    /// stretched to its double.
+    /// The time that a record has to be kept once its delivery is due: a day more than all attempts may take, with every
+    /// wait stretched to its double.
     #[must_use]
     pub fn keeps_for(&self) -> Duration {
         self.0.iter().map(|wait| *wait * 2).sum::<Duration>() + Duration::from_hours(24)
     }
 
-    /// How many attempts are made at most.
+    /// The greatest number of attempts.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         u32::try_from(self.0.len() + 1).unwrap_or(u32::MAX)
     }
 
-    /// How long to wait after failed attempt `number` (1 for the first); `None` after the last.
+    /// The wait after failed attempt `number` (1 for the first); `None` after the last.
     ///
     /// The wait of the list, and up to a tenth of it by `jitter`, so that a merchant who comes back is not met by all
     /// its deliveries at once; never less. What the merchant asked for by Retry-After may stretch it to twice the
@@ -51,7 +51,7 @@ impl Schedule {
     }
 }
 
-/// Which part of the greatest jitter to add: 0 none, 255 all.
+/// The part of the greatest jitter that is added: 0 none, 255 all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jitter(pub u8);
 

@@ -24,7 +24,7 @@ use crate::model::clock::UnixMillis;
 use crate::model::delivery_outcome::AddressRefusal;
 use crate::model::delivery_outcome::{CONFIRMED_STATUS, DeliveryOutcome};
 
-/// How much of a merchant's answer is read.
+/// The bytes of a merchant's answer that are read at most.
 pub const MAX_ANSWER_BYTES: usize = 4_096;
 
 /// Sends callbacks.
@@ -43,7 +43,7 @@ pub trait CallbackSender: Send + Sync {
     ) -> AttemptResult;
 }
 
-/// How long a POST may take.
+/// The time-outs of a POST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeLimits {
     /// Until the connection stands: name, TCP and TLS.

@@ -26,10 +26,10 @@ pub use crate::model::authorization_state::{
     Attempt, Attempts, AuthorizationState, Lease, PendingDelivery, Status,
 };
 
-/// How many codes one authorization may try.
+/// The greatest number of codes that one authorization may try.
 pub const MAX_CODES: usize = 10;
 
-/// Where the openId is to be delivered.
+/// The address that the openId is delivered to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Callback {
@@ -46,7 +46,6 @@ pub enum Callback {
 /// The record of one authorization.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Authorization {
-    /// The primary key.
     pub id: AuthorizationId,
     /// The request that began it.
     pub request: AuthorizationRequest,
@@ -58,17 +57,16 @@ pub struct Authorization {
     pub parameters_digest: String,
     /// Digest of the state's random half.
     pub state_digest: String,
-    /// When it was asked for, and our own link was issued.
+    /// The time of the request, and of our own link.
     pub created_at: UnixMillis,
-    /// When a platform's link came; `None` for our own links and while the platform has not answered.
+    /// The time of a platform's link; `None` for our own links and while the platform has not answered.
     pub linked_at: Option<UnixMillis>,
-    /// When link and pages stop working. A settlement is never late.
+    /// The end of link and pages. A settlement is never late.
     pub expires_at: UnixMillis,
-    /// When the record may be deleted.
+    /// The record may be deleted from this time on.
     pub retain_until: UnixMillis,
     /// Digest of every code that was claimed, oldest first, [`MAX_CODES`] at most.
     pub codes: Vec<String>,
-    /// Where it stands, and what it has there.
     pub state: AuthorizationState,
 }
 
@@ -94,9 +92,9 @@ pub struct Issue {
     pub link: NewLink,
     /// The time of the request.
     pub now: UnixMillis,
-    /// How long the link works.
+    /// The time that the link works.
     pub lifetime: Duration,
-    /// How long the record is kept once the link has ended.
+    /// The time that the record is kept once the link has ended.
     pub retention: Duration,
 }
 
@@ -159,7 +157,7 @@ impl Authorization {
         self.state.status()
     }
 
-    /// Whether the link still leads to a consent.
+    /// True while the link still leads to a consent.
     #[must_use]
     pub fn link_works(&self, now: UnixMillis) -> bool {
         self.consent().is_none() && now < self.expires_at && self.codes.len() < MAX_CODES
@@ -217,7 +215,7 @@ impl Authorization {
         }
     }
 
-    /// When the next attempt of the delivery may begin.
+    /// The time from which the next attempt of the delivery may begin.
     #[must_use]
     pub fn next_attempt_at(&self) -> Option<UnixMillis> {
         self.pending_delivery().map(|delivery| delivery.next_attempt_at)
@@ -236,7 +234,7 @@ impl Authorization {
         }
     }
 
-    /// How many attempts were begun since the settlement, or since the last redrive.
+    /// The number of attempts that were begun since the settlement, or since the last redrive.
     #[must_use]
     pub fn attempts_begun(&self) -> u32 {
         self.attempts().map_or(0, |attempts| attempts.begun)
@@ -248,13 +246,13 @@ impl Authorization {
         self.attempts().map_or(&[], |attempts| &attempts.history)
     }
 
-    /// Whether `operation` holds the exchange under way.
+    /// True if `operation` holds the exchange under way.
     #[must_use]
     pub fn exchange_is_held_by(&self, operation: &OperationId) -> bool {
         self.exchange().is_some_and(|lease| lease.operation == *operation)
     }
 
-    /// Whether `operation` holds the attempt under way.
+    /// True if `operation` holds the attempt under way.
     #[must_use]
     pub fn attempt_is_held_by(&self, operation: &OperationId) -> bool {
         let lease = self.pending_delivery().and_then(|delivery| delivery.lease.as_ref());

@@ -1,4 +1,4 @@
-//! The states of an authorization, each with what a record has in it: what belongs to another state cannot be expressed.
+//! The states of an authorization, each with the fields that a record has in it: no other combination can be expressed.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::model::consent::Consent;
 use crate::model::delivery_outcome::DeliveryOutcome;
 use crate::model::id::{OperationId, State};
 
-/// Where an authorization stands, each state with what it has and nothing else.
+/// The state of an authorization, with the fields that a record has in it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum AuthorizationState {
     /// A platform is to make the link, and has not answered with it yet.
@@ -63,9 +63,9 @@ pub enum AuthorizationState {
 pub struct PendingDelivery {
     /// The attempts so far.
     pub attempts: Attempts,
-    /// When the next attempt may begin; no attempt is ever early.
+    /// The next attempt may begin from this time on; no attempt is ever early.
     pub next_attempt_at: UnixMillis,
-    /// When the sweep takes the record up, unless a hint was faster.
+    /// The sweep takes the record up at this time, unless a hint was faster.
     pub due_at: UnixMillis,
     /// The attempt under way.
     pub lease: Option<Lease>,
@@ -74,21 +74,20 @@ pub struct PendingDelivery {
 /// The attempts of one delivery.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attempts {
-    /// How many were begun since the settlement, or since the last redrive.
+    /// The number that was begun since the settlement, or since the last redrive.
     pub begun: u32,
     /// The attempts that were concluded, oldest first, those before a redrive among them.
     pub history: Vec<Attempt>,
 }
 
-/// One POST to the merchant and what came of it.
+/// One POST to the merchant, and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
     /// 1 for the first. A number that is missing from a record was claimed and never concluded: the worker died.
     pub number: u32,
-    /// When the attempt was concluded.
+    /// The time of its conclusion.
     pub at: UnixMillis,
-    /// What came of it.
     #[serde(flatten)]
     pub outcome: DeliveryOutcome,
 }
@@ -98,7 +97,7 @@ pub struct Attempt {
 pub struct Lease {
     /// The claim that holds it.
     pub operation: OperationId,
-    /// When it ends by itself.
+    /// The time at which it ends by itself.
     pub until: UnixMillis,
 }
 

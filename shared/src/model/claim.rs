@@ -1,4 +1,4 @@
-//! Claims: who may exchange a code, and who may make an attempt, alone.
+//! Claims to exchange a code, or to make an attempt, alone.
 //!
 //! The stores make a claim by one conditional write; if it fails its condition, the functions here say why, from the
 //! record that refused it.
@@ -11,21 +11,18 @@ use crate::model::id::{AuthorizationId, OperationId, State, same_digest};
 use crate::model::identity::AuthCode;
 use crate::model::link_source::LinkSource;
 
-/// How long a claimed exchange keeps others away; longer than the function may run.
+/// The time for which a claimed exchange keeps others away; longer than the function may run.
 pub const EXCHANGE_LEASE: Duration = Duration::from_secs(30);
 
-/// What a browser's return wants: to be the only one to exchange its code.
+/// The claim of a browser's return to be the only one that exchanges its code.
 #[derive(Clone, Debug)]
 pub struct ExchangeClaim {
-    /// Which authorization.
     pub id: AuthorizationId,
     /// Digest of the random half of the state that came back.
     pub state_digest: String,
     /// Digest of the code that came back.
     pub code_digest: String,
-    /// Who claims.
     pub operation: OperationId,
-    /// When.
     pub now: UnixMillis,
 }
 
@@ -38,7 +35,7 @@ impl ExchangeClaim {
     }
 }
 
-/// Why a code may not be exchanged.
+/// The cause for which a code may not be exchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimRefusal {
     /// There is no such authorization, the state's random half is not this one's, or the link was a platform's: its
@@ -56,7 +53,7 @@ pub enum ClaimRefusal {
     TooManyCodes,
 }
 
-/// Why `claim` was refused by a record that stood as `old`. The first reason counts.
+/// The cause for which a record that stood as `old` refused `claim`. The first one counts.
 #[must_use]
 pub fn claim_refusal(old: Option<&Authorization>, claim: &ExchangeClaim) -> ClaimRefusal {
     let ours = |old: &&Authorization| {
@@ -76,7 +73,7 @@ pub fn claim_refusal(old: Option<&Authorization>, claim: &ExchangeClaim) -> Clai
     }
 }
 
-/// Why an attempt may not begin.
+/// The cause for which an attempt may not begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptRefusal {
     /// Nothing is to be delivered, or another attempt than this one is next: the hint is of the past.
@@ -89,24 +86,21 @@ pub enum AttemptRefusal {
     Exhausted,
 }
 
-/// What a delivery worker wants: to make one attempt alone.
+/// The claim of a delivery worker to make one attempt alone.
 #[derive(Clone, Debug)]
 pub struct AttemptClaim {
-    /// Which authorization.
     pub id: AuthorizationId,
-    /// How many attempts were begun before this one.
+    /// The number of attempts that were begun before this one.
     pub attempts_before: u32,
-    /// How many may be begun at all.
+    /// The number of attempts that the schedule has.
     pub attempts_allowed: u32,
-    /// Who claims.
     pub operation: OperationId,
-    /// When.
     pub now: UnixMillis,
-    /// Until when the worker may be busy with it.
+    /// The end of the worker's lease.
     pub lease_until: UnixMillis,
 }
 
-/// Why `claim` was refused by a record that stood as `old`. The first reason counts.
+/// The cause for which a record that stood as `old` refused `claim`. The first one counts.
 #[must_use]
 pub fn attempt_refusal(old: Option<&Authorization>, claim: &AttemptClaim) -> AttemptRefusal {
     let due = old.and_then(Authorization::pending_delivery);

@@ -14,7 +14,7 @@ pub struct Consent {
     pub identity: Identity,
     /// The bytes to deliver.
     pub body: DeliveryBody,
-    /// When it was recorded.
+    /// The time of its record.
     pub authorized_at: UnixMillis,
 }
 

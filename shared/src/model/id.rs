@@ -1,4 +1,4 @@
-//! What an authorization is found by: its id, the state that travels through the user's browser, and operation ids.
+//! The ids of an authorization: its primary key, the state that travels through the user's browser, and operation ids.
 
 use std::fmt;
 
@@ -37,7 +37,6 @@ impl AuthorizationId {
         is_lower_hex(text, 32).then(|| Self(text.to_owned()))
     }
 
-    /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -58,7 +57,7 @@ impl fmt::Display for AuthorizationId {
     }
 }
 
-/// What Alipay hands back with the user: the id, then 128 random bits that only the link's holder knows.
+/// The state that Alipay hands back with the user: the id, then 128 random bits that only the link's holder knows.
 ///
 /// 64 characters of `[0-9a-f]`; Alipay allows 100 Base64 characters.
 #[derive(Clone, PartialEq, Eq)]
@@ -68,7 +67,7 @@ pub struct State {
 }
 
 impl State {
-    /// Draws a new state for `id`.
+    /// A new state for `id`.
     ///
     /// # Errors
     /// When the operating system has no randomness.
@@ -86,13 +85,13 @@ impl State {
         Some(Self { id: AuthorizationId::parse(id)?, secret: secret.to_owned() })
     }
 
-    /// Which authorization it names.
+    /// The authorization that it names.
     #[must_use]
     pub const fn id(&self) -> &AuthorizationId {
         &self.id
     }
 
-    /// What the record keeps of the random half: its SHA-256, in hex.
+    /// The SHA-256 of the random half, in hex: all that the record keeps of it.
     #[must_use]
     pub fn digest(&self) -> String {
         digest_of(&self.secret)
@@ -116,7 +115,7 @@ impl fmt::Debug for State {
 pub struct OperationId(String);
 
 impl OperationId {
-    /// Draws a new one.
+    /// A new one, of 128 random bits.
     ///
     /// # Errors
     /// When the operating system has no randomness.
@@ -130,7 +129,6 @@ impl OperationId {
         Self(text)
     }
 
-    /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -154,7 +152,7 @@ pub fn digest_of_parts(parts: &[&str]) -> String {
     hex::encode(hasher.finalize())
 }
 
-/// Whether two digests are the same, in constant time.
+/// Compares two digests in constant time.
 #[must_use]
 pub fn same_digest(one: &str, other: &str) -> bool {
     verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()

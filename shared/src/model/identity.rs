@@ -1,4 +1,4 @@
-//! Who the user is to Alipay, and the code that tells. All of it is masked in `Debug`.
+//! The user's ids at Alipay, and the code that they are exchanged for. All of it is masked in `Debug`.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::model::id::digest_of;
 #[error("not a well-formed {0}")]
 pub struct MalformedIdentityError(&'static str);
 
-/// What the user's browser brings back from Alipay; spent by its first use.
+/// The code that the user's browser brings back from Alipay; spent by its first use.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AuthCode(String);
 
@@ -24,7 +24,7 @@ impl AuthCode {
         if well_formed { Ok(Self(text.to_owned())) } else { Err(MalformedIdentityError("auth_code")) }
     }
 
-    /// What a record keeps of a code: its SHA-256, in hex.
+    /// The SHA-256 of the code, in hex: all that a record keeps of it.
     #[must_use]
     pub fn digest(&self) -> String {
         digest_of(&self.0)
@@ -37,7 +37,7 @@ impl AuthCode {
     }
 }
 
-/// The user's `open_id`: who the user is to one app.
+/// The user's `open_id`: the user's id at one app.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OpenId(String);
 
@@ -79,7 +79,7 @@ impl AlipayUserId {
     }
 }
 
-/// Who the user is: an [`OpenId`], an [`AlipayUserId`], or, while an app migrates, both.
+/// The user's ids: an [`OpenId`], an [`AlipayUserId`], or, while an app migrates, both.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
     open_id: Option<OpenId>,
@@ -105,7 +105,7 @@ impl Identity {
         self.user_id.as_ref()
     }
 
-    /// Whether both name the same user, as far as they have an id of the same kind.
+    /// True if both name the same user, as far as they have an id of the same kind.
     #[must_use]
     pub fn agrees_with(&self, other: &Self) -> bool {
         match (&self.open_id, &other.open_id) {

@@ -1,4 +1,4 @@
-//! Who makes an authorization's link, and who alone can therefore settle it.
+//! The maker of an authorization's link, which alone can therefore settle it.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 const ALIPAY: &str = "alipay";
 const PLATFORM: &str = "platform:";
 
-/// Who makes the link. As text: `alipay`, or `platform:` and the platform's name.
+/// The maker of a link. As text: `alipay`, or `platform:` and the platform's name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum LinkSource {

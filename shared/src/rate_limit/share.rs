@@ -1,4 +1,4 @@
-//! What an instance holds of one account's allowance, and when it has to lease more.
+//! The share of one account's rate that an instance holds.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,27 +8,27 @@ use crate::model::reservation::{HORIZON, Reservation, ReservationOutcome};
 use crate::rate_limit::Admission;
 use crate::rate_limit::demand::Demand;
 
-/// How long a share may be used; what is left of it then lapses, because the allowance of that time is over.
+/// The time that a share may be used; the rest of it then lapses, because its time is over.
 const USABLE: Duration = Duration::from_secs(1);
 
-/// A share is at most this part of a second's allowance: 20 requests of 1,000. Shares of this size cost an account fifty
-/// writes a second, whatever its allowance.
+/// A share is at most this part of a second's requests: 20 requests of 1,000. Shares of this size cost an account fifty
+/// writes a second, whatever its limit.
 const SHARES_PER_SECOND: u32 = 50;
 
-/// How much larger than the last one a share may be. Instances that begin together would take from the first second
+/// The growth of a share over the last one, at most, in requests. Instances that begin together would take from the first second
 /// what they then hold unused; so this is spread over several.
 const GROWTH: u32 = 2;
 
 /// An instance that was refused by the store does not ask again sooner, so that many of them do not crowd it.
 const REFUSED_AT_LEAST: Duration = Duration::from_millis(100);
 
-/// An instance that was refused by the store asks again after this at the latest: the allowance may have been raised.
+/// An instance that was refused by the store asks again after this at the latest: the limit may have been raised.
 const REFUSED_AT_MOST: Duration = Duration::from_secs(1);
 
-/// No moment that the store gives lies further ahead than this if the clocks of all who book agree.
+/// No moment that the store gives lies further ahead than this if all clocks agree.
 const FURTHEST: Duration = Duration::from_secs(4);
 
-/// One account's allowance, as far as this instance knows and holds it.
+/// One account's rate, as far as this instance knows and holds it.
 #[derive(Debug, Default)]
 pub(super) struct Share {
     demand: Demand,
@@ -41,7 +41,7 @@ pub(super) struct Share {
 enum Standing {
     #[default]
     Nothing,
-    /// So many requests may pass, from this moment on.
+    /// `left` requests may pass, from this moment on.
     Held { from: UnixMillis, left: NonZeroU32 },
     /// None may pass until this moment.
     Closed { until: UnixMillis },
@@ -49,7 +49,7 @@ enum Standing {
     Open { until: UnixMillis },
 }
 
-/// What becomes of a request.
+/// The decision on a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     /// It is known.
@@ -85,13 +85,13 @@ impl Share {
         }
     }
 
-    /// Whether bookings of the account follow one another; as of the last one.
+    /// True if reservations of the account follow one another, as of the last one.
     pub(super) const fn busy(&self) -> bool {
         self.busy
     }
 
-    /// What the store said to `reservation`, and what it means for the request that made us ask, at `now`. `None` if it
-    /// cannot be: the account is booked further ahead than anyone may book whose clock agrees with ours.
+    /// Takes the store's answer to `reservation` at `now`, for the request that made us ask. `None` if it cannot be: the
+    /// account's time is reserved further ahead than anyone may reserve whose clock agrees with ours.
     pub(super) fn leased(
         &mut self,
         reservation: &Reservation,
@@ -140,7 +140,7 @@ impl Share {
     }
 }
 
-/// How long `until` is still to come. `None` if it has come, or if it is so far off that the clock was set back.
+/// The time until `until`. `None` if it has come, or if it is so far off that the clock was set back.
 fn wait(until: UnixMillis, now: UnixMillis) -> Option<Duration> {
     let wait = until.since(now);
     (!wait.is_zero() && wait <= FURTHEST).then_some(wait)
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_booked_beyond_belief_says_nothing() {
+    fn a_reservation_beyond_belief_says_nothing() {
         let (mut share, first) = told(ReservationOutcome::Full { again_at: NOW + ms(4_001) });
         assert_eq!(first, None);
         assert_eq!(share.request(NOW, THOUSAND), lease(1));
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_busy_when_its_bookings_follow_one_another() {
+    fn an_account_is_busy_when_its_reservations_follow_one_another() {
         for (leased, busy) in [
             (ReservationOutcome::From(NOW - TOLERANCE), false),
             (ReservationOutcome::From(NOW - ms(79)), true),
