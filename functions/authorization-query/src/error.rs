@@ -17,8 +17,8 @@ pub enum QueryError {
 }
 
 impl QueryError {
-    /// The table of refusals: the open API's `status`, and 200 for what was answered on purpose or 5xx for what failed on
-    /// our side.
+    /// The table of refusals: the open API's `status`, and 200 for what was answered on purpose or 5xx for what
+    /// failed on our side.
     pub(crate) const fn refusal(&self) -> (u8, StatusCode) {
         match self {
             Self::Call(error) => (error.status(), error.http_status()),

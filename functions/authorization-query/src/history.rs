@@ -1,4 +1,5 @@
-//! The attempts that a record tells of. Those that were concluded are listed in it; of the others only the number is known.
+//! The attempts that a record tells of. Those that were concluded are listed in it; of the others only the number is
+//! known.
 
 use shared::model::authorization::{Attempt, Attempts};
 
@@ -14,9 +15,9 @@ pub(crate) enum Known<'a> {
 /// The attempts of each round, oldest first: the first round begins with the settlement, each later one with a redrive,
 /// and the last one may be without any.
 ///
-/// Numbers begin again with each round, and a record says of the last round alone how many were begun. So an attempt that
-/// was begun at the end of an earlier round and not concluded has left no trace. `held` says that a worker is at the last
-/// attempt that was begun.
+/// Numbers begin again with each round, and a record says of the last round alone how many were begun. So an attempt
+/// that was begun at the end of an earlier round and not concluded has left no trace. `held` says that a worker is at
+/// the last attempt that was begun.
 pub(crate) fn rounds(attempts: &Attempts, held: bool) -> Vec<Vec<Known<'_>>> {
     let mut closed = Vec::new();
     let mut round = Vec::new();

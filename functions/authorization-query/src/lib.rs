@@ -1,7 +1,8 @@
 //! `POST /v1/openapi/auth/alipay/query`: the state of one serialNo, for the business that has used it.
 //!
-//! A function of its own, so that the one that makes links reads no openId. A query reads one record and writes nothing
-//! but its nonce; whatever is wrong with the serialNo is one answer, so that nobody learns which of another's there are.
+//! A function of its own, so that the one that makes links reads no openId. A query reads one record and writes
+//! nothing but its nonce; whatever is wrong with the serialNo is one answer, so that nobody learns which of another's
+//! there are.
 
 mod error;
 mod history;

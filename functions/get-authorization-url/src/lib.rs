@@ -102,7 +102,7 @@ impl GetAuthorizationUrl {
             phone_key: cache(secrets, &clock),
             aliyun_keys: cache(secrets, &clock),
             aliyun,
-            allowance: RateLimiter::new(store.allowance, clock.clone()),
+            allowance: RateLimiter::new(store.rates, clock.clone()),
             store: store.record,
             nonces: store.nonces,
             landing: Landing {

@@ -1,5 +1,6 @@
-//! The ways in which a consent comes back: `GET /v1/openapi/auth/alipay/callback`, the user's browser from Alipay with a
-//! code; and `POST` below it, a platform with the user's openId ([`platform_callback`]). Both settle the same way.
+//! The ways in which a consent comes back: `GET /v1/openapi/auth/alipay/callback`, the user's browser from Alipay
+//! with a code; and `POST` below it, a platform with the user's openId ([`platform_callback`]). Both settle the same
+//! way.
 //!
 //! A code is spent by its first use, so the exchange is claimed before it is made: of all returns with one code,
 //! one reaches the gateway. Keys are had and the request is signed before the claim, so that nothing of ours can fail
@@ -40,8 +41,8 @@ pub use self::settlement::SETTLEMENT_PATIENCE;
 
 pub use shared::protocol::alipay::authorize::RETURN_PATH as PATH;
 
-/// The time in a request within which Alipay's newest key is still asked for, if its answer fails only the signature: the
-/// settlement must have its time.
+/// The time in a request within which Alipay's newest key is still asked for, if its answer fails only the signature:
+/// the settlement must have its time.
 pub const REFRESH_WITHIN: Duration = Duration::from_secs(14);
 
 /// The capabilities of this function.

@@ -1,9 +1,9 @@
 //! `POST /v1/openapi/auth/alipay/callback/{state}`: the platform that made a link says who its user is.
 //!
-//! There is no nonce and no window here. The state in the path finds the record and is known to its platform alone; the
-//! signature is that platform's, over the raw body; and settling is idempotent. So the same callback may come again at any
-//! time, after an answer that was lost or after the link's end, and is answered `SUCCESS` again: but never before the
-//! user is recorded.
+//! There is no nonce and no window here. The state in the path finds the record and is known to its platform alone;
+//! the signature is that platform's, over the raw body; and settling is idempotent. So the same callback may come
+//! again at any time, after an answer that was lost or after the link's end, and is answered `SUCCESS` again: but
+//! never before the user is recorded.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};

@@ -14,8 +14,8 @@ use crate::OpenIdCallback;
 /// The pauses before a settlement is tried again; then the user has to consent again, or the platform to call again.
 const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 
-/// The time within which a settlement is tried again; with what came before it (an exchange, or a look at a platform's keys)
-/// and a last try, below the function's time-out.
+/// The time within which a settlement is tried again; with what came before it (an exchange, or a look at a
+/// platform's keys) and a last try, below the function's time-out.
 pub const SETTLEMENT_PATIENCE: Duration = Duration::from_secs(6);
 
 /// Records who the user is, and has the delivery started if it was this settlement that did.

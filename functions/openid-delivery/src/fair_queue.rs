@@ -108,8 +108,8 @@ mod tests {
         Hint::new(AuthorizationId::from_serial(&word[..1], &word[1..]), owner, 0)
     }
 
-    /// Does what each word of `script` says, and tells what came of it: `+a1` a hint arrives, `-a` an attempt ends, `>a1`
-    /// it is given out, `.` nothing is, `!a1` it is lost.
+    /// Does what each word of `script` says, and tells what came of it: `+a1` a hint arrives, `-a` an attempt ends,
+    /// `>a1` it is given out, `.` nothing is, `!a1` it is lost.
     fn plays(script: &str) {
         let mut queue = FairQueue::new(LIMITS);
         for (place, word) in script.split_whitespace().enumerate() {

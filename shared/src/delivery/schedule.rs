@@ -24,8 +24,8 @@ impl Schedule {
         Self(waits.iter().copied().map(Duration::from_secs).collect())
     }
 
-    /// The time that a record has to be kept once its delivery is due: a day more than all attempts may take, with every
-    /// wait stretched to its double.
+    /// The time that a record has to be kept once its delivery is due: a day more than all attempts may take, with
+    /// every wait stretched to its double.
     #[must_use]
     pub fn keeps_for(&self) -> Duration {
         self.0.iter().map(|wait| *wait * 2).sum::<Duration>() + Duration::from_hours(24)

@@ -14,7 +14,8 @@ pub enum LinkSource {
     /// Our own Alipay app: the browser's return settles.
     #[default]
     Alipay,
-    /// Another platform that speaks the open API, named as its secret `upstream/<name>` is: its signed callback settles.
+    /// Another platform that speaks the open API, named as its secret `upstream/<name>` is: its signed callback
+    /// settles.
     Platform(String),
 }
 

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 const SCHEME: &str = "scheme:";
 
-/// The owner of an authorization. As text: a businessId as it is, or `scheme:` and the SchemeId; a businessId has no colon.
+/// The owner of an authorization. As text: a businessId as it is, or `scheme:` and the SchemeId; a businessId has no
+/// colon.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Owner {

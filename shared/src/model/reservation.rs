@@ -1,17 +1,19 @@
-//! The rate limit of an account by the generic cell rate algorithm (GCRA): one number says until when the account's time
-//! is reserved. One request at 1,000 a second reserves a millisecond. The next reservation begins where the last one ends,
-//! so that reservations never overlap, however many instances make them.
+//! The rate limit of an account by the generic cell rate algorithm (GCRA): one number says until when the account's
+//! time is reserved. One request at 1,000 a second reserves a millisecond. The next reservation begins where the last
+//! one ends, so that reservations never overlap, however many instances make them.
 //!
-//! The stores make a reservation by one conditional write; its beginning and the bound of its refusal are computed here.
+//! The stores make a reservation by one conditional write; its beginning and the bound of its refusal are computed
+//! here.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::model::clock::UnixMillis;
 
-/// The unused time that may still be reserved: after a rest, this much of the rate comes at once (80 requests at 1,000 a
-/// second). Short enough that no second sees a tenth more than the limit; long enough that chance refuses next to nothing
-/// of a load that keeps to the limit (of 95 % of it, spread over fifty instances, a thousandth; with 50 ms, a hundredth).
+/// The unused time that may still be reserved: after a rest, this much of the rate comes at once (80 requests at
+/// 1,000 a second). Short enough that no second sees a tenth more than the limit; long enough that chance refuses
+/// next to nothing of a load that keeps to the limit (of 95 % of it, spread over fifty instances, a thousandth; with
+/// 50 ms, a hundredth).
 pub const TOLERANCE: Duration = Duration::from_millis(80);
 
 /// The requests of a low limit that may come at once after a rest, but no more than a second's: a load that keeps to it
@@ -22,8 +24,8 @@ const TOLERATED_REQUESTS: u32 = 8;
 /// other; with fifty of them the queue is half a second long.
 pub const HORIZON: Duration = Duration::from_secs(2);
 
-/// Below this limit, in requests a second, nothing is reserved ahead: the shares are single requests, and a share in the
-/// future would lapse unless another request met the same instance in its time.
+/// Below this limit, in requests a second, nothing is reserved ahead: the shares are single requests, and a share in
+/// the future would lapse unless another request met the same instance in its time.
 const LEAST_RESERVED_AHEAD: u32 = 200;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -40,8 +42,8 @@ pub struct Reservation {
     pub per_second: NonZeroU32,
     /// The present moment.
     pub now: UnixMillis,
-    /// Reservations of this account lately followed one another, as far as is known here. It does not change the outcome:
-    /// a store that has to guess which of two writes will succeed begins with the likelier.
+    /// Reservations of this account lately followed one another, as far as is known here. It does not change the
+    /// outcome: a store that has to guess which of two writes will succeed begins with the likelier.
     pub busy: bool,
 }
 
@@ -95,8 +97,8 @@ impl Reservation {
         if self.per_second.get() < LEAST_RESERVED_AHEAD { Duration::ZERO } else { HORIZON }
     }
 
-    /// The beginning of this reservation if the account's time is reserved until `reserved_until_micros`, in microseconds
-    /// since 1970; `None` if it must be refused. The new end is [`Self::cost_micros`] later.
+    /// The beginning of this reservation if the account's time is reserved until `reserved_until_micros`, in
+    /// microseconds since 1970; `None` if it must be refused. The new end is [`Self::cost_micros`] later.
     #[must_use]
     pub fn begin_micros(&self, reserved_until_micros: Option<i64>) -> Option<i64> {
         let floor = self.floor_micros();

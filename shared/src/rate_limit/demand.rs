@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::model::clock::UnixMillis;
 
-/// The period that "lately" means, and that a share should last. At 40 requests a second a share is of ten. Half of this, times
-/// the limit, is what all instances together hold and have not used, an eighth of a second's requests: they could
-/// come at once. Longer would save writes and admit less evenly.
+/// The period that "lately" means, and that a share should last. At 40 requests a second a share is of ten. Half of
+/// this, times the limit, is what all instances together hold and have not used, an eighth of a second's requests:
+/// they could come at once. Longer would save writes and admit less evenly.
 const LATELY: Duration = Duration::from_millis(250);
 
 /// Requests of one account, counted in periods of [`LATELY`]: the present one and the one before.

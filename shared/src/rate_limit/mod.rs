@@ -5,8 +5,8 @@
 //! refuses by itself. So instances take their turns instead of racing each other, and too many requests cost no more
 //! writes than just enough of them.
 //!
-//! It protects what is behind it and is not worth a refused request that would have been fine: when the store fails or is
-//! slow, requests pass.
+//! It protects what is behind it and is not worth a refused request that would have been fine: when the store fails
+//! or is slow, requests pass.
 
 mod demand;
 mod share;
@@ -21,11 +21,12 @@ use crate::model::reservation::Reservation;
 use crate::rate_limit::share::{Share, Turn};
 use crate::store::{ReserveRate, StoreError};
 
-/// The time that a request waits for the store. A lease is one write, which takes a few milliseconds, or some hundred when a
-/// new process has to make its connection first.
+/// The time that a request waits for the store. A lease is one write, which takes a few milliseconds, or some hundred
+/// when a new process has to make its connection first.
 pub const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The time for which an account's requests pass unasked after the store has failed: so often does a request wait in vain.
+/// The time for which an account's requests pass unasked after the store has failed: so often does a request wait in
+/// vain.
 const PASSING: Duration = Duration::from_secs(1);
 
 /// Accounts that are remembered. One that is forgotten loses what is left of its share.

@@ -15,8 +15,8 @@ const USABLE: Duration = Duration::from_secs(1);
 /// writes a second, whatever its limit.
 const SHARES_PER_SECOND: u32 = 50;
 
-/// The growth of a share over the last one, at most, in requests. Instances that begin together would take from the first second
-/// what they then hold unused; so this is spread over several.
+/// The growth of a share over the last one, at most, in requests. Instances that begin together would take from the
+/// first second what they then hold unused; so this is spread over several.
 const GROWTH: u32 = 2;
 
 /// An instance that was refused by the store does not ask again sooner, so that many of them do not crowd it.
@@ -90,8 +90,8 @@ impl Share {
         self.busy
     }
 
-    /// Takes the store's answer to `reservation` at `now`, for the request that made us ask. `None` if it cannot be: the
-    /// account's time is reserved further ahead than anyone may reserve whose clock agrees with ours.
+    /// Takes the store's answer to `reservation` at `now`, for the request that made us ask. `None` if it cannot be:
+    /// the account's time is reserved further ahead than anyone may reserve whose clock agrees with ours.
     pub(super) fn leased(
         &mut self,
         reservation: &Reservation,

@@ -252,8 +252,8 @@ pub trait RecordDeliveries: Send + Sync {
         next: AfterAttempt,
     ) -> Result<bool, StoreError>;
 
-    /// UNDELIVERABLE, for a record that has no attempt left and nobody at work on it at `now`: its last attempt was begun
-    /// by a worker that died, or attempts were taken from the schedule. Whether `operation` gave it up.
+    /// UNDELIVERABLE, for a record that has no attempt left and nobody at work on it at `now`: its last attempt was
+    /// begun by a worker that died, or attempts were taken from the schedule. Whether `operation` gave it up.
     async fn give_up(
         &self,
         id: &AuthorizationId,
@@ -322,7 +322,7 @@ pub struct SchemeLinks {
     /// Finds the links of pages.
     pub find: Arc<dyn FindLinks>,
     /// Reserves rates.
-    pub allowance: Arc<dyn ReserveRate>,
+    pub rates: Arc<dyn ReserveRate>,
 }
 
 impl SchemeLinks {
@@ -332,7 +332,7 @@ impl SchemeLinks {
     where
         S: RecordLinks + UseNonces + FindLinks + ReserveRate + 'static,
     {
-        Self { record: store.clone(), nonces: store.clone(), find: store.clone(), allowance: store }
+        Self { record: store.clone(), nonces: store.clone(), find: store.clone(), rates: store }
     }
 }
 

@@ -17,7 +17,8 @@ use crate::model::identity::Identity;
 use crate::model::link_source::LinkSource;
 use crate::store::StoreError;
 
-/// Every field that a record may have in some state; see [`Authorization`] and [`AuthorizationState`] for their meaning.
+/// Every field that a record may have in some state; see [`Authorization`] and [`AuthorizationState`] for their
+/// meaning.
 #[derive(Clone)]
 pub(super) struct StoredAuthorization {
     pub(super) id: AuthorizationId,
