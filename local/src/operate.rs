@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use shared::aws::Aws;
+use shared::aws::sdk_config;
 use shared::aws::settings::AwsSettings;
 use shared::model::authorization::{Authorization, Callback};
 use shared::model::authorization_request::AuthorizationRequest;
@@ -21,7 +21,7 @@ use shared::store::sqlite::SqliteStore;
 
 use crate::folder::Folder;
 
-/// Where the records are.
+/// The place of the records.
 pub enum Place {
     /// The folder of a local run.
     Folder(PathBuf),
@@ -29,7 +29,7 @@ pub enum Place {
     Table(String),
 }
 
-/// What is to be set due again.
+/// The deliveries to set due again.
 pub enum Redrive {
     /// One authorization.
     One(AuthorizationId),
@@ -84,9 +84,7 @@ fn nobody(id: &AuthorizationId) -> StartError {
 fn open(place: &Place) -> Result<Arc<dyn Operate>, StartError> {
     let folder = match place {
         Place::Table(table) => {
-            let random = Arc::new(OsRandom::default());
-            let aws = Aws::new(&AwsSettings::from_env()?, Arc::new(SystemClock), random);
-            return Ok(Arc::new(DynamoStore::new(&aws, table)?));
+            return Ok(Arc::new(DynamoStore::new(&sdk_config(&AwsSettings::from_env()?), table)));
         }
         Place::Folder(folder) => Folder::open(folder)?,
     };
@@ -98,7 +96,7 @@ fn open(place: &Place) -> Result<Arc<dyn Operate>, StartError> {
     Ok(Arc::new(SqliteStore::open(&file)?))
 }
 
-/// What may be shown: neither the user's identity or phone number nor the link.
+/// The part of a record that may be shown: neither the user's identity or phone number nor the link.
 fn summary(record: &Authorization) -> Value {
     let mut summary = match &record.requested {
         AuthorizationRequest::Merchant(request) => json!({
