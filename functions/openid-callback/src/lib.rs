@@ -28,6 +28,7 @@ use shared::protocol::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, Tok
 use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, Platform};
 use shared::secrets::{SecretCache, SecretName};
+use shared::store::repeat::repeat_once;
 use shared::store::{Claimed, RecordReturns, Settled, StoreError};
 use shared::web::page::Language;
 use url::Url;
@@ -143,7 +144,7 @@ async fn come_back(
     let request = ExchangeRequest::sign(&function.app_id, &back.code, now, &app)?;
     let claim = ExchangeClaim::new(&back.state, &back.code, OperationId::draw(&*function.random)?, now);
 
-    let authorization = match claim_exchange(function, &claim).await? {
+    let authorization = match repeat_once(|| function.store.claim_exchange(&claim)).await? {
         Claimed::Ours(authorization) => {
             *owner = Some(authorization.owner());
             authorization
@@ -199,14 +200,6 @@ async fn exchange(
     match function.apps.refresh_early(name, app).await {
         Ok(Some(newer)) => read_answer(&body, &newer),
         Ok(None) | Err(_) => said,
-    }
-}
-
-/// A claim may be repeated: it carries its operation id, so that a repeat finds its own first try.
-async fn claim_exchange(function: &OpenIdCallback, claim: &ExchangeClaim) -> Result<Claimed, StoreError> {
-    match function.store.claim_exchange(claim).await {
-        Err(error) if error.retryable() => function.store.claim_exchange(claim).await,
-        claimed => claimed,
     }
 }
 

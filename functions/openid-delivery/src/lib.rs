@@ -25,7 +25,8 @@ use shared::model::random::Random;
 use shared::queue::{Event, HINT_GRACE_PERIOD, Hint, HintQueue, MAX_DELAY};
 use shared::registry::{Business, CallbackKey, Scheme};
 use shared::secrets::SecretCache;
-use shared::store::{AttemptClaimed, FindDue, Next, RecordDeliveries, StoreError};
+use shared::store::repeat::repeat_once;
+use shared::store::{AttemptClaimed, FindDue, Next, RecordDeliveries};
 
 pub use self::error::Trouble;
 use self::post::{Keys, post};
@@ -115,11 +116,7 @@ async fn deliver_before(
         now,
         lease_until: now + ATTEMPT_LEASE,
     };
-    // Both writes carry an operation id, so that a repeat finds its own first try.
-    let mut claimed = function.store.claim_attempt(&claim).await;
-    if claimed.as_ref().is_err_and(StoreError::retryable) {
-        claimed = function.store.claim_attempt(&claim).await;
-    }
+    let claimed = repeat_once(|| function.store.claim_attempt(&claim)).await;
     let authorization = match claimed? {
         AttemptClaimed::Ours(authorization) => authorization,
         AttemptClaimed::Refused(AttemptRefusal::Stale | AttemptRefusal::Taken) => return Ok(Step::Nothing),
@@ -139,10 +136,8 @@ async fn deliver_before(
     let now = function.clock.now();
     let (next, step, wait) = next(function, authorization.attempts, &answer, now)?;
     let attempt = Attempt { number: authorization.attempts, at: now, outcome: answer.outcome };
-    let mut concluded = function.store.conclude_attempt(&claim.id, &claim.operation, &attempt, next).await;
-    if concluded.as_ref().is_err_and(StoreError::retryable) {
-        concluded = function.store.conclude_attempt(&claim.id, &claim.operation, &attempt, next).await;
-    }
+    let conclude = || function.store.conclude_attempt(&claim.id, &claim.operation, &attempt, next);
+    let concluded = repeat_once(conclude).await;
     // Without an answer it may have been written all the same, and nobody would come back to it.
     if step == Step::GivenUp && concluded != Ok(false) {
         alarm_undeliverable(&authorization);
