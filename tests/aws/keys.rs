@@ -51,7 +51,7 @@ impl Rig {
         rig
     }
 
-    /// Which of B1's documents is given.
+    /// The one of B1's documents that is given.
     async fn get(&self) -> Result<String, SecretError> {
         let business = self.cache.get(&name("B1")).await?;
         Ok(business.merchant_ids.first().expect("a merchant").clone())

@@ -75,7 +75,7 @@ impl Stage {
         function.store = store.clone();
         function.nonces = store.clone();
         function.landing.links = store;
-        let hints = Arc::new(SqsQueue::new(self.account.aws.sdk(), self.queue.url.clone()));
+        let hints = Arc::new(SqsQueue::new(&self.account.sdk, self.queue.url.clone()));
         world.callback.hints = hints.clone();
         world.delivery.hints = hints;
         if self.keys_on_aws {
@@ -105,7 +105,7 @@ impl Stage {
         world
     }
 
-    /// What a desktop is shown that opens a link of `GetAuthorizationUrl`.
+    /// The page of a desktop that opens a link of `GetAuthorizationUrl`.
     pub(crate) async fn open(&self, link: &str) -> Shown {
         let origin = "https://links.example.com/".parse().ok();
         let request = Request::builder()

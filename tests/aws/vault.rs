@@ -16,12 +16,12 @@ pub(crate) struct Vault(Client);
 impl Vault {
     /// The account's.
     pub(crate) fn of(account: &Account) -> Self {
-        Self(Client::new(account.past_the_proxy.sdk()))
+        Self(Client::new(&account.past_the_proxy))
     }
 
     /// Authlink's access, through the proxy.
     pub(crate) fn source(account: &Account) -> SecretsManager {
-        SecretsManager::new(account.aws.sdk(), PREFIX.to_owned())
+        SecretsManager::new(&account.sdk, PREFIX.to_owned())
     }
 
     /// Creates a secret.

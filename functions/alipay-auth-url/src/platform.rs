@@ -19,6 +19,7 @@ use shared::protocol::open_api::client::response::{PlatformAnswer, read_answer};
 use shared::protocol::open_api::client::transport::NoAnswer;
 use shared::registry::Platform;
 use shared::secrets::{SecretError, SecretName};
+use shared::store::repeat::repeat_once;
 use shared::store::{Linked, StoreError};
 use url::Url;
 
@@ -59,11 +60,7 @@ pub(crate) async fn link(
     };
     let link = questions.ask().await?;
     let (id, now) = (pending.id.clone(), function.clock.now());
-    let mut came = function.store.record_platform_link(&id, &link, now).await;
-    if came.as_ref().is_err_and(StoreError::retryable) {
-        came = function.store.record_platform_link(&id, &link, now).await;
-    }
-    match came {
+    match repeat_once(|| function.store.record_platform_link(&id, &link, now)).await {
         Ok(Linked::Ours) => Ok(Link { id, url: link.into() }),
         // The same request, sent twice at once: both have the same answer.
         Ok(Linked::Before(recorded)) => match recorded.link() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use authorization_query::{AuthorizationQuery, handle};
-use shared::aws::Aws;
+use shared::aws::sdk_config;
 use shared::model::clock::SystemClock;
 use shared::model::random::OsRandom;
 use shared::runtime::config::Config;
@@ -16,7 +16,7 @@ async fn main() -> Result<(), StartError> {
     let config = Config::from_env()?;
     shared::runtime::telemetry::start(config.log_level, std::io::stdout);
     let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
-    let aws = Aws::new(&config.aws, clock.clone(), random.clone());
+    let aws = sdk_config(&config.aws);
     let queries = wiring::queries(&config, &aws)?;
     let function = Arc::new(AuthorizationQuery {
         businesses: Arc::new(SecretCache::new(wiring::secret_source(&config, &aws), clock.clone())),

@@ -31,6 +31,7 @@ use shared::protocol::alipay::gateway::{
 use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, Platform};
 use shared::secrets::{SecretCache, SecretName};
+use shared::store::repeat::repeat_once;
 use shared::store::{Claimed, RecordReturns, Settled, StoreError};
 use shared::web::page::Language;
 use url::Url;
@@ -147,7 +148,7 @@ async fn complete_return(
     let request = ExchangeRequest::sign(&function.app_id, &back.code, now, &app)?;
     let claim = ExchangeClaim::new(&back.state, &back.code, OperationId::generate(&*function.random)?, now);
 
-    let authorization = match claim_exchange(function, &claim).await? {
+    let authorization = match repeat_once(|| function.store.claim_exchange(&claim)).await? {
         Claimed::Ours(authorization) => {
             *owner = Some(authorization.owner());
             authorization
@@ -206,14 +207,6 @@ async fn exchange(
     match function.apps.refresh_early(name, app).await {
         Ok(Some(newer)) => read_answer(&body, &newer),
         Ok(None) | Err(_) => said,
-    }
-}
-
-/// A claim may be repeated: it carries its operation id, so that a repeat finds its own first try.
-async fn claim_exchange(function: &OpenIdCallback, claim: &ExchangeClaim) -> Result<Claimed, StoreError> {
-    match function.store.claim_exchange(claim).await {
-        Err(error) if error.retryable() => function.store.claim_exchange(claim).await,
-        claimed => claimed,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use openid_callback::{OpenIdCallback, handle};
-use shared::aws::Aws;
+use shared::aws::sdk_config;
 use shared::model::clock::SystemClock;
 use shared::model::random::OsRandom;
 use shared::protocol::alipay::gateway::{AlipayGateway, EXCHANGE_TIMEOUT};
@@ -18,7 +18,7 @@ async fn main() -> Result<(), StartError> {
     let config = Config::from_env()?;
     shared::runtime::telemetry::start(config.log_level, std::io::stdout);
     let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
-    let aws = Aws::new(&config.aws, clock.clone(), random.clone());
+    let aws = sdk_config(&config.aws);
     let secrets = wiring::secret_source(&config, &aws);
     let function = Arc::new(OpenIdCallback {
         apps: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),

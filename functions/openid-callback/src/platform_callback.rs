@@ -17,6 +17,7 @@ use shared::protocol::open_api::{CallRefusal, Fields, MAX_BODY_BYTES, MAX_FIELD_
 use shared::registry::Platform;
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::open_api::{AuthHeaders, HeaderError, SignatureError};
+use shared::store::repeat::repeat_once;
 use shared::store::{Settled, StoreError};
 
 use crate::OpenIdCallback;
@@ -171,10 +172,7 @@ async fn complete_callback(
 
 /// The authorization whose state this is, if a platform makes its link.
 async fn find(function: &OpenIdCallback, state: &State) -> Result<Authorization, CallbackError> {
-    let found = match function.store.authorization(state.id()).await {
-        Err(error) if error.retryable() => function.store.authorization(state.id()).await,
-        found => found,
-    };
+    let found = repeat_once(|| function.store.authorization(state.id())).await;
     found?
         .filter(|found| {
             found.source.platform().is_some() && same_digest(&found.state_digest, &state.digest())

@@ -7,6 +7,7 @@ use shared::model::authorization::{Authorization, Callback};
 use shared::model::id::OperationId;
 use shared::model::identity::Identity;
 use shared::queue::Hint;
+use shared::store::repeat::repeat_until;
 use shared::store::{Settled, Settlement, StoreError};
 
 use crate::OpenIdCallback;
@@ -38,18 +39,9 @@ pub(crate) async fn settle(
         operation,
         now,
     };
-    let mut settled = function.store.settle(&settlement).await;
-    for pause in PAUSES {
-        match &settled {
-            Err(error)
-                if error.retryable() && function.clock.now().since(now) + pause < SETTLEMENT_PATIENCE =>
-            {
-                tokio::time::sleep(pause).await;
-                settled = function.store.settle(&settlement).await;
-            }
-            Ok(_) | Err(_) => break,
-        }
-    }
+    let deadline = now + SETTLEMENT_PATIENCE;
+    let record = || function.store.settle(&settlement);
+    let settled = repeat_until(deadline, &PAUSES, &*function.clock, tokio::time::sleep, record).await;
     match settled {
         Ok(Settled::Recorded) if settlement.deliver => {
             let hint = Hint::new(settlement.id, authorization.owner(), 0);

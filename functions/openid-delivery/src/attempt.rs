@@ -11,7 +11,8 @@ use shared::model::delivery_outcome::{AddressRefusal, DeliveryOutcome};
 use shared::model::id::OperationId;
 use shared::model::owner::Owner;
 use shared::queue::{HINT_GRACE_PERIOD, Hint, MAX_DELAY};
-use shared::store::{AfterAttempt, AttemptClaimed, StoreError};
+use shared::store::repeat::repeat_once;
+use shared::store::{AfterAttempt, AttemptClaimed};
 
 use crate::post::{Keys, post};
 use crate::{ATTEMPT_LEASE, DeliveryError, OpenIdDelivery, Step, send_hint};
@@ -36,7 +37,7 @@ pub(crate) async fn deliver_before(
         now,
         lease_until: now + ATTEMPT_LEASE,
     };
-    match claim_attempt(function, &claim).await? {
+    match repeat_once(|| function.store.claim_attempt(&claim)).await? {
         AttemptClaimed::Ours(authorization) => {
             let made = make(function, &authorization, keys, &hint.owner).await?;
             conclude(function, claim, &authorization, &made).await
@@ -55,17 +56,6 @@ struct Made {
     began: UnixMillis,
     ended: UnixMillis,
     result: AttemptResult,
-}
-
-/// The operation id lets a repeat find its own first try.
-async fn claim_attempt(
-    function: &OpenIdDelivery,
-    claim: &AttemptClaim,
-) -> Result<AttemptClaimed, StoreError> {
-    match function.store.claim_attempt(claim).await {
-        Err(error) if error.retryable() => function.store.claim_attempt(claim).await,
-        claimed => claimed,
-    }
 }
 
 /// `keys` are those of `hinted`: a message says what it likes, the record decides.
@@ -94,7 +84,8 @@ async fn conclude(
     let number = authorization.attempts_begun();
     let follows = follows(function, number, &made.result, made.ended)?;
     let attempt = Attempt { number, at: made.ended, outcome: made.result.outcome };
-    let concluded = conclude_attempt(function, &claim, &attempt, follows.record).await;
+    let conclude = || function.store.conclude_attempt(&claim.id, &claim.operation, &attempt, follows.record);
+    let concluded = repeat_once(conclude).await;
     // Without an answer it may have been written all the same, and nobody would come back to it.
     if follows.step == Step::GivenUp && concluded != Ok(false) {
         alarm_undeliverable(authorization);
@@ -109,20 +100,6 @@ async fn conclude(
         send_hint(function, Hint::new(claim.id, authorization.owner(), number), wait).await;
     }
     Ok(follows.step)
-}
-
-/// As of [`claim_attempt`], a repeat finds its own first try.
-async fn conclude_attempt(
-    function: &OpenIdDelivery,
-    claim: &AttemptClaim,
-    attempt: &Attempt,
-    record: AfterAttempt,
-) -> Result<bool, StoreError> {
-    let write = || function.store.conclude_attempt(&claim.id, &claim.operation, attempt, record);
-    match write().await {
-        Err(error) if error.retryable() => write().await,
-        concluded => concluded,
-    }
 }
 
 fn log(authorization: &Authorization, number: u32, made: &Made) {

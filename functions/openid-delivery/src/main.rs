@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use openid_delivery::{OpenIdDelivery, drain, handle};
-use shared::aws::Aws;
+use shared::aws::sdk_config;
 use shared::delivery::sender::HttpSender;
 use shared::egress::resolver::SystemResolver;
 use shared::model::clock::SystemClock;
@@ -19,7 +19,7 @@ async fn main() -> Result<(), StartError> {
     let config = Config::from_env()?;
     shared::runtime::telemetry::start(config.log_level, std::io::stdout);
     let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
-    let aws = Aws::new(&config.aws, clock.clone(), random.clone());
+    let aws = sdk_config(&config.aws);
     let secrets = wiring::secret_source(&config, &aws);
     let deliveries = wiring::deliveries(&config, &aws)?;
     let queue = InProcessQueue::new(clock.clone());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::aws::Aws;
+use crate::aws::SdkConfig;
 use crate::queue::HintQueue;
 use crate::queue::sqs::SqsQueue;
 use crate::runtime::config::{Config, SecretsFrom, StoreAt};
@@ -17,17 +17,17 @@ use crate::store::{
 
 /// The key source that the settings name.
 #[must_use]
-pub fn secret_source(config: &Config, aws: &Aws) -> Arc<dyn SecretSource> {
+pub fn secret_source(config: &Config, aws: &SdkConfig) -> Arc<dyn SecretSource> {
     match &config.secrets {
         SecretsFrom::Folder(folder) => Arc::new(SecretFolder::new(folder)),
-        SecretsFrom::Manager(prefix) => Arc::new(SecretsManager::new(aws.sdk(), prefix.clone())),
+        SecretsFrom::Manager(prefix) => Arc::new(SecretsManager::new(aws, prefix.clone())),
     }
 }
 
 /// The queue that the settings name, if they do.
 #[must_use]
-pub fn hints(config: &Config, aws: &Aws) -> Option<Arc<dyn HintQueue>> {
-    let queue = SqsQueue::new(aws.sdk(), config.queue_url.clone()?);
+pub fn hints(config: &Config, aws: &SdkConfig) -> Option<Arc<dyn HintQueue>> {
+    let queue = SqsQueue::new(aws, config.queue_url.clone()?);
     Some(Arc::new(queue))
 }
 
@@ -39,9 +39,9 @@ enum Store {
 }
 
 impl Store {
-    fn open(config: &Config, aws: &Aws) -> Result<Self, StartError> {
+    fn open(config: &Config, aws: &SdkConfig) -> Result<Self, StartError> {
         match &config.store {
-            StoreAt::Table(name) => Ok(Self::Table(DynamoStore::new(aws, name)?)),
+            StoreAt::Table(name) => Ok(Self::Table(DynamoStore::new(aws, name))),
             #[cfg(feature = "embedded")]
             StoreAt::File(file) => Ok(Self::File(SqliteStore::open(file)?)),
             #[cfg(not(feature = "embedded"))]
@@ -55,8 +55,8 @@ impl Store {
 /// Where links of the open API are recorded.
 ///
 /// # Errors
-/// When AWS cannot be called by the settings, or the embedded store cannot be opened.
-pub fn links(config: &Config, aws: &Aws) -> Result<Arc<dyn RecordPlatformLinks>, StartError> {
+/// When the embedded store cannot be opened.
+pub fn links(config: &Config, aws: &SdkConfig) -> Result<Arc<dyn RecordPlatformLinks>, StartError> {
     Ok(match Store::open(config, aws)? {
         Store::Table(table) => Arc::new(table),
         #[cfg(feature = "embedded")]
@@ -68,7 +68,7 @@ pub fn links(config: &Config, aws: &Aws) -> Result<Arc<dyn RecordPlatformLinks>,
 ///
 /// # Errors
 /// As [`links`].
-pub fn scheme_links(config: &Config, aws: &Aws) -> Result<SchemeLinks, StartError> {
+pub fn scheme_links(config: &Config, aws: &SdkConfig) -> Result<SchemeLinks, StartError> {
     Ok(match Store::open(config, aws)? {
         Store::Table(table) => SchemeLinks::new(Arc::new(table)),
         #[cfg(feature = "embedded")]
@@ -80,7 +80,7 @@ pub fn scheme_links(config: &Config, aws: &Aws) -> Result<SchemeLinks, StartErro
 ///
 /// # Errors
 /// As [`links`].
-pub fn queries(config: &Config, aws: &Aws) -> Result<Queries, StartError> {
+pub fn queries(config: &Config, aws: &SdkConfig) -> Result<Queries, StartError> {
     Ok(match Store::open(config, aws)? {
         Store::Table(table) => Queries { nonces: Arc::new(table.clone()), records: Arc::new(table) },
         #[cfg(feature = "embedded")]
@@ -100,7 +100,7 @@ pub struct Queries {
 ///
 /// # Errors
 /// As [`links`].
-pub fn returns(config: &Config, aws: &Aws) -> Result<Arc<dyn RecordReturns>, StartError> {
+pub fn returns(config: &Config, aws: &SdkConfig) -> Result<Arc<dyn RecordReturns>, StartError> {
     Ok(match Store::open(config, aws)? {
         Store::Table(table) => Arc::new(table),
         #[cfg(feature = "embedded")]
@@ -112,7 +112,7 @@ pub fn returns(config: &Config, aws: &Aws) -> Result<Arc<dyn RecordReturns>, Sta
 ///
 /// # Errors
 /// As [`links`].
-pub fn deliveries(config: &Config, aws: &Aws) -> Result<Deliveries, StartError> {
+pub fn deliveries(config: &Config, aws: &SdkConfig) -> Result<Deliveries, StartError> {
     Ok(match Store::open(config, aws)? {
         Store::Table(table) => Deliveries { record: Arc::new(table.clone()), find: Arc::new(table) },
         #[cfg(feature = "embedded")]

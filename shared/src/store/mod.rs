@@ -5,6 +5,7 @@
 
 #[cfg(feature = "aws")]
 pub mod dynamodb;
+pub mod repeat;
 #[cfg(feature = "embedded")]
 pub mod sqlite;
 #[cfg(any(feature = "aws", feature = "embedded"))]
