@@ -29,7 +29,7 @@ use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, Platform};
 use shared::secrets::{SecretCache, SecretName};
 use shared::store::{Claimed, RecordReturns, Settled, StoreError};
-use shared::web::page::Language;
+use shared::web::language::Language;
 use url::Url;
 
 pub use self::error::Trouble;
