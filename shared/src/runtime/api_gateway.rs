@@ -40,7 +40,7 @@ const IN_PATH: &AsciiSet = &IN_QUERY.add(b'?');
 /// Answers `event` with what `handler` makes of its request.
 ///
 /// # Errors
-/// When it is no event of an HTTP API, or its body is not in the Base64 that it claims to be in.
+/// [`Error`] if it is no event of an HTTP API, or its body is not in the Base64 that it claims to be in.
 pub(crate) async fn answer<H, A>(
     event: LambdaEvent<Box<RawValue>>,
     handler: &H,

@@ -17,7 +17,7 @@ use crate::runtime::start::StartError;
 /// Serves HTTP requests until the runtime ends.
 ///
 /// # Errors
-/// When the runtime cannot be reached.
+/// [`StartError`] if the runtime cannot be reached.
 pub async fn serve_http<H, A>(handler: H) -> Result<(), StartError>
 where
     H: Fn(http::Request<Bytes>) -> A,
@@ -30,7 +30,7 @@ where
 /// Serves queue messages and schedules until the runtime ends.
 ///
 /// # Errors
-/// When the runtime cannot be reached.
+/// [`StartError`] if the runtime cannot be reached.
 pub async fn serve_events<H, E>(handler: H) -> Result<(), StartError>
 where
     H: AsyncFn(Event) -> Result<(), E>,
@@ -50,7 +50,7 @@ where
 /// sweep is no later than the queue would be.
 ///
 /// # Errors
-/// When a sweep fails; the text is `handler`'s.
+/// The text of `handler`'s error if a sweep fails.
 pub async fn answer_event<H, E>(handler: &H, event: Value) -> Result<SqsBatchResponse, String>
 where
     H: AsyncFn(Event) -> Result<(), E>,
