@@ -10,7 +10,7 @@ use http::StatusCode;
 use shared::model::random::RandomError;
 use shared::protocol::alibaba_cloud::Failure;
 use shared::secrets::{SecretError, SecretName};
-use shared::signing::alibaba_cloud::{CallError, Flaw, Protocol, SignatureMismatch};
+use shared::signing::alibaba_cloud::{CallError, IncompleteSignatureError, Protocol, SignatureMismatch};
 use shared::store::StoreError;
 
 /// How long a caller is asked to wait while too many unknown names are being asked for.
@@ -36,7 +36,7 @@ pub enum Refusal {
     UnknownAccessKey,
     /// The request is not signed in the way that the protocol asks for.
     #[error("{0}")]
-    Incomplete(Flaw),
+    Incomplete(IncompleteSignatureError),
     /// The time stamp is absent or of another form.
     #[error("no time stamp of the form yyyy-MM-ddTHH:mm:ssZ")]
     BadTimestamp,
@@ -270,7 +270,7 @@ impl From<CallError> for Refusal {
             CallError::MissingAccessKeyId => Self::NoAccessKeyId,
             CallError::BadTimestamp => Self::BadTimestamp,
             // Outside the alphabet of access key ids, like any other that is none.
-            CallError::Incomplete(Flaw::BadAccessKeyId) => Self::UnknownAccessKey,
+            CallError::Incomplete(IncompleteSignatureError::BadAccessKeyId) => Self::UnknownAccessKey,
             CallError::Incomplete(flaw) => Self::Incomplete(flaw),
         }
     }

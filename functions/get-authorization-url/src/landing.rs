@@ -25,7 +25,7 @@ use shared::secrets::{SecretCache, SecretError, SecretName};
 use shared::signing::link_token::{TokenError, verify};
 use shared::store::{FindLinks, FoundLink, StoreError};
 use shared::web::client_info::client_info;
-use shared::web::page::Language;
+use shared::web::language::Language;
 use url::Url;
 
 use self::code::Code;

@@ -33,7 +33,7 @@ use shared::registry::{AlipayApp, Platform};
 use shared::secrets::{SecretCache, SecretName};
 use shared::store::repeat::repeat_once;
 use shared::store::{Claimed, RecordReturns, Settled, StoreError};
-use shared::web::page::Language;
+use shared::web::language::Language;
 use url::Url;
 
 pub use self::error::ReturnError;

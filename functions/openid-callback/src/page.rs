@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use shared::model::id::AuthorizationId;
-use shared::web::page::{Language, Page, Tone, render};
+use shared::web::language::Language;
+use shared::web::page::{Page, Tone, render};
 
 use crate::Outcome;
 

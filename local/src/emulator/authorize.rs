@@ -10,7 +10,7 @@ use super::consent::{consent, problem};
 use super::{AlipayEmulator, TEST_USERS};
 use crate::journal::{Direction, Event, Party, Title};
 use crate::page::{file, page};
-use shared::web::page::Language;
+use shared::web::language::Language;
 
 const STATE_LIMIT: usize = 100;
 

@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::TEST_USERS;
 use super::authorize::{BadWish, Wish};
-use shared::web::page::Language;
+use shared::web::language::Language;
 
 pub(super) fn consent(wish: &Wish, language: Language) -> Markup {
     let say = |chinese, english| language.choose(chinese, english);

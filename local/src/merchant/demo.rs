@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{DemoMerchant, MerchantConfig, MerchantFault};
 use crate::emulator::GatewayFault;
 use crate::page::{file, page};
-use shared::web::page::Language;
+use shared::web::language::Language;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
