@@ -165,12 +165,12 @@ async fn complete_return(
         }
         Exchange::Refused(refusal) => {
             log_gateway_refusal(&claim.id, &refusal);
-            release_claim(function.store.exchange_refused(&claim.id, &claim.operation).await, &claim.id);
+            release_claim(&claim.id, function.store.exchange_refused(&claim.id, &claim.operation)).await;
             Ok(Outcome::AuthorizeAgain(link(&authorization)))
         }
         Exchange::Unknown(reason) => {
             tracing::error!(reference = %claim.id, %reason, alarm = "gateway", "no answer from Alipay to believe");
-            release_claim(function.store.exchange_unknown(&claim.id, &claim.operation).await, &claim.id);
+            release_claim(&claim.id, function.store.exchange_unknown(&claim.id, &claim.operation)).await;
             Ok(Outcome::AuthorizeAgain(link(&authorization)))
         }
     }
@@ -225,18 +225,16 @@ async fn settle(
                 reference = %authorization.id, %error, alarm = "settlement",
                 "a consent could not be recorded; the user is asked to authorize again"
             );
-            release_claim(
-                function.store.exchange_unknown(&authorization.id, &operation).await,
-                &authorization.id,
-            );
+            let id = &authorization.id;
+            release_claim(id, function.store.exchange_unknown(id, &operation)).await;
             Outcome::AuthorizeAgain(link(authorization))
         }
     }
 }
 
-/// Logs the end of a claim. It changes nothing for the user: if it could not be written, the claim ends by itself.
-fn release_claim(written: Result<bool, StoreError>, id: &AuthorizationId) {
-    match written {
+/// Ends a claim by `write`. It changes nothing for the user: if it cannot be written, the claim ends by itself.
+async fn release_claim(id: &AuthorizationId, write: impl Future<Output = Result<bool, StoreError>>) {
+    match write.await {
         Ok(true) => {}
         Ok(false) => tracing::warn!(reference = %id, "a later claim has taken over"),
         Err(error) => tracing::warn!(reference = %id, %error, "the claim will end by itself"),

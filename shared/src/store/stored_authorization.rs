@@ -190,74 +190,35 @@ impl StoredAuthorization {
 
 impl From<Authorization> for StoredAuthorization {
     fn from(record: Authorization) -> Self {
-        let status = record.status();
-        let mut stored = Self {
+        let (consent, delivery) = (record.consent(), record.pending_delivery());
+        Self {
+            pending_state: match &record.state {
+                AuthorizationState::LinkPending { state } => Some(state.clone()),
+                _ => None,
+            },
+            link: record.link().map(Url::to_string),
+            status: record.status(),
+            exchange: record.exchange().cloned(),
+            identity: consent.map(|consent| consent.identity.clone()),
+            authorized_at: consent.map(|consent| consent.authorized_at),
+            body: consent.map(|consent| consent.body.reveal().to_vec()),
+            attempts: record.attempts_begun(),
+            history: record.history().to_vec(),
+            next_attempt_at: record.next_attempt_at(),
+            due_at: delivery.map(|delivery| delivery.due_at),
+            delivery: delivery.and_then(|delivery| delivery.lease.clone()),
             id: record.id,
             request: record.request,
             source: record.source,
             callback: record.callback,
             parameters_digest: record.parameters_digest,
             state_digest: record.state_digest,
-            pending_state: None,
-            link: None,
-            status,
             created_at: record.created_at,
             linked_at: record.linked_at,
             expires_at: record.expires_at,
             retain_until: record.retain_until,
             codes: record.codes,
-            exchange: None,
-            identity: None,
-            authorized_at: None,
-            body: None,
-            attempts: 0,
-            next_attempt_at: None,
-            due_at: None,
-            delivery: None,
-            history: Vec::new(),
-        };
-        stored.put_state(record.state);
-        stored
-    }
-}
-
-impl StoredAuthorization {
-    fn put_state(&mut self, state: AuthorizationState) {
-        match state {
-            AuthorizationState::LinkPending { state } => self.pending_state = Some(state),
-            AuthorizationState::Issued { link } | AuthorizationState::ExchangeUnknown { link } => {
-                self.link = Some(link.into());
-            }
-            AuthorizationState::Exchanging { link, lease } => {
-                self.link = Some(link.into());
-                self.exchange = Some(lease);
-            }
-            AuthorizationState::Authorized { consent, delivery } => {
-                self.put_consent(consent);
-                if let Some(delivery) = delivery {
-                    self.next_attempt_at = Some(delivery.next_attempt_at);
-                    self.due_at = Some(delivery.due_at);
-                    self.delivery = delivery.lease;
-                    self.put_attempts(delivery.attempts);
-                }
-            }
-            AuthorizationState::Delivered { consent, attempts }
-            | AuthorizationState::Undeliverable { consent, attempts } => {
-                self.put_consent(consent);
-                self.put_attempts(attempts);
-            }
         }
-    }
-
-    fn put_consent(&mut self, consent: Consent) {
-        self.identity = Some(consent.identity);
-        self.authorized_at = Some(consent.authorized_at);
-        self.body = Some(consent.body.reveal().to_vec());
-    }
-
-    fn put_attempts(&mut self, attempts: Attempts) {
-        self.attempts = attempts.begun;
-        self.history = attempts.history;
     }
 }
 
