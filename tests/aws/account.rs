@@ -1,7 +1,6 @@
 //! An account of the emulator for each test, with what the test needs in it. Between authlink and the account stands a
 //! proxy; the test itself goes past it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_sdk_dynamodb::types::{

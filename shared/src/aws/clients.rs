@@ -77,8 +77,12 @@ impl CallTimeouts {
 
 /// The reason of a failure, in a word or two for the log: the service's own code, or what became of the call. It names
 /// nothing of what was asked or answered.
-pub(crate) fn log_reason<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+pub(crate) fn log_reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
     match error {
+        // The SDK has nothing else for a body that it cannot read.
+        SdkError::ServiceError(refused) if refused.raw().status().is_success() => {
+            "unreadable answer".to_owned()
+        }
         SdkError::ServiceError(refused) => refused.err().code().unwrap_or("an error without code").to_owned(),
         SdkError::TimeoutError(_) => "time-out".to_owned(),
         SdkError::DispatchFailure(failure) if failure.is_io() => "no connection".to_owned(),

@@ -69,7 +69,7 @@ fn value(answer: GetSecretValueOutput) -> Result<SecretValue, FetchError> {
 
 /// The SDK's kinds of failure are open-ended; whatever is not known to mean "there is none for you" counts as a
 /// failure to answer, so that a new kind never revokes a key.
-fn failure<R>(error: &SdkError<GetSecretValueError, R>) -> FetchError {
+fn failure(error: &SdkError<GetSecretValueError>) -> FetchError {
     let absent = match error.as_service_error() {
         Some(GetSecretValueError::ResourceNotFoundException(_)) => Some(AbsentReason::NotFound),
         // In GetSecretValue: marked for deletion.

@@ -3,7 +3,7 @@
 //!
 //! The SDK repeats throttling, time-outs and 5xx by itself, but takes these for final: a conflict with a transaction
 //! (`TransactionConflictException`), and a transaction that was cancelled for such a conflict or for throttling of one
-//! of its items. Neither says anything about the write's condition.
+//! of its items. Neither says anything about the write's condition. An answer that is none of DynamoDB's is repeated, too.
 
 use aws_sdk_dynamodb::config::interceptors::InterceptorContext;
 use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction};
@@ -26,7 +26,7 @@ pub(super) fn will_pass(cancelled: &TransactionCanceledException) -> bool {
     codes.any(|code| PASSING.contains(&code))
 }
 
-/// Has conflicts repeated.
+/// Has conflicts repeated, and successes whose body cannot be read.
 #[derive(Debug)]
 pub(super) struct Conflicts;
 
@@ -39,6 +39,9 @@ impl ClassifyRetry for Conflicts {
         let error =
             context.output_or_error().and_then(Result::err).and_then(|error| error.as_operation_error());
         let Some(error) = error else { return RetryAction::NoActionIndicated };
+        if context.response().is_some_and(|response| response.status().is_success()) {
+            return RetryAction::transient_error();
+        }
         let passes = if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
             error.downcast_ref()
         {
