@@ -6,6 +6,7 @@
 
 mod answer;
 mod authorize;
+mod authorize_request;
 mod codes;
 mod consent;
 mod control;
