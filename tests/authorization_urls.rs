@@ -16,8 +16,8 @@ use shared::model::id::AuthorizationId;
 use shared::model::reservation::{Leased, Reservation};
 use shared::rate_limit::RateLimiter;
 use shared::store::{NonceUse, RecordLinks, Recorded, ReserveRate, StoreError, UseNonces};
-use tests::rpc::{Protocol, RpcAnswer, RpcCall, utc, whole};
-use tests::world::{ACCESS_KEY_SECRET, BEGINNING, World, access_key, scheme};
+use tests::rpc::{ACCESS_KEY_SECRET, Protocol, RpcAnswer, RpcCall, utc, whole};
+use tests::world::{BEGINNING, World, access_key, scheme};
 
 /// A store that is away.
 struct Away;

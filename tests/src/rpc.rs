@@ -12,7 +12,10 @@ use sha2::{Digest as _, Sha256};
 use shared::model::clock::UnixMillis;
 use shared::web::client_info::ClientInfo;
 
-use crate::world::{ACCESS_KEY_ID, ACCESS_KEY_SECRET};
+/// The tests' caller of `GetAuthorizationUrl`, of account 1001.
+pub const ACCESS_KEY_ID: &str = "testAccessKeyId";
+/// The secret of [`ACCESS_KEY_ID`].
+pub const ACCESS_KEY_SECRET: &str = "testAccessKeySecret";
 
 const HOST: &str = "dypnsapi.example.com";
 

@@ -34,18 +34,13 @@ use crate::keys;
 use crate::parties::{Counting, ScriptedGateway, ScriptedMerchant, Secrets};
 use crate::platform::{self, ScriptedPlatforms};
 use crate::request::{LinkAnswer, LinkCall, QueryAnswer, state_of};
-use crate::rpc::{RpcAnswer, RpcCall};
+use crate::rpc::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, RpcAnswer, RpcCall};
 
 /// When the tests' clock begins: 2026-11-22 00:00:00 UTC.
 pub const BEGINNING: UnixMillis = UnixMillis(1_795_305_600_000);
 
 /// Our app at Alipay.
 pub const APP_ID: &str = "2021000000000001";
-
-/// The tests' caller of `GetAuthorizationUrl`, of account 1001.
-pub const ACCESS_KEY_ID: &str = "testAccessKeyId";
-/// Its secret.
-pub const ACCESS_KEY_SECRET: &str = "testAccessKeySecret";
 
 /// One run of authlink; drop it and start another on the same [`Site`] for a restart.
 pub struct World {
