@@ -24,4 +24,5 @@ mod queries;
 mod returns;
 mod signatures;
 mod store_contract;
+mod structure;
 mod sweeps;
