@@ -1,4 +1,4 @@
-//! What the emulator and the demo merchant saw and said, for the demo page.
+//! The exchanges of the emulator and the demo merchant, for the demo page.
 //!
 //! Both write into one journal, so that the page can tell a whole authorization in the order in which it happened.
 //! It is bounded in entries and in text, because whoever can reach the servers can make them write.
@@ -39,13 +39,13 @@ pub struct Event {
     pub party: Party,
     pub direction: Direction,
     pub title: Title,
-    /// What was asked: request line, headers and body, or the parameters.
+    /// Request line, headers and body, or the parameters.
     pub request: String,
-    /// What was answered; empty when nothing was.
+    /// Status, headers and body, or an error's text; empty when nothing was sent.
     pub answer: String,
     /// The string under the signature, without any key.
     pub signed_text: Option<String>,
-    /// Whether the request's signature held, where this party checks one.
+    /// The check of the request's signature; `None` where this party checks none.
     pub signature_ok: Option<bool>,
     pub serial_no: Option<String>,
     /// The name of the fault that shaped the answer.
@@ -115,7 +115,7 @@ impl Journal {
         self.book().latest
     }
 
-    /// What was recorded after entry `number` (0: everything that is kept), newest first.
+    /// The entries after entry `number` (0: everything that is kept), newest first.
     #[must_use]
     pub fn after(&self, number: u64) -> Vec<Entry> {
         self.book().entries.iter().take_while(|entry| entry.number > number).cloned().collect()

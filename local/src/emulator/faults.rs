@@ -1,8 +1,8 @@
-//! The ways in which the gateway can be told to go wrong.
+//! The faults that can be injected into the gateway.
 
 use serde::{Deserialize, Serialize};
 
-/// What the gateway does to every request. Each spends the code it is shown, as Alipay would.
+/// A fault of the gateway, for every request. Each spends the request's code, as Alipay would.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GatewayFault {

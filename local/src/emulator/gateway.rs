@@ -29,7 +29,7 @@ pub struct SeenExchange {
     pub outcome: ExchangeOutcome,
 }
 
-/// What became of it.
+/// The outcome of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ExchangeOutcome {
@@ -95,7 +95,7 @@ impl AlipayEmulator {
         (ExchangeOutcome::Granted(user.open_id), answer)
     }
 
-    /// What a gateway says that does not get as far as the request.
+    /// The answer of a gateway that fails before it reads the request.
     fn broken_answer(&self, fault: GatewayFault) -> Option<String> {
         match fault {
             GatewayFault::BadGateway => Some(BAD_GATEWAY_PAGE.to_owned()),

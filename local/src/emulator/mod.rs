@@ -40,7 +40,7 @@ pub struct EmulatorConfig {
     pub app_public_key: RsaPublicKey,
     /// Signs the gateway's answers.
     pub alipay_private_key: RsaPrivateKey,
-    /// What a `redirect_uri` must begin with; `None`: any http or https address will do.
+    /// The required beginning of a `redirect_uri`; `None` allows any http or https address.
     pub redirect_uri_prefix: Option<String>,
 }
 
@@ -113,17 +113,17 @@ impl AlipayEmulator {
         self.memory().fault
     }
 
-    /// What the gateway does to every request from now on.
+    /// Sets what the gateway does to every request from now on.
     pub fn set_fault(&self, fault: GatewayFault) {
         self.memory().fault = fault;
     }
 
-    /// How long [`GatewayFault::Slow`] holds an answer back; 3 s at first.
+    /// Sets the delay of an answer under [`GatewayFault::Slow`]; 3 s at first.
     pub fn set_slow_delay(&self, delay: Duration) {
         self.memory().slow_delay = delay;
     }
 
-    /// What happened here, for a page to show.
+    /// The exchanges so far, for a page to show.
     #[must_use]
     pub const fn journal(&self) -> &Journal {
         &self.journal

@@ -18,7 +18,7 @@ pub(super) fn parameters(query: &str, form: &[u8]) -> Parameters {
     query.chain(form_urlencoded::parse(form).into_owned()).collect()
 }
 
-/// Whether a request with this query and form body carries a good signature by `key`.
+/// True if a request with this query and form body carries a valid signature by `key`.
 #[must_use]
 pub fn request_signature_holds(query: &str, form: &[u8], key: &RsaPublicKey) -> bool {
     signature_holds(&parameters(query, form), key)

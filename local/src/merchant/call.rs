@@ -22,16 +22,16 @@ pub struct Call {
 /// A call as it goes over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallRequest {
-    /// What it is about.
+    /// The authorization's serialNo.
     pub serial_no: String,
     pub url: String,
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
-    /// What was signed, without any key.
+    /// The string to sign, without any key.
     pub signed_text: String,
 }
 
-/// What authlink answered.
+/// An answer of authlink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallAnswer {
     pub http_status: u16,
@@ -39,7 +39,7 @@ pub struct CallAnswer {
 }
 
 impl CallAnswer {
-    /// Whether the call was granted.
+    /// True if the answer's `status` is 0.
     #[must_use]
     pub fn succeeded(&self) -> bool {
         let answer: Option<Value> = serde_json::from_str(&self.body).ok();
@@ -54,7 +54,7 @@ impl CallAnswer {
     }
 }
 
-/// Why there is no answer.
+/// A call without an answer.
 #[derive(Debug)]
 pub enum CallError {
     /// MD5 was asked for and the merchant has no MD5 key; nothing was sent.

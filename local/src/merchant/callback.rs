@@ -31,7 +31,7 @@ pub struct ReceivedCallback {
     pub headers: Vec<(String, String)>,
     pub body: String,
     pub signature_ok: bool,
-    /// Whether a callback of this serialNo had been answered with `SUCCESS` before.
+    /// True if an earlier callback with this serialNo was answered with `SUCCESS`.
     pub repeat: bool,
 }
 
@@ -97,7 +97,7 @@ impl DemoMerchant {
     }
 }
 
-/// What the signature must cover; `None` when a header that it covers came twice.
+/// The string to sign of a callback; `None` if a header that it covers came twice.
 fn signed_text(headers: &HeaderMap, body: &[u8]) -> Option<Vec<u8>> {
     let sent = SIGNED_HEADERS.into_iter().filter(|name| headers.contains_key(*name));
     let pairs: Option<Vec<_>> = sent.map(|name| Some((name, single(headers, name)?))).collect();

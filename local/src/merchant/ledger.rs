@@ -1,4 +1,4 @@
-//! What the merchant knows: the authorizations it asked for, and every callback that came.
+//! The merchant's records: the authorizations it asked for, and every callback that came.
 
 use std::collections::VecDeque;
 
@@ -17,14 +17,14 @@ const AUTHORIZATIONS_KEPT: usize = 100;
 pub struct Authorization {
     pub serial_no: String,
     pub asked_at: UnixMillis,
-    /// How the link was asked for; `None` when it was not asked for here.
+    /// The signature of the link request; `None` if the link was not requested here.
     pub sign_type: Option<SignType>,
     pub user_id: Option<String>,
     pub link: Option<String>,
     pub state: AuthorizationState,
     /// The user's openId, or what Alipay named them by instead.
     pub open_id: Option<String>,
-    /// How many rightly signed callbacks came for it, repeats and those answered with a fault included.
+    /// The number of callbacks with a valid signature, with repeats and those answered with a fault.
     pub callbacks: u32,
 }
 

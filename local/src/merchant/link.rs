@@ -1,4 +1,4 @@
-//! Asking authlink for a link.
+//! Link requests to authlink.
 
 use serde::Serialize;
 use shared::model::clock::UnixMillis;

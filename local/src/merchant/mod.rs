@@ -1,7 +1,7 @@
-//! A demo merchant: asks authlink for links and what became of them, takes its callbacks, and shows on one page all that went over the wire.
+//! A demo merchant: requests links, queries authorizations, receives callbacks, and shows on one page every exchange.
 //!
-//! It is written from the open API's documents alone, with signing code of its own, as a merchant would write it; so
-//! what it accepts, and what accepts it, is not a mistake made twice.
+//! It is written from the open API's documents alone, with signing code of its own, as a merchant would write it, so
+//! that a mistake in authlink's signing shows.
 
 mod api;
 mod call;
@@ -34,7 +34,7 @@ pub use signing::SignType;
 
 const BODY_LIMIT_BYTES: usize = 64 * 1024;
 
-/// Who the merchant is to authlink, and where everyone is.
+/// The merchant's identity and keys, and the addresses of all parties.
 pub struct MerchantConfig {
     pub business_id: String,
     pub merchant_id: String,
@@ -44,11 +44,11 @@ pub struct MerchantConfig {
     pub md5_key: Option<String>,
     /// Checks callbacks.
     pub platform_public_key: RsaPublicKey,
-    /// Where authlink answers, such as `http://127.0.0.1:8787`.
+    /// The origin of authlink, such as `http://127.0.0.1:8787`.
     pub authlink_origin: String,
-    /// Where this merchant answers; callbacks go to `/callback` there.
+    /// The origin of this merchant; callbacks go to its `/callback`.
     pub own_origin: String,
-    /// Where the emulator of Alipay answers, for the page to say.
+    /// The origin of the emulator of Alipay, for the page to show.
     pub emulator_origin: String,
 }
 
@@ -74,7 +74,7 @@ impl DemoMerchant {
     /// A merchant on the machine's clock, with a journal of its own and no fault.
     ///
     /// # Errors
-    /// When no HTTP client can be built.
+    /// If no HTTP client can be built.
     pub fn new(config: MerchantConfig) -> Result<Self, reqwest::Error> {
         let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(30))
             .build()?;
@@ -143,17 +143,17 @@ impl DemoMerchant {
         self.memory().fault
     }
 
-    /// What `/callback` does to every POST from now on.
+    /// Sets what `/callback` does to every POST from now on.
     pub fn set_fault(&self, fault: MerchantFault) {
         self.memory().fault = fault;
     }
 
-    /// How long [`MerchantFault::Slow`] holds an answer back; 3 s at first.
+    /// Sets the delay of an answer under [`MerchantFault::Slow`]; 3 s at first.
     pub fn set_slow_delay(&self, delay: Duration) {
         self.memory().slow_delay = delay;
     }
 
-    /// What happened here (and at the emulator, when there is one), for a page to show.
+    /// The exchanges here and, if there is an emulator, there, for a page to show.
     #[must_use]
     pub const fn journal(&self) -> &Journal {
         &self.journal
