@@ -44,7 +44,7 @@ impl ReserveRate for Counted {
     }
 }
 
-/// When requests come, and to which instance.
+/// The times of requests, and the instance that each goes to.
 #[derive(Clone, Copy, Debug)]
 enum Load {
     /// At even distances, to one instance after the other.
@@ -61,7 +61,7 @@ struct Fleet {
     allowed: NonZeroU32,
 }
 
-/// What came of a run, by tenths of a second.
+/// The result of a run, by tenths of a second.
 struct Run {
     asked: u32,
     admitted: Vec<u32>,

@@ -40,7 +40,7 @@ fn assert_documented(heading: &str, found: &[(&str, [String; 3])]) {
     assert_eq!(differ.collect::<Vec<_>>(), Vec::<&(&str, [String; 3])>::new(), "not as documented");
 }
 
-/// Who is at the other end.
+/// The party at the other end.
 enum Party {
     Server(Turn),
     /// Its caller has 200 ms for everything.
@@ -97,7 +97,7 @@ impl Site {
         }
     }
 
-    /// How many requests came, over whichever connection.
+    /// The number of requests, over all connections.
     fn requests(&self) -> usize {
         self.server.as_ref().map_or(0, |server| server.connections().concat().len())
     }

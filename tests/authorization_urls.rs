@@ -159,7 +159,7 @@ const OF_THE_GATEWAY: &[Row] = &[
     }),
 ];
 
-/// What is answered in a world that is as the row says. Where an allowance is to be used up, it is.
+/// The answer in the world that the row describes, with the rate limit used up where the row says so.
 async fn answer(row: &Row, protocol: Protocol, format: Option<&str>) -> String {
     let (name, set, change) = row;
     let mut world = World::new();

@@ -50,7 +50,7 @@ async fn status(world: &World) -> Status {
     world.record(&id()).await.status
 }
 
-/// What was signed, by the demo merchant's own way of joining it.
+/// The string to sign, joined by the demo merchant's code.
 fn string_of(asked: &Asked) -> Vec<u8> {
     let header = |name: &str| asked.headers.get(name).map(String::as_str).unwrap_or_default();
     let headers = [

@@ -153,7 +153,7 @@ impl Never {
     }
 }
 
-/// Whether a path begins with whole segments of another; with any that ends in `::`.
+/// True if a path begins with the whole segments of another, and of one with `::` at its end if more follow.
 fn begins(path: &str, with: &str) -> bool {
     path.strip_prefix(with)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::") || with.ends_with("::"))

@@ -1,4 +1,4 @@
-//! What merchants may answer to a delivery.
+//! Merchants' answers to a delivery.
 
 use std::io;
 use std::net::IpAddr;

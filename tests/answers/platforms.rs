@@ -1,4 +1,4 @@
-//! What platforms may answer to a link request.
+//! Platforms' answers to a link request.
 
 use serde_json::json;
 use shared::model::clock::UnixMillis;
@@ -26,7 +26,7 @@ fn with_link(status: u8, link: &str) -> Party {
     ok(&json!({"status": status, "message": "", "data": {"alipayAuthUrl": link}}).to_string())
 }
 
-/// Who gives the answer, and to which question.
+/// The party that answers, and the call that it answers.
 struct Case {
     party: Party,
     asked: Asked,

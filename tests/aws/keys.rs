@@ -51,7 +51,7 @@ impl Rig {
         rig
     }
 
-    /// Which of B1's documents is given.
+    /// The merchant id in B1's document, which tells its versions apart.
     async fn get(&self) -> Result<String, SecretError> {
         let business = self.cache.get(&name("B1")).await?;
         Ok(business.merchant_ids.first().expect("a merchant").clone())

@@ -105,7 +105,7 @@ impl Stage {
         world
     }
 
-    /// What a desktop is shown that opens a link of `GetAuthorizationUrl`.
+    /// The page that a desktop gets for a link of `GetAuthorizationUrl`.
     pub(crate) async fn open(&self, link: &str) -> Shown {
         let origin = "https://links.example.com/".parse().ok();
         let request = Request::builder()

@@ -82,7 +82,7 @@ impl TokenExchange for ScriptedGateway {
     }
 }
 
-/// What Alipay sends so that it is read as `exchange`.
+/// The answer of Alipay that is read as `exchange`.
 fn said(exchange: Exchange) -> Result<Bytes, NoAnswer> {
     let node = match exchange {
         Exchange::Identified(identity) => json!({
@@ -190,7 +190,7 @@ impl Secrets {
         self.0.lock().unwrap().unavailable = unavailable;
     }
 
-    /// How often a document was fetched.
+    /// The number of fetches of a document.
     pub fn fetches(&self, name: &str) -> u32 {
         self.0.lock().unwrap().fetches.get(name).copied().unwrap_or_default()
     }
@@ -218,7 +218,7 @@ pub struct Counting {
 }
 
 impl Counting {
-    /// What a draw of one byte gives.
+    /// Sets what a draw of one byte gives.
     pub fn set_single_byte(&self, byte: u8) {
         *self.single_byte.lock().unwrap() = byte;
     }

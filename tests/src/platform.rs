@@ -16,7 +16,7 @@ use shared::protocol::open_api::client::transport::{NoAnswer, Platforms};
 use crate::keys;
 use crate::request::{Key, LinkCall};
 
-/// Who we are at the platform.
+/// Our business id at the platform.
 pub const OURS_THERE: &str = "us-there";
 /// The key that we share with it.
 pub const SHARED_KEY: &str = "a key that both of us have";

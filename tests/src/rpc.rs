@@ -19,7 +19,7 @@ pub const ACCESS_KEY_SECRET: &str = "testAccessKeySecret";
 
 const HOST: &str = "dypnsapi.example.com";
 
-/// How a call is signed.
+/// The signature protocol of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// HMAC-SHA1, everything in the query.
@@ -44,7 +44,7 @@ pub struct RpcCall {
     pub timestamp: String,
     pub format: Option<String>,
     pub security_token: Option<String>,
-    /// What the action asks for.
+    /// The action's own parameters.
     pub parameters: Vec<(String, Vec<u8>)>,
     /// Replaces the signature.
     pub signature: Option<String>,

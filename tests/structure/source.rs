@@ -10,7 +10,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// A path, as its segments: `["crate", "store", "StoreError"]`.
 pub(super) type Path = Vec<String>;
 
-/// What one file says.
+/// The paths, modules and doc comments of one file.
 #[derive(Debug, Default)]
 pub(super) struct Source {
     /// The paths named in it that are longer than one segment, as they are written, with the module they stand in
@@ -129,7 +129,7 @@ fn is_punct(token: &TokenTree, sign: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == sign)
 }
 
-/// What follows an attribute; `None` when the tokens begin with none.
+/// The tokens after an attribute; `None` if they begin with none.
 fn attribute(tokens: &[TokenTree]) -> Option<&[TokenTree]> {
     let [first, rest @ ..] = tokens else { return None };
     let rest = rest.strip_prefix_if(|token| is_punct(token, '!'));
@@ -205,7 +205,7 @@ fn declared_module(tokens: &[TokenTree]) -> Option<(String, Option<TokenStream>,
     }
 }
 
-/// What follows an item: it ends with a semicolon or with a body in braces.
+/// The tokens after an item, which ends with a semicolon or with a body in braces.
 fn after_item(tokens: &[TokenTree]) -> &[TokenTree] {
     let ends = |token: &TokenTree| match token {
         TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
@@ -215,7 +215,7 @@ fn after_item(tokens: &[TokenTree]) -> &[TokenTree] {
     &tokens[end..]
 }
 
-/// What follows `::`; `None` when the tokens do not begin so.
+/// The tokens after `::`; `None` if they do not begin with it.
 fn after_separator(tokens: &[TokenTree]) -> Option<&[TokenTree]> {
     match tokens {
         [one, two, rest @ ..] if is_punct(one, ':') && is_punct(two, ':') => Some(rest),

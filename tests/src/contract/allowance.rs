@@ -1,4 +1,4 @@
-//! What is promised about allowances: bookings.
+//! The contract of rate limits: reservations.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -1,5 +1,4 @@
-//! What every store promises, whatever it is made of. A backend joins by one call of [`store_contract!`], and makes
-//! every promise there is.
+//! The contract of every store. A backend takes the whole of it by one call of [`store_contract!`].
 
 mod allowance;
 mod deliveries;
