@@ -15,7 +15,7 @@ use shared::registry::Platform;
 use shared::secrets::Document as _;
 use tests::authority::Authority;
 use tests::keys::{foreign, merchant, private_pem, public_pem};
-use tests::raw_server::{RawRequest, RawServer, Turn};
+use tests::raw_server::{RawRequest, RawServer, Reply};
 
 const SHARED_KEY: &str = "key-shared-with-a-platform";
 const BODY: &str = r#"{"merchantId":"M1","businessId":"19","serialNo":"S1","userId":"用户\"1","callbackUrl":"https://us.example/back"}"#;
@@ -45,12 +45,12 @@ fn request(document: &Value) -> PlatformRequest {
     PlatformRequest::sign(&platform, &wanted, &OsRandom::default(), now).expect("signs")
 }
 
-fn granted() -> Turn {
-    Turn::Says(b"HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\n{}".to_vec())
+fn granted() -> Reply {
+    Reply::Send(b"HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\n{}".to_vec())
 }
 
-async fn server(turns: Vec<Turn>) -> (RawServer, String) {
-    let server = RawServer::start(turns, None).await;
+async fn server(replies: Vec<Reply>) -> (RawServer, String) {
+    let server = RawServer::start(replies, None).await;
     let origin = format!("http://{}", server.address());
     (server, origin)
 }
@@ -144,7 +144,7 @@ async fn the_bundled_roots_do_not_vouch_for_another_authority() {
 
 #[tokio::test]
 async fn a_kept_connection_that_broke_is_told_apart_and_the_next_request_opens_another() {
-    let (server, origin) = server(vec![granted(), Turn::SaysAndCloses(Vec::new()), granted()]).await;
+    let (server, origin) = server(vec![granted(), Reply::SendAndClose(Vec::new()), granted()]).await;
     let platforms = platforms();
     let mut answers = Vec::new();
     for _ in 0..3 {

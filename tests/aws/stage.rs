@@ -43,7 +43,7 @@ impl Stage {
     async fn set(keys_on_aws: bool) -> Self {
         let account = Account::new().await;
         if keys_on_aws {
-            Vault::of(&account).create_all().await;
+            Vault::new(&account).create_all().await;
         }
         let (store, queue) = (account.table().await, Queue::in_account(&account).await);
         let origin = World::new();

@@ -3,14 +3,14 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "what fails here fails a test")]
 
-pub mod aliyun;
+pub mod alibaba_cloud;
 pub mod authority;
 pub mod contract;
-pub mod fickle;
+pub mod crashing;
+pub mod flaky;
 pub mod host;
 pub mod keys;
 pub mod logs;
-pub mod mortal;
 pub mod parties;
 pub mod platform;
 pub mod raw_server;

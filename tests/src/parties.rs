@@ -163,7 +163,7 @@ impl CallbackSender for ScriptedMerchant {
 
 /// Secrets in memory, which can be changed, deleted and made unavailable.
 #[derive(Clone, Default)]
-pub struct Secrets(Arc<Mutex<Vault>>);
+pub struct InMemorySecrets(Arc<Mutex<Vault>>);
 
 #[derive(Default)]
 struct Vault {
@@ -172,7 +172,7 @@ struct Vault {
     fetches: HashMap<String, u32>,
 }
 
-impl Secrets {
+impl InMemorySecrets {
     /// Sets a document; a new version.
     pub fn set(&self, name: &str, document: &Value) {
         let mut vault = self.0.lock().unwrap();
@@ -197,7 +197,7 @@ impl Secrets {
 }
 
 #[async_trait]
-impl SecretSource for Secrets {
+impl SecretSource for InMemorySecrets {
     async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError> {
         let mut vault = self.0.lock().unwrap();
         *vault.fetches.entry(name.to_string()).or_default() += 1;
@@ -212,19 +212,19 @@ impl SecretSource for Secrets {
 
 /// Bytes that never repeat, from a counter; what the last byte of every draw is can be set, for jitter.
 #[derive(Default)]
-pub struct Counting {
+pub struct CountingRandom {
     count: Mutex<u64>,
     single_byte: Mutex<u8>,
 }
 
-impl Counting {
+impl CountingRandom {
     /// Sets what a draw of one byte gives.
     pub fn set_single_byte(&self, byte: u8) {
         *self.single_byte.lock().unwrap() = byte;
     }
 }
 
-impl Random for Counting {
+impl Random for CountingRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         if let [byte] = bytes {
             *byte = *self.single_byte.lock().unwrap();

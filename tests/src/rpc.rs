@@ -205,7 +205,7 @@ pub struct Checked {
 
 impl Checked {
     /// Checks a call of `GetAuthorizationUrl` as it came; panics unless it is signed with `secret`, at `now`.
-    pub fn of(request: &Request<Bytes>, secret: &str, now: UnixMillis) -> Self {
+    pub fn from_request(request: &Request<Bytes>, secret: &str, now: UnixMillis) -> Self {
         let header = |name: &str| {
             let mut values = request.headers().get_all(name).iter();
             let value = values.next().unwrap_or_else(|| panic!("no {name}"));

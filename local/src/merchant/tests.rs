@@ -119,14 +119,14 @@ async fn says_what_stands_in_the_way_of_a_link() {
     let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(10))
         .build()
         .unwrap();
-    for (wish, status) in [
+    for (request_body, status) in [
         (r#"{"signType":"MD5"}"#, 400),
         (r#"{"signType":"SHA256-RSA"}"#, 502),
         (r#"{"signType":"MD4"}"#, 422),
     ] {
         let request =
             client.post(format!("{origin}/api/links")).header(header::CONTENT_TYPE, "application/json");
-        assert_eq!(request.body(wish).send().await.unwrap().status(), status, "{wish}");
+        assert_eq!(request.body(request_body).send().await.unwrap().status(), status, "{request_body}");
     }
 }
 
@@ -136,7 +136,7 @@ struct Callback {
 }
 
 impl Callback {
-    fn of(serial_no: &str) -> Self {
+    fn new(serial_no: &str) -> Self {
         Self { sign_type: None, body: format!(r#"{{"serialNo":"{serial_no}","openId":"the-open-id"}}"#) }
     }
 
@@ -169,7 +169,7 @@ async fn takes_a_rightly_signed_callback_and_knows_its_repeat() {
     for (serial_no, sign_type) in
         [("S1", None), ("S2", Some(SignType::Sha256Rsa)), ("S3", Some(SignType::Md5))]
     {
-        let callback = Callback { sign_type, ..Callback::of(serial_no) };
+        let callback = Callback { sign_type, ..Callback::new(serial_no) };
         for _ in 0..2 {
             assert_eq!(callback.send(&origin, |_| {}).await, (200, "SUCCESS".to_owned()), "{serial_no}");
         }
@@ -198,9 +198,9 @@ async fn takes_a_rightly_signed_callback_and_knows_its_repeat() {
 async fn refuses_an_altered_callback_and_one_of_a_kind_it_has_no_key_for() {
     let merchant = merchant(String::new(), None);
     let origin = serve(merchant.router()).await;
-    let altered = Callback::of("S1").send(&origin, |body| body.push(' ')).await;
+    let altered = Callback::new("S1").send(&origin, |body| body.push(' ')).await;
     assert_eq!(altered, (200, "FAIL".to_owned()));
-    let md5 = Callback { sign_type: Some(SignType::Md5), ..Callback::of("S1") };
+    let md5 = Callback { sign_type: Some(SignType::Md5), ..Callback::new("S1") };
     assert_eq!(md5.send(&origin, |_| {}).await, (200, "FAIL".to_owned()));
     assert_eq!(merchant.received().iter().map(|seen| seen.signature_ok).collect::<Vec<_>>(), [false, false]);
     assert_eq!(merchant.authorizations(), []);
@@ -225,7 +225,7 @@ async fn faults_answer_wrongly_but_record_the_post() {
         (MerchantFault::Slow, (200, "SUCCESS")),
     ] {
         merchant.set_fault(fault);
-        let (status, text) = Callback::of("S1").send(&origin, |_| {}).await;
+        let (status, text) = Callback::new("S1").send(&origin, |_| {}).await;
         assert_eq!((status, text.as_str()), answer, "{fault:?}");
     }
     let known = merchant.authorizations();
