@@ -113,7 +113,7 @@ async fn a_request_signed_with_md5_has_the_first_keys_tag() {
     assert_eq!(header(&request, "sign"), hex::encode_upper(tag));
 }
 
-/// How many requests came over each connection.
+/// The number of requests of each connection.
 fn counts(server: &RawServer) -> Vec<usize> {
     server.connections().iter().map(Vec::len).collect()
 }

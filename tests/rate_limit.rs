@@ -197,7 +197,7 @@ async fn an_hour_of_silence_is_not_saved_up() {
     }
 }
 
-/// A store that does as it is told, and sees how many ask at once.
+/// A store that answers as scripted, and counts concurrent calls.
 #[derive(Default)]
 struct Told {
     away: AtomicBool,

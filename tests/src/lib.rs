@@ -1,5 +1,5 @@
-//! The world that the tests run the functions in: a clock that stands still, keys made once, a database of its own,
-//! and parties around authlink that do as they are told and remember what they were asked; and the contract of the stores.
+//! The environment of the tests: a manual clock, keys made once, a database for each test, fakes of the parties around
+//! authlink, and the contract of the stores.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "what fails here fails a test")]
 

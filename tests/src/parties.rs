@@ -1,4 +1,4 @@
-//! The parties around the functions, as stand-ins that are told what to answer and remember what they were asked.
+//! Fakes of the parties around the functions, which answer as scripted and record their requests.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::keys;
 
-/// A gateway that answers as it is told; an answer can be held back until the test lets it go.
+/// A gateway that answers as scripted; a test can hold an answer back.
 #[derive(Default)]
 pub struct ScriptedGateway {
     answers: Mutex<VecDeque<Scripted>>,
@@ -127,7 +127,7 @@ pub struct Posted {
     pub at: UnixMillis,
 }
 
-/// A merchant that answers as it is told, and SUCCESS when it is told nothing.
+/// A merchant that answers as scripted, and otherwise SUCCESS.
 #[derive(Default)]
 pub struct ScriptedMerchant {
     answers: Mutex<VecDeque<Answer>>,
@@ -210,7 +210,7 @@ impl SecretSource for InMemorySecrets {
     }
 }
 
-/// Bytes that never repeat, from a counter; what the last byte of every draw is can be set, for jitter.
+/// Bytes that never repeat, from a counter; a single byte, as jitter takes it, is set by the test.
 #[derive(Default)]
 pub struct CountingRandom {
     count: Mutex<u64>,
@@ -218,7 +218,7 @@ pub struct CountingRandom {
 }
 
 impl CountingRandom {
-    /// Sets what a draw of one byte gives.
+    /// Sets the value of every single byte.
     pub fn set_single_byte(&self, byte: u8) {
         *self.single_byte.lock().unwrap() = byte;
     }

@@ -1,4 +1,4 @@
-//! Requests as a merchant signs them, with the demo merchant's signing code, and answers as it reads them.
+//! Requests of the open API, signed by the demo merchant's code, and their answers.
 
 use bytes::Bytes;
 use http::{Method, Request, Response};

@@ -1,5 +1,4 @@
-//! Calls of `GetAuthorizationUrl` as a client signs them, with other code than the product's, and answers as it reads
-//! them.
+//! Calls of `GetAuthorizationUrl`, signed by other code than the product's, and their answers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

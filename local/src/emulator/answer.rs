@@ -82,7 +82,7 @@ impl Refusal {
         }
     }
 
-    /// The error as the gateway sends it: this method is of the kind that answers errors in `error_response`.
+    /// The error in an `error_response`, as the gateway answers this method.
     pub(super) fn signed(self, key: &RsaPrivateKey) -> String {
         let (code, msg) = self.code();
         let (sub_code, sub_msg) = self.detail();

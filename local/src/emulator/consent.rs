@@ -1,4 +1,4 @@
-//! The consent page: looks like what a phone shows, and says on every screen that it is not Alipay.
+//! The consent page: resembles Alipay's on a phone, and says on every screen that it is not Alipay's.
 
 use maud::{DOCTYPE, Markup, html};
 

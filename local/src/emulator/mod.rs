@@ -1,8 +1,7 @@
 //! An emulator of Alipay: the consent page, and the gateway behind which codes are exchanged for openIds.
 //!
-//! It is what authlink is tested against, so it signs and verifies with code and libraries of its own; a mistake in
-//! authlink's signing cannot hide by being made twice. It is strict where Alipay is (one use per code, signatures,
-//! documented errors) and can be told to fail in the ways a distant service does.
+//! It signs and verifies with code and libraries of its own, so that a mistake in authlink's signing shows. It is as
+//! strict as Alipay (one use per code, signatures, documented errors), and faults can be injected into it.
 
 mod answer;
 mod authorize;
@@ -95,7 +94,7 @@ impl AlipayEmulator {
             .with_state(self.clone())
     }
 
-    /// A fresh code for one of [`TEST_USERS`] (counted round them), as if that user had just consented.
+    /// A new code for one of [`TEST_USERS`], modulo their number, as if that user had just consented.
     #[must_use]
     pub fn mint_code(&self, user: usize) -> String {
         let now = self.clock.now();
@@ -133,7 +132,7 @@ impl AlipayEmulator {
         self.memory().slow_delay
     }
 
-    fn remember(&self, exchange: SeenExchange) {
+    fn keep_exchange(&self, exchange: SeenExchange) {
         let mut memory = self.memory();
         if memory.exchanges.len() == EXCHANGES_KEPT {
             memory.exchanges.pop_front();

@@ -1,4 +1,4 @@
-//! Calls of authlink's open API: signed, sent, and what came back.
+//! Signed calls of authlink's open API and their answers.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::signing::{SignType, sign_md5, sign_rsa, string_to_sign};
 
 const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
 
-/// A call, and what came back.
+/// A call and its answer.
 #[derive(Debug)]
 pub struct Call {
     pub request: CallRequest,
@@ -57,9 +57,9 @@ impl CallAnswer {
 /// A call without an answer.
 #[derive(Debug)]
 pub enum CallError {
-    /// MD5 was asked for and the merchant has no MD5 key; nothing was sent.
+    /// The merchant has no MD5 key; nothing was sent.
     NoMd5Key,
-    /// authlink could not be reached or broke off.
+    /// authlink could not be reached, or the connection broke.
     Unreachable(reqwest::Error),
     /// The answer was longer than 64 KiB.
     TooLong,
@@ -88,7 +88,7 @@ impl DemoMerchant {
     /// The call of `path` with this body, signed.
     ///
     /// # Errors
-    /// Without the key for it: the call without a signature.
+    /// Without a key for `sign_type`, returns the call unsigned.
     pub(super) fn sign(
         &self,
         path: &str,
@@ -124,9 +124,9 @@ impl DemoMerchant {
         Ok(request)
     }
 
-    pub(super) async fn send(&self, wanted: &CallRequest) -> Result<CallAnswer, CallError> {
-        let mut request = self.client.post(&wanted.url).body(wanted.body.clone());
-        for (name, value) in &wanted.headers {
+    pub(super) async fn send(&self, call: &CallRequest) -> Result<CallAnswer, CallError> {
+        let mut request = self.client.post(&call.url).body(call.body.clone());
+        for (name, value) in &call.headers {
             request = request.header(*name, value);
         }
         let answer = request.send().await.map_err(CallError::Unreachable)?;

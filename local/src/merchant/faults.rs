@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MerchantFault {
-    /// `SUCCESS` when the signature holds.
+    /// No fault: `SUCCESS` if the signature is valid.
     #[default]
     None,
     /// 500.
     ServerError,
-    /// Answers rightly after a delay.
+    /// Answers correctly after a delay.
     Slow,
     /// 302 to another address.
     Redirect,

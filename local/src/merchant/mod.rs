@@ -74,7 +74,7 @@ impl DemoMerchant {
     /// A merchant on the machine's clock, with a journal of its own and no fault.
     ///
     /// # Errors
-    /// If no HTTP client can be built.
+    /// Fails if no HTTP client can be built.
     pub fn new(config: MerchantConfig) -> Result<Self, reqwest::Error> {
         let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(30))
             .build()?;
@@ -94,7 +94,7 @@ impl DemoMerchant {
         })
     }
 
-    /// The same merchant, writing into the emulator's journal and steering its faults from the demo page.
+    /// The same merchant, which writes into the emulator's journal and sets its faults from the demo page.
     #[must_use]
     pub fn with_emulator(self, emulator: AlipayEmulator) -> Self {
         Self { journal: emulator.journal().clone(), emulator: Some(emulator), ..self }
@@ -120,19 +120,19 @@ impl DemoMerchant {
             .with_state(self.clone())
     }
 
-    /// The last 1,000 POSTs to `/callback`, oldest first, whatever they were answered.
+    /// The last 1,000 POSTs to `/callback`, oldest first, whatever the answer.
     #[must_use]
     pub fn received(&self) -> Vec<ReceivedCallback> {
         self.memory().ledger.received().cloned().collect()
     }
 
-    /// Waits until `count` POSTs came to `/callback` since the start, whatever they were answered.
+    /// Waits until `count` POSTs came to `/callback` since the start, whatever the answer.
     pub async fn callbacks(&self, count: usize) {
         // It cannot fail while `self` holds the sender.
         let _ = self.callbacks.subscribe().wait_for(|seen| *seen >= count).await;
     }
 
-    /// The last 100 authorizations that were asked for or told of, newest first.
+    /// The last 100 authorizations, requested here or known by a callback, newest first.
     #[must_use]
     pub fn authorizations(&self) -> Vec<Authorization> {
         self.memory().ledger.authorizations().cloned().collect()
