@@ -21,7 +21,7 @@ pub(crate) const TABLE: &str = "authlink";
 
 /// An account that nobody else uses.
 pub(crate) struct Account {
-    /// The proxy that can make authlink's calls fail.
+    /// Where authlink's calls can fail.
     pub(crate) proxy: Proxy,
     /// Leads authlink through the proxy.
     pub(crate) aws: Aws,

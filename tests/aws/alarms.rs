@@ -1,4 +1,4 @@
-//! The alarms of template.yaml: every function, every log line with an alarm, dead letters, and the age of due deliveries.
+//! What template.yaml watches: every function, every line that asks for an alarm, poison, and the age of what is due.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -41,7 +41,7 @@ fn what_goes_wrong_raises_an_alarm() {
     }
 }
 
-/// The texts of `alarm = "…"` in the functions and in `shared`.
+/// What `alarm = "…"` says in the functions and in what they call.
 fn kinds_of_alarm_lines() -> BTreeSet<String> {
     let mut kinds = BTreeSet::new();
     let mut folders = vec![Path::new(ROOT).join("functions"), Path::new(ROOT).join("shared/src")];

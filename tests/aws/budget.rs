@@ -1,4 +1,4 @@
-//! The calls of AWS that a request makes once its keys are cached.
+//! What a request costs, call by call, when the keys are known.
 
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ async fn warm_account() -> Stage {
     stage
 }
 
-/// The number of calls of `GetAuthorizationUrl`, out of `calls`, that got a link.
+/// How many of so many calls of `GetAuthorizationUrl` got a link.
 async fn links(stage: &Stage, calls: usize) -> usize {
     let mut granted = 0;
     for _ in 0..calls {

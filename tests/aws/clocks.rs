@@ -72,8 +72,8 @@ async fn a_link_ends_by_the_clock_of_who_is_asked_and_a_consent_is_never_late() 
     assert_eq!(shown.outcome, "authorized");
 }
 
-/// The page of a machine whose exchange outlasts its claim, by the clock of another machine that exchanges `codeB`
-/// meanwhile and gets `open-1`; and the user that is delivered.
+/// What a machine shows whose exchange takes longer than its claim lasts by the clock of another one, which comes back
+/// with `codeB` meanwhile and learns of "open-1"; and the user that is delivered.
 async fn overtaken(open_id: &str) -> (String, String) {
     let stage = Stage::new().await;
     let issued = stage.world.link("S1").await;

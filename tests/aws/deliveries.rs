@@ -28,7 +28,7 @@ async fn status(stage: &Stage, issued: &Issued) -> Status {
     stage.world.record(&issued.id).await.status
 }
 
-/// The number of POSTs, which differ in their signatures alone.
+/// How many POSTs there were; they are the same but for their signatures.
 fn posts(stage: &Stage) -> usize {
     let posts = stage.world.merchant.posts();
     assert!(posts.iter().all(|posted| posted.body == posts[0].body), "the same bytes on each attempt");

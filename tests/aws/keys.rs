@@ -37,7 +37,7 @@ struct Rig {
 impl Rig {
     async fn new() -> Self {
         let account = Account::new().await;
-        let vault = Vault::new(&account);
+        let vault = Vault::of(&account);
         vault.create("business/B1", &document("one")).await;
         let clock = Arc::new(ManualClock::at(BEGINNING));
         let cache = SecretCache::new(Arc::new(Vault::source(&account)), clock.clone());
@@ -51,7 +51,7 @@ impl Rig {
         rig
     }
 
-    /// The merchant id in B1's document, which tells its versions apart.
+    /// Which of B1's documents is given.
     async fn get(&self) -> Result<String, SecretError> {
         let business = self.cache.get(&name("B1")).await?;
         Ok(business.merchant_ids.first().expect("a merchant").clone())

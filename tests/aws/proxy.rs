@@ -1,4 +1,5 @@
-//! A proxy between authlink and AWS that counts the calls, forwards them, and fails those that a test chooses.
+//! What stands between authlink and AWS, and can fail: it counts the calls, forwards them, and spoils those it is told
+//! to.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::pending;
@@ -14,7 +15,7 @@ use shared::egress::client::client_builder;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// The fate of a call.
+/// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It is forwarded like any other.
@@ -92,7 +93,7 @@ impl Proxy {
         book.always.clear();
     }
 
-    /// The number of calls of each operation since the last look, by name.
+    /// How often each operation was called since this was asked last, by name.
     pub(crate) fn calls(&self) -> Vec<(String, usize)> {
         std::mem::take(&mut self.book().calls).into_iter().collect()
     }

@@ -7,7 +7,7 @@ use shared::queue::Hint;
 
 use crate::account::Account;
 
-/// The number of receives of a message before it goes to the dead-letter queue.
+/// How often a message is received before it goes to the dead-letter queue.
 pub(crate) const RECEIVED_AT_MOST: usize = 3;
 
 /// The queue of hints and its dead-letter queue, past the proxy.

@@ -43,7 +43,7 @@ impl Stage {
     async fn set(keys_on_aws: bool) -> Self {
         let account = Account::new().await;
         if keys_on_aws {
-            Vault::new(&account).create_all().await;
+            Vault::of(&account).create_all().await;
         }
         let (store, queue) = (account.table().await, Queue::in_account(&account).await);
         let origin = World::new();
@@ -105,7 +105,7 @@ impl Stage {
         world
     }
 
-    /// The page that a desktop gets for a link of `GetAuthorizationUrl`.
+    /// What a desktop is shown that opens a link of `GetAuthorizationUrl`.
     pub(crate) async fn open(&self, link: &str) -> Shown {
         let origin = "https://links.example.com/".parse().ok();
         let request = Request::builder()

@@ -1,4 +1,4 @@
-//! The time to live of items: seconds, rounded up, so that nothing is deleted before its time.
+//! What DynamoDB deletes by: seconds, rounded up, so that nothing is deleted before its time.
 
 use std::time::Duration;
 
