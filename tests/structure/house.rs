@@ -122,10 +122,9 @@ impl House {
             if self.by_module.contains_key(&path[..=length]) {
                 continue;
             }
-            if let Some(imported) = self.import(module, &rest[0]) {
-                if let Some(start) = self.absolute(module, imported, depth + 1) {
-                    return [&start[..], &rest[1..]].concat();
-                }
+            let imported = self.import(module, &rest[0]);
+            if let Some(start) = imported.and_then(|path| self.absolute(module, path, depth + 1)) {
+                return [&start[..], &rest[1..]].concat();
             }
             break;
         }

@@ -1,4 +1,4 @@
-//! The checks above, on sources that break them.
+//! The checks, on sources that break them.
 
 use super::*;
 
