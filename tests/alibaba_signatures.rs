@@ -183,8 +183,8 @@ fn flipped(text: &str, index: usize) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// What must be answered to a call with one character changed: a mismatch, unless the change is in what says how the
-/// call is signed.
+/// Checks the refusal of a call with one character changed: a mismatch, unless the character is in a parameter of the
+/// signature itself.
 fn assert_refused(name: &str, request: &Request<Bytes>, secret: &AccessKeySecret) {
     match Call::read(request).verify(std::slice::from_ref(secret)) {
         Err(SignatureError::Mismatch(_)) => {}

@@ -3,9 +3,8 @@
 
 #![expect(clippy::expect_used, reason = "what fails here fails a test")]
 
+mod alibaba_cloud;
 mod alibaba_signatures;
-mod aliyun;
-mod allowance;
 mod answers;
 mod authorization_urls;
 mod chained;
@@ -21,7 +20,9 @@ mod platform_callbacks;
 mod platform_links;
 mod platforms;
 mod queries;
+mod rate_limit;
 mod returns;
 mod signatures;
 mod store_contract;
+mod structure;
 mod sweeps;

@@ -16,8 +16,8 @@ use shared::model::id::AuthorizationId;
 use shared::model::reservation::{Reservation, ReservationOutcome};
 use shared::rate_limit::RateLimiter;
 use shared::store::{NonceUse, RecordLinks, Recorded, ReserveRate, StoreError, UseNonces};
-use tests::rpc::{Protocol, RpcAnswer, RpcCall, utc, whole};
-use tests::world::{ACCESS_KEY_SECRET, BEGINNING, World, access_key, scheme};
+use tests::rpc::{ACCESS_KEY_SECRET, Protocol, RpcAnswer, RpcCall, utc, whole};
+use tests::world::{BEGINNING, World, access_key, scheme};
 
 /// A store that is away.
 struct Away;
@@ -159,7 +159,7 @@ const OF_THE_GATEWAY: &[Row] = &[
     }),
 ];
 
-/// What is answered in a world that is as the row says. Where an allowance is to be used up, it is.
+/// The answer in the world that the row describes, with the rate limit used up where the row says so.
 async fn answer(row: &Row, protocol: Protocol, format: Option<&str>) -> String {
     let (name, set, change) = row;
     let mut world = World::new();

@@ -40,7 +40,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use url::Url;
 
-/// Who A is at B.
+/// The business id of A at B.
 const A_AT_B: &str = "a-at-b";
 const A_SHOP: &str = "a-shop";
 const SHARED_KEY: &str = "the key that A and B share";
@@ -63,7 +63,7 @@ struct Passed {
     answers_to_lose: Mutex<u32>,
 }
 
-/// What passed: the request, and what the other side answered to it, whether or not that arrived.
+/// A request and its answer, even if the answer was lost on the way.
 #[derive(Clone)]
 struct Recorded {
     path: String,
@@ -132,7 +132,7 @@ impl Recorded {
         self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
     }
 
-    /// What was signed, joined by the demo merchant's code.
+    /// The string to sign, joined by the demo merchant's code.
     fn string(&self) -> Vec<u8> {
         let names = ["businessId", "nonce", "timestamp", "signType"];
         string_to_sign(&names.map(|name| (name, self.header(name))), &self.body)
@@ -160,7 +160,7 @@ fn write(folder: &Path, name: &str, document: &Value) {
     std::fs::write(file, document.to_string()).expect("is written");
 }
 
-/// How A and B sign to each other; A's merchant and A do it the other way.
+/// The signature between A and B; A's merchant and A use the other one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum BetweenThem {
     Md5,

@@ -19,7 +19,7 @@ use shared::signing::md5::Md5Key;
 use shared::signing::open_api::{AuthHeaders, SignType, VerificationKeys};
 use shared::signing::rsa::VerifyingKey;
 use shared::store::RecordDeliveries as _;
-use tests::fickle::{Failure, FickleStore};
+use tests::flaky::{Failure, FlakyStore};
 use tests::keys::{callback, merchant_md5, public_pem};
 use tests::parties::{Posted, identified};
 use tests::request::{LinkCall, link_body, state_of};
@@ -371,13 +371,13 @@ async fn a_store_that_is_away_for_a_moment_costs_neither_an_attempt_nor_a_second
     // The first write claims the attempt, the next one concludes it.
     for failures in [
         vec![Failure::NotDone],
-        vec![Failure::NotTold],
+        vec![Failure::AnswerLost],
         vec![Failure::None, Failure::NotDone],
-        vec![Failure::None, Failure::NotTold],
+        vec![Failure::None, Failure::AnswerLost],
     ] {
         let mut world = World::new();
         let issued = world.authorized("S1", "open-1").await;
-        world.delivery.store = Arc::new(FickleStore::new(world.store.clone(), &failures));
+        world.delivery.store = Arc::new(FlakyStore::new(world.store.clone(), &failures));
         assert_eq!(world.drain().await, [Step::Delivered], "{failures:?}");
         assert_eq!(world.record(&issued.id).await.attempts_begun(), 1);
         assert_eq!(world.merchant.posts().len(), 1);

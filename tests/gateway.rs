@@ -21,6 +21,8 @@ use tests::keys::{alipay, app, foreign, private_pem, public_pem};
 use tests::world::APP_ID;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use wiremock::matchers::path;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 fn keys_with(alipay_keys: &[String]) -> AlipayApp {
     let document = json!({"privateKey": private_pem(app()), "alipayPublicKeys": alipay_keys});
@@ -132,10 +134,11 @@ async fn either_of_two_alipay_keys_is_believed_and_another_is_not() {
 
 #[tokio::test]
 async fn an_answer_without_end_is_cut_off() {
-    let endless = Router::new().route("/gateway.do", axum::routing::post(async || vec![b' '; 65 * 1024]));
-    let (at, _server) = serve(endless).await;
-    let gateway =
-        AlipayGateway::new(format!("{at}/gateway.do").parse().expect("a URL"), Duration::from_secs(8));
+    let server = MockServer::start().await;
+    let endless = ResponseTemplate::new(200).set_body_bytes(vec![b' '; 65 * 1024]);
+    Mock::given(path("/gateway.do")).respond_with(endless).mount(&server).await;
+    let at = format!("{}/gateway.do", server.uri()).parse().expect("a URL");
+    let gateway = AlipayGateway::new(at, Duration::from_secs(8));
     let app = keys();
     let code = AuthCode::parse("code").expect("a code");
     let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app).expect("signs");

@@ -25,7 +25,6 @@ use tests::host::options;
 use tests::rpc::{Protocol, RpcAnswer, RpcCall};
 use url::Url;
 
-/// What browsers call themselves.
 const ON_A_PHONE: &str =
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148";
 const IN_ALIPAY: &str =
@@ -58,7 +57,7 @@ impl Rig {
         (request.serial_no, link.parse().expect("a URL"))
     }
 
-    /// What the merchant is told of one of its serialNos.
+    /// The answer to the merchant's query of a serialNo.
     async fn told(&self, sign_type: SignType, serial_no: &str) -> Value {
         let answer = self.local.merchant.query(sign_type, serial_no).await.answer.expect("an answer");
         assert!(answer.succeeded(), "{}", answer.body);

@@ -194,7 +194,7 @@ fn the_keys_of_link_tokens_are_one_or_two_and_long_enough() {
     assert_eq!(refused(json!({"keys": [long], "key": long})), Some("has an unknown field key".to_owned()));
 }
 
-/// What is wrong with a document that is `right` but for one field.
+/// The error of a document that is `right` but for one field.
 fn refused<D: shared::secrets::Document>(
     right: &serde_json::Value,
     field: &str,

@@ -9,7 +9,7 @@ use shared::delivery::schedule::Schedule;
 use shared::model::authorization::{Authorization, Status};
 use shared::model::id::AuthorizationId;
 use shared::protocol::open_api::client::transport::NoAnswer;
-use tests::fickle::{Failure, FickleStore};
+use tests::flaky::{Failure, FlakyStore};
 use tests::keys;
 use tests::logs::Logs;
 use tests::parties::identified;
@@ -141,7 +141,7 @@ async fn success_is_said_only_after_the_write() {
     let (state, id) = linked(&world, "S1").await;
     let call = callback(&state, &id, "open-1", world.now());
     // Not done, four times: the callback has to come again.
-    let away = FickleStore::new(world.store.clone(), &[Failure::NotDone; 4]);
+    let away = FlakyStore::new(world.store.clone(), &[Failure::NotDone; 4]);
     let mut other = world.another_process();
     other.callback.store = Arc::new(away);
     tokio::time::pause();
@@ -151,7 +151,7 @@ async fn success_is_said_only_after_the_write() {
     assert_eq!(world.record(&id).await.status(), Status::Issued);
     // Done without our being told: the repeat finds its own write.
     let mut other = world.another_process();
-    other.callback.store = Arc::new(FickleStore::new(world.store.clone(), &[Failure::NotTold]));
+    other.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &[Failure::AnswerLost]));
     tokio::time::pause();
     let answer = other.called_back(&call).await;
     tokio::time::resume();

@@ -19,11 +19,11 @@ use shared::model::id::AuthorizationId;
 use shared::model::link_source::LinkSource;
 use shared::protocol::open_api::client::transport::NoAnswer;
 use shared::secrets::{FetchError, SecretCache, SecretName, SecretSource, SecretValue};
-use tests::fickle::{Failure, FickleStore};
+use tests::crashing::{CrashPoint, CrashingStore, Write};
+use tests::flaky::{Failure, FlakyStore};
 use tests::keys;
 use tests::logs::Logs;
-use tests::mortal::{Moment, MortalStore, Write};
-use tests::parties::Secrets;
+use tests::parties::InMemorySecrets;
 use tests::platform::{Asked, OURS_THERE, SHARED_KEY, callback, state_asked_with};
 use tests::request::{LinkAnswer, LinkCall, link_body};
 use tests::world::World;
@@ -50,7 +50,7 @@ async fn status(world: &World) -> Status {
     world.record(&id()).await.status()
 }
 
-/// What was signed, by the demo merchant's own way of joining it.
+/// The string to sign, joined by the demo merchant's code.
 fn string_of(asked: &Asked) -> Vec<u8> {
     let header = |name: &str| asked.headers.get(name).map(String::as_str).unwrap_or_default();
     let headers = [
@@ -109,31 +109,31 @@ async fn a_platform_that_wants_md5_gets_it() {
 #[tokio::test]
 async fn the_record_is_there_before_the_platform_is_asked() {
     let world = world_by("rsa").await;
-    let store = Arc::new(MortalStore::new(world.store.clone(), Moment::After(Write::Link)));
-    let dying = world.another_process().with_store(store.clone());
-    store.until_death(ask(&dying, "S1")).await;
+    let store = Arc::new(CrashingStore::new(world.store.clone(), CrashPoint::After(Write::Link)));
+    let crashing_process = world.another_process().with_store(store.clone());
+    store.until_crash(ask(&crashing_process, "S1")).await;
     assert_eq!(world.platforms.asked().len(), 0);
     assert_eq!(status(&world).await, Status::LinkPending);
 }
 
 #[tokio::test]
 async fn a_request_whose_process_died_is_continued_by_the_next() {
-    for (moment, ours, asked) in [
-        (Moment::Before(Write::Link), 0, 1),
-        (Moment::After(Write::Link), 0, 1),
-        (Moment::Before(Write::LinkCame), 0, 2),
-        (Moment::After(Write::LinkCame), 8, 1),
+    for (point, ours, asked) in [
+        (CrashPoint::Before(Write::Link), 0, 1),
+        (CrashPoint::After(Write::Link), 0, 1),
+        (CrashPoint::Before(Write::PlatformLink), 0, 2),
+        (CrashPoint::After(Write::PlatformLink), 8, 1),
     ] {
         let world = world_by("rsa").await;
-        let store = Arc::new(MortalStore::new(world.store.clone(), moment));
-        let dying = world.another_process().with_store(store.clone());
+        let store = Arc::new(CrashingStore::new(world.store.clone(), point));
+        let crashing_process = world.another_process().with_store(store.clone());
         world.platforms.grant(LINK);
-        store.until_death(ask(&dying, "S1")).await;
+        store.until_crash(ask(&crashing_process, "S1")).await;
         world.platforms.grant(LINK);
         let answer = ask(&world, "S1").await;
-        assert_eq!((answer.status, answer.link.as_deref()), (ours, Some(LINK)), "{moment:?}");
+        assert_eq!((answer.status, answer.link.as_deref()), (ours, Some(LINK)), "{point:?}");
         let questions = world.platforms.asked();
-        assert_eq!(questions.len(), asked, "{moment:?}");
+        assert_eq!(questions.len(), asked, "{point:?}");
         assert!(questions.iter().all(|question| question.bytes == questions[0].bytes));
     }
 }
@@ -311,7 +311,7 @@ async fn a_question_that_comes_too_late_is_left_to_the_next_request() {
 
 /// A source of keys that takes nearly all the time there is.
 struct Slow {
-    secrets: Secrets,
+    secrets: InMemorySecrets,
     clock: Arc<ManualClock>,
 }
 
@@ -387,7 +387,7 @@ async fn a_link_whose_record_cannot_be_written_goes_back_all_the_same() {
     for (serial_no, failures) in [("S1", 1), ("S2", 2)] {
         let failures = vec![Failure::NotDone; failures];
         let mut other = world.another_process();
-        other.auth_url.store = Arc::new(FickleStore::new(world.store.clone(), &failures));
+        other.auth_url.store = Arc::new(FlakyStore::new(world.store.clone(), &failures));
         world.platforms.grant(LINK);
         assert_eq!(ask(&other, serial_no).await.expect_link().as_str(), LINK);
     }

@@ -9,7 +9,7 @@ use shared::model::claim::EXCHANGE_LEASE;
 use shared::model::identity::{AlipayUserId, Identity, OpenId};
 use shared::protocol::alipay::gateway::{Exchange, NoAnswer, Refusal};
 use shared::store::ReadAuthorizations as _;
-use tests::fickle::{Failure, FickleStore};
+use tests::flaky::{Failure, FlakyStore};
 use tests::keys::{alipay, app, foreign, private_pem, public_pem};
 use tests::logs::Logs;
 use tests::parties::{code_invalid, identified};
@@ -372,11 +372,11 @@ async fn an_answer_under_alipays_new_key_is_believed_as_soon_as_the_secret_has_i
 #[tokio::test(start_paused = true)]
 async fn a_settlement_is_tried_again_while_the_store_is_away() {
     for failures in
-        [vec![Failure::NotDone; 3], vec![Failure::NotTold], vec![Failure::NotDone, Failure::NotTold]]
+        [vec![Failure::NotDone; 3], vec![Failure::AnswerLost], vec![Failure::NotDone, Failure::AnswerLost]]
     {
         let mut world = World::new();
         let Issued { id, state, .. } = world.link("S1").await;
-        world.callback.store = Arc::new(FickleStore::new(world.store.clone(), &failures));
+        world.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &failures));
         world.gateway.answer(identified("open-1"));
         assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized", "{failures:?}");
         assert_eq!(world.record(&id).await.status(), Status::Authorized);
@@ -389,7 +389,7 @@ async fn a_settlement_that_cannot_be_written_is_alarmed_and_the_user_asked_again
     let logs = Logs::keep();
     let mut world = World::new();
     let Issued { id, state, .. } = world.link("S1").await;
-    world.callback.store = Arc::new(FickleStore::new(world.store.clone(), &[Failure::NotDone; 4]));
+    world.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &[Failure::NotDone; 4]));
     world.gateway.answer(identified("open-1"));
     assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
     assert_eq!(world.record(&id).await.status(), Status::ExchangeUnknown);

@@ -51,7 +51,7 @@ async fn what_may_be_forgotten_is_forgotten() {
 const THOUSAND: NonZeroU32 = NonZeroU32::new(1_000).expect("some");
 
 #[tokio::test]
-async fn an_allowance_that_was_free_for_ten_minutes_is_forgotten() {
+async fn a_rate_limit_unused_for_ten_minutes_is_forgotten() {
     let (store, _kept) = open().await;
     let a_second = Reservation {
         account: "A1".to_owned(),

@@ -16,11 +16,11 @@ use shared::queue::{Event, HINT_GRACE_PERIOD, Hint, HintError, HintQueue};
 use shared::secrets::{FetchError, SecretCache, SecretName, SecretSource, SecretValue};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{Due, FindDue, StoreError};
-use tests::fickle::{Failure, FickleStore};
+use tests::crashing::CrashPoint::After;
+use tests::crashing::{CrashingStore, Write};
+use tests::flaky::{Failure, FlakyStore};
 use tests::logs::Logs;
-use tests::mortal::Moment::After;
-use tests::mortal::{MortalStore, Write};
-use tests::parties::Secrets;
+use tests::parties::InMemorySecrets;
 use tests::world::{World, b1};
 
 /// A queue that takes nothing, and counts what it was asked to take.
@@ -109,18 +109,18 @@ async fn a_last_failure_whose_record_nobody_confirms_is_alarmed() {
     let mut world = World::new();
     world.delivery.schedule = Schedule::from_secs(&[]);
     let issued = world.authorized("S1", "open-1").await;
-    let untold = [Failure::None, Failure::NotTold, Failure::NotTold];
-    world.delivery.store = Arc::new(FickleStore::new(world.store.clone(), &untold));
+    let untold = [Failure::None, Failure::AnswerLost, Failure::AnswerLost];
+    world.delivery.store = Arc::new(FlakyStore::new(world.store.clone(), &untold));
     world.merchant.answer(DeliveryOutcome::Status(500));
     let logs = Logs::keep();
     let delivered = deliver(&world.delivery, &Hint::new(issued.id.clone(), b1(), 0)).await;
-    assert_eq!(delivered, Err(StoreError::Unavailable("told to".to_owned()).into()));
+    assert_eq!(delivered, Err(StoreError::Unavailable("injected".to_owned()).into()));
     assert_eq!(world.record(&issued.id).await.status(), Status::Undeliverable);
     assert!(logs.text().contains(r#""alarm":"undeliverable""#), "{}", logs.text());
 }
 
 /// Keys that take five seconds to come.
-struct Slow(Secrets, Arc<ManualClock>);
+struct Slow(InMemorySecrets, Arc<ManualClock>);
 
 #[async_trait]
 impl SecretSource for Slow {
@@ -135,13 +135,13 @@ async fn an_attempts_lease_begins_when_its_keys_are_there() {
     let world = World::new();
     let issued = world.authorized("S1", "open-1").await;
     let began = world.now();
-    let store = Arc::new(MortalStore::new(world.store.clone(), After(Write::ClaimAttempt)));
+    let store = Arc::new(CrashingStore::new(world.store.clone(), After(Write::ClaimAttempt)));
     let mut process = world.another_process().with_store(store.clone());
     let keys: Arc<dyn SecretSource> = Arc::new(Slow(world.secrets.clone(), world.clock.clone()));
     process.delivery.businesses = Arc::new(SecretCache::new(keys.clone(), world.clock.clone()));
     process.delivery.callback_key = Arc::new(SecretCache::new(keys, world.clock.clone()));
     let hint = Hint::new(issued.id.clone(), b1(), 0);
-    store.until_death(deliver(&process.delivery, &hint)).await;
+    store.until_crash(deliver(&process.delivery, &hint)).await;
     let lease =
         world.record(&issued.id).await.pending_delivery().and_then(|due| due.lease.clone()).expect("a lease");
     assert!(world.clock.now() > began);

@@ -1,4 +1,4 @@
-//! What we answer to a platform's callback. Whatever is refused leaves the record as it was.
+//! Answers to a platform's callback. A refused callback leaves the record unchanged.
 
 use serde_json::Value;
 use shared::model::authorization::Status;

@@ -1,4 +1,4 @@
-//! What platforms may answer to a link request.
+//! Platforms' answers to a link request.
 
 use serde_json::json;
 use shared::model::clock::UnixMillis;
@@ -9,7 +9,7 @@ use shared::protocol::open_api::client::response::{PlatformAnswer, read_answer};
 use shared::protocol::open_api::client::transport::{ASK_TIMEOUT, HttpPlatforms, NoAnswer, Platforms as _};
 use shared::registry::Platform;
 use shared::secrets::Document as _;
-use tests::raw_server::Turn;
+use tests::raw_server::Reply;
 
 use super::{Party, Site, assert_documented, closes, drips, http, rambles, raw, says};
 
@@ -26,7 +26,7 @@ fn with_link(status: u8, link: &str) -> Party {
     ok(&json!({"status": status, "message": "", "data": {"alipayAuthUrl": link}}).to_string())
 }
 
-/// Who gives the answer, and to which question.
+/// The party that answers, and the call that it answers.
 struct Case {
     party: Party,
     asked: Asked,
@@ -56,7 +56,7 @@ const REFUSALS: [(&str, i64); 13] = [
 ];
 
 fn cases() -> Vec<(&'static str, Case)> {
-    let success = || Turn::Says(http(200, "", GRANTED));
+    let success = || Reply::Send(http(200, "", GRANTED));
     let mut cases: Vec<(_, Case)> = vec![
         ("status 0 with a link", with_link(0, LINK)),
         ("status 8 with the link", with_link(8, LINK)),
@@ -92,12 +92,12 @@ fn cases() -> Vec<(&'static str, Case)> {
         ("a link to `localhost`", with_link(0, "http://localhost/")),
         ("a link to an address that is not public", with_link(0, "http://169.254.169.254/")),
         ("status 8 with a link to an address that is not public", with_link(8, "http://[::1]/")),
-        ("silence", Party::Late(Turn::Says(Vec::new()))),
+        ("silence", Party::Late(Reply::Send(Vec::new()))),
         ("a body that drips in until the time is up", drips(GRANTED)),
         ("nobody listens", Party::Nobody),
         ("a certificate by an unknown authority", Party::Secured("127.0.0.1", false, success())),
         ("a certificate for another name", Party::Secured("other.example", true, success())),
-        ("a reset before the answer", Party::Server(Turn::Resets)),
+        ("a reset before the answer", Party::Server(Reply::Reset)),
         ("the connection's end before the answer", closes("")),
         ("something that is not HTTP", raw("SSH-2.0-x\r\n\r\n")),
         ("the connection's end within the body", closes("HTTP/1.1 200 X\r\ncontent-length: 99\r\n\r\n{")),

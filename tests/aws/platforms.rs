@@ -10,7 +10,7 @@ use shared::protocol::open_api::client::transport::{ASK_TIMEOUT, HttpPlatforms};
 use tests::authority::Authority;
 use tests::keys;
 use tests::platform::{OURS_THERE, callback};
-use tests::raw_server::{RawServer, Turn};
+use tests::raw_server::{RawServer, Reply};
 use tests::request::LinkCall;
 
 use crate::stage::Stage;
@@ -28,7 +28,8 @@ impl Chain {
         let body = json!({"status": 0, "message": "success", "data": {"alipayAuthUrl": "https://platform.example/c"}});
         let body = body.to_string();
         let granted = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes();
-        let platform = RawServer::start(vec![Turn::Says(granted)], Some(authority.server("127.0.0.1"))).await;
+        let platform =
+            RawServer::start(vec![Reply::Send(granted)], Some(authority.server("127.0.0.1"))).await;
         let mut stage = Stage::with_secrets_manager().await;
         let vault = Vault::of(&stage.account);
         let mut business = tests::world::business();

@@ -4,7 +4,8 @@ use aws_sdk_secretsmanager::Client;
 use serde_json::{Value, json};
 use shared::secrets::SecretsManager;
 use tests::keys;
-use tests::world::{ACCESS_KEY_ID, APP_ID, access_key, business, scheme};
+use tests::rpc::ACCESS_KEY_ID;
+use tests::world::{APP_ID, access_key, business, scheme};
 
 use crate::account::Account;
 

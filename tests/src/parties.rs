@@ -1,4 +1,4 @@
-//! The parties around the functions, as stand-ins that are told what to answer and remember what they were asked.
+//! Fakes of the parties around the functions, which answer as scripted and record their requests.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::keys;
 
-/// A gateway that answers as it is told; an answer can be held back until the test lets it go.
+/// A gateway that answers as scripted; a test can hold an answer back.
 #[derive(Default)]
 pub struct ScriptedGateway {
     answers: Mutex<VecDeque<Scripted>>,
@@ -82,7 +82,7 @@ impl TokenExchange for ScriptedGateway {
     }
 }
 
-/// What Alipay sends so that it is read as `exchange`.
+/// The answer of Alipay that is read as `exchange`.
 fn said(exchange: Exchange) -> Result<Bytes, NoAnswer> {
     let node = match exchange {
         Exchange::Identified(identity) => json!({
@@ -127,7 +127,7 @@ pub struct Posted {
     pub at: UnixMillis,
 }
 
-/// A merchant that answers as it is told, and SUCCESS when it is told nothing.
+/// A merchant that answers as scripted, and otherwise SUCCESS.
 #[derive(Default)]
 pub struct ScriptedMerchant {
     answers: Mutex<VecDeque<AttemptResult>>,
@@ -163,7 +163,7 @@ impl CallbackSender for ScriptedMerchant {
 
 /// Secrets in memory, which can be changed, deleted and made unavailable.
 #[derive(Clone, Default)]
-pub struct Secrets(Arc<Mutex<Vault>>);
+pub struct InMemorySecrets(Arc<Mutex<Vault>>);
 
 #[derive(Default)]
 struct Vault {
@@ -172,7 +172,7 @@ struct Vault {
     fetches: HashMap<String, u32>,
 }
 
-impl Secrets {
+impl InMemorySecrets {
     /// Sets a document; a new version.
     pub fn set(&self, name: &str, document: &Value) {
         let mut vault = self.0.lock().unwrap();
@@ -190,14 +190,14 @@ impl Secrets {
         self.0.lock().unwrap().unavailable = unavailable;
     }
 
-    /// How often a document was fetched.
+    /// The number of fetches of a document.
     pub fn fetches(&self, name: &str) -> u32 {
         self.0.lock().unwrap().fetches.get(name).copied().unwrap_or_default()
     }
 }
 
 #[async_trait]
-impl SecretSource for Secrets {
+impl SecretSource for InMemorySecrets {
     async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError> {
         let mut vault = self.0.lock().unwrap();
         *vault.fetches.entry(name.to_string()).or_default() += 1;
@@ -210,21 +210,21 @@ impl SecretSource for Secrets {
     }
 }
 
-/// Bytes that never repeat, from a counter; what the last byte of every draw is can be set, for jitter.
+/// Bytes that never repeat, from a counter; a single byte, as jitter takes it, is set by the test.
 #[derive(Default)]
-pub struct Counting {
+pub struct CountingRandom {
     count: Mutex<u64>,
     single_byte: Mutex<u8>,
 }
 
-impl Counting {
-    /// What a draw of one byte gives.
+impl CountingRandom {
+    /// Sets the value of every single byte.
     pub fn set_single_byte(&self, byte: u8) {
         *self.single_byte.lock().unwrap() = byte;
     }
 }
 
-impl Random for Counting {
+impl Random for CountingRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         if let [byte] = bytes {
             *byte = *self.single_byte.lock().unwrap();

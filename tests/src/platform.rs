@@ -1,5 +1,5 @@
-//! Another platform of the open API, as a stand-in that answers as it is told and remembers what it was asked; and its
-//! callbacks, signed by the demo merchant's signing code.
+//! A fake of another platform of the open API, which answers as scripted and records its requests, and the platform's
+//! callbacks, signed by the demo merchant's code.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use shared::protocol::open_api::client::transport::{NoAnswer, Platforms};
 use crate::keys;
 use crate::request::{Key, LinkCall};
 
-/// Who we are at the platform.
+/// Our business id at the platform.
 pub const OURS_THERE: &str = "us-there";
 /// The key that we share with it.
 pub const SHARED_KEY: &str = "a key that both of us have";
@@ -31,7 +31,7 @@ pub struct Asked {
     pub body: Value,
 }
 
-/// A network of platforms that answer as they are told.
+/// Platforms that answer as scripted.
 #[derive(Default)]
 pub struct ScriptedPlatforms {
     answers: Mutex<VecDeque<Result<Bytes, NoAnswer>>>,

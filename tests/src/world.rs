@@ -29,12 +29,12 @@ use shared::store::{
 };
 use tempfile::TempDir;
 
-use crate::aliyun::ScriptedAliyun;
+use crate::alibaba_cloud::ScriptedAlibabaCloud;
 use crate::keys;
-use crate::parties::{Counting, ScriptedGateway, ScriptedMerchant, Secrets};
+use crate::parties::{CountingRandom, InMemorySecrets, ScriptedGateway, ScriptedMerchant};
 use crate::platform::{self, ScriptedPlatforms};
 use crate::request::{LinkAnswer, LinkCall, QueryAnswer, state_of};
-use crate::rpc::{RpcAnswer, RpcCall};
+use crate::rpc::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, RpcAnswer, RpcCall};
 
 /// When the tests' clock begins: 2026-11-22 00:00:00 UTC.
 pub const BEGINNING: UnixMillis = UnixMillis(1_795_305_600_000);
@@ -42,18 +42,13 @@ pub const BEGINNING: UnixMillis = UnixMillis(1_795_305_600_000);
 /// Our app at Alipay.
 pub const APP_ID: &str = "2021000000000001";
 
-/// The tests' caller of `GetAuthorizationUrl`, of account 1001.
-pub const ACCESS_KEY_ID: &str = "testAccessKeyId";
-/// Its secret.
-pub const ACCESS_KEY_SECRET: &str = "testAccessKeySecret";
-
 /// One run of authlink; drop it and start another on the same [`Site`] for a restart.
 pub struct World {
     pub clock: Arc<ManualClock>,
-    pub secrets: Secrets,
-    pub random: Arc<Counting>,
+    pub secrets: InMemorySecrets,
+    pub random: Arc<CountingRandom>,
     pub gateway: Arc<ScriptedGateway>,
-    pub aliyun: Arc<ScriptedAliyun>,
+    pub alibaba_cloud: Arc<ScriptedAlibabaCloud>,
     pub merchant: Arc<ScriptedMerchant>,
     pub platforms: Arc<ScriptedPlatforms>,
     pub store: SqliteStore,
@@ -83,7 +78,7 @@ impl World {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("authlink.db");
-        let secrets = Secrets::default();
+        let secrets = InMemorySecrets::default();
         secrets.set("business/B1", &business());
         secrets.set(
             &format!("alipay-app/{APP_ID}"),
@@ -119,8 +114,8 @@ impl World {
 
     fn wire(
         clock: Arc<ManualClock>,
-        secrets: Secrets,
-        random: Arc<Counting>,
+        secrets: InMemorySecrets,
+        random: Arc<CountingRandom>,
         parties: Parties,
         file: PathBuf,
         folder: Option<TempDir>,
@@ -132,7 +127,7 @@ impl World {
         let source: Arc<dyn SecretSource> = Arc::new(secrets.clone());
         let upstreams = Arc::new(SecretCache::new(source.clone(), clock.clone()));
         let callbacks = CallbackRules::default();
-        let aliyun = Arc::<ScriptedAliyun>::default();
+        let alibaba_cloud = Arc::<ScriptedAlibabaCloud>::default();
         let shared_store = Arc::new(store.clone());
         let links = LinkSettings {
             app_id: APP_ID.to_owned(),
@@ -154,7 +149,7 @@ impl World {
             authorization_url: GetAuthorizationUrl::new(
                 &source,
                 SchemeLinks::new(shared_store.clone()),
-                aliyun.clone(),
+                alibaba_cloud.clone(),
                 clock.clone(),
                 random.clone(),
                 links,
@@ -194,7 +189,7 @@ impl World {
             secrets,
             random,
             gateway,
-            aliyun,
+            alibaba_cloud,
             merchant,
             platforms,
             operated: Arc::new(store.clone()),

@@ -1,4 +1,4 @@
-//! What is promised about deliveries: attempts, giving up, redrives, and finding what is due.
+//! The contract of deliveries: attempts, giving up, redrives, and finding what is due.
 
 use std::time::Duration;
 

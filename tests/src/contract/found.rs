@@ -1,4 +1,4 @@
-//! What is promised to the page behind a link.
+//! The contract with the page behind a link.
 
 use shared::model::authorization::{Authorization, Status};
 use shared::model::end_date::EndDate;

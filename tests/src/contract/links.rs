@@ -1,4 +1,4 @@
-//! What is promised about link requests.
+//! The contract of link requests.
 
 use std::time::Duration;
 

@@ -1,11 +1,10 @@
-//! What every store promises, whatever it is made of. A backend joins by one call of [`store_contract!`], and makes
-//! every promise there is.
+//! The contract of every store. A backend takes the whole of it by one call of [`store_contract!`].
 
-mod allowance;
 mod deliveries;
 mod found;
 mod links;
 mod platform_links;
+mod rate_limit;
 mod repeats;
 mod returns;
 
@@ -25,11 +24,11 @@ use shared::store::{
     Recorded, ReserveRate, Settled, Settlement, UseNonces,
 };
 
-use self::allowance::*;
 use self::deliveries::*;
 use self::found::*;
 use self::links::*;
 use self::platform_links::*;
+use self::rate_limit::*;
 use self::repeats::*;
 use self::returns::*;
 use crate::world::BEGINNING;
@@ -103,8 +102,8 @@ macro_rules! store_contract {
             what_is_due_is_found_longest_overdue_first_and_postponed_once
             bookings_made_at_once_follow_each_other_without_overlap
             idle_time_is_made_up_for_by_the_tolerance_at_most
-            an_allowance_booked_to_the_horizon_is_refused_and_says_until_when
-            accounts_have_allowances_of_their_own
+            a_rate_limit_reserved_to_the_horizon_refuses_and_says_until_when
+            accounts_have_rate_limits_of_their_own
             a_clock_that_is_behind_does_not_undo_a_booking
             microseconds_are_not_lost
         }

@@ -1,4 +1,4 @@
-//! What is promised about links that a platform makes.
+//! The contract of links that a platform makes.
 
 use shared::model::authorization::{Authorization, AuthorizationState, Issue, NewLink, Status};
 use shared::model::claim::ClaimRefusal;

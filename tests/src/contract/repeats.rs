@@ -1,4 +1,4 @@
-//! What is promised to who repeats an operation of its own, because the answer was lost.
+//! The contract of a repeated operation, whose first answer was lost.
 
 use shared::model::authorization::Attempt;
 use shared::model::delivery_outcome::DeliveryOutcome;

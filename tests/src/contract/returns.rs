@@ -1,4 +1,4 @@
-//! What is promised about returns: the exchange's claim and end, and the settlement.
+//! The contract of returns: the exchange's claim and end, and the settlement.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is promised about allowances: bookings.
+//! The contract of rate limits: reservations.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use shared::model::reservation::{HORIZON, Reservation, ReservationOutcome, TOLER
 use super::Backend;
 use crate::world::BEGINNING;
 
-/// A booking of `requests` by account A1, which is allowed `per_second`.
+/// A reservation of `requests` by account A1, which is allowed `per_second`.
 fn reservation(requests: u32, per_second: u32, now: UnixMillis) -> Reservation {
     let [requests, per_second] = [requests, per_second].map(|number| NonZeroU32::new(number).expect("some"));
     Reservation { account: "A1".to_owned(), requests, per_second, now, busy: false }
@@ -26,10 +26,10 @@ fn from(millis: u64) -> Result<ReservationOutcome, shared::store::StoreError> {
 }
 
 pub(super) async fn bookings_made_at_once_follow_each_other_without_overlap(store: &dyn Backend) {
-    let bookings: Vec<_> = (0..40)
+    let reservations: Vec<_> = (0..40)
         .map(|number| Reservation { busy: number % 2 == 0, ..reservation(5, 1_000, BEGINNING) })
         .collect();
-    let mut leased: Vec<_> = join_all(bookings.iter().map(|reservation| store.lease(reservation)))
+    let mut leased: Vec<_> = join_all(reservations.iter().map(|reservation| store.lease(reservation)))
         .await
         .into_iter()
         .map(|leased| match leased {
@@ -57,7 +57,7 @@ pub(super) async fn idle_time_is_made_up_for_by_the_tolerance_at_most(store: &dy
     assert_eq!(store.lease(&busy).await, Ok(ReservationOutcome::From(busy.now - TOLERANCE)));
 }
 
-pub(super) async fn an_allowance_booked_to_the_horizon_is_refused_and_says_until_when(store: &dyn Backend) {
+pub(super) async fn a_rate_limit_reserved_to_the_horizon_refuses_and_says_until_when(store: &dyn Backend) {
     for seconds in 0..3 {
         assert_eq!(store.lease(&reservation(1_000, 1_000, BEGINNING)).await, from(seconds * 1_000));
     }
@@ -75,7 +75,7 @@ pub(super) async fn an_allowance_booked_to_the_horizon_is_refused_and_says_until
     );
 }
 
-pub(super) async fn accounts_have_allowances_of_their_own(store: &dyn Backend) {
+pub(super) async fn accounts_have_rate_limits_of_their_own(store: &dyn Backend) {
     assert_eq!(store.lease(&reservation(20, 1_000, BEGINNING)).await, from(0));
     let other = Reservation { account: "A2".to_owned(), ..reservation(20, 1_000, BEGINNING) };
     assert_eq!(store.lease(&other).await, from(0));
