@@ -60,9 +60,9 @@ async fn rig(timeout: Duration) -> Rig {
 
 async fn exchange(rig: &Rig, code: &str, app: &AlipayApp) -> Exchange {
     let code = AuthCode::parse(code).expect("a code");
-    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), app).expect("signs");
+    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app.private_key).expect("signs");
     match rig.gateway.exchange(request).await {
-        Ok(body) => read_answer(&body, app),
+        Ok(body) => read_answer(&body, &app.alipay_public_keys),
         Err(reason) => Exchange::Unknown(reason),
     }
 }
@@ -138,7 +138,7 @@ async fn an_answer_without_end_is_cut_off() {
         AlipayGateway::new(format!("{at}/gateway.do").parse().expect("a URL"), Duration::from_secs(8));
     let app = keys();
     let code = AuthCode::parse("code").expect("a code");
-    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app).expect("signs");
+    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app.private_key).expect("signs");
     let outcome = gateway.expect("a client").exchange(request).await;
     assert_eq!(outcome, Err(NoAnswer::Malformed));
 }
@@ -153,7 +153,7 @@ fn answer(name: &str, node: &str, signed: &str) -> String {
 fn an_answer_is_believed_by_the_signature_over_its_raw_node() {
     const RESPONSE: &str = "alipay_system_oauth_token_response";
     let app = keys();
-    let read = |text: &str| read_answer(text.as_bytes(), &app);
+    let read = |text: &str| read_answer(text.as_bytes(), &app.alipay_public_keys);
     let unknown = Exchange::Unknown;
     let plain = r#"{"open_id":"o1","expires_in":"300","re_expires_in":300}"#;
     let spaced = r#"{ "open_id" : "o1", "note": "\u4f60\"}{" }"#;

@@ -296,14 +296,14 @@ fn a_platform_signs_with_the_key_of_its_sign_type() {
     let read = Platform::parse(&platform().to_string()).expect("a document");
     assert_eq!((read.business_id.as_str(), read.merchant_id.as_deref()), ("19", None));
     assert_eq!((read.keys.rsa.len(), read.keys.md5.len()), (1, 0));
-    assert!(matches!(read.signer(), Signer::Rsa(_)));
+    assert!(matches!(read.credential().signer, Signer::Rsa(_)));
     let shared = json!({
         "baseUrl": "https://platform.example", "businessId": "19", "merchantId": "M-there",
         "signType": "MD5", "md5Keys": [SHARED_KEY, "its-successor-of-16"],
     });
     let read = Platform::parse(&shared.to_string()).expect("a document");
     assert_eq!((read.merchant_id.as_deref(), read.keys.md5.len()), (Some("M-there"), 2));
-    let Signer::Md5(key) = read.signer() else { panic!("signs with RSA") };
+    let Signer::Md5(key) = read.credential().signer else { panic!("signs with RSA") };
     let digest = <md5::Md5 as md5::Digest>::digest(["text", SHARED_KEY].concat());
     assert_eq!(key.tag(b"text"), hex::encode_upper(digest));
 }

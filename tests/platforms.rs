@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shared::egress::client::bundled_roots;
 use shared::model::clock::UnixMillis;
 use shared::model::random::OsRandom;
-use shared::protocol::open_api::client::request::{PlatformRequest, WantedLink};
+use shared::protocol::open_api::client::request::{LinkParameters, PlatformRequest};
 use shared::protocol::open_api::client::transport::{ASK_TIMEOUT, HttpPlatforms, NoAnswer, Platforms as _};
 use shared::registry::Platform;
 use shared::secrets::Document as _;
@@ -35,14 +35,14 @@ fn md5_platform(base_url: &str) -> Value {
 
 fn request(document: &Value) -> PlatformRequest {
     let platform = Platform::parse(&document.to_string()).expect("a document");
-    let wanted = WantedLink {
+    let wanted = LinkParameters {
         merchant_id: "M1",
         serial_no: "S1",
         user_id: "用户\"1",
         callback_url: "https://us.example/back",
     };
     let now = UnixMillis(1_700_000_000_000);
-    PlatformRequest::sign(&platform, &wanted, &OsRandom::default(), now).expect("signs")
+    PlatformRequest::sign(&platform.credential(), &wanted, &OsRandom::default(), now).expect("signs")
 }
 
 fn granted() -> Turn {

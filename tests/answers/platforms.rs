@@ -4,7 +4,7 @@ use serde_json::json;
 use shared::model::clock::UnixMillis;
 use shared::model::random::OsRandom;
 use shared::protocol::open_api::client::classify::{Asked, Meaning, Notice, Verdict, meaning};
-use shared::protocol::open_api::client::request::{PlatformRequest, WantedLink};
+use shared::protocol::open_api::client::request::{LinkParameters, PlatformRequest};
 use shared::protocol::open_api::client::response::{PlatformAnswer, read_answer};
 use shared::protocol::open_api::client::transport::{ASK_TIMEOUT, HttpPlatforms, NoAnswer, Platforms as _};
 use shared::registry::Platform;
@@ -132,14 +132,15 @@ async fn answer_of(party: Party, on_this_machine: bool) -> Result<PlatformAnswer
         "signType": "MD5", "md5Keys": ["key-shared-with-a-platform"],
     });
     let platform = Platform::parse(&document.to_string()).expect("a document");
-    let wanted = WantedLink {
+    let wanted = LinkParameters {
         merchant_id: "M1",
         serial_no: "S1",
         user_id: "U1",
         callback_url: "https://us.example/back",
     };
     let now = UnixMillis(1_700_000_000_000);
-    let request = PlatformRequest::sign(&platform, &wanted, &OsRandom::default(), now).expect("signs");
+    let request =
+        PlatformRequest::sign(&platform.credential(), &wanted, &OsRandom::default(), now).expect("signs");
     let platforms = HttpPlatforms::trusting(site.roots.clone(), site.total).expect("a client");
     let body = platforms.post(&request).await;
     assert!(site.requests() <= 1, "repeated, or followed");

@@ -10,11 +10,11 @@ use shared::model::authorization::Authorization;
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
 use shared::model::clock::UnixMillis;
 use shared::model::random::RandomError;
-use shared::protocol::open_api::CallRefusal;
+use shared::protocol::open_api::CallError;
 use shared::protocol::open_api::client::callback::{callback_address, serial_numbers};
 use shared::protocol::open_api::client::classify::{Asked, Meaning, NoLink, Notice, Verdict, meaning};
 use shared::protocol::open_api::client::redact::redacted;
-use shared::protocol::open_api::client::request::{PlatformRequest, WantedLink};
+use shared::protocol::open_api::client::request::{LinkParameters, PlatformRequest};
 use shared::protocol::open_api::client::response::{PlatformAnswer, read_answer};
 use shared::protocol::open_api::client::transport::NoAnswer;
 use shared::registry::Platform;
@@ -31,7 +31,8 @@ pub const QUESTIONS_UNTIL: Duration = Duration::from_secs(12);
 /// The platform's document.
 pub(crate) async fn fetch(function: &AlipayAuthUrl, platform: &str) -> Result<Arc<Platform>, Refusal> {
     // A record holds only names that a document has held.
-    let name = SecretName::upstream(platform).map_err(|_| CallRefusal::Keys(SecretError::Absent))?;
+    let name = SecretName::upstream(platform)
+        .map_err(|_| CallError::KeysUnavailable(SecretError::Absent.to_string()))?;
     function.platforms.get(&name).await.map_err(|error| Refusal::Platform { name, error })
 }
 
@@ -120,14 +121,14 @@ impl Questions<'_> {
     }
 
     async fn send(&self, serial_no: &str) -> Result<Result<PlatformAnswer, NoAnswer>, RandomError> {
-        let wanted = WantedLink {
+        let wanted = LinkParameters {
             merchant_id: &self.request.merchant_id,
             serial_no,
             user_id: &self.request.user_id,
             callback_url: &self.callback_url,
         };
         let (random, now) = (&*self.function.random, self.function.clock.now());
-        let request = PlatformRequest::sign(self.platform, &wanted, random, now)?;
+        let request = PlatformRequest::sign(&self.platform.credential(), &wanted, random, now)?;
         let answer = self.function.network.post(&request).await;
         Ok(answer.map(|body| read_answer(&body, self.platform.is_on_loopback())))
     }

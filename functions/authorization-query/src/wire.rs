@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Serialize;
-use shared::protocol::open_api::{CallRefusal, Fields, answer};
+use shared::protocol::open_api::{CallError, Fields, answer};
 
 use crate::error::Refusal;
 use crate::view::View;
@@ -17,7 +17,7 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, CallRefusal> {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, CallError> {
         let fields = Fields::read(body)?;
         Ok(Self {
             merchant_id: fields.required("merchantId")?,
@@ -58,7 +58,7 @@ mod tests {
             (r#"{"merchantId":"m","serialNo":"s"}"#, "businessId"),
             (r#"{"merchantId":"m","businessId":"b","serialNo":""}"#, "serialNo"),
         ] {
-            assert_eq!(Query::parse(body.as_bytes()), Err(CallRefusal::FieldMissing(refusal)), "{body}");
+            assert_eq!(Query::parse(body.as_bytes()), Err(CallError::FieldMissing(refusal)), "{body}");
         }
     }
 }

@@ -41,7 +41,7 @@ pub(crate) async fn ask(
     };
     let answer = alibaba_cloud::get_authorization_url(
         &*function.aliyun,
-        &key,
+        &key.credential(),
         &question,
         &*function.clock,
         &*function.random,

@@ -140,7 +140,7 @@ async fn come_back(
     let now = function.clock.now();
     let name = SecretName::alipay_app(&function.app_id).map_err(|_| Trouble::BadAppId)?;
     let app = function.apps.get(&name).await.map_err(|error| Trouble::Keys { name: name.clone(), error })?;
-    let request = ExchangeRequest::sign(&function.app_id, &back.code, now, &app)?;
+    let request = ExchangeRequest::sign(&function.app_id, &back.code, now, &app.private_key)?;
     let claim = ExchangeClaim::new(&back.state, &back.code, OperationId::draw(&*function.random)?, now);
 
     let authorization = match claim_exchange(function, &claim).await? {
@@ -192,12 +192,12 @@ async fn exchange(
         Ok(body) => body,
         Err(reason) => return Exchange::Unknown(reason),
     };
-    let said = read_answer(&body, app);
+    let said = read_answer(&body, &app.alipay_public_keys);
     if said != Exchange::Unknown(NoAnswer::Signature) || function.clock.now() >= refresh_until {
         return said;
     }
     match function.apps.refresh_early(name, app).await {
-        Ok(Some(newer)) => read_answer(&body, &newer),
+        Ok(Some(newer)) => read_answer(&body, &newer.alipay_public_keys),
         Ok(None) | Err(_) => said,
     }
 }

@@ -13,7 +13,7 @@ use shared::model::id::{OperationId, State, same_digest};
 use shared::model::identity::{AlipayUserId, Identity, OpenId};
 use shared::model::random::RandomError;
 use shared::protocol::open_api::client::callback::{callback_state, serial_numbers};
-use shared::protocol::open_api::{CallRefusal, Fields, MAX_BODY_BYTES, MAX_FIELD_CHARACTERS};
+use shared::protocol::open_api::{CallError, Fields, MAX_BODY_BYTES, MAX_FIELD_CHARACTERS};
 use shared::registry::Platform;
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::open_api::{AuthHeaders, HeaderError, SignatureError};
@@ -45,7 +45,7 @@ enum Refusal {
     Signature(SignatureError),
     /// The body is not what the protocol has.
     #[error("{0}")]
-    Body(CallRefusal),
+    Body(CallError),
     /// The body speaks of another serialNo.
     #[error("the serialNo is not this authorization's")]
     OthersSerial,

@@ -6,6 +6,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::egress::web_url;
+use crate::protocol::alibaba_cloud::Credential;
 use crate::registry::fields::Fields;
 use crate::secrets::{Document, DocumentError};
 use crate::signing::alibaba_cloud::AccessKeySecret;
@@ -50,6 +51,14 @@ impl Document for AliyunKey {
         let secret = AccessKeySecret::new(&secret).ok_or_else(|| DocumentError(form.to_owned()))?;
         let endpoint = parse_endpoint(endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
         Ok(Self { access_key_id, secret, endpoint })
+    }
+}
+
+impl AliyunKey {
+    /// The credential for calls to Alibaba Cloud.
+    #[must_use]
+    pub fn credential(&self) -> Credential<'_> {
+        Credential { endpoint: &self.endpoint, access_key_id: &self.access_key_id, secret: &self.secret }
     }
 }
 

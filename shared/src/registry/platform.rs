@@ -3,6 +3,7 @@
 use url::Url;
 
 use crate::egress::web_url;
+use crate::protocol::open_api::client::request::Credential;
 use crate::registry::fields::{Fields, key_error};
 use crate::secrets::{Document, DocumentError};
 use crate::signing::md5::Md5Key;
@@ -44,12 +45,17 @@ enum OwnKey {
 }
 
 impl Platform {
-    /// What our requests to it are signed with.
+    /// The credential for requests to it.
     #[must_use]
-    pub const fn signer(&self) -> Signer<'_> {
-        match &self.own {
-            OwnKey::Rsa(key) => Signer::Rsa(key),
-            OwnKey::Md5(key) => Signer::Md5(key),
+    pub fn credential(&self) -> Credential<'_> {
+        Credential {
+            link_url: &self.link_url,
+            business_id: &self.business_id,
+            merchant_id: self.merchant_id.as_deref(),
+            signer: match &self.own {
+                OwnKey::Rsa(key) => Signer::Rsa(key),
+                OwnKey::Md5(key) => Signer::Md5(key),
+            },
         }
     }
 

@@ -22,6 +22,8 @@ use crate::model::identity::Identity;
 use crate::model::owner::Owner;
 use crate::model::reservation::{Leased, Reservation};
 
+pub use crate::model::nonce_use::NonceUse;
+
 /// The store could not do its work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -42,21 +44,6 @@ impl StoreError {
             Self::Corrupt(_) => false,
         }
     }
-}
-
-/// One use of a nonce by a caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NonceUse {
-    /// Whose nonces they are: a businessId, or `access-key:` and an AccessKeyId.
-    pub space: String,
-    /// The nonce.
-    pub nonce: String,
-    /// When it was used.
-    pub used_at: UnixMillis,
-    /// Until when it must not be used again.
-    pub until: UnixMillis,
-    /// Who uses it.
-    pub operation: OperationId,
 }
 
 /// What came of recording a link request.

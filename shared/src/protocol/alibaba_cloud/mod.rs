@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
+use url::Url;
 
 use crate::egress::web_url;
 use crate::model::clock::Clock;
@@ -19,8 +20,7 @@ use crate::model::end_date::EndDate;
 use crate::model::owner::SchemeId;
 use crate::model::phone::PhoneNumber;
 use crate::model::random::{Random, hex_128};
-use crate::registry::AliyunKey;
-use crate::signing::alibaba_cloud::OutgoingCall;
+use crate::signing::alibaba_cloud::{AccessKeySecret, OutgoingCall};
 
 pub use crate::protocol::alibaba_cloud::https_client::HttpsClient;
 pub use crate::protocol::alibaba_cloud::response::{Failure, Granted, NoAnswer, Refused, judge};
@@ -30,6 +30,17 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The longest answer that is read, in bytes.
 pub const MAX_ANSWER_BYTES: usize = 16 * 1024;
+
+/// An account's own key at Alibaba Cloud, and the endpoint that it is used at.
+#[derive(Clone, Copy)]
+pub struct Credential<'a> {
+    /// Takes the calls; without path, query, fragment and user name.
+    pub endpoint: &'a Url,
+    /// The key's id.
+    pub access_key_id: &'a str,
+    /// The key that calls are signed with.
+    pub secret: &'a AccessKeySecret,
+}
 
 /// What a link is asked for.
 pub struct Question<'a> {
@@ -52,18 +63,18 @@ pub trait AliyunNetwork: Send + Sync {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, NoAnswer>;
 }
 
-/// Asks for a link with `key`.
+/// Asks for a link with an account's own key.
 ///
 /// # Errors
 /// [`Failure`]: what Alibaba Cloud refused it for, or why nothing usable came of the call.
 pub async fn get_authorization_url(
     network: &dyn AliyunNetwork,
-    key: &AliyunKey,
+    credential: &Credential<'_>,
     wish: &Question<'_>,
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<Granted, Failure> {
-    let call = async || network.send(signed(key, wish, clock, random)?).await;
+    let call = async || network.send(signed(credential, wish, clock, random)?).await;
     let tried = async {
         match call().await {
             Err(NoAnswer::Broken) => call().await,
@@ -71,11 +82,11 @@ pub async fn get_authorization_url(
         }
     };
     let answer = tokio::time::timeout(ANSWER_TIMEOUT, tried).await.unwrap_or(Err(NoAnswer::Timeout))?;
-    judge(answer.status(), answer.body(), web_url::is_loopback(&key.endpoint))
+    judge(answer.status(), answer.body(), web_url::is_loopback(credential.endpoint))
 }
 
 fn signed(
-    key: &AliyunKey,
+    credential: &Credential<'_>,
     wish: &Question<'_>,
     clock: &dyn Clock,
     random: &dyn Random,
@@ -85,12 +96,12 @@ fn signed(
     let mut parameters = vec![("PhoneNo", wish.phone.reveal()), ("SchemeId", &scheme_id)];
     parameters.extend(end_date.as_deref().map(|date| ("EndDate", date)));
     let call = OutgoingCall {
-        endpoint: &key.endpoint,
+        endpoint: credential.endpoint,
         action: "GetAuthorizationUrl",
         version: "2017-05-25",
         parameters: &parameters,
         at: clock.now(),
         nonce: &hex_128(random).map_err(|_| NoAnswer::NotSent)?,
     };
-    call.sign(&key.access_key_id, &key.secret).map_err(|_| NoAnswer::NotSent)
+    call.sign(credential.access_key_id, credential.secret).map_err(|_| NoAnswer::NotSent)
 }

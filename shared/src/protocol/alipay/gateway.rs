@@ -18,8 +18,8 @@ use crate::egress::client::{ReadError, client_builder, read_bounded};
 use crate::model::clock::UnixMillis;
 use crate::model::identity::{AlipayUserId, AuthCode, Identity, OpenId};
 use crate::model::random::RandomError;
-use crate::registry::AlipayApp;
 use crate::signing::alipay_rsa2::{answer_verifies, sign_request};
+use crate::signing::rsa::{SigningKey, VerifyingKey};
 
 /// How long the gateway may take in all; below the function's time-out, which is below the claim's lease.
 pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(8);
@@ -94,7 +94,7 @@ pub struct ExchangeRequest {
 }
 
 impl ExchangeRequest {
-    /// Signs the exchange of `code`.
+    /// Signs the exchange of `code` with the app's private key.
     ///
     /// # Errors
     /// When the operating system has no randomness; the code is unspent then.
@@ -102,7 +102,7 @@ impl ExchangeRequest {
         app_id: &str,
         code: &AuthCode,
         now: UnixMillis,
-        app: &AlipayApp,
+        key: &SigningKey,
     ) -> Result<Self, RandomError> {
         let timestamp = beijing_time(now);
         let mut parameters = vec![
@@ -116,7 +116,7 @@ impl ExchangeRequest {
             ("grant_type", "authorization_code"),
             ("code", code.reveal()),
         ];
-        let sign = sign_request(&parameters, &app.private_key)?;
+        let sign = sign_request(&parameters, key)?;
         parameters.push(("sign", &sign));
         Ok(Self { form: form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish() })
     }
@@ -173,16 +173,16 @@ fn broken(error: &reqwest::Error) -> NoAnswer {
     if error.is_timeout() { NoAnswer::Timeout } else { NoAnswer::Connection }
 }
 
-/// Reads an answer: its signature over the raw node first, then the node.
+/// Reads an answer: its signature over the raw node first, by one of Alipay's public keys, then the node.
 #[must_use]
-pub fn read_answer(body: &[u8], app: &AlipayApp) -> Exchange {
+pub fn read_answer(body: &[u8], alipay_public_keys: &[VerifyingKey]) -> Exchange {
     let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(body) else {
         return Exchange::Unknown(NoAnswer::Malformed);
     };
     let (Some(node), Some(sign)) = (envelope.response.or(envelope.error), envelope.sign) else {
         return Exchange::Unknown(NoAnswer::Signature);
     };
-    if !answer_verifies(node.get(), &sign, &app.alipay_public_keys) {
+    if !answer_verifies(node.get(), &sign, alipay_public_keys) {
         return Exchange::Unknown(NoAnswer::Signature);
     }
     let Ok(node) = serde_json::from_str::<Node>(node.get()) else {
