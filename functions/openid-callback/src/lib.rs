@@ -27,7 +27,7 @@ use shared::model::random::Random;
 use shared::protocol::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, TokenExchange, read_answer};
 use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, Platform};
-use shared::secrets::{SecretCache, SecretName};
+use shared::secrets::{KeyCheck, SecretCache, SecretName};
 use shared::store::{Claimed, RecordReturns, Settled, StoreError};
 use shared::web::page::Language;
 use url::Url;
@@ -179,8 +179,8 @@ async fn come_back(
     }
 }
 
-/// What Alipay says. Its key may have changed a moment ago, so an answer that fails only its signature is read once more
-/// with the newest document.
+/// Alipay's answer. One that fails only its signature is read once more with the newest document, as long as there is
+/// time.
 async fn exchange(
     function: &OpenIdCallback,
     request: ExchangeRequest,
@@ -192,14 +192,13 @@ async fn exchange(
         Ok(body) => body,
         Err(reason) => return Exchange::Unknown(reason),
     };
-    let said = read_answer(&body, &app.alipay_public_keys);
-    if said != Exchange::Unknown(NoAnswer::Signature) || function.clock.now() >= refresh_until {
-        return said;
-    }
-    match function.apps.refresh_early(name, app).await {
-        Ok(Some(newer)) => read_answer(&body, &newer.alipay_public_keys),
-        Ok(None) | Err(_) => said,
-    }
+    let read = |app: &Arc<AlipayApp>| match read_answer(&body, &app.alipay_public_keys) {
+        unsigned @ Exchange::Unknown(NoAnswer::Signature) if function.clock.now() < refresh_until => {
+            KeyCheck::NoKeyFits(unsigned)
+        }
+        said => KeyCheck::Decided(said),
+    };
+    function.apps.check_keys(name, app, read).await
 }
 
 /// A claim may be repeated: it carries its operation id, so that a repeat finds its own first try.

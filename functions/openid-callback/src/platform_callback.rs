@@ -5,6 +5,8 @@
 //! time, after an answer that was lost or after the link's end, and is answered `SUCCESS` again: but never before the
 //! user is recorded.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -209,12 +211,8 @@ async fn verify(
     let name = SecretName::upstream(platform).map_err(|_| Refusal::UnknownState)?;
     let document = function.platforms.get(&name).await;
     let document = document.map_err(|error| Refusal::Keys { name: name.clone(), error })?;
-    let Err(first) = is_for_us(headers, body, &document) else { return Ok(()) };
-    // The platform's document may have been changed a moment ago.
-    match function.platforms.refresh_early(&name, &document).await {
-        Ok(Some(newer)) if is_for_us(headers, body, &newer).is_ok() => Ok(()),
-        Ok(_) | Err(_) => Err(first),
-    }
+    let check = |platform: &Arc<Platform>| is_for_us(headers, body, platform).into();
+    function.platforms.check_keys(&name, &document, check).await
 }
 
 fn is_for_us(headers: &AuthHeaders, body: &[u8], platform: &Platform) -> Result<(), Refusal> {

@@ -14,7 +14,7 @@ use crate::model::id::OperationId;
 use crate::model::nonce_use::NonceUse;
 use crate::protocol::open_api::{CallError, check_signature, read_headers};
 use crate::registry::Business;
-use crate::secrets::{SecretCache, SecretError, SecretName};
+use crate::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
 use crate::signing::open_api::{AuthHeaders, CALLBACK_NONCE_PREFIX, NONCE_LIFETIME};
 use crate::web::client_info::client_info;
 
@@ -55,19 +55,16 @@ pub async fn authenticate(
     if headers.nonce().starts_with(CALLBACK_NONCE_PREFIX) {
         return Err(CallError::NonceOfCallback);
     }
-    let Err(first) = check_signature(&headers, body, &business.keys) else {
-        return Ok(AuthenticatedCall { headers, business, now });
-    };
-    match businesses.refresh_early(&name, &business).await {
-        Ok(Some(newer))
-            if newer.enabled
-                && newer.allows(source_ip)
-                && check_signature(&headers, body, &newer.keys).is_ok() =>
-        {
-            Ok(AuthenticatedCall { headers, business: newer, now })
+    let check = |business: &Arc<Business>| match check_signature(&headers, body, &business.keys) {
+        // A newer document may have ended what the first one allowed.
+        Ok(()) if !business.enabled => KeyCheck::NoKeyFits(Err(CallError::UnknownBusiness)),
+        Ok(()) if !business.allows(source_ip) => {
+            KeyCheck::NoKeyFits(Err(CallError::AddressNotAllowed { source_ip }))
         }
-        Ok(_) | Err(_) => Err(first),
-    }
+        checked => checked.map(|()| Arc::clone(business)).into(),
+    };
+    let business = businesses.check_keys(&name, &business, check).await?;
+    Ok(AuthenticatedCall { headers, business, now })
 }
 
 impl AuthenticatedCall {
