@@ -52,7 +52,7 @@ impl SecretName {
     ///
     /// # Errors
     /// [`BadSecretName`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
-    pub fn aliyun(account_id: &str) -> Result<Self, BadSecretName> {
+    pub fn alibaba_cloud_key(account_id: &str) -> Result<Self, BadSecretName> {
         Self::of("aliyun", account_id)
     }
 
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(text(SecretName::alipay_app("2021004100000001")), "alipay-app/2021004100000001");
         assert_eq!(text(SecretName::upstream("east")), "upstream/east");
         assert_eq!(text(SecretName::business(&"k".repeat(64))), format!("business/{}", "k".repeat(64)));
-        assert_eq!(text(SecretName::aliyun("1001")), "aliyun/1001");
+        assert_eq!(text(SecretName::alibaba_cloud_key("1001")), "aliyun/1001");
         assert_eq!(SecretName::callback_key().as_str(), "callback-key");
         assert_eq!(SecretName::link_token().as_str(), "link-token");
     }
