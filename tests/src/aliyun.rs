@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::json;
-use shared::protocol::alibaba_cloud::{AliyunNetwork, NoAnswer};
+use shared::egress::transport_error::TransportError;
+use shared::protocol::alibaba_cloud::AlibabaCloudNetwork;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -17,7 +18,7 @@ use tokio::task::JoinSet;
 /// Answers as it is told and remembers what it was sent.
 #[derive(Default)]
 pub struct ScriptedAliyun {
-    answers: Mutex<VecDeque<Result<Response<Bytes>, NoAnswer>>>,
+    answers: Mutex<VecDeque<Result<Response<Bytes>, TransportError>>>,
     requests: Mutex<Vec<Request<Bytes>>>,
 }
 
@@ -29,7 +30,7 @@ impl ScriptedAliyun {
     }
 
     /// The next call gets none.
-    pub fn fail(&self, reason: NoAnswer) {
+    pub fn fail(&self, reason: TransportError) {
         self.answers.lock().unwrap().push_back(Err(reason));
     }
 
@@ -40,8 +41,8 @@ impl ScriptedAliyun {
 }
 
 #[async_trait]
-impl AliyunNetwork for ScriptedAliyun {
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, NoAnswer> {
+impl AlibabaCloudNetwork for ScriptedAliyun {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         self.requests.lock().unwrap().push(request);
         self.answers.lock().unwrap().pop_front().expect("an answer to give")
     }

@@ -24,7 +24,7 @@ use http::{Method, Request, Response};
 use shared::model::clock::Clock;
 use shared::model::id::OperationId;
 use shared::model::random::Random;
-use shared::protocol::alibaba_cloud::AliyunNetwork;
+use shared::protocol::alibaba_cloud::AlibabaCloudNetwork;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::rate_limit::RateLimiter;
 use shared::registry::{AccessKey, Account, AlibabaCloudKey, LinkToken, PhoneKey, Scheme, SchemeSource};
@@ -64,7 +64,7 @@ pub struct GetAuthorizationUrl {
     /// The accounts' own keys at Alibaba Cloud.
     pub aliyun_keys: Arc<SecretCache<AlibabaCloudKey>>,
     /// The way there.
-    pub aliyun: Arc<dyn AliyunNetwork>,
+    pub aliyun: Arc<dyn AlibabaCloudNetwork>,
     /// How much each account may ask for.
     pub allowance: RateLimiter,
     /// Records nonce and authorization.
@@ -87,7 +87,7 @@ impl GetAuthorizationUrl {
     pub fn new(
         secrets: &Arc<dyn SecretSource>,
         store: SchemeLinks,
-        aliyun: Arc<dyn AliyunNetwork>,
+        aliyun: Arc<dyn AlibabaCloudNetwork>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         links: LinkSettings,

@@ -24,7 +24,9 @@ use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::identity::Identity;
 use shared::model::owner::Owner;
 use shared::model::random::Random;
-use shared::protocol::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, TokenExchange, read_answer};
+use shared::protocol::alipay::gateway::{
+    Exchange, ExchangeRequest, GatewayError, TokenExchange, read_answer,
+};
 use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, Platform};
 use shared::secrets::{KeyCheck, SecretCache, SecretName};
@@ -193,7 +195,7 @@ async fn exchange(
         Err(reason) => return Exchange::Unknown(reason),
     };
     let read = |app: &Arc<AlipayApp>| match read_answer(&body, &app.alipay_public_keys) {
-        unsigned @ Exchange::Unknown(NoAnswer::Signature) if function.clock.now() < refresh_until => {
+        unsigned @ Exchange::Unknown(GatewayError::Signature) if function.clock.now() < refresh_until => {
             KeyCheck::NoKeyFits(unsigned)
         }
         said => KeyCheck::Decided(said),

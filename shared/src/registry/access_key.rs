@@ -19,15 +19,15 @@ const GET_AUTHORIZATION_URL: &str = "dypns:GetAuthorizationUrl";
 /// | `enabled` | no, true | false switches the key off |
 #[derive(Debug)]
 pub struct AccessKey {
-    /// What its requests are verified with.
+    /// The keys that its requests are verified with.
     pub secrets: Vec<AccessKeySecret>,
-    /// Whose it is.
+    /// The id of its account.
     pub account_id: String,
     /// The name of the account's document.
     pub account: SecretName,
-    /// Whether it may ask for links.
+    /// True if it may ask for links.
     pub may_get_authorization_url: bool,
-    /// Whether it is switched on.
+    /// False if it is switched off.
     pub enabled: bool,
 }
 

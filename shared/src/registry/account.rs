@@ -21,13 +21,13 @@ const MAX_REQUESTS_PER_SECOND: u32 = 100_000;
 /// | `requestsPerSecond` | no, 1000 | 1 to 100000, over all its keys and schemes |
 #[derive(Debug)]
 pub struct Account {
-    /// Whether it is suspended.
+    /// True if it is suspended.
     pub suspended: bool,
-    /// Whether it has subscribed to the function.
+    /// True if it has subscribed to the function.
     pub subscribed: bool,
-    /// Whether somebody has verified who it is.
+    /// True if its identity was verified.
     pub identity_verified: bool,
-    /// How many requests it may send.
+    /// The requests that it may send in a second.
     pub requests_per_second: NonZeroU32,
 }
 

@@ -29,26 +29,26 @@ use crate::signing::rsa::VerifyingKey;
 /// | `upstream` | no, our own Alipay app | the name of the `upstream/<name>` that makes its links |
 #[derive(Debug)]
 pub struct Business {
-    /// Whether it is switched on.
+    /// False if it is switched off.
     pub enabled: bool,
-    /// What its requests are verified with, and, if it has MD5 keys only, what its callbacks are signed with.
+    /// The keys that its requests are verified with. If all are MD5 keys, the first signs its callbacks.
     pub keys: VerificationKeys,
     /// The merchants that it may ask for.
     pub merchant_ids: BTreeSet<String>,
-    /// Where to deliver when a request named no address; judged at each attempt.
+    /// The address of deliveries for requests that named none; checked at each attempt.
     pub default_callback_url: Option<String>,
-    /// Where its requests may come from; empty means anywhere.
+    /// The addresses that its requests may come from; empty means any.
     pub allowed_ips: Vec<IpNet>,
-    /// How long its links work.
+    /// The lifetime of its links.
     pub link_lifetime: Duration,
-    /// What its users are asked for.
+    /// The scope that its users are asked for.
     pub scope: Scope,
     /// The platform that makes its links; `None`: our own Alipay app does.
     pub upstream: Option<String>,
 }
 
 impl Business {
-    /// Whether a request may come from `source`; an unknown source only if any may.
+    /// True if a request may come from `source`; an unknown source only if any may.
     #[must_use]
     pub fn allows(&self, source: Option<IpAddr>) -> bool {
         let source = source.map(|address| address.to_canonical());

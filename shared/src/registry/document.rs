@@ -129,7 +129,7 @@ pub(super) enum Value {
     Flag(bool),
     Number(u64),
     Text(SecretString),
-    List(Vec<Value>),
+    List(Vec<Self>),
     Other,
 }
 

@@ -12,7 +12,7 @@ use crate::signing::md5::Md5Key;
 use crate::signing::open_api::{Signer, VerificationKeys, is_business_id};
 use crate::signing::rsa::{SigningKey, VerifyingKey};
 
-/// Where the open API's link request stands below a platform's base address.
+/// The path of the open API's link request, below a platform's base address.
 const LINK_PATH: &str = "/v1/openapi/auth/alipay/url";
 const MAX_MERCHANT_ID_CHARACTERS: usize = 128;
 
@@ -29,13 +29,13 @@ const MAX_MERCHANT_ID_CHARACTERS: usize = 128;
 /// | `md5Keys` | or `publicKeys`; with `MD5` | one or two keys shared with it; the first signs |
 #[derive(Debug)]
 pub struct Platform {
-    /// Where links are asked for.
+    /// The address of link requests.
     pub link_url: Url,
-    /// Who we are there.
+    /// Our businessId there.
     pub business_id: String,
-    /// Which merchant we are there; `None`: the caller's own merchantId is passed on.
+    /// Our merchantId there; `None`: the caller's own merchantId is passed on.
     pub merchant_id: Option<String>,
-    /// What its callbacks are verified with.
+    /// The keys that its callbacks are verified with.
     pub keys: VerificationKeys,
     own: OwnKey,
 }
@@ -61,7 +61,7 @@ impl Platform {
         }
     }
 
-    /// Whether it runs on this machine, and may give links that lead there.
+    /// True if it runs on this machine, so that its links may lead there.
     #[must_use]
     pub fn is_on_loopback(&self) -> bool {
         web_url::is_loopback(&self.link_url)

@@ -28,25 +28,25 @@ const MAX_MERCHANT_NAME_CHARACTERS: usize = 64;
 /// the source was changed keep to them.
 #[derive(Debug)]
 pub struct Scheme {
-    /// Whose it is.
+    /// The id of its account.
     pub account_id: String,
-    /// Who asks, for the user's eyes.
+    /// The name of the party that asks, as the user reads it.
     pub merchant_name: String,
-    /// Whether it was approved.
+    /// True if it was approved.
     pub passed: bool,
-    /// Whether it is of the contract type.
+    /// True if it is of the contract type.
     pub contract: bool,
-    /// Where to deliver; judged at each attempt.
+    /// The address of deliveries; checked at each attempt.
     pub callback_url: Option<String>,
-    /// How long its links work.
+    /// The lifetime of its links.
     pub link_lifetime: Duration,
-    /// What its users are asked for.
+    /// The scope that its users are asked for.
     pub scope: Scope,
-    /// Who makes its links.
+    /// The maker of its links.
     pub source: SchemeSource,
 }
 
-/// Who makes a scheme's links.
+/// The maker of a scheme's links.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SchemeSource {
     /// Our own app at Alipay.

@@ -29,7 +29,7 @@ pub enum CallError {
         WINDOW.as_millis()
     )]
     OutOfWindow {
-        /// What was sent.
+        /// The timestamp that was sent.
         sent: UnixMillis,
         /// Our time.
         now: UnixMillis,
@@ -67,9 +67,9 @@ pub enum CallError {
     /// A field is too long.
     #[error("parameter {name} is longer than {max_characters} characters")]
     FieldTooLong {
-        /// Which.
+        /// The field's name.
         name: &'static str,
-        /// What is allowed.
+        /// The most that it may have.
         max_characters: usize,
     },
     /// `businessId` of header and body differ.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::protocol::open_api::CallError;
 
-/// How long a field may be that is no address.
+/// The most characters of a field that is no address.
 pub const MAX_FIELD_CHARACTERS: usize = 128;
 
 /// The fields of a body. An empty one is an absent one, and unknown ones are ignored.
@@ -31,7 +31,7 @@ impl Fields {
     /// A field that must be there, of [`MAX_FIELD_CHARACTERS`] at most.
     ///
     /// # Errors
-    /// That it is missing, too long or no text.
+    /// [`CallError::FieldMissing`], [`CallError::FieldTooLong`] or [`CallError::FieldNotText`].
     pub fn required(&self, name: &'static str) -> Result<String, CallError> {
         self.optional(name, MAX_FIELD_CHARACTERS)?.ok_or(CallError::FieldMissing(name))
     }
@@ -39,7 +39,7 @@ impl Fields {
     /// A field that may be there.
     ///
     /// # Errors
-    /// That it is too long or no text.
+    /// [`CallError::FieldTooLong`] or [`CallError::FieldNotText`].
     pub fn optional(&self, name: &'static str, max_characters: usize) -> Result<Option<String>, CallError> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),

@@ -53,7 +53,7 @@ impl PlatformRequest {
     /// could keep for its callbacks.
     ///
     /// # Errors
-    /// When the operating system has no randomness, for the nonce or for the signature.
+    /// The operating system has no randomness, for the nonce or for the signature.
     pub fn sign(
         credential: &Credential<'_>,
         wanted: &LinkParameters<'_>,
@@ -74,7 +74,7 @@ impl PlatformRequest {
         Ok(Self { url: credential.link_url.clone(), headers, body: body.into() })
     }
 
-    /// Where to POST.
+    /// The address to POST to.
     #[must_use]
     pub const fn url(&self) -> &Url {
         &self.url
