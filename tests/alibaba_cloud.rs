@@ -11,8 +11,9 @@ use axum::Router;
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
+use shared::egress::transport_error::TransportError;
 use shared::model::authorization::Authorization;
-use shared::protocol::alibaba_cloud::{HttpsClient, NoAnswer};
+use shared::protocol::alibaba_cloud::AlibabaCloudClient;
 use shared::secrets::SecretName;
 use shared::store::{NonceUse, RecordLinks, Recorded, StoreError, UseNonces};
 use shared::web::client_info::ClientInfo;
@@ -51,7 +52,7 @@ fn world() -> World {
 async fn world_of(replies: Vec<Reply>) -> (World, RawServer) {
     let server = RawServer::start(replies, None).await;
     let mut world = world_at(&format!("http://{}", server.address()));
-    world.authorization_url.aliyun = Arc::new(HttpsClient::new().expect("a client"));
+    world.authorization_url.aliyun = Arc::new(AlibabaCloudClient::new().expect("a client"));
     (world, server)
 }
 
@@ -164,7 +165,7 @@ async fn every_answer_of_theirs_becomes_one_of_ours() {
         assert!(!alarm || lines(&logs).iter().any(named), "{body}");
         assert_eq!(world.alibaba_cloud.requests().len(), 1);
     }
-    for reason in [NoAnswer::Timeout, NoAnswer::Connection, NoAnswer::TooLong] {
+    for reason in [TransportError::Timeout, TransportError::Connect, TransportError::TooLong] {
         let (logs, world) = (Logs::keep(), world());
         world.alibaba_cloud.fail(reason);
         assert_eq!(said(&world.call(&call(&world)).await), SYSTEM_ERROR, "{reason}");
@@ -187,7 +188,7 @@ async fn an_error_of_theirs_is_written_in_xml_too() {
 async fn the_nonce_is_consumed_before_they_are_asked_and_a_replay_asks_nobody() {
     let world = world();
     world.secrets.set("account/1001", &json!({"requestsPerSecond": 1}));
-    world.alibaba_cloud.fail(NoAnswer::Timeout);
+    world.alibaba_cloud.fail(TransportError::Timeout);
     let sent = call(&world);
     assert_eq!(world.call(&sent).await.code, "SystemError");
     world.clock.advance(Duration::from_secs(2));
@@ -315,11 +316,11 @@ impl shared::secrets::SecretSource for Slow {
 #[tokio::test]
 async fn a_connection_that_broke_before_an_answer_is_replaced_by_a_new_call_and_once() {
     let world = world();
-    world.alibaba_cloud.fail(NoAnswer::Broken);
+    world.alibaba_cloud.fail(TransportError::Broken);
     world.alibaba_cloud.answer(200, granted(LINK));
     assert_eq!(world.call(&call(&world)).await.code, "OK");
-    world.alibaba_cloud.fail(NoAnswer::Broken);
-    world.alibaba_cloud.fail(NoAnswer::Broken);
+    world.alibaba_cloud.fail(TransportError::Broken);
+    world.alibaba_cloud.fail(TransportError::Broken);
     assert_eq!(said(&world.call(&call(&world)).await), SYSTEM_ERROR);
     assert_eq!(nonces(&world.alibaba_cloud.requests(), &world).len(), 4);
 }
@@ -410,7 +411,7 @@ async fn a_line_names_their_code_and_request_and_nothing_that_was_asked_signed_o
     world.alibaba_cloud.answer(400, refused("SignatureDoesNotMatch", "is:[POST%26PhoneNo%3D13900001234]"));
     world.alibaba_cloud.answer(500, refused("OutOfService", "of 13900001234"));
     world.alibaba_cloud.answer(200, r#"{"Code":"a b","Message":"m","RequestId":"x y"}"#);
-    world.alibaba_cloud.fail(NoAnswer::Timeout);
+    world.alibaba_cloud.fail(TransportError::Timeout);
     for _ in 0..5 {
         world.call(&call(&world)).await;
     }
@@ -468,7 +469,7 @@ async fn another_authlink_in_their_place_grants_and_refuses_the_same() {
     theirs.secrets.set(&format!("access-key/{KEY_ID}"), &document);
     let (at, _serving) = serve(theirs.clone()).await;
     let mut ours = world_at(&at);
-    ours.authorization_url.aliyun = Arc::new(HttpsClient::new().expect("a client"));
+    ours.authorization_url.aliyun = Arc::new(AlibabaCloudClient::new().expect("a client"));
 
     let granted = ours.call(&call(&ours).with("EndDate", "2026-12-28")).await;
     assert_eq!(granted.code, "OK");

@@ -6,9 +6,9 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 use shared::delivery::schedule::Schedule;
+use shared::egress::transport_error::TransportError;
 use shared::model::authorization::{Authorization, Status};
 use shared::model::id::AuthorizationId;
-use shared::protocol::open_api::client::transport::NoAnswer;
 use tests::flaky::{Failure, FlakyStore};
 use tests::keys;
 use tests::logs::Logs;
@@ -92,7 +92,7 @@ async fn a_record_whose_link_never_came_is_settled_by_either_serial() {
     for second in [false, true] {
         let world = World::new();
         world.links_come_from("rsa");
-        world.platforms.no_answer(NoAnswer::Timeout);
+        world.platforms.no_answer(TransportError::Timeout);
         assert_eq!(world.ask(&LinkCall::new("S1", world.now())).await.status, 98);
         let state = state_asked_with(&world.platforms.asked()[0]);
         let id = AuthorizationId::from_serial("B1", "S1");

@@ -13,11 +13,12 @@ use rsa::RsaPublicKey;
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::sha2::{Digest as _, Sha256};
 use serde_json::{Value, json};
+use shared::egress::transport_error::TransportError;
 use shared::model::authorization::Status;
 use shared::model::clock::ManualClock;
 use shared::model::id::AuthorizationId;
 use shared::model::link_source::LinkSource;
-use shared::protocol::open_api::client::transport::NoAnswer;
+use shared::protocol::open_api::client::transport::PlatformError;
 use shared::secrets::{FetchError, SecretCache, SecretName, SecretSource, SecretValue};
 use tests::crashing::{CrashPoint, CrashingStore, Write};
 use tests::flaky::{Failure, FlakyStore};
@@ -142,11 +143,11 @@ async fn a_request_whose_process_died_is_continued_by_the_next() {
 async fn every_answer_that_is_no_link_becomes_a_status_of_ours_and_loses_nothing() {
     let refused = |status: i64| json!({"status": status, "message": "no", "data": {}}).to_string();
     let granted = |link: Value| json!({"status": 0, "message": "ok", "data": {"alipayAuthUrl": link}});
-    let mut rows: Vec<(Result<String, NoAnswer>, i64)> = vec![
-        (Err(NoAnswer::Timeout), 98),
-        (Err(NoAnswer::Connection), 98),
-        (Err(NoAnswer::Status(502)), 98),
-        (Err(NoAnswer::CutOff), 98),
+    let mut rows: Vec<(Result<String, PlatformError>, i64)> = vec![
+        (Err(TransportError::Timeout.into()), 98),
+        (Err(TransportError::Connect.into()), 98),
+        (Err(PlatformError::Status(502)), 98),
+        (Err(TransportError::CutOff.into()), 98),
         (Ok(String::new()), 98),
         (Ok("<html>SUCCESS</html>".to_owned()), 98),
         (Ok(r#"{"status":"0","data":{"alipayAuthUrl":"https://a.example/"}}"#.to_owned()), 98),
@@ -192,7 +193,7 @@ async fn every_answer_that_is_no_link_becomes_a_status_of_ours_and_loses_nothing
 #[tokio::test]
 async fn a_time_out_is_told_with_what_to_do() {
     let world = world_by("rsa").await;
-    world.platforms.no_answer(NoAnswer::Timeout);
+    world.platforms.no_answer(TransportError::Timeout);
     assert_eq!(ask(&world, "S1").await.message, format!("{CONTINUE}; reference {}", id()));
 }
 
@@ -210,7 +211,7 @@ async fn once_the_link_is_there_a_repetition_is_an_8_with_it_and_asks_nobody() {
 #[tokio::test]
 async fn another_request_with_the_serial_of_a_pending_one_is_an_8_and_asks_nobody() {
     let world = world_by("rsa").await;
-    world.platforms.no_answer(NoAnswer::Timeout);
+    world.platforms.no_answer(TransportError::Timeout);
     ask(&world, "S1").await;
     world.platforms.asked();
     let mut other = link_body("S1");
@@ -225,7 +226,7 @@ async fn another_request_with_the_serial_of_a_pending_one_is_an_8_and_asks_nobod
 #[tokio::test]
 async fn a_replayed_request_continues_nothing() {
     let world = world_by("rsa").await;
-    world.platforms.no_answer(NoAnswer::Timeout);
+    world.platforms.no_answer(TransportError::Timeout);
     let call = LinkCall::new("S1", world.now());
     assert_eq!(world.ask(&call).await.status, 98);
     world.platforms.asked();
@@ -266,22 +267,22 @@ async fn twice_used_is_abnormal_and_loses_nothing() {
 #[tokio::test]
 async fn a_connection_that_broke_is_no_answer_and_the_question_is_put_again_signed_anew() {
     let world = world_by("rsa").await;
-    world.platforms.no_answer(NoAnswer::Broken);
+    world.platforms.no_answer(TransportError::Broken);
     world.platforms.grant(LINK);
     ask(&world, "S1").await.expect_link();
     let asked = world.platforms.asked();
     assert_eq!(asked[0].bytes, asked[1].bytes);
     assert_ne!(asked[0].headers["nonce"], asked[1].headers["nonce"]);
 
-    world.platforms.no_answer(NoAnswer::Broken);
-    world.platforms.no_answer(NoAnswer::Broken);
+    world.platforms.no_answer(TransportError::Broken);
+    world.platforms.no_answer(TransportError::Broken);
     assert_eq!(ask(&world, "S2").await.status, 98, "once only");
 }
 
 #[tokio::test]
 async fn no_question_is_begun_that_the_functions_time_does_not_hold() {
     for (late, questions) in [(Duration::from_millis(1), 2), (Duration::ZERO, 1)] {
-        let broken: fn(&World) = |world| world.platforms.no_answer(NoAnswer::Broken);
+        let broken: fn(&World) = |world| world.platforms.no_answer(TransportError::Broken);
         let used: fn(&World) = |world| world.platforms.refuse(8, "used");
         for first in [broken, used] {
             let world = world_by("rsa").await;
@@ -368,7 +369,7 @@ async fn without_the_platforms_document_nothing_is_written() {
 #[tokio::test]
 async fn a_pending_request_stays_with_its_platform_when_the_business_changes_its_own() {
     let world = world_by("rsa").await;
-    world.platforms.no_answer(NoAnswer::Timeout);
+    world.platforms.no_answer(TransportError::Timeout);
     ask(&world, "S1").await;
     world.links_come_from("md5");
     world.clock.advance(Duration::from_mins(6));

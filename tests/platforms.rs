@@ -7,10 +7,11 @@ use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::sha2::{Digest as _, Sha256};
 use serde_json::{Value, json};
 use shared::egress::client::bundled_roots;
+use shared::egress::transport_error::TransportError;
 use shared::model::clock::UnixMillis;
 use shared::model::random::OsRandom;
-use shared::protocol::open_api::client::request::{PlatformRequest, WantedLink};
-use shared::protocol::open_api::client::transport::{ASK_TIMEOUT, HttpPlatforms, NoAnswer, Platforms as _};
+use shared::protocol::open_api::client::request::{LinkParameters, PlatformRequest};
+use shared::protocol::open_api::client::transport::{ASK_TIMEOUT, HttpPlatforms, Platforms as _};
 use shared::registry::Platform;
 use shared::secrets::Document as _;
 use tests::authority::Authority;
@@ -37,14 +38,14 @@ fn md5_platform(base_url: &str) -> Value {
 
 fn request(document: &Value) -> PlatformRequest {
     let platform = Platform::parse(&document.to_string()).expect("a document");
-    let wanted = WantedLink {
+    let wanted = LinkParameters {
         merchant_id: "M1",
         serial_no: "S1",
         user_id: "用户\"1",
         callback_url: "https://us.example/back",
     };
     let now = UnixMillis(1_700_000_000_000);
-    PlatformRequest::sign(&platform, &wanted, &OsRandom::default(), now).expect("signs")
+    PlatformRequest::sign(&platform.credential(), &wanted, &OsRandom::default(), now).expect("signs")
 }
 
 fn granted() -> Reply {
@@ -145,7 +146,7 @@ async fn the_bundled_roots_do_not_vouch_for_another_authority() {
     let server = RawServer::start(vec![granted()], Some(Authority::default().server("127.0.0.1"))).await;
     let origin = format!("https://{}", server.address());
     let answer = HttpPlatforms::new().expect("a client").post(&request(&md5_platform(&origin))).await;
-    assert_eq!((answer, counts(&server)), (Err(NoAnswer::Connection), Vec::new()));
+    assert_eq!((answer, counts(&server)), (Err(TransportError::Handshake.into()), Vec::new()));
 }
 
 #[tokio::test]
@@ -156,7 +157,7 @@ async fn a_kept_connection_that_broke_is_told_apart_and_the_next_request_opens_a
     for _ in 0..3 {
         answers.push(platforms.post(&request(&md5_platform(&origin))).await.map(|_| ()));
     }
-    assert_eq!(answers, [Ok(()), Err(NoAnswer::Broken), Ok(())]);
+    assert_eq!(answers, [Ok(()), Err(TransportError::Broken.into()), Ok(())]);
     assert_eq!(counts(&server), [2, 1]);
     let mut nonces: Vec<_> = server
         .connections()

@@ -7,7 +7,7 @@ use serde_json::json;
 use shared::model::authorization::{MAX_CODES, Status};
 use shared::model::claim::EXCHANGE_LEASE;
 use shared::model::identity::{AlipayUserId, Identity, OpenId};
-use shared::protocol::alipay::gateway::{Exchange, NoAnswer, Refusal};
+use shared::protocol::alipay::gateway::{Exchange, GatewayError, GatewayRefusal};
 use shared::store::ReadAuthorizations as _;
 use tests::flaky::{Failure, FlakyStore};
 use tests::keys::{alipay, app, foreign, private_pem, public_pem};
@@ -147,7 +147,7 @@ async fn an_old_code_brought_again_after_a_newer_one_is_not_sent_again() {
     let Issued { state, .. } = world.link("S1").await;
     world.gateway.answer(code_invalid());
     world.come_back(&state, "codeA").await;
-    world.gateway.answer(Exchange::Unknown(NoAnswer::Status(502)));
+    world.gateway.answer(Exchange::Unknown(GatewayError::Status(502)));
     world.come_back(&state, "codeB").await;
     assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
     world.gateway.answer(identified("open-1"));
@@ -160,12 +160,12 @@ async fn an_old_code_brought_again_after_a_newer_one_is_not_sent_again() {
 async fn every_kind_of_silence_is_unknown_and_asks_for_a_new_consent() {
     let world = World::new();
     for (number, silence) in [
-        NoAnswer::Timeout,
-        NoAnswer::Connection,
-        NoAnswer::Status(502),
-        NoAnswer::Malformed,
-        NoAnswer::Signature,
-        NoAnswer::Unavailable,
+        GatewayError::Timeout,
+        GatewayError::Connection,
+        GatewayError::Status(502),
+        GatewayError::Malformed,
+        GatewayError::Signature,
+        GatewayError::Unavailable,
     ]
     .into_iter()
     .enumerate()
@@ -263,7 +263,7 @@ async fn a_refusal_of_our_request_is_alarmed() {
     let logs = Logs::keep();
     let world = World::new();
     let Issued { state, .. } = world.link("S1").await;
-    let refusal = Refusal { code: "40002".to_owned(), sub_code: "isv.invalid-signature".to_owned() };
+    let refusal = GatewayRefusal { code: "40002".to_owned(), sub_code: "isv.invalid-signature".to_owned() };
     world.gateway.answer(Exchange::Refused(refusal));
     assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
     assert!(logs.text().contains(r#""alarm":"gateway""#));
@@ -363,7 +363,7 @@ async fn an_answer_under_alipays_new_key_is_believed_as_soon_as_the_secret_has_i
     world.secrets.set(&format!("alipay-app/{APP_ID}"), &document);
     world.clock.advance(Duration::from_secs(60));
     // The stand-in for a wrong signature is one by the key that the secret now holds.
-    world.gateway.answer(Exchange::Unknown(NoAnswer::Signature));
+    world.gateway.answer(Exchange::Unknown(GatewayError::Signature));
     assert_eq!(world.come_back(&after.state, "codeB").await.outcome, "authorized");
     assert_eq!(world.secrets.fetches(&format!("alipay-app/{APP_ID}")), 2);
 }
@@ -407,7 +407,7 @@ async fn late_in_a_request_no_newer_key_is_waited_for() {
     let (shown, ()) = tokio::join!(world.come_back(&issued.state, "codeA"), async {
         world.gateway.asked(1).await;
         world.clock.advance(openid_callback::REFRESH_WITHIN);
-        let_go.send(Exchange::Unknown(NoAnswer::Signature)).expect("someone waits");
+        let_go.send(Exchange::Unknown(GatewayError::Signature)).expect("someone waits");
     });
     assert_eq!(shown.outcome, "authorize-again");
     assert_eq!(world.secrets.fetches(&app), 1);

@@ -16,7 +16,7 @@ use shared::delivery::sender::HttpSender;
 use shared::egress::resolver::SystemResolver;
 use shared::model::clock::{Clock, SystemClock};
 use shared::model::random::OsRandom;
-use shared::protocol::alibaba_cloud::HttpsClient;
+use shared::protocol::alibaba_cloud::AlibabaCloudClient;
 use shared::protocol::alipay::gateway::{AlipayGateway, EXCHANGE_TIMEOUT};
 use shared::protocol::open_api::client::transport::HttpPlatforms;
 use shared::queue::in_process::InProcessQueue;
@@ -233,7 +233,7 @@ fn host_functions(
         authorization_url: GetAuthorizationUrl::new(
             &secrets,
             SchemeLinks::new(store.clone()),
-            Arc::new(HttpsClient::new()?),
+            Arc::new(AlibabaCloudClient::new()?),
             clock.clone(),
             random.clone(),
             links,

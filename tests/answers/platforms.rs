@@ -3,10 +3,14 @@
 use serde_json::json;
 use shared::model::clock::UnixMillis;
 use shared::model::random::OsRandom;
-use shared::protocol::open_api::client::classify::{Asked, Meaning, Notice, Verdict, meaning};
-use shared::protocol::open_api::client::request::{PlatformRequest, WantedLink};
+use shared::protocol::open_api::client::classify::{
+    Classification, LinkAttempt, NextStep, Severity, classify,
+};
+use shared::protocol::open_api::client::request::{LinkParameters, PlatformRequest};
 use shared::protocol::open_api::client::response::{PlatformAnswer, read_answer};
-use shared::protocol::open_api::client::transport::{ASK_TIMEOUT, HttpPlatforms, NoAnswer, Platforms as _};
+use shared::protocol::open_api::client::transport::{
+    ASK_TIMEOUT, HttpPlatforms, PlatformError, Platforms as _,
+};
 use shared::registry::Platform;
 use shared::secrets::Document as _;
 use tests::raw_server::Reply;
@@ -29,13 +33,13 @@ fn with_link(status: u8, link: &str) -> Party {
 /// The party that answers, and the call that it answers.
 struct Case {
     party: Party,
-    asked: Asked,
+    attempt: LinkAttempt,
     on_this_machine: bool,
 }
 
 impl From<Party> for Case {
     fn from(party: Party) -> Self {
-        Self { party, asked: Asked::First, on_this_machine: false }
+        Self { party, attempt: LinkAttempt::First, on_this_machine: false }
     }
 }
 
@@ -116,7 +120,7 @@ fn cases() -> Vec<(&'static str, Case)> {
         (name, ok(&json!({"status": status, "message": "no", "data": null}).to_string()).into())
     }));
     let again = ok(r#"{"status":8,"data":{}}"#);
-    cases.push(("status 8 without a link, again", Case { asked: Asked::Second, ..again.into() }));
+    cases.push(("status 8 without a link, again", Case { attempt: LinkAttempt::Second, ..again.into() }));
     let local = with_link(0, "http://127.0.0.1:8788/x");
     cases.push((
         "a link to this machine, by a platform on it",
@@ -125,28 +129,29 @@ fn cases() -> Vec<(&'static str, Case)> {
     cases
 }
 
-async fn answer_of(party: Party, on_this_machine: bool) -> Result<PlatformAnswer, NoAnswer> {
+async fn answer_of(party: Party, on_this_machine: bool) -> Result<PlatformAnswer, PlatformError> {
     let site = Site::open(party, ASK_TIMEOUT).await;
     let document = json!({
         "baseUrl": site.origin, "businessId": "19",
         "signType": "MD5", "md5Keys": ["key-shared-with-a-platform"],
     });
     let platform = Platform::parse(&document.to_string()).expect("a document");
-    let wanted = WantedLink {
+    let wanted = LinkParameters {
         merchant_id: "M1",
         serial_no: "S1",
         user_id: "U1",
         callback_url: "https://us.example/back",
     };
     let now = UnixMillis(1_700_000_000_000);
-    let request = PlatformRequest::sign(&platform, &wanted, &OsRandom::default(), now).expect("signs");
+    let request =
+        PlatformRequest::sign(&platform.credential(), &wanted, &OsRandom::default(), now).expect("signs");
     let platforms = HttpPlatforms::trusting(site.roots.clone(), site.total).expect("a client");
     let body = platforms.post(&request).await;
     assert!(site.requests() <= 1, "repeated, or followed");
     Ok(read_answer(&body?, on_this_machine))
 }
 
-fn cells(answer: &Result<PlatformAnswer, NoAnswer>, asked: Asked) -> [String; 3] {
+fn cells(answer: &Result<PlatformAnswer, PlatformError>, attempt: LinkAttempt) -> [String; 3] {
     let read_as = match answer {
         Ok(PlatformAnswer::Link(_)) => "link".to_owned(),
         Ok(PlatformAnswer::SerialUsed) => "serial_used".to_owned(),
@@ -154,28 +159,28 @@ fn cells(answer: &Result<PlatformAnswer, NoAnswer>, asked: Asked) -> [String; 3]
         Ok(PlatformAnswer::Unusable(reason)) => reason.to_string(),
         Err(reason) => reason.to_string(),
     };
-    let Meaning { verdict, notice } = meaning(answer, asked);
-    let ours = match verdict {
-        Verdict::Link => Some(0),
-        Verdict::AskAgain => None,
-        Verdict::NoLink(no_link) => Some(no_link.status()),
+    let Classification { next_step, severity } = classify(answer, attempt);
+    let ours = match next_step {
+        NextStep::GiveLink => Some(0),
+        NextStep::AskAgain => None,
+        NextStep::Refuse(no_link) => Some(no_link.status()),
     }
     .map(|status: u8| status.to_string());
-    assert_eq!(ours.is_none(), verdict == Verdict::AskAgain);
-    let notice = match notice {
-        Notice::None => "–",
-        Notice::Warning => "warning",
-        Notice::Alarm => "alarm",
+    assert_eq!(ours.is_none(), next_step == NextStep::AskAgain);
+    let severity = match severity {
+        Severity::None => "–",
+        Severity::Warning => "warning",
+        Severity::Alarm => "alarm",
     };
-    [read_as, ours.unwrap_or_else(|| "asks once more, as `<id>-2`".to_owned()), notice.to_owned()]
+    [read_as, ours.unwrap_or_else(|| "asks once more, as `<id>-2`".to_owned()), severity.to_owned()]
 }
 
 #[tokio::test]
 async fn every_answer_of_a_platform_is_read_as_documented() {
     let mut found = Vec::new();
-    for (name, Case { party, asked, on_this_machine }) in cases() {
+    for (name, Case { party, attempt, on_this_machine }) in cases() {
         let answer = answer_of(party, on_this_machine).await;
-        found.push((name, cells(&answer, asked)));
+        found.push((name, cells(&answer, attempt)));
     }
     assert_documented("A platform's answer to a link request", &found);
 }

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::json;
-use shared::protocol::alibaba_cloud::{AliyunNetwork, NoAnswer};
+use shared::egress::transport_error::TransportError;
+use shared::protocol::alibaba_cloud::AlibabaCloudNetwork;
 
 /// Answers as scripted and records the requests.
 #[derive(Default)]
 pub struct ScriptedAlibabaCloud {
-    answers: Mutex<VecDeque<Result<Response<Bytes>, NoAnswer>>>,
+    answers: Mutex<VecDeque<Result<Response<Bytes>, TransportError>>>,
     requests: Mutex<Vec<Request<Bytes>>>,
 }
 
@@ -24,7 +25,7 @@ impl ScriptedAlibabaCloud {
     }
 
     /// Fails the next call.
-    pub fn fail(&self, reason: NoAnswer) {
+    pub fn fail(&self, reason: TransportError) {
         self.answers.lock().unwrap().push_back(Err(reason));
     }
 
@@ -35,8 +36,8 @@ impl ScriptedAlibabaCloud {
 }
 
 #[async_trait]
-impl AliyunNetwork for ScriptedAlibabaCloud {
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, NoAnswer> {
+impl AlibabaCloudNetwork for ScriptedAlibabaCloud {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         self.requests.lock().unwrap().push(request);
         self.answers.lock().unwrap().pop_front().expect("an answer to give")
     }

@@ -20,7 +20,9 @@ use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::identity::{Identity, OpenId};
 use shared::model::random::{Random, RandomError};
-use shared::protocol::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, Refusal, TokenExchange};
+use shared::protocol::alipay::gateway::{
+    Exchange, ExchangeRequest, GatewayError, GatewayRefusal, TokenExchange,
+};
 use shared::secrets::{AbsentReason, FetchError, SecretName, SecretSource, SecretValue};
 use tokio::sync::{oneshot, watch};
 
@@ -69,7 +71,7 @@ impl ScriptedGateway {
 
 #[async_trait]
 impl TokenExchange for ScriptedGateway {
-    async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, NoAnswer> {
+    async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, GatewayError> {
         let form = request.into_form();
         let code =
             url::form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "code").expect("a code").1;
@@ -77,22 +79,24 @@ impl TokenExchange for ScriptedGateway {
         let scripted = self.answers.lock().unwrap().pop_front().expect("an answer to give");
         said(match scripted {
             Scripted::Now(exchange) => exchange,
-            Scripted::Later(wait) => wait.await.unwrap_or(Exchange::Unknown(NoAnswer::Connection)),
+            Scripted::Later(wait) => wait.await.unwrap_or(Exchange::Unknown(GatewayError::Connection)),
         })
     }
 }
 
 /// The answer of Alipay that is read as `exchange`.
-fn said(exchange: Exchange) -> Result<Bytes, NoAnswer> {
+fn said(exchange: Exchange) -> Result<Bytes, GatewayError> {
     let node = match exchange {
         Exchange::Identified(identity) => json!({
             "open_id": identity.open_id().map(|id| id.reveal()),
             "user_id": identity.user_id().map(|id| id.reveal()),
         }),
         Exchange::Refused(refusal) => json!({"code": refusal.code, "sub_code": refusal.sub_code}),
-        Exchange::Unknown(NoAnswer::Unavailable) => json!({"code": "20000", "sub_code": "isp.unknow-error"}),
-        Exchange::Unknown(NoAnswer::Malformed) => return Ok(Bytes::from_static(b"<html>")),
-        Exchange::Unknown(NoAnswer::Signature) => {
+        Exchange::Unknown(GatewayError::Unavailable) => {
+            json!({"code": "20000", "sub_code": "isp.unknow-error"})
+        }
+        Exchange::Unknown(GatewayError::Malformed) => return Ok(Bytes::from_static(b"<html>")),
+        Exchange::Unknown(GatewayError::Signature) => {
             return Ok(signed(keys::foreign(), &json!({"open_id": "forged"})));
         }
         Exchange::Unknown(reason) => return Err(reason),
@@ -115,7 +119,7 @@ pub fn identified(open_id: &str) -> Exchange {
 
 /// Alipay refuses the code.
 pub fn code_invalid() -> Exchange {
-    Exchange::Refused(Refusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() })
+    Exchange::Refused(GatewayRefusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() })
 }
 
 /// One POST that a merchant got.

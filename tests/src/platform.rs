@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shared::model::clock::{ManualClock, UnixMillis};
 use shared::model::id::AuthorizationId;
 use shared::protocol::open_api::client::request::PlatformRequest;
-use shared::protocol::open_api::client::transport::{NoAnswer, Platforms};
+use shared::protocol::open_api::client::transport::{PlatformError, Platforms};
 
 use crate::keys;
 use crate::request::{Key, LinkCall};
@@ -34,7 +34,7 @@ pub struct Asked {
 /// Platforms that answer as scripted.
 #[derive(Default)]
 pub struct ScriptedPlatforms {
-    answers: Mutex<VecDeque<Result<Bytes, NoAnswer>>>,
+    answers: Mutex<VecDeque<Result<Bytes, PlatformError>>>,
     asked: Mutex<Vec<Asked>>,
     takes: Mutex<Option<(Arc<ManualClock>, Duration)>>,
 }
@@ -46,8 +46,8 @@ impl ScriptedPlatforms {
     }
 
     /// The next request gets none.
-    pub fn no_answer(&self, reason: NoAnswer) {
-        self.answers.lock().unwrap().push_back(Err(reason));
+    pub fn no_answer(&self, reason: impl Into<PlatformError>) {
+        self.answers.lock().unwrap().push_back(Err(reason.into()));
     }
 
     /// The next request is granted.
@@ -74,7 +74,7 @@ impl ScriptedPlatforms {
 
 #[async_trait]
 impl Platforms for ScriptedPlatforms {
-    async fn post(&self, request: &PlatformRequest) -> Result<Bytes, NoAnswer> {
+    async fn post(&self, request: &PlatformRequest) -> Result<Bytes, PlatformError> {
         let headers = request.headers().iter().map(|(name, value)| (name.to_string(), value.clone()));
         self.asked.lock().unwrap().push(Asked {
             url: request.url().to_string(),

@@ -4,7 +4,7 @@ use http::StatusCode;
 use shared::egress::callback_url::CallbackUrlError;
 use shared::model::id::AuthorizationId;
 use shared::model::random::RandomError;
-use shared::protocol::open_api::CallRefusal;
+use shared::protocol::open_api::CallError;
 use shared::protocol::open_api::client::classify::NoLink;
 use shared::secrets::{SecretError, SecretName};
 use shared::store::StoreError;
@@ -14,7 +14,7 @@ use shared::store::StoreError;
 pub enum Refusal {
     /// For what all calls have in common.
     #[error(transparent)]
-    Call(#[from] CallRefusal),
+    Call(#[from] CallError),
     /// `userId` and `thirdAccount` are both there and differ.
     #[error("parameters userId and thirdAccount are two names of one thing and differ")]
     UserIdsDiffer,
@@ -47,7 +47,7 @@ impl Refusal {
     /// The open API's state.
     pub(crate) const fn status(&self) -> u8 {
         match self {
-            Self::Call(refusal) => refusal.status(),
+            Self::Call(error) => error.refusal().0,
             Self::Platform { .. } | Self::NoPublicUrl => 1,
             Self::UserIdsDiffer | Self::CallbackUrl(_) => 3,
             Self::SerialUsed { .. } => 8,
@@ -58,7 +58,7 @@ impl Refusal {
     /// 200 for what was answered on purpose; 5xx when it was we who failed.
     pub(crate) const fn http_status(&self) -> StatusCode {
         match self {
-            Self::Call(refusal) => refusal.http_status(),
+            Self::Call(error) => error.refusal().1.http_status(),
             Self::Platform { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoPublicUrl => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UserIdsDiffer | Self::CallbackUrl(_) | Self::SerialUsed { .. } | Self::NoLink(..) => {
@@ -86,7 +86,7 @@ impl Refusal {
     /// The cause for the log, where a message would say too much or too little.
     pub(crate) fn word(&self) -> String {
         match self {
-            Self::Call(refusal) => refusal.word(),
+            Self::Call(error) => error.log_reason(),
             Self::Platform { name, error } => format!("secret {name}: {error}"),
             other => other.to_string(),
         }
@@ -103,7 +103,7 @@ impl Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self::Call(error.into())
+        Self::Call(CallError::StoreUnavailable(error.to_string()))
     }
 }
 

@@ -19,9 +19,9 @@ use shared::model::clock::Clock;
 use shared::model::id::{AuthorizationId, OperationId, State};
 use shared::model::random::Random;
 use shared::protocol::alipay::authorize::LinkSettings;
+use shared::protocol::open_api::CallError;
 use shared::protocol::open_api::client::transport::Platforms;
-use shared::protocol::open_api::{CallRefusal, verify};
-use shared::registry::{Business, Platform};
+use shared::registry::{Business, Platform, authenticate};
 use shared::secrets::SecretCache;
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{RecordPlatformLinks, Recorded};
@@ -61,7 +61,7 @@ pub async fn handle(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Respo
     let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
         issue_link(function, request).await
     } else {
-        Err(CallRefusal::NoSuchInterface.into())
+        Err(CallError::NoSuchInterface.into())
     };
     let answer = wire::respond(&outcome);
     if let Err(refusal) = &outcome
@@ -98,7 +98,7 @@ enum LinkMaker {
 }
 
 async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Result<Link, Refusal> {
-    let call = verify(request, &function.businesses, function.clock.now()).await?;
+    let call = authenticate(request, &function.businesses, function.clock.now()).await?;
     let wanted = LinkRequest::parse(request.body())?;
     call.may_speak_of(&wanted.business_id, &wanted.merchant_id)?;
     let callback = callback(&wanted, &call.business, &function.callbacks)?;
@@ -140,7 +140,7 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
                 platform::link(function, &platform, &new, public_url, call.now).await
             }
         },
-        Recorded::NonceUsed => Err(CallRefusal::NonceUsed.into()),
+        Recorded::NonceUsed => Err(CallError::NonceUsed.into()),
         Recorded::SerialUsed(old) => {
             let repeated = old.parameters_digest == new.parameters_digest && old.link_works(call.now);
             match old.source.platform() {

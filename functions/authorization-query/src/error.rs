@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use shared::model::random::RandomError;
-use shared::protocol::open_api::CallRefusal;
+use shared::protocol::open_api::CallError;
 use shared::store::StoreError;
 
 /// A query was refused. It displays as the answer's `message`.
@@ -10,7 +10,7 @@ use shared::store::StoreError;
 pub enum QueryError {
     /// For a cause that all calls have in common.
     #[error(transparent)]
-    Call(#[from] CallRefusal),
+    Call(#[from] CallError),
     /// The business has not used this serialNo for this merchant, or its record is kept no longer.
     #[error("there is no such serialNo")]
     UnknownSerial,
@@ -21,7 +21,10 @@ impl QueryError {
     /// failed on our side.
     pub(crate) const fn refusal(&self) -> (u8, StatusCode) {
         match self {
-            Self::Call(error) => (error.status(), error.http_status()),
+            Self::Call(error) => {
+                let (status, class) = error.refusal();
+                (status, class.http_status())
+            }
             Self::UnknownSerial => (7, StatusCode::OK),
         }
     }
@@ -29,7 +32,7 @@ impl QueryError {
     /// The cause for the log, where a message would say too much or too little.
     pub(crate) fn log_reason(&self) -> String {
         match self {
-            Self::Call(error) => error.word(),
+            Self::Call(error) => error.log_reason(),
             Self::UnknownSerial => self.to_string(),
         }
     }
@@ -37,7 +40,7 @@ impl QueryError {
 
 impl From<StoreError> for QueryError {
     fn from(error: StoreError) -> Self {
-        Self::Call(error.into())
+        Self::Call(CallError::StoreUnavailable(error.to_string()))
     }
 }
 

@@ -19,8 +19,8 @@ use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest
 use shared::model::clock::{Clock, UnixMillis};
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::random::Random;
-use shared::protocol::open_api::{CallRefusal, verify};
-use shared::registry::Business;
+use shared::protocol::open_api::CallError;
+use shared::registry::{Business, authenticate};
 use shared::secrets::SecretCache;
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{ReadAuthorizations, UseNonces};
@@ -52,7 +52,7 @@ pub async fn handle(function: &AuthorizationQuery, request: &Request<Bytes>) -> 
     let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
         find(function, request).await
     } else {
-        Err(CallRefusal::NoSuchInterface.into())
+        Err(CallError::NoSuchInterface.into())
     };
     let answer = response::respond(&outcome);
     if let Err(error) = &outcome
@@ -75,12 +75,12 @@ pub async fn handle(function: &AuthorizationQuery, request: &Request<Bytes>) -> 
 }
 
 async fn find(function: &AuthorizationQuery, request: &Request<Bytes>) -> Result<View, QueryError> {
-    let call = verify(request, &function.businesses, function.clock.now()).await?;
+    let call = authenticate(request, &function.businesses, function.clock.now()).await?;
     let query = Query::parse(request.body())?;
     call.may_speak_of(&query.business_id, &query.merchant_id)?;
     let nonce = call.nonce_use(OperationId::generate(&*function.random)?);
     if !function.nonces.use_nonce(&nonce).await? {
-        return Err(CallRefusal::NonceUsed.into());
+        return Err(CallError::NonceUsed.into());
     }
     let id = AuthorizationId::from_serial(&query.business_id, &query.serial_no);
     let record = function.records.authorization(&id).await?.ok_or(QueryError::UnknownSerial)?;

@@ -1,6 +1,6 @@
 //! The request's body.
 
-use shared::protocol::open_api::{CallRefusal, Fields};
+use shared::protocol::open_api::{CallError, Fields};
 
 /// The body of a query, complete and within its bounds.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, CallRefusal> {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, CallError> {
         let fields = Fields::read(body)?;
         Ok(Self {
             merchant_id: fields.required("merchantId")?,
@@ -32,7 +32,7 @@ mod tests {
             (r#"{"merchantId":"m","serialNo":"s"}"#, "businessId"),
             (r#"{"merchantId":"m","businessId":"b","serialNo":""}"#, "serialNo"),
         ] {
-            assert_eq!(Query::parse(body.as_bytes()), Err(CallRefusal::FieldMissing(refusal)), "{body}");
+            assert_eq!(Query::parse(body.as_bytes()), Err(CallError::FieldMissing(refusal)), "{body}");
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use shared::protocol::alibaba_cloud::{self, Granted};
+use shared::protocol::alibaba_cloud::{self, AlibabaCloudLink};
 use shared::secrets::SecretName;
 use shared::store::NonceUse;
 
@@ -34,14 +34,14 @@ pub(crate) async fn ask(
     if !function.nonces.use_nonce(nonce).await? {
         return Err(Refusal::NonceUsed);
     }
-    let question = alibaba_cloud::Question {
+    let question = alibaba_cloud::AuthorizationUrlRequest {
         phone: &wish.wanted.phone,
         scheme_id: wish.wanted.scheme_id,
         end_date: wish.end_date,
     };
     let answer = alibaba_cloud::get_authorization_url(
         &*function.aliyun,
-        &key,
+        &key.credential(),
         &question,
         &*function.clock,
         &*function.random,
@@ -53,6 +53,6 @@ pub(crate) async fn ask(
         let (account, scheme_id) = (&wish.scheme.account_id, wish.wanted.scheme_id);
         tracing::error!(account, %scheme_id, trouble = %failure, alarm = "upstream", "Alibaba Cloud gave no link");
     }
-    let Granted { url, request_id } = answer?;
+    let AlibabaCloudLink { url, request_id } = answer?;
     Ok(Link { url: url.into(), by: IssuedBy::AlibabaCloud { request_id } })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use shared::model::random::RandomError;
-use shared::protocol::alibaba_cloud::Failure;
+use shared::protocol::alibaba_cloud::AlibabaCloudError;
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::alibaba_cloud::{CallError, IncompleteSignatureError, Protocol, SignatureMismatch};
 use shared::store::StoreError;
@@ -114,7 +114,7 @@ pub enum Refusal {
     TooLate,
     /// Alibaba Cloud refused, or did not answer.
     #[error("{0}")]
-    Upstream(#[from] Failure),
+    Upstream(#[from] AlibabaCloudError),
     /// Nobody has told this process its address.
     #[error("the server does not know its own address")]
     NoPublicUrl,
@@ -242,10 +242,10 @@ impl Refusal {
             Self::DocumentUnreadable(_) => {
                 (Http::INTERNAL_SERVER_ERROR, "InternalError", "An internal error occurred.")
             }
-            Self::Upstream(Failure::Refused(refused)) => {
+            Self::Upstream(AlibabaCloudError::Refused(refused)) => {
                 (refused.status, refused.code.as_str(), refused.message.as_str())
             }
-            Self::Keys(_) | Self::TooLate | Self::Upstream(Failure::Unanswered { .. }) => {
+            Self::Keys(_) | Self::TooLate | Self::Upstream(AlibabaCloudError::Unanswered { .. }) => {
                 (Http::INTERNAL_SERVER_ERROR, "SystemError", "A system error occurred.")
             }
             Self::Store(_) => (

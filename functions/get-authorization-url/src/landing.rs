@@ -21,7 +21,7 @@ use shared::model::owner::{Owner, SchemeId};
 use shared::model::scope::Scope;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::registry::{LinkToken, Scheme};
-use shared::secrets::{SecretCache, SecretError, SecretName};
+use shared::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
 use shared::signing::link_token::{TokenError, verify};
 use shared::store::{FindLinks, FoundLink, StoreError};
 use shared::web::client_info::client_info;
@@ -189,8 +189,7 @@ fn token(query: &str) -> Option<String> {
     }
 }
 
-/// Whose link it is. The keys may have changed a moment ago, so a token that none of them signed is checked once more
-/// with the newest.
+/// The authorization of a token's link. A token that no key signed is checked once more with the newest keys.
 async fn verify_token(
     page: &Landing,
     token: &str,
@@ -198,14 +197,11 @@ async fn verify_token(
 ) -> Result<Result<AuthorizationId, TokenError>, Trouble> {
     let name = SecretName::link_token();
     let known = page.keys.get(&name).await.map_err(Trouble::Keys)?;
-    let said = verify(token, &known.keys, now);
-    if said != Err(TokenError::Forged) {
-        return Ok(said);
-    }
-    match page.keys.refresh_early(&name, &known).await {
-        Ok(Some(newer)) => Ok(verify(token, &newer.keys, now)),
-        Ok(None) | Err(_) => Ok(said),
-    }
+    let check = |keys: &Arc<LinkToken>| match verify(token, &keys.keys, now) {
+        forged @ Err(TokenError::Forged) => KeyCheck::NoKeyFits(forged),
+        said => KeyCheck::Decided(said),
+    };
+    Ok(page.keys.check_keys(&name, &known, check).await)
 }
 
 /// What a visitor with a token of ours meets.

@@ -24,10 +24,10 @@ use http::{Method, Request, Response};
 use shared::model::clock::Clock;
 use shared::model::id::OperationId;
 use shared::model::random::Random;
-use shared::protocol::alibaba_cloud::AliyunNetwork;
+use shared::protocol::alibaba_cloud::AlibabaCloudNetwork;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::rate_limit::RateLimiter;
-use shared::registry::{AccessKey, Account, AliyunKey, LinkToken, PhoneKey, Scheme, SchemeSource};
+use shared::registry::{AccessKey, Account, AlibabaCloudKey, LinkToken, PhoneKey, Scheme, SchemeSource};
 use shared::secrets::{Document, SecretCache, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::{Call, NONCE_LIFETIME};
 use shared::store::{NonceUse, RecordLinks, SchemeLinks, StoreError, UseNonces};
@@ -62,9 +62,9 @@ pub struct GetAuthorizationUrl {
     /// Hides phone numbers.
     pub phone_key: Arc<SecretCache<PhoneKey>>,
     /// The accounts' own keys at Alibaba Cloud.
-    pub aliyun_keys: Arc<SecretCache<AliyunKey>>,
+    pub aliyun_keys: Arc<SecretCache<AlibabaCloudKey>>,
     /// The way there.
-    pub aliyun: Arc<dyn AliyunNetwork>,
+    pub aliyun: Arc<dyn AlibabaCloudNetwork>,
     /// How much each account may ask for.
     pub allowance: RateLimiter,
     /// Records nonce and authorization.
@@ -87,7 +87,7 @@ impl GetAuthorizationUrl {
     pub fn new(
         secrets: &Arc<dyn SecretSource>,
         store: SchemeLinks,
-        aliyun: Arc<dyn AliyunNetwork>,
+        aliyun: Arc<dyn AlibabaCloudNetwork>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         links: LinkSettings,
@@ -206,7 +206,7 @@ async fn issue_link(
     let outcome = match wish::check(function, call, &key, &account, now).await {
         Ok(wish) => match &wish.scheme.source {
             SchemeSource::Alipay => alipay::issue(function, request, wish, request_id, &nonce).await,
-            SchemeSource::Aliyun(key) => aliyun::ask(function, &wish, key, &nonce).await,
+            SchemeSource::AlibabaCloud(key) => aliyun::ask(function, &wish, key, &nonce).await,
         },
         Err(refusal) => Err(refuse(function, refusal, &nonce).await?),
     };

@@ -6,7 +6,7 @@ use get_authorization_url::{GetAuthorizationUrl, handle};
 use shared::aws::sdk_config;
 use shared::model::clock::SystemClock;
 use shared::model::random::OsRandom;
-use shared::protocol::alibaba_cloud::HttpsClient;
+use shared::protocol::alibaba_cloud::AlibabaCloudClient;
 use shared::runtime::config::Config;
 use shared::runtime::start::StartError;
 use shared::runtime::{lambda, wiring};
@@ -20,7 +20,7 @@ async fn main() -> Result<(), StartError> {
     let function = Arc::new(GetAuthorizationUrl::new(
         &wiring::secret_source(&config, &aws),
         wiring::scheme_links(&config, &aws)?,
-        Arc::new(HttpsClient::new()?),
+        Arc::new(AlibabaCloudClient::new()?),
         clock,
         random,
         config.links(),

@@ -26,11 +26,11 @@ use shared::model::identity::Identity;
 use shared::model::owner::Owner;
 use shared::model::random::Random;
 use shared::protocol::alipay::gateway::{
-    Exchange, ExchangeRequest, NoAnswer, Refusal as GatewayRefusal, TokenExchange, read_answer,
+    Exchange, ExchangeRequest, GatewayError, GatewayRefusal, TokenExchange, read_answer,
 };
 use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, Platform};
-use shared::secrets::{SecretCache, SecretName};
+use shared::secrets::{KeyCheck, SecretCache, SecretName};
 use shared::store::repeat::repeat_once;
 use shared::store::{Claimed, RecordReturns, Settled, StoreError};
 use shared::web::language::Language;
@@ -145,7 +145,7 @@ async fn complete_return(
     let name = SecretName::alipay_app(&function.app_id).map_err(|_| ReturnError::BadAppId)?;
     let app =
         function.apps.get(&name).await.map_err(|error| ReturnError::Keys { name: name.clone(), error })?;
-    let request = ExchangeRequest::sign(&function.app_id, &back.code, now, &app)?;
+    let request = ExchangeRequest::sign(&function.app_id, &back.code, now, &app.private_key)?;
     let claim = ExchangeClaim::new(&back.state, &back.code, OperationId::generate(&*function.random)?, now);
 
     let authorization = match repeat_once(|| function.store.claim_exchange(&claim)).await? {
@@ -187,8 +187,8 @@ fn log_gateway_refusal(reference: &AuthorizationId, refusal: &GatewayRefusal) {
     }
 }
 
-/// Alipay's answer. Its key may have changed a moment ago, so an answer that fails only its signature is read once more
-/// with the newest document.
+/// Alipay's answer. One that fails only its signature is read once more with the newest document, as long as there is
+/// time.
 async fn exchange(
     function: &OpenIdCallback,
     request: ExchangeRequest,
@@ -200,14 +200,13 @@ async fn exchange(
         Ok(body) => body,
         Err(reason) => return Exchange::Unknown(reason),
     };
-    let said = read_answer(&body, app);
-    if said != Exchange::Unknown(NoAnswer::Signature) || function.clock.now() >= refresh_until {
-        return said;
-    }
-    match function.apps.refresh_early(name, app).await {
-        Ok(Some(newer)) => read_answer(&body, &newer),
-        Ok(None) | Err(_) => said,
-    }
+    let read = |app: &Arc<AlipayApp>| match read_answer(&body, &app.alipay_public_keys) {
+        unsigned @ Exchange::Unknown(GatewayError::Signature) if function.clock.now() < refresh_until => {
+            KeyCheck::NoKeyFits(unsigned)
+        }
+        said => KeyCheck::Decided(said),
+    };
+    function.apps.check_keys(name, app, read).await
 }
 
 async fn settle(

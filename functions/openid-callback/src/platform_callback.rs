@@ -5,6 +5,8 @@
 //! again at any time, after an answer that was lost or after the link's end, and is answered `SUCCESS` again: but
 //! never before the user is recorded.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -13,7 +15,7 @@ use shared::model::id::{OperationId, State, same_digest};
 use shared::model::identity::{AlipayUserId, Identity, OpenId};
 use shared::model::random::RandomError;
 use shared::protocol::open_api::client::callback::{callback_state, serial_numbers};
-use shared::protocol::open_api::{CallRefusal, Fields, MAX_BODY_BYTES, MAX_FIELD_CHARACTERS};
+use shared::protocol::open_api::{CallError, Fields, MAX_BODY_BYTES, MAX_FIELD_CHARACTERS};
 use shared::registry::Platform;
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::open_api::{AuthHeaders, HeaderError, SignatureError};
@@ -46,7 +48,7 @@ enum CallbackError {
     Signature(SignatureError),
     /// The body is not what the protocol has.
     #[error(transparent)]
-    Body(CallRefusal),
+    Body(CallError),
     /// The body speaks of another serialNo.
     #[error("the serialNo is not this authorization's")]
     OthersSerial,
@@ -190,12 +192,8 @@ async fn verify(
     let name = SecretName::upstream(platform).map_err(|_| CallbackError::UnknownState)?;
     let document = function.platforms.get(&name).await;
     let document = document.map_err(|error| CallbackError::Keys { name: name.clone(), error })?;
-    let Err(first) = is_for_us(headers, body, &document) else { return Ok(()) };
-    // The platform's document may have been changed a moment ago.
-    match function.platforms.refresh_early(&name, &document).await {
-        Ok(Some(newer)) if is_for_us(headers, body, &newer).is_ok() => Ok(()),
-        Ok(_) | Err(_) => Err(first),
-    }
+    let check = |platform: &Arc<Platform>| is_for_us(headers, body, platform).into();
+    function.platforms.check_keys(&name, &document, check).await
 }
 
 fn is_for_us(headers: &AuthHeaders, body: &[u8], platform: &Platform) -> Result<(), CallbackError> {

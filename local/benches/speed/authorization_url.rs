@@ -8,7 +8,7 @@ use http::Request;
 use local::folder::{ACCESS_KEY_ID, Folder};
 use shared::model::clock::SystemClock;
 use shared::model::random::OsRandom;
-use shared::protocol::alibaba_cloud::HttpsClient;
+use shared::protocol::alibaba_cloud::AlibabaCloudClient;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::registry::AccessKey;
 use shared::secrets::{SecretFolder, SecretName, SecretSource};
@@ -31,7 +31,7 @@ impl AuthorizationUrl {
         let function = GetAuthorizationUrl::new(
             &source,
             SchemeLinks::new(Arc::new(AtOnce)),
-            Arc::new(HttpsClient::new()?),
+            Arc::new(AlibabaCloudClient::new()?),
             Arc::new(SystemClock),
             Arc::new(OsRandom::default()),
             links,

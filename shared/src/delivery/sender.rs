@@ -4,8 +4,6 @@
 //! was asked for, and no connection is kept, so that each POST resolves and judges its name anew. Nothing is logged
 //! here: neither headers nor bodies, which carry signatures and openIds.
 
-use std::error::Error;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +18,8 @@ use crate::delivery::response::{self, AttemptResult, ResponseBody};
 use crate::egress::callback_url::{CallbackRules, CallbackUrl};
 use crate::egress::client::{ReadError, bundled_roots, client_builder_trusting, read_bounded};
 use crate::egress::resolver::{DangerousResolver, JudgingResolver, Resolver};
+use crate::egress::transport_error::TransportError;
 use crate::model::clock::UnixMillis;
-use crate::model::delivery_outcome::AddressRefusal;
 use crate::model::delivery_outcome::{CONFIRMED_STATUS, DeliveryOutcome};
 
 /// The bytes of a merchant's answer that are read at most.
@@ -171,43 +169,13 @@ fn header_map(headers: Vec<(HeaderName, String)>) -> Result<HeaderMap, DeliveryO
     Ok(map)
 }
 
-/// Tells failures apart by the types in the error's chain.
-///
-/// The order matters: the client counts a resolver's failure as one of connecting, a handshake's too, and any I/O
-/// error of the kind "timed out" as a time-out.
 fn cause_of(error: &reqwest::Error) -> DeliveryOutcome {
-    if let Some(&refusal) = find::<AddressRefusal>(error) {
-        DeliveryOutcome::AddressRefused(refusal)
-    } else if error.is_dns() {
-        DeliveryOutcome::Dns
-    } else if find::<rustls::Error>(error).is_some() {
-        DeliveryOutcome::Tls
-    } else if error.is_timeout() {
-        DeliveryOutcome::Timeout
-    } else if error.is_connect() {
-        DeliveryOutcome::Connect
-    } else {
-        DeliveryOutcome::Broken
-    }
-}
-
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        // An I/O error that wraps another names as its source not that one, but that one's source.
-        next = match error.downcast_ref::<io::Error>() {
-            Some(error) => error.get_ref().map(|inner| inner as &(dyn Error + 'static)),
-            None => error.source(),
-        };
-    }
-    None
+    TransportError::classify(error).into()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
     use std::sync::Mutex;
 
@@ -222,6 +190,8 @@ mod tests {
 
     use super::*;
     use crate::egress::callback_url::Origin;
+    use crate::egress::transport_error::find;
+    use crate::model::delivery_outcome::AddressRefusal;
 
     const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
     const CONFIRMED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nSUCCESS";

@@ -11,6 +11,7 @@ pub mod end_date;
 pub mod id;
 pub mod identity;
 pub mod link_source;
+pub mod nonce_use;
 pub mod owner;
 pub mod phone;
 pub mod random;

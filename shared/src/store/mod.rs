@@ -26,6 +26,8 @@ use crate::model::identity::Identity;
 use crate::model::owner::Owner;
 use crate::model::reservation::{Reservation, ReservationOutcome};
 
+pub use crate::model::nonce_use::NonceUse;
+
 /// The store could not do its work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -48,19 +50,7 @@ impl StoreError {
     }
 }
 
-/// One use of a nonce by a caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NonceUse {
-    /// The caller: a businessId, or `access-key:` and an AccessKeyId.
-    pub space: String,
-    pub nonce: String,
-    pub used_at: UnixMillis,
-    /// It must not be used again before this time.
-    pub until: UnixMillis,
-    pub operation: OperationId,
-}
-
-/// The outcome of recording a link request.
+/// What came of recording a link request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recorded {
     /// Nonce and authorization are recorded.

@@ -12,7 +12,7 @@ use crate::store::dynamodb::attribute::{self, Item, Reader};
 use crate::store::dynamodb::item;
 use crate::store::dynamodb::schema::OUTBOX;
 use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome, unavailable};
-use crate::store::{AttemptClaimed, Due, AfterAttempt, FindDue, RecordDeliveries, StoreError};
+use crate::store::{AfterAttempt, AttemptClaimed, Due, FindDue, RecordDeliveries, StoreError};
 
 #[async_trait]
 impl RecordDeliveries for DynamoStore {

@@ -169,6 +169,7 @@ fn parsed<T: DeserializeOwned>(name: &'static str, text: &str) -> Result<T, Stor
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::authorization::Status;
     use crate::store::dynamodb::fixtures::{self, NOW};
 
     #[test]
