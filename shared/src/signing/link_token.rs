@@ -84,8 +84,8 @@ pub fn issue(key: &LinkTokenKey, id: &AuthorizationId, expires_at: UnixMillis) -
 /// Returns the authorization that a token is for, if one of `keys` signed it and its time is not over at `now`.
 ///
 /// # Errors
-/// [`TokenError::Forged`] for whatever none of `keys` signed, and for what one of them signed that [`issue`] would not
-/// have; [`TokenError::Expired`] only for a token of ours, from the second in `exp` on.
+/// [`TokenError::Forged`] for a token that none of `keys` signed, or that has another form than those that [`issue`]
+/// makes; [`TokenError::Expired`] from the second in `exp` on, and only for a token whose signature holds.
 pub fn verify(token: &str, keys: &[LinkTokenKey], now: UnixMillis) -> Result<AuthorizationId, TokenError> {
     if token.len() > MAX_TOKEN_CHARACTERS || !token.starts_with(HEADER) {
         return Err(TokenError::Forged);
@@ -147,7 +147,7 @@ mod tests {
         format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// A token that our key signed, whatever it says.
+    /// A token of any content that the key signed.
     fn saying(header: &str, payload: &str) -> String {
         signed(&format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload)))
     }

@@ -164,7 +164,7 @@ impl<'r> Call<'r> {
     ///
     /// # Errors
     /// [`SignatureError::Incomplete`] if the call could not be believed whatever the secret, otherwise
-    /// [`SignatureError::Mismatch`] with our own string to sign.
+    /// [`SignatureError::Mismatch`] with the expected string to sign.
     pub fn verify(&self, secrets: &[AccessKeySecret]) -> Result<(), SignatureError> {
         if self.parameters.too_many() {
             return Err(SignatureError::Incomplete(IncompleteSignatureError::TooManyParameters));

@@ -38,7 +38,7 @@ impl OutgoingCall<'_> {
     /// sensitive.
     ///
     /// # Errors
-    /// When a part of the call cannot stand in a request's target or headers.
+    /// [`http::Error`] if a part of the call cannot stand in a request's target or headers.
     pub fn sign(&self, access_key_id: &str, secret: &AccessKeySecret) -> Result<Request<Bytes>, http::Error> {
         let endpoint = &self.endpoint[..Position::BeforePath];
         let host = &self.endpoint[Position::BeforeHost..Position::AfterPort];
