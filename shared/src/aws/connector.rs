@@ -26,7 +26,7 @@ impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.0.clone();
         HttpConnectorFuture::new(async move {
-            // The SDK repeats what an I/O error ended, and nothing else.
+            // Of the connector's errors, the SDK repeats those of I/O alone.
             let answer = client.send(outgoing(request)?).await.map_err(|error| match error {
                 ExchangeError::Lost(_) => ConnectorError::io(error.into()),
                 ExchangeError::TooLong => ConnectorError::other(error.into(), None),

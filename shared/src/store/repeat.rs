@@ -73,7 +73,7 @@ mod tests {
     /// Fails with each of `failures` first; the outcome of call number n is n.
     fn failing(failures: &[StoreError], calls: &Cell<usize>) -> Result<usize, StoreError> {
         calls.set(calls.get() + 1);
-        failures.get(calls.get() - 1).map_or(Ok(calls.get()), |error| Err(error.clone()))
+        failures.get(calls.get() - 1).map_or_else(|| Ok(calls.get()), |error| Err(error.clone()))
     }
 
     #[tokio::test]

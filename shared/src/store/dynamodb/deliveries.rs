@@ -1,4 +1,4 @@
-//! Attempts, and finding what is due.
+//! Delivery attempts, and the deliveries that are due.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};

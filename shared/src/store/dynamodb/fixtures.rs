@@ -1,4 +1,4 @@
-//! Canned answers of DynamoDB, and what is asked of the store to get them.
+//! Answers of DynamoDB, and arguments of the store's calls that get them.
 
 use std::time::Duration;
 
@@ -31,27 +31,27 @@ pub(super) async fn store(answers: impl IntoIterator<Item = ResponseTemplate>) -
 }
 
 pub(super) fn done() -> ResponseTemplate {
-    answer(200, &json!({}))
+    answer(200, json!({}))
 }
 
 /// An update that is done; the record as it now stands.
 pub(super) fn now_stands(record: &Item) -> ResponseTemplate {
-    answer(200, &json!({"Attributes": wire(record)}))
+    answer(200, json!({"Attributes": wire(record)}))
 }
 
 /// The item that was asked for.
 pub(super) fn found(item: &Item) -> ResponseTemplate {
-    answer(200, &json!({"Item": wire(item)}))
+    answer(200, json!({"Item": wire(item)}))
 }
 
 /// A page of a query that does not end with it.
 pub(super) fn page_before(next: &Item, items: &[Item]) -> ResponseTemplate {
-    answer(200, &json!({"Items": items.iter().map(wire).collect::<Value>(), "LastEvaluatedKey": wire(next)}))
+    answer(200, json!({"Items": items.iter().map(wire).collect::<Value>(), "LastEvaluatedKey": wire(next)}))
 }
 
 /// The last page of a query.
 pub(super) fn page(items: &[Item]) -> ResponseTemplate {
-    answer(200, &json!({"Items": items.iter().map(wire).collect::<Value>()}))
+    answer(200, json!({"Items": items.iter().map(wire).collect::<Value>()}))
 }
 
 pub(super) fn error(code: &str) -> ResponseTemplate {
@@ -75,7 +75,7 @@ pub(super) fn cancelled(reasons: [(&str, Option<&Item>); 2]) -> ResponseTemplate
 fn error_with(code: &str, mut body: Value) -> ResponseTemplate {
     body["__type"] = json!(format!("com.amazonaws.dynamodb.v20120810#{code}"));
     body["message"] = json!("?");
-    answer(400, &body)
+    answer(400, body)
 }
 
 /// The item in the form of DynamoDB's API.
