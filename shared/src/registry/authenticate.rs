@@ -13,7 +13,7 @@ use crate::model::clock::UnixMillis;
 use crate::model::id::OperationId;
 use crate::model::nonce_use::NonceUse;
 use crate::protocol::open_api::{CallError, check_signature, read_headers};
-use crate::registry::Business;
+use crate::registry::business::Business;
 use crate::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
 use crate::signing::open_api::{AuthHeaders, CALLBACK_NONCE_PREFIX, NONCE_LIFETIME};
 use crate::web::client_info::client_info;

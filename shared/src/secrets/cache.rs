@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::clock::{Clock, UnixMillis};
 use crate::secrets::entry::{CacheEntry, Lookup};
+use crate::secrets::error::{AbsentReason, FetchError, SecretError};
 use crate::secrets::lookup_limit::LookupLimit;
-use crate::secrets::{AbsentReason, Document, FetchError, SecretError, SecretName, SecretSource};
+use crate::secrets::name::SecretName;
+use crate::secrets::source::{Document, SecretSource};
 
 /// This many names without a document are remembered; then the oldest is forgotten.
 const MAX_UNKNOWN_NAMES: usize = 1_000;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::clock::UnixMillis;
-use crate::secrets::{Document, DocumentError, FetchError, SecretError, SecretName, SecretValue};
+use crate::secrets::error::{FetchError, SecretError};
+use crate::secrets::name::SecretName;
+use crate::secrets::source::{Document, DocumentError, SecretValue};
 
 /// A value is not asked for again this long.
 const FRESH: Duration = Duration::from_secs(5 * 60);
@@ -173,7 +175,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::secrets::AbsentReason;
+    use crate::secrets::error::AbsentReason;
 
     const START: UnixMillis = UnixMillis(1_700_000_000_000);
     const MINUTE: Duration = Duration::from_secs(60);

@@ -1,6 +1,6 @@
 //! The failures between a name and its parsed document: first as a source sees them, then as the cache answers them.
 
-use crate::secrets::SecretName;
+use crate::secrets::name::SecretName;
 
 /// A source gave no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

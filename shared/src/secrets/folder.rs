@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::secrets::{AbsentReason, FetchError, SecretName, SecretSource, SecretValue};
+use crate::secrets::error::{AbsentReason, FetchError};
+use crate::secrets::name::SecretName;
+use crate::secrets::source::{SecretSource, SecretValue};
 
 /// As much as Secrets Manager holds in one secret.
 const MAX_BYTES: usize = 64 * 1024;

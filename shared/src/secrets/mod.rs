@@ -13,11 +13,7 @@ mod lookup_limit;
 mod name;
 #[cfg(feature = "aws")]
 mod secrets_manager;
-
-use std::fmt;
-
-use async_trait::async_trait;
-use zeroize::Zeroizing;
+mod source;
 
 pub use cache::{KeyCheck, SecretCache};
 pub use error::{AbsentReason, FetchError, SecretError};
@@ -25,55 +21,4 @@ pub use folder::SecretFolder;
 pub use name::{BadSecretName, SecretName};
 #[cfg(feature = "aws")]
 pub use secrets_manager::{FETCH_TIMEOUT, SecretsManager};
-
-/// A source of secrets.
-#[async_trait]
-pub trait SecretSource: Send + Sync {
-    /// The current version of the secret. Each call asks anew; remembering is the cache's part.
-    ///
-    /// # Errors
-    /// [`FetchError::Absent`] when the source answered that there is none for us, [`FetchError::Unavailable`] when it
-    /// did not answer.
-    async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError>;
-}
-
-/// One version of a secret, as its source gave it. Its `Debug` shows the version alone.
-#[derive(Clone)]
-pub struct SecretValue {
-    /// Names the content: the same version always means the same document.
-    pub version: String,
-    /// The JSON text. Empty when the value is not a text (a binary secret, bytes that are not UTF-8): no document
-    /// parses from that.
-    pub document: Zeroizing<String>,
-}
-
-impl fmt::Debug for SecretValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SecretValue").field("version", &self.version).finish_non_exhaustive()
-    }
-}
-
-/// A type that a secret's JSON text is parsed into.
-pub trait Document: Sized + Send + Sync + 'static {
-    /// Parses the text, keys included, so that nothing is left to fail when it is used.
-    ///
-    /// # Errors
-    /// The flaw of the text, in words that repeat no part of a key.
-    fn parse(json: &str) -> Result<Self, DocumentError>;
-}
-
-/// The flaw of a text that is not the document it should be. It is logged, so it repeats no part of a key.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct DocumentError(pub String);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn debug_shows_no_secret() {
-        let value = SecretValue { version: "v1".to_owned(), document: Zeroizing::new("hush".to_owned()) };
-        assert_eq!(format!("{value:?}"), r#"SecretValue { version: "v1", .. }"#);
-    }
-}
+pub use source::{Document, DocumentError, SecretSource, SecretValue};

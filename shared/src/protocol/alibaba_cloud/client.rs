@@ -8,7 +8,7 @@ use http::{Request, Response};
 
 use crate::egress::client::{client_builder, read_bounded};
 use crate::egress::transport_error::TransportError;
-use crate::protocol::alibaba_cloud::{ANSWER_TIMEOUT, AlibabaCloudNetwork, MAX_ANSWER_BYTES};
+use crate::protocol::alibaba_cloud::call::{ANSWER_TIMEOUT, AlibabaCloudNetwork, MAX_ANSWER_BYTES};
 
 const CONNECT: Duration = Duration::from_secs(3);
 /// Below the time after which servers commonly hang up.

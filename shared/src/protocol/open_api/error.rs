@@ -6,8 +6,10 @@ use http::StatusCode;
 
 use crate::model::clock::UnixMillis;
 use crate::model::random::RandomError;
-use crate::protocol::open_api::MAX_BODY_BYTES;
 use crate::signing::open_api::{HeaderError, SignType, SignatureError, WINDOW};
+
+/// The largest body that is read.
+pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
 /// The cause of a call's refusal. It displays as the answer's `message`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

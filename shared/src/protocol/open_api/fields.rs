@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::protocol::open_api::CallError;
+use crate::protocol::open_api::error::CallError;
 
 /// The most characters of a field that is no address.
 pub const MAX_FIELD_CHARACTERS: usize = 128;

@@ -12,15 +12,12 @@ mod response;
 use bytes::Bytes;
 use http::Request;
 
-pub use crate::protocol::open_api::error::{CallError, RefusalClass};
+pub use crate::protocol::open_api::error::{CallError, MAX_BODY_BYTES, RefusalClass};
 pub use crate::protocol::open_api::fields::{Fields, MAX_FIELD_CHARACTERS};
 pub use crate::protocol::open_api::response::answer;
 
 use crate::model::clock::UnixMillis;
 use crate::signing::open_api::{AuthHeaders, SignatureError, VerificationKeys, is_fresh};
-
-/// The largest body that is read.
-pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
 /// Reads the auth headers of a call, whose body is not too large and whose timestamp is within the window of `now`.
 ///

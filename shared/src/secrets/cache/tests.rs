@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::model::clock::ManualClock;
-use crate::secrets::{DocumentError, SecretValue};
+use crate::secrets::source::{DocumentError, SecretValue};
 
 #[derive(Debug, PartialEq)]
 struct Word(String);
