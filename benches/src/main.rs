@@ -1,0 +1,116 @@
+//! Measures what an event costs each function, as a whole program on Lambda's Runtime API, beside a baseline function;
+//! and parts of it in process. `docs/performance.md` says how, and has the tables; `load/load.py` loads the local host.
+
+mod bounds;
+mod in_process;
+mod life;
+mod requests;
+mod results;
+mod servers;
+mod subject;
+mod tables;
+
+use std::fs;
+use std::process::{Command, ExitCode};
+
+use clap::Parser;
+use local::folder::Folder;
+
+use crate::life::{Scale, on_measured_cpu};
+use crate::requests::Senders;
+use crate::results::{Results, Row, median, of, smaller_ratio, summary};
+use crate::subject::Subject;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Parser)]
+enum Action {
+    /// Measure the functions and what is in process; compare with the last whole run
+    Short { rounds: Option<u32> },
+    /// Measure longer, with the peers; write results and documents
+    All,
+    /// Write the documents from the last results
+    Render,
+    /// Count the instructions of a warm event with callgrind
+    Profile { function: String },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<ExitCode, Error> {
+    let place = tempfile::tempdir()?;
+    let folder = Folder::make(place.path())?;
+    folder.point_schemes_to(&"https://merchant.example.com/".parse()?)?;
+    let senders = Senders::new(folder)?;
+    let mut results = Results::committed()?;
+    let before = results.clone();
+    let missed = match Action::parse() {
+        Action::Short { rounds } => {
+            functions(&mut results, &senders, (rounds.unwrap_or(9), 300), false).await?;
+            println!("{}", tables::tables(&results)?);
+            fs::write(std::env::current_exe()?.with_file_name("bench.json"), results.json()?)?;
+            [bounds::missed(&results), bounds::worse(&results, &before)].concat()
+        }
+        Action::All => {
+            functions(&mut results, &senders, (11, 500), true).await?;
+            results.machine = machine()?;
+            tables::render(&results)?;
+            bounds::missed(&results)
+        }
+        Action::Render => {
+            tables::render(&results)?;
+            bounds::missed(&results)
+        }
+        Action::Profile { function } => {
+            let subjects = Subject::functions(&senders).await?;
+            let subject = subjects.iter().find(|subject| subject.name == function);
+            life::profile(subject.ok_or("there is no such function")?, &senders).await?;
+            Vec::new()
+        }
+    };
+    missed.iter().for_each(|missed| println!("MISSED: {missed}"));
+    Ok(if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Measures the functions and what is in process, and the peers too if they are wanted.
+async fn functions(results: &mut Results, senders: &Senders, scale: Scale, peers: bool) -> Result<(), Error> {
+    let mut subjects = Subject::functions(senders).await?;
+    let count = subjects.len();
+    if peers {
+        subjects.extend(Subject::peers(senders).await?);
+    }
+    let lives = life::measure(&subjects, senders, scale).await?;
+    let mut rows = Vec::new();
+    for (index, (subject, own)) in subjects.iter().zip(&lives).enumerate() {
+        let mut row = Row { name: subject.name.clone(), figures: summary(own, &lives[0]) };
+        if index < count {
+            let [program, zip] = subject.sizes()?;
+            row.figures.extend(results::figures([("programBytes", program), ("zipBytes", zip)]));
+        }
+        for (peer, its) in subjects.iter().zip(&lives).skip(count) {
+            let language = peer.name.split(' ').next().unwrap_or_default();
+            let start = median(of(own, "startMillis")) / median(of(its, "startMillis"));
+            row.figures.insert(format!("cpuTo{language}"), smaller_ratio(own, its, "warmCpuMicros"));
+            row.figures.insert(format!("startTo{language}"), start);
+        }
+        rows.push(row);
+    }
+    if peers {
+        results.sections.insert("peers".to_owned(), rows.split_off(count));
+    }
+    results.sections.insert("functions".to_owned(), rows);
+    // On a thread of its own, because this one has a runtime already.
+    let measured = || on_measured_cpu(|| in_process::measure(senders));
+    let rows = std::thread::scope(|scope| scope.spawn(measured).join());
+    results.sections.insert("inProcess".to_owned(), rows.unwrap_or_else(|_| Err("it panicked".into()))?);
+    Ok(())
+}
+
+/// The machine and its compiler, in words.
+fn machine() -> Result<String, Error> {
+    let cpus = fs::read_to_string("/proc/cpuinfo")?;
+    let cpu = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let rustc = String::from_utf8(Command::new("rustc").arg("--version").output()?.stdout)?;
+    let (cpu, cores) =
+        (cpu.map_or("an unnamed CPU", |(_, name)| name), std::thread::available_parallelism()?);
+    Ok(format!("{cpu}, {cores} cores, {}", rustc.trim()))
+}
