@@ -25,7 +25,7 @@ HINTS = {
     "Forbidden": "the scheme is another account's: give another --scheme-id",
     "MissingParameter": "the scheme that was there is of the contract type: give --scheme-contract yes",
 }
-UNKNOWN = "README, \"GetAuthorizationUrl\", lists what a Code means; the function's log group says more"
+UNKNOWN = "docs/get-authorization-url.md, \"Refusals\", lists what a Code means; the function's log group says more"
 
 
 def try_account(api: str, account: Account, key: AccessKey | None) -> Outcome:

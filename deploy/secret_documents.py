@@ -1,4 +1,4 @@
-"""The documents in AWS Secrets Manager (README, "Keys and callers"). What exists is never changed here."""
+"""The documents in AWS Secrets Manager (docs/configuration.md, "Documents"). What exists is never changed here."""
 
 import json
 import secrets

@@ -25,7 +25,7 @@ HINTS = {
     8: "the serialNo was seen before: run it again",
     10: "the business allows other addresses only (allowedIps)",
 }
-UNKNOWN = "README, \"A first request by hand\", lists what a status means"
+UNKNOWN = "docs/open-api.md, \"Statuses\", lists what a status means"
 
 
 @dataclass(frozen=True)

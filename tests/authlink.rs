@@ -10,6 +10,7 @@ mod authorization_urls;
 mod chained;
 mod crash;
 mod deliveries;
+mod documents;
 mod fairness;
 mod gateway;
 mod journey;

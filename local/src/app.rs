@@ -157,7 +157,7 @@ impl Local {
              emulator of Alipay   {}\n\n\
              Open the demo page, or sign and send a request from another terminal:\n\n  \
              cargo run -- request{}\n\n\
-             Alibaba Cloud's SDKs have the access key {ACCESS_KEY_ID}: see \"GetAuthorizationUrl\" in the README.\n\n\
+             Alibaba Cloud's SDKs have the access key {ACCESS_KEY_ID}: see docs/get-authorization-url.md.\n\n\
              Ctrl-C stops it; keys and database stay in their folder.",
             self.merchant_at,
             self.authlink,

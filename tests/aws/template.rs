@@ -1,4 +1,4 @@
-//! template.yaml, as CloudFormation gets to see it, against the code and the README.
+//! template.yaml, as CloudFormation gets to see it, against the code and the documents.
 //!
 //! An emulator accepts much that it does not do: routes, expiry, throttling and alarms are therefore judged here, on the
 //! template after the SAM transform.
@@ -25,13 +25,9 @@ use crate::processed::{ROOT, Template};
 /// Settings that only a local run has.
 const LOCAL: [&str; 3] = ["AUTHLINK_SECRETS_DIR", "AUTHLINK_DATABASE", "AUTHLINK_DANGEROUS_CALLBACK_ORIGINS"];
 
-fn readme() -> String {
-    std::fs::read_to_string(Path::new(ROOT).join("README.md")).expect("a README")
-}
-
-/// The first cells of the README's table whose head begins so.
-fn first_cells(head: &str) -> Vec<String> {
-    let text = readme();
+/// The first cells of the document's table whose head begins so.
+fn first_cells(document: &str, head: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(Path::new(ROOT).join(document)).expect("a document");
     let table = text.split(head).nth(1).expect("the table");
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     rows.map(|row| row.split('|').nth(1).expect("a cell").trim().to_owned()).collect()
@@ -74,7 +70,7 @@ fn the_routes_are_those_of_the_code_and_the_readme() {
     .into();
     assert_eq!(routes, of_the_code);
 
-    let in_readme: BTreeSet<_> = first_cells("| route | crate |")
+    let in_readme: BTreeSet<_> = first_cells("README.md", "| route | crate |")
         .into_iter()
         .filter(|cell| !cell.starts_with("queue message"))
         .map(|cell| {
@@ -105,7 +101,7 @@ fn every_function_of_the_workspace_is_deployed() {
 }
 
 #[test]
-fn the_environment_is_what_the_configuration_reads_and_the_readme_lists() {
+fn the_environment_is_what_the_configuration_reads_and_its_document_lists() {
     let read = names_read();
     let ours: BTreeSet<_> = read.iter().filter(|name| name.starts_with("AUTHLINK_")).cloned().collect();
     let template = Template::read();
@@ -114,7 +110,7 @@ fn the_environment_is_what_the_configuration_reads_and_the_readme_lists() {
         let with_local: BTreeSet<_> = set.keys().cloned().chain(LOCAL.map(str::to_owned)).collect();
         assert_eq!(with_local, ours);
     }
-    let listed: BTreeSet<_> = first_cells("| variable | default |")
+    let listed: BTreeSet<_> = first_cells("docs/configuration.md", "| variable | default |")
         .iter()
         .flat_map(|cell| cell.split(", "))
         .map(|name| name.replace('`', ""))
