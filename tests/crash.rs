@@ -179,7 +179,8 @@ async fn killed_after_a_success_is_recorded_nothing_is_sent_again() {
 async fn killed_around_giving_up_the_record_ends_undeliverable_all_the_same() {
     for (moment, steps) in [(Before(Write::GiveUp), vec![Step::GivenUp]), (After(Write::GiveUp), vec![])] {
         let mut world = World::new();
-        world.delivery.schedule = shared::delivery::schedule::Schedule::of_secs(&[]);
+        world.deps.delivery.schedule = shared::delivery::schedule::Schedule::of_secs(&[]);
+        world.rebuild();
         let issued = due(&world).await;
         dies_with_one_attempt(&world, After(Write::ClaimAttempt)).await;
         world.clock.advance(ATTEMPT_LEASE);
@@ -193,7 +194,8 @@ async fn killed_around_giving_up_the_record_ends_undeliverable_all_the_same() {
 /// As [`dies`], in a process whose schedule has one attempt.
 async fn dies_with_one_attempt(world: &World, moment: Moment) {
     let mut process = world.another_process();
-    process.delivery.schedule = shared::delivery::schedule::Schedule::of_secs(&[]);
+    process.deps.delivery.schedule = shared::delivery::schedule::Schedule::of_secs(&[]);
+    process.rebuild();
     let store = Arc::new(MortalStore::new(process.store.clone(), moment));
     let process = process.with_store(store.clone());
     store.until_death(sweep_and_drain(&process)).await;

@@ -18,7 +18,7 @@ use shared::model::clock::ManualClock;
 use shared::model::id::AuthorizationId;
 use shared::model::link_source::LinkSource;
 use shared::protocol::open_api::client::transport::NoAnswer;
-use shared::secrets::{FetchError, SecretCache, SecretName, SecretSource, SecretValue};
+use shared::secrets::{FetchError, SecretName, SecretSource, SecretValue};
 use tests::fickle::{Failure, FickleStore};
 use tests::keys;
 use tests::logs::Logs;
@@ -300,7 +300,8 @@ async fn a_question_that_comes_too_late_is_left_to_the_next_request() {
     let world = world_by("rsa").await;
     let slow = Arc::new(Slow { secrets: world.secrets.clone(), clock: world.clock.clone() });
     let mut other = world.another_process();
-    other.auth_url.platforms = Arc::new(SecretCache::new(slow, world.clock.clone()));
+    other.deps.auth_url.secrets = slow;
+    other.rebuild();
     let logs = Logs::keep();
     assert_eq!(ask(&other, "S1").await.status, 98);
     assert!(logs.text().contains(r#""alarm":"unavailable""#), "{}", logs.text());
@@ -309,7 +310,7 @@ async fn a_question_that_comes_too_late_is_left_to_the_next_request() {
     ask(&other, "S1").await.expect_link();
 }
 
-/// A source of keys that takes nearly all the time there is.
+/// A source of keys that takes, for a platform, nearly all the time there is.
 struct Slow {
     secrets: Secrets,
     clock: Arc<ManualClock>,
@@ -318,7 +319,9 @@ struct Slow {
 #[async_trait]
 impl SecretSource for Slow {
     async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError> {
-        self.clock.advance(QUESTIONS_UNTIL);
+        if *name == SecretName::upstream("rsa").expect("a name") {
+            self.clock.advance(QUESTIONS_UNTIL);
+        }
         self.secrets.fetch(name).await
     }
 }
@@ -387,7 +390,8 @@ async fn a_link_whose_record_cannot_be_written_goes_back_all_the_same() {
     for (serial_no, failures) in [("S1", 1), ("S2", 2)] {
         let failures = vec![Failure::NotDone; failures];
         let mut other = world.another_process();
-        other.auth_url.store = Arc::new(FickleStore::new(world.store.clone(), &failures));
+        other.deps.auth_url.store = Arc::new(FickleStore::new(world.store.clone(), &failures));
+        other.rebuild();
         world.platforms.grant(LINK);
         assert_eq!(ask(&other, serial_no).await.expect_link().as_str(), LINK);
     }

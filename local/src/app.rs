@@ -13,17 +13,17 @@ use get_authorization_url::GetAuthorizationUrl;
 use openid_callback::OpenIdCallback;
 use openid_delivery::OpenIdDelivery;
 use shared::delivery::sender::HttpSender;
-use shared::egress::resolver::SystemResolver;
 use shared::model::clock::{Clock, SystemClock};
-use shared::model::random::OsRandom;
+use shared::model::random::{OsRandom, Random};
 use shared::protocol::alibaba_cloud::HttpsClient;
 use shared::protocol::alipay::gateway::{AlipayGateway, EXCHANGE_TIMEOUT};
 use shared::protocol::open_api::client::transport::HttpPlatforms;
 use shared::queue::in_process::InProcessQueue;
+use shared::rate_limit::RateLimiter;
 use shared::runtime::config::{Config, SecretsFrom, StoreAt};
 use shared::runtime::start::StartError;
 use shared::runtime::telemetry;
-use shared::secrets::{SecretCache, SecretFolder, SecretSource};
+use shared::secrets::{SecretFolder, SecretSource};
 use shared::store::SchemeLinks;
 use shared::store::sqlite::SqliteStore;
 use tokio::net::TcpListener;
@@ -199,65 +199,58 @@ fn host_functions(
     };
     let store = Arc::new(SqliteStore::open(file)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let random = Arc::new(OsRandom::default());
+    let random: Arc<dyn Random> = Arc::new(OsRandom::default());
     let queue = InProcessQueue::new(clock.clone());
     let secrets: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(secrets));
-    let businesses = Arc::new(SecretCache::new(secrets.clone(), clock.clone()));
-
-    let platforms = Arc::new(SecretCache::new(secrets.clone(), clock.clone()));
-    let links = config.links();
-    let delivery = OpenIdDelivery {
-        store: store.clone(),
-        due: store.clone(),
-        businesses: businesses.clone(),
-        schemes: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
-        callback_key: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
-        sender: Arc::new(HttpSender::new(Arc::new(SystemResolver), config.callbacks.clone())?),
-        hints: Arc::new(queue.clone()),
-        clock: clock.clone(),
-        random: random.clone(),
-        callbacks: config.callbacks.clone(),
-        schedule: config.schedule.clone(),
-    };
     let functions = Functions {
-        auth_url: AlipayAuthUrl {
-            businesses: businesses.clone(),
-            platforms: platforms.clone(),
+        auth_url: AlipayAuthUrl::new(alipay_auth_url::Deps {
+            secrets: secrets.clone(),
             network: Arc::new(HttpPlatforms::new()?),
             store: store.clone(),
             clock: clock.clone(),
             random: random.clone(),
-            links: links.clone(),
-            callbacks: config.callbacks,
-        },
-        authorization_url: GetAuthorizationUrl::new(
-            &secrets,
-            SchemeLinks::of(store.clone()),
-            Arc::new(HttpsClient::new()?),
-            clock.clone(),
-            random.clone(),
-            links,
-        ),
-        query: AuthorizationQuery {
-            businesses,
+            links: config.links(),
+            callbacks: config.callbacks.clone(),
+        }),
+        authorization_url: GetAuthorizationUrl::new(get_authorization_url::Deps {
+            secrets: secrets.clone(),
+            store: SchemeLinks::of(store.clone()),
+            rate_limiter: Arc::new(RateLimiter::new(store.clone(), clock.clone())),
+            aliyun: Arc::new(HttpsClient::new()?),
+            clock: clock.clone(),
+            random: random.clone(),
+            links: config.links(),
+        }),
+        query: AuthorizationQuery::new(authorization_query::Deps {
+            secrets: secrets.clone(),
             nonces: store.clone(),
             records: store.clone(),
             clock: clock.clone(),
             random: random.clone(),
-        },
-        callback: OpenIdCallback {
-            apps: Arc::new(SecretCache::new(secrets, clock.clone())),
-            platforms,
-            keep_for: config.schedule.keeps_for(),
+        }),
+        callback: OpenIdCallback::new(openid_callback::Deps {
+            secrets: secrets.clone(),
             app_id: config.alipay.app_id,
             store: store.clone(),
             gateway: Arc::new(AlipayGateway::new(config.alipay.gateway, EXCHANGE_TIMEOUT)?),
             hints: Arc::new(queue.clone()),
+            keep_for: config.schedule.keeps_for(),
             clock: clock.clone(),
-            random,
-        },
+            random: random.clone(),
+        }),
         origin: authlink.clone(),
     };
+    let delivery = OpenIdDelivery::new(openid_delivery::Deps {
+        secrets,
+        store: store.clone(),
+        due: store.clone(),
+        sender: Arc::new(HttpSender::by_system_resolver(config.callbacks.clone())?),
+        hints: Arc::new(queue.clone()),
+        clock: clock.clone(),
+        random,
+        callbacks: config.callbacks,
+        schedule: config.schedule,
+    });
     serve(tasks, listener, host::router(Arc::new(functions)));
     tasks.spawn(deliveries::run(Arc::new(delivery), queue, store, clock));
     Ok(())

@@ -50,7 +50,7 @@ async fn auth_url(
     request: Request,
 ) -> Response {
     let request = arrived(request, peer, &functions.origin).await;
-    to_its_end(async move { alipay_auth_url::handle(&functions.auth_url, &request).await }).await
+    to_its_end(async move { functions.auth_url.handle(&request).await }).await
 }
 
 async fn query(
@@ -59,7 +59,7 @@ async fn query(
     request: Request,
 ) -> Response {
     let request = arrived(request, peer, &functions.origin).await;
-    to_its_end(async move { authorization_query::handle(&functions.query, &request).await }).await
+    to_its_end(async move { functions.query.handle(&request).await }).await
 }
 
 async fn authorization_url(
@@ -68,8 +68,7 @@ async fn authorization_url(
     request: Request,
 ) -> Response {
     let request = arrived(request, peer, &functions.origin).await;
-    to_its_end(async move { get_authorization_url::handle(&functions.authorization_url, &request).await })
-        .await
+    to_its_end(async move { functions.authorization_url.handle(&request).await }).await
 }
 
 async fn callback(
@@ -78,7 +77,7 @@ async fn callback(
     request: Request,
 ) -> Response {
     let request = arrived(request, peer, &functions.origin).await;
-    to_its_end(async move { openid_callback::handle(&functions.callback, &request).await }).await
+    to_its_end(async move { functions.callback.handle(&request).await }).await
 }
 
 /// Runs a function to its end even if the client has hung up, as Lambda does: between a claim and its settlement a

@@ -22,7 +22,7 @@ use shared::protocol::alipay::authorize::LinkSettings;
 use shared::protocol::open_api::client::transport::Platforms;
 use shared::protocol::open_api::{CallRefusal, verify};
 use shared::registry::{Business, Platform};
-use shared::secrets::SecretCache;
+use shared::secrets::{SecretCache, SecretSource};
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{RecordPlatformLinks, Recorded};
 use shared::web::client_info::client_info;
@@ -34,13 +34,12 @@ use self::wire::LinkRequest;
 /// The documented path.
 pub const PATH: &str = "/v1/openapi/auth/alipay/url";
 
-/// What this function may use.
-pub struct AlipayAuthUrl {
-    /// The callers, and the keys their requests are verified with.
-    pub businesses: Arc<SecretCache<Business>>,
-    /// The platforms that links are asked of.
-    pub platforms: Arc<SecretCache<Platform>>,
-    /// The network to them.
+/// The capabilities of this function.
+#[derive(Clone)]
+pub struct Deps {
+    /// The callers with the keys that their requests are verified with, and the platforms that links are asked of.
+    pub secrets: Arc<dyn SecretSource>,
+    /// The network to the platforms.
     pub network: Arc<dyn Platforms>,
     /// Records nonce and authorization.
     pub store: Arc<dyn RecordPlatformLinks>,
@@ -54,8 +53,35 @@ pub struct AlipayAuthUrl {
     pub callbacks: CallbackRules,
 }
 
-/// Answers one request.
-pub async fn handle(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Response<Bytes> {
+/// The function: its capabilities, with a cache for each kind of document.
+pub struct AlipayAuthUrl {
+    businesses: Arc<SecretCache<Business>>,
+    platforms: Arc<SecretCache<Platform>>,
+    network: Arc<dyn Platforms>,
+    store: Arc<dyn RecordPlatformLinks>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    links: LinkSettings,
+    callbacks: CallbackRules,
+}
+
+impl AlipayAuthUrl {
+    /// The function with empty caches.
+    #[must_use]
+    pub fn new(deps: Deps) -> Self {
+        let Deps { secrets, network, store, clock, random, links, callbacks } = deps;
+        let businesses = SecretCache::shared(&secrets, &clock);
+        let platforms = SecretCache::shared(&secrets, &clock);
+        Self { businesses, platforms, network, store, clock, random, links, callbacks }
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        answer_call(self, request).await
+    }
+}
+
+async fn answer_call(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Response<Bytes> {
     let began = function.clock.now();
     let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
         issue_link(function, request).await

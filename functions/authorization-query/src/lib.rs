@@ -19,7 +19,7 @@ use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::random::Random;
 use shared::protocol::open_api::{CallRefusal, verify};
 use shared::registry::Business;
-use shared::secrets::SecretCache;
+use shared::secrets::{SecretCache, SecretSource};
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{ReadAuthorizations, UseNonces};
 
@@ -30,10 +30,11 @@ use self::wire::Query;
 /// Beside the documented path of links.
 pub const PATH: &str = "/v1/openapi/auth/alipay/query";
 
-/// What this function may use.
-pub struct AuthorizationQuery {
-    /// The callers, and the keys their requests are verified with.
-    pub businesses: Arc<SecretCache<Business>>,
+/// The capabilities of this function.
+#[derive(Clone)]
+pub struct Deps {
+    /// The callers, with the keys that their requests are verified with.
+    pub secrets: Arc<dyn SecretSource>,
     /// Records nonces.
     pub nonces: Arc<dyn UseNonces>,
     /// Reads authorizations.
@@ -44,8 +45,30 @@ pub struct AuthorizationQuery {
     pub random: Arc<dyn Random>,
 }
 
-/// Answers one request.
-pub async fn handle(function: &AuthorizationQuery, request: &Request<Bytes>) -> Response<Bytes> {
+/// The function: its capabilities, with a cache of the callers.
+pub struct AuthorizationQuery {
+    businesses: Arc<SecretCache<Business>>,
+    nonces: Arc<dyn UseNonces>,
+    records: Arc<dyn ReadAuthorizations>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl AuthorizationQuery {
+    /// The function with an empty cache.
+    #[must_use]
+    pub fn new(deps: Deps) -> Self {
+        let Deps { secrets, nonces, records, clock, random } = deps;
+        Self { businesses: SecretCache::shared(&secrets, &clock), nonces, records, clock, random }
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        answer_query(self, request).await
+    }
+}
+
+async fn answer_query(function: &AuthorizationQuery, request: &Request<Bytes>) -> Response<Bytes> {
     let began = function.clock.now();
     let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
         find(function, request).await

@@ -38,31 +38,31 @@ pub const PATH: &str = "/p/s/web-call-minapp/auth-bao";
 const MAX_QUERY_BYTES: usize = 4 * 1024;
 
 /// What this page may use.
-pub struct Landing {
-    /// What the tokens are verified with.
-    pub keys: Arc<SecretCache<LinkToken>>,
+pub(crate) struct Landing {
+    /// The keys that the tokens are verified with.
+    pub(crate) keys: Arc<SecretCache<LinkToken>>,
     /// Finds the record of a link.
-    pub links: Arc<dyn FindLinks>,
+    pub(crate) links: Arc<dyn FindLinks>,
     /// Knows who asks.
-    pub merchants: Arc<dyn Merchants>,
+    pub(crate) merchants: Arc<dyn Merchants>,
     /// What browsers call us.
-    pub settings: LinkSettings,
+    pub(crate) settings: LinkSettings,
     /// Time.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// Who asks for an authorization, and for what.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Merchant {
+pub(crate) struct Merchant {
     /// The name that its users know.
-    pub name: String,
+    pub(crate) name: String,
     /// Whether Alipay asks the user.
-    pub scope: Scope,
+    pub(crate) scope: Scope,
 }
 
 /// Knows who stands behind a scheme.
 #[async_trait]
-pub trait Merchants: Send + Sync {
+pub(crate) trait Merchants: Send + Sync {
     /// The merchant of the scheme, or `None` if there is no such scheme any more.
     async fn merchant(&self, scheme_id: SchemeId) -> Result<Option<Merchant>, SecretError>;
 }

@@ -36,7 +36,8 @@ use tracing::Instrument as _;
 pub use self::aliyun::ASK_UNTIL;
 pub use self::error::Refusal;
 use self::fault::Fault;
-pub use self::landing::{Landing, PATH as LINK_PATH};
+use self::landing::Landing;
+pub use self::landing::PATH as LINK_PATH;
 use self::link::Link;
 use self::request_id::RequestId;
 
@@ -49,30 +50,17 @@ pub const MAX_BODY_BYTES: usize = 16 * 1024;
 const ACTION: &str = "GetAuthorizationUrl";
 const VERSION: &str = "2017-05-25";
 
-/// What this function may use.
-pub struct GetAuthorizationUrl {
-    /// The callers.
-    pub access_keys: Arc<SecretCache<AccessKey>>,
-    /// Whom they belong to.
-    pub accounts: Arc<SecretCache<Account>>,
-    /// Under which terms users are asked.
-    pub schemes: Arc<SecretCache<Scheme>>,
-    /// Signs links, and verifies them when they are opened.
-    pub link_token: Arc<SecretCache<LinkToken>>,
-    /// Hides phone numbers.
-    pub phone_key: Arc<SecretCache<PhoneKey>>,
-    /// The accounts' own keys at Alibaba Cloud.
-    pub aliyun_keys: Arc<SecretCache<AliyunKey>>,
-    /// The way there.
+/// The capabilities of this function.
+#[derive(Clone)]
+pub struct Deps {
+    /// The callers, their accounts and schemes, the keys of links and phone numbers, the accounts' keys at Alibaba Cloud.
+    pub secrets: Arc<dyn SecretSource>,
+    /// Records nonces and authorizations, and finds the links that users open.
+    pub store: SchemeLinks,
+    /// The requests that each account may send.
+    pub rate_limiter: Arc<RateLimiter>,
+    /// The network to Alibaba Cloud.
     pub aliyun: Arc<dyn AliyunNetwork>,
-    /// How much each account may ask for.
-    pub allowance: RateLimiter,
-    /// Records nonce and authorization.
-    pub store: Arc<dyn RecordLinks>,
-    /// Records nonces of calls that are refused, and of those that are passed on.
-    pub nonces: Arc<dyn UseNonces>,
-    /// The page behind the links.
-    pub landing: Landing,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for ids and states.
@@ -81,61 +69,70 @@ pub struct GetAuthorizationUrl {
     pub links: LinkSettings,
 }
 
+/// The function: its capabilities, with a cache for each kind of document.
+pub struct GetAuthorizationUrl {
+    access_keys: Arc<SecretCache<AccessKey>>,
+    accounts: Arc<SecretCache<Account>>,
+    schemes: Arc<SecretCache<Scheme>>,
+    link_token: Arc<SecretCache<LinkToken>>,
+    phone_key: Arc<SecretCache<PhoneKey>>,
+    aliyun_keys: Arc<SecretCache<AliyunKey>>,
+    store: Arc<dyn RecordLinks>,
+    nonces: Arc<dyn UseNonces>,
+    landing: Landing,
+    rate_limiter: Arc<RateLimiter>,
+    aliyun: Arc<dyn AliyunNetwork>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    links: LinkSettings,
+}
+
 impl GetAuthorizationUrl {
-    /// Wires the function: documents from `secrets`, records in `store`, and `aliyun` as the way to Alibaba Cloud.
+    /// The function with empty caches.
     #[must_use]
-    pub fn new(
-        secrets: &Arc<dyn SecretSource>,
-        store: SchemeLinks,
-        aliyun: Arc<dyn AliyunNetwork>,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
-        links: LinkSettings,
-    ) -> Self {
-        let schemes = cache(secrets, &clock);
-        let link_token = cache(secrets, &clock);
+    pub fn new(deps: Deps) -> Self {
+        let Deps { secrets, store, rate_limiter, aliyun, clock, random, links } = deps;
+        let schemes = SecretCache::shared(&secrets, &clock);
+        let link_token = SecretCache::shared(&secrets, &clock);
+        let landing = Landing {
+            keys: Arc::clone(&link_token),
+            links: store.find,
+            merchants: schemes.clone(),
+            settings: links.clone(),
+            clock: Arc::clone(&clock),
+        };
         Self {
-            access_keys: cache(secrets, &clock),
-            accounts: cache(secrets, &clock),
-            schemes: Arc::clone(&schemes),
-            link_token: Arc::clone(&link_token),
-            phone_key: cache(secrets, &clock),
-            aliyun_keys: cache(secrets, &clock),
-            aliyun,
-            allowance: RateLimiter::new(store.allowance, clock.clone()),
+            access_keys: SecretCache::shared(&secrets, &clock),
+            accounts: SecretCache::shared(&secrets, &clock),
+            schemes,
+            link_token,
+            phone_key: SecretCache::shared(&secrets, &clock),
+            aliyun_keys: SecretCache::shared(&secrets, &clock),
             store: store.record,
             nonces: store.nonces,
-            landing: Landing {
-                keys: link_token,
-                links: store.find,
-                merchants: schemes,
-                settings: links.clone(),
-                clock: clock.clone(),
-            },
+            landing,
+            rate_limiter,
+            aliyun,
             clock,
             random,
             links,
         }
     }
-}
 
-fn cache<T: Document>(secrets: &Arc<dyn SecretSource>, clock: &Arc<dyn Clock>) -> Arc<SecretCache<T>> {
-    Arc::new(SecretCache::new(Arc::clone(secrets), Arc::clone(clock)))
-}
-
-/// Answers one request.
-pub async fn handle(function: &GetAuthorizationUrl, request: &Request<Bytes>) -> Response<Bytes> {
-    let request_id = RequestId::draw(&*function.random);
-    // Of the highest level, so that lines of every level carry it.
-    let span = tracing::error_span!("request", request_id = request_id.as_str());
-    async {
-        match request.uri().path() {
-            LINK_PATH => landing::show(&function.landing, request).await,
-            _ => answer_call(function, request, &request_id).await,
+    /// Answers one request.
+    pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        let request_id = RequestId::draw(&*self.random);
+        // Of the highest level, so that lines of every level carry it.
+        let span = tracing::error_span!("request", request_id = request_id.as_str());
+        async {
+            match request.uri().path() {
+                LINK_PATH => landing::show(&self.landing, request).await,
+                _ => answer_call(self, request, &request_id).await,
+            }
         }
+        .instrument(span)
+        .await
     }
-    .instrument(span)
-    .await
 }
 
 async fn answer_call(
@@ -211,7 +208,7 @@ async fn issue_link(
         Err(refusal) => Err(refuse(function, refusal, &nonce).await?),
     };
     if let Err(Refusal::NonceUsed) = outcome {
-        function.allowance.give_back(&key.account_id).await;
+        function.rate_limiter.give_back(&key.account_id).await;
     }
     outcome
 }

@@ -58,7 +58,7 @@ pub(crate) async fn admit(function: &GetAuthorizationUrl, key: &AccessKey) -> Re
     if !key.may_get_authorization_url {
         return Err(Refusal::NoPermission);
     }
-    match function.allowance.admit(&key.account_id, account.requests_per_second).await {
+    match function.rate_limiter.admit(&key.account_id, account.requests_per_second).await {
         Admission::Admitted => Ok(account),
         Admission::Over { retry_after } => Err(Refusal::OverAllowance { retry_after }),
     }

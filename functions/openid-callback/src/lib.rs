@@ -27,7 +27,7 @@ use shared::model::random::Random;
 use shared::protocol::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, TokenExchange, read_answer};
 use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, Platform};
-use shared::secrets::{SecretCache, SecretName};
+use shared::secrets::{SecretCache, SecretName, SecretSource};
 use shared::store::{Claimed, RecordReturns, Settled, StoreError};
 use shared::web::page::Language;
 use url::Url;
@@ -42,12 +42,11 @@ pub use shared::protocol::alipay::authorize::RETURN_PATH as PATH;
 /// must have its time.
 pub const REFRESH_UNTIL: Duration = Duration::from_secs(14);
 
-/// What this function may use.
-pub struct OpenIdCallback {
-    /// Our app's keys.
-    pub apps: Arc<SecretCache<AlipayApp>>,
-    /// The platforms that links are asked of.
-    pub platforms: Arc<SecretCache<Platform>>,
+/// The capabilities of this function.
+#[derive(Clone)]
+pub struct Deps {
+    /// Our app's keys, and the platforms that links are asked of.
+    pub secrets: Arc<dyn SecretSource>,
     /// The app that links are for; a return for another one is not ours.
     pub app_id: String,
     /// Claims and settles.
@@ -62,6 +61,40 @@ pub struct OpenIdCallback {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for operation ids.
     pub random: Arc<dyn Random>,
+}
+
+/// The function: its capabilities, with a cache for each kind of document.
+pub struct OpenIdCallback {
+    apps: Arc<SecretCache<AlipayApp>>,
+    platforms: Arc<SecretCache<Platform>>,
+    app_id: String,
+    store: Arc<dyn RecordReturns>,
+    gateway: Arc<dyn TokenExchange>,
+    hints: Arc<dyn HintQueue>,
+    keep_for: Duration,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl OpenIdCallback {
+    /// The function with empty caches.
+    #[must_use]
+    pub fn new(deps: Deps) -> Self {
+        let Deps { secrets, app_id, store, gateway, hints, keep_for, clock, random } = deps;
+        let apps = SecretCache::shared(&secrets, &clock);
+        let platforms = SecretCache::shared(&secrets, &clock);
+        Self { apps, platforms, app_id, store, gateway, hints, keep_for, clock, random }
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        let below = request.uri().path().strip_prefix(PATH).is_some_and(|rest| rest.starts_with('/'));
+        if request.method() == Method::POST && below {
+            platform_callback::answer(self, request).await
+        } else {
+            show_return(self, request).await
+        }
+    }
 }
 
 /// What the user is told.
@@ -87,16 +120,6 @@ pub enum Outcome {
     AnotherUser,
     /// We failed before the code was used: the same return may be tried again.
     Unavailable,
-}
-
-/// Answers one request.
-pub async fn handle(function: &OpenIdCallback, request: &Request<Bytes>) -> Response<Bytes> {
-    let below = request.uri().path().strip_prefix(PATH).is_some_and(|rest| rest.starts_with('/'));
-    if request.method() == Method::POST && below {
-        platform_callback::answer(function, request).await
-    } else {
-        show_return(function, request).await
-    }
 }
 
 async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Response<Bytes> {

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alipay_auth_url::{AlipayAuthUrl, handle};
+use alipay_auth_url::{AlipayAuthUrl, Deps};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256};
@@ -20,7 +20,7 @@ use rsa::signature::{SignatureEncoding as _, Signer as _, Verifier as _};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use shared::egress::callback_url::CallbackRules;
-use shared::model::clock::SystemClock;
+use shared::model::clock::{Clock as _, SystemClock};
 use shared::model::random::OsRandom;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::protocol::open_api::client::transport::HttpPlatforms;
@@ -141,16 +141,15 @@ impl<'a> Bench<'a> {
         Ok(Self {
             merchant,
             runtime,
-            function: AlipayAuthUrl {
-                businesses,
-                platforms: Arc::new(SecretCache::new(secrets, clock.clone())),
+            function: AlipayAuthUrl::new(Deps {
+                secrets,
                 network: Arc::new(HttpPlatforms::new()?),
                 store: Arc::new(AtOnce),
                 clock,
                 random: Arc::new(OsRandom::default()),
                 links,
                 callbacks: CallbackRules::default(),
-            },
+            }),
             business,
             caller: Caller::of(folder)?,
             authorization_url,
@@ -190,9 +189,7 @@ impl<'a> Bench<'a> {
                     self.aws_lc_private.sign(&RSA_PKCS1_SHA256, &random, &call.string, &mut signature);
                 signed.is_ok() && signature == call.signature
             })?,
-            each(few, |call| {
-                rsa.sign(BUSINESS_ID, "nonce", self.function.clock.now(), call.request.body()).is_ok()
-            })?,
+            each(few, |call| rsa.sign(BUSINESS_ID, "nonce", SystemClock.now(), call.request.body()).is_ok())?,
             each(few, |call| self.rsa_private.sign(&call.string).to_vec() == call.signature)?,
         ])
     }
@@ -203,7 +200,7 @@ impl<'a> Bench<'a> {
     }
 
     async fn grants(&self, call: &Call) -> bool {
-        handle(&self.function, &call.request).await.body().starts_with(br#"{"status":0,"#)
+        self.function.handle(&call.request).await.body().starts_with(br#"{"status":0,"#)
     }
 
     fn each_handled<T>(&self, calls: &[T], grants: impl AsyncFn(&T) -> bool) -> Result<f64, Error> {

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alipay_auth_url::{AlipayAuthUrl, handle};
+use alipay_auth_url::{AlipayAuthUrl, Deps};
 use bytes::Bytes;
 use http::Request;
 use rustix::time::{ClockId, clock_gettime};
@@ -140,7 +140,7 @@ impl Size {
         write(file, &filling)?;
         let document = json!({"publicKeys": [keys.public_pem], "merchantIds": [MERCHANT_ID]}).to_string();
         let source = Arc::new(Businesses { document });
-        let cache = Arc::new(SecretCache::new(source.clone(), clock.clone()));
+        let cache = Arc::new(SecretCache::<shared::registry::Business>::new(source.clone(), clock.clone()));
         for index in 0..businesses {
             clock.advance(BETWEEN_NEW_NAMES);
             cache.get(&SecretName::business(&business_id(index))?).await?;
@@ -149,9 +149,8 @@ impl Size {
         for index in 0..businesses {
             cache.get(&SecretName::business(&business_id(index))?).await?;
         }
-        let function = AlipayAuthUrl {
-            businesses: cache,
-            platforms: Arc::new(SecretCache::new(source, clock.clone())),
+        let function = AlipayAuthUrl::new(Deps {
+            secrets: source,
             network: Arc::new(HttpPlatforms::new()?),
             store: Arc::new(SqliteStore::open(file)?),
             clock,
@@ -163,7 +162,7 @@ impl Size {
                 retention: Duration::from_hours(24 * 400),
             },
             callbacks: CallbackRules::default(),
-        };
+        });
         Ok(Self { authorizations, businesses, function })
     }
 
@@ -190,7 +189,7 @@ impl Size {
             let mut measured = Vec::new();
             for request in &requests {
                 let (cpu, began) = (cpu_time(), Instant::now());
-                let answer = handle(&self.function, request).await;
+                let answer = self.function.handle(request).await;
                 measured.push((began.elapsed(), cpu_time() - cpu));
                 if !answer.body().starts_with(br#"{"status":0,"#) {
                     return Err(format!("refused: {}", String::from_utf8_lossy(answer.body())).into());
@@ -209,7 +208,7 @@ impl Size {
             "callbackUrl": "https://merchant.example.com/alipay/openid",
         });
         let body = body.to_string().into_bytes();
-        let headers = Signer::Rsa(key).sign(business, name, self.function.clock.now(), &body)?;
+        let headers = Signer::Rsa(key).sign(business, name, SystemClock.now(), &body)?;
         let origin = Some("https://links.example.com/".parse()?);
         let request = Request::post(alipay_auth_url::PATH)
             .extension(ClientInfo { source_ip: Some([127, 0, 0, 1].into()), origin });

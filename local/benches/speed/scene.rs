@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderName;
-use openid_delivery::OpenIdDelivery;
+use openid_delivery::{Deps, OpenIdDelivery};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 use shared::delivery::response::Answer;
@@ -23,7 +23,6 @@ use shared::model::owner::Owner;
 use shared::model::random::OsRandom;
 use shared::queue::in_process::InProcessQueue;
 use shared::queue::{Hint, HintQueue as _};
-use shared::secrets::SecretCache;
 use shared::store::sqlite::SqliteStore;
 use shared::store::{RecordReturns as _, Settlement};
 use tokio::time::Instant;
@@ -111,19 +110,17 @@ async fn run(
         json!({"md5Keys": ["0123456789abcdef0123456789abcdef"], "merchantIds": [MERCHANT_ID]}).to_string();
     let source = Arc::new(Businesses { document });
     let queue = InProcessQueue::new(clock.clone());
-    let function = OpenIdDelivery {
+    let function = OpenIdDelivery::new(Deps {
+        secrets: source,
         store: store.clone(),
         due: store.clone(),
-        businesses: Arc::new(SecretCache::new(source.clone(), clock.clone())),
-        schemes: Arc::new(SecretCache::new(source.clone(), clock.clone())),
-        callback_key: Arc::new(SecretCache::new(source, clock.clone())),
         sender: merchants.clone(),
         hints: Arc::new(queue.clone()),
         clock: clock.clone(),
         random: Arc::new(OsRandom::default()),
         callbacks: CallbackRules::default(),
         schedule: Schedule::default(),
-    };
+    });
     let delivering =
         tokio::spawn(local::deliveries::run(Arc::new(function), queue.clone(), store.clone(), clock.clone()));
     let began = Instant::now();

@@ -17,14 +17,13 @@ use crate::runtime::start::StartError;
 ///
 /// # Errors
 /// When the runtime cannot be reached.
-pub async fn serve_http<H, A>(handler: H) -> Result<(), StartError>
+pub async fn serve_http<H>(handler: H) -> Result<(), StartError>
 where
-    H: Fn(http::Request<Bytes>) -> A,
-    A: Future<Output = http::Response<Bytes>> + Send + 'static,
+    H: AsyncFn(http::Request<Bytes>) -> http::Response<Bytes>,
 {
-    let run = service_fn(|event: LambdaEvent<Box<RawValue>>| {
-        let answer = api_gateway::request(event.payload.get()).map(&handler);
-        async move { Ok::<_, lambda_runtime::Error>(api_gateway::response(answer?.await)) }
+    let run = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+        let request = api_gateway::request(event.payload.get())?;
+        Ok::<_, lambda_runtime::Error>(api_gateway::response(handler(request).await))
     });
     lambda_runtime::run(run).await.map_err(ended)
 }

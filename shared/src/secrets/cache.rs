@@ -53,6 +53,12 @@ impl<T: Document> SecretCache<T> {
         Self { source, clock, names: Mutex::new(names) }
     }
 
+    /// An empty cache over a source and a clock that others use as well.
+    #[must_use]
+    pub fn shared(source: &Arc<dyn SecretSource>, clock: &Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self::new(Arc::clone(source), Arc::clone(clock)))
+    }
+
     /// The secret's document.
     ///
     /// # Errors
