@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "what fails here fails a test")]
 
+mod alarms;
 mod alibaba_signatures;
 mod aliyun;
 mod allowance;

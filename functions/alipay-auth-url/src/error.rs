@@ -8,6 +8,7 @@ use shared::protocol::open_api::CallRefusal;
 use shared::protocol::open_api::client::classify::NoLink;
 use shared::secrets::{SecretError, SecretName};
 use shared::store::StoreError;
+use shared::telemetry::Alarm;
 
 /// Why a request was refused. What it displays is the answer's `message`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,10 +94,10 @@ impl Refusal {
     }
 
     /// The alarm that a failure of ours raises.
-    pub(crate) const fn alarm(&self) -> &'static str {
+    pub(crate) const fn alarm(&self) -> Alarm {
         match self {
-            Self::Platform { error: SecretError::Absent | SecretError::Unparsable { .. }, .. } => "keys",
-            _ => "unavailable",
+            Self::Platform { error: SecretError::Absent | SecretError::Unparsable { .. }, .. } => Alarm::Keys,
+            _ => Alarm::Unavailable,
         }
     }
 }

@@ -25,6 +25,7 @@ use shared::registry::{Business, Platform};
 use shared::secrets::{SecretCache, SecretSource};
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{RecordPlatformLinks, Recorded};
+use shared::telemetry::RequestLog;
 use shared::web::client_info::client_info;
 
 pub use self::error::Refusal;
@@ -92,19 +93,20 @@ async fn answer_call(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resp
     if let Err(refusal) = &outcome
         && answer.status().is_server_error()
     {
-        tracing::error!(trouble = refusal.word(), alarm = refusal.alarm(), "a request failed");
+        tracing::error!(trouble = refusal.word(), alarm = refusal.alarm().as_str(), "a request failed");
     }
     let business = request.headers().get(BUSINESS_ID).and_then(|value| value.to_str().ok());
-    tracing::info!(
-        route = "alipay-auth-url",
-        status = wire::status(&outcome),
-        http_status = answer.status().as_u16(),
-        business = business.filter(|id| is_business_id(id)),
-        reason = outcome.as_ref().err().map(Refusal::word),
-        reference = outcome.as_ref().map_or_else(Refusal::reference, |link| Some(link.id.as_str())),
-        millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
-        "request"
-    );
+    let reason = outcome.as_ref().err().map(Refusal::word);
+    RequestLog {
+        route: "alipay-auth-url",
+        status: Some(wire::status(&outcome)),
+        http_status: answer.status().as_u16(),
+        business: business.filter(|id| is_business_id(id)),
+        reason: reason.as_ref().map(|reason| reason as _),
+        reference: outcome.as_ref().map_or_else(Refusal::reference, |link| Some(link.id.as_str())),
+        ..RequestLog::default()
+    }
+    .write(&*function.clock, began);
     answer
 }
 

@@ -20,6 +20,7 @@ use shared::protocol::open_api::client::transport::NoAnswer;
 use shared::registry::Platform;
 use shared::secrets::{SecretError, SecretName};
 use shared::store::{Linked, StoreError};
+use shared::telemetry::Alarm;
 use url::Url;
 
 use crate::error::Refusal;
@@ -72,7 +73,7 @@ pub(crate) async fn link(
         Err(error) if !error.retryable() => Err(error.into()),
         // The link is good all the same: its user settles a record that is LINK_PENDING as well.
         Err(error) => {
-            tracing::error!(reference = %id, %error, alarm = "unavailable", "a link could not be recorded");
+            tracing::error!(reference = %id, %error, alarm = Alarm::Unavailable.as_str(), "a link could not be recorded");
             Ok(Link { id, url: link.into() })
         }
     }
@@ -93,7 +94,7 @@ impl Questions<'_> {
         let [first, second] = serial_numbers(&self.pending.id);
         for (asked, serial_no) in [(Asked::First, first), (Asked::Second, second)] {
             if !self.in_time() {
-                tracing::error!(reference = %self.pending.id, alarm = "unavailable", "no time was left to ask the platform");
+                tracing::error!(reference = %self.pending.id, alarm = Alarm::Unavailable.as_str(), "no time was left to ask the platform");
                 break;
             }
             let answer = self.ask_under(&serial_no).await?;
@@ -154,7 +155,7 @@ impl Questions<'_> {
                 tracing::warn!(%reference, %source, status, said, "a platform gave no link");
             }
             Notice::Alarm => {
-                tracing::error!(%reference, %source, status, said, alarm = "upstream", "a platform gave no link");
+                tracing::error!(%reference, %source, status, said, alarm = Alarm::Upstream.as_str(), "a platform gave no link");
             }
         }
     }

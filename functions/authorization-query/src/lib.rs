@@ -22,6 +22,7 @@ use shared::registry::Business;
 use shared::secrets::{SecretCache, SecretSource};
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{ReadAuthorizations, UseNonces};
+use shared::telemetry::{Alarm, RequestLog};
 
 pub use self::error::Refusal;
 use self::view::View;
@@ -79,19 +80,20 @@ async fn answer_query(function: &AuthorizationQuery, request: &Request<Bytes>) -
     if let Err(refusal) = &outcome
         && answer.status().is_server_error()
     {
-        tracing::error!(trouble = refusal.word(), alarm = "unavailable", "a request failed");
+        tracing::error!(trouble = refusal.word(), alarm = Alarm::Unavailable.as_str(), "a request failed");
     }
     let business = request.headers().get(BUSINESS_ID).and_then(|value| value.to_str().ok());
-    tracing::info!(
-        route = "authorization-query",
-        status = wire::status(&outcome),
-        http_status = answer.status().as_u16(),
-        business = business.filter(|id| is_business_id(id)),
-        reason = outcome.as_ref().err().map(Refusal::word),
-        reference = outcome.as_ref().ok().map(|view| view.reference.as_str()),
-        millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
-        "request"
-    );
+    let reason = outcome.as_ref().err().map(Refusal::word);
+    RequestLog {
+        route: "authorization-query",
+        status: Some(wire::status(&outcome)),
+        http_status: answer.status().as_u16(),
+        business: business.filter(|id| is_business_id(id)),
+        reason: reason.as_ref().map(|reason| reason as _),
+        reference: outcome.as_ref().ok().map(|view| view.reference.as_str()),
+        ..RequestLog::default()
+    }
+    .write(&*function.clock, began);
     answer
 }
 

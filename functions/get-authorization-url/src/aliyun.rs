@@ -10,6 +10,7 @@ use std::time::Duration;
 use shared::protocol::alibaba_cloud::{self, Granted};
 use shared::secrets::SecretName;
 use shared::store::NonceUse;
+use shared::telemetry::Alarm;
 
 use crate::error::Refusal;
 use crate::link::{IssuedBy, Link};
@@ -51,7 +52,7 @@ pub(crate) async fn ask(
         && failure.is_ours_to_mend()
     {
         let (account, scheme_id) = (&wish.scheme.account_id, wish.wanted.scheme_id);
-        tracing::error!(account, %scheme_id, trouble = %failure, alarm = "upstream", "Alibaba Cloud gave no link");
+        tracing::error!(account, %scheme_id, trouble = %failure, alarm = Alarm::Upstream.as_str(), "Alibaba Cloud gave no link");
     }
     let Granted { url, request_id } = answer?;
     Ok(Link { url: url.into(), by: IssuedBy::AlibabaCloud { request_id } })

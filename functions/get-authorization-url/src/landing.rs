@@ -24,6 +24,7 @@ use shared::registry::{LinkToken, Scheme};
 use shared::secrets::{SecretCache, SecretError, SecretName};
 use shared::signing::link_token::{TokenError, verify};
 use shared::store::{FindLinks, FoundLink, StoreError};
+use shared::telemetry::{Alarm, RequestLog};
 use shared::web::client_info::client_info;
 use shared::web::page::Language;
 use url::Url;
@@ -155,25 +156,25 @@ pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<B
     let outcome = outcome.unwrap_or_else(|trouble| {
         match trouble.secret_error() {
             Some(SecretError::Absent | SecretError::Unparsable { .. }) => {
-                tracing::error!(reference, %trouble, alarm = "keys", "a landing page failed");
+                tracing::error!(reference, %trouble, alarm = Alarm::Keys.as_str(), "a landing page failed");
             }
             // Somebody asks for many schemes that there are not.
             Some(SecretError::Busy) => tracing::warn!(reference, %trouble, "a landing page failed"),
             Some(SecretError::Unavailable { .. }) | None => {
-                tracing::error!(reference, %trouble, alarm = "unavailable", "a landing page failed");
+                tracing::error!(reference, %trouble, alarm = Alarm::Unavailable.as_str(), "a landing page failed");
             }
         }
         Outcome::Unavailable
     });
     let answer = page::answer(&outcome, Language::preferred(request.headers()), reference);
-    tracing::info!(
-        route = "landing",
-        outcome = page::word(&outcome),
-        http_status = answer.status().as_u16(),
+    RequestLog {
+        route: "landing",
+        outcome: Some(page::word(&outcome)),
+        http_status: answer.status().as_u16(),
         reference,
-        millis = u64::try_from(page.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
-        "request"
-    );
+        ..RequestLog::default()
+    }
+    .write(&*page.clock, began);
     answer
 }
 

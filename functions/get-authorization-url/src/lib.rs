@@ -31,6 +31,7 @@ use shared::registry::{AccessKey, Account, AliyunKey, LinkToken, PhoneKey, Schem
 use shared::secrets::{Document, SecretCache, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::{Call, NONCE_LIFETIME};
 use shared::store::{NonceUse, RecordLinks, SchemeLinks, StoreError, UseNonces};
+use shared::telemetry::{Alarm, RequestLog};
 use tracing::Instrument as _;
 
 pub use self::aliyun::ASK_UNTIL;
@@ -147,29 +148,30 @@ async fn answer_call(
     let refusal = outcome.as_ref().err();
     match refusal.map(|refusal| (refusal, refusal.fault())) {
         Some((refusal, Fault::Ours)) => {
-            tracing::error!(trouble = %refusal, alarm = "unavailable", "a request failed");
+            tracing::error!(trouble = %refusal, alarm = Alarm::Unavailable.as_str(), "a request failed");
         }
         Some((refusal, Fault::Document)) => {
-            tracing::error!(trouble = %refusal, alarm = "keys", "a request failed");
+            tracing::error!(trouble = %refusal, alarm = Alarm::Keys.as_str(), "a request failed");
         }
         // What Alibaba Cloud did is logged where it is known for whom it was asked.
         Some((_, Fault::Upstream | Fault::Caller | Fault::Moment)) | None => {}
     }
     let known = refusal.is_none_or(Refusal::is_of_a_known_access_key);
     let access_key = call.access_key_id().ok().filter(|_| known);
-    tracing::info!(
-        route = "get-authorization-url",
-        code = refusal.map_or("OK", |refusal| refusal.answer().1),
-        http_status = answer.status().as_u16(),
+    RequestLog {
+        route: "get-authorization-url",
+        code: Some(refusal.map_or("OK", |refusal| refusal.answer().1)),
+        http_status: answer.status().as_u16(),
         access_key,
-        reason = refusal.map(tracing::field::display),
-        reference = outcome.as_ref().ok().and_then(Link::reference),
-        upstream_code = outcome.as_ref().map_or_else(Refusal::upstream_code, Link::upstream_code),
-        upstream_request_id =
-            outcome.as_ref().map_or_else(Refusal::upstream_request_id, Link::upstream_request_id),
-        millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
-        "request"
-    );
+        reason: refusal.map(|refusal| refusal as _),
+        reference: outcome.as_ref().ok().and_then(Link::reference),
+        upstream_code: outcome.as_ref().map_or_else(Refusal::upstream_code, Link::upstream_code),
+        upstream_request_id: outcome
+            .as_ref()
+            .map_or_else(Refusal::upstream_request_id, Link::upstream_request_id),
+        ..RequestLog::default()
+    }
+    .write(&*function.clock, began);
     answer
 }
 

@@ -29,6 +29,7 @@ use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, Platform};
 use shared::secrets::{SecretCache, SecretName, SecretSource};
 use shared::store::{Claimed, RecordReturns, Settled, StoreError};
+use shared::telemetry::{Alarm, RequestLog};
 use shared::web::page::Language;
 use url::Url;
 
@@ -135,22 +136,22 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
         Returned::WithoutCode(state) => (Outcome::NotAuthorized, Some(state.id().clone())),
         Returned::WithCode(back) => {
             let outcome = come_back(function, &back, &mut owner).await.unwrap_or_else(|trouble| {
-                tracing::error!(reference = %back.state.id(), %trouble, alarm = "unavailable", "a return failed");
+                tracing::error!(reference = %back.state.id(), %trouble, alarm = Alarm::Unavailable.as_str(), "a return failed");
                 Outcome::Unavailable
             });
             (outcome, Some(back.state.id().clone()))
         }
     };
     let answer = page::answer(&outcome, Language::preferred(request.headers()), reference.as_ref());
-    tracing::info!(
-        route = "openid-callback",
-        outcome = page::word(&outcome),
-        http_status = answer.status().as_u16(),
-        reference = reference.as_ref().map(AuthorizationId::as_str),
-        owner = owner.as_ref().map(tracing::field::display),
-        millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
-        "request"
-    );
+    RequestLog {
+        route: "openid-callback",
+        outcome: Some(page::word(&outcome)),
+        http_status: answer.status().as_u16(),
+        reference: reference.as_ref().map(AuthorizationId::as_str),
+        owner: owner.as_ref().map(|owner| owner as _),
+        ..RequestLog::default()
+    }
+    .write(&*function.clock, began);
     answer
 }
 
@@ -187,7 +188,7 @@ async fn come_back(
                 tracing::warn!(reference = %claim.id, sub_code = %refusal.sub_code, "Alipay refused the code");
             } else {
                 tracing::error!(
-                    reference = %claim.id, code = %refusal.code, sub_code = %refusal.sub_code, alarm = "gateway",
+                    reference = %claim.id, code = %refusal.code, sub_code = %refusal.sub_code, alarm = Alarm::Gateway.as_str(),
                     "Alipay refused our request"
                 );
             }
@@ -195,7 +196,7 @@ async fn come_back(
             Ok(again())
         }
         Exchange::Unknown(reason) => {
-            tracing::error!(reference = %claim.id, %reason, alarm = "gateway", "no answer from Alipay to believe");
+            tracing::error!(reference = %claim.id, %reason, alarm = Alarm::Gateway.as_str(), "no answer from Alipay to believe");
             note(function.store.exchange_unknown(&claim.id, &claim.operation).await, &claim.id);
             Ok(again())
         }
@@ -245,7 +246,7 @@ async fn settle(
         Ok(Settled::NotFound) => Outcome::UnknownLink,
         Err(error) => {
             tracing::error!(
-                reference = %authorization.id, %error, alarm = "settlement",
+                reference = %authorization.id, %error, alarm = Alarm::Settlement.as_str(),
                 "a consent could not be recorded; the user is asked to authorize again"
             );
             note(function.store.exchange_unknown(&authorization.id, &operation).await, &authorization.id);

@@ -18,6 +18,7 @@ use shared::registry::Platform;
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::open_api::{AuthHeaders, HeaderError, SignatureError};
 use shared::store::{Settled, StoreError};
+use shared::telemetry::{Alarm, RequestLog};
 
 use crate::OpenIdCallback;
 use crate::settlement::{alarm_different, settle};
@@ -78,7 +79,7 @@ enum Notice {
     /// Already logged with its alarm.
     Given,
     /// An operator, under this alarm.
-    Alarm(&'static str),
+    Alarm(Alarm),
 }
 
 impl Refusal {
@@ -92,14 +93,14 @@ impl Refusal {
             | Self::Signature(_)
             | Self::Body(_)
             | Self::OthersSerial
-            | Self::NoUser => Notice::Alarm("upstream"),
+            | Self::NoUser => Notice::Alarm(Alarm::Upstream),
             Self::AnotherUser => Notice::Given,
             Self::Keys { error: SecretError::Absent | SecretError::Unparsable { .. }, .. } => {
-                Notice::Alarm("keys")
+                Notice::Alarm(Alarm::Keys)
             }
             Self::Keys { error: SecretError::Unavailable { .. } | SecretError::Busy, .. }
             | Self::Store(_)
-            | Self::Random(_) => Notice::Alarm("unavailable"),
+            | Self::Random(_) => Notice::Alarm(Alarm::Unavailable),
         }
     }
 
@@ -131,20 +132,20 @@ pub(crate) async fn answer(function: &OpenIdCallback, request: &Request<Bytes>) 
     if let Some(refusal) = refusal
         && let Notice::Alarm(alarm) = refusal.notice()
     {
-        tracing::error!(reference, %refusal, alarm, "a platform's callback was refused");
+        tracing::error!(reference, %refusal, alarm = alarm.as_str(), "a platform's callback was refused");
     }
     let status = refusal.map_or(StatusCode::OK, Refusal::http_status);
-    tracing::info!(
-        route = "openid-callback",
-        outcome = if refusal.is_none() { "SUCCESS" } else { "FAIL" },
-        http_status = status.as_u16(),
-        reason = refusal.map(tracing::field::display),
+    RequestLog {
+        route: "openid-callback",
+        outcome: Some(if refusal.is_none() { "SUCCESS" } else { "FAIL" }),
+        http_status: status.as_u16(),
+        reason: refusal.map(|refusal| refusal as _),
         reference,
-        owner = known.as_ref().map(|known| tracing::field::display(known.owner())),
-        source = known.as_ref().map(|known| tracing::field::display(&known.source)),
-        millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
-        "request"
-    );
+        owner: known.as_ref().map(Authorization::owner).as_ref().map(|owner| owner as _),
+        source: known.as_ref().map(|known| &known.source as _),
+        ..RequestLog::default()
+    }
+    .write(&*function.clock, began);
     let mut answer = Response::new(Bytes::from_static(if refusal.is_none() { b"SUCCESS" } else { b"FAIL" }));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();

@@ -8,6 +8,7 @@ use shared::model::id::OperationId;
 use shared::model::identity::Identity;
 use shared::queue::Hint;
 use shared::store::{Settled, Settlement, StoreError};
+use shared::telemetry::Alarm;
 
 use crate::OpenIdCallback;
 
@@ -66,6 +67,6 @@ pub(crate) async fn settle(
 /// Says that another user came to a link whose first one stays.
 pub(crate) fn alarm_different(authorization: &Authorization) {
     tracing::error!(
-        reference = %authorization.id, alarm = "settlement", "another user had consented before; the first stays"
+        reference = %authorization.id, alarm = Alarm::Settlement.as_str(), "another user had consented before; the first stays"
     );
 }

@@ -27,6 +27,7 @@ use shared::queue::{Event, HINT_GRACE_PERIOD, Hint, HintQueue, MAX_DELAY};
 use shared::registry::{Business, CallbackKey, Scheme};
 use shared::secrets::{SecretCache, SecretSource};
 use shared::store::{AttemptClaimed, FindDue, Next, RecordDeliveries, StoreError};
+use shared::telemetry::Alarm;
 
 pub use self::error::Trouble;
 use self::post::{Keys, post};
@@ -203,7 +204,7 @@ async fn deliver_before(
         attempt = authorization.attempts,
         %owner,
         reference = %authorization.id,
-        millis = u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX),
+        millis = now.millis_since(began),
         "attempt"
     );
     if !ours {
@@ -241,14 +242,14 @@ async fn give_up(function: &OpenIdDelivery, hint: &Hint, claim: &AttemptClaim) -
     let given_up = function.store.give_up(&hint.id, hint.attempt, &claim.operation, claim.now).await;
     // Without an answer it may have been written all the same, and nobody would come back to it.
     if given_up != Ok(false) {
-        tracing::error!(reference = %hint.id, alarm = "undeliverable", "given up: no attempt is left");
+        tracing::error!(reference = %hint.id, alarm = Alarm::Undeliverable.as_str(), "given up: no attempt is left");
     }
     Ok(if given_up? { Step::GivenUp } else { Step::Nothing })
 }
 
 fn alarm_undeliverable(authorization: &Authorization) {
     tracing::error!(
-        owner = %authorization.owner(), reference = %authorization.id, alarm = "undeliverable",
+        owner = %authorization.owner(), reference = %authorization.id, alarm = Alarm::Undeliverable.as_str(),
         "given up after the last attempt; a redrive sets it due again"
     );
 }

@@ -20,6 +20,7 @@ use crate::model::clock::{Clock, UnixMillis};
 use crate::model::reservation::Reservation;
 use crate::rate_limit::share::{Share, Turn};
 use crate::store::{ReserveRate, StoreError};
+use crate::telemetry::Alarm;
 
 /// How long a request waits for the store. A lease is one write, which takes a few milliseconds, or some hundred when a
 /// new process has to make its connection first.
@@ -92,7 +93,7 @@ impl RateLimiter {
             Ok(Err(error)) => Trouble::Store(error),
             Err(_) => Trouble::Slow,
         };
-        tracing::error!(account, %trouble, alarm = "allowance", "requests pass without allowance");
+        tracing::error!(account, %trouble, alarm = Alarm::Allowance.as_str(), "requests pass without allowance");
         share.open(now, PASSING);
         Admission::Admitted
     }

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use crate::queue::{Event, Hint};
 use crate::runtime::api_gateway;
 use crate::runtime::start::StartError;
+use crate::telemetry::Alarm;
 
 /// Serves HTTP requests until the runtime ends.
 ///
@@ -69,7 +70,7 @@ where
         };
         let reference = hint.id.clone();
         if let Err(error) = handler(Event::Hint(hint)).await {
-            tracing::error!(%reference, %error, alarm = "unavailable", "an attempt could not be made; the sweep will");
+            tracing::error!(%reference, %error, alarm = Alarm::Unavailable.as_str(), "an attempt could not be made; the sweep will");
         }
     }
     Ok(failures)

@@ -11,6 +11,7 @@ use crate::model::clock::{Clock, UnixMillis};
 use crate::secrets::entry::{CacheEntry, Lookup};
 use crate::secrets::lookup_limit::LookupLimit;
 use crate::secrets::{AbsentReason, Document, FetchError, SecretError, SecretName, SecretSource};
+use crate::telemetry::Alarm;
 
 /// This many names without a document are remembered; then the oldest is forgotten.
 const MAX_UNKNOWN_NAMES: usize = 1_000;
@@ -142,7 +143,7 @@ impl<T: Document> SecretCache<T> {
             (entry.record_fetch(fetched, asked_at), entry.is_known())
         };
         if let Some(reason) = alarm {
-            tracing::error!(secret = %entry.name, reason, alarm = "keys", "a secret's new version is unreadable");
+            tracing::error!(secret = %entry.name, reason, alarm = Alarm::Keys.as_str(), "a secret's new version is unreadable");
         }
         match (was_known, is_known) {
             (false, true) => self.names().promote(entry),
@@ -194,7 +195,7 @@ fn log_failure(name: &SecretName, failure: Option<&FetchError>, was_known: bool)
             tracing::warn!(secret = name, %reason, "a secret is revoked");
         }
         Some(FetchError::Absent(AbsentReason::Denied)) => {
-            tracing::error!(secret = name, alarm = "keys", "a secret is denied");
+            tracing::error!(secret = name, alarm = Alarm::Keys.as_str(), "a secret is denied");
         }
         Some(FetchError::Absent(AbsentReason::NotFound | AbsentReason::Deleted)) | None => {}
     }

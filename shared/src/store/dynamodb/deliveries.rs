@@ -12,6 +12,7 @@ use crate::store::dynamodb::item::{self, Reader};
 use crate::store::dynamodb::wire::{Page, Placeholders, Query};
 use crate::store::dynamodb::{Changed, DynamoStore, Give, OUTBOX};
 use crate::store::{AttemptClaimed, Due, FindDue, Next, RecordDeliveries, StoreError};
+use crate::telemetry::Alarm;
 
 #[async_trait]
 impl RecordDeliveries for DynamoStore {
@@ -204,7 +205,7 @@ fn readable(item: &Item) -> Option<Due> {
         Err(error) => {
             let reference = item.id().ok();
             let reference = reference.as_ref().map(AuthorizationId::as_str);
-            tracing::error!(reference, %error, alarm = "record", "a due record cannot be read");
+            tracing::error!(reference, %error, alarm = Alarm::Record.as_str(), "a due record cannot be read");
             None
         }
     }
