@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alipay_auth_url::QUESTIONS_UNTIL;
+use alipay_auth_url::QUESTIONS_WITHIN;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -285,7 +285,7 @@ async fn no_question_is_begun_that_the_functions_time_does_not_hold() {
         let used: fn(&World) = |world| world.platforms.refuse(8, "used");
         for first in [broken, used] {
             let world = world_by("rsa").await;
-            world.platforms.takes(&world.clock, QUESTIONS_UNTIL - late);
+            world.platforms.takes(&world.clock, QUESTIONS_WITHIN - late);
             first(&world);
             world.platforms.grant(LINK);
             let answer = ask(&world, "S1").await;
@@ -320,7 +320,7 @@ struct Slow {
 impl SecretSource for Slow {
     async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError> {
         if *name == SecretName::upstream("rsa").expect("a name") {
-            self.clock.advance(QUESTIONS_UNTIL);
+            self.clock.advance(QUESTIONS_WITHIN);
         }
         self.secrets.fetch(name).await
     }

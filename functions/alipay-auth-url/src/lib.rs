@@ -6,7 +6,8 @@
 
 mod error;
 mod platform;
-mod wire;
+mod request;
+mod response;
 
 use std::sync::Arc;
 
@@ -28,9 +29,9 @@ use shared::store::{RecordPlatformLinks, Recorded};
 use shared::telemetry::RequestLog;
 use shared::web::client_info::client_info;
 
-pub use self::error::Refusal;
-pub use self::platform::QUESTIONS_UNTIL;
-use self::wire::LinkRequest;
+pub use self::error::LinkError;
+pub use self::platform::QUESTIONS_WITHIN;
+use self::request::LinkRequest;
 
 /// The documented path.
 pub const PATH: &str = "/v1/openapi/auth/alipay/url";
@@ -48,9 +49,9 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for states.
     pub random: Arc<dyn Random>,
-    /// How links are made.
+    /// The settings that links are made by.
     pub links: LinkSettings,
-    /// Where callbacks may go.
+    /// The addresses that callbacks may go to.
     pub callbacks: CallbackRules,
 }
 
@@ -89,21 +90,22 @@ async fn answer_call(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resp
     } else {
         Err(CallRefusal::NoSuchInterface.into())
     };
-    let answer = wire::respond(&outcome);
-    if let Err(refusal) = &outcome
+    let answer = response::respond(&outcome);
+    let error = outcome.as_ref().err();
+    let reason = error.map(LinkError::log_reason);
+    if let Some(error) = error
         && answer.status().is_server_error()
     {
-        tracing::error!(trouble = refusal.word(), alarm = refusal.alarm().as_str(), "a request failed");
+        tracing::error!(trouble = reason, alarm = error.alarm().as_str(), "a request failed");
     }
     let business = request.headers().get(BUSINESS_ID).and_then(|value| value.to_str().ok());
-    let reason = outcome.as_ref().err().map(Refusal::word);
     RequestLog {
         route: "alipay-auth-url",
-        status: Some(wire::status(&outcome)),
+        status: Some(response::status(&outcome)),
         http_status: answer.status().as_u16(),
         business: business.filter(|id| is_business_id(id)),
         reason: reason.as_ref().map(|reason| reason as _),
-        reference: outcome.as_ref().map_or_else(Refusal::reference, |link| Some(link.id.as_str())),
+        reference: outcome.as_ref().map_or_else(LinkError::reference, |link| Some(link.id.as_str())),
         ..RequestLog::default()
     }
     .write(&*function.clock, began);
@@ -116,7 +118,7 @@ struct Link {
     url: String,
 }
 
-async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Result<Link, Refusal> {
+async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Result<Link, LinkError> {
     let call = verify(request, &function.businesses, function.clock.now()).await?;
     let wanted = LinkRequest::parse(request.body())?;
     call.may_speak_of(&wanted.business_id, &wanted.merchant_id)?;
@@ -126,7 +128,7 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
     let id = AuthorizationId::of_serial(&wanted.business_id, &wanted.serial_no);
     let state = State::draw(id, &*function.random)?;
     let origin = &client_info(request).origin;
-    let public_url = links.public_url(origin.as_ref()).ok_or(Refusal::NoPublicUrl)?;
+    let public_url = links.public_url(origin.as_ref()).ok_or(LinkError::NoPublicUrl)?;
     // Before anything is written: without its document a platform cannot be asked.
     let (link, platform) = match &call.business.upstream {
         None => (NewLink::Ours(links.authorize_link(public_url, call.business.scope, &state).into()), None),
@@ -160,13 +162,13 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
                     let platform = platform::fetch(function, name).await?;
                     platform::link(function, &platform, &old, public_url, call.now).await
                 }
-                _ => Err(Refusal::SerialUsed { link: old.link.filter(|_| repeated) }),
+                _ => Err(LinkError::SerialUsed { link: old.link.filter(|_| repeated) }),
             }
         }
     }
 }
 
-fn callback(wanted: &LinkRequest, business: &Business, rules: &CallbackRules) -> Result<Callback, Refusal> {
+fn callback(wanted: &LinkRequest, business: &Business, rules: &CallbackRules) -> Result<Callback, LinkError> {
     match &wanted.callback_url {
         Some(text) => Ok(Callback::Explicit(CallbackUrl::parse(text, rules)?.as_str().to_owned())),
         None if business.default_callback_url.is_some() => Ok(Callback::OwnersDefault),

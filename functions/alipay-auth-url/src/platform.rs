@@ -23,17 +23,17 @@ use shared::store::{Linked, StoreError};
 use shared::telemetry::Alarm;
 use url::Url;
 
-use crate::error::Refusal;
+use crate::error::LinkError;
 use crate::{AlipayAuthUrl, Link};
 
-/// When no question is begun any more: the last must end, and its link be recorded, in the function's time.
-pub const QUESTIONS_UNTIL: Duration = Duration::from_secs(12);
+/// The time of a request within which a question may be begun: the last must end, and its link be recorded, in the function's time.
+pub const QUESTIONS_WITHIN: Duration = Duration::from_secs(12);
 
 /// The platform's document.
-pub(crate) async fn fetch(function: &AlipayAuthUrl, platform: &str) -> Result<Arc<Platform>, Refusal> {
+pub(crate) async fn fetch(function: &AlipayAuthUrl, platform: &str) -> Result<Arc<Platform>, LinkError> {
     // A record holds only names that a document has held.
     let name = SecretName::upstream(platform).map_err(|_| CallRefusal::Keys(SecretError::Absent))?;
-    function.platforms.get(&name).await.map_err(|error| Refusal::Platform { name, error })
+    function.platforms.get(&name).await.map_err(|error| LinkError::Platform { name, error })
 }
 
 /// Asks `platform` for the link of a record that is LINK_PENDING, and records it.
@@ -43,7 +43,7 @@ pub(crate) async fn link(
     pending: &Authorization,
     public_url: &str,
     began: UnixMillis,
-) -> Result<Link, Refusal> {
+) -> Result<Link, LinkError> {
     let (AuthorizationRequest::Merchant(request), Some(state)) = (&pending.requested, &pending.pending_state)
     else {
         return Err(StoreError::Corrupt("a pending record has no request or no state".to_owned()).into());
@@ -55,7 +55,7 @@ pub(crate) async fn link(
         request,
         state: state.reveal(),
         callback_url: callback_address(public_url, state),
-        until: began + QUESTIONS_UNTIL,
+        until: began + QUESTIONS_WITHIN,
     };
     let link = questions.ask().await?;
     let (id, now) = (pending.id.clone(), function.clock.now());
@@ -68,7 +68,7 @@ pub(crate) async fn link(
         // The same request, sent twice at once: both have the same answer.
         Ok(Linked::Before(recorded)) => match recorded.link {
             Some(url) => Ok(Link { id, url }),
-            None => Err(Refusal::SerialUsed { link: None }),
+            None => Err(LinkError::SerialUsed { link: None }),
         },
         Err(error) if !error.retryable() => Err(error.into()),
         // The link is good all the same: its user settles a record that is LINK_PENDING as well.
@@ -90,7 +90,7 @@ struct Questions<'a> {
 }
 
 impl Questions<'_> {
-    async fn ask(&self) -> Result<Url, Refusal> {
+    async fn ask(&self) -> Result<Url, LinkError> {
         let [first, second] = serial_numbers(&self.pending.id);
         for (asked, serial_no) in [(Asked::First, first), (Asked::Second, second)] {
             if !self.in_time() {
@@ -104,10 +104,10 @@ impl Questions<'_> {
             let Meaning { verdict, notice } = meaning(&answer, asked);
             self.log(&answer, notice);
             if let Verdict::NoLink(no_link) = verdict {
-                return Err(Refusal::NoLink(no_link, self.pending.id.clone()));
+                return Err(LinkError::NoLink(no_link, self.pending.id.clone()));
             }
         }
-        Err(Refusal::NoLink(NoLink::Unknown, self.pending.id.clone()))
+        Err(LinkError::NoLink(NoLink::Unknown, self.pending.id.clone()))
     }
 
     /// One question. A kept connection that the platform has closed in the meantime is none of its answers: then it is

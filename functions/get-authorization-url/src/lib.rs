@@ -8,14 +8,15 @@
 
 mod alipay;
 mod aliyun;
+mod authenticate;
 mod error;
-mod fault;
 mod landing;
 mod link;
+mod link_request;
+mod refusal;
+mod request;
 mod request_id;
-mod sender;
-mod wire;
-mod wish;
+mod response;
 
 use std::sync::Arc;
 
@@ -27,19 +28,20 @@ use shared::model::random::Random;
 use shared::protocol::alibaba_cloud::AliyunNetwork;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::rate_limit::RateLimiter;
-use shared::registry::{AccessKey, Account, AliyunKey, LinkToken, PhoneKey, Scheme, SchemeSource};
+use shared::registry::{AccessKey, Account, AliyunKey, LinkToken, PhoneKey, Scheme};
 use shared::secrets::{Document, SecretCache, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::{Call, NONCE_LIFETIME};
 use shared::store::{NonceUse, RecordLinks, SchemeLinks, StoreError, UseNonces};
 use shared::telemetry::{Alarm, RequestLog};
 use tracing::Instrument as _;
 
-pub use self::aliyun::ASK_UNTIL;
-pub use self::error::Refusal;
-use self::fault::Fault;
+pub use self::aliyun::ASK_WITHIN;
+pub use self::error::ApiError;
 use self::landing::Landing;
 pub use self::landing::PATH as LINK_PATH;
 use self::link::Link;
+use self::link_request::{LinkMaker, LinkRequest};
+use self::refusal::Class;
 use self::request_id::RequestId;
 
 /// The path that the SDKs call.
@@ -66,7 +68,7 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for ids and states.
     pub random: Arc<dyn Random>,
-    /// How links are made.
+    /// The settings that links are made by.
     pub links: LinkSettings,
 }
 
@@ -144,31 +146,30 @@ async fn answer_call(
     let began = function.clock.now();
     let call = Call::read(request);
     let outcome = issue_link(function, request, &call, request_id).await;
-    let answer = wire::answer(&outcome, call.format(), request_id, request.headers());
-    let refusal = outcome.as_ref().err();
-    match refusal.map(|refusal| (refusal, refusal.fault())) {
-        Some((refusal, Fault::Ours)) => {
-            tracing::error!(trouble = %refusal, alarm = Alarm::Unavailable.as_str(), "a request failed");
-        }
-        Some((refusal, Fault::Document)) => {
-            tracing::error!(trouble = %refusal, alarm = Alarm::Keys.as_str(), "a request failed");
-        }
+    let answer = response::answer(&outcome, call.format(), request_id, request.headers());
+    let error = outcome.as_ref().err();
+    let refusal = error.map(ApiError::refusal);
+    let alarm = match refusal.as_ref().map(|refusal| refusal.class) {
+        Some(Class::Dependency) => Some(Alarm::Unavailable),
+        Some(Class::Configuration) => Some(Alarm::Keys),
         // What Alibaba Cloud did is logged where it is known for whom it was asked.
-        Some((_, Fault::Upstream | Fault::Caller | Fault::Moment)) | None => {}
+        Some(Class::Upstream | Class::Caller | Class::Transient) | None => None,
+    };
+    if let (Some(trouble), Some(alarm)) = (error, alarm) {
+        tracing::error!(%trouble, alarm = alarm.as_str(), "a request failed");
     }
-    let known = refusal.is_none_or(Refusal::is_of_a_known_access_key);
-    let access_key = call.access_key_id().ok().filter(|_| known);
+    let known = error.is_none_or(ApiError::is_of_a_known_access_key);
     RequestLog {
         route: "get-authorization-url",
-        code: Some(refusal.map_or("OK", |refusal| refusal.answer().1)),
+        code: Some(refusal.as_ref().map_or("OK", |refusal| refusal.code)),
         http_status: answer.status().as_u16(),
-        access_key,
-        reason: refusal.map(|refusal| refusal as _),
+        access_key: call.access_key_id().ok().filter(|_| known),
+        reason: error.map(|error| error as _),
         reference: outcome.as_ref().ok().and_then(Link::reference),
-        upstream_code: outcome.as_ref().map_or_else(Refusal::upstream_code, Link::upstream_code),
+        upstream_code: outcome.as_ref().map_or_else(ApiError::upstream_code, Link::upstream_code),
         upstream_request_id: outcome
             .as_ref()
-            .map_or_else(Refusal::upstream_request_id, Link::upstream_request_id),
+            .map_or_else(ApiError::upstream_request_id, Link::upstream_request_id),
         ..RequestLog::default()
     }
     .write(&*function.clock, began);
@@ -180,17 +181,17 @@ async fn issue_link(
     request: &Request<Bytes>,
     call: &Call<'_>,
     request_id: &RequestId,
-) -> Result<Link, Refusal> {
+) -> Result<Link, ApiError> {
     if request.body().len() > MAX_BODY_BYTES {
-        return Err(Refusal::BodyTooLarge);
+        return Err(ApiError::BodyTooLarge);
     }
     let named = call.action() == Some(ACTION) && call.version() == Some(VERSION);
     let routed = request.uri().path() == PATH && matches!(*request.method(), Method::GET | Method::POST);
     if !named || !routed {
-        return Err(Refusal::NoSuchAction);
+        return Err(ApiError::NoSuchAction);
     }
     let now = function.clock.now();
-    let key = sender::verify(function, call, now).await?;
+    let key = authenticate::verify(function, call, now).await?;
     let nonce = NonceUse {
         space: format!("access-key:{}", call.access_key_id()?),
         nonce: call.nonce()?.to_owned(),
@@ -198,21 +199,33 @@ async fn issue_link(
         until: now + NONCE_LIFETIME,
         operation: OperationId::draw(&*function.random)?,
     };
-    let account = match sender::admit(function, &key).await {
+    let account = match authenticate::admit(function, &key).await {
         Ok(account) => account,
-        Err(refusal) => return Err(refuse(function, refusal, &nonce).await?),
+        Err(error) => return Err(refuse(function, error, &nonce).await?),
     };
-    let outcome = match wish::check(function, call, &key, &account, now).await {
-        Ok(wish) => match &wish.scheme.source {
-            SchemeSource::Alipay => alipay::issue(function, request, wish, request_id, &nonce).await,
-            SchemeSource::Aliyun(key) => aliyun::ask(function, &wish, key, &nonce).await,
-        },
-        Err(refusal) => Err(refuse(function, refusal, &nonce).await?),
+    let outcome = match LinkRequest::check(function, call, &key, &account, now).await {
+        Ok(link_request) => make_link(function, request, &link_request, request_id, &nonce).await,
+        Err(error) => Err(refuse(function, error, &nonce).await?),
     };
-    if let Err(Refusal::NonceUsed) = outcome {
+    if let Err(ApiError::NonceUsed) = outcome {
         function.rate_limiter.give_back(&key.account_id).await;
     }
     outcome
+}
+
+async fn make_link(
+    function: &GetAuthorizationUrl,
+    request: &Request<Bytes>,
+    link_request: &LinkRequest,
+    request_id: &RequestId,
+    nonce: &NonceUse,
+) -> Result<Link, ApiError> {
+    match &link_request.maker {
+        LinkMaker::Us { phone_key, link_token } => {
+            alipay::issue(function, request, link_request, (phone_key, link_token), request_id, nonce).await
+        }
+        LinkMaker::AlibabaCloud { key } => aliyun::ask(function, link_request, key, nonce).await,
+    }
 }
 
 /// Consumes the nonce of a call that is refused, and says why it is: the nonce is judged before everything else that
@@ -222,18 +235,15 @@ async fn issue_link(
 /// nothing.
 async fn refuse(
     function: &GetAuthorizationUrl,
-    refusal: Refusal,
+    error: ApiError,
     nonce: &NonceUse,
-) -> Result<Refusal, StoreError> {
-    let kept = match refusal.fault() {
-        Fault::Caller => false,
-        Fault::Moment | Fault::Ours | Fault::Document | Fault::Upstream => true,
-    };
-    let repeated = !kept && !function.nonces.use_nonce(nonce).await?;
-    Ok(if repeated { Refusal::NonceUsed } else { refusal })
+) -> Result<ApiError, StoreError> {
+    let consumed = error.refusal().class == Class::Caller;
+    let repeated = consumed && !function.nonces.use_nonce(nonce).await?;
+    Ok(if repeated { ApiError::NonceUsed } else { error })
 }
 
 /// A document that has to be there.
-async fn document<T: Document>(cache: &SecretCache<T>, name: SecretName) -> Result<Arc<T>, Refusal> {
-    cache.get(&name).await.map_err(|error| Refusal::document(name, error))
+async fn document<T: Document>(cache: &SecretCache<T>, name: SecretName) -> Result<Arc<T>, ApiError> {
+    cache.get(&name).await.map_err(|error| ApiError::document(name, error))
 }

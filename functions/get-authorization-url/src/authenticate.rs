@@ -1,4 +1,4 @@
-//! Who calls, and whether its account may.
+//! The caller: known and rightly signed, of an account that may call.
 
 use std::sync::Arc;
 
@@ -8,58 +8,58 @@ use shared::registry::{AccessKey, Account};
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::alibaba_cloud::{Call, SignatureError, is_fresh};
 
-use crate::error::Refusal;
+use crate::error::ApiError;
 use crate::{GetAuthorizationUrl, document};
 
-/// Who sent the call: known, at this time, and rightly signed.
+/// The access key of a call that is known, fresh and rightly signed.
 pub(crate) async fn verify(
     function: &GetAuthorizationUrl,
     call: &Call<'_>,
     now: UnixMillis,
-) -> Result<Arc<AccessKey>, Refusal> {
+) -> Result<Arc<AccessKey>, ApiError> {
     if call.has_security_token() {
-        return Err(Refusal::TemporaryCredentials);
+        return Err(ApiError::TemporaryCredentials);
     }
-    let name = SecretName::access_key(call.access_key_id()?).map_err(|_| Refusal::UnknownAccessKey)?;
+    let name = SecretName::access_key(call.access_key_id()?).map_err(|_| ApiError::UnknownAccessKey)?;
     let key = match function.access_keys.get(&name).await {
-        Err(SecretError::Absent) => return Err(Refusal::UnknownAccessKey),
+        Err(SecretError::Absent) => return Err(ApiError::UnknownAccessKey),
         // Without the name, which may be a secret in the wrong place.
-        Err(SecretError::Unavailable { reason, .. }) => return Err(Refusal::Keys(reason)),
-        found => found.map_err(|error| Refusal::document(name.clone(), error))?,
+        Err(SecretError::Unavailable { reason, .. }) => return Err(ApiError::Keys(reason)),
+        found => found.map_err(|error| ApiError::document(name.clone(), error))?,
     };
     let timestamp = call.timestamp()?;
     if !is_fresh(timestamp, now) {
-        return Err(Refusal::OutOfWindow(now.since(timestamp).max(timestamp.since(now))));
+        return Err(ApiError::OutOfWindow(now.since(timestamp).max(timestamp.since(now))));
     }
     let mismatch = match call.verify(&key.secrets) {
         Ok(()) => return Ok(key),
-        Err(SignatureError::Incomplete(flaw)) => return Err(Refusal::Incomplete(flaw)),
+        Err(SignatureError::Incomplete(flaw)) => return Err(ApiError::Incomplete(flaw)),
         Err(SignatureError::Mismatch(mismatch)) => mismatch,
     };
     // The secret may have been changed a moment ago.
     match function.access_keys.refresh_early(&name, &key).await {
         Ok(Some(newer)) if call.verify(&newer.secrets).is_ok() => Ok(newer),
-        Ok(_) | Err(_) => Err(Refusal::Mismatch(call.protocol(), mismatch)),
+        Ok(_) | Err(_) => Err(ApiError::Mismatch(call.protocol(), mismatch)),
     }
 }
 
 /// The account, in good order and within its allowance.
-pub(crate) async fn admit(function: &GetAuthorizationUrl, key: &AccessKey) -> Result<Arc<Account>, Refusal> {
+pub(crate) async fn admit(function: &GetAuthorizationUrl, key: &AccessKey) -> Result<Arc<Account>, ApiError> {
     let account = document(&function.accounts, key.account.clone()).await?;
     if account.suspended {
-        return Err(Refusal::Suspended);
+        return Err(ApiError::Suspended);
     }
     if !account.subscribed {
-        return Err(Refusal::NotSubscribed);
+        return Err(ApiError::NotSubscribed);
     }
     if !key.enabled {
-        return Err(Refusal::KeyDisabled);
+        return Err(ApiError::KeyDisabled);
     }
     if !key.may_get_authorization_url {
-        return Err(Refusal::NoPermission);
+        return Err(ApiError::NoPermission);
     }
     match function.rate_limiter.admit(&key.account_id, account.requests_per_second).await {
         Admission::Admitted => Ok(account),
-        Admission::Over { retry_after } => Err(Refusal::OverAllowance { retry_after }),
+        Admission::Over { retry_after } => Err(ApiError::OverAllowance { retry_after }),
     }
 }
