@@ -36,7 +36,7 @@ use crate::folder::{self, ACCESS_KEY_ID, Folder};
 use crate::host::{self, Functions};
 use crate::merchant::{DemoMerchant, MerchantConfig};
 
-/// Where keys and database are, unless told otherwise.
+/// The folder of keys and database, unless told otherwise.
 pub const DEFAULT_FOLDER: &str = ".authlink";
 /// authlink's port, unless told otherwise.
 pub const DEFAULT_PORT: u16 = 8787;
@@ -45,10 +45,10 @@ pub const DEFAULT_EMULATOR_PORT: u16 = 8788;
 /// The demo merchant's port, unless told otherwise.
 pub const DEFAULT_MERCHANT_PORT: u16 = 8789;
 
-/// How to start.
+/// The options of a start.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where keys and database are.
+    /// The folder of keys and database.
     pub folder: PathBuf,
     /// authlink's port; 0 for any.
     pub port: u16,
@@ -56,9 +56,9 @@ pub struct Options {
     pub emulator_port: u16,
     /// The demo merchant's port; 0 for any.
     pub merchant_port: u16,
-    /// Whether to log, on standard error.
+    /// Logs on standard error if true.
     pub log: bool,
-    /// Where authlink is, if it is not hosted here but by `cargo lambda watch`.
+    /// The address of authlink, if it is not hosted here but by `cargo lambda watch`.
     pub authlink_elsewhere: Option<Url>,
     /// Settings of authlink's that go before those of a local run, as `AUTHLINK_DELIVERY_WAITS_SECS`.
     pub settings: Vec<(&'static str, String)>,
@@ -147,7 +147,7 @@ impl Local {
         })
     }
 
-    /// What to do now, for whoever started it.
+    /// The next steps, for the person who started it.
     #[must_use]
     pub fn greeting(&self) -> String {
         format!(
@@ -256,7 +256,7 @@ fn host_functions(
     Ok(())
 }
 
-/// What the functions are told, here and, by the folder's `lambda.env`, under `cargo lambda watch`.
+/// The settings of the functions, here and, by the folder's `lambda.env`, under `cargo lambda watch`.
 fn settings(
     folder: &Folder,
     authlink: &Url,

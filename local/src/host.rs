@@ -19,7 +19,7 @@ use shared::protocol::open_api::MAX_BODY_BYTES;
 use shared::web::client_info::ClientInfo;
 use url::Url;
 
-/// Where a platform that made a link calls back.
+/// The path that a platform calls back, once it has made a link.
 const PLATFORM_CALLBACK: &str = "/v1/openapi/auth/alipay/callback/{state}";
 
 /// The functions that serve HTTP.
@@ -28,7 +28,7 @@ pub(crate) struct Functions {
     pub(crate) authorization_url: GetAuthorizationUrl,
     pub(crate) query: AuthorizationQuery,
     pub(crate) callback: OpenIdCallback,
-    /// What browsers call this host.
+    /// The address that browsers call this host by.
     pub(crate) origin: Url,
 }
 

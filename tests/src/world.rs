@@ -37,7 +37,7 @@ use crate::platform::{self, ScriptedPlatforms};
 use crate::request::{LinkAnswer, LinkCall, QueryAnswer, state_of};
 use crate::rpc::{RpcAnswer, RpcCall};
 
-/// When the tests' clock begins: 2026-11-22 00:00:00 UTC.
+/// The beginning of the tests' clock: 2026-11-22 00:00:00 UTC.
 pub const BEGINNING: UnixMillis = UnixMillis(1_795_305_600_000);
 
 /// Our app at Alipay.
@@ -288,7 +288,7 @@ impl World {
         QueryAnswer::read(&self.query.handle(&call.build()).await)
     }
 
-    /// What business B1 is told of its `serial_no`.
+    /// The answer that business B1 gets for its `serial_no`.
     pub async fn told(&self, serial_no: &str) -> Value {
         self.query(&LinkCall::query(serial_no, self.now())).await.expect_data()
     }
@@ -405,7 +405,7 @@ pub struct Issued {
     pub link: url::Url,
 }
 
-/// What a platform's callback was answered.
+/// The answer to a platform's callback.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CallbackAnswer {
     pub http_status: u16,

@@ -56,7 +56,7 @@ pub struct Deps {
     pub gateway: Arc<dyn TokenExchange>,
     /// Starts the delivery at once.
     pub hints: Arc<dyn HintQueue>,
-    /// How long an openId is kept at least, which is longer than its delivery may take.
+    /// The time that an openId is kept at least, which is longer than its delivery may take.
     pub keep_for: Duration,
     /// Time.
     pub clock: Arc<dyn Clock>,

@@ -54,9 +54,9 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for nonces and jitter.
     pub random: Arc<dyn Random>,
-    /// Where callbacks may go.
+    /// The addresses that callbacks may go to.
     pub callbacks: CallbackRules,
-    /// When attempts are made.
+    /// The waits between attempts.
     pub schedule: Schedule,
 }
 

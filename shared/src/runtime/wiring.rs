@@ -60,7 +60,7 @@ impl Process {
     /// Records links of the open API.
     ///
     /// # Errors
-    /// When AWS cannot be called by the settings, or the embedded store cannot be opened.
+    /// AWS cannot be called by the settings, or the embedded store cannot be opened.
     pub fn platform_links(&self) -> Result<Arc<dyn RecordPlatformLinks>, StartError> {
         Ok(match self.store()? {
             Store::Table(table) => table,

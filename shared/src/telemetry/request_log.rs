@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use crate::model::clock::{Clock, UnixMillis};
 
-/// What the line of one request says beside its duration. A field without a value is left out of the line.
+/// The fields of one request's line, beside its duration. A field without a value is left out of the line.
 #[derive(Default)]
 pub struct RequestLog<'a> {
     /// The function, or its page.
