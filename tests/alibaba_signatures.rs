@@ -5,7 +5,9 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
 use serde_json::Value;
 use shared::model::clock::UnixMillis;
-use shared::signing::alibaba_cloud::{AccessKeySecret, Call, Flaw, Format, SignatureError, authorization};
+use shared::signing::alibaba_cloud::{
+    AccessKeySecret, Call, Format, IncompleteSignatureError, SignatureError, authorization,
+};
 use url::form_urlencoded::Serializer;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -181,20 +183,20 @@ fn flipped(text: &str, index: usize) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// What must be answered to a call with one character changed: a mismatch, unless the change is in what says how the
-/// call is signed.
+/// Checks the refusal of a call with one character changed: a mismatch, unless the character is in a parameter of the
+/// signature itself.
 fn assert_refused(name: &str, request: &Request<Bytes>, secret: &AccessKeySecret) {
     match Call::read(request).verify(std::slice::from_ref(secret)) {
         Err(SignatureError::Mismatch(_)) => {}
         Err(SignatureError::Incomplete(
-            Flaw::UnknownMethod
-            | Flaw::UnknownVersion
-            | Flaw::MissingSignature
-            | Flaw::MalformedSignature
-            | Flaw::MalformedAuthorization
-            | Flaw::DisorderedSignedHeaders
-            | Flaw::SignedHeaderNotOnce
-            | Flaw::UnsignedHeader,
+            IncompleteSignatureError::UnknownMethod
+            | IncompleteSignatureError::UnknownVersion
+            | IncompleteSignatureError::MissingSignature
+            | IncompleteSignatureError::MalformedSignature
+            | IncompleteSignatureError::MalformedAuthorization
+            | IncompleteSignatureError::DisorderedSignedHeaders
+            | IncompleteSignatureError::SignedHeaderNotOnce
+            | IncompleteSignatureError::UnsignedHeader,
         )) => {}
         other => panic!("{name}: {other:?} of {} {:?}", request.uri(), request.headers()),
     }

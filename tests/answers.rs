@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustls::RootCertStore;
 use shared::egress::client::bundled_roots;
 use tests::authority::Authority;
-use tests::raw_server::{RawServer, Turn};
+use tests::raw_server::{RawServer, Reply, http};
 use tokio::net::TcpSocket;
 
 const DOCUMENT: &str = include_str!("../docs/answers.md");
@@ -40,15 +40,15 @@ fn assert_documented(heading: &str, found: &[(&str, [String; 3])]) {
     assert_eq!(differ.collect::<Vec<_>>(), Vec::<&(&str, [String; 3])>::new(), "not as documented");
 }
 
-/// Who is at the other end.
+/// The party at the other end.
 enum Party {
-    Server(Turn),
+    Server(Reply),
     /// Its caller has 200 ms for everything.
-    Late(Turn),
+    Late(Reply),
     /// Over TLS, with a certificate for this name, by the authority that is trusted or by another.
-    Secured(&'static str, bool, Turn),
+    Secured(&'static str, bool, Reply),
     /// Speaks no TLS where it is expected.
-    Unsecured(Turn),
+    Unsecured(Reply),
     Nobody,
 }
 
@@ -71,18 +71,18 @@ impl Site {
             _taken: None,
         };
         match party {
-            Party::Server(turn) => of("http", RawServer::start(vec![turn], None).await),
-            Party::Late(turn) => {
-                let site = of("http", RawServer::start(vec![turn], None).await);
+            Party::Server(reply) => of("http", RawServer::start(vec![reply], None).await),
+            Party::Late(reply) => {
+                let site = of("http", RawServer::start(vec![reply], None).await);
                 Self { total: Duration::from_millis(200), ..site }
             }
-            Party::Secured(name, vouched_for, turn) => {
+            Party::Secured(name, vouched_for, reply) => {
                 let authority = Authority::default();
-                let site = of("https", RawServer::start(vec![turn], Some(authority.server(name))).await);
+                let site = of("https", RawServer::start(vec![reply], Some(authority.server(name))).await);
                 let trusted = if vouched_for { authority } else { Authority::default() };
                 Self { roots: trusted.roots(), ..site }
             }
-            Party::Unsecured(turn) => of("https", RawServer::start(vec![turn], None).await),
+            Party::Unsecured(reply) => of("https", RawServer::start(vec![reply], None).await),
             Party::Nobody => {
                 let taken = TcpSocket::new_v4().expect("a socket");
                 taken.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
@@ -97,37 +97,31 @@ impl Site {
         }
     }
 
-    /// How many requests came, over whichever connection.
+    /// The number of requests, over all connections.
     fn requests(&self) -> usize {
         self.server.as_ref().map_or(0, |server| server.connections().concat().len())
     }
 }
 
-fn http(status: u16, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
-    let body = body.as_ref();
-    let head = format!("HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\n\r\n", body.len());
-    [head.as_bytes(), body].concat()
-}
-
 fn says(status: u16, headers: &str, body: impl AsRef<[u8]>) -> Party {
-    Party::Server(Turn::Says(http(status, headers, body)))
+    Party::Server(Reply::Send(http(status, headers, body)))
 }
 
 fn raw(text: &str) -> Party {
-    Party::Server(Turn::Says(text.into()))
+    Party::Server(Reply::Send(text.into()))
 }
 
 fn closes(text: &str) -> Party {
-    Party::Server(Turn::SaysAndCloses(text.into()))
+    Party::Server(Reply::SendAndClose(text.into()))
 }
 
 fn rambles(text: &str) -> Party {
-    Party::Server(Turn::Rambles(format!("HTTP/1.1 200 X\r\n\r\n{text}").into()))
+    Party::Server(Reply::SendEndlessly(format!("HTTP/1.1 200 X\r\n\r\n{text}").into()))
 }
 
 /// White space and `body`: every byte comes soon after the one before, and the last one too late.
 fn drips(body: &str) -> Party {
     let body = format!("{}{body}", " ".repeat(200));
     let head = format!("HTTP/1.1 200 X\r\ncontent-length: {}\r\n\r\n", body.len());
-    Party::Late(Turn::Drips(head.into(), body.into()))
+    Party::Late(Reply::SendSlowly(head.into(), body.into()))
 }

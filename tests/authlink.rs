@@ -5,8 +5,6 @@
 
 mod alarms;
 mod alibaba_signatures;
-mod aliyun;
-mod allowance;
 mod answers;
 mod authorization_urls;
 mod chained;
@@ -22,7 +20,9 @@ mod platform_callbacks;
 mod platform_links;
 mod platforms;
 mod queries;
+mod rate_limit;
 mod returns;
 mod signatures;
 mod store_contract;
+mod structure;
 mod sweeps;

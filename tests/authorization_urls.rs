@@ -13,11 +13,11 @@ use serde_json::json;
 use shared::model::authorization::{Authorization, Callback, Status};
 use shared::model::authorization_request::AuthorizationRequest;
 use shared::model::id::AuthorizationId;
-use shared::model::reservation::{Leased, Reservation};
+use shared::model::reservation::{Reservation, ReservationOutcome};
 use shared::rate_limit::RateLimiter;
 use shared::store::{NonceUse, RecordLinks, Recorded, ReserveRate, StoreError, UseNonces};
-use tests::rpc::{Protocol, RpcAnswer, RpcCall, utc, whole};
-use tests::world::{ACCESS_KEY_SECRET, BEGINNING, World, access_key, scheme};
+use tests::rpc::{ACCESS_KEY_SECRET, Protocol, RpcAnswer, RpcCall, utc, whole};
+use tests::world::{BEGINNING, World, access_key, scheme};
 
 /// A store that is away.
 struct Away;
@@ -27,8 +27,8 @@ struct UsedUp;
 
 #[async_trait]
 impl ReserveRate for UsedUp {
-    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
-        Ok(Leased::Full { again_at: reservation.now + Duration::from_secs(1) })
+    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
+        Ok(ReservationOutcome::Full { again_at: reservation.now + Duration::from_secs(1) })
     }
 }
 
@@ -160,7 +160,7 @@ const OF_THE_GATEWAY: &[Row] = &[
     }),
 ];
 
-/// What is answered in a world that is as the row says. Where an allowance is to be used up, it is.
+/// The answer in the world that the row describes, with the rate limit used up where the row says so.
 async fn answer(row: &Row, protocol: Protocol, format: Option<&str>) -> String {
     let (name, set, change) = row;
     let mut world = World::new();
@@ -245,9 +245,9 @@ async fn a_right_call_is_recorded_with_the_phones_tail_and_hash_alone() {
     );
     assert!(link.ends_with("&_env=prod"));
     let record = record(&world, &link).await;
-    assert_eq!((record.status, record.callback), (Status::Issued, Callback::OwnersDefault));
+    assert_eq!((record.status(), record.callback), (Status::Issued, Callback::OwnersDefault));
     assert_eq!(record.expires_at, world.now() + Duration::from_hours(24));
-    let AuthorizationRequest::Scheme(requested) = record.requested else { panic!("{:?}", record.requested) };
+    let AuthorizationRequest::Scheme(requested) = record.request else { panic!("{:?}", record.request) };
     assert_eq!(requested.account_id, "1001");
     assert_eq!(requested.scheme_id.to_string(), "234");
     assert_eq!(requested.request_id, answer.request_id);
@@ -507,9 +507,9 @@ async fn a_consent_is_delivered_to_the_schemes_address_with_the_schemes_body() {
     let call = RpcCall::new(Protocol::V3, world.now()).with("EndDate", "2026-12-28");
     let answer = world.call(&call).await;
     let record = record(&world, &answer.link.expect("a link")).await;
-    let link: url::Url = record.link.expect("the authorize link").parse().expect("a URL");
+    let link = record.link().expect("the authorize link");
     world.gateway.answer(tests::parties::identified("open-1"));
-    let shown = world.come_back(&tests::request::state_of(&link), "codeA").await;
+    let shown = world.come_back(&tests::request::state_of(link), "codeA").await;
     assert_eq!(shown.outcome, "authorized");
     world.drain().await;
     let posts = world.merchant.posts();
@@ -523,7 +523,7 @@ async fn a_consent_is_delivered_to_the_schemes_address_with_the_schemes_body() {
         world.now()
     );
     assert_eq!(str::from_utf8(&post.body), Ok(body.as_str()));
-    assert_eq!(world.record(&record.id).await.status, Status::Delivered);
+    assert_eq!(world.record(&record.id).await.status(), Status::Delivered);
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use url::Url;
 
-/// Who A is at B.
+/// The business id of A at B.
 const A_AT_B: &str = "a-at-b";
 const A_SHOP: &str = "a-shop";
 const SHARED_KEY: &str = "the key that A and B share";
@@ -63,7 +63,7 @@ struct Passed {
     answers_to_lose: Mutex<u32>,
 }
 
-/// What passed: the request, and what the other side answered to it, whether or not that arrived.
+/// A request and its answer, even if the answer was lost on the way.
 #[derive(Clone)]
 struct Recorded {
     path: String,
@@ -132,7 +132,7 @@ impl Recorded {
         self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
     }
 
-    /// What was signed, joined by the demo merchant's code.
+    /// The string to sign, joined by the demo merchant's code.
     fn string(&self) -> Vec<u8> {
         let names = ["businessId", "nonce", "timestamp", "signType"];
         string_to_sign(&names.map(|name| (name, self.header(name))), &self.body)
@@ -160,7 +160,7 @@ fn write(folder: &Path, name: &str, document: &Value) {
     std::fs::write(file, document.to_string()).expect("is written");
 }
 
-/// How A and B sign to each other; A's merchant and A do it the other way.
+/// The signature between A and B; A's merchant and A use the other one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum BetweenThem {
     Md5,
@@ -293,7 +293,7 @@ impl Chain {
     async fn await_b(&self, id: &AuthorizationId, status: Status) -> Authorization {
         for _ in 0..400 {
             let record = Self::record(&self.b_folder, id).await;
-            if record.status == status {
+            if record.status() == status {
                 return record;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -311,8 +311,8 @@ async fn an_open_id_goes_through_both(between: BetweenThem) {
     let call = chain.a.merchant.request_link(by_merchant, "user-1").await;
     let link: Url = call.answer.expect("an answer").link().expect("a link").parse().expect("a URL");
     assert!(link.as_str().starts_with(chain.b.emulator_at.as_str()), "B's link, to its emulator: {link}");
-    let at_a = AuthorizationId::of_serial(local::folder::BUSINESS_ID, &call.request.serial_no);
-    let at_b = AuthorizationId::of_serial(A_AT_B, at_a.as_str());
+    let at_a = AuthorizationId::from_serial(local::folder::BUSINESS_ID, &call.request.serial_no);
+    let at_b = AuthorizationId::from_serial(A_AT_B, at_a.as_str());
 
     let asked = chain.before_b.posts();
     let [asked] = asked.as_slice() else { panic!("{} requests to B", asked.len()) };
@@ -328,7 +328,7 @@ async fn an_open_id_goes_through_both(between: BetweenThem) {
     chain.before_a.lose_an_answer();
     assert_eq!(chain.consent(&link).await, "authorized");
     let b_record = chain.await_b(&at_b, Status::Delivered).await;
-    let outcomes: Vec<_> = b_record.history.iter().map(|attempt| attempt.outcome.as_str()).collect();
+    let outcomes: Vec<_> = b_record.history().iter().map(|attempt| attempt.outcome.as_str()).collect();
     assert_eq!(outcomes, ["broken", "success"], "the first answer was lost");
 
     let callbacks = chain.before_a.posts();
@@ -357,7 +357,7 @@ async fn an_open_id_goes_through_both(between: BetweenThem) {
     assert_eq!(received.open_id.as_deref(), Some(TEST_USERS[0].open_id));
     let by_md5 = received.headers.contains(&("signtype".to_owned(), "MD5".to_owned()));
     assert_eq!(by_md5, between == BetweenThem::Rsa, "the other signature than between A and B");
-    let user = |record: &Authorization| record.identity.clone();
+    let user = |record: &Authorization| record.identity().cloned();
     assert_eq!(user(&Chain::record(&chain.a_folder, &at_a).await), user(&b_record));
 }
 
@@ -381,8 +381,8 @@ async fn a_second_host_that_is_away_is_asked_again_when_it_is_back() {
     let answer: Value = serde_json::from_str(&lost.answer.expect("an answer").body).expect("JSON");
     assert_eq!(answer["status"], 98, "{answer}");
     assert_eq!(chain.before_b.posts().len(), 2);
-    let at_a = AuthorizationId::of_serial(local::folder::BUSINESS_ID, &lost.request.serial_no);
-    assert_eq!(Chain::record(&chain.a_folder, &at_a).await.status, Status::LinkPending);
+    let at_a = AuthorizationId::from_serial(local::folder::BUSINESS_ID, &lost.request.serial_no);
+    assert_eq!(Chain::record(&chain.a_folder, &at_a).await.status(), Status::LinkPending);
 
     let granted = chain.ask_again(&lost.request.body).await.expect_link();
     let answered: Value = serde_json::from_slice(&chain.before_b.posts()[0].answered).expect("JSON");

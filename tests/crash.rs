@@ -16,26 +16,26 @@ use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::queue::HINT_GRACE_PERIOD;
 use shared::store::ReadAuthorizations as _;
 use shared::store::sqlite::SqliteStore;
+use tests::crashing::CrashPoint::{self, After, Before};
+use tests::crashing::{CrashingStore, Write};
 use tests::host::options;
-use tests::mortal::Moment::{self, After, Before};
-use tests::mortal::{MortalStore, Write};
 use tests::parties::{code_invalid, identified};
 use tests::request::LinkCall;
 use tests::world::World;
 
-/// Does `doing` in a process beside `world` that dies at `moment`.
-async fn dies(world: &World, moment: Moment, doing: impl AsyncFnOnce(&World)) {
+/// Does `doing` in a process beside `world` that crashes at `point`.
+async fn crashes(world: &World, point: CrashPoint, doing: impl AsyncFnOnce(&World)) {
     let process = world.another_process();
-    let store = Arc::new(MortalStore::new(process.store.clone(), moment));
+    let store = Arc::new(CrashingStore::new(process.store.clone(), point));
     let process = process.with_store(store.clone());
-    store.until_death(doing(&process)).await;
+    store.until_crash(doing(&process)).await;
 }
 
 #[tokio::test]
 async fn killed_before_a_link_is_recorded_the_same_request_gets_one() {
     let world = World::new();
     let call = LinkCall::new("S1", world.now());
-    dies(&world, Before(Write::Link), async |process| drop(process.ask(&call).await)).await;
+    crashes(&world, Before(Write::Link), async |process| drop(process.ask(&call).await)).await;
     world.ask(&call).await.expect_link();
 }
 
@@ -43,7 +43,7 @@ async fn killed_before_a_link_is_recorded_the_same_request_gets_one() {
 async fn killed_after_a_link_is_recorded_the_request_repeated_gets_the_recorded_link() {
     let world = World::new();
     let call = LinkCall::new("S1", world.now());
-    dies(&world, After(Write::Link), async |process| drop(process.ask(&call).await)).await;
+    crashes(&world, After(Write::Link), async |process| drop(process.ask(&call).await)).await;
     let again = world.ask(&LinkCall::new("S1", world.now())).await;
     assert_eq!(again.status, 8);
     let link = again.link.expect("the link").parse().expect("a URL");
@@ -55,7 +55,7 @@ async fn killed_after_a_link_is_recorded_the_request_repeated_gets_the_recorded_
 async fn killed_before_the_claim_the_same_return_goes_on() {
     let world = World::new();
     let issued = world.link("S1").await;
-    dies(&world, Before(Write::ClaimExchange), async |process| {
+    crashes(&world, Before(Write::ClaimExchange), async |process| {
         drop(process.come_back(&issued.state, "codeA").await)
     })
     .await;
@@ -66,7 +66,7 @@ async fn killed_before_the_claim_the_same_return_goes_on() {
 
 #[tokio::test]
 async fn killed_between_claim_and_settlement_the_user_is_asked_once_more_and_no_code_is_sent_twice() {
-    for (moment, answer, sent) in [
+    for (point, answer, sent) in [
         (After(Write::ClaimExchange), None, 0),
         (Before(Write::Settle), Some(identified("open-1")), 1),
         (Before(Write::EndExchange), Some(code_invalid()), 1),
@@ -74,14 +74,14 @@ async fn killed_between_claim_and_settlement_the_user_is_asked_once_more_and_no_
         let world = World::new();
         let issued = world.link("S1").await;
         answer.into_iter().for_each(|answer| world.gateway.answer(answer));
-        dies(&world, moment, async |process| drop(process.come_back(&issued.state, "codeA").await)).await;
-        assert_eq!(world.come_back(&issued.state, "codeA").await.outcome, "in-progress", "{moment:?}");
+        crashes(&world, point, async |process| drop(process.come_back(&issued.state, "codeA").await)).await;
+        assert_eq!(world.come_back(&issued.state, "codeA").await.outcome, "in-progress", "{point:?}");
         world.clock.advance(EXCHANGE_LEASE);
-        assert_eq!(world.come_back(&issued.state, "codeA").await.outcome, "authorize-again", "{moment:?}");
+        assert_eq!(world.come_back(&issued.state, "codeA").await.outcome, "authorize-again", "{point:?}");
         world.gateway.answer(identified("open-1"));
-        assert_eq!(world.come_back(&issued.state, "codeB").await.outcome, "authorized", "{moment:?}");
+        assert_eq!(world.come_back(&issued.state, "codeB").await.outcome, "authorized", "{point:?}");
         let sent_a = world.gateway.codes().iter().filter(|code| *code == "codeA").count();
-        assert_eq!(sent_a, sent, "{moment:?}");
+        assert_eq!(sent_a, sent, "{point:?}");
     }
 }
 
@@ -90,7 +90,7 @@ async fn killed_after_a_refusal_is_recorded_a_new_code_works_at_once() {
     let world = World::new();
     let issued = world.link("S1").await;
     world.gateway.answer(code_invalid());
-    dies(&world, After(Write::EndExchange), async |process| {
+    crashes(&world, After(Write::EndExchange), async |process| {
         drop(process.come_back(&issued.state, "codeA").await)
     })
     .await;
@@ -103,8 +103,10 @@ async fn killed_after_the_settlement_before_its_hint_the_sweep_delivers() {
     let world = World::new();
     let issued = world.link("S1").await;
     world.gateway.answer(identified("open-1"));
-    dies(&world, After(Write::Settle), async |process| drop(process.come_back(&issued.state, "codeA").await))
-        .await;
+    crashes(&world, After(Write::Settle), async |process| {
+        drop(process.come_back(&issued.state, "codeA").await)
+    })
+    .await;
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
     assert_eq!(world.come_back(&issued.state, "codeA").await.outcome, "authorized");
 }
@@ -122,14 +124,14 @@ async fn sweep_and_drain(process: &World) {
 
 #[tokio::test]
 async fn killed_before_an_attempt_is_claimed_the_next_sweep_but_one_makes_it() {
-    for moment in [Before(Write::ClaimAttempt), After(Write::Postpone)] {
+    for point in [Before(Write::ClaimAttempt), After(Write::Postpone)] {
         let world = World::new();
         let issued = due(&world).await;
-        dies(&world, moment, sweep_and_drain).await;
+        crashes(&world, point, sweep_and_drain).await;
         assert!(world.sweep_and_drain().await.is_empty());
         world.clock.advance(HINT_GRACE_PERIOD);
-        assert_eq!(world.sweep_and_drain().await, [Step::Delivered], "{moment:?}");
-        assert_eq!(world.record(&issued.id).await.attempts, 1);
+        assert_eq!(world.sweep_and_drain().await, [Step::Delivered], "{point:?}");
+        assert_eq!(world.record(&issued.id).await.attempts_begun(), 1);
     }
 }
 
@@ -137,21 +139,21 @@ async fn killed_before_an_attempt_is_claimed_the_next_sweep_but_one_makes_it() {
 async fn killed_before_the_sweep_pushes_forward_the_next_sweep_goes_on() {
     let world = World::new();
     due(&world).await;
-    dies(&world, Before(Write::Postpone), sweep_and_drain).await;
+    crashes(&world, Before(Write::Postpone), sweep_and_drain).await;
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
 }
 
 #[tokio::test]
 async fn killed_during_an_attempt_the_next_one_is_made_when_its_lease_ends() {
-    for (moment, posts) in [(After(Write::ClaimAttempt), 1), (Before(Write::ConcludeAttempt), 2)] {
+    for (point, posts) in [(After(Write::ClaimAttempt), 1), (Before(Write::ConcludeAttempt), 2)] {
         let world = World::new();
         let issued = due(&world).await;
-        dies(&world, moment, sweep_and_drain).await;
+        crashes(&world, point, sweep_and_drain).await;
         world.clock.advance(ATTEMPT_LEASE);
-        assert_eq!(world.sweep_and_drain().await, [Step::Delivered], "{moment:?}");
+        assert_eq!(world.sweep_and_drain().await, [Step::Delivered], "{point:?}");
         // At least once: if the merchant had answered before we died, it is told again and knows the serialNo.
-        assert_eq!(world.merchant.posts().len(), posts, "{moment:?}");
-        assert_eq!(world.record(&issued.id).await.status, Status::Delivered);
+        assert_eq!(world.merchant.posts().len(), posts, "{point:?}");
+        assert_eq!(world.record(&issued.id).await.status(), Status::Delivered);
     }
 }
 
@@ -160,7 +162,7 @@ async fn killed_after_a_failure_is_recorded_before_its_hint_the_sweep_makes_the_
     let world = World::new();
     due(&world).await;
     world.merchant.answer(DeliveryOutcome::Status(500));
-    dies(&world, After(Write::ConcludeAttempt), sweep_and_drain).await;
+    crashes(&world, After(Write::ConcludeAttempt), sweep_and_drain).await;
     world.clock.advance(Duration::from_secs(15) + HINT_GRACE_PERIOD);
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
 }
@@ -169,7 +171,7 @@ async fn killed_after_a_failure_is_recorded_before_its_hint_the_sweep_makes_the_
 async fn killed_after_a_success_is_recorded_nothing_is_sent_again() {
     let world = World::new();
     due(&world).await;
-    dies(&world, After(Write::ConcludeAttempt), sweep_and_drain).await;
+    crashes(&world, After(Write::ConcludeAttempt), sweep_and_drain).await;
     world.clock.advance(Duration::from_hours(24));
     assert!(world.sweep_and_drain().await.is_empty());
     assert_eq!(world.merchant.posts().len(), 1);
@@ -177,39 +179,39 @@ async fn killed_after_a_success_is_recorded_nothing_is_sent_again() {
 
 #[tokio::test]
 async fn killed_around_giving_up_the_record_ends_undeliverable_all_the_same() {
-    for (moment, steps) in [(Before(Write::GiveUp), vec![Step::GivenUp]), (After(Write::GiveUp), vec![])] {
+    for (point, steps) in [(Before(Write::GiveUp), vec![Step::GivenUp]), (After(Write::GiveUp), vec![])] {
         let mut world = World::new();
-        world.deps.delivery.schedule = shared::delivery::schedule::Schedule::of_secs(&[]);
+        world.deps.delivery.schedule = shared::delivery::schedule::Schedule::from_secs(&[]);
         world.rebuild();
         let issued = due(&world).await;
-        dies_with_one_attempt(&world, After(Write::ClaimAttempt)).await;
+        crashes_with_one_attempt(&world, After(Write::ClaimAttempt)).await;
         world.clock.advance(ATTEMPT_LEASE);
-        dies_with_one_attempt(&world, moment).await;
+        crashes_with_one_attempt(&world, point).await;
         world.clock.advance(HINT_GRACE_PERIOD);
-        assert_eq!(world.sweep_and_drain().await, steps, "{moment:?}");
-        assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
+        assert_eq!(world.sweep_and_drain().await, steps, "{point:?}");
+        assert_eq!(world.record(&issued.id).await.status(), Status::Undeliverable);
     }
 }
 
-/// As [`dies`], in a process whose schedule has one attempt.
-async fn dies_with_one_attempt(world: &World, moment: Moment) {
+/// As [`crashes`], in a process whose schedule has one attempt.
+async fn crashes_with_one_attempt(world: &World, point: CrashPoint) {
     let mut process = world.another_process();
-    process.deps.delivery.schedule = shared::delivery::schedule::Schedule::of_secs(&[]);
+    process.deps.delivery.schedule = shared::delivery::schedule::Schedule::from_secs(&[]);
     process.rebuild();
-    let store = Arc::new(MortalStore::new(process.store.clone(), moment));
+    let store = Arc::new(CrashingStore::new(process.store.clone(), point));
     let process = process.with_store(store.clone());
-    store.until_death(sweep_and_drain(&process)).await;
+    store.until_crash(sweep_and_drain(&process)).await;
 }
 
 #[tokio::test]
 async fn a_redrive_survives_whatever_comes_after_it() {
     let world = World::new();
     let issued = due(&world).await;
-    dies_with_one_attempt(&world, After(Write::ClaimAttempt)).await;
+    crashes_with_one_attempt(&world, After(Write::ClaimAttempt)).await;
     world.clock.advance(ATTEMPT_LEASE);
-    dies_with_one_attempt(&world, After(Write::GiveUp)).await;
+    crashes_with_one_attempt(&world, After(Write::GiveUp)).await;
     assert_eq!(world.redrive(&issued.id).await, Ok(true));
-    dies(&world, After(Write::Postpone), async |process| drop(sweep(&process.delivery).await)).await;
+    crashes(&world, After(Write::Postpone), async |process| drop(sweep(&process.delivery).await)).await;
     world.clock.advance(HINT_GRACE_PERIOD);
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
 }
@@ -272,9 +274,9 @@ async fn what_was_answered_survives_a_kill() {
     for (serial_no, body) in answered {
         let answer: Value = serde_json::from_str(&body).expect("JSON");
         assert_eq!(answer["status"], 0, "{body}");
-        let id = shared::model::id::AuthorizationId::of_serial(local::folder::BUSINESS_ID, &serial_no);
+        let id = shared::model::id::AuthorizationId::from_serial(local::folder::BUSINESS_ID, &serial_no);
         let record = store.authorization(&id).await.expect("answers").expect("recorded");
-        assert_eq!(record.link.as_deref(), answer["data"]["alipayAuthUrl"].as_str());
+        assert_eq!(record.link().map(url::Url::as_str), answer["data"]["alipayAuthUrl"].as_str());
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use openid_delivery::{Step, deliver, sweep};
 use serde_json::json;
-use shared::delivery::response::Answer;
+use shared::delivery::response::AttemptResult;
 use shared::delivery::schedule::{OPEN_API_WAITS_SECS, Schedule};
 use shared::delivery::sender::HttpSender;
 use shared::egress::callback_url::CallbackRules;
@@ -19,7 +19,7 @@ use shared::signing::md5::Md5Key;
 use shared::signing::open_api::{AuthHeaders, SignType, VerificationKeys};
 use shared::signing::rsa::VerifyingKey;
 use shared::store::RecordDeliveries as _;
-use tests::fickle::{Failure, FickleStore};
+use tests::flaky::{Failure, FlakyStore};
 use tests::keys::{callback, merchant_md5, public_pem};
 use tests::parties::{Posted, identified};
 use tests::request::{LinkCall, link_body, state_of};
@@ -60,8 +60,8 @@ async fn a_consent_is_delivered_at_once_signed_with_our_key() {
     assert!(posted.body.starts_with(br#"{"serialNo":"S1","#));
 
     let record = world.record(&issued.id).await;
-    assert_eq!((record.status, record.due_at, record.delivery), (Status::Delivered, None, None));
-    assert_eq!(record.history, [Attempt { number: 1, at: world.now(), outcome: DeliveryOutcome::Success }]);
+    assert_eq!((record.status(), record.pending_delivery()), (Status::Delivered, None));
+    assert_eq!(record.history(), [Attempt { number: 1, at: world.now(), outcome: DeliveryOutcome::Success }]);
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_business_that_only_has_an_md5_key_gets_md5() {
 
 /// Advances to the next attempt's time, seeing that nothing is sent a millisecond before it, and makes it.
 async fn next_attempt(world: &World, issued: &tests::world::Issued, sweep_needed: bool) -> Vec<Step> {
-    let at = world.record(&issued.id).await.next_attempt_at.expect("another attempt");
+    let at = world.record(&issued.id).await.next_attempt_at().expect("another attempt");
     world.clock.set(at - Duration::from_millis(1));
     sweep(&world.delivery).await.expect("the store answers");
     let early = world.drain().await;
@@ -120,9 +120,12 @@ async fn ten_attempts_are_made_at_exactly_their_times_with_the_same_bytes() {
     assert!(posts.iter().all(|posted| posted.headers["timestamp"] == posted.at.to_string()));
 
     let record = world.record(&issued.id).await;
-    assert_eq!((record.status, record.attempts, record.due_at), (Status::Undeliverable, 10, None));
     assert_eq!(
-        record.history.iter().map(|attempt| attempt.number).collect::<Vec<_>>(),
+        (record.status(), record.attempts_begun(), record.next_attempt_at()),
+        (Status::Undeliverable, 10, None)
+    );
+    assert_eq!(
+        record.history().iter().map(|attempt| attempt.number).collect::<Vec<_>>(),
         (1..=10).collect::<Vec<_>>()
     );
     world.clock.advance(secs(7 * 24 * 3_600));
@@ -140,7 +143,7 @@ async fn a_redrive_sets_the_same_body_due_again_from_the_first_attempt() {
     for wait in OPEN_API_WAITS_SECS {
         next_attempt(&world, &issued, wait > 15 * 60).await;
     }
-    assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
+    assert_eq!(world.record(&issued.id).await.status(), Status::Undeliverable);
     assert_eq!(world.redrive(&issued.id).await, Ok(true));
     assert_eq!(world.redrive(&issued.id).await, Ok(false));
     world.merchant.answer(DeliveryOutcome::Connect);
@@ -170,7 +173,7 @@ async fn retry_after_stretches_a_wait_to_twice_its_length_at_most() {
         let world = World::new();
         world.authorized("S1", "open-1").await;
         let outcome = DeliveryOutcome::Status(429);
-        world.merchant.answer(Answer { outcome, retry_after: Some(secs(asked_for)) });
+        world.merchant.answer(AttemptResult { outcome, retry_after: Some(secs(asked_for)) });
         assert_eq!(world.drain().await, [Step::Failed(world.now() + secs(wait))], "{asked_for}");
     }
 }
@@ -186,7 +189,7 @@ async fn hints_that_are_doubled_late_or_of_the_past_change_nothing() {
     let early = Hint::new(issued.id.clone(), b1(), 1);
     assert_eq!(deliver(&world.delivery, &early).await, Ok(Step::Postponed));
     assert_eq!(deliver(&world.delivery, &Hint::new(issued.id.clone(), b1(), 7)).await, Ok(Step::Nothing));
-    let unknown = shared::model::id::AuthorizationId::of_serial("B1", "nobody");
+    let unknown = shared::model::id::AuthorizationId::from_serial("B1", "nobody");
     assert_eq!(deliver(&world.delivery, &Hint::new(unknown, b1(), 0)).await, Ok(Step::Nothing));
     assert_eq!(world.merchant.posts().len(), 1);
     world.clock.advance(secs(15));
@@ -209,7 +212,7 @@ async fn losing_every_hint_costs_two_minutes_at_most() {
     assert!(world.sweep_and_drain().await.is_empty(), "the hint has its time first");
     world.clock.advance(Duration::from_millis(1));
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
-    assert_eq!(world.record(&issued.id).await.status, Status::Delivered);
+    assert_eq!(world.record(&issued.id).await.status(), Status::Delivered);
 }
 
 #[tokio::test]
@@ -259,7 +262,8 @@ async fn an_attempt_whose_worker_died_is_followed_by_the_next_when_its_lease_end
     assert!(world.sweep_and_drain().await.iter().all(|step| *step == Step::Nothing));
     world.clock.advance(openid_delivery::ATTEMPT_LEASE);
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
-    let history = world.record(&issued.id).await.history;
+    let record = world.record(&issued.id).await;
+    let history = record.history();
     assert_eq!(
         history.iter().map(|attempt| attempt.number).collect::<Vec<_>>(),
         [2],
@@ -270,14 +274,14 @@ async fn an_attempt_whose_worker_died_is_followed_by_the_next_when_its_lease_end
 #[tokio::test]
 async fn a_last_attempt_whose_worker_died_ends_undeliverable_and_can_be_redriven() {
     let mut world = World::new();
-    world.deps.delivery.schedule = Schedule::of_secs(&[]);
+    world.deps.delivery.schedule = Schedule::from_secs(&[]);
     world.rebuild();
     let issued = world.authorized("S1", "open-1").await;
     world.queue.lose_all();
     claim_and_die(&world, &issued, 0).await;
     world.clock.advance(openid_delivery::ATTEMPT_LEASE);
     assert_eq!(world.sweep_and_drain().await, [Step::GivenUp]);
-    assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
+    assert_eq!(world.record(&issued.id).await.status(), Status::Undeliverable);
     assert_eq!(world.redrive(&issued.id).await, Ok(true));
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
 }
@@ -287,7 +291,7 @@ async fn claim_and_die(world: &World, issued: &tests::world::Issued, attempts_be
         id: issued.id.clone(),
         attempts_before,
         attempts_allowed: world.deps.delivery.schedule.attempts(),
-        operation: shared::model::id::OperationId::draw(&*world.random).expect("an id"),
+        operation: shared::model::id::OperationId::generate(&*world.random).expect("an id"),
         now: world.now(),
         lease_until: world.now() + openid_delivery::ATTEMPT_LEASE,
     };
@@ -320,8 +324,8 @@ async fn a_default_address_is_read_at_each_attempt() {
 
     let urls: Vec<_> = world.merchant.posts().into_iter().map(|posted| posted.url).collect();
     assert_eq!(urls, ["https://one.example.com/cb", "https://two.example.com/cb"]);
-    let id = shared::model::id::AuthorizationId::of_serial("B1", "S1");
-    let outcomes: Vec<_> = world.record(&id).await.history.iter().map(|attempt| attempt.outcome).collect();
+    let id = shared::model::id::AuthorizationId::from_serial("B1", "S1");
+    let outcomes: Vec<_> = world.record(&id).await.history().iter().map(|attempt| attempt.outcome).collect();
     let expected =
         [DeliveryOutcome::Status(410), DeliveryOutcome::NoCallbackAddress, DeliveryOutcome::Success];
     assert_eq!(outcomes, expected);
@@ -333,7 +337,7 @@ async fn keys_that_cannot_be_had_cost_an_attempt_and_lose_nothing() {
     let issued = world.authorized("S1", "open-1").await;
     world.secrets.delete("callback-key");
     assert_eq!(world.drain().await, [Step::Failed(world.now() + secs(15))]);
-    assert_eq!(world.record(&issued.id).await.history[0].outcome, DeliveryOutcome::KeyUnavailable);
+    assert_eq!(world.record(&issued.id).await.history()[0].outcome, DeliveryOutcome::KeyUnavailable);
     let key = json!({"privateKey": tests::keys::private_pem(callback())});
     world.secrets.set("callback-key", &key);
     world.clock.advance(secs(60));
@@ -359,7 +363,7 @@ async fn a_name_that_leads_inwards_is_recorded_with_its_reason_at_every_attempt(
     next_attempt(&world, &issued, false).await;
     let refused = DeliveryOutcome::AddressRefused(AddressRefusal::Loopback);
     let outcomes: Vec<_> =
-        world.record(&issued.id).await.history.iter().map(|attempt| attempt.outcome).collect();
+        world.record(&issued.id).await.history().iter().map(|attempt| attempt.outcome).collect();
     assert_eq!(outcomes, [refused, refused]);
 }
 
@@ -368,16 +372,16 @@ async fn a_store_that_is_away_for_a_moment_costs_neither_an_attempt_nor_a_second
     // The first write claims the attempt, the next one concludes it.
     for failures in [
         vec![Failure::NotDone],
-        vec![Failure::NotTold],
+        vec![Failure::AnswerLost],
         vec![Failure::None, Failure::NotDone],
-        vec![Failure::None, Failure::NotTold],
+        vec![Failure::None, Failure::AnswerLost],
     ] {
         let mut world = World::new();
         let issued = world.authorized("S1", "open-1").await;
-        world.deps.delivery.store = Arc::new(FickleStore::new(world.store.clone(), &failures));
+        world.deps.delivery.store = Arc::new(FlakyStore::new(world.store.clone(), &failures));
         world.rebuild();
         assert_eq!(world.drain().await, [Step::Delivered], "{failures:?}");
-        assert_eq!(world.record(&issued.id).await.attempts, 1);
+        assert_eq!(world.record(&issued.id).await.attempts_begun(), 1);
         assert_eq!(world.merchant.posts().len(), 1);
     }
 }
@@ -390,11 +394,11 @@ async fn attempts_taken_from_the_schedule_end_what_is_beyond_them() {
     world.merchant.answer(DeliveryOutcome::Status(500));
     world.drain().await;
     next_attempt(&world, &issued, false).await;
-    world.deps.delivery.schedule = Schedule::of_secs(&[15]);
+    world.deps.delivery.schedule = Schedule::from_secs(&[15]);
     world.rebuild();
     world.clock.advance(secs(24 * 3_600));
     assert!(world.sweep_and_drain().await.contains(&Step::GivenUp));
-    assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
+    assert_eq!(world.record(&issued.id).await.status(), Status::Undeliverable);
     assert_eq!(world.redrive(&issued.id).await, Ok(true));
 }
 
@@ -409,7 +413,7 @@ async fn what_the_queue_neglects_is_delivered_by_the_second_sweep_itself() {
     world.clock.advance(HINT_GRACE_PERIOD);
     world.delivery.handle(Event::Sweep).await.expect("the store answers");
     assert_eq!(world.merchant.posts().len(), 1);
-    assert_eq!(world.record(&issued.id).await.status, Status::Delivered);
+    assert_eq!(world.record(&issued.id).await.status(), Status::Delivered);
     assert_eq!(world.drain().await, [Step::Nothing], "the hint that came too late");
 }
 
@@ -422,6 +426,6 @@ async fn what_fails_in_a_sweep_has_its_next_attempt_at_the_usual_time() {
     world.merchant.answer(DeliveryOutcome::Status(500));
     world.delivery.handle(Event::Sweep).await.expect("the store answers");
     let record = world.record(&issued.id).await;
-    assert_eq!((record.status, record.attempts), (Status::Authorized, 1));
-    assert_eq!(record.next_attempt_at, Some(world.now() + secs(15)));
+    assert_eq!((record.status(), record.attempts_begun()), (Status::Authorized, 1));
+    assert_eq!(record.next_attempt_at(), Some(world.now() + secs(15)));
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderName;
-use shared::delivery::response::Answer;
+use shared::delivery::response::AttemptResult;
 use shared::delivery::sender::CallbackSender;
 use shared::egress::callback_url::CallbackUrl;
 use shared::model::authorization::Status;
@@ -34,7 +34,13 @@ struct Network {
 
 #[async_trait]
 impl CallbackSender for Network {
-    async fn post(&self, url: &CallbackUrl, _: Vec<(HeaderName, String)>, _: Bytes, _: UnixMillis) -> Answer {
+    async fn post(
+        &self,
+        url: &CallbackUrl,
+        _: Vec<(HeaderName, String)>,
+        _: Bytes,
+        _: UnixMillis,
+    ) -> AttemptResult {
         if !url.as_str().contains("silent") {
             self.delivered.send_modify(|delivered| *delivered += 1);
             return DeliveryOutcome::Success.into();
@@ -83,7 +89,8 @@ async fn all_consent(world: &World) {
 async fn attempts_of_the_silent(world: &World) -> u32 {
     let mut attempts = 0;
     for number in 0..OF_THE_SILENT {
-        attempts += world.record(&AuthorizationId::of_serial("B2", &format!("S{number}"))).await.attempts;
+        attempts +=
+            world.record(&AuthorizationId::from_serial("B2", &format!("S{number}"))).await.attempts_begun();
     }
     attempts
 }
@@ -98,8 +105,8 @@ async fn a_sweep_delivers_to_others_what_a_silent_merchant_leaves_waiting() {
     let swept = tokio::time::timeout(PATIENCE, world.delivery.handle(Event::Sweep)).await;
     assert_eq!(swept.expect("nobody waits for the silent"), Ok(()));
     for number in 0..OF_THE_OTHER {
-        let id = AuthorizationId::of_serial("B1", &format!("S{number}"));
-        assert_eq!(world.record(&id).await.status, Status::Delivered, "S{number}");
+        let id = AuthorizationId::from_serial("B1", &format!("S{number}"));
+        assert_eq!(world.record(&id).await.status(), Status::Delivered, "S{number}");
     }
     assert_eq!(attempts_of_the_silent(&world).await, 125, "as many as a sweep takes of one");
     assert_eq!(network.silent_at_most.load(Ordering::SeqCst), 8, "as many as are made at once for one");

@@ -13,7 +13,7 @@ use serde_json::json;
 use shared::model::clock::{Clock as _, SystemClock};
 use shared::model::identity::{AlipayUserId, AuthCode, Identity, OpenId};
 use shared::protocol::alipay::gateway::{
-    AlipayGateway, Exchange, ExchangeRequest, NoAnswer, Refusal, TokenExchange as _, read_answer,
+    AlipayGateway, Exchange, ExchangeRequest, GatewayError, GatewayRefusal, TokenExchange as _, read_answer,
 };
 use shared::registry::AlipayApp;
 use shared::secrets::Document as _;
@@ -21,6 +21,8 @@ use tests::keys::{alipay, app, foreign, private_pem, public_pem};
 use tests::world::APP_ID;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use wiremock::matchers::path;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 fn keys_with(alipay_keys: &[String]) -> AlipayApp {
     let document = json!({"privateKey": private_pem(app()), "alipayPublicKeys": alipay_keys});
@@ -60,9 +62,9 @@ async fn rig(timeout: Duration) -> Rig {
 
 async fn exchange(rig: &Rig, code: &str, app: &AlipayApp) -> Exchange {
     let code = AuthCode::parse(code).expect("a code");
-    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), app).expect("signs");
+    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app.private_key).expect("signs");
     match rig.gateway.exchange(request).await {
-        Ok(body) => read_answer(&body, app),
+        Ok(body) => read_answer(&body, &app.alipay_public_keys),
         Err(reason) => Exchange::Unknown(reason),
     }
 }
@@ -78,18 +80,18 @@ async fn a_code_gets_the_users_open_id_once() {
     let rig = rig(Duration::from_secs(8)).await;
     let code = rig.emulator.mint_code(0);
     assert_eq!(exchange(&rig, &code, &keys()).await, identity(Some(TEST_USERS[0].open_id), None));
-    let spent = Refusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() };
+    let spent = GatewayRefusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() };
     assert_eq!(exchange(&rig, &code, &keys()).await, Exchange::Refused(spent));
 }
 
 #[tokio::test]
 async fn every_fault_of_a_gateway_has_its_own_outcome() {
     let user = &TEST_USERS[0];
-    let refused = Refusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() };
+    let refused = GatewayRefusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() };
     for (fault, outcome) in [
-        (GatewayFault::WrongSign, Exchange::Unknown(NoAnswer::Signature)),
-        (GatewayFault::BadGateway, Exchange::Unknown(NoAnswer::Status(502))),
-        (GatewayFault::UnknownError, Exchange::Unknown(NoAnswer::Unavailable)),
+        (GatewayFault::WrongSign, Exchange::Unknown(GatewayError::Signature)),
+        (GatewayFault::BadGateway, Exchange::Unknown(GatewayError::Status(502))),
+        (GatewayFault::UnknownError, Exchange::Unknown(GatewayError::Unavailable)),
         (GatewayFault::RefusedCode, Exchange::Refused(refused)),
         (GatewayFault::UserId, identity(None, Some(user.user_id))),
         (GatewayFault::BothIds, identity(Some(user.open_id), Some(user.user_id))),
@@ -109,14 +111,14 @@ async fn silence_is_a_timeout_and_nobody_there_is_no_connection() {
     let quick = rig(Duration::from_millis(100)).await;
     quick.emulator.set_fault(GatewayFault::Silence);
     let code = quick.emulator.mint_code(0);
-    assert_eq!(exchange(&quick, &code, &keys()).await, Exchange::Unknown(NoAnswer::Timeout));
+    assert_eq!(exchange(&quick, &code, &keys()).await, Exchange::Unknown(GatewayError::Timeout));
     assert_eq!(quick.emulator.exchanges().len(), 1);
 
     let Rig { emulator, gateway, _server: server } = rig(Duration::from_secs(8)).await;
     drop(server);
     tokio::task::yield_now().await;
     let gone = Rig { emulator, gateway, _server: JoinSet::new() };
-    assert_eq!(exchange(&gone, &code, &keys()).await, Exchange::Unknown(NoAnswer::Connection));
+    assert_eq!(exchange(&gone, &code, &keys()).await, Exchange::Unknown(GatewayError::Connection));
 }
 
 #[tokio::test]
@@ -127,20 +129,21 @@ async fn either_of_two_alipay_keys_is_believed_and_another_is_not() {
     assert_eq!(exchange(&rig, &code, &two).await, identity(Some(TEST_USERS[0].open_id), None));
     let another = keys_with(&[public_pem(foreign())]);
     let code = rig.emulator.mint_code(0);
-    assert_eq!(exchange(&rig, &code, &another).await, Exchange::Unknown(NoAnswer::Signature));
+    assert_eq!(exchange(&rig, &code, &another).await, Exchange::Unknown(GatewayError::Signature));
 }
 
 #[tokio::test]
 async fn an_answer_without_end_is_cut_off() {
-    let endless = Router::new().route("/gateway.do", axum::routing::post(async || vec![b' '; 65 * 1024]));
-    let (at, _server) = serve(endless).await;
-    let gateway =
-        AlipayGateway::new(format!("{at}/gateway.do").parse().expect("a URL"), Duration::from_secs(8));
+    let server = MockServer::start().await;
+    let endless = ResponseTemplate::new(200).set_body_bytes(vec![b' '; 65 * 1024]);
+    Mock::given(path("/gateway.do")).respond_with(endless).mount(&server).await;
+    let at = format!("{}/gateway.do", server.uri()).parse().expect("a URL");
+    let gateway = AlipayGateway::new(at, Duration::from_secs(8));
     let app = keys();
     let code = AuthCode::parse("code").expect("a code");
-    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app).expect("signs");
+    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app.private_key).expect("signs");
     let outcome = gateway.expect("a client").exchange(request).await;
-    assert_eq!(outcome, Err(NoAnswer::Malformed));
+    assert_eq!(outcome, Err(GatewayError::Malformed));
 }
 
 /// An answer with `node` under `name`, signed by Alipay over `signed`.
@@ -153,7 +156,7 @@ fn answer(name: &str, node: &str, signed: &str) -> String {
 fn an_answer_is_believed_by_the_signature_over_its_raw_node() {
     const RESPONSE: &str = "alipay_system_oauth_token_response";
     let app = keys();
-    let read = |text: &str| read_answer(text.as_bytes(), &app);
+    let read = |text: &str| read_answer(text.as_bytes(), &app.alipay_public_keys);
     let unknown = Exchange::Unknown;
     let plain = r#"{"open_id":"o1","expires_in":"300","re_expires_in":300}"#;
     let spaced = r#"{ "open_id" : "o1", "note": "\u4f60\"}{" }"#;
@@ -176,27 +179,27 @@ fn an_answer_is_believed_by_the_signature_over_its_raw_node() {
     assert_eq!(read(&answer(RESPONSE, escaped, &unescaped)), identity(Some("o1"), None));
 
     for (text, outcome) in [
-        (answer(RESPONSE, plain, spaced), unknown(NoAnswer::Signature)),
-        (format!(r#"{{"{RESPONSE}":{plain}}}"#), unknown(NoAnswer::Signature)),
-        (format!(r#"{{"{RESPONSE}":{plain},"sign":""}}"#), unknown(NoAnswer::Signature)),
-        (answer("another_response", plain, plain), unknown(NoAnswer::Signature)),
-        (answer(RESPONSE, "{}", "{}"), unknown(NoAnswer::Malformed)),
-        (answer(RESPONSE, r#"{"open_id":""}"#, r#"{"open_id":""}"#), unknown(NoAnswer::Malformed)),
-        (answer(RESPONSE, r#"{"open_id":7}"#, r#"{"open_id":7}"#), unknown(NoAnswer::Malformed)),
-        ("<html>502</html>".to_owned(), unknown(NoAnswer::Malformed)),
-        (String::new(), unknown(NoAnswer::Malformed)),
+        (answer(RESPONSE, plain, spaced), unknown(GatewayError::Signature)),
+        (format!(r#"{{"{RESPONSE}":{plain}}}"#), unknown(GatewayError::Signature)),
+        (format!(r#"{{"{RESPONSE}":{plain},"sign":""}}"#), unknown(GatewayError::Signature)),
+        (answer("another_response", plain, plain), unknown(GatewayError::Signature)),
+        (answer(RESPONSE, "{}", "{}"), unknown(GatewayError::Malformed)),
+        (answer(RESPONSE, r#"{"open_id":""}"#, r#"{"open_id":""}"#), unknown(GatewayError::Malformed)),
+        (answer(RESPONSE, r#"{"open_id":7}"#, r#"{"open_id":7}"#), unknown(GatewayError::Malformed)),
+        ("<html>502</html>".to_owned(), unknown(GatewayError::Malformed)),
+        (String::new(), unknown(GatewayError::Malformed)),
         (
             format!(r#"{{"{RESPONSE}":{plain},"{RESPONSE}":{plain},"sign":"x"}}"#),
-            unknown(NoAnswer::Malformed),
+            unknown(GatewayError::Malformed),
         ),
     ] {
         assert_eq!(read(&text), outcome, "{text}");
     }
     let refused = r#"{"code":"40002","msg":"Invalid Arguments","sub_code":"isv.code-invalid"}"#;
     for name in [RESPONSE, "error_response"] {
-        let refusal = Refusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() };
+        let refusal = GatewayRefusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() };
         assert_eq!(read(&answer(name, refused, refused)), Exchange::Refused(refusal));
     }
     let unsigned = format!(r#"{{"error_response":{refused},"sign":"AAAA"}}"#);
-    assert_eq!(read(&unsigned), unknown(NoAnswer::Signature), "a refusal has to be signed as well");
+    assert_eq!(read(&unsigned), unknown(GatewayError::Signature), "a refusal has to be signed as well");
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 use shared::egress::client::client_builder;
 use shared::model::authorization::Status;
 use shared::model::clock::{Clock as _, SystemClock};
+use shared::model::consent::DeliveryBody;
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::identity::{Identity, OpenId};
 use shared::store::sqlite::SqliteStore;
@@ -24,7 +25,6 @@ use tests::host::options;
 use tests::rpc::{Protocol, RpcAnswer, RpcCall};
 use url::Url;
 
-/// What browsers call themselves.
 const ON_A_PHONE: &str =
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148";
 const IN_ALIPAY: &str =
@@ -57,7 +57,7 @@ impl Rig {
         (request.serial_no, link.parse().expect("a URL"))
     }
 
-    /// What the merchant is told of one of its serialNos.
+    /// The answer to the merchant's query of a serialNo.
     async fn told(&self, sign_type: SignType, serial_no: &str) -> Value {
         let answer = self.local.merchant.query(sign_type, serial_no).await.answer.expect("an answer");
         assert!(answer.succeeded(), "{}", answer.body);
@@ -277,10 +277,10 @@ async fn after_a_restart_on_the_same_folder_keys_are_the_same_and_what_was_due_i
     assert_eq!(key(), before);
 
     let store = SqliteStore::open(&folder.path().join("authlink.db")).expect("opens");
-    let id = AuthorizationId::of_serial(local::folder::BUSINESS_ID, &serial_no);
+    let id = AuthorizationId::from_serial(local::folder::BUSINESS_ID, &serial_no);
     let record = store.authorization(&id).await.expect("answers").expect("a record");
-    assert_eq!(record.status, Status::Authorized);
-    assert!(record.due_at.is_some());
+    assert_eq!(record.status(), Status::Authorized);
+    assert!(record.pending_delivery().is_some());
     Rig { local, browser, folder }.link(SignType::Sha256Rsa).await;
 }
 
@@ -312,9 +312,9 @@ async fn a_new_host_delivers_what_an_earlier_one_left_settled() {
     drop(local);
     let store = SqliteStore::open(&folder.path().join("authlink.db")).expect("opens");
     let settlement = Settlement {
-        id: AuthorizationId::of_serial(local::folder::BUSINESS_ID, &serial_no),
+        id: AuthorizationId::from_serial(local::folder::BUSINESS_ID, &serial_no),
         identity: Identity::new(OpenId::parse("open-1").ok(), None).expect("an id"),
-        body: format!(r#"{{"serialNo":"{serial_no}","openId":"open-1"}}"#).into_bytes(),
+        body: DeliveryBody::new(format!(r#"{{"serialNo":"{serial_no}","openId":"open-1"}}"#)).expect("bytes"),
         deliver: true,
         retain_until: SystemClock.now() + Duration::from_hours(1),
         operation: OperationId::recorded("killed".to_owned()),

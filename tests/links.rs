@@ -39,10 +39,10 @@ async fn a_right_request_gets_alipays_authorize_link_with_a_state_of_its_own() {
     let back = "https://links.example.com/v1/openapi/auth/alipay/callback";
     assert_eq!(redirect_uri, &("redirect_uri".to_owned(), back.to_owned()));
     let state = State::parse(&state.1).expect("a state");
-    assert_eq!(*state.id(), AuthorizationId::of_serial("B1", "S1"));
+    assert_eq!(*state.id(), AuthorizationId::from_serial("B1", "S1"));
 
     let record = world.record(state.id()).await;
-    assert_eq!(record.status, Status::Issued);
+    assert_eq!(record.status(), Status::Issued);
     assert_eq!(record.state_digest, state.digest());
     assert_eq!(record.callback, Callback::Explicit("https://merchant.example.com/cb".to_owned()));
     assert_eq!(record.expires_at, world.now() + Duration::from_hours(24));
@@ -75,14 +75,14 @@ async fn the_documents_own_example_succeeds() {
     });
     let call = LinkCall { business_id: "19".to_owned(), ..LinkCall::with_body(&body, world.now()) };
     world.ask(&call).await.expect_link();
-    let record = world.record(&AuthorizationId::of_serial("19", "abcd")).await;
+    let record = world.record(&AuthorizationId::from_serial("19", "abcd")).await;
     let requested = MerchantRequest {
         business_id: "19".to_owned(),
         merchant_id: "19".to_owned(),
         serial_no: "abcd".to_owned(),
         user_id: "user1".to_owned(),
     };
-    assert_eq!(record.requested, AuthorizationRequest::Merchant(requested));
+    assert_eq!(record.request, AuthorizationRequest::Merchant(requested));
     assert_eq!(record.callback, Callback::Explicit("https://www.xn---xn--7mz-rs30a.info/".to_owned()));
 }
 
@@ -97,7 +97,7 @@ async fn settings_of_the_business_shape_the_link() {
     let call = with_body(&world, |body| body["callbackUrl"] = json!(""));
     let link = world.ask(&call).await.expect_link();
     assert!(link.as_str().contains("&scope=auth_user&"), "{link}");
-    let record = world.record(&AuthorizationId::of_serial("B1", "S1")).await;
+    let record = world.record(&AuthorizationId::from_serial("B1", "S1")).await;
     assert_eq!(record.expires_at, world.now() + Duration::from_mins(10));
     assert_eq!(record.callback, Callback::OwnersDefault);
 }
@@ -492,6 +492,6 @@ async fn a_sender_outside_the_allowed_ranges_is_refused_in_both_families() {
 
 /// The record of serialNo S1, which a refused request must not have made.
 async fn nothing_recorded(world: &World) -> Option<Status> {
-    let id = AuthorizationId::of_serial("B1", "S1");
-    world.store.authorization(&id).await.expect("the store answers").map(|record| record.status)
+    let id = AuthorizationId::from_serial("B1", "S1");
+    world.store.authorization(&id).await.expect("the store answers").map(|record| record.status())
 }

@@ -147,7 +147,7 @@ async fn every_line_of_a_call_has_its_request_id_and_none_has_what_was_asked_or_
     for secret in [
         "13900001234",
         "another-secret",
-        tests::world::ACCESS_KEY_SECRET,
+        tests::rpc::ACCESS_KEY_SECRET,
         "0123456789abcdef0123456789abcdef",
         "aSecretInThePlaceOfAnId",
         "aSecretWhileKeysAreAway",

@@ -6,10 +6,10 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 use shared::delivery::schedule::Schedule;
+use shared::egress::transport_error::TransportError;
 use shared::model::authorization::{Authorization, Status};
 use shared::model::id::AuthorizationId;
-use shared::protocol::open_api::client::transport::NoAnswer;
-use tests::fickle::{Failure, FickleStore};
+use tests::flaky::{Failure, FlakyStore};
 use tests::keys;
 use tests::logs::Logs;
 use tests::parties::identified;
@@ -23,7 +23,7 @@ async fn linked(world: &World, serial_no: &str) -> (String, AuthorizationId) {
     world.platforms.grant("https://platform.example/consent");
     world.ask(&LinkCall::new(serial_no, world.now())).await.expect_link();
     let asked = world.platforms.asked().pop().expect("a request");
-    (state_asked_with(&asked), AuthorizationId::of_serial("B1", serial_no))
+    (state_asked_with(&asked), AuthorizationId::from_serial("B1", serial_no))
 }
 
 fn success() -> CallbackAnswer {
@@ -35,7 +35,7 @@ fn fail() -> CallbackAnswer {
 }
 
 fn open_id_of(record: &Authorization) -> Option<&str> {
-    record.identity.as_ref()?.open_id().map(|id| id.reveal())
+    record.identity()?.open_id().map(|id| id.reveal())
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn a_callback_settles_and_the_ordinary_delivery_follows() {
     let call = callback(&state, &id, "open-1", world.now());
     assert_eq!(world.called_back(&call).await, success());
     let record = world.record(&id).await;
-    assert_eq!((record.status, open_id_of(&record)), (Status::Authorized, Some("open-1")));
+    assert_eq!((record.status(), open_id_of(&record)), (Status::Authorized, Some("open-1")));
     world.drain().await;
     let posted = world.merchant.posts().pop().expect("a delivery");
     assert_eq!(posted.url, "https://merchant.example.com/cb");
@@ -57,7 +57,7 @@ async fn a_callback_settles_and_the_ordinary_delivery_follows() {
             "authTime": world.now(),
         })
     );
-    assert_eq!(world.record(&id).await.status, Status::Delivered);
+    assert_eq!(world.record(&id).await.status(), Status::Delivered);
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_consent_that_comes_after_the_links_end_is_settled() {
     let (state, id) = linked(&world, "S1").await;
     world.clock.advance(Duration::from_hours(25));
     assert_eq!(world.called_back(&callback(&state, &id, "open-1", world.now())).await, success());
-    assert_eq!(world.record(&id).await.status, Status::Authorized);
+    assert_eq!(world.record(&id).await.status(), Status::Authorized);
 }
 
 #[tokio::test]
@@ -92,16 +92,16 @@ async fn a_record_whose_link_never_came_is_settled_by_either_serial() {
     for second in [false, true] {
         let world = World::new();
         world.links_come_from("rsa");
-        world.platforms.no_answer(NoAnswer::Timeout);
+        world.platforms.no_answer(TransportError::Timeout);
         assert_eq!(world.ask(&LinkCall::new("S1", world.now())).await.status, 98);
         let state = state_asked_with(&world.platforms.asked()[0]);
-        let id = AuthorizationId::of_serial("B1", "S1");
+        let id = AuthorizationId::from_serial("B1", "S1");
         let mut call = callback(&state, &id, "open-1", world.now());
         if second {
             call.body = callback_body(&format!("{id}-2"), "open-1").to_string().into_bytes();
         }
         assert_eq!(world.called_back(&call).await, success());
-        assert_eq!(world.record(&id).await.status, Status::Authorized);
+        assert_eq!(world.record(&id).await.status(), Status::Authorized);
         // The request that was cut short is now of the past.
         let again = world.ask(&LinkCall::new("S1", world.now())).await;
         assert_eq!((again.status, again.link), (8, None));
@@ -141,7 +141,7 @@ async fn success_is_said_only_after_the_write() {
     let (state, id) = linked(&world, "S1").await;
     let call = callback(&state, &id, "open-1", world.now());
     // Not done, four times: the callback has to come again.
-    let away = FickleStore::new(world.store.clone(), &[Failure::NotDone; 4]);
+    let away = FlakyStore::new(world.store.clone(), &[Failure::NotDone; 4]);
     let mut other = world.another_process();
     other.deps.callback.store = Arc::new(away);
     other.rebuild();
@@ -149,16 +149,16 @@ async fn success_is_said_only_after_the_write() {
     let answer = other.called_back(&call).await;
     tokio::time::resume();
     assert_eq!(answer, CallbackAnswer { http_status: 503, text: "FAIL".to_owned() });
-    assert_eq!(world.record(&id).await.status, Status::Issued);
+    assert_eq!(world.record(&id).await.status(), Status::Issued);
     // Done without our being told: the repeat finds its own write.
     let mut other = world.another_process();
-    other.deps.callback.store = Arc::new(FickleStore::new(world.store.clone(), &[Failure::NotTold]));
+    other.deps.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &[Failure::AnswerLost]));
     other.rebuild();
     tokio::time::pause();
     let answer = other.called_back(&call).await;
     tokio::time::resume();
     assert_eq!(answer, success());
-    assert_eq!(world.record(&id).await.status, Status::Authorized);
+    assert_eq!(world.record(&id).await.status(), Status::Authorized);
 }
 
 #[tokio::test]
@@ -169,14 +169,14 @@ async fn a_request_of_ours_to_the_platform_is_no_callback_of_the_platforms() {
     world.ask(&LinkCall::new("S1", world.now())).await.expect_link();
     let asked = world.platforms.asked().pop().expect("a request");
     let mut reflected =
-        callback(&state_asked_with(&asked), &AuthorizationId::of_serial("B1", "S1"), "", world.now());
+        callback(&state_asked_with(&asked), &AuthorizationId::from_serial("B1", "S1"), "", world.now());
     reflected.nonce = asked.headers["nonce"].clone();
     reflected.timestamp = asked.headers["timestamp"].clone();
     reflected.sign_type = Some("MD5".to_owned());
     reflected.key = Key::Literal(asked.headers["sign"].clone());
     reflected.body = asked.bytes.to_vec();
     assert_eq!(world.called_back(&reflected).await, fail());
-    assert_eq!(world.record(&AuthorizationId::of_serial("B1", "S1")).await.status, Status::Issued);
+    assert_eq!(world.record(&AuthorizationId::from_serial("B1", "S1")).await.status(), Status::Issued);
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn a_platform_by_md5_calls_back_by_md5() {
     world.platforms.grant("https://other.example/consent");
     world.ask(&LinkCall::new("S1", world.now())).await.expect_link();
     let state = state_asked_with(&world.platforms.asked()[0]);
-    let id = AuthorizationId::of_serial("B1", "S1");
+    let id = AuthorizationId::from_serial("B1", "S1");
     let mut call = callback(&state, &id, "open-1", world.now());
     assert_eq!(world.called_back(&call).await, fail(), "SHA256-RSA, for which it has no key");
     call.sign_type = Some("MD5".to_owned());
@@ -201,7 +201,7 @@ async fn a_browser_settles_no_record_of_a_platforms_and_a_callback_none_of_our_o
     let ours = world.link("S1").await;
     let callback_of_ours = callback(&ours.state, &ours.id, "open-1", world.now());
     assert_eq!(world.called_back(&callback_of_ours).await, fail());
-    assert_eq!(world.record(&ours.id).await.status, Status::Issued);
+    assert_eq!(world.record(&ours.id).await.status(), Status::Issued);
 
     // Until the business's document is looked up again.
     world.clock.advance(Duration::from_mins(6));
@@ -226,7 +226,7 @@ async fn only_a_post_is_a_callback() {
         let answer = world.callback.handle(&call.build()).await;
         assert_eq!(answer.status(), 404);
     }
-    assert_eq!(world.record(&id).await.status, Status::Issued);
+    assert_eq!(world.record(&id).await.status(), Status::Issued);
 }
 
 #[tokio::test]
@@ -243,7 +243,7 @@ async fn of_two_ids_one_that_is_well_formed_will_do() {
         call.body = body.to_string().into_bytes();
         assert_eq!(world.called_back(&call).await, success(), "{open_id}");
         let record = world.record(&id).await;
-        let user_id = record.identity.as_ref().and_then(|user| user.user_id()).map(|id| id.reveal());
+        let user_id = record.identity().and_then(|user| user.user_id()).map(|id| id.reveal());
         assert_eq!((user_id, open_id_of(&record)), (Some("2088123"), None));
         let absent = open_id.is_null() || open_id == "";
         assert_eq!(logs.text().contains(r#""field":"openId""#), !absent, "{open_id}");

@@ -13,17 +13,18 @@ use rsa::RsaPublicKey;
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::sha2::{Digest as _, Sha256};
 use serde_json::{Value, json};
+use shared::egress::transport_error::TransportError;
 use shared::model::authorization::Status;
 use shared::model::clock::ManualClock;
 use shared::model::id::AuthorizationId;
 use shared::model::link_source::LinkSource;
-use shared::protocol::open_api::client::transport::NoAnswer;
+use shared::protocol::open_api::client::transport::PlatformError;
 use shared::secrets::{FetchError, SecretName, SecretSource, SecretValue};
-use tests::fickle::{Failure, FickleStore};
+use tests::crashing::{CrashPoint, CrashingStore, Write};
+use tests::flaky::{Failure, FlakyStore};
 use tests::keys;
 use tests::logs::Logs;
-use tests::mortal::{Moment, MortalStore, Write};
-use tests::parties::Secrets;
+use tests::parties::InMemorySecrets;
 use tests::platform::{Asked, OURS_THERE, SHARED_KEY, callback, state_asked_with};
 use tests::request::{LinkAnswer, LinkCall, link_body};
 use tests::world::World;
@@ -33,7 +34,7 @@ const CONTINUE: &str =
     "the platform that makes this link gave no answer to go by; send the same request again, or look it up";
 
 fn id() -> AuthorizationId {
-    AuthorizationId::of_serial("B1", "S1")
+    AuthorizationId::from_serial("B1", "S1")
 }
 
 async fn ask(world: &World, serial_no: &str) -> LinkAnswer {
@@ -47,10 +48,10 @@ async fn world_by(platform: &str) -> World {
 }
 
 async fn status(world: &World) -> Status {
-    world.record(&id()).await.status
+    world.record(&id()).await.status()
 }
 
-/// What was signed, by the demo merchant's own way of joining it.
+/// The string to sign, joined by the demo merchant's code.
 fn string_of(asked: &Asked) -> Vec<u8> {
     let header = |name: &str| asked.headers.get(name).map(String::as_str).unwrap_or_default();
     let headers = [
@@ -91,8 +92,8 @@ async fn the_platform_is_asked_as_documented_and_its_link_goes_back() {
 
     let record = world.record(&id()).await;
     assert_eq!(record.source, LinkSource::Platform("rsa".to_owned()));
-    assert_eq!((record.status, record.link.as_deref()), (Status::Issued, Some(LINK)));
-    assert_eq!((record.linked_at, record.pending_state), (Some(world.now()), None));
+    assert_eq!((record.status(), record.link().map(url::Url::as_str)), (Status::Issued, Some(LINK)));
+    assert_eq!(record.linked_at, Some(world.now()));
 }
 
 #[tokio::test]
@@ -109,31 +110,31 @@ async fn a_platform_that_wants_md5_gets_it() {
 #[tokio::test]
 async fn the_record_is_there_before_the_platform_is_asked() {
     let world = world_by("rsa").await;
-    let store = Arc::new(MortalStore::new(world.store.clone(), Moment::After(Write::Link)));
-    let dying = world.another_process().with_store(store.clone());
-    store.until_death(ask(&dying, "S1")).await;
+    let store = Arc::new(CrashingStore::new(world.store.clone(), CrashPoint::After(Write::Link)));
+    let crashing_process = world.another_process().with_store(store.clone());
+    store.until_crash(ask(&crashing_process, "S1")).await;
     assert_eq!(world.platforms.asked().len(), 0);
     assert_eq!(status(&world).await, Status::LinkPending);
 }
 
 #[tokio::test]
 async fn a_request_whose_process_died_is_continued_by_the_next() {
-    for (moment, ours, asked) in [
-        (Moment::Before(Write::Link), 0, 1),
-        (Moment::After(Write::Link), 0, 1),
-        (Moment::Before(Write::LinkCame), 0, 2),
-        (Moment::After(Write::LinkCame), 8, 1),
+    for (point, ours, asked) in [
+        (CrashPoint::Before(Write::Link), 0, 1),
+        (CrashPoint::After(Write::Link), 0, 1),
+        (CrashPoint::Before(Write::PlatformLink), 0, 2),
+        (CrashPoint::After(Write::PlatformLink), 8, 1),
     ] {
         let world = world_by("rsa").await;
-        let store = Arc::new(MortalStore::new(world.store.clone(), moment));
-        let dying = world.another_process().with_store(store.clone());
+        let store = Arc::new(CrashingStore::new(world.store.clone(), point));
+        let crashing_process = world.another_process().with_store(store.clone());
         world.platforms.grant(LINK);
-        store.until_death(ask(&dying, "S1")).await;
+        store.until_crash(ask(&crashing_process, "S1")).await;
         world.platforms.grant(LINK);
         let answer = ask(&world, "S1").await;
-        assert_eq!((answer.status, answer.link.as_deref()), (ours, Some(LINK)), "{moment:?}");
+        assert_eq!((answer.status, answer.link.as_deref()), (ours, Some(LINK)), "{point:?}");
         let questions = world.platforms.asked();
-        assert_eq!(questions.len(), asked, "{moment:?}");
+        assert_eq!(questions.len(), asked, "{point:?}");
         assert!(questions.iter().all(|question| question.bytes == questions[0].bytes));
     }
 }
@@ -142,11 +143,11 @@ async fn a_request_whose_process_died_is_continued_by_the_next() {
 async fn every_answer_that_is_no_link_becomes_a_status_of_ours_and_loses_nothing() {
     let refused = |status: i64| json!({"status": status, "message": "no", "data": {}}).to_string();
     let granted = |link: Value| json!({"status": 0, "message": "ok", "data": {"alipayAuthUrl": link}});
-    let mut rows: Vec<(Result<String, NoAnswer>, i64)> = vec![
-        (Err(NoAnswer::Timeout), 98),
-        (Err(NoAnswer::Connection), 98),
-        (Err(NoAnswer::Status(502)), 98),
-        (Err(NoAnswer::CutOff), 98),
+    let mut rows: Vec<(Result<String, PlatformError>, i64)> = vec![
+        (Err(TransportError::Timeout.into()), 98),
+        (Err(TransportError::Connect.into()), 98),
+        (Err(PlatformError::Status(502)), 98),
+        (Err(TransportError::CutOff.into()), 98),
         (Ok(String::new()), 98),
         (Ok("<html>SUCCESS</html>".to_owned()), 98),
         (Ok(r#"{"status":"0","data":{"alipayAuthUrl":"https://a.example/"}}"#.to_owned()), 98),
@@ -175,7 +176,7 @@ async fn every_answer_that_is_no_link_becomes_a_status_of_ours_and_loses_nothing
         );
         assert!(answer.message.ends_with(&format!("; reference {}", id())), "{}", answer.message);
         let pending = world.record(&id()).await;
-        assert_eq!(pending.status, Status::LinkPending, "{said:?}");
+        assert_eq!(pending.status(), Status::LinkPending, "{said:?}");
         let first = world.platforms.asked().pop().expect("a request");
 
         // The same request again continues it.
@@ -192,7 +193,7 @@ async fn every_answer_that_is_no_link_becomes_a_status_of_ours_and_loses_nothing
 #[tokio::test]
 async fn a_time_out_is_told_with_what_to_do() {
     let world = world_by("rsa").await;
-    world.platforms.no_answer(NoAnswer::Timeout);
+    world.platforms.no_answer(TransportError::Timeout);
     assert_eq!(ask(&world, "S1").await.message, format!("{CONTINUE}; reference {}", id()));
 }
 
@@ -210,7 +211,7 @@ async fn once_the_link_is_there_a_repetition_is_an_8_with_it_and_asks_nobody() {
 #[tokio::test]
 async fn another_request_with_the_serial_of_a_pending_one_is_an_8_and_asks_nobody() {
     let world = world_by("rsa").await;
-    world.platforms.no_answer(NoAnswer::Timeout);
+    world.platforms.no_answer(TransportError::Timeout);
     ask(&world, "S1").await;
     world.platforms.asked();
     let mut other = link_body("S1");
@@ -225,7 +226,7 @@ async fn another_request_with_the_serial_of_a_pending_one_is_an_8_and_asks_nobod
 #[tokio::test]
 async fn a_replayed_request_continues_nothing() {
     let world = world_by("rsa").await;
-    world.platforms.no_answer(NoAnswer::Timeout);
+    world.platforms.no_answer(TransportError::Timeout);
     let call = LinkCall::new("S1", world.now());
     assert_eq!(world.ask(&call).await.status, 98);
     world.platforms.asked();
@@ -266,22 +267,22 @@ async fn twice_used_is_abnormal_and_loses_nothing() {
 #[tokio::test]
 async fn a_connection_that_broke_is_no_answer_and_the_question_is_put_again_signed_anew() {
     let world = world_by("rsa").await;
-    world.platforms.no_answer(NoAnswer::Broken);
+    world.platforms.no_answer(TransportError::Broken);
     world.platforms.grant(LINK);
     ask(&world, "S1").await.expect_link();
     let asked = world.platforms.asked();
     assert_eq!(asked[0].bytes, asked[1].bytes);
     assert_ne!(asked[0].headers["nonce"], asked[1].headers["nonce"]);
 
-    world.platforms.no_answer(NoAnswer::Broken);
-    world.platforms.no_answer(NoAnswer::Broken);
+    world.platforms.no_answer(TransportError::Broken);
+    world.platforms.no_answer(TransportError::Broken);
     assert_eq!(ask(&world, "S2").await.status, 98, "once only");
 }
 
 #[tokio::test]
 async fn no_question_is_begun_that_the_functions_time_does_not_hold() {
     for (late, questions) in [(Duration::from_millis(1), 2), (Duration::ZERO, 1)] {
-        let broken: fn(&World) = |world| world.platforms.no_answer(NoAnswer::Broken);
+        let broken: fn(&World) = |world| world.platforms.no_answer(TransportError::Broken);
         let used: fn(&World) = |world| world.platforms.refuse(8, "used");
         for first in [broken, used] {
             let world = world_by("rsa").await;
@@ -312,7 +313,7 @@ async fn a_question_that_comes_too_late_is_left_to_the_next_request() {
 
 /// A source of keys that takes, for a platform, nearly all the time there is.
 struct Slow {
-    secrets: Secrets,
+    secrets: InMemorySecrets,
     clock: Arc<ManualClock>,
 }
 
@@ -371,7 +372,7 @@ async fn without_the_platforms_document_nothing_is_written() {
 #[tokio::test]
 async fn a_pending_request_stays_with_its_platform_when_the_business_changes_its_own() {
     let world = world_by("rsa").await;
-    world.platforms.no_answer(NoAnswer::Timeout);
+    world.platforms.no_answer(TransportError::Timeout);
     ask(&world, "S1").await;
     world.links_come_from("md5");
     world.clock.advance(Duration::from_mins(6));
@@ -390,14 +391,14 @@ async fn a_link_whose_record_cannot_be_written_goes_back_all_the_same() {
     for (serial_no, failures) in [("S1", 1), ("S2", 2)] {
         let failures = vec![Failure::NotDone; failures];
         let mut other = world.another_process();
-        other.deps.auth_url.store = Arc::new(FickleStore::new(world.store.clone(), &failures));
+        other.deps.auth_url.store = Arc::new(FlakyStore::new(world.store.clone(), &failures));
         other.rebuild();
         world.platforms.grant(LINK);
         assert_eq!(ask(&other, serial_no).await.expect_link().as_str(), LINK);
     }
     assert_eq!(status(&world).await, Status::Issued, "the write was repeated");
-    let second = AuthorizationId::of_serial("B1", "S2");
-    assert_eq!(world.record(&second).await.status, Status::LinkPending);
+    let second = AuthorizationId::from_serial("B1", "S2");
+    assert_eq!(world.record(&second).await.status(), Status::LinkPending);
     // And its user settles it.
     let asked = world.platforms.asked();
     let call = callback(&state_asked_with(&asked[1]), &second, "open-2", world.now());
@@ -410,7 +411,7 @@ async fn the_same_request_twice_at_once_gets_one_link() {
     world.platforms.grant("https://platform.example/one");
     world.platforms.grant("https://platform.example/two");
     let (one, two) = tokio::join!(ask(&world, "S1"), ask(&world, "S1"));
-    let recorded = world.record(&id()).await.link;
+    let recorded = world.record(&id()).await.link().map(url::Url::to_string);
     for answer in [one, two] {
         assert!(matches!(answer.status, 0 | 8), "{answer:?}");
         assert_eq!(answer.link, recorded);

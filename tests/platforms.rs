@@ -7,15 +7,18 @@ use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::sha2::{Digest as _, Sha256};
 use serde_json::{Value, json};
 use shared::egress::client::bundled_roots;
+use shared::egress::transport_error::TransportError;
 use shared::model::clock::UnixMillis;
 use shared::model::random::OsRandom;
-use shared::protocol::open_api::client::request::{PlatformRequest, WantedLink};
-use shared::protocol::open_api::client::transport::{ASK_TIMEOUT, HttpPlatforms, NoAnswer, Platforms as _};
+use shared::protocol::open_api::client::request::{LinkParameters, PlatformRequest};
+use shared::protocol::open_api::client::transport::{ASK_TIMEOUT, HttpPlatforms, Platforms as _};
 use shared::registry::Platform;
 use shared::secrets::Document as _;
 use tests::authority::Authority;
 use tests::keys::{foreign, merchant, private_pem, public_pem};
-use tests::raw_server::{RawRequest, RawServer, Turn};
+use tests::raw_server::{RawServer, Reply};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const SHARED_KEY: &str = "key-shared-with-a-platform";
 const BODY: &str = r#"{"merchantId":"M1","businessId":"19","serialNo":"S1","userId":"用户\"1","callbackUrl":"https://us.example/back"}"#;
@@ -35,22 +38,22 @@ fn md5_platform(base_url: &str) -> Value {
 
 fn request(document: &Value) -> PlatformRequest {
     let platform = Platform::parse(&document.to_string()).expect("a document");
-    let wanted = WantedLink {
+    let wanted = LinkParameters {
         merchant_id: "M1",
         serial_no: "S1",
         user_id: "用户\"1",
         callback_url: "https://us.example/back",
     };
     let now = UnixMillis(1_700_000_000_000);
-    PlatformRequest::sign(&platform, &wanted, &OsRandom::default(), now).expect("signs")
+    PlatformRequest::sign(&platform.credential(), &wanted, &OsRandom::default(), now).expect("signs")
 }
 
-fn granted() -> Turn {
-    Turn::Says(b"HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\n{}".to_vec())
+fn granted() -> Reply {
+    Reply::Send(b"HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\n{}".to_vec())
 }
 
-async fn server(turns: Vec<Turn>) -> (RawServer, String) {
-    let server = RawServer::start(turns, None).await;
+async fn server(replies: Vec<Reply>) -> (RawServer, String) {
+    let server = RawServer::start(replies, None).await;
     let origin = format!("http://{}", server.address());
     (server, origin)
 }
@@ -59,21 +62,25 @@ fn platforms() -> HttpPlatforms {
     HttpPlatforms::trusting(bundled_roots(), ASK_TIMEOUT).expect("a client")
 }
 
-/// The request that came when `document` was asked by.
-async fn received(document: impl Fn(&str) -> Value) -> RawRequest {
-    let (server, origin) = server(vec![granted()]).await;
-    let body = platforms().post(&request(&document(&format!("{origin}/east")))).await;
+/// The request that reaches a platform with this document.
+async fn received(document: impl Fn(&str) -> Value) -> wiremock::Request {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(path("/east/v1/openapi/auth/alipay/url"))
+        .respond_with(ResponseTemplate::new(200).set_body_string("{}"))
+        .mount(&server)
+        .await;
+    let body = platforms().post(&request(&document(&format!("{}/east", server.uri())))).await;
     assert_eq!(body.as_deref(), Ok(&b"{}"[..]));
-    let [request] = server.connections().concat().try_into().expect("one request");
+    let [request] = server.received_requests().await.expect("recorded").try_into().expect("one request");
     request
 }
 
-fn header<'a>(request: &'a RawRequest, name: &str) -> &'a str {
-    request.header(name).expect("is there")
+fn header<'a>(request: &'a wiremock::Request, name: &str) -> &'a str {
+    request.headers.get(name).expect("is there").to_str().expect("text")
 }
 
-fn assert_as_documented(request: &RawRequest) {
-    assert_eq!(request.head.lines().next(), Some("POST /east/v1/openapi/auth/alipay/url HTTP/1.1"));
+fn assert_as_documented(request: &wiremock::Request) {
     assert_eq!(header(request, "content-type"), "application/json; charset=utf-8");
     assert_eq!(header(request, "businessid"), "19");
     assert_eq!(header(request, "timestamp"), "1700000000000");
@@ -86,7 +93,7 @@ fn assert_as_documented(request: &RawRequest) {
 async fn a_request_signed_with_rsa_is_verified_by_the_other_library() {
     let request = received(rsa_platform).await;
     assert_as_documented(&request);
-    assert_eq!(request.header("signtype"), None);
+    assert_eq!(request.headers.get("signtype"), None);
     let string = format!("businessId=19&nonce={}&timestamp=1700000000000{BODY}", header(&request, "nonce"));
     let signature = STANDARD.decode(header(&request, "sign")).expect("is Base64");
     let public = RsaPublicKey::from(merchant());
@@ -107,7 +114,7 @@ async fn a_request_signed_with_md5_has_the_first_keys_tag() {
     assert_eq!(header(&request, "sign"), hex::encode_upper(tag));
 }
 
-/// How many requests came over each connection.
+/// The number of requests of each connection.
 fn counts(server: &RawServer) -> Vec<usize> {
     server.connections().iter().map(Vec::len).collect()
 }
@@ -139,21 +146,25 @@ async fn the_bundled_roots_do_not_vouch_for_another_authority() {
     let server = RawServer::start(vec![granted()], Some(Authority::default().server("127.0.0.1"))).await;
     let origin = format!("https://{}", server.address());
     let answer = HttpPlatforms::new().expect("a client").post(&request(&md5_platform(&origin))).await;
-    assert_eq!((answer, counts(&server)), (Err(NoAnswer::Connection), Vec::new()));
+    assert_eq!((answer, counts(&server)), (Err(TransportError::Handshake.into()), Vec::new()));
 }
 
 #[tokio::test]
 async fn a_kept_connection_that_broke_is_told_apart_and_the_next_request_opens_another() {
-    let (server, origin) = server(vec![granted(), Turn::SaysAndCloses(Vec::new()), granted()]).await;
+    let (server, origin) = server(vec![granted(), Reply::SendAndClose(Vec::new()), granted()]).await;
     let platforms = platforms();
     let mut answers = Vec::new();
     for _ in 0..3 {
         answers.push(platforms.post(&request(&md5_platform(&origin))).await.map(|_| ()));
     }
-    assert_eq!(answers, [Ok(()), Err(NoAnswer::Broken), Ok(())]);
+    assert_eq!(answers, [Ok(()), Err(TransportError::Broken.into()), Ok(())]);
     assert_eq!(counts(&server), [2, 1]);
-    let mut nonces: Vec<_> =
-        server.connections().concat().iter().map(|request| header(request, "nonce").to_owned()).collect();
+    let mut nonces: Vec<_> = server
+        .connections()
+        .concat()
+        .iter()
+        .filter_map(|request| request.header("nonce").map(str::to_owned))
+        .collect();
     nonces.sort_unstable();
     nonces.dedup();
     assert_eq!(nonces.len(), 3);

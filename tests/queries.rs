@@ -122,7 +122,7 @@ async fn without_an_address_the_open_id_is_told_here_alone() {
 #[tokio::test]
 async fn what_was_given_up_is_told_so_and_its_redrive_with_both_rounds() {
     let mut world = World::new();
-    world.deps.delivery.schedule = Schedule::of_secs(&[15]);
+    world.deps.delivery.schedule = Schedule::from_secs(&[15]);
     world.rebuild();
     let issued = world.authorized("S1", "open-1").await;
     world.merchant.answer(DeliveryOutcome::Status(500));
@@ -186,9 +186,9 @@ async fn an_attempt_is_under_way_until_its_lease_ends_and_then_unfinished() {
 async fn a_platforms_link_is_pending_until_it_has_come() {
     let world = World::new();
     let began = world.now();
-    let id = AuthorizationId::of_serial("B1", "S1");
+    let id = AuthorizationId::from_serial("B1", "S1");
     let new = Authorization::issued(Issue {
-        requested: AuthorizationRequest::Merchant(MerchantRequest {
+        request: AuthorizationRequest::Merchant(MerchantRequest {
             business_id: "B1".to_owned(),
             merchant_id: "M1".to_owned(),
             serial_no: "S1".to_owned(),
@@ -478,7 +478,7 @@ async fn a_query_leaves_one_line_without_who_was_asked_for() {
     let text = logs.text();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let lines: Vec<_> = lines.iter().filter(|line| line["route"] == "authorization-query").collect();
-    let reference = AuthorizationId::of_serial("B1", "serial-4711");
+    let reference = AuthorizationId::from_serial("B1", "serial-4711");
     let rows: Vec<_> = lines
         .iter()
         .map(|line| {

@@ -7,9 +7,9 @@ use serde_json::json;
 use shared::model::authorization::{MAX_CODES, Status};
 use shared::model::claim::EXCHANGE_LEASE;
 use shared::model::identity::{AlipayUserId, Identity, OpenId};
-use shared::protocol::alipay::gateway::{Exchange, NoAnswer, Refusal};
+use shared::protocol::alipay::gateway::{Exchange, GatewayError, GatewayRefusal};
 use shared::store::ReadAuthorizations as _;
-use tests::fickle::{Failure, FickleStore};
+use tests::flaky::{Failure, FlakyStore};
 use tests::keys::{alipay, app, foreign, private_pem, public_pem};
 use tests::logs::Logs;
 use tests::parties::{code_invalid, identified};
@@ -31,11 +31,14 @@ async fn a_consent_is_exchanged_recorded_and_due_for_delivery() {
     assert!(!shown.html.contains("open-1"));
 
     let record = world.record(&id).await;
-    assert_eq!(record.status, Status::Authorized);
-    assert_eq!(open_id(record.identity.as_ref()), Some("open-1"));
-    assert_eq!((record.due_at, record.next_attempt_at), (Some(world.now()), Some(world.now())));
-    assert_eq!(record.link, None);
-    let body = String::from_utf8(record.body.expect("a body")).expect("text");
+    assert_eq!(record.status(), Status::Authorized);
+    assert_eq!(open_id(record.identity()), Some("open-1"));
+    assert_eq!(
+        (record.pending_delivery().map(|delivery| delivery.due_at), record.next_attempt_at()),
+        (Some(world.now()), Some(world.now()))
+    );
+    assert_eq!(record.link(), None);
+    let body = String::from_utf8(record.consent().expect("a consent").body.reveal().to_vec()).expect("text");
     assert_eq!(
         body,
         format!(
@@ -90,7 +93,7 @@ async fn a_state_that_is_foreign_unknown_or_altered_leads_nowhere() {
     let shown = world.browse(&format!("app_id=2021999999999999&auth_code=codeA&state={state}")).await;
     assert_eq!(shown.outcome, "unknown-link");
     assert!(world.gateway.codes().is_empty());
-    assert_eq!(world.record(&id).await.status, Status::Issued);
+    assert_eq!(world.record(&id).await.status(), Status::Issued);
 }
 
 #[tokio::test]
@@ -117,7 +120,7 @@ async fn coming_back_without_a_code_is_not_authorized_and_changes_nothing() {
     let Issued { id, state, .. } = world.link("S1").await;
     let shown = world.browse(&format!("app_id={APP_ID}&source=alipay_wallet&state={state}")).await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (200, "not-authorized"));
-    assert_eq!(world.record(&id).await.status, Status::Issued);
+    assert_eq!(world.record(&id).await.status(), Status::Issued);
     world.gateway.answer(identified("open-1"));
     assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized");
 }
@@ -130,7 +133,7 @@ async fn a_refused_code_is_never_sent_again_and_a_new_one_works() {
     let shown = world.come_back(&state, "codeA").await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (200, "authorize-again"));
     assert!(shown.html.contains(&link.as_str().replace('&', "&amp;")), "the way back to Alipay");
-    assert_eq!(world.record(&id).await.status, Status::Issued);
+    assert_eq!(world.record(&id).await.status(), Status::Issued);
     assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
 
     world.gateway.answer(identified("open-1"));
@@ -144,7 +147,7 @@ async fn an_old_code_brought_again_after_a_newer_one_is_not_sent_again() {
     let Issued { state, .. } = world.link("S1").await;
     world.gateway.answer(code_invalid());
     world.come_back(&state, "codeA").await;
-    world.gateway.answer(Exchange::Unknown(NoAnswer::Status(502)));
+    world.gateway.answer(Exchange::Unknown(GatewayError::Status(502)));
     world.come_back(&state, "codeB").await;
     assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
     world.gateway.answer(identified("open-1"));
@@ -157,12 +160,12 @@ async fn an_old_code_brought_again_after_a_newer_one_is_not_sent_again() {
 async fn every_kind_of_silence_is_unknown_and_asks_for_a_new_consent() {
     let world = World::new();
     for (number, silence) in [
-        NoAnswer::Timeout,
-        NoAnswer::Connection,
-        NoAnswer::Status(502),
-        NoAnswer::Malformed,
-        NoAnswer::Signature,
-        NoAnswer::Unavailable,
+        GatewayError::Timeout,
+        GatewayError::Connection,
+        GatewayError::Status(502),
+        GatewayError::Malformed,
+        GatewayError::Signature,
+        GatewayError::Unavailable,
     ]
     .into_iter()
     .enumerate()
@@ -171,7 +174,7 @@ async fn every_kind_of_silence_is_unknown_and_asks_for_a_new_consent() {
         let (a, b) = (format!("codeA{number}"), format!("codeB{number}"));
         world.gateway.answer(Exchange::Unknown(silence));
         assert_eq!(world.come_back(&state, &a).await.outcome, "authorize-again", "{silence}");
-        assert_eq!(world.record(&id).await.status, Status::ExchangeUnknown);
+        assert_eq!(world.record(&id).await.status(), Status::ExchangeUnknown);
         assert_eq!(world.come_back(&state, &a).await.outcome, "authorize-again");
         world.gateway.answer(identified("open-1"));
         assert_eq!(world.come_back(&state, &b).await.outcome, "authorized");
@@ -202,7 +205,7 @@ async fn an_answer_after_a_second_code_was_claimed_still_settles() {
     let (world, issued, outcomes) =
         answered_after_a_second_claim(identified("open-1"), identified("open-1")).await;
     assert_eq!(outcomes, ["authorized", "authorized"]);
-    assert_eq!(open_id(world.record(&issued.id).await.identity.as_ref()), Some("open-1"));
+    assert_eq!(open_id(world.record(&issued.id).await.identity()), Some("open-1"));
     assert_eq!(world.gateway.codes(), ["codeA", "codeB"]);
 }
 
@@ -210,7 +213,7 @@ async fn an_answer_after_a_second_code_was_claimed_still_settles() {
 async fn a_refusal_after_a_second_code_was_claimed_does_not_disturb_it() {
     let (world, issued, outcomes) = answered_after_a_second_claim(code_invalid(), identified("open-2")).await;
     assert_eq!(outcomes, ["authorize-again", "authorized"]);
-    assert_eq!(open_id(world.record(&issued.id).await.identity.as_ref()), Some("open-2"));
+    assert_eq!(open_id(world.record(&issued.id).await.identity()), Some("open-2"));
 }
 
 #[tokio::test]
@@ -218,7 +221,7 @@ async fn a_different_user_on_the_second_code_is_refused_and_alarmed() {
     let logs = Logs::keep();
     let (world, issued, outcomes) =
         answered_after_a_second_claim(identified("open-1"), identified("open-2")).await;
-    let kept = open_id(world.record(&issued.id).await.identity.as_ref()).map(str::to_owned);
+    let kept = open_id(world.record(&issued.id).await.identity()).map(str::to_owned);
     assert!(
         outcomes.contains(&"authorized".to_owned()) && outcomes.contains(&"another-user".to_owned()),
         "{outcomes:?}"
@@ -260,7 +263,7 @@ async fn a_refusal_of_our_request_is_alarmed() {
     let logs = Logs::keep();
     let world = World::new();
     let Issued { state, .. } = world.link("S1").await;
-    let refusal = Refusal { code: "40002".to_owned(), sub_code: "isv.invalid-signature".to_owned() };
+    let refusal = GatewayRefusal { code: "40002".to_owned(), sub_code: "isv.invalid-signature".to_owned() };
     world.gateway.answer(Exchange::Refused(refusal));
     assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
     assert!(logs.text().contains(r#""alarm":"gateway""#));
@@ -279,7 +282,7 @@ async fn a_user_id_is_delivered_under_its_own_name() {
     world.come_back(&migrating.state, "codeB").await;
 
     let body = |record: shared::model::authorization::Authorization| -> serde_json::Value {
-        serde_json::from_slice(&record.body.expect("a body")).expect("JSON")
+        serde_json::from_slice(record.consent().expect("a consent").body.reveal()).expect("JSON")
     };
     let old = body(world.record(&old.id).await);
     assert_eq!((old.get("openId"), &old["alipayUserId"]), (None, &json!("2088000000000001")));
@@ -299,9 +302,9 @@ async fn without_any_callback_address_the_user_is_recorded_and_nothing_is_due() 
     world.gateway.answer(identified("open-1"));
     let shown = world.come_back(&tests::request::state_of(&link), "codeA").await;
     assert_eq!(shown.outcome, "authorized");
-    let id = shared::model::id::AuthorizationId::of_serial("B1", "S1");
+    let id = shared::model::id::AuthorizationId::from_serial("B1", "S1");
     let record = world.record(&id).await;
-    assert_eq!((record.status, record.due_at), (Status::Authorized, None));
+    assert_eq!((record.status(), record.pending_delivery()), (Status::Authorized, None));
     assert!(world.sweep_and_drain().await.is_empty());
 }
 
@@ -332,7 +335,7 @@ async fn two_processes_on_one_database_send_a_code_once() {
             assert!(["authorized", "in-progress"].contains(&shown.outcome.as_str()), "{}", shown.outcome);
         }
         let record = another.store.authorization(&id).await.expect("the store answers").expect("a record");
-        assert_eq!(record.status, Status::Authorized);
+        assert_eq!(record.status(), Status::Authorized);
     }
     assert_eq!(world.gateway.codes().len(), 10);
 }
@@ -345,7 +348,7 @@ async fn another_consent_on_a_link_that_was_used_is_told_so_and_not_exchanged() 
     let shown = world.come_back(&issued.state, "anotherCode").await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (409, "already-used"));
     assert_eq!(world.gateway.codes(), ["codeS1"]);
-    assert_eq!(open_id(world.record(&issued.id).await.identity.as_ref()), Some("open-1"));
+    assert_eq!(open_id(world.record(&issued.id).await.identity()), Some("open-1"));
     assert!(logs.text().contains("a consent came for a link that was used before"));
 }
 
@@ -360,7 +363,7 @@ async fn an_answer_under_alipays_new_key_is_believed_as_soon_as_the_secret_has_i
     world.secrets.set(&format!("alipay-app/{APP_ID}"), &document);
     world.clock.advance(Duration::from_secs(60));
     // The stand-in for a wrong signature is one by the key that the secret now holds.
-    world.gateway.answer(Exchange::Unknown(NoAnswer::Signature));
+    world.gateway.answer(Exchange::Unknown(GatewayError::Signature));
     assert_eq!(world.come_back(&after.state, "codeB").await.outcome, "authorized");
     assert_eq!(world.secrets.fetches(&format!("alipay-app/{APP_ID}")), 2);
 }
@@ -369,15 +372,15 @@ async fn an_answer_under_alipays_new_key_is_believed_as_soon_as_the_secret_has_i
 #[tokio::test(start_paused = true)]
 async fn a_settlement_is_tried_again_while_the_store_is_away() {
     for failures in
-        [vec![Failure::NotDone; 3], vec![Failure::NotTold], vec![Failure::NotDone, Failure::NotTold]]
+        [vec![Failure::NotDone; 3], vec![Failure::AnswerLost], vec![Failure::NotDone, Failure::AnswerLost]]
     {
         let mut world = World::new();
         let Issued { id, state, .. } = world.link("S1").await;
-        world.deps.callback.store = Arc::new(FickleStore::new(world.store.clone(), &failures));
+        world.deps.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &failures));
         world.rebuild();
         world.gateway.answer(identified("open-1"));
         assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized", "{failures:?}");
-        assert_eq!(world.record(&id).await.status, Status::Authorized);
+        assert_eq!(world.record(&id).await.status(), Status::Authorized);
         assert_eq!(world.drain().await.len(), 1, "delivered at once");
     }
 }
@@ -387,11 +390,11 @@ async fn a_settlement_that_cannot_be_written_is_alarmed_and_the_user_asked_again
     let logs = Logs::keep();
     let mut world = World::new();
     let Issued { id, state, .. } = world.link("S1").await;
-    world.deps.callback.store = Arc::new(FickleStore::new(world.store.clone(), &[Failure::NotDone; 4]));
+    world.deps.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &[Failure::NotDone; 4]));
     world.rebuild();
     world.gateway.answer(identified("open-1"));
     assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
-    assert_eq!(world.record(&id).await.status, Status::ExchangeUnknown);
+    assert_eq!(world.record(&id).await.status(), Status::ExchangeUnknown);
     assert!(logs.text().contains(r#""alarm":"settlement""#));
     world.gateway.answer(identified("open-1"));
     assert_eq!(world.come_back(&state, "codeB").await.outcome, "authorized");
@@ -405,8 +408,8 @@ async fn late_in_a_request_no_newer_key_is_waited_for() {
     let app = format!("alipay-app/{APP_ID}");
     let (shown, ()) = tokio::join!(world.come_back(&issued.state, "codeA"), async {
         world.gateway.asked(1).await;
-        world.clock.advance(openid_callback::REFRESH_UNTIL);
-        let_go.send(Exchange::Unknown(NoAnswer::Signature)).expect("someone waits");
+        world.clock.advance(openid_callback::REFRESH_WITHIN);
+        let_go.send(Exchange::Unknown(GatewayError::Signature)).expect("someone waits");
     });
     assert_eq!(shown.outcome, "authorize-again");
     assert_eq!(world.secrets.fetches(&app), 1);

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use shared::model::reservation::{Leased, Reservation, TOLERANCE};
+use shared::model::reservation::{Reservation, ReservationOutcome, TOLERANCE};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
     PurgeExpired as _, ReadAuthorizations as _, RecordLinks as _, Recorded, ReserveRate as _,
@@ -51,7 +51,7 @@ async fn what_may_be_forgotten_is_forgotten() {
 const THOUSAND: NonZeroU32 = NonZeroU32::new(1_000).expect("some");
 
 #[tokio::test]
-async fn an_allowance_that_was_free_for_ten_minutes_is_forgotten() {
+async fn a_rate_limit_unused_for_ten_minutes_is_forgotten() {
     let (store, _kept) = open().await;
     let a_second = Reservation {
         account: "A1".to_owned(),
@@ -62,7 +62,7 @@ async fn an_allowance_that_was_free_for_ten_minutes_is_forgotten() {
     };
     let begins_after = async |wait| {
         let leased = store.lease(&a_second).await;
-        assert_eq!(leased, Ok(Leased::From(BEGINNING - TOLERANCE + wait)));
+        assert_eq!(leased, Ok(ReservationOutcome::From(BEGINNING - TOLERANCE + wait)));
     };
     begins_after(Duration::ZERO).await;
     let free = BEGINNING - TOLERANCE + Duration::from_secs(1);

@@ -16,11 +16,11 @@ use shared::queue::{Event, HINT_GRACE_PERIOD, Hint, HintError, HintQueue};
 use shared::secrets::{FetchError, SecretName, SecretSource, SecretValue};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{Due, FindDue, StoreError};
-use tests::fickle::{Failure, FickleStore};
+use tests::crashing::CrashPoint::After;
+use tests::crashing::{CrashingStore, Write};
+use tests::flaky::{Failure, FlakyStore};
 use tests::logs::Logs;
-use tests::mortal::Moment::After;
-use tests::mortal::{MortalStore, Write};
-use tests::parties::Secrets;
+use tests::parties::InMemorySecrets;
 use tests::world::{World, b1};
 
 /// A queue that takes nothing, and counts what it was asked to take.
@@ -85,8 +85,8 @@ async fn one_record_that_cannot_be_taken_up_leaves_the_others_their_attempts() {
     world.clock.advance(HINT_GRACE_PERIOD);
     let swept = world.delivery.handle(Event::Sweep).await;
     assert_eq!(swept, Err(StoreError::Unavailable("told to".to_owned()).into()));
-    assert_eq!(world.record(&second.id).await.status, Status::Delivered);
-    assert_eq!(world.record(&first.id).await.attempts, 0);
+    assert_eq!(world.record(&second.id).await.status(), Status::Delivered);
+    assert_eq!(world.record(&first.id).await.attempts_begun(), 0);
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn a_sweep_leaves_to_the_next_what_it_has_no_time_for() {
         world.authorized(&format!("S{number}"), "open").await;
     }
     world.queue.lose_all();
-    let one = AuthorizationId::of_serial("B1", "nobody");
+    let one = AuthorizationId::from_serial("B1", "nobody");
     world.deps.delivery.due =
         Arc::new(Stubborn { inner: world.store.clone(), one, clock: world.clock.clone() });
     world.rebuild();
@@ -111,22 +111,22 @@ async fn a_sweep_leaves_to_the_next_what_it_has_no_time_for() {
 #[tokio::test]
 async fn a_last_failure_whose_record_nobody_confirms_is_alarmed() {
     let mut world = World::new();
-    world.deps.delivery.schedule = Schedule::of_secs(&[]);
+    world.deps.delivery.schedule = Schedule::from_secs(&[]);
     world.rebuild();
     let issued = world.authorized("S1", "open-1").await;
-    let untold = [Failure::None, Failure::NotTold, Failure::NotTold];
-    world.deps.delivery.store = Arc::new(FickleStore::new(world.store.clone(), &untold));
+    let untold = [Failure::None, Failure::AnswerLost, Failure::AnswerLost];
+    world.deps.delivery.store = Arc::new(FlakyStore::new(world.store.clone(), &untold));
     world.rebuild();
     world.merchant.answer(DeliveryOutcome::Status(500));
     let logs = Logs::keep();
     let delivered = deliver(&world.delivery, &Hint::new(issued.id.clone(), b1(), 0)).await;
-    assert_eq!(delivered, Err(StoreError::Unavailable("told to".to_owned()).into()));
-    assert_eq!(world.record(&issued.id).await.status, Status::Undeliverable);
+    assert_eq!(delivered, Err(StoreError::Unavailable("injected".to_owned()).into()));
+    assert_eq!(world.record(&issued.id).await.status(), Status::Undeliverable);
     assert!(logs.text().contains(r#""alarm":"undeliverable""#), "{}", logs.text());
 }
 
 /// Keys that take five seconds to come.
-struct Slow(Secrets, Arc<ManualClock>);
+struct Slow(InMemorySecrets, Arc<ManualClock>);
 
 #[async_trait]
 impl SecretSource for Slow {
@@ -141,14 +141,15 @@ async fn an_attempts_lease_begins_when_its_keys_are_there() {
     let world = World::new();
     let issued = world.authorized("S1", "open-1").await;
     let began = world.now();
-    let store = Arc::new(MortalStore::new(world.store.clone(), After(Write::ClaimAttempt)));
+    let store = Arc::new(CrashingStore::new(world.store.clone(), After(Write::ClaimAttempt)));
     let mut process = world.another_process().with_store(store.clone());
     let keys: Arc<dyn SecretSource> = Arc::new(Slow(world.secrets.clone(), world.clock.clone()));
     process.deps.delivery.secrets = keys;
     process.rebuild();
     let hint = Hint::new(issued.id.clone(), b1(), 0);
-    store.until_death(deliver(&process.delivery, &hint)).await;
-    let lease = world.record(&issued.id).await.delivery.expect("a lease");
+    store.until_crash(deliver(&process.delivery, &hint)).await;
+    let lease =
+        world.record(&issued.id).await.pending_delivery().and_then(|due| due.lease.clone()).expect("a lease");
     assert!(world.clock.now() > began);
     assert_eq!(lease.until, world.now() + ATTEMPT_LEASE);
 }
@@ -163,10 +164,10 @@ async fn a_sweep_begins_no_attempt_that_its_time_does_not_hold() {
     process.rebuild();
     world.clock.advance(HINT_GRACE_PERIOD);
     process.delivery.handle(Event::Sweep).await.expect("the store answers");
-    assert_eq!(world.record(&issued.id).await.attempts, 0, "its keys came too late");
+    assert_eq!(world.record(&issued.id).await.attempts_begun(), 0, "its keys came too late");
     world.clock.advance(HINT_GRACE_PERIOD);
     process.delivery.handle(Event::Sweep).await.expect("the store answers");
-    assert_eq!(world.record(&issued.id).await.status, Status::Delivered);
+    assert_eq!(world.record(&issued.id).await.status(), Status::Delivered);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use openid_delivery::OpenIdDelivery;
 use shared::delivery::sender::HttpSender;
 use shared::model::clock::{Clock, SystemClock};
 use shared::model::random::{OsRandom, Random};
-use shared::protocol::alibaba_cloud::HttpsClient;
+use shared::protocol::alibaba_cloud::AlibabaCloudClient;
 use shared::protocol::alipay::gateway::{AlipayGateway, EXCHANGE_TIMEOUT};
 use shared::protocol::open_api::client::transport::HttpPlatforms;
 use shared::queue::in_process::InProcessQueue;
@@ -214,9 +214,9 @@ fn host_functions(
         }),
         authorization_url: GetAuthorizationUrl::new(get_authorization_url::Deps {
             secrets: secrets.clone(),
-            store: SchemeLinks::of(store.clone()),
+            store: SchemeLinks::new(store.clone()),
             rate_limiter: Arc::new(RateLimiter::new(store.clone(), clock.clone())),
-            aliyun: Arc::new(HttpsClient::new()?),
+            aliyun: Arc::new(AlibabaCloudClient::new()?),
             clock: clock.clone(),
             random: random.clone(),
             links: config.links(),

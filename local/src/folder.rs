@@ -1,5 +1,5 @@
-//! The folder of a local run: keys in the documents that Secrets Manager would hold, the parties' own keys, and the
-//! database. Made on the first start, kept afterwards.
+//! The folder of a local run: the documents that Secrets Manager holds in a deployment, the parties' own keys, and the
+//! database. The first start makes it.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
@@ -28,11 +28,11 @@ pub const SCHEME_ID: &str = "234";
 pub const CONTRACT_SCHEME_ID: &str = "235";
 
 const KEY_BITS: usize = 2048;
-/// The mark of a complete folder, which says what is in it.
+/// The file that marks a complete folder and names its version.
 const COMPLETE: &str = "complete";
 const VERSION: &str = "2\n";
 
-/// Everything a local run keeps.
+/// The folder, by its absolute path.
 pub struct Folder(PathBuf);
 
 /// The keys of the parties around authlink, who sign and verify for themselves.
@@ -57,7 +57,7 @@ impl Folder {
 
     /// Opens the folder, and makes and fills it if it is new.
     ///
-    /// The mark of a complete folder is written last, so that a start that was interrupted is made again.
+    /// The mark of a complete folder is written last, so that an interrupted start is repeated.
     pub fn make(path: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         let folder = Self(path.canonicalize()?);
@@ -99,14 +99,14 @@ impl Folder {
     }
 
     /// Makes the schemes that deliver to this machine, or nowhere yet, deliver to the demo merchant at `merchant`, which
-    /// may be on another port at each start. What else stands in their documents stays.
+    /// may be on another port at each start. The rest of their documents stays.
     pub fn point_schemes_to(&self, merchant: &Url) -> io::Result<()> {
         for (id, contract) in [(SCHEME_ID, false), (CONTRACT_SCHEME_ID, true)] {
             let name = format!("secrets/scheme/{id}.json");
-            let of_demo =
+            let demo_scheme =
                 json!({"accountId": ACCOUNT_ID, "merchantName": "示例商店 Demo Shop", "contract": contract});
             let text = match fs::read_to_string(self.file(&name)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => of_demo.to_string(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => demo_scheme.to_string(),
                 read => read?,
             };
             let mut document: Map<String, Value> = serde_json::from_str(&text).map_err(|error| {

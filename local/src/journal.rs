@@ -1,7 +1,7 @@
-//! What the emulator and the demo merchant saw and said, for the demo page.
+//! The exchanges of the emulator and the demo merchant, for the demo page.
 //!
-//! Both write into one journal, so that the page can tell a whole authorization in the order in which it happened.
-//! It is bounded in entries and in text, because whoever can reach the servers can make them write.
+//! Both write into one journal, so that the page shows a whole authorization in order. Its entries and texts are
+//! bounded, because any client of the servers makes them write.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,12 +14,12 @@ const TEXT_LIMIT_BYTES: usize = 16 * 1024;
 
 /// A bounded list of events; clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Journal(Arc<Mutex<Book>>);
+pub struct Journal(Arc<Mutex<Entries>>);
 
 #[derive(Debug, Default)]
-struct Book {
+struct Entries {
     latest: u64,
-    entries: VecDeque<Entry>,
+    kept: VecDeque<Entry>,
 }
 
 /// An event and its place in the journal.
@@ -39,13 +39,13 @@ pub struct Event {
     pub party: Party,
     pub direction: Direction,
     pub title: Title,
-    /// What was asked: request line, headers and body, or the parameters.
+    /// Request line, headers and body, or the parameters.
     pub request: String,
-    /// What was answered; empty when nothing was.
+    /// Status, headers and body, or an error's text; empty when nothing was sent.
     pub answer: String,
     /// The string under the signature, without any key.
     pub signed_text: Option<String>,
-    /// Whether the request's signature held, where this party checks one.
+    /// The check of the request's signature; `None` where this party checks none.
     pub signature_ok: Option<bool>,
     pub serial_no: Option<String>,
     /// The name of the fault that shaped the answer.
@@ -95,33 +95,33 @@ impl Event {
 }
 
 impl Journal {
-    /// Adds an event; the oldest one is forgotten when there are more than 200, and long texts are cut at 16 KiB.
+    /// Adds an event; the oldest of more than 200 is dropped, and long texts are cut at 16 KiB.
     pub fn record(&self, mut event: Event) {
         shorten(&mut event.request);
         shorten(&mut event.answer);
         if let Some(signed) = &mut event.signed_text {
             shorten(signed);
         }
-        let mut book = self.book();
-        book.latest += 1;
-        let number = book.latest;
-        book.entries.push_front(Entry { number, event });
-        book.entries.truncate(ENTRIES_KEPT);
+        let mut entries = self.entries();
+        entries.latest += 1;
+        let number = entries.latest;
+        entries.kept.push_front(Entry { number, event });
+        entries.kept.truncate(ENTRIES_KEPT);
     }
 
     /// The number of the latest entry; 0 when there is none.
     #[must_use]
     pub fn latest(&self) -> u64 {
-        self.book().latest
+        self.entries().latest
     }
 
-    /// What was recorded after entry `number` (0: everything that is kept), newest first.
+    /// The entries after entry `number` (0: everything that is kept), newest first.
     #[must_use]
     pub fn after(&self, number: u64) -> Vec<Entry> {
-        self.book().entries.iter().take_while(|entry| entry.number > number).cloned().collect()
+        self.entries().kept.iter().take_while(|entry| entry.number > number).cloned().collect()
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,6 +2,7 @@
 //! Alipay and a demo merchant that sign and verify with code of their own.
 
 pub mod app;
+pub mod cli;
 pub mod deliveries;
 pub mod emulator;
 pub mod folder;

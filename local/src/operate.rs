@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aws_config::BehaviorVersion;
 use serde_json::{Value, json};
-use shared::aws::Aws;
-use shared::aws::settings::AwsSettings;
+use shared::aws::http_client;
 use shared::model::authorization::{Authorization, Callback};
 use shared::model::authorization_request::AuthorizationRequest;
 use shared::model::clock::{Clock as _, SystemClock};
@@ -21,15 +21,16 @@ use shared::store::sqlite::SqliteStore;
 
 use crate::folder::Folder;
 
-/// Where the records are.
+/// The place of the records.
 pub enum Place {
     /// The folder of a local run.
     Folder(PathBuf),
-    /// A table of Amazon DynamoDB, reached by the variables `AWS_REGION`, `AWS_ACCESS_KEY_ID`, ….
+    /// A table of Amazon DynamoDB; region and credentials come from where the AWS CLI finds them: the environment, a
+    /// profile, SSO, a role.
     Table(String),
 }
 
-/// What is to be set due again.
+/// The deliveries to set due again.
 pub enum Redrive {
     /// One authorization.
     One(AuthorizationId),
@@ -39,7 +40,7 @@ pub enum Redrive {
 
 /// Prints what became of one authorization.
 pub async fn show(place: &Place, id: &AuthorizationId) -> Result<(), StartError> {
-    let record = open(place)?.authorization(id).await?;
+    let record = open(place).await?.authorization(id).await?;
     let record = record.ok_or_else(|| nobody(id))?;
     println!("{:#}", summary(&record));
     Ok(())
@@ -47,17 +48,17 @@ pub async fn show(place: &Place, id: &AuthorizationId) -> Result<(), StartError>
 
 /// Sets undeliverable deliveries due; the next sweep takes them up.
 pub async fn redrive(place: &Place, what: Redrive) -> Result<(), StartError> {
-    let store = open(place)?;
+    let store = open(place).await?;
     let random = OsRandom::default();
     let redrive = async |id: &AuthorizationId| -> Result<bool, StartError> {
-        Ok(store.redrive(id, &OperationId::draw(&random)?, SystemClock.now()).await?)
+        Ok(store.redrive(id, &OperationId::generate(&random)?, SystemClock.now()).await?)
     };
     let mut redriven = 0;
     match what {
         Redrive::One(id) => {
             if !redrive(&id).await? {
                 let record = store.authorization(&id).await?.ok_or_else(|| nobody(&id))?;
-                return Err(StartError::new(format!("it is {}, not UNDELIVERABLE", record.status)));
+                return Err(StartError::new(format!("it is {}, not UNDELIVERABLE", record.status())));
             }
             redriven = 1;
         }
@@ -81,12 +82,15 @@ fn nobody(id: &AuthorizationId) -> StartError {
 }
 
 /// The folder's database is the one that the host uses: of the environment, or of the folder.
-fn open(place: &Place) -> Result<Arc<dyn Operate>, StartError> {
+async fn open(place: &Place) -> Result<Arc<dyn Operate>, StartError> {
     let folder = match place {
         Place::Table(table) => {
-            let random = Arc::new(OsRandom::default());
-            let aws = Aws::new(&AwsSettings::from_env()?, Arc::new(SystemClock), random);
-            return Ok(Arc::new(DynamoStore::new(&aws, table)?));
+            let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client());
+            let config = loader.load().await;
+            if config.region().is_none() {
+                return Err(StartError::new("neither AWS_REGION nor a profile names a region".to_owned()));
+            }
+            return Ok(Arc::new(DynamoStore::new(&config, table)));
         }
         Place::Folder(folder) => Folder::open(folder)?,
     };
@@ -98,9 +102,9 @@ fn open(place: &Place) -> Result<Arc<dyn Operate>, StartError> {
     Ok(Arc::new(SqliteStore::open(&file)?))
 }
 
-/// What may be shown: neither the user's identity or phone number nor the link.
+/// The part of a record that may be shown: neither the user's identity or phone number nor the link.
 fn summary(record: &Authorization) -> Value {
-    let mut summary = match &record.requested {
+    let mut summary = match &record.request {
         AuthorizationRequest::Merchant(request) => json!({
             "businessId": request.business_id,
             "merchantId": request.merchant_id,
@@ -120,17 +124,17 @@ fn summary(record: &Authorization) -> Value {
     };
     let state = json!({
         "reference": record.id,
-        "status": record.status.as_str(),
+        "status": record.status().as_str(),
         "source": record.source.to_string(),
         "callbackUrl": callback,
         "createdAt": record.created_at,
         "linkedAt": record.linked_at,
         "expiresAt": record.expires_at,
         "codesTried": record.codes.len(),
-        "authorizedAt": record.authorized_at,
-        "attempts": record.attempts,
-        "nextAttemptAt": record.next_attempt_at,
-        "history": record.history,
+        "authorizedAt": record.consent().map(|consent| consent.authorized_at),
+        "attempts": record.attempts_begun(),
+        "nextAttemptAt": record.next_attempt_at(),
+        "history": record.history(),
     });
     if let (Some(fields), Value::Object(state)) = (summary.as_object_mut(), state) {
         fields.extend(state);

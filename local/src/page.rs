@@ -1,4 +1,4 @@
-//! What every page of the local servers has in common: the headers that keep it to itself.
+//! The security headers that every page and file of the local servers has.
 
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};

@@ -1,4 +1,4 @@
-//! One request by hand: signed and sent as the demo merchant does, and printed, as it went over the wire, with its answer.
+//! One call by hand: signed and sent as the demo merchant does, and printed with its answer.
 
 use std::path::Path;
 

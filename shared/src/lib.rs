@@ -3,8 +3,6 @@
 //! A function's crate tells the flow of one route; what it calls lives here, one noun to a module. Nothing here reads
 //! the clock, draws the random bytes of an id or a nonce, or opens a connection except through what it is handed.
 
-#![warn(missing_docs)]
-
 pub mod aws;
 pub mod delivery;
 pub mod egress;

@@ -1,4 +1,4 @@
-//! What we answer to a platform's callback. Whatever is refused leaves the record as it was.
+//! Answers to a platform's callback. A refused callback leaves the record unchanged.
 
 use serde_json::Value;
 use shared::model::authorization::Status;
@@ -33,7 +33,7 @@ impl Scene {
             world.platforms.grant("https://platform.example/consent");
             world.ask(&LinkCall::new(serial_no, world.now())).await.expect_link();
             let state = state_asked_with(&world.platforms.asked()[0]);
-            linked.push((state, AuthorizationId::of_serial("B1", serial_no)));
+            linked.push((state, AuthorizationId::from_serial("B1", serial_no)));
         }
         let [(state, id), (other_state, other_id)] = linked.try_into().expect("two");
         Self { world, state, id, other_state, other_id, state_of_ours }
@@ -133,9 +133,9 @@ async fn every_callback_is_answered_as_documented() {
         if settled || !success {
             assert_eq!(record, before, "{row}");
         } else {
-            assert_eq!(record.status, Status::Authorized, "{row}");
+            assert_eq!(record.status(), Status::Authorized, "{row}");
         }
-        assert_eq!(scene.world.record(&scene.other_id).await.status, Status::Issued, "{row}");
+        assert_eq!(scene.world.record(&scene.other_id).await.status(), Status::Issued, "{row}");
         found.push((row, [answer.text, answer.http_status.to_string(), alarm.unwrap_or("–").to_owned()]));
     }
     assert_documented(HEADING, &found);

@@ -1,4 +1,4 @@
-//! What merchants may answer to a delivery.
+//! Merchants' answers to a delivery.
 
 use std::io;
 use std::net::IpAddr;
@@ -7,14 +7,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use rustls::RootCertStore;
-use shared::delivery::response::Answer;
+use shared::delivery::response::AttemptResult;
 use shared::delivery::sender::{CallbackSender as _, HttpSender, TimeLimits};
 use shared::egress::callback_url::{CallbackRules, CallbackUrl, Origin};
 use shared::egress::client::bundled_roots;
 use shared::egress::resolver::Resolver;
 use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::DeliveryOutcome;
-use tests::raw_server::Turn;
+use tests::raw_server::Reply;
 
 use super::{Party, Site, assert_documented, closes, drips, http, rambles, raw, says};
 
@@ -33,7 +33,7 @@ enum Merchant {
 
 fn merchants() -> Vec<(&'static str, Merchant)> {
     let ok = |body: &str| says(200, "", body);
-    let success = || Turn::Says(http(200, "", "SUCCESS"));
+    let success = || Reply::Send(http(200, "", "SUCCESS"));
     let parties = vec![
         ("`SUCCESS`", ok("SUCCESS")),
         ("`SucCess`, or any other mix of cases", ok("SucCess")),
@@ -73,17 +73,17 @@ fn merchants() -> Vec<(&'static str, Merchant)> {
         ("500 with `Retry-After: 120`", says(500, "retry-after: 120\r\n", "")),
         ("502 whose body never comes", raw("HTTP/1.1 502 X\r\ncontent-length: 9999\r\n\r\n")),
         ("a body that drips in until the time is up", drips("SUCCESS")),
-        ("silence", Party::Late(Turn::Says(Vec::new()))),
+        ("silence", Party::Late(Reply::Send(Vec::new()))),
         ("a body without end", rambles("SUCCESS")),
         ("`SUCCESS` and white space, longer than 4 KiB", ok(&format!("{:4097}", "SUCCESS"))),
-        ("a reset before the answer", Party::Server(Turn::Resets)),
+        ("a reset before the answer", Party::Server(Reply::Reset)),
         ("the connection's end before the answer", closes("")),
         ("the connection's end within the body", closes("HTTP/1.1 200 X\r\ncontent-length: 7\r\n\r\nSUCC")),
         ("something that is not HTTP", raw("SSH-2.0-x\r\n\r\n")),
         ("nobody listens", Party::Nobody),
         ("a certificate by an unknown authority", Party::Secured("127.0.0.1", false, success())),
         ("a certificate for another name", Party::Secured("other.example", true, success())),
-        ("plain text where TLS was expected", Party::Unsecured(Turn::SaysAndCloses(http(400, "", "")))),
+        ("plain text where TLS was expected", Party::Unsecured(Reply::SendAndClose(http(400, "", "")))),
     ];
     let elsewhere: [(_, &str, &[&str]); 4] = [
         ("none: the name does not resolve", "https://merchant.example", &[]),
@@ -123,13 +123,13 @@ async fn post(
     leads_to: &'static [&'static str],
     roots: &RootCertStore,
     limits: TimeLimits,
-) -> Answer {
+) -> AttemptResult {
     let url = CallbackUrl::parse(&format!("{origin}/callback"), &exempt(origin)).expect("was accepted");
     let sender = HttpSender::trusting(roots, Arc::new(LeadsTo(leads_to)), rules, limits).expect("a client");
     sender.post(&url, Vec::new(), Bytes::from_static(b"{}"), NOW).await
 }
 
-async fn answer_of(merchant: Merchant) -> Answer {
+async fn answer_of(merchant: Merchant) -> AttemptResult {
     let limits = TimeLimits::default();
     match merchant {
         Merchant::Elsewhere(origin, leads_to) => {
@@ -145,7 +145,7 @@ async fn answer_of(merchant: Merchant) -> Answer {
     }
 }
 
-fn cells(answer: Answer) -> [String; 3] {
+fn cells(answer: AttemptResult) -> [String; 3] {
     let kept = answer.outcome.http_status().map_or_else(|| "–".to_owned(), |status| status.to_string());
     let follows = match (answer.outcome, answer.retry_after) {
         (DeliveryOutcome::Success, _) => "delivered".to_owned(),

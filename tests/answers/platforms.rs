@@ -1,15 +1,19 @@
-//! What platforms may answer to a link request.
+//! Platforms' answers to a link request.
 
 use serde_json::json;
 use shared::model::clock::UnixMillis;
 use shared::model::random::OsRandom;
-use shared::protocol::open_api::client::classify::{Asked, Meaning, Notice, Verdict, meaning};
-use shared::protocol::open_api::client::request::{PlatformRequest, WantedLink};
+use shared::protocol::open_api::client::classify::{
+    Classification, LinkAttempt, NextStep, Severity, classify,
+};
+use shared::protocol::open_api::client::request::{LinkParameters, PlatformRequest};
 use shared::protocol::open_api::client::response::{PlatformAnswer, read_answer};
-use shared::protocol::open_api::client::transport::{ASK_TIMEOUT, HttpPlatforms, NoAnswer, Platforms as _};
+use shared::protocol::open_api::client::transport::{
+    ASK_TIMEOUT, HttpPlatforms, PlatformError, Platforms as _,
+};
 use shared::registry::Platform;
 use shared::secrets::Document as _;
-use tests::raw_server::Turn;
+use tests::raw_server::Reply;
 
 use super::{Party, Site, assert_documented, closes, drips, http, rambles, raw, says};
 
@@ -26,16 +30,16 @@ fn with_link(status: u8, link: &str) -> Party {
     ok(&json!({"status": status, "message": "", "data": {"alipayAuthUrl": link}}).to_string())
 }
 
-/// Who gives the answer, and to which question.
+/// The party that answers, and the call that it answers.
 struct Case {
     party: Party,
-    asked: Asked,
+    attempt: LinkAttempt,
     on_this_machine: bool,
 }
 
 impl From<Party> for Case {
     fn from(party: Party) -> Self {
-        Self { party, asked: Asked::First, on_this_machine: false }
+        Self { party, attempt: LinkAttempt::First, on_this_machine: false }
     }
 }
 
@@ -56,7 +60,7 @@ const REFUSALS: [(&str, i64); 13] = [
 ];
 
 fn cases() -> Vec<(&'static str, Case)> {
-    let success = || Turn::Says(http(200, "", GRANTED));
+    let success = || Reply::Send(http(200, "", GRANTED));
     let mut cases: Vec<(_, Case)> = vec![
         ("status 0 with a link", with_link(0, LINK)),
         ("status 8 with the link", with_link(8, LINK)),
@@ -92,12 +96,12 @@ fn cases() -> Vec<(&'static str, Case)> {
         ("a link to `localhost`", with_link(0, "http://localhost/")),
         ("a link to an address that is not public", with_link(0, "http://169.254.169.254/")),
         ("status 8 with a link to an address that is not public", with_link(8, "http://[::1]/")),
-        ("silence", Party::Late(Turn::Says(Vec::new()))),
+        ("silence", Party::Late(Reply::Send(Vec::new()))),
         ("a body that drips in until the time is up", drips(GRANTED)),
         ("nobody listens", Party::Nobody),
         ("a certificate by an unknown authority", Party::Secured("127.0.0.1", false, success())),
         ("a certificate for another name", Party::Secured("other.example", true, success())),
-        ("a reset before the answer", Party::Server(Turn::Resets)),
+        ("a reset before the answer", Party::Server(Reply::Reset)),
         ("the connection's end before the answer", closes("")),
         ("something that is not HTTP", raw("SSH-2.0-x\r\n\r\n")),
         ("the connection's end within the body", closes("HTTP/1.1 200 X\r\ncontent-length: 99\r\n\r\n{")),
@@ -116,7 +120,7 @@ fn cases() -> Vec<(&'static str, Case)> {
         (name, ok(&json!({"status": status, "message": "no", "data": null}).to_string()).into())
     }));
     let again = ok(r#"{"status":8,"data":{}}"#);
-    cases.push(("status 8 without a link, again", Case { asked: Asked::Second, ..again.into() }));
+    cases.push(("status 8 without a link, again", Case { attempt: LinkAttempt::Second, ..again.into() }));
     let local = with_link(0, "http://127.0.0.1:8788/x");
     cases.push((
         "a link to this machine, by a platform on it",
@@ -125,28 +129,29 @@ fn cases() -> Vec<(&'static str, Case)> {
     cases
 }
 
-async fn answer_of(party: Party, on_this_machine: bool) -> Result<PlatformAnswer, NoAnswer> {
+async fn answer_of(party: Party, on_this_machine: bool) -> Result<PlatformAnswer, PlatformError> {
     let site = Site::open(party, ASK_TIMEOUT).await;
     let document = json!({
         "baseUrl": site.origin, "businessId": "19",
         "signType": "MD5", "md5Keys": ["key-shared-with-a-platform"],
     });
     let platform = Platform::parse(&document.to_string()).expect("a document");
-    let wanted = WantedLink {
+    let wanted = LinkParameters {
         merchant_id: "M1",
         serial_no: "S1",
         user_id: "U1",
         callback_url: "https://us.example/back",
     };
     let now = UnixMillis(1_700_000_000_000);
-    let request = PlatformRequest::sign(&platform, &wanted, &OsRandom::default(), now).expect("signs");
+    let request =
+        PlatformRequest::sign(&platform.credential(), &wanted, &OsRandom::default(), now).expect("signs");
     let platforms = HttpPlatforms::trusting(site.roots.clone(), site.total).expect("a client");
     let body = platforms.post(&request).await;
     assert!(site.requests() <= 1, "repeated, or followed");
     Ok(read_answer(&body?, on_this_machine))
 }
 
-fn cells(answer: &Result<PlatformAnswer, NoAnswer>, asked: Asked) -> [String; 3] {
+fn cells(answer: &Result<PlatformAnswer, PlatformError>, attempt: LinkAttempt) -> [String; 3] {
     let read_as = match answer {
         Ok(PlatformAnswer::Link(_)) => "link".to_owned(),
         Ok(PlatformAnswer::SerialUsed) => "serial_used".to_owned(),
@@ -154,28 +159,28 @@ fn cells(answer: &Result<PlatformAnswer, NoAnswer>, asked: Asked) -> [String; 3]
         Ok(PlatformAnswer::Unusable(reason)) => reason.to_string(),
         Err(reason) => reason.to_string(),
     };
-    let Meaning { verdict, notice } = meaning(answer, asked);
-    let ours = match verdict {
-        Verdict::Link => Some(0),
-        Verdict::AskAgain => None,
-        Verdict::NoLink(no_link) => Some(no_link.status()),
+    let Classification { next_step, severity } = classify(answer, attempt);
+    let ours = match next_step {
+        NextStep::GiveLink => Some(0),
+        NextStep::AskAgain => None,
+        NextStep::Refuse(no_link) => Some(no_link.status()),
     }
     .map(|status: u8| status.to_string());
-    assert_eq!(ours.is_none(), verdict == Verdict::AskAgain);
-    let notice = match notice {
-        Notice::None => "–",
-        Notice::Warning => "warning",
-        Notice::Alarm => "alarm",
+    assert_eq!(ours.is_none(), next_step == NextStep::AskAgain);
+    let severity = match severity {
+        Severity::None => "–",
+        Severity::Warning => "warning",
+        Severity::Alarm => "alarm",
     };
-    [read_as, ours.unwrap_or_else(|| "asks once more, as `<id>-2`".to_owned()), notice.to_owned()]
+    [read_as, ours.unwrap_or_else(|| "asks once more, as `<id>-2`".to_owned()), severity.to_owned()]
 }
 
 #[tokio::test]
 async fn every_answer_of_a_platform_is_read_as_documented() {
     let mut found = Vec::new();
-    for (name, Case { party, asked, on_this_machine }) in cases() {
+    for (name, Case { party, attempt, on_this_machine }) in cases() {
         let answer = answer_of(party, on_this_machine).await;
-        found.push((name, cells(&answer, asked)));
+        found.push((name, cells(&answer, attempt)));
     }
     assert_documented("A platform's answer to a link request", &found);
 }

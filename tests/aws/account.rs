@@ -1,17 +1,14 @@
 //! An account of the emulator for each test, with what the test needs in it. Between authlink and the account stands a
 //! proxy; the test itself goes past it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
 };
-use shared::aws::Aws;
 use shared::aws::settings::AwsSettings;
-use shared::model::clock::SystemClock;
-use shared::model::random::OsRandom;
+use shared::aws::{SdkConfig, sdk_config};
 use shared::store::dynamodb::{DynamoStore, OUTBOX, OUTBOX_ATTRIBUTES, PARTITION_KEY};
 
 use crate::proxy::Proxy;
@@ -21,20 +18,19 @@ pub(crate) const TABLE: &str = "authlink";
 
 /// An account that nobody else uses.
 pub(crate) struct Account {
-    /// Where authlink's calls can fail.
+    /// The place where authlink's calls can fail.
     pub(crate) proxy: Proxy,
     /// Leads authlink through the proxy.
-    pub(crate) aws: Aws,
+    pub(crate) sdk: SdkConfig,
     /// Leads the test past the proxy.
-    pub(crate) past_the_proxy: Aws,
+    pub(crate) past_the_proxy: SdkConfig,
 }
 
 impl Account {
     /// An empty account.
     ///
     /// The emulator takes an access key of twelve digits for an account. The region is the test's own as well: the SDK's
-    /// allowance of repetitions (for queue and keys) is one for each service and region in a process, and one test would
-    /// spend another's.
+    /// quota of repetitions is one for each service and region in a process, and one test would spend another's.
     pub(crate) async fn new() -> Self {
         static ACCOUNTS: AtomicU32 = AtomicU32::new(0);
         let number = ACCOUNTS.fetch_add(1, Ordering::Relaxed);
@@ -48,8 +44,7 @@ impl Account {
         };
         let proxy = Proxy::before(emulator).await;
         let through = AwsSettings { endpoint_url: Some(proxy.address.clone()), ..settings.clone() };
-        let aws = |settings| Aws::new(settings, Arc::new(SystemClock), Arc::new(OsRandom::default()));
-        Self { aws: aws(&through), past_the_proxy: aws(&settings), proxy }
+        Self { sdk: sdk_config(&through), past_the_proxy: sdk_config(&settings), proxy }
     }
 
     /// Makes the table, as template.yaml has it, and gives the store in it.
@@ -66,12 +61,12 @@ impl Account {
             .send()
             .await
             .expect("a table");
-        DynamoStore::new(&self.aws, TABLE).expect("a store")
+        DynamoStore::new(&self.sdk, TABLE)
     }
 
     /// DynamoDB, past the proxy.
     pub(crate) fn dynamo(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::new(self.past_the_proxy.sdk())
+        aws_sdk_dynamodb::Client::new(&self.past_the_proxy)
     }
 }
 

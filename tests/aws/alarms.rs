@@ -1,4 +1,4 @@
-//! What template.yaml watches: every function, every line that asks for an alarm, poison, and the age of what is due.
+//! The alarms of template.yaml: every function, every line that asks for an alarm, poison, and the age of what is due.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -41,7 +41,7 @@ fn what_goes_wrong_raises_an_alarm() {
     }
 }
 
-/// What `alarm = "…"` says in the functions and in what they call.
+/// The words of `alarm = "…"` in the functions and in what they call.
 fn kinds_of_alarm_lines() -> BTreeSet<String> {
     let mut kinds = BTreeSet::new();
     let mut folders = vec![Path::new(ROOT).join("functions"), Path::new(ROOT).join("shared/src")];

@@ -1,4 +1,4 @@
-//! What a request costs, call by call, when the keys are known.
+//! The cost of a request, call by call, when the keys are known.
 
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ async fn warm_account() -> Stage {
     stage
 }
 
-/// How many of so many calls of `GetAuthorizationUrl` got a link.
+/// Makes so many calls of `GetAuthorizationUrl`, and counts the links.
 async fn links(stage: &Stage, calls: usize) -> usize {
     let mut granted = 0;
     for _ in 0..calls {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderName;
 use openid_delivery::{Step, deliver, sweep};
-use shared::delivery::response::Answer;
+use shared::delivery::response::AttemptResult;
 use shared::delivery::sender::CallbackSender;
 use shared::egress::callback_url::CallbackUrl;
 use shared::model::authorization::Status;
@@ -72,7 +72,7 @@ async fn a_link_ends_by_the_clock_of_who_is_asked_and_a_consent_is_never_late() 
     assert_eq!(shown.outcome, "authorized");
 }
 
-/// What a machine shows whose exchange takes longer than its claim lasts by the clock of another one, which comes back
+/// The page of a machine whose exchange takes longer than its claim lasts by the clock of another one, which comes back
 /// with `codeB` meanwhile and learns of "open-1"; and the user that is delivered.
 async fn overtaken(open_id: &str) -> (String, String) {
     let stage = Stage::new().await;
@@ -139,7 +139,7 @@ impl CallbackSender for Slow {
         headers: Vec<(HeaderName, String)>,
         body: Bytes,
         now: UnixMillis,
-    ) -> Answer {
+    ) -> AttemptResult {
         let answer = self.merchant.post(url, headers, body, now).await;
         self.got.notify_one();
         self.let_go.notified().await;
@@ -171,8 +171,8 @@ async fn an_attempt_whose_lease_has_ended_by_a_clock_ahead_is_followed_by_one_mo
     assert_eq!(posts.len(), 2);
     assert_eq!(posts[0].body, posts[1].body);
     let record = stage.world.record(&issued.id).await;
-    assert_eq!((record.status, record.attempts), (Status::Delivered, 2));
-    assert_eq!(record.history.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [2]);
+    assert_eq!((record.status(), record.attempts_begun()), (Status::Delivered, 2));
+    assert_eq!(record.history().iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [2]);
     stage.world.clock.advance(Duration::from_hours(1));
     assert_eq!(sweep(&stage.world.delivery).await, Ok(0));
 }

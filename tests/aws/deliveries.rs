@@ -25,10 +25,10 @@ async fn authorized() -> (Stage, Issued, Hint) {
 }
 
 async fn status(stage: &Stage, issued: &Issued) -> Status {
-    stage.world.record(&issued.id).await.status
+    stage.world.record(&issued.id).await.status()
 }
 
-/// How many POSTs there were; they are the same but for their signatures.
+/// Counts the POSTs, which are the same but for their signatures.
 fn posts(stage: &Stage) -> usize {
     let posts = stage.world.merchant.posts();
     assert!(posts.iter().all(|posted| posted.body == posts[0].body), "the same bytes on each attempt");
@@ -46,7 +46,7 @@ async fn a_write_whose_answer_was_lost_or_throttled_changes_nothing() {
         stage.account.proxy.next(UPDATE, &fates);
         assert_eq!(stage.deliver(&hint).await, Ok(Step::Delivered), "{fates:?}");
         assert_eq!((posts(&stage), status(&stage, &issued).await), (1, Status::Delivered));
-        assert_eq!(stage.world.record(&issued.id).await.history.len(), 1);
+        assert_eq!(stage.world.record(&issued.id).await.history().len(), 1);
     }
 }
 
@@ -104,7 +104,7 @@ async fn an_end_that_nobody_was_told_of_stands() {
     assert_eq!(posts(&delivered), 1);
 
     // Its hint was never sent: the net catches it.
-    let at = failed.world.record(&issued.id).await.next_attempt_at.expect("another attempt");
+    let at = failed.world.record(&issued.id).await.next_attempt_at().expect("another attempt");
     failed.world.clock.set(at);
     assert_eq!(failed.sweep_and_drain().await, (0, vec![]));
     failed.world.clock.set(at + HINT_GRACE_PERIOD);
@@ -130,7 +130,7 @@ async fn a_sweep_that_fails_half_way_loses_nothing() {
 #[tokio::test]
 async fn the_last_failure_that_nobody_was_told_of_can_be_redriven() {
     let (mut stage, issued, hint) = authorized().await;
-    stage.world.deps.delivery.schedule = Schedule::of_secs(&[]);
+    stage.world.deps.delivery.schedule = Schedule::from_secs(&[]);
     stage.world.rebuild();
     stage.world.merchant.answer(DeliveryOutcome::Status(500));
     stage.account.proxy.next(UPDATE, &[Fate::Passed, Fate::Untold]);

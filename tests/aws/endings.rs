@@ -23,7 +23,7 @@ const ALARM: &str = r#""alarm":"undeliverable""#;
 /// A delivery of which there is but one attempt.
 async fn with_one_attempt() -> (Stage, Issued, Hint) {
     let mut stage = Stage::new().await;
-    stage.world.deps.delivery.schedule = Schedule::of_secs(&[]);
+    stage.world.deps.delivery.schedule = Schedule::from_secs(&[]);
     stage.world.rebuild();
     let issued = stage.world.authorized("S1", "open-1").await;
     let hint = stage.queue.take_hints().await.pop().expect("a hint");
@@ -37,7 +37,7 @@ async fn abandoned() -> (Stage, Issued, Hint) {
         id: issued.id.clone(),
         attempts_before: 0,
         attempts_allowed: 1,
-        operation: OperationId::draw(&*stage.world.random).expect("an id"),
+        operation: OperationId::generate(&*stage.world.random).expect("an id"),
         now: stage.world.now(),
         lease_until: stage.world.now() + ATTEMPT_LEASE,
     };
@@ -61,7 +61,7 @@ fn away(reason: &str) -> StoreError {
 }
 
 async fn status(stage: &Stage, issued: &Issued) -> Status {
-    stage.world.record(&issued.id).await.status
+    stage.world.record(&issued.id).await.status()
 }
 
 #[tokio::test]

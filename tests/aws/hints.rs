@@ -29,7 +29,7 @@ async fn while_the_queue_is_away_consents_are_recorded_and_the_sweep_delivers_th
         stage.world.clock.advance(HINT_GRACE_PERIOD);
         stage.account.proxy.heal();
         assert_eq!(stage.sweep_and_drain().await, (1, vec![Step::Delivered]));
-        assert_eq!(stage.world.record(&issued.id).await.status, Status::Delivered);
+        assert_eq!(stage.world.record(&issued.id).await.status(), Status::Delivered);
         assert_eq!(stage.world.merchant.posts().len(), 1);
     }
 }

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shared::model::clock::ManualClock;
 use shared::registry::Business;
-use shared::secrets::{SecretCache, SecretError, SecretName};
+use shared::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
 use tests::logs::Logs;
 use tests::world::{BEGINNING, business};
 
@@ -51,7 +51,7 @@ impl Rig {
         rig
     }
 
-    /// Which of B1's documents is given.
+    /// The one of B1's documents that is given.
     async fn get(&self) -> Result<String, SecretError> {
         let business = self.cache.get(&name("B1")).await?;
         Ok(business.merchant_ids.first().expect("a merchant").clone())
@@ -149,8 +149,8 @@ async fn a_key_that_is_deleted_is_revoked_even_while_the_source_fails_afterwards
     rig.vault.delete("business/B1").await;
     let used = rig.cache.get(&name("B1")).await.expect("still fresh");
     rig.clock.advance(secs(10));
-    let refreshed = rig.cache.refresh_early(&name("B1"), &used).await;
-    assert_eq!(refreshed.map(drop), Err(SecretError::Absent));
+    rig.cache.check_keys(&name("B1"), &used, |_| KeyCheck::NoKeyFits(())).await;
+    assert_eq!(rig.get().await, Err(SecretError::Absent));
     rig.account.proxy.always(GET, DOWN);
     assert_eq!(rig.get().await, Err(SecretError::Absent));
 }

@@ -16,9 +16,13 @@ fn try_again() -> LinkAnswer {
 
 /// The link that the one record of `serial_no` holds.
 async fn recorded_link(stage: &Stage, serial_no: &str) -> Option<String> {
-    let id = shared::model::id::AuthorizationId::of_serial("B1", serial_no);
-    let store = DynamoStore::new(&stage.account.past_the_proxy, crate::account::TABLE).expect("a store");
-    store.authorization(&id).await.expect("the store answers").map(|record| record.link.expect("a link"))
+    let id = shared::model::id::AuthorizationId::from_serial("B1", serial_no);
+    let store = DynamoStore::new(&stage.account.past_the_proxy, crate::account::TABLE);
+    store
+        .authorization(&id)
+        .await
+        .expect("the store answers")
+        .map(|record| record.link().expect("a link").to_string())
 }
 
 #[tokio::test]

@@ -6,7 +6,6 @@
 
 mod account;
 mod alarms;
-mod allowance;
 mod authorization_urls;
 mod budget;
 mod clocks;
@@ -19,6 +18,7 @@ mod platforms;
 mod processed;
 mod proxy;
 mod queue;
+mod rate_limit;
 mod returns;
 mod roles;
 mod rotation;

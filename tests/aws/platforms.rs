@@ -10,7 +10,7 @@ use shared::protocol::open_api::client::transport::{ASK_TIMEOUT, HttpPlatforms};
 use tests::authority::Authority;
 use tests::keys;
 use tests::platform::{OURS_THERE, callback};
-use tests::raw_server::{RawServer, Turn};
+use tests::raw_server::{RawServer, Reply};
 use tests::request::LinkCall;
 
 use crate::stage::Stage;
@@ -28,7 +28,8 @@ impl Chain {
         let body = json!({"status": 0, "message": "success", "data": {"alipayAuthUrl": "https://platform.example/c"}});
         let body = body.to_string();
         let granted = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes();
-        let platform = RawServer::start(vec![Turn::Says(granted)], Some(authority.server("127.0.0.1"))).await;
+        let platform =
+            RawServer::start(vec![Reply::Send(granted)], Some(authority.server("127.0.0.1"))).await;
         let mut stage = Stage::with_secrets_manager().await;
         let vault = Vault::of(&stage.account);
         let mut business = tests::world::business();
@@ -90,12 +91,12 @@ async fn a_platforms_callback_is_a_read_a_write_and_a_hint_and_a_repeat_is_a_rea
     for serial_no in ["S1", "S2"] {
         chain.link(serial_no).await;
         chain.calls();
-        let id = AuthorizationId::of_serial("B1", serial_no);
+        let id = AuthorizationId::from_serial("B1", serial_no);
         let call = callback(&chain.state(), &id, "open-1", world.now());
         assert_eq!(world.called_back(&call).await.text, "SUCCESS");
         assert_eq!(chain.calls(), calls([("GetItem", 1), ("SendMessage", 1), ("UpdateItem", 1)]));
         assert_eq!(world.called_back(&call).await.text, "SUCCESS");
         assert_eq!(chain.calls(), calls([("GetItem", 1)]));
-        assert_eq!(world.record(&id).await.status, Status::Authorized);
+        assert_eq!(world.record(&id).await.status(), Status::Authorized);
     }
 }

@@ -1,4 +1,4 @@
-//! What stands between authlink and AWS, and can fail: it counts the calls, forwards them, and spoils those it is told
+//! The proxy between authlink and AWS, which can fail: it counts the calls, forwards them, and spoils those it is told
 //! to.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -15,7 +15,7 @@ use shared::egress::client::client_builder;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// What becomes of a call.
+/// The fate of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It is forwarded like any other.
@@ -93,7 +93,7 @@ impl Proxy {
         book.always.clear();
     }
 
-    /// How often each operation was called since this was asked last, by name.
+    /// Counts the calls of each operation since this was asked last, by name.
     pub(crate) fn calls(&self) -> Vec<(String, usize)> {
         std::mem::take(&mut self.book().calls).into_iter().collect()
     }

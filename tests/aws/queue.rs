@@ -7,7 +7,7 @@ use shared::queue::Hint;
 
 use crate::account::Account;
 
-/// How often a message is received before it goes to the dead-letter queue.
+/// The number of times that a message is received before it goes to the dead-letter queue.
 pub(crate) const RECEIVED_AT_MOST: usize = 3;
 
 /// The queue of hints and its dead-letter queue, past the proxy.
@@ -20,7 +20,7 @@ pub(crate) struct Queue {
 impl Queue {
     /// Makes both, empty.
     pub(crate) async fn in_account(account: &Account) -> Self {
-        let client = Client::new(account.past_the_proxy.sdk());
+        let client = Client::new(&account.past_the_proxy);
         let created = client.create_queue().queue_name("dead-letters").send().await.expect("a queue");
         let dead_letters = created.queue_url.expect("a URL");
         let named = client.get_queue_attributes().queue_url(&dead_letters);

@@ -49,7 +49,7 @@ async fn is_delivered_once(stage: &Stage, issued: &Issued, open_id: &str) {
     let [posted] = posts.as_slice() else { panic!("{} POSTs", posts.len()) };
     let body: serde_json::Value = serde_json::from_slice(&posted.body).expect("JSON");
     assert_eq!(body["openId"], open_id);
-    assert_eq!(stage.world.record(&issued.id).await.status, Status::Delivered);
+    assert_eq!(stage.world.record(&issued.id).await.status(), Status::Delivered);
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn a_consent_that_nobody_was_told_of_is_delivered_by_the_sweep() {
     stage.account.proxy.next(UPDATE, &[Fate::Passed, Fate::Untold, Fate::Untold, Fate::Untold]);
     stage.world.gateway.answer(identified("open-1"));
     assert_eq!(come_back(&stage, &issued, "codeA").await, page(200, "authorize-again"));
-    assert_eq!(stage.world.record(&issued.id).await.status, Status::Authorized);
+    assert_eq!(stage.world.record(&issued.id).await.status(), Status::Authorized);
     assert_eq!(stage.drain().await, [], "no hint");
     is_delivered_once(&stage, &issued, "open-1").await;
     assert_eq!(come_back(&stage, &issued, "codeB").await, page(409, "already-used"));
@@ -132,7 +132,11 @@ async fn a_consent_that_could_not_be_recorded_is_asked_for_again() {
     stage.account.proxy.next(UPDATE, &[&[Fate::Passed][..], &[DOWN; 2 * TRIES]].concat());
     stage.world.gateway.answer(identified("open-1"));
     assert_eq!(come_back(&stage, &issued, "codeA").await, page(200, "authorize-again"));
-    assert_eq!(stage.world.record(&issued.id).await.status, Status::Exchanging, "no end was written either");
+    assert_eq!(
+        stage.world.record(&issued.id).await.status(),
+        Status::Exchanging,
+        "no end was written either"
+    );
     stage.world.deps.callback.clock = stage.world.clock.clone();
     stage.world.rebuild();
     stage.world.clock.advance(EXCHANGE_LEASE);

@@ -1,4 +1,4 @@
-//! What template.yaml lets the functions do: each what it does, and nobody anything else.
+//! The roles of template.yaml: each lets its function do its work, and nothing else.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -92,7 +92,7 @@ fn each_role_allows_what_its_function_does_and_nothing_else() {
     assert_eq!(template.of_type("AWS::IAM::Role").len(), template.functions().len());
 }
 
-/// What a function's role says.
+/// The statements of a function's role.
 fn statements_of<'a>(template: &'a Template, binary: &str) -> Vec<&'a Value> {
     let role = template.function(binary)["Role"]["Fn::GetAtt"][0].as_str().expect("a role of its own");
     let role = template.properties(role);

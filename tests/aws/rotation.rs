@@ -106,7 +106,7 @@ async fn without_any_key_a_return_keeps_its_code_for_the_next_try() {
     let shown = stage.world.come_back(&issued.state, "codeA").await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (503, "unavailable"));
     let record = stage.world.record(&issued.id).await;
-    assert_eq!((record.status, record.codes.len()), (Status::Issued, 0));
+    assert_eq!((record.status(), record.codes.len()), (Status::Issued, 0));
     assert!(stage.world.gateway.codes().is_empty());
     stage.account.proxy.heal();
     stage.world.gateway.answer(identified("open-1"));
@@ -122,11 +122,11 @@ async fn without_any_key_a_delivery_is_tried_again() {
     let at = stage.world.now() + Duration::from_secs(15);
     assert_eq!(stage.drain().await, [Step::Failed(at)]);
     assert!(stage.world.merchant.posts().is_empty());
-    let outcomes = |history: Vec<shared::model::authorization::Attempt>| {
-        history.into_iter().map(|attempt| attempt.outcome).collect::<Vec<_>>()
+    let outcomes = |history: &[shared::model::authorization::Attempt]| {
+        history.iter().map(|attempt| attempt.outcome).collect::<Vec<_>>()
     };
-    let history = stage.world.record(&issued.id).await.history;
-    assert_eq!(outcomes(history), [DeliveryOutcome::KeyUnavailable]);
+    let record = stage.world.record(&issued.id).await;
+    assert_eq!(outcomes(record.history()), [DeliveryOutcome::KeyUnavailable]);
     stage.account.proxy.heal();
     stage.world.clock.set(at + shared::queue::HINT_GRACE_PERIOD);
     assert_eq!(stage.sweep_and_drain().await, (1, vec![Step::Delivered]));

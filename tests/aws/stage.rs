@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use openid_delivery::{Step, Trouble, deliver};
+use openid_delivery::{DeliveryError, Step, deliver};
 use shared::model::clock::ManualClock;
 use shared::queue::Hint;
 use shared::queue::sqs::SqsQueue;
@@ -71,9 +71,9 @@ impl Stage {
         // A slow machine that tests must not let anything pass; tests about patience set it.
         let rate_limiter = RateLimiter::new(store.clone(), world.clock.clone());
         let rate_limiter = Arc::new(rate_limiter.with_patience(Duration::from_mins(1)));
-        let hints = Arc::new(SqsQueue::new(self.account.aws.sdk(), self.queue.url.clone()));
+        let hints = Arc::new(SqsQueue::new(&self.account.sdk, self.queue.url.clone()));
         world.deps.query.nonces = store.clone();
-        world.deps.authorization_url.store = SchemeLinks::of(store);
+        world.deps.authorization_url.store = SchemeLinks::new(store);
         world.deps.authorization_url.rate_limiter = rate_limiter;
         world.deps.callback.hints = hints.clone();
         world.deps.delivery.hints = hints;
@@ -85,7 +85,7 @@ impl Stage {
         world
     }
 
-    /// What a desktop is shown that opens a link of `GetAuthorizationUrl`.
+    /// The page of a desktop that opens a link of `GetAuthorizationUrl`.
     pub(crate) async fn open(&self, link: &str) -> Shown {
         let origin = "https://links.example.com/".parse().ok();
         let request = Request::builder()
@@ -106,7 +106,7 @@ impl Stage {
     }
 
     /// Follows one hint.
-    pub(crate) async fn deliver(&self, hint: &Hint) -> Result<Step, Trouble> {
+    pub(crate) async fn deliver(&self, hint: &Hint) -> Result<Step, DeliveryError> {
         deliver(&self.world.delivery, hint).await
     }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use openid_delivery::{ATTEMPT_LEASE, ATTEMPTS_UNTIL, SWEEP_PATIENCE};
+use openid_delivery::{ATTEMPT_LEASE, ATTEMPTS_WITHIN, SWEEP_PATIENCE};
 use serde_json::{Value, json};
 use shared::delivery::sender::TimeLimits;
 use shared::model::claim::EXCHANGE_LEASE;
@@ -190,7 +190,7 @@ fn time_outs_and_leases_are_in_order() {
     let callback = template.timeout("openid-callback");
     assert!(EXCHANGE_TIMEOUT < callback && callback < EXCHANGE_LEASE);
     let exchanged_by = FETCH_TIMEOUT + 2 * CALL_TIMEOUT + EXCHANGE_TIMEOUT;
-    let refreshed_by = openid_callback::REFRESH_UNTIL + FETCH_TIMEOUT;
+    let refreshed_by = openid_callback::REFRESH_WITHIN + FETCH_TIMEOUT;
     let settlement = openid_callback::SETTLEMENT_PATIENCE + CALL_TIMEOUT;
     assert!(
         exchanged_by.max(refreshed_by) + settlement <= callback,
@@ -199,10 +199,10 @@ fn time_outs_and_leases_are_in_order() {
     let delivery = template.timeout("openid-delivery");
     let attempt = 4 * CALL_TIMEOUT + TimeLimits::default().total;
     assert!(attempt < ATTEMPT_LEASE && delivery < ATTEMPT_LEASE);
-    assert!(2 * FETCH_TIMEOUT + attempt <= delivery && ATTEMPTS_UNTIL + attempt <= delivery);
+    assert!(2 * FETCH_TIMEOUT + attempt <= delivery && ATTEMPTS_WITHIN + attempt <= delivery);
     let taking_up = 2 * CALL_TIMEOUT;
     assert!(
-        SWEEP_PATIENCE + taking_up < ATTEMPTS_UNTIL,
+        SWEEP_PATIENCE + taking_up < ATTEMPTS_WITHIN,
         "what was taken up last is attempted by the same sweep"
     );
     let gateways_own = Duration::from_secs(30);

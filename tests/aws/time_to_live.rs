@@ -1,4 +1,4 @@
-//! What DynamoDB deletes by: seconds, rounded up, so that nothing is deleted before its time.
+//! The attribute that DynamoDB deletes by: seconds, rounded up, so that nothing is deleted before its time.
 
 use std::time::Duration;
 

@@ -4,7 +4,8 @@ use aws_sdk_secretsmanager::Client;
 use serde_json::{Value, json};
 use shared::secrets::SecretsManager;
 use tests::keys;
-use tests::world::{ACCESS_KEY_ID, APP_ID, access_key, business, scheme};
+use tests::rpc::ACCESS_KEY_ID;
+use tests::world::{APP_ID, access_key, business, scheme};
 
 use crate::account::Account;
 
@@ -16,12 +17,12 @@ pub(crate) struct Vault(Client);
 impl Vault {
     /// The account's.
     pub(crate) fn of(account: &Account) -> Self {
-        Self(Client::new(account.past_the_proxy.sdk()))
+        Self(Client::new(&account.past_the_proxy))
     }
 
     /// Authlink's access, through the proxy.
     pub(crate) fn source(account: &Account) -> SecretsManager {
-        SecretsManager::new(account.aws.sdk(), PREFIX.to_owned())
+        SecretsManager::new(&account.sdk, PREFIX.to_owned())
     }
 
     /// Creates a secret.

@@ -31,7 +31,7 @@ impl Authority {
         roots
     }
 
-    /// How a server of that name, or address, secures its connections.
+    /// The TLS configuration of a server with this name or address.
     pub fn server(&self, name: &str) -> Arc<ServerConfig> {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new([name.to_owned()]).expect("a name");

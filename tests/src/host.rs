@@ -1,4 +1,4 @@
-//! How tests start the whole local host.
+//! Options to start the whole local host in a test.
 
 use std::path::Path;
 

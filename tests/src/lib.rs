@@ -1,16 +1,16 @@
-//! The world that the tests run the functions in: a clock that stands still, keys made once, a database of its own,
-//! and parties around authlink that do as they are told and remember what they were asked; and the contract of the stores.
+//! The environment of the tests: a manual clock, keys made once, a database for each test, fakes of the parties around
+//! authlink, and the contract of the stores.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "what fails here fails a test")]
 
-pub mod aliyun;
+pub mod alibaba_cloud;
 pub mod authority;
 pub mod contract;
-pub mod fickle;
+pub mod crashing;
+pub mod flaky;
 pub mod host;
 pub mod keys;
 pub mod logs;
-pub mod mortal;
 pub mod parties;
 pub mod platform;
 pub mod raw_server;

@@ -1,4 +1,4 @@
-//! What a test's own thread logs.
+//! The log lines of a test's own thread.
 //!
 //! There is one subscriber for the whole process, and each thread has its own lines: subscribers that come and go with
 //! tests would decide for each other which events are of interest.

@@ -1,4 +1,4 @@
-//! The parties around the functions, as stand-ins that are told what to answer and remember what they were asked.
+//! Fakes of the parties around the functions, which answer as scripted and record their requests.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -13,20 +13,22 @@ use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::sha2::{Digest as _, Sha256};
 use serde_json::{Value, json};
-use shared::delivery::response::Answer;
+use shared::delivery::response::AttemptResult;
 use shared::delivery::sender::CallbackSender;
 use shared::egress::callback_url::CallbackUrl;
 use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::identity::{Identity, OpenId};
 use shared::model::random::{Random, RandomError};
-use shared::protocol::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, Refusal, TokenExchange};
+use shared::protocol::alipay::gateway::{
+    Exchange, ExchangeRequest, GatewayError, GatewayRefusal, TokenExchange,
+};
 use shared::secrets::{AbsentReason, FetchError, SecretName, SecretSource, SecretValue};
 use tokio::sync::{oneshot, watch};
 
 use crate::keys;
 
-/// A gateway that answers as it is told; an answer can be held back until the test lets it go.
+/// A gateway that answers as scripted; a test can hold an answer back.
 #[derive(Default)]
 pub struct ScriptedGateway {
     answers: Mutex<VecDeque<Scripted>>,
@@ -69,7 +71,7 @@ impl ScriptedGateway {
 
 #[async_trait]
 impl TokenExchange for ScriptedGateway {
-    async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, NoAnswer> {
+    async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, GatewayError> {
         let form = request.into_form();
         let code =
             url::form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "code").expect("a code").1;
@@ -77,22 +79,24 @@ impl TokenExchange for ScriptedGateway {
         let scripted = self.answers.lock().unwrap().pop_front().expect("an answer to give");
         said(match scripted {
             Scripted::Now(exchange) => exchange,
-            Scripted::Later(wait) => wait.await.unwrap_or(Exchange::Unknown(NoAnswer::Connection)),
+            Scripted::Later(wait) => wait.await.unwrap_or(Exchange::Unknown(GatewayError::Connection)),
         })
     }
 }
 
-/// What Alipay sends so that it is read as `exchange`.
-fn said(exchange: Exchange) -> Result<Bytes, NoAnswer> {
+/// The answer of Alipay that is read as `exchange`.
+fn said(exchange: Exchange) -> Result<Bytes, GatewayError> {
     let node = match exchange {
         Exchange::Identified(identity) => json!({
             "open_id": identity.open_id().map(|id| id.reveal()),
             "user_id": identity.user_id().map(|id| id.reveal()),
         }),
         Exchange::Refused(refusal) => json!({"code": refusal.code, "sub_code": refusal.sub_code}),
-        Exchange::Unknown(NoAnswer::Unavailable) => json!({"code": "20000", "sub_code": "isp.unknow-error"}),
-        Exchange::Unknown(NoAnswer::Malformed) => return Ok(Bytes::from_static(b"<html>")),
-        Exchange::Unknown(NoAnswer::Signature) => {
+        Exchange::Unknown(GatewayError::Unavailable) => {
+            json!({"code": "20000", "sub_code": "isp.unknow-error"})
+        }
+        Exchange::Unknown(GatewayError::Malformed) => return Ok(Bytes::from_static(b"<html>")),
+        Exchange::Unknown(GatewayError::Signature) => {
             return Ok(signed(keys::foreign(), &json!({"open_id": "forged"})));
         }
         Exchange::Unknown(reason) => return Err(reason),
@@ -115,7 +119,7 @@ pub fn identified(open_id: &str) -> Exchange {
 
 /// Alipay refuses the code.
 pub fn code_invalid() -> Exchange {
-    Exchange::Refused(Refusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() })
+    Exchange::Refused(GatewayRefusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() })
 }
 
 /// One POST that a merchant got.
@@ -127,16 +131,16 @@ pub struct Posted {
     pub at: UnixMillis,
 }
 
-/// A merchant that answers as it is told, and SUCCESS when it is told nothing.
+/// A merchant that answers as scripted, and otherwise SUCCESS.
 #[derive(Default)]
 pub struct ScriptedMerchant {
-    answers: Mutex<VecDeque<Answer>>,
+    answers: Mutex<VecDeque<AttemptResult>>,
     posts: Mutex<Vec<Posted>>,
 }
 
 impl ScriptedMerchant {
     /// The next POST gets this answer.
-    pub fn answer(&self, answer: impl Into<Answer>) {
+    pub fn answer(&self, answer: impl Into<AttemptResult>) {
         self.answers.lock().unwrap().push_back(answer.into());
     }
 
@@ -154,7 +158,7 @@ impl CallbackSender for ScriptedMerchant {
         headers: Vec<(HeaderName, String)>,
         body: Bytes,
         now: UnixMillis,
-    ) -> Answer {
+    ) -> AttemptResult {
         let headers = headers.into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect();
         self.posts.lock().unwrap().push(Posted { url: url.as_str().to_owned(), headers, body, at: now });
         self.answers.lock().unwrap().pop_front().unwrap_or_else(|| DeliveryOutcome::Success.into())
@@ -163,7 +167,7 @@ impl CallbackSender for ScriptedMerchant {
 
 /// Secrets in memory, which can be changed, deleted and made unavailable.
 #[derive(Clone, Default)]
-pub struct Secrets(Arc<Mutex<Vault>>);
+pub struct InMemorySecrets(Arc<Mutex<Vault>>);
 
 #[derive(Default)]
 struct Vault {
@@ -172,7 +176,7 @@ struct Vault {
     fetches: HashMap<String, u32>,
 }
 
-impl Secrets {
+impl InMemorySecrets {
     /// Sets a document; a new version.
     pub fn set(&self, name: &str, document: &Value) {
         let mut vault = self.0.lock().unwrap();
@@ -190,14 +194,14 @@ impl Secrets {
         self.0.lock().unwrap().unavailable = unavailable;
     }
 
-    /// How often a document was fetched.
+    /// The number of fetches of a document.
     pub fn fetches(&self, name: &str) -> u32 {
         self.0.lock().unwrap().fetches.get(name).copied().unwrap_or_default()
     }
 }
 
 #[async_trait]
-impl SecretSource for Secrets {
+impl SecretSource for InMemorySecrets {
     async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError> {
         let mut vault = self.0.lock().unwrap();
         *vault.fetches.entry(name.to_string()).or_default() += 1;
@@ -210,21 +214,21 @@ impl SecretSource for Secrets {
     }
 }
 
-/// Bytes that never repeat, from a counter; what the last byte of every draw is can be set, for jitter.
+/// Bytes that never repeat, from a counter; a single byte, as jitter takes it, is set by the test.
 #[derive(Default)]
-pub struct Counting {
+pub struct CountingRandom {
     count: Mutex<u64>,
     single_byte: Mutex<u8>,
 }
 
-impl Counting {
-    /// What a draw of one byte gives.
+impl CountingRandom {
+    /// Sets the value of every single byte.
     pub fn set_single_byte(&self, byte: u8) {
         *self.single_byte.lock().unwrap() = byte;
     }
 }
 
-impl Random for Counting {
+impl Random for CountingRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         if let [byte] = bytes {
             *byte = *self.single_byte.lock().unwrap();

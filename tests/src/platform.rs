@@ -1,5 +1,5 @@
-//! Another platform of the open API, as a stand-in that answers as it is told and remembers what it was asked; and its
-//! callbacks, signed by the demo merchant's signing code.
+//! A fake of another platform of the open API, which answers as scripted and records its requests, and the platform's
+//! callbacks, signed by the demo merchant's code.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use shared::model::clock::{ManualClock, UnixMillis};
 use shared::model::id::AuthorizationId;
 use shared::protocol::open_api::client::request::PlatformRequest;
-use shared::protocol::open_api::client::transport::{NoAnswer, Platforms};
+use shared::protocol::open_api::client::transport::{PlatformError, Platforms};
 
 use crate::keys;
 use crate::request::{Key, LinkCall};
 
-/// Who we are at the platform.
+/// Our business id at the platform.
 pub const OURS_THERE: &str = "us-there";
 /// The key that we share with it.
 pub const SHARED_KEY: &str = "a key that both of us have";
@@ -31,10 +31,10 @@ pub struct Asked {
     pub body: Value,
 }
 
-/// A network of platforms that answer as they are told.
+/// Platforms that answer as scripted.
 #[derive(Default)]
 pub struct ScriptedPlatforms {
-    answers: Mutex<VecDeque<Result<Bytes, NoAnswer>>>,
+    answers: Mutex<VecDeque<Result<Bytes, PlatformError>>>,
     asked: Mutex<Vec<Asked>>,
     takes: Mutex<Option<(Arc<ManualClock>, Duration)>>,
 }
@@ -46,8 +46,8 @@ impl ScriptedPlatforms {
     }
 
     /// The next request gets none.
-    pub fn no_answer(&self, reason: NoAnswer) {
-        self.answers.lock().unwrap().push_back(Err(reason));
+    pub fn no_answer(&self, reason: impl Into<PlatformError>) {
+        self.answers.lock().unwrap().push_back(Err(reason.into()));
     }
 
     /// The next request is granted.
@@ -74,7 +74,7 @@ impl ScriptedPlatforms {
 
 #[async_trait]
 impl Platforms for ScriptedPlatforms {
-    async fn post(&self, request: &PlatformRequest) -> Result<Bytes, NoAnswer> {
+    async fn post(&self, request: &PlatformRequest) -> Result<Bytes, PlatformError> {
         let headers = request.headers().iter().map(|(name, value)| (name.to_string(), value.clone()));
         self.asked.lock().unwrap().push(Asked {
             url: request.url().to_string(),

@@ -1,37 +1,40 @@
-//! A server that writes whatever it is told to, be it HTTP or not, and remembers what it was sent over which connection.
+//! A server that writes given bytes, HTTP or not, and records the requests of each connection: broken HTTP, resets and
+//! the reuse of connections, which wiremock cannot express.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Request;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// What the server does when it has read a request.
+/// The reaction to a request.
 #[derive(Clone, Debug)]
-pub enum Turn {
-    /// Writes this and keeps the connection.
-    Says(Vec<u8>),
-    /// Writes this and closes the connection.
-    SaysAndCloses(Vec<u8>),
-    /// Writes this, and then spaces without end.
-    Rambles(Vec<u8>),
-    /// Writes the first at once, and the second byte by byte, one every 20 ms.
-    Drips(Vec<u8>, Vec<u8>),
-    /// Resets the connection.
-    Resets,
+pub enum Reply {
+    /// Sends this and keeps the connection; nothing is silence.
+    Send(Vec<u8>),
+    /// Sends this and closes the connection.
+    SendAndClose(Vec<u8>),
+    /// Sends this, and then spaces without end.
+    SendEndlessly(Vec<u8>),
+    /// Sends the first at once, and the second byte by byte, one every 20 ms.
+    SendSlowly(Vec<u8>, Vec<u8>),
+    /// Reset the connection.
+    Reset,
 }
 
-/// A request as it came: head and body. What does not begin like HTTP has no head.
+/// A request as received; bytes that do not begin like HTTP are a body without a head.
 #[derive(Clone, Debug)]
 pub struct RawRequest {
-    /// With the line of the request.
+    /// The request line and the headers.
     pub head: String,
-    /// The bytes behind it.
+    /// The bytes after the head.
     pub body: Vec<u8>,
 }
 
@@ -44,10 +47,30 @@ impl RawRequest {
             .filter_map(|line| line.split_once(": "))
             .find_map(|(found, value)| found.eq_ignore_ascii_case(name).then_some(value))
     }
+
+    /// The request, parsed.
+    pub fn parse(&self) -> Request<Bytes> {
+        let mut lines = self.head.lines();
+        let mut first = lines.next().expect("a request line").split(' ');
+        let (method, target) = (first.next().expect("a method"), first.next().expect("a target"));
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let request = headers
+            .fold(Request::builder().method(method).uri(target), |request, (name, value)| {
+                request.header(name, value)
+            });
+        request.body(Bytes::from(self.body.clone())).expect("a request")
+    }
 }
 
 /// The requests, by connection.
 type Seen = Arc<Mutex<Vec<Vec<RawRequest>>>>;
+
+/// An answer of HTTP/1.1 with this status and body, and with these headers, each ended by CRLF.
+pub fn http(status: u16, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let head = format!("HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
 
 /// The server; it stops when it is dropped.
 pub struct RawServer {
@@ -57,18 +80,18 @@ pub struct RawServer {
 }
 
 impl RawServer {
-    /// Answers the first request by the first of `turns` and so on, over whichever connection it comes; the last turn
+    /// Answers the first request by the first of `replies` and so on, over whichever connection it comes; the last reply
     /// answers all that follow. With `tls`, connections are secured.
-    pub async fn start(turns: Vec<Turn>, tls: Option<Arc<ServerConfig>>) -> Self {
+    pub async fn start(replies: Vec<Reply>, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let seen = Seen::default();
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, Arc::new(turns), tls.map(TlsAcceptor::from), Arc::clone(&seen)));
+        tasks.spawn(accept(listener, Arc::new(replies), tls.map(TlsAcceptor::from), Arc::clone(&seen)));
         Self { address, seen, _tasks: tasks }
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
@@ -79,33 +102,33 @@ impl RawServer {
     }
 }
 
-async fn accept(listener: TcpListener, turns: Arc<Vec<Turn>>, tls: Option<TlsAcceptor>, seen: Seen) {
+async fn accept(listener: TcpListener, replies: Arc<Vec<Reply>>, tls: Option<TlsAcceptor>, seen: Seen) {
     let mut served = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let (turns, seen, tls) = (Arc::clone(&turns), Arc::clone(&seen), tls.clone());
+        let (replies, seen, tls) = (Arc::clone(&replies), Arc::clone(&seen), tls.clone());
         served.spawn(async move {
             // Whoever has read enough hangs up, and a write fails.
-            let _ = serve_one(stream, &turns, tls, &seen).await;
+            let _ = serve_one(stream, &replies, tls, &seen).await;
         });
     }
 }
 
 async fn serve_one(
     stream: TcpStream,
-    turns: &[Turn],
+    replies: &[Reply],
     tls: Option<TlsAcceptor>,
     seen: &Seen,
 ) -> io::Result<()> {
-    if turns.iter().any(|turn| matches!(turn, Turn::Resets)) {
+    if replies.iter().any(|reply| matches!(reply, Reply::Reset)) {
         stream.set_zero_linger()?;
     }
-    let Some(tls) = tls else { return converse(stream, turns, seen).await };
-    converse(tls.accept(stream).await?, turns, seen).await
+    let Some(tls) = tls else { return converse(stream, replies, seen).await };
+    converse(tls.accept(stream).await?, replies, seen).await
 }
 
 async fn converse(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    turns: &[Turn],
+    replies: &[Reply],
     seen: &Seen,
 ) -> io::Result<()> {
     let connection = {
@@ -120,19 +143,19 @@ async fn converse(
             connections[connection].push(request);
             connections.iter().map(Vec::len).sum::<usize>() - 1
         };
-        match turns.get(number).or_else(|| turns.last()).expect("a turn") {
-            Turn::Says(text) => stream.write_all(text).await?,
-            Turn::SaysAndCloses(text) => {
+        match replies.get(number).or_else(|| replies.last()).expect("a reply") {
+            Reply::Send(text) => stream.write_all(text).await?,
+            Reply::SendAndClose(text) => {
                 stream.write_all(text).await?;
                 return stream.shutdown().await;
             }
-            Turn::Rambles(text) => {
+            Reply::SendEndlessly(text) => {
                 stream.write_all(text).await?;
                 loop {
                     stream.write_all(&[b' '; 1_000]).await?;
                 }
             }
-            Turn::Drips(first, text) => {
+            Reply::SendSlowly(first, text) => {
                 stream.write_all(first).await?;
                 let mut ticks = tokio::time::interval(Duration::from_millis(20));
                 for byte in text {
@@ -140,7 +163,7 @@ async fn converse(
                     stream.write_all(&[*byte]).await?;
                 }
             }
-            Turn::Resets => return Ok(()),
+            Reply::Reset => return Ok(()),
         }
         stream.flush().await?;
     }

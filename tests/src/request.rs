@@ -1,4 +1,4 @@
-//! Requests as a merchant signs them, with the demo merchant's signing code, and answers as it reads them.
+//! Requests of the open API, signed by the demo merchant's code, and their answers.
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -24,7 +24,7 @@ pub struct LinkCall {
     pub source_ip: Option<std::net::IpAddr>,
 }
 
-/// What a request is signed with.
+/// The key that signs a request.
 #[derive(Clone)]
 pub enum Key {
     Rsa(&'static RsaPrivateKey),
@@ -177,7 +177,7 @@ impl QueryAnswer {
         Self { http_status, status, message, data: body["data"].take() }
     }
 
-    /// What is told of a serialNo that must be there.
+    /// The data of an answer that must be granted.
     pub fn expect_data(self) -> Value {
         assert_eq!((self.http_status, self.status, self.message.as_str()), (200, 0, "success"));
         self.data

@@ -1,5 +1,4 @@
-//! Calls of `GetAuthorizationUrl` as a client signs them, with other code than the product's, and answers as it reads
-//! them.
+//! Calls of `GetAuthorizationUrl`, signed by other code than the product's, and their answers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,11 +11,14 @@ use sha2::{Digest as _, Sha256};
 use shared::model::clock::UnixMillis;
 use shared::web::client_info::ClientInfo;
 
-use crate::world::{ACCESS_KEY_ID, ACCESS_KEY_SECRET};
+/// The tests' caller of `GetAuthorizationUrl`, of account 1001.
+pub const ACCESS_KEY_ID: &str = "testAccessKeyId";
+/// The secret of [`ACCESS_KEY_ID`].
+pub const ACCESS_KEY_SECRET: &str = "testAccessKeySecret";
 
 const HOST: &str = "dypnsapi.example.com";
 
-/// How a call is signed.
+/// The signature protocol of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// HMAC-SHA1, everything in the query.
@@ -41,7 +43,7 @@ pub struct RpcCall {
     pub timestamp: String,
     pub format: Option<String>,
     pub security_token: Option<String>,
-    /// What the action asks for.
+    /// The action's own parameters.
     pub parameters: Vec<(String, Vec<u8>)>,
     /// Replaces the signature.
     pub signature: Option<String>,
@@ -202,7 +204,7 @@ pub struct Checked {
 
 impl Checked {
     /// Checks a call of `GetAuthorizationUrl` as it came; panics unless it is signed with `secret`, at `now`.
-    pub fn of(request: &Request<Bytes>, secret: &str, now: UnixMillis) -> Self {
+    pub fn from_request(request: &Request<Bytes>, secret: &str, now: UnixMillis) -> Self {
         let header = |name: &str| {
             let mut values = request.headers().get_all(name).iter();
             let value = values.next().unwrap_or_else(|| panic!("no {name}"));

@@ -30,12 +30,12 @@ use shared::store::{
 };
 use tempfile::TempDir;
 
-use crate::aliyun::ScriptedAliyun;
+use crate::alibaba_cloud::ScriptedAlibabaCloud;
 use crate::keys;
-use crate::parties::{Counting, ScriptedGateway, ScriptedMerchant, Secrets};
+use crate::parties::{CountingRandom, InMemorySecrets, ScriptedGateway, ScriptedMerchant};
 use crate::platform::{self, ScriptedPlatforms};
 use crate::request::{LinkAnswer, LinkCall, QueryAnswer, state_of};
-use crate::rpc::{RpcAnswer, RpcCall};
+use crate::rpc::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, RpcAnswer, RpcCall};
 
 /// The beginning of the tests' clock: 2026-11-22 00:00:00 UTC.
 pub const BEGINNING: UnixMillis = UnixMillis(1_795_305_600_000);
@@ -43,18 +43,13 @@ pub const BEGINNING: UnixMillis = UnixMillis(1_795_305_600_000);
 /// Our app at Alipay.
 pub const APP_ID: &str = "2021000000000001";
 
-/// The tests' caller of `GetAuthorizationUrl`, of account 1001.
-pub const ACCESS_KEY_ID: &str = "testAccessKeyId";
-/// Its secret.
-pub const ACCESS_KEY_SECRET: &str = "testAccessKeySecret";
-
 /// One run of authlink; drop it and start another on the same [`Site`] for a restart.
 pub struct World {
     pub clock: Arc<ManualClock>,
-    pub secrets: Secrets,
-    pub random: Arc<Counting>,
+    pub secrets: InMemorySecrets,
+    pub random: Arc<CountingRandom>,
     pub gateway: Arc<ScriptedGateway>,
-    pub aliyun: Arc<ScriptedAliyun>,
+    pub alibaba_cloud: Arc<ScriptedAlibabaCloud>,
     pub merchant: Arc<ScriptedMerchant>,
     pub platforms: Arc<ScriptedPlatforms>,
     pub store: SqliteStore,
@@ -96,7 +91,7 @@ impl World {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("authlink.db");
-        let secrets = Secrets::default();
+        let secrets = InMemorySecrets::default();
         secrets.set("business/B1", &business());
         secrets.set(
             &format!("alipay-app/{APP_ID}"),
@@ -132,8 +127,8 @@ impl World {
 
     fn wire(
         clock: Arc<ManualClock>,
-        secrets: Secrets,
-        random: Arc<Counting>,
+        secrets: InMemorySecrets,
+        random: Arc<CountingRandom>,
         parties: Parties,
         file: PathBuf,
         folder: Option<TempDir>,
@@ -142,7 +137,7 @@ impl World {
         let store = SqliteStore::open(&file).expect("a store");
         let queue = InProcessQueue::new(clock.clone());
         let source: Arc<dyn SecretSource> = Arc::new(secrets.clone());
-        let aliyun = Arc::<ScriptedAliyun>::default();
+        let alibaba_cloud = Arc::<ScriptedAlibabaCloud>::default();
         let shared_store = Arc::new(store.clone());
         let links = LinkSettings {
             app_id: APP_ID.to_owned(),
@@ -162,9 +157,9 @@ impl World {
             },
             authorization_url: get_authorization_url::Deps {
                 secrets: source.clone(),
-                store: SchemeLinks::of(shared_store.clone()),
+                store: SchemeLinks::new(shared_store.clone()),
                 rate_limiter: Arc::new(RateLimiter::new(shared_store.clone(), clock.clone())),
-                aliyun: aliyun.clone(),
+                aliyun: alibaba_cloud.clone(),
                 clock: clock.clone(),
                 random: random.clone(),
                 links,
@@ -209,7 +204,7 @@ impl World {
             secrets,
             random,
             gateway,
-            aliyun,
+            alibaba_cloud,
             merchant,
             platforms,
             operated: shared_store,
@@ -301,7 +296,7 @@ impl World {
     /// Asks for a link for `serial_no` and takes it.
     pub async fn link(&self, serial_no: &str) -> Issued {
         let link = self.ask(&LinkCall::new(serial_no, self.now())).await.expect_link();
-        Issued { id: AuthorizationId::of_serial("B1", serial_no), state: state_of(&link), link }
+        Issued { id: AuthorizationId::from_serial("B1", serial_no), state: state_of(&link), link }
     }
 
     /// The browser comes back with `code`.
@@ -334,7 +329,7 @@ impl World {
 
     /// An operator sets it due again. Whether it was UNDELIVERABLE.
     pub async fn redrive(&self, id: &AuthorizationId) -> Result<bool, StoreError> {
-        let operation = OperationId::draw(&*self.random).expect("randomness");
+        let operation = OperationId::generate(&*self.random).expect("randomness");
         self.operated.redrive(id, &operation, self.now()).await
     }
 

@@ -4,7 +4,7 @@ use http::StatusCode;
 use shared::egress::callback_url::CallbackUrlError;
 use shared::model::id::AuthorizationId;
 use shared::model::random::RandomError;
-use shared::protocol::open_api::CallRefusal;
+use shared::protocol::open_api::CallError;
 use shared::protocol::open_api::client::classify::NoLink;
 use shared::secrets::{SecretError, SecretName};
 use shared::store::StoreError;
@@ -15,7 +15,7 @@ use shared::telemetry::Alarm;
 pub enum LinkError {
     /// For what all calls have in common.
     #[error(transparent)]
-    Call(#[from] CallRefusal),
+    Call(#[from] CallError),
     /// `userId` and `thirdAccount` are both there and differ.
     #[error("parameters userId and thirdAccount are two names of one thing and differ")]
     UserIdsDiffer,
@@ -49,7 +49,10 @@ impl LinkError {
     /// and 5xx when it is we who failed.
     pub(crate) const fn refusal(&self) -> (u8, StatusCode) {
         match self {
-            Self::Call(refusal) => (refusal.status(), refusal.http_status()),
+            Self::Call(error) => {
+                let (status, class) = error.refusal();
+                (status, class.http_status())
+            }
             Self::Platform { .. } => (1, StatusCode::SERVICE_UNAVAILABLE),
             Self::NoPublicUrl => (1, StatusCode::INTERNAL_SERVER_ERROR),
             Self::UserIdsDiffer | Self::CallbackUrl(_) => (3, StatusCode::OK),
@@ -77,7 +80,7 @@ impl LinkError {
     /// The cause for the log, where a message would say too much or too little.
     pub(crate) fn log_reason(&self) -> String {
         match self {
-            Self::Call(refusal) => refusal.word(),
+            Self::Call(error) => error.log_reason(),
             Self::Platform { name, error } => format!("secret {name}: {error}"),
             other => other.to_string(),
         }
@@ -94,7 +97,7 @@ impl LinkError {
 
 impl From<StoreError> for LinkError {
     fn from(error: StoreError) -> Self {
-        Self::Call(error.into())
+        Self::Call(CallError::StoreUnavailable(error.to_string()))
     }
 }
 

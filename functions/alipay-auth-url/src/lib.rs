@@ -20,14 +20,15 @@ use shared::model::clock::Clock;
 use shared::model::id::{AuthorizationId, OperationId, State};
 use shared::model::random::Random;
 use shared::protocol::alipay::authorize::LinkSettings;
+use shared::protocol::open_api::CallError;
 use shared::protocol::open_api::client::transport::Platforms;
-use shared::protocol::open_api::{CallRefusal, verify};
-use shared::registry::{Business, Platform};
+use shared::registry::{Business, Platform, authenticate};
 use shared::secrets::{SecretCache, SecretSource};
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{RecordPlatformLinks, Recorded};
 use shared::telemetry::RequestLog;
 use shared::web::client_info::client_info;
+use url::Url;
 
 pub use self::error::LinkError;
 pub use self::platform::QUESTIONS_WITHIN;
@@ -88,7 +89,7 @@ async fn answer_call(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resp
     let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
         issue_link(function, request).await
     } else {
-        Err(CallRefusal::NoSuchInterface.into())
+        Err(CallError::NoSuchInterface.into())
     };
     let answer = response::respond(&outcome);
     let error = outcome.as_ref().err();
@@ -118,25 +119,38 @@ struct Link {
     url: String,
 }
 
+/// The maker of a new link.
+enum LinkMaker {
+    /// We: the link is here.
+    Us(Url),
+    /// The platform that is to be asked for it.
+    Platform(Arc<Platform>),
+}
+
 async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Result<Link, LinkError> {
-    let call = verify(request, &function.businesses, function.clock.now()).await?;
+    let call = authenticate(request, &function.businesses, function.clock.now()).await?;
     let wanted = LinkRequest::parse(request.body())?;
     call.may_speak_of(&wanted.business_id, &wanted.merchant_id)?;
     let callback = callback(&wanted, &call.business, &function.callbacks)?;
 
     let links = &function.links;
-    let id = AuthorizationId::of_serial(&wanted.business_id, &wanted.serial_no);
-    let state = State::draw(id, &*function.random)?;
+    let id = AuthorizationId::from_serial(&wanted.business_id, &wanted.serial_no);
+    let state = State::generate(id, &*function.random)?;
     let origin = &client_info(request).origin;
     let public_url = links.public_url(origin.as_ref()).ok_or(LinkError::NoPublicUrl)?;
     // Before anything is written: without its document a platform cannot be asked.
-    let (link, platform) = match &call.business.upstream {
-        None => (NewLink::Ours(links.authorize_link(public_url, call.business.scope, &state).into()), None),
-        Some(name) => (NewLink::AskedOf(name.clone()), Some(platform::fetch(function, name).await?)),
+    let (link, maker) = match &call.business.upstream {
+        None => {
+            let link = links.authorize_link(public_url, call.business.scope, &state);
+            (NewLink::Ours(link.clone()), LinkMaker::Us(link))
+        }
+        Some(name) => {
+            (NewLink::AskedOf(name.clone()), LinkMaker::Platform(platform::fetch(function, name).await?))
+        }
     };
-    let nonce = call.nonce_use(OperationId::draw(&*function.random)?);
+    let nonce = call.nonce_use(OperationId::generate(&*function.random)?);
     let new = Authorization::issued(Issue {
-        requested: AuthorizationRequest::Merchant(MerchantRequest {
+        request: AuthorizationRequest::Merchant(MerchantRequest {
             business_id: wanted.business_id,
             merchant_id: wanted.merchant_id,
             serial_no: wanted.serial_no,
@@ -150,19 +164,21 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
         retention: links.retention,
     });
     match function.store.record_link(&new, &nonce).await? {
-        Recorded::New => match platform {
-            None => Ok(Link { id: new.id, url: new.link.unwrap_or_default() }),
-            Some(platform) => platform::link(function, &platform, &new, public_url, call.now).await,
+        Recorded::New => match maker {
+            LinkMaker::Us(link) => Ok(Link { id: new.id, url: link.into() }),
+            LinkMaker::Platform(platform) => {
+                platform::link(function, &platform, &new, public_url, call.now).await
+            }
         },
-        Recorded::NonceUsed => Err(CallRefusal::NonceUsed.into()),
+        Recorded::NonceUsed => Err(CallError::NonceUsed.into()),
         Recorded::SerialUsed(old) => {
             let repeated = old.parameters_digest == new.parameters_digest && old.link_works(call.now);
             match old.source.platform() {
-                Some(name) if repeated && old.status == Status::LinkPending => {
+                Some(name) if repeated && old.status() == Status::LinkPending => {
                     let platform = platform::fetch(function, name).await?;
                     platform::link(function, &platform, &old, public_url, call.now).await
                 }
-                _ => Err(LinkError::SerialUsed { link: old.link.filter(|_| repeated) }),
+                _ => Err(LinkError::SerialUsed { link: old.link().filter(|_| repeated).map(Url::to_string) }),
             }
         }
     }

@@ -13,5 +13,5 @@ async fn main() -> Result<(), StartError> {
     let Process { config, clock, random, secrets, .. } = process;
     let (links, callbacks) = (config.links(), config.callbacks);
     let function = AlipayAuthUrl::new(Deps { secrets, network, store, clock, random, links, callbacks });
-    lambda::serve_http(async |request| function.handle(&request).await).await
+    lambda::serve_http(function, async |function, request| function.handle(&request).await).await
 }

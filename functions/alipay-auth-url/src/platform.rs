@@ -6,19 +6,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::model::authorization::Authorization;
+use shared::model::authorization::{Authorization, AuthorizationState};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
 use shared::model::clock::UnixMillis;
 use shared::model::random::RandomError;
-use shared::protocol::open_api::CallRefusal;
+use shared::protocol::open_api::CallError;
 use shared::protocol::open_api::client::callback::{callback_address, serial_numbers};
-use shared::protocol::open_api::client::classify::{Asked, Meaning, NoLink, Notice, Verdict, meaning};
+use shared::protocol::open_api::client::classify::{
+    Classification, LinkAttempt, NextStep, NoLink, Severity, classify,
+};
 use shared::protocol::open_api::client::redact::redacted;
-use shared::protocol::open_api::client::request::{PlatformRequest, WantedLink};
+use shared::protocol::open_api::client::request::{LinkParameters, PlatformRequest};
 use shared::protocol::open_api::client::response::{PlatformAnswer, read_answer};
-use shared::protocol::open_api::client::transport::NoAnswer;
+use shared::protocol::open_api::client::transport::PlatformError;
 use shared::registry::Platform;
 use shared::secrets::{SecretError, SecretName};
+use shared::store::repeat::repeat_once;
 use shared::store::{Linked, StoreError};
 use shared::telemetry::Alarm;
 use url::Url;
@@ -32,7 +35,8 @@ pub const QUESTIONS_WITHIN: Duration = Duration::from_secs(12);
 /// The platform's document.
 pub(crate) async fn fetch(function: &AlipayAuthUrl, platform: &str) -> Result<Arc<Platform>, LinkError> {
     // A record holds only names that a document has held.
-    let name = SecretName::upstream(platform).map_err(|_| CallRefusal::Keys(SecretError::Absent))?;
+    let name = SecretName::upstream(platform)
+        .map_err(|_| CallError::KeysUnavailable(SecretError::Absent.to_string()))?;
     function.platforms.get(&name).await.map_err(|error| LinkError::Platform { name, error })
 }
 
@@ -44,9 +48,10 @@ pub(crate) async fn link(
     public_url: &str,
     began: UnixMillis,
 ) -> Result<Link, LinkError> {
-    let (AuthorizationRequest::Merchant(request), Some(state)) = (&pending.requested, &pending.pending_state)
+    let (AuthorizationRequest::Merchant(request), AuthorizationState::LinkPending { state }) =
+        (&pending.request, &pending.state)
     else {
-        return Err(StoreError::Corrupt("a pending record has no request or no state".to_owned()).into());
+        return Err(StoreError::Corrupt("the record is not of a merchant's pending link".to_owned()).into());
     };
     let questions = Questions {
         function,
@@ -59,15 +64,11 @@ pub(crate) async fn link(
     };
     let link = questions.ask().await?;
     let (id, now) = (pending.id.clone(), function.clock.now());
-    let mut came = function.store.record_platform_link(&id, &link, now).await;
-    if came.as_ref().is_err_and(StoreError::retryable) {
-        came = function.store.record_platform_link(&id, &link, now).await;
-    }
-    match came {
+    match repeat_once(|| function.store.record_platform_link(&id, &link, now)).await {
         Ok(Linked::Ours) => Ok(Link { id, url: link.into() }),
         // The same request, sent twice at once: both have the same answer.
-        Ok(Linked::Before(recorded)) => match recorded.link {
-            Some(url) => Ok(Link { id, url }),
+        Ok(Linked::Before(recorded)) => match recorded.link() {
+            Some(url) => Ok(Link { id, url: url.to_string() }),
             None => Err(LinkError::SerialUsed { link: None }),
         },
         Err(error) if !error.retryable() => Err(error.into()),
@@ -92,7 +93,7 @@ struct Questions<'a> {
 impl Questions<'_> {
     async fn ask(&self) -> Result<Url, LinkError> {
         let [first, second] = serial_numbers(&self.pending.id);
-        for (asked, serial_no) in [(Asked::First, first), (Asked::Second, second)] {
+        for (attempt, serial_no) in [(LinkAttempt::First, first), (LinkAttempt::Second, second)] {
             if !self.in_time() {
                 tracing::error!(reference = %self.pending.id, alarm = Alarm::Unavailable.as_str(), "no time was left to ask the platform");
                 break;
@@ -101,9 +102,9 @@ impl Questions<'_> {
             if let Ok(PlatformAnswer::Link(link)) = answer {
                 return Ok(link);
             }
-            let Meaning { verdict, notice } = meaning(&answer, asked);
-            self.log(&answer, notice);
-            if let Verdict::NoLink(no_link) = verdict {
+            let Classification { next_step, severity } = classify(&answer, attempt);
+            self.log(&answer, severity);
+            if let NextStep::Refuse(no_link) = next_step {
                 return Err(LinkError::NoLink(no_link, self.pending.id.clone()));
             }
         }
@@ -112,23 +113,25 @@ impl Questions<'_> {
 
     /// One question. A kept connection that the platform has closed in the meantime is none of its answers: then it is
     /// asked once more, signed anew.
-    async fn ask_under(&self, serial_no: &str) -> Result<Result<PlatformAnswer, NoAnswer>, RandomError> {
+    async fn ask_under(&self, serial_no: &str) -> Result<Result<PlatformAnswer, PlatformError>, RandomError> {
         let mut sent = self.send(serial_no).await?;
-        if sent == Err(NoAnswer::Broken) && self.in_time() {
+        if matches!(sent, Err(PlatformError::Transport(error)) if error.broke_before_answer())
+            && self.in_time()
+        {
             sent = self.send(serial_no).await?;
         }
         Ok(sent)
     }
 
-    async fn send(&self, serial_no: &str) -> Result<Result<PlatformAnswer, NoAnswer>, RandomError> {
-        let wanted = WantedLink {
+    async fn send(&self, serial_no: &str) -> Result<Result<PlatformAnswer, PlatformError>, RandomError> {
+        let wanted = LinkParameters {
             merchant_id: &self.request.merchant_id,
             serial_no,
             user_id: &self.request.user_id,
             callback_url: &self.callback_url,
         };
         let (random, now) = (&*self.function.random, self.function.clock.now());
-        let request = PlatformRequest::sign(self.platform, &wanted, random, now)?;
+        let request = PlatformRequest::sign(&self.platform.credential(), &wanted, random, now)?;
         let answer = self.function.network.post(&request).await;
         Ok(answer.map(|body| read_answer(&body, self.platform.is_on_loopback())))
     }
@@ -137,7 +140,7 @@ impl Questions<'_> {
         self.function.clock.now() < self.until
     }
 
-    fn log(&self, answer: &Result<PlatformAnswer, NoAnswer>, notice: Notice) {
+    fn log(&self, answer: &Result<PlatformAnswer, PlatformError>, severity: Severity) {
         let (source, reference) = (&self.pending.source, &self.pending.id);
         let (status, said) = match answer {
             Ok(PlatformAnswer::Link(_)) => return,
@@ -149,12 +152,12 @@ impl Questions<'_> {
             Ok(PlatformAnswer::Unusable(reason)) => (None, reason.to_string()),
             Err(reason) => (None, reason.to_string()),
         };
-        match notice {
-            Notice::None => {}
-            Notice::Warning => {
+        match severity {
+            Severity::None => {}
+            Severity::Warning => {
                 tracing::warn!(%reference, %source, status, said, "a platform gave no link");
             }
-            Notice::Alarm => {
+            Severity::Alarm => {
                 tracing::error!(%reference, %source, status, said, alarm = Alarm::Upstream.as_str(), "a platform gave no link");
             }
         }

@@ -1,7 +1,7 @@
 //! The request's body.
 
 use shared::egress::callback_url::MAX_CALLBACK_URL_CHARS;
-use shared::protocol::open_api::{CallRefusal, Fields, MAX_FIELD_CHARACTERS};
+use shared::protocol::open_api::{CallError, Fields, MAX_FIELD_CHARACTERS};
 
 use crate::error::LinkError;
 
@@ -36,7 +36,7 @@ fn user_id(fields: &Fields) -> Result<String, LinkError> {
     match (user_id, third_account) {
         (Some(user_id), Some(third_account)) if user_id != third_account => Err(LinkError::UserIdsDiffer),
         (Some(user_id), _) | (None, Some(user_id)) => Ok(user_id),
-        (None, None) => Err(CallRefusal::FieldMissing("userId").into()),
+        (None, None) => Err(CallError::FieldMissing("userId").into()),
     }
 }
 
@@ -55,6 +55,6 @@ mod tests {
         assert_eq!(user(r#","thirdAccount":"u","userId":"u""#), Ok("u".to_owned()));
         assert_eq!(user(r#","thirdAccount":"u","userId":"""#), Ok("u".to_owned()));
         assert_eq!(user(r#","thirdAccount":"v","userId":"u""#), Err(LinkError::UserIdsDiffer));
-        assert_eq!(user(""), Err(CallRefusal::FieldMissing("userId").into()));
+        assert_eq!(user(""), Err(CallError::FieldMissing("userId").into()));
     }
 }

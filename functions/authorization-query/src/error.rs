@@ -1,54 +1,50 @@
-//! Why a query was refused, and the open API's dialect for it: `status` and `message`.
+//! The refusals of a query, in the open API's dialect: `status` and `message`.
 
 use http::StatusCode;
 use shared::model::random::RandomError;
-use shared::protocol::open_api::CallRefusal;
+use shared::protocol::open_api::CallError;
 use shared::store::StoreError;
 
-/// Why a query was refused. What it displays is the answer's `message`.
+/// A query was refused. It displays as the answer's `message`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// For what all calls have in common.
+pub enum QueryError {
+    /// For a cause that all calls have in common.
     #[error(transparent)]
-    Call(#[from] CallRefusal),
+    Call(#[from] CallError),
     /// The business has not used this serialNo for this merchant, or its record is kept no longer.
     #[error("there is no such serialNo")]
     UnknownSerial,
 }
 
-impl Refusal {
-    /// The open API's state.
-    pub(crate) const fn status(&self) -> u8 {
+impl QueryError {
+    /// The table of refusals: the open API's `status`, and 200 for what was answered on purpose or 5xx for what
+    /// failed on our side.
+    pub(crate) const fn refusal(&self) -> (u8, StatusCode) {
         match self {
-            Self::Call(refusal) => refusal.status(),
-            Self::UnknownSerial => 7,
-        }
-    }
-
-    /// 200 for what was answered on purpose; 5xx when it was we who failed.
-    pub(crate) const fn http_status(&self) -> StatusCode {
-        match self {
-            Self::Call(refusal) => refusal.http_status(),
-            Self::UnknownSerial => StatusCode::OK,
+            Self::Call(error) => {
+                let (status, class) = error.refusal();
+                (status, class.http_status())
+            }
+            Self::UnknownSerial => (7, StatusCode::OK),
         }
     }
 
     /// The cause for the log, where a message would say too much or too little.
-    pub(crate) fn word(&self) -> String {
+    pub(crate) fn log_reason(&self) -> String {
         match self {
-            Self::Call(refusal) => refusal.word(),
+            Self::Call(error) => error.log_reason(),
             Self::UnknownSerial => self.to_string(),
         }
     }
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for QueryError {
     fn from(error: StoreError) -> Self {
-        Self::Call(error.into())
+        Self::Call(CallError::StoreUnavailable(error.to_string()))
     }
 }
 
-impl From<RandomError> for Refusal {
+impl From<RandomError> for QueryError {
     fn from(error: RandomError) -> Self {
         Self::Call(error.into())
     }

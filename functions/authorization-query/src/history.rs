@@ -1,11 +1,12 @@
-//! Which attempts a record tells of. Those that were concluded are listed in it; of the others only the number is known.
+//! The attempts that a record tells of. Those that were concluded are listed in it; of the others only the number is
+//! known.
 
-use shared::model::authorization::{Attempt, Authorization};
+use shared::model::authorization::{Attempt, Attempts};
 
 /// An attempt, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Known<'a> {
-    /// What came of it was recorded.
+    /// Its outcome was recorded.
     Concluded(&'a Attempt),
     /// It was begun, and no more is known: it is under way, or its worker died or was too slow.
     Begun(u32),
@@ -14,13 +15,14 @@ pub(crate) enum Known<'a> {
 /// The attempts of each round, oldest first: the first round begins with the settlement, each later one with a redrive,
 /// and the last one may be without any.
 ///
-/// Numbers begin again with each round, and a record says of the last round alone how many were begun. So an attempt that
-/// was begun at the end of an earlier round and not concluded has left no trace.
-pub(crate) fn rounds(record: &Authorization) -> Vec<Vec<Known<'_>>> {
+/// Numbers begin again with each round, and a record says of the last round alone how many were begun. So an attempt
+/// that was begun at the end of an earlier round and not concluded has left no trace. `held` says that a worker is at
+/// the last attempt that was begun.
+pub(crate) fn rounds(attempts: &Attempts, held: bool) -> Vec<Vec<Known<'_>>> {
     let mut closed = Vec::new();
     let mut round = Vec::new();
     let mut last = 0;
-    for attempt in &record.history {
+    for attempt in &attempts.history {
         if attempt.number <= last {
             closed.push(std::mem::take(&mut round));
             last = 0;
@@ -30,42 +32,33 @@ pub(crate) fn rounds(record: &Authorization) -> Vec<Vec<Known<'_>>> {
         last = attempt.number;
     }
     // An attempt that somebody holds is not concluded: the last one in the list is of an earlier round.
-    let redriven = record.attempts < last || (record.attempts == last && record.delivery.is_some());
+    let redriven = attempts.begun < last || (attempts.begun == last && held);
     if redriven {
         closed.push(std::mem::take(&mut round));
         last = 0;
     }
-    round.extend((last + 1..=record.attempts).map(Known::Begun));
+    round.extend((last + 1..=attempts.begun).map(Known::Begun));
     closed.push(round);
     closed
 }
 
 #[cfg(test)]
 mod tests {
-    use shared::model::authorization::Lease;
     use shared::model::clock::UnixMillis;
     use shared::model::delivery_outcome::DeliveryOutcome;
-    use shared::model::id::OperationId;
 
     use super::*;
-    use crate::view::tests::issued;
 
-    /// A record with these attempts in its history and so many begun since the settlement or the last redrive.
-    fn record(history: &[u32], attempts: u32, held: bool) -> Authorization {
+    /// Attempts with these in their history and so many begun since the settlement or the last redrive.
+    fn attempts(history: &[u32], begun: u32) -> Attempts {
         let attempt = |number| Attempt { number, at: UnixMillis(7), outcome: DeliveryOutcome::Timeout };
-        let lease = || Lease { operation: OperationId::recorded("worker".to_owned()), until: UnixMillis(9) };
-        Authorization {
-            history: history.iter().copied().map(attempt).collect(),
-            attempts,
-            delivery: held.then(lease),
-            ..issued()
-        }
+        Attempts { begun, history: history.iter().copied().map(attempt).collect() }
     }
 
     #[test]
     fn rounds_are_told_apart_by_numbers_that_begin_again() {
         // A minus stands for an attempt that was begun and not concluded.
-        for (history, attempts, held, expected) in [
+        for (history, begun, held, expected) in [
             (&[][..], 0, false, &[&[][..]][..]),
             (&[], 1, true, &[&[-1]]),
             (&[1], 1, false, &[&[1]]),
@@ -82,14 +75,14 @@ mod tests {
             (&[1, 2, 2], 2, false, &[&[1, 2], &[-1, 2]]),
             (&[1, 2, 1, 3, 1], 2, true, &[&[1, 2], &[1, -2, 3], &[1, -2]]),
         ] {
-            let record = record(history, attempts, held);
+            let attempts = attempts(history, begun);
             let number = |known: &Known<'_>| match known {
                 Known::Concluded(attempt) => i64::from(attempt.number),
                 Known::Begun(number) => -i64::from(*number),
             };
             let rounds: Vec<Vec<_>> =
-                rounds(&record).iter().map(|round| round.iter().map(number).collect()).collect();
-            assert_eq!(rounds, expected, "{history:?}, {attempts} begun, held: {held}");
+                rounds(&attempts, held).iter().map(|round| round.iter().map(number).collect()).collect();
+            assert_eq!(rounds, expected, "{history:?}, {begun} begun, held: {held}");
         }
     }
 }

@@ -1,12 +1,14 @@
-//! `POST /v1/openapi/auth/alipay/query`: what became of one serialNo, told to the business whose it is.
+//! `POST /v1/openapi/auth/alipay/query`: the state of one serialNo, for the business that has used it.
 //!
-//! A function of its own, so that the one that makes links reads no openId. A query reads one record and writes nothing
-//! but its nonce; whatever is wrong with the serialNo is one answer, so that nobody learns which of another's there are.
+//! A function of its own, so that the one that makes links reads no openId. A query reads one record and writes
+//! nothing but its nonce; whatever is wrong with the serialNo is one answer, so that nobody learns which of another's
+//! there are.
 
 mod error;
 mod history;
+mod request;
+mod response;
 mod view;
-mod wire;
 
 use std::sync::Arc;
 
@@ -17,16 +19,16 @@ use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest
 use shared::model::clock::{Clock, UnixMillis};
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::random::Random;
-use shared::protocol::open_api::{CallRefusal, verify};
-use shared::registry::Business;
+use shared::protocol::open_api::CallError;
+use shared::registry::{Business, authenticate};
 use shared::secrets::{SecretCache, SecretSource};
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{ReadAuthorizations, UseNonces};
 use shared::telemetry::{Alarm, RequestLog};
 
-pub use self::error::Refusal;
+pub use self::error::QueryError;
+use self::request::Query;
 use self::view::View;
-use self::wire::Query;
 
 /// Beside the documented path of links.
 pub const PATH: &str = "/v1/openapi/auth/alipay/query";
@@ -74,19 +76,23 @@ async fn answer_query(function: &AuthorizationQuery, request: &Request<Bytes>) -
     let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
         find(function, request).await
     } else {
-        Err(CallRefusal::NoSuchInterface.into())
+        Err(CallError::NoSuchInterface.into())
     };
-    let answer = wire::respond(&outcome);
-    if let Err(refusal) = &outcome
+    let answer = response::respond(&outcome);
+    if let Err(error) = &outcome
         && answer.status().is_server_error()
     {
-        tracing::error!(trouble = refusal.word(), alarm = Alarm::Unavailable.as_str(), "a request failed");
+        tracing::error!(
+            trouble = error.log_reason(),
+            alarm = Alarm::Unavailable.as_str(),
+            "a request failed"
+        );
     }
     let business = request.headers().get(BUSINESS_ID).and_then(|value| value.to_str().ok());
-    let reason = outcome.as_ref().err().map(Refusal::word);
+    let reason = outcome.as_ref().err().map(QueryError::log_reason);
     RequestLog {
         route: "authorization-query",
-        status: Some(wire::status(&outcome)),
+        status: Some(response::status(&outcome)),
         http_status: answer.status().as_u16(),
         business: business.filter(|id| is_business_id(id)),
         reason: reason.as_ref().map(|reason| reason as _),
@@ -97,23 +103,23 @@ async fn answer_query(function: &AuthorizationQuery, request: &Request<Bytes>) -
     answer
 }
 
-async fn find(function: &AuthorizationQuery, request: &Request<Bytes>) -> Result<View, Refusal> {
-    let call = verify(request, &function.businesses, function.clock.now()).await?;
+async fn find(function: &AuthorizationQuery, request: &Request<Bytes>) -> Result<View, QueryError> {
+    let call = authenticate(request, &function.businesses, function.clock.now()).await?;
     let query = Query::parse(request.body())?;
     call.may_speak_of(&query.business_id, &query.merchant_id)?;
-    let nonce = call.nonce_use(OperationId::draw(&*function.random)?);
+    let nonce = call.nonce_use(OperationId::generate(&*function.random)?);
     if !function.nonces.use_nonce(&nonce).await? {
-        return Err(CallRefusal::NonceUsed.into());
+        return Err(CallError::NonceUsed.into());
     }
-    let id = AuthorizationId::of_serial(&query.business_id, &query.serial_no);
-    let record = function.records.authorization(&id).await?.ok_or(Refusal::UnknownSerial)?;
-    let request = asked_by(&query, &record, call.now).ok_or(Refusal::UnknownSerial)?;
-    Ok(View::of(&record, request, call.now))
+    let id = AuthorizationId::from_serial(&query.business_id, &query.serial_no);
+    let record = function.records.authorization(&id).await?.ok_or(QueryError::UnknownSerial)?;
+    let request = asked_by(&query, &record, call.now).ok_or(QueryError::UnknownSerial)?;
+    Ok(View::new(&record, request, call.now))
 }
 
 /// The request behind a record, if `query` may ask for it and it is still kept: a store may forget later than it says.
 fn asked_by<'a>(query: &Query, record: &'a Authorization, now: UnixMillis) -> Option<&'a MerchantRequest> {
-    let AuthorizationRequest::Merchant(request) = &record.requested else { return None };
+    let AuthorizationRequest::Merchant(request) = &record.request else { return None };
     let same = request.business_id == query.business_id
         && request.merchant_id == query.merchant_id
         && request.serial_no == query.serial_no;

@@ -9,5 +9,5 @@ async fn main() -> Result<(), StartError> {
     let (nonces, records) = process.queries()?;
     let Process { clock, random, secrets, .. } = process;
     let function = AuthorizationQuery::new(Deps { secrets, nonces, records, clock, random });
-    lambda::serve_http(async |request| function.handle(&request).await).await
+    lambda::serve_http(function, async |function, request| function.handle(&request).await).await
 }

@@ -1,9 +1,9 @@
-//! What a business is told of its authorization: a pure function of the record and the time.
+//! The view that a business has of its authorization: a pure function of the record and the time.
 //!
-//! Nothing is told that the record does not know: a moment that it does not have is left out.
+//! A moment that the record does not have is left out.
 
 use serde::Serialize;
-use shared::model::authorization::{Authorization, Callback, Status};
+use shared::model::authorization::{Authorization, Callback, Lease, Status};
 use shared::model::authorization_request::MerchantRequest;
 use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::DeliveryOutcome;
@@ -34,22 +34,23 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// What is to be told at `now` of `record`, which `request` asked for.
-    pub(crate) fn of(record: &Authorization, request: &MerchantRequest, now: UnixMillis) -> Self {
-        let identity = record.identity.as_ref();
-        let rounds = rounds(record);
+    /// The view at `now` of `record`, which `request` asked for.
+    pub(crate) fn new(record: &Authorization, request: &MerchantRequest, now: UnixMillis) -> Self {
+        let (identity, consent) = (record.identity(), record.consent());
+        let lease = record.pending_delivery().and_then(|delivery| delivery.lease.as_ref());
+        let rounds = record.attempts().map_or_else(Vec::new, |attempts| rounds(attempts, lease.is_some()));
         Self {
             serial_no: request.serial_no.clone(),
             merchant_id: request.merchant_id.clone(),
             business_id: request.business_id.clone(),
             user_id: request.user_id.clone(),
             reference: record.id.clone(),
-            state: record.status.as_str(),
+            state: record.status().as_str(),
             expires_at: record.expires_at,
             open_id: identity.and_then(|user| user.open_id()).map(|id| id.reveal().to_owned()),
             alipay_user_id: identity.and_then(|user| user.user_id()).map(|id| id.reveal().to_owned()),
-            auth_time: record.authorized_at,
-            delivery: Delivery::of(record, &rounds, now),
+            auth_time: consent.map(|consent| consent.authorized_at),
+            delivery: Delivery::new(record, lease, &rounds, now),
             timeline: timeline(record, &rounds, now),
         }
     }
@@ -75,8 +76,8 @@ enum DeliveryState {
 }
 
 impl DeliveryState {
-    fn of(record: &Authorization) -> Self {
-        match record.status {
+    fn new(record: &Authorization) -> Self {
+        match record.status() {
             Status::LinkPending | Status::Issued | Status::Exchanging | Status::ExchangeUnknown => Self::None,
             Status::Authorized if record.callback == Callback::Nowhere => Self::NoAddress,
             Status::Authorized => Self::Pending,
@@ -87,17 +88,22 @@ impl DeliveryState {
 }
 
 impl Delivery {
-    fn of(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) -> Self {
-        let state = DeliveryState::of(record);
-        let mut attempts: Vec<_> = rounds.iter().flatten().map(Made::of).collect();
-        if record.delivery.as_ref().is_some_and(|lease| now < lease.until)
+    fn new(
+        record: &Authorization,
+        lease: Option<&Lease>,
+        rounds: &[Vec<Known<'_>>],
+        now: UnixMillis,
+    ) -> Self {
+        let state = DeliveryState::new(record);
+        let mut attempts: Vec<_> = rounds.iter().flatten().map(Made::new).collect();
+        if lease.is_some_and(|lease| now < lease.until)
             && let Some(last) = attempts.last_mut()
         {
             last.outcome = UNDER_WAY;
         }
         // While an attempt was begun and not concluded, nobody knows when the next one comes.
-        let known = state == DeliveryState::Pending && record.delivery.is_none();
-        Self { state, attempts, next_attempt_at: record.next_attempt_at.filter(|_| known) }
+        let known = state == DeliveryState::Pending && lease.is_none();
+        Self { state, attempts, next_attempt_at: record.next_attempt_at().filter(|_| known) }
     }
 }
 
@@ -119,7 +125,7 @@ struct Made {
 }
 
 impl Made {
-    const fn of(attempt: &Known<'_>) -> Self {
+    fn new(attempt: &Known<'_>) -> Self {
         match attempt {
             Known::Begun(number) => {
                 Self { number: *number, time: None, outcome: UNFINISHED, http_status: None }
@@ -152,19 +158,20 @@ enum Event {
     Undeliverable,
 }
 
-/// What happened and is known to the moment, in its order.
+/// The events whose moment is known, in their order.
 fn timeline(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) -> Vec<Happened> {
     let linked_at = match &record.source {
         LinkSource::Alipay => Some(record.created_at),
         LinkSource::Platform(_) => record.linked_at,
     };
-    let unknown_until = record.authorized_at.unwrap_or(now);
+    let authorized_at = record.consent().map(|consent| consent.authorized_at);
+    let unknown_until = authorized_at.unwrap_or(now);
     let expired_at = (record.expires_at <= unknown_until).then_some(record.expires_at);
     let mut happened: Vec<_> = [
         (Event::Requested, Some(record.created_at)),
         (Event::LinkIssued, linked_at),
         (Event::Expired, expired_at),
-        (Event::Authorized, record.authorized_at),
+        (Event::Authorized, authorized_at),
     ]
     .into_iter()
     .filter_map(|(event, time)| Some(Happened { event, time: time? }))
@@ -183,19 +190,22 @@ fn timeline(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) 
             }
         }
         // Only what was given up is redriven.
-        let given_up = index < current || record.status == Status::Undeliverable;
+        let given_up = index < current || record.status() == Status::Undeliverable;
         happened.extend(last.filter(|_| given_up).map(|time| Happened { event: Event::Undeliverable, time }));
     }
     happened
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use std::time::Duration;
 
     use serde_json::{Value, json};
-    use shared::model::authorization::{Attempt, Issue, Lease, NewLink};
+    use shared::model::authorization::{
+        Attempt, Attempts, AuthorizationState, Issue, NewLink, PendingDelivery,
+    };
     use shared::model::authorization_request::AuthorizationRequest;
+    use shared::model::consent::{Consent, DeliveryBody};
     use shared::model::id::{OperationId, State};
     use shared::model::identity::{AlipayUserId, Identity, OpenId};
 
@@ -210,9 +220,9 @@ pub(crate) mod tests {
         }
     }
 
-    fn new(link: NewLink) -> Authorization {
+    fn new_record(link: NewLink) -> Authorization {
         Authorization::issued(Issue {
-            requested: AuthorizationRequest::Merchant(request()),
+            request: AuthorizationRequest::Merchant(request()),
             callback: Callback::OwnersDefault,
             state: State::parse(&"5".repeat(64)).unwrap(),
             link,
@@ -222,22 +232,48 @@ pub(crate) mod tests {
         })
     }
 
-    pub(crate) fn issued() -> Authorization {
-        new(NewLink::Ours("https://openauth.example/authorize".to_owned()))
+    fn issued() -> Authorization {
+        new_record(NewLink::Ours("https://openauth.example/authorize".parse().unwrap()))
     }
 
     fn of_a_platform() -> Authorization {
-        new(NewLink::AskedOf("up".to_owned()))
+        new_record(NewLink::AskedOf("up".to_owned()))
     }
 
-    fn authorized() -> Authorization {
-        Authorization {
-            status: Status::Authorized,
-            identity: Identity::new(OpenId::parse("open-1").ok(), None),
-            authorized_at: Some(UnixMillis(2_000)),
-            next_attempt_at: Some(UnixMillis(2_000)),
-            ..issued()
+    fn consent() -> Consent {
+        Consent {
+            identity: Identity::new(OpenId::parse("open-1").ok(), None).unwrap(),
+            body: DeliveryBody::new("body").unwrap(),
+            authorized_at: UnixMillis(2_000),
         }
+    }
+
+    fn in_state(state: AuthorizationState) -> Authorization {
+        Authorization { state, ..issued() }
+    }
+
+    fn authorized(delivery: Option<PendingDelivery>) -> Authorization {
+        in_state(AuthorizationState::Authorized { consent: consent(), delivery })
+    }
+
+    /// Due at the given time, after so many attempts that were begun.
+    fn due(next_attempt_at: i64, begun: u32, history: Vec<Attempt>) -> PendingDelivery {
+        PendingDelivery {
+            attempts: Attempts { begun, history },
+            next_attempt_at: UnixMillis(next_attempt_at),
+            due_at: UnixMillis(next_attempt_at),
+            lease: None,
+        }
+    }
+
+    fn delivered(begun: u32, history: Vec<Attempt>) -> Authorization {
+        let attempts = Attempts { begun, history };
+        in_state(AuthorizationState::Delivered { consent: consent(), attempts })
+    }
+
+    fn undeliverable(begun: u32, history: Vec<Attempt>) -> Authorization {
+        let attempts = Attempts { begun, history };
+        in_state(AuthorizationState::Undeliverable { consent: consent(), attempts })
     }
 
     fn attempt(number: u32, at: i64, outcome: DeliveryOutcome) -> Attempt {
@@ -248,9 +284,9 @@ pub(crate) mod tests {
         Some(Lease { operation: OperationId::recorded("worker".to_owned()), until: UnixMillis(until) })
     }
 
-    /// What is told at the given time, without what is the same in every row.
+    /// The view at the given time, without the fields that are the same in every row.
     fn told(record: &Authorization, now: i64) -> Value {
-        let mut told = serde_json::to_value(View::of(record, &request(), UnixMillis(now))).unwrap();
+        let mut told = serde_json::to_value(View::new(record, &request(), UnixMillis(now))).unwrap();
         let fields = told.as_object_mut().unwrap();
         let (state, delivery) = (fields["state"].take(), fields["delivery"].take());
         let happened = fields["timeline"].as_array().unwrap();
@@ -264,17 +300,26 @@ pub(crate) mod tests {
         let ours = || json!([["REQUESTED", 1_000], ["LINK_ISSUED", 1_000]]);
         let expired = json!([["REQUESTED", 1_000], ["LINK_ISSUED", 1_000], ["EXPIRED", 61_000]]);
         let none = &not_before_the_user;
-        for (status, now, timeline) in [
-            (Status::Issued, 60_999, ours()),
-            (Status::Issued, 61_000, expired.clone()),
-            (Status::Exchanging, 2_000, ours()),
-            (Status::ExchangeUnknown, 61_000, expired),
+        let link = || issued().link().unwrap().clone();
+        let exchange = lease(33_000).expect("a lease");
+        let exchanging = in_state(AuthorizationState::Exchanging { link: link(), lease: exchange });
+        let unknown = in_state(AuthorizationState::ExchangeUnknown { link: link() });
+        for (record, now, state, timeline) in [
+            (issued(), 60_999, "ISSUED", ours()),
+            (issued(), 61_000, "ISSUED", expired.clone()),
+            (exchanging, 2_000, "EXCHANGING", ours()),
+            (unknown, 61_000, "EXCHANGE_UNKNOWN", expired),
         ] {
-            let record = Authorization { status, ..issued() };
-            assert_eq!(told(&record, now), json!([status.as_str(), none, timeline]));
+            assert_eq!(told(&record, now), json!([state, none, timeline]));
         }
-        let linked =
-            Authorization { status: Status::Issued, linked_at: Some(UnixMillis(1_500)), ..of_a_platform() };
+        let linked = Authorization {
+            state: AuthorizationState::Issued { link: link() },
+            linked_at: Some(UnixMillis(1_500)),
+            ..of_a_platform()
+        };
+        let late = Consent { authorized_at: UnixMillis(61_000), ..consent() };
+        let late =
+            AuthorizationState::Authorized { consent: late, delivery: Some(due(2_000, 0, Vec::new())) };
         for (record, now, expected) in [
             (of_a_platform(), 1_000, json!(["LINK_PENDING", none, [["REQUESTED", 1_000]]])),
             (
@@ -284,7 +329,7 @@ pub(crate) mod tests {
             ),
             (linked, 2_000, json!(["ISSUED", none, [["REQUESTED", 1_000], ["LINK_ISSUED", 1_500]]])),
             (
-                Authorization { authorized_at: Some(UnixMillis(61_000)), ..authorized() },
+                in_state(late),
                 62_000,
                 json!([
                     "AUTHORIZED",
@@ -310,13 +355,13 @@ pub(crate) mod tests {
         let failed_as = |number: u32, at: i64| json!({"number": number, "time": at, "outcome": "status", "httpStatus": 500});
         let unfinished = |number: u32| json!({"number": number, "outcome": "unfinished"});
         let under_way = |number: u32| json!({"number": number, "outcome": "under_way"});
-        let next = Some(UnixMillis(9_000));
-        let undeliverable =
-            || Authorization { status: Status::Undeliverable, next_attempt_at: None, ..authorized() };
+        let held = |begun, history| {
+            authorized(Some(PendingDelivery { lease: lease(33_000), ..due(2_000, begun, history) }))
+        };
         for (what, record, now, state, delivery, events) in [
             (
                 "due, also when the link's time is over",
-                authorized(),
+                authorized(Some(due(2_000, 0, Vec::new()))),
                 61_000,
                 "AUTHORIZED",
                 json!({"state": "PENDING", "attempts": [], "nextAttemptAt": 2_000}),
@@ -324,7 +369,7 @@ pub(crate) mod tests {
             ),
             (
                 "nowhere to deliver to",
-                Authorization { callback: Callback::Nowhere, next_attempt_at: None, ..authorized() },
+                Authorization { callback: Callback::Nowhere, ..authorized(None) },
                 3_000,
                 "AUTHORIZED",
                 json!({"state": "NO_ADDRESS", "attempts": []}),
@@ -332,7 +377,7 @@ pub(crate) mod tests {
             ),
             (
                 "the first attempt is under way",
-                Authorization { attempts: 1, delivery: lease(33_000), ..authorized() },
+                held(1, Vec::new()),
                 3_000,
                 "AUTHORIZED",
                 json!({"state": "PENDING", "attempts": [under_way(1)]}),
@@ -340,7 +385,7 @@ pub(crate) mod tests {
             ),
             (
                 "its worker had its time",
-                Authorization { attempts: 1, delivery: lease(33_000), ..authorized() },
+                held(1, Vec::new()),
                 33_000,
                 "AUTHORIZED",
                 json!({"state": "PENDING", "attempts": [unfinished(1)]}),
@@ -348,12 +393,7 @@ pub(crate) mod tests {
             ),
             (
                 "another worker went on",
-                Authorization {
-                    attempts: 2,
-                    history: vec![failed(2, 4_000)],
-                    next_attempt_at: next,
-                    ..authorized()
-                },
+                authorized(Some(due(9_000, 2, vec![failed(2, 4_000)]))),
                 5_000,
                 "AUTHORIZED",
                 json!({"state": "PENDING", "attempts": [unfinished(1), failed_as(2, 4_000)], "nextAttemptAt": 9_000}),
@@ -361,16 +401,13 @@ pub(crate) mod tests {
             ),
             (
                 "delivered",
-                Authorization {
-                    status: Status::Delivered,
-                    attempts: 2,
-                    history: vec![
+                delivered(
+                    2,
+                    vec![
                         attempt(1, 3_000, DeliveryOutcome::Timeout),
                         attempt(2, 4_000, DeliveryOutcome::Success),
                     ],
-                    next_attempt_at: None,
-                    ..authorized()
-                },
+                ),
                 5_000,
                 "DELIVERED",
                 json!({"state": "DELIVERED", "attempts": [
@@ -381,7 +418,7 @@ pub(crate) mod tests {
             ),
             (
                 "given up after the last attempt",
-                Authorization { attempts: 1, history: vec![failed(1, 3_000)], ..undeliverable() },
+                undeliverable(1, vec![failed(1, 3_000)]),
                 5_000,
                 "UNDELIVERABLE",
                 json!({"state": "UNDELIVERABLE", "attempts": [failed_as(1, 3_000)]}),
@@ -389,7 +426,7 @@ pub(crate) mod tests {
             ),
             (
                 "given up when the last attempt's worker had died",
-                Authorization { attempts: 2, history: vec![failed(1, 3_000)], ..undeliverable() },
+                undeliverable(2, vec![failed(1, 3_000)]),
                 5_000,
                 "UNDELIVERABLE",
                 json!({"state": "UNDELIVERABLE", "attempts": [failed_as(1, 3_000), unfinished(2)]}),
@@ -397,7 +434,7 @@ pub(crate) mod tests {
             ),
             (
                 "given up when every worker had died, nobody knows when",
-                Authorization { attempts: 1, ..undeliverable() },
+                undeliverable(1, Vec::new()),
                 5_000,
                 "UNDELIVERABLE",
                 json!({"state": "UNDELIVERABLE", "attempts": [unfinished(1)]}),
@@ -405,7 +442,7 @@ pub(crate) mod tests {
             ),
             (
                 "redriven",
-                Authorization { history: vec![failed(1, 3_000)], next_attempt_at: next, ..authorized() },
+                authorized(Some(due(9_000, 0, vec![failed(1, 3_000)]))),
                 5_000,
                 "AUTHORIZED",
                 json!({"state": "PENDING", "attempts": [failed_as(1, 3_000)], "nextAttemptAt": 9_000}),
@@ -413,12 +450,7 @@ pub(crate) mod tests {
             ),
             (
                 "redriven, and the first attempt is under way again",
-                Authorization {
-                    attempts: 1,
-                    history: vec![failed(1, 3_000)],
-                    delivery: lease(33_000),
-                    ..authorized()
-                },
+                held(1, vec![failed(1, 3_000)]),
                 5_000,
                 "AUTHORIZED",
                 json!({"state": "PENDING", "attempts": [failed_as(1, 3_000), under_way(1)]}),
@@ -426,13 +458,7 @@ pub(crate) mod tests {
             ),
             (
                 "redriven and delivered",
-                Authorization {
-                    status: Status::Delivered,
-                    attempts: 1,
-                    history: vec![failed(1, 3_000), attempt(1, 4_000, DeliveryOutcome::Success)],
-                    next_attempt_at: None,
-                    ..authorized()
-                },
+                delivered(1, vec![failed(1, 3_000), attempt(1, 4_000, DeliveryOutcome::Success)]),
                 5_000,
                 "DELIVERED",
                 json!({"state": "DELIVERED", "attempts": [
@@ -448,7 +474,7 @@ pub(crate) mod tests {
     #[test]
     fn what_is_absent_is_left_out_and_the_two_ids_are_not_passed_off_as_each_other() {
         let text = |record: &Authorization| {
-            serde_json::to_string(&View::of(record, &request(), UnixMillis(2_000))).unwrap()
+            serde_json::to_string(&View::new(record, &request(), UnixMillis(2_000))).unwrap()
         };
         let requested = r#""serialNo":"S1","merchantId":"M1","businessId":"B1","userId":"user-1""#;
         let reference = "5".repeat(32);
@@ -468,7 +494,8 @@ pub(crate) mod tests {
                 r#""openId":"open-1","alipayUserId":"2088","authTime":2000,"#,
             ),
         ] {
-            let told = text(&Authorization { identity, ..authorized() });
+            let consent = Consent { identity: identity.unwrap(), ..consent() };
+            let told = text(&in_state(AuthorizationState::Authorized { consent, delivery: None }));
             let told = told.split_once(r#""expiresAt":61000,"#).expect("expiresAt").1;
             assert!(told.starts_with(&format!(r#"{expected}"delivery""#)), "{told}");
         }

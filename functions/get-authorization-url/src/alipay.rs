@@ -30,10 +30,10 @@ pub(crate) async fn issue(
     let links = &function.links;
     let origin = &client_info(request).origin;
     let public_url = links.public_url(origin.as_ref()).ok_or(ApiError::NoPublicUrl)?;
-    let state = State::draw(AuthorizationId::draw(&*function.random)?, &*function.random)?;
+    let state = State::generate(AuthorizationId::generate(&*function.random)?, &*function.random)?;
     let authorize = links.authorize_link(public_url, scheme.scope, &state);
     let new = Authorization::issued(Issue {
-        requested: AuthorizationRequest::Scheme(SchemeRequest {
+        request: AuthorizationRequest::Scheme(SchemeRequest {
             account_id: scheme.account_id.clone(),
             scheme_id: parameters.scheme_id,
             request_id: request_id.to_string(),
@@ -46,7 +46,7 @@ pub(crate) async fn issue(
             None => Callback::Nowhere,
         },
         state,
-        link: NewLink::Ours(authorize.into()),
+        link: NewLink::Ours(authorize),
         now: nonce.used_at,
         lifetime: scheme.link_lifetime,
         retention: links.retention,

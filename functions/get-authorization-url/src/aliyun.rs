@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use shared::protocol::alibaba_cloud::{self, Granted};
+use shared::protocol::alibaba_cloud::{self, AlibabaCloudLink};
 use shared::secrets::SecretName;
 use shared::store::NonceUse;
 use shared::telemetry::Alarm;
@@ -35,14 +35,14 @@ pub(crate) async fn ask(
     if !function.nonces.use_nonce(nonce).await? {
         return Err(ApiError::NonceUsed);
     }
-    let question = alibaba_cloud::Question {
+    let question = alibaba_cloud::AuthorizationUrlRequest {
         phone: &link_request.parameters.phone,
         scheme_id: link_request.parameters.scheme_id,
         end_date: link_request.end_date,
     };
     let answer = alibaba_cloud::get_authorization_url(
         &*function.aliyun,
-        &key,
+        &key.credential(),
         &question,
         &*function.clock,
         &*function.random,
@@ -54,6 +54,6 @@ pub(crate) async fn ask(
         let (account, scheme_id) = (&link_request.scheme.account_id, link_request.parameters.scheme_id);
         tracing::error!(account, %scheme_id, trouble = %failure, alarm = Alarm::Upstream.as_str(), "Alibaba Cloud gave no link");
     }
-    let Granted { url, request_id } = answer?;
+    let AlibabaCloudLink { url, request_id } = answer?;
     Ok(Link { url: url.into(), by: IssuedBy::AlibabaCloud { request_id } })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shared::model::clock::UnixMillis;
 use shared::rate_limit::Admission;
 use shared::registry::{AccessKey, Account};
-use shared::secrets::{SecretError, SecretName};
+use shared::secrets::{KeyCheck, SecretError, SecretName};
 use shared::signing::alibaba_cloud::{Call, SignatureError, is_fresh};
 
 use crate::error::ApiError;
@@ -31,16 +31,14 @@ pub(crate) async fn verify(
     if !is_fresh(timestamp, now) {
         return Err(ApiError::OutOfWindow(now.since(timestamp).max(timestamp.since(now))));
     }
-    let mismatch = match call.verify(&key.secrets) {
-        Ok(()) => return Ok(key),
-        Err(SignatureError::Incomplete(flaw)) => return Err(ApiError::Incomplete(flaw)),
-        Err(SignatureError::Mismatch(mismatch)) => mismatch,
+    let check = |key: &Arc<AccessKey>| match call.verify(&key.secrets) {
+        Ok(()) => KeyCheck::Decided(Ok(Arc::clone(key))),
+        Err(SignatureError::Incomplete(flaw)) => KeyCheck::Decided(Err(ApiError::Incomplete(flaw))),
+        Err(SignatureError::Mismatch(mismatch)) => {
+            KeyCheck::NoKeyFits(Err(ApiError::Mismatch(call.protocol(), mismatch)))
+        }
     };
-    // The secret may have been changed a moment ago.
-    match function.access_keys.refresh_early(&name, &key).await {
-        Ok(Some(newer)) if call.verify(&newer.secrets).is_ok() => Ok(newer),
-        Ok(_) | Err(_) => Err(ApiError::Mismatch(call.protocol(), mismatch)),
-    }
+    function.access_keys.check_keys(&name, &key, check).await
 }
 
 /// The account, in good order and within its allowance.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use shared::model::random::RandomError;
-use shared::protocol::alibaba_cloud::Failure;
+use shared::protocol::alibaba_cloud::AlibabaCloudError;
 use shared::secrets::{SecretError, SecretName};
-use shared::signing::alibaba_cloud::{CallError, Flaw, Protocol, SignatureMismatch};
+use shared::signing::alibaba_cloud::{CallError, IncompleteSignatureError, Protocol, SignatureMismatch};
 use shared::store::StoreError;
 
 /// The wait that a caller is asked for while too many unknown names are being asked for.
@@ -31,7 +31,7 @@ pub enum ApiError {
     UnknownAccessKey,
     /// The request is not signed in the way that the protocol asks for.
     #[error(transparent)]
-    Incomplete(Flaw),
+    Incomplete(IncompleteSignatureError),
     /// The time stamp is absent or of another form.
     #[error("no time stamp of the form yyyy-MM-ddTHH:mm:ssZ")]
     BadTimestamp,
@@ -109,7 +109,7 @@ pub enum ApiError {
     TooLate,
     /// Alibaba Cloud refused, or did not answer.
     #[error(transparent)]
-    Upstream(#[from] Failure),
+    Upstream(#[from] AlibabaCloudError),
     /// Nobody has told this process its address.
     #[error("the server does not know its own address")]
     NoPublicUrl,
@@ -167,7 +167,7 @@ impl From<CallError> for ApiError {
             CallError::MissingAccessKeyId => Self::NoAccessKeyId,
             CallError::BadTimestamp => Self::BadTimestamp,
             // Outside the alphabet of access key ids, like any other that is none.
-            CallError::Incomplete(Flaw::BadAccessKeyId) => Self::UnknownAccessKey,
+            CallError::Incomplete(IncompleteSignatureError::BadAccessKeyId) => Self::UnknownAccessKey,
             CallError::Incomplete(flaw) => Self::Incomplete(flaw),
         }
     }

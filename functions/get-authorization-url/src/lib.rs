@@ -25,10 +25,10 @@ use http::{Method, Request, Response};
 use shared::model::clock::Clock;
 use shared::model::id::OperationId;
 use shared::model::random::Random;
-use shared::protocol::alibaba_cloud::AliyunNetwork;
+use shared::protocol::alibaba_cloud::AlibabaCloudNetwork;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::rate_limit::RateLimiter;
-use shared::registry::{AccessKey, Account, AliyunKey, LinkToken, PhoneKey, Scheme};
+use shared::registry::{AccessKey, Account, AlibabaCloudKey, LinkToken, PhoneKey, Scheme};
 use shared::secrets::{Document, SecretCache, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::{Call, NONCE_LIFETIME};
 use shared::store::{NonceUse, RecordLinks, SchemeLinks, StoreError, UseNonces};
@@ -63,7 +63,7 @@ pub struct Deps {
     /// The requests that each account may send.
     pub rate_limiter: Arc<RateLimiter>,
     /// The network to Alibaba Cloud.
-    pub aliyun: Arc<dyn AliyunNetwork>,
+    pub aliyun: Arc<dyn AlibabaCloudNetwork>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for ids and states.
@@ -79,12 +79,12 @@ pub struct GetAuthorizationUrl {
     schemes: Arc<SecretCache<Scheme>>,
     link_token: Arc<SecretCache<LinkToken>>,
     phone_key: Arc<SecretCache<PhoneKey>>,
-    aliyun_keys: Arc<SecretCache<AliyunKey>>,
+    aliyun_keys: Arc<SecretCache<AlibabaCloudKey>>,
     store: Arc<dyn RecordLinks>,
     nonces: Arc<dyn UseNonces>,
     landing: Landing,
     rate_limiter: Arc<RateLimiter>,
-    aliyun: Arc<dyn AliyunNetwork>,
+    aliyun: Arc<dyn AlibabaCloudNetwork>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     links: LinkSettings,
@@ -124,7 +124,7 @@ impl GetAuthorizationUrl {
 
     /// Answers one request.
     pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
-        let request_id = RequestId::draw(&*self.random);
+        let request_id = RequestId::generate(&*self.random);
         // Of the highest level, so that lines of every level carry it.
         let span = tracing::error_span!("request", request_id = request_id.as_str());
         async {
@@ -197,7 +197,7 @@ async fn issue_link(
         nonce: call.nonce()?.to_owned(),
         used_at: now,
         until: now + NONCE_LIFETIME,
-        operation: OperationId::draw(&*function.random)?,
+        operation: OperationId::generate(&*function.random)?,
     };
     let account = match authenticate::admit(function, &key).await {
         Ok(account) => account,

@@ -52,7 +52,7 @@ impl LinkRequest {
         }
         let maker = match &scheme.source {
             SchemeSource::Alipay => LinkMaker::Us { phone_key: phone_key?, link_token: link_token? },
-            SchemeSource::Aliyun(key) => LinkMaker::AlibabaCloud { key: key.clone() },
+            SchemeSource::AlibabaCloud(key) => LinkMaker::AlibabaCloud { key: key.clone() },
         };
         Ok(Self { parameters, scheme, end_date, maker })
     }

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use get_authorization_url::{Deps, GetAuthorizationUrl};
-use shared::protocol::alibaba_cloud::HttpsClient;
+use shared::protocol::alibaba_cloud::AlibabaCloudClient;
 use shared::rate_limit::RateLimiter;
 use shared::runtime::{lambda, start::StartError, wiring::Process};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     let process = Process::start()?;
-    let (store, aliyun) = (process.scheme_links()?, Arc::new(HttpsClient::new()?));
+    let (store, aliyun) = (process.scheme_links()?, Arc::new(AlibabaCloudClient::new()?));
     let Process { config, clock, random, secrets, .. } = process;
-    let rate_limiter = Arc::new(RateLimiter::new(store.allowance.clone(), clock.clone()));
+    let rate_limiter = Arc::new(RateLimiter::new(store.rates.clone(), clock.clone()));
     let deps = Deps { secrets, store, rate_limiter, aliyun, clock, random, links: config.links() };
     let function = GetAuthorizationUrl::new(deps);
-    lambda::serve_http(async |request| function.handle(&request).await).await
+    lambda::serve_http(function, async |function, request| function.handle(&request).await).await
 }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use http::StatusCode;
-use shared::protocol::alibaba_cloud::Failure;
+use shared::protocol::alibaba_cloud::AlibabaCloudError;
 use shared::signing::alibaba_cloud::{Protocol, SignatureMismatch};
 
 use crate::error::ApiError;
@@ -138,12 +138,12 @@ impl ApiError {
             Self::DocumentUnreadable(_) => {
                 (Configuration, FAILED, "InternalError", "An internal error occurred.")
             }
-            Self::Upstream(failure @ Failure::Refused(refused)) => {
+            Self::Upstream(failure @ AlibabaCloudError::Refused(refused)) => {
                 let class = if failure.is_ours_to_mend() { Upstream } else { Caller };
                 (class, refused.status, refused.code.as_str(), refused.message.as_str())
             }
             Self::Keys(_) | Self::TooLate => (Dependency, FAILED, "SystemError", "A system error occurred."),
-            Self::Upstream(Failure::Unanswered { .. }) => {
+            Self::Upstream(AlibabaCloudError::Unanswered { .. }) => {
                 (Upstream, FAILED, "SystemError", "A system error occurred.")
             }
             Self::Store(_) => {

@@ -1,27 +1,22 @@
-//! What can fail of ours before a code is used. The user may then try the same return again.
+//! The errors of our own before a code is used. The user may then try the same return again.
 
 use shared::model::random::RandomError;
 use shared::secrets::{SecretError, SecretName};
 use shared::store::StoreError;
 
-/// Why a return could not be handled; for the log only.
+/// A return could not be completed; for the log only.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
+pub enum ReturnError {
     /// The app id of the settings cannot name a secret.
     #[error("the Alipay app id cannot name a secret")]
     BadAppId,
     /// The app's keys cannot be had.
     #[error("secret {name}: {error}")]
-    Keys {
-        /// Which secret.
-        name: SecretName,
-        /// Why not.
-        error: SecretError,
-    },
+    Keys { name: SecretName, error: SecretError },
     /// The store cannot be had.
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// No randomness.
-    #[error("{0}")]
+    #[error(transparent)]
     Random(#[from] RandomError),
 }

@@ -1,5 +1,6 @@
-//! The ways in which a consent comes back: `GET /v1/openapi/auth/alipay/callback`, the user's browser from Alipay with a
-//! code; and `POST` below it, a platform with the user's openId ([`platform_callback`]). Both settle the same way.
+//! The ways in which a consent comes back: `GET /v1/openapi/auth/alipay/callback`, the user's browser from Alipay
+//! with a code; and `POST` below it, a platform with the user's openId ([`platform_callback`]). Both settle the same
+//! way.
 //!
 //! A code is spent by its first use, so the exchange is claimed before it is made: of all returns with one code,
 //! one reaches the gateway. Keys are had and the request is signed before the claim, so that nothing of ours can fail
@@ -9,8 +10,8 @@
 mod error;
 mod page;
 mod platform_callback;
+mod request;
 mod settlement;
-mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,24 +25,27 @@ use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::identity::Identity;
 use shared::model::owner::Owner;
 use shared::model::random::Random;
-use shared::protocol::alipay::gateway::{Exchange, ExchangeRequest, NoAnswer, TokenExchange, read_answer};
+use shared::protocol::alipay::gateway::{
+    Exchange, ExchangeRequest, GatewayError, GatewayRefusal, TokenExchange, read_answer,
+};
 use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, Platform};
-use shared::secrets::{SecretCache, SecretName, SecretSource};
+use shared::secrets::{KeyCheck, SecretCache, SecretName, SecretSource};
+use shared::store::repeat::repeat_once;
 use shared::store::{Claimed, RecordReturns, Settled, StoreError};
 use shared::telemetry::{Alarm, RequestLog};
-use shared::web::page::Language;
+use shared::web::language::Language;
 use url::Url;
 
-pub use self::error::Trouble;
+pub use self::error::ReturnError;
+use self::request::{Return, ReturnQuery};
 pub use self::settlement::SETTLEMENT_PATIENCE;
-use self::wire::{Return, Returned};
 
 pub use shared::protocol::alipay::authorize::RETURN_PATH as PATH;
 
-/// How late in a request Alipay's newest key is still asked for, if its answer fails only the signature: the settlement
-/// must have its time.
-pub const REFRESH_UNTIL: Duration = Duration::from_secs(14);
+/// The time in a request within which Alipay's newest key is still asked for, if its answer fails only the signature:
+/// the settlement must have its time.
+pub const REFRESH_WITHIN: Duration = Duration::from_secs(14);
 
 /// The capabilities of this function.
 #[derive(Clone)]
@@ -56,7 +60,7 @@ pub struct Deps {
     pub gateway: Arc<dyn TokenExchange>,
     /// Starts the delivery at once.
     pub hints: Arc<dyn HintQueue>,
-    /// The time that an openId is kept at least, which is longer than its delivery may take.
+    /// The least time that an openId is kept, which is longer than its delivery may take.
     pub keep_for: Duration,
     /// Time.
     pub clock: Arc<dyn Clock>,
@@ -98,7 +102,7 @@ impl OpenIdCallback {
     }
 }
 
-/// What the user is told.
+/// The outcome of a return, as the user is told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The consent is recorded, now or before.
@@ -128,15 +132,15 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
     let returned = if request.method() == Method::GET && request.uri().path() == PATH {
         Return::parse(request.uri().query().unwrap_or_default(), &function.app_id)
     } else {
-        Returned::NotOurs
+        ReturnQuery::NotOurs
     };
     let mut owner = None;
     let (outcome, reference) = match returned {
-        Returned::NotOurs => (Outcome::UnknownLink, None),
-        Returned::WithoutCode(state) => (Outcome::NotAuthorized, Some(state.id().clone())),
-        Returned::WithCode(back) => {
-            let outcome = come_back(function, &back, &mut owner).await.unwrap_or_else(|trouble| {
-                tracing::error!(reference = %back.state.id(), %trouble, alarm = Alarm::Unavailable.as_str(), "a return failed");
+        ReturnQuery::NotOurs => (Outcome::UnknownLink, None),
+        ReturnQuery::WithoutCode(state) => (Outcome::NotAuthorized, Some(state.id().clone())),
+        ReturnQuery::WithCode(back) => {
+            let outcome = complete_return(function, &back, &mut owner).await.unwrap_or_else(|error| {
+                tracing::error!(reference = %back.state.id(), trouble = %error, alarm = Alarm::Unavailable.as_str(), "a return failed");
                 Outcome::Unavailable
             });
             (outcome, Some(back.state.id().clone()))
@@ -145,7 +149,7 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
     let answer = page::answer(&outcome, Language::preferred(request.headers()), reference.as_ref());
     RequestLog {
         route: "openid-callback",
-        outcome: Some(page::word(&outcome)),
+        outcome: Some(page::log_reason(&outcome)),
         http_status: answer.status().as_u16(),
         reference: reference.as_ref().map(AuthorizationId::as_str),
         owner: owner.as_ref().map(|owner| owner as _),
@@ -156,18 +160,19 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
 }
 
 /// The flow of a return with a code. `owner` learns whose authorization it is, for the log.
-async fn come_back(
+async fn complete_return(
     function: &OpenIdCallback,
     back: &Return,
     owner: &mut Option<Owner>,
-) -> Result<Outcome, Trouble> {
+) -> Result<Outcome, ReturnError> {
     let now = function.clock.now();
-    let name = SecretName::alipay_app(&function.app_id).map_err(|_| Trouble::BadAppId)?;
-    let app = function.apps.get(&name).await.map_err(|error| Trouble::Keys { name: name.clone(), error })?;
-    let request = ExchangeRequest::sign(&function.app_id, &back.code, now, &app)?;
-    let claim = ExchangeClaim::new(&back.state, &back.code, OperationId::draw(&*function.random)?, now);
+    let name = SecretName::alipay_app(&function.app_id).map_err(|_| ReturnError::BadAppId)?;
+    let app =
+        function.apps.get(&name).await.map_err(|error| ReturnError::Keys { name: name.clone(), error })?;
+    let request = ExchangeRequest::sign(&function.app_id, &back.code, now, &app.private_key)?;
+    let claim = ExchangeClaim::new(&back.state, &back.code, OperationId::generate(&*function.random)?, now);
 
-    let authorization = match claim_exchange(function, &claim).await? {
+    let authorization = match repeat_once(|| function.store.claim_exchange(&claim)).await? {
         Claimed::Ours(authorization) => {
             *owner = Some(authorization.owner());
             authorization
@@ -175,36 +180,39 @@ async fn come_back(
         Claimed::Refused(refusal, old) => {
             let known = old.as_ref().filter(|_| refusal != ClaimRefusal::UnknownState);
             *owner = known.map(|old| old.owner());
-            return Ok(explain(refusal, old.as_deref(), &claim));
+            return Ok(refusal_outcome(refusal, old.as_deref(), &claim));
         }
     };
-    let again = || Outcome::AuthorizeAgain(link(&authorization));
-    match exchange(function, request, &name, &app, now + REFRESH_UNTIL).await {
+    match exchange(function, request, &name, &app, now + REFRESH_WITHIN).await {
         Exchange::Identified(identity) => {
             Ok(settle(function, &authorization, identity, claim.operation).await)
         }
         Exchange::Refused(refusal) => {
-            if refusal.is_about_the_code() {
-                tracing::warn!(reference = %claim.id, sub_code = %refusal.sub_code, "Alipay refused the code");
-            } else {
-                tracing::error!(
-                    reference = %claim.id, code = %refusal.code, sub_code = %refusal.sub_code, alarm = Alarm::Gateway.as_str(),
-                    "Alipay refused our request"
-                );
-            }
-            note(function.store.exchange_refused(&claim.id, &claim.operation).await, &claim.id);
-            Ok(again())
+            log_gateway_refusal(&claim.id, &refusal);
+            release_claim(&claim.id, function.store.exchange_refused(&claim.id, &claim.operation)).await;
+            Ok(Outcome::AuthorizeAgain(link(&authorization)))
         }
         Exchange::Unknown(reason) => {
             tracing::error!(reference = %claim.id, %reason, alarm = Alarm::Gateway.as_str(), "no answer from Alipay to believe");
-            note(function.store.exchange_unknown(&claim.id, &claim.operation).await, &claim.id);
-            Ok(again())
+            release_claim(&claim.id, function.store.exchange_unknown(&claim.id, &claim.operation)).await;
+            Ok(Outcome::AuthorizeAgain(link(&authorization)))
         }
     }
 }
 
-/// What Alipay says. Its key may have changed a moment ago, so an answer that fails only its signature is read once more
-/// with the newest document.
+fn log_gateway_refusal(reference: &AuthorizationId, refusal: &GatewayRefusal) {
+    if refusal.is_about_the_code() {
+        tracing::warn!(%reference, sub_code = %refusal.sub_code, "Alipay refused the code");
+    } else {
+        tracing::error!(
+            %reference, code = %refusal.code, sub_code = %refusal.sub_code, alarm = Alarm::Gateway.as_str(),
+            "Alipay refused our request"
+        );
+    }
+}
+
+/// Alipay's answer. One that fails only its signature is read once more with the newest document, as long as there is
+/// time.
 async fn exchange(
     function: &OpenIdCallback,
     request: ExchangeRequest,
@@ -216,22 +224,13 @@ async fn exchange(
         Ok(body) => body,
         Err(reason) => return Exchange::Unknown(reason),
     };
-    let said = read_answer(&body, app);
-    if said != Exchange::Unknown(NoAnswer::Signature) || function.clock.now() >= refresh_until {
-        return said;
-    }
-    match function.apps.refresh_early(name, app).await {
-        Ok(Some(newer)) => read_answer(&body, &newer),
-        Ok(None) | Err(_) => said,
-    }
-}
-
-/// A claim may be repeated: it carries its operation id, so that a repeat finds its own first try.
-async fn claim_exchange(function: &OpenIdCallback, claim: &ExchangeClaim) -> Result<Claimed, StoreError> {
-    match function.store.claim_exchange(claim).await {
-        Err(error) if error.retryable() => function.store.claim_exchange(claim).await,
-        claimed => claimed,
-    }
+    let read = |app: &Arc<AlipayApp>| match read_answer(&body, &app.alipay_public_keys) {
+        unsigned @ Exchange::Unknown(GatewayError::Signature) if function.clock.now() < refresh_until => {
+            KeyCheck::NoKeyFits(unsigned)
+        }
+        said => KeyCheck::Decided(said),
+    };
+    function.apps.check_keys(name, app, read).await
 }
 
 async fn settle(
@@ -249,22 +248,23 @@ async fn settle(
                 reference = %authorization.id, %error, alarm = Alarm::Settlement.as_str(),
                 "a consent could not be recorded; the user is asked to authorize again"
             );
-            note(function.store.exchange_unknown(&authorization.id, &operation).await, &authorization.id);
+            let id = &authorization.id;
+            release_claim(id, function.store.exchange_unknown(id, &operation)).await;
             Outcome::AuthorizeAgain(link(authorization))
         }
     }
 }
 
-/// The end of a claim that changes nothing for the user: if it cannot be written, the claim ends by itself.
-fn note(written: Result<bool, StoreError>, id: &AuthorizationId) {
-    match written {
+/// Ends a claim by `write`. It changes nothing for the user: if it cannot be written, the claim ends by itself.
+async fn release_claim(id: &AuthorizationId, write: impl Future<Output = Result<bool, StoreError>>) {
+    match write.await {
         Ok(true) => {}
         Ok(false) => tracing::warn!(reference = %id, "a later claim has taken over"),
         Err(error) => tracing::warn!(reference = %id, %error, "the claim will end by itself"),
     }
 }
 
-fn explain(refusal: ClaimRefusal, old: Option<&Authorization>, claim: &ExchangeClaim) -> Outcome {
+fn refusal_outcome(refusal: ClaimRefusal, old: Option<&Authorization>, claim: &ExchangeClaim) -> Outcome {
     match refusal {
         ClaimRefusal::UnknownState => Outcome::UnknownLink,
         ClaimRefusal::AlreadyAuthorized if old.is_some_and(|old| old.codes.contains(&claim.code_digest)) => {
@@ -282,5 +282,5 @@ fn explain(refusal: ClaimRefusal, old: Option<&Authorization>, claim: &ExchangeC
 }
 
 fn link(authorization: &Authorization) -> Option<Url> {
-    authorization.link.as_deref().and_then(|link| Url::parse(link).ok())
+    authorization.link().cloned()
 }

@@ -16,5 +16,5 @@ async fn main() -> Result<(), StartError> {
     let gateway = Arc::new(AlipayGateway::new(config.alipay.gateway, EXCHANGE_TIMEOUT)?);
     let deps = Deps { secrets, app_id, store, gateway, hints, keep_for, clock, random };
     let function = OpenIdCallback::new(deps);
-    lambda::serve_http(async |request| function.handle(&request).await).await
+    lambda::serve_http(function, async |function, request| function.handle(&request).await).await
 }

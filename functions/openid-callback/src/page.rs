@@ -1,17 +1,18 @@
-//! What the user reads.
+//! The page that the user reads.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use shared::model::id::AuthorizationId;
-use shared::web::page::{Language, Page, Tone, render};
+use shared::web::language::Language;
+use shared::web::page::{Page, Tone, render};
 
 use crate::Outcome;
 
-/// How soon the page of an exchange under way asks again.
+/// The pause before the page of an exchange under way asks again, in seconds.
 const RELOAD_SECS: u8 = 2;
 
 /// The outcome's name, in the log and in the page's `data-outcome`.
-pub(crate) const fn word(outcome: &Outcome) -> &'static str {
+pub(crate) const fn log_reason(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Authorized => "authorized",
         Outcome::NotAuthorized => "not-authorized",
@@ -41,7 +42,7 @@ pub(crate) fn answer(
     render(&Page {
         status,
         language,
-        outcome: word(outcome),
+        outcome: log_reason(outcome),
         tone,
         title,
         text,
@@ -159,7 +160,7 @@ mod tests {
             let is_chinese = |text: &str| text.chars().any(|char| ('\u{4e00}'..='\u{9fff}').contains(&char));
             assert!(is_chinese(&chinese) && !is_chinese(&english), "{outcome:?}");
             for page in [chinese, english] {
-                assert!(page.contains(&format!(r#"data-outcome="{}""#, word(&outcome))));
+                assert!(page.contains(&format!(r#"data-outcome="{}""#, log_reason(&outcome))));
                 let offered = page.contains("https://openauth.example/authorize?a=1&amp;b=2");
                 assert_eq!(offered, matches!(outcome, Outcome::AuthorizeAgain(_)));
             }

@@ -7,6 +7,7 @@ use shared::model::authorization::{Authorization, Callback};
 use shared::model::id::OperationId;
 use shared::model::identity::Identity;
 use shared::queue::Hint;
+use shared::store::repeat::repeat_until;
 use shared::store::{Settled, Settlement, StoreError};
 use shared::telemetry::Alarm;
 
@@ -15,8 +16,8 @@ use crate::OpenIdCallback;
 /// The pauses before a settlement is tried again; then the user has to consent again, or the platform to call again.
 const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 
-/// When no further try of a settlement is begun; with what came before it (an exchange, or a look at a platform's keys)
-/// and a last try, below the function's time-out.
+/// The time within which a settlement is tried again; with what came before it (an exchange, or a look at a
+/// platform's keys) and a last try, below the function's time-out.
 pub const SETTLEMENT_PATIENCE: Duration = Duration::from_secs(6);
 
 /// Records who the user is, and has the delivery started if it was this settlement that did.
@@ -39,18 +40,9 @@ pub(crate) async fn settle(
         operation,
         now,
     };
-    let mut settled = function.store.settle(&settlement).await;
-    for pause in PAUSES {
-        match &settled {
-            Err(error)
-                if error.retryable() && function.clock.now().since(now) + pause < SETTLEMENT_PATIENCE =>
-            {
-                tokio::time::sleep(pause).await;
-                settled = function.store.settle(&settlement).await;
-            }
-            Ok(_) | Err(_) => break,
-        }
-    }
+    let deadline = now + SETTLEMENT_PATIENCE;
+    let record = || function.store.settle(&settlement);
+    let settled = repeat_until(deadline, &PAUSES, &*function.clock, tokio::time::sleep, record).await;
     match settled {
         Ok(Settled::Recorded) if settlement.deliver => {
             let hint = Hint::new(settlement.id, authorization.owner(), 0);

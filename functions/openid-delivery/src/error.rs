@@ -1,15 +1,15 @@
-//! What keeps a step from being made. Nothing is lost by any of it: the record is due, or becomes due again.
+//! The errors that keep a step from being made. Nothing is lost by any of it: the record is due, or becomes due again.
 
 use shared::model::random::RandomError;
 use shared::store::StoreError;
 
-/// Why a step was not made.
+/// A step was not made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
+pub enum DeliveryError {
     /// The store cannot be had.
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// No randomness.
-    #[error("{0}")]
+    #[error(transparent)]
     Random(#[from] RandomError),
 }

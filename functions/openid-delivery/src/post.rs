@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use shared::delivery::response::Answer;
+use shared::delivery::response::AttemptResult;
 use shared::egress::callback_url::CallbackUrl;
 use shared::model::authorization::{Authorization, Callback};
 use shared::model::delivery_outcome::DeliveryOutcome;
@@ -12,11 +11,12 @@ use shared::model::random::hex_128;
 use shared::registry::{Business, CallbackKey, Scheme};
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::open_api::{CALLBACK_NONCE_PREFIX, Signer};
+use shared::store::StoreError;
 use shared::telemetry::Alarm;
 
-use crate::{OpenIdDelivery, Trouble};
+use crate::{DeliveryError, OpenIdDelivery};
 
-/// What a POST for an owner is signed by, and the owner's default address.
+/// The key that a POST for an owner is signed by, and the owner's default address.
 pub(crate) struct Keys {
     owner: Result<Document, SecretError>,
     /// Ours, unless the owner has a key of its own to sign with.
@@ -68,12 +68,12 @@ impl Document {
     }
 }
 
-/// Sends the record's body, and says what came of it; also if nothing could be sent.
+/// Sends the record's body. A POST that could not be sent has its outcome as well.
 pub(crate) async fn post(
     function: &OpenIdDelivery,
     authorization: &Authorization,
     keys: &Keys,
-) -> Result<Answer, Trouble> {
+) -> Result<AttemptResult, DeliveryError> {
     let (default_address, signer) = match keys.signer() {
         Ok(signer) => signer,
         Err(error) => {
@@ -94,10 +94,13 @@ pub(crate) async fn post(
         }
         None => return Ok(DeliveryOutcome::NoCallbackAddress.into()),
     };
-    let body = Bytes::from(authorization.body.clone().unwrap_or_default());
+    let Some(consent) = authorization.consent() else {
+        return Err(StoreError::Corrupt("a claimed attempt has no consent".to_owned()).into());
+    };
+    let body = consent.body.reveal().clone();
     let now = function.clock.now();
     let nonce = format!("{CALLBACK_NONCE_PREFIX}{}", hex_128(&*function.random)?);
-    let headers = signer.sign(authorization.requested.caller(), &nonce, now, &body)?;
+    let headers = signer.sign(authorization.request.caller(), &nonce, now, &body)?;
     Ok(function.sender.post(&url, headers, body, now).await)
 }
 

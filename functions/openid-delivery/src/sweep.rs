@@ -10,13 +10,13 @@ use shared::queue::in_process::InProcessQueue;
 use shared::queue::{HINT_GRACE_PERIOD, Hint};
 use shared::store::{Due, StoreError};
 
-use crate::{FairQueue, Limits, OpenIdDelivery, Step, Trouble, deliver, deliver_before, send_hint};
+use crate::{DeliveryError, FairQueue, Limits, OpenIdDelivery, Step, deliver, deliver_before, send_hint};
 
-/// When a sweep takes up nothing more; the rest of a longer backlog is the next sweep's.
+/// The time in which a sweep takes records up; the rest of a longer backlog is the next sweep's.
 pub const SWEEP_PATIENCE: Duration = Duration::from_secs(3);
 
-/// When a sweep begins no further attempt of its own: what it has begun must end in the function's time.
-pub const ATTEMPTS_UNTIL: Duration = Duration::from_secs(8);
+/// The time in which a sweep begins attempts of its own: what it has begun must end in the function's time.
+pub const ATTEMPTS_WITHIN: Duration = Duration::from_secs(8);
 
 const BATCH: u32 = 500;
 const AT_ONCE: usize = 32;
@@ -24,17 +24,17 @@ const AT_ONCE: usize = 32;
 const NEGLECTED: Limits =
     Limits { at_once: AT_ONCE, at_once_of_one: AT_ONCE / 4, waiting: 500, waiting_of_one: 125 };
 
-/// What one sweep took up.
+/// The records that one sweep took up.
 struct Swept {
     queued: u32,
     /// Of these, the first of what has been due for two minutes: whatever hint it had has come to nothing.
     neglected: FairQueue,
-    /// How many these are.
+    /// The number of these.
     to_deliver: u32,
-    /// How long the oldest has waited for its attempt, as far as the store has said.
+    /// The wait of the oldest for its attempt, as far as the store has said.
     oldest: Option<Duration>,
-    /// The first thing that went wrong; what came before it is taken up all the same.
-    trouble: Option<Trouble>,
+    /// The first error; what came before it is taken up all the same.
+    error: Option<DeliveryError>,
 }
 
 /// Queues a hint for everything that is due, and counts them.
@@ -44,9 +44,9 @@ struct Swept {
 ///
 /// # Errors
 /// When the store cannot be had; the next sweep goes on.
-pub async fn sweep(function: &OpenIdDelivery) -> Result<u32, Trouble> {
+pub async fn sweep(function: &OpenIdDelivery) -> Result<u32, DeliveryError> {
     let swept = take_up_what_is_due(function).await;
-    swept.trouble.map_or(Ok(swept.queued), Err)
+    swept.error.map_or(Ok(swept.queued), Err)
 }
 
 /// [`sweep`], and then the attempts that have been due for two minutes. Whoever else makes one of them is not
@@ -54,9 +54,11 @@ pub async fn sweep(function: &OpenIdDelivery) -> Result<u32, Trouble> {
 ///
 /// # Errors
 /// As [`sweep`], and the first that [`deliver`] has; the other attempts are made all the same.
-pub(crate) async fn sweep_and_deliver_what_is_neglected(function: &OpenIdDelivery) -> Result<(), Trouble> {
-    let latest = function.clock.now() + ATTEMPTS_UNTIL;
-    let Swept { mut neglected, mut trouble, .. } = take_up_what_is_due(function).await;
+pub(crate) async fn sweep_and_deliver_what_is_neglected(
+    function: &OpenIdDelivery,
+) -> Result<(), DeliveryError> {
+    let latest = function.clock.now() + ATTEMPTS_WITHIN;
+    let Swept { mut neglected, mut error, .. } = take_up_what_is_due(function).await;
     let mut under_way = FuturesUnordered::new();
     loop {
         while function.clock.now() < latest
@@ -64,23 +66,23 @@ pub(crate) async fn sweep_and_deliver_what_is_neglected(function: &OpenIdDeliver
         {
             under_way.push(async move {
                 let made = deliver_before(function, &hint, Some(latest)).await;
-                if let Err(trouble) = &made {
-                    tracing::error!(reference = %hint.id, %trouble, "an attempt could not be made; the sweep will");
+                if let Err(error) = &made {
+                    tracing::error!(reference = %hint.id, trouble = %error, "an attempt could not be made; the sweep will");
                 }
                 (hint.owner, made)
             });
         }
         let Some((owner, made)) = under_way.next().await else { break };
         neglected.ended(&owner);
-        trouble = trouble.or_else(|| made.err());
+        error = error.or_else(|| made.err());
     }
-    trouble.map_or(Ok(()), Err)
+    error.map_or(Ok(()), Err)
 }
 
 async fn take_up_what_is_due(function: &OpenIdDelivery) -> Swept {
     let until = function.clock.now() + SWEEP_PATIENCE;
     let neglected = FairQueue::new(NEGLECTED);
-    let mut swept = Swept { queued: 0, neglected, to_deliver: 0, oldest: None, trouble: None };
+    let mut swept = Swept { queued: 0, neglected, to_deliver: 0, oldest: None, error: None };
     // A queue that does not take one hint is not asked again: the others would wait for its time-outs.
     let queue_is_there = AtomicBool::new(true);
     loop {
@@ -88,46 +90,63 @@ async fn take_up_what_is_due(function: &OpenIdDelivery) -> Swept {
         let batch = match function.due.due(now, BATCH).await {
             Ok(batch) => batch,
             Err(error) => {
-                swept.trouble.get_or_insert_with(|| error.into());
+                swept.error.get_or_insert_with(|| error.into());
                 break;
             }
         };
         let may_be_more = batch.len() == BATCH as usize;
-        let ages = batch.iter().map(|due| now.since(due.next_attempt_at));
-        swept.oldest = Some(ages.fold(swept.oldest.unwrap_or_default(), Duration::max));
         let before = swept.queued;
-        let taking_up = stream::iter(batch).map(|due| take_up(function, due, now, until, &queue_is_there));
-        let taken_up: Vec<_> = taking_up.buffer_unordered(AT_ONCE).collect().await;
-        for taken_up in taken_up {
-            match taken_up {
-                Ok(Some((hint, neglected))) => {
-                    swept.queued += 1;
-                    if neglected && swept.neglected.push(hint) {
-                        swept.to_deliver += 1;
-                    }
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    swept.trouble.get_or_insert_with(|| error.into());
-                }
-            }
-        }
-        let stuck = swept.trouble.is_some() && swept.queued == before;
+        swept.take_up_all(function, batch, now, until, &queue_is_there).await;
+        let stuck = swept.error.is_some() && swept.queued == before;
         if !may_be_more || stuck || function.clock.now() >= until {
             break;
         }
     }
-    // Every sweep that could look says so, even of nothing: an alarm watches the age, and that sweeps go on.
-    if let Some(oldest) = swept.oldest {
-        tracing::info!(
-            route = "openid-delivery",
-            queued = swept.queued,
-            neglected = swept.to_deliver,
-            oldest_due_secs = oldest.as_secs(),
-            "sweep"
-        );
-    }
+    swept.log();
     swept
+}
+
+impl Swept {
+    async fn take_up_all(
+        &mut self,
+        function: &OpenIdDelivery,
+        batch: Vec<Due>,
+        now: UnixMillis,
+        until: UnixMillis,
+        queue_is_there: &AtomicBool,
+    ) {
+        let ages = batch.iter().map(|due| now.since(due.next_attempt_at));
+        self.oldest = Some(ages.fold(self.oldest.unwrap_or_default(), Duration::max));
+        let taking_up = stream::iter(batch).map(|due| take_up(function, due, now, until, queue_is_there));
+        let taken_up: Vec<_> = taking_up.buffer_unordered(AT_ONCE).collect().await;
+        for taken_up in taken_up {
+            match taken_up {
+                Ok(Some((hint, neglected))) => {
+                    self.queued += 1;
+                    if neglected && self.neglected.push(hint) {
+                        self.to_deliver += 1;
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    self.error.get_or_insert_with(|| error.into());
+                }
+            }
+        }
+    }
+
+    /// Every sweep that could look says so, even of nothing: an alarm watches the age, and that sweeps go on.
+    fn log(&self) {
+        if let Some(oldest) = self.oldest {
+            tracing::info!(
+                route = "openid-delivery",
+                queued = self.queued,
+                neglected = self.to_deliver,
+                oldest_due_secs = oldest.as_secs(),
+                "sweep"
+            );
+        }
+    }
 }
 
 /// The hint, and whether its attempt was neglected; nothing if there is no time left, or if another sweep was faster.
@@ -153,16 +172,16 @@ async fn take_up(
 ///
 /// # Errors
 /// The first that [`deliver`] has; the other attempts are made all the same.
-pub async fn drain(function: &OpenIdDelivery, queue: &InProcessQueue) -> Result<Vec<Step>, Trouble> {
+pub async fn drain(function: &OpenIdDelivery, queue: &InProcessQueue) -> Result<Vec<Step>, DeliveryError> {
     let mut steps = Ok(Vec::new());
     while let Some(hint) = queue.take() {
         match (deliver(function, &hint).await, &mut steps) {
             (Ok(step), Ok(steps)) => steps.push(step),
             (Ok(_), Err(_)) => {}
-            (Err(trouble), steps) => {
-                tracing::error!(reference = %hint.id, %trouble, "an attempt could not be made; the sweep will");
+            (Err(error), steps) => {
+                tracing::error!(reference = %hint.id, trouble = %error, "an attempt could not be made; the sweep will");
                 if steps.is_ok() {
-                    *steps = Err(trouble);
+                    *steps = Err(error);
                 }
             }
         }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use shared::model::authorization::Authorization;
 use shared::model::clock::UnixMillis;
 use shared::model::id::AuthorizationId;
-use shared::model::reservation::{Leased, Reservation};
+use shared::model::reservation::{Reservation, ReservationOutcome};
 use shared::store::{
     FindLinks, FoundLink, Linked, NonceUse, RecordLinks, RecordPlatformLinks, Recorded, ReserveRate,
     StoreError, UseNonces,
@@ -49,7 +49,7 @@ impl FindLinks for AtOnce {
 /// Every share begins at once, so that more may be asked for than an account is allowed; shares are as small as ever.
 #[async_trait]
 impl ReserveRate for AtOnce {
-    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
-        Ok(Leased::From(reservation.now))
+    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
+        Ok(ReservationOutcome::From(reservation.now))
     }
 }

@@ -8,7 +8,7 @@ use http::Request;
 use local::folder::{ACCESS_KEY_ID, Folder};
 use shared::model::clock::{Clock, SystemClock};
 use shared::model::random::OsRandom;
-use shared::protocol::alibaba_cloud::HttpsClient;
+use shared::protocol::alibaba_cloud::AlibabaCloudClient;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::rate_limit::RateLimiter;
 use shared::registry::AccessKey;
@@ -35,9 +35,9 @@ impl AuthorizationUrl {
         let key = keys.get(&SecretName::access_key(ACCESS_KEY_ID)?).await?;
         let function = GetAuthorizationUrl::new(Deps {
             secrets,
-            store: SchemeLinks::of(Arc::new(AtOnce)),
+            store: SchemeLinks::new(Arc::new(AtOnce)),
             rate_limiter: Arc::new(RateLimiter::new(Arc::new(AtOnce), clock.clone())),
-            aliyun: Arc::new(HttpsClient::new()?),
+            aliyun: Arc::new(AlibabaCloudClient::new()?),
             clock: clock.clone(),
             random: Arc::new(OsRandom::default()),
             links,

@@ -63,7 +63,7 @@ pub(crate) struct Filling<'a> {
 /// The id of the `index`th authorization of a filling, and its business's index.
 pub(crate) fn identity(filling: &Filling<'_>, index: u32) -> (AuthorizationId, u32) {
     let business = filling.businesses[index as usize % filling.businesses.len()];
-    (AuthorizationId::of_serial(&business_id(business), &serial_no(filling.series, index)), business)
+    (AuthorizationId::from_serial(&business_id(business), &serial_no(filling.series, index)), business)
 }
 
 fn serial_no(series: &str, index: u32) -> String {

@@ -14,7 +14,7 @@ const OPEN_ID: &str = "074a1CcTG1LelxKe4xQC0zgNdId0nxi95b5lsNpazWYoCo5";
 
 /// Its record's id.
 pub(crate) fn id() -> AuthorizationId {
-    AuthorizationId::of_serial(BUSINESS_ID, SERIAL_NO)
+    AuthorizationId::from_serial(BUSINESS_ID, SERIAL_NO)
 }
 
 /// The random half of the state that its link carries.

@@ -11,11 +11,12 @@ use http::HeaderName;
 use openid_delivery::{Deps, OpenIdDelivery};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
-use shared::delivery::response::Answer;
+use shared::delivery::response::AttemptResult;
 use shared::delivery::schedule::Schedule;
 use shared::delivery::sender::{CallbackSender, TimeLimits};
 use shared::egress::callback_url::{CallbackRules, CallbackUrl};
 use shared::model::clock::{Clock as _, SystemClock, UnixMillis};
+use shared::model::consent::DeliveryBody;
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::OperationId;
 use shared::model::identity::{Identity, OpenId};
@@ -130,10 +131,10 @@ async fn run(
         let settlement = Settlement {
             id: id.clone(),
             identity: Identity::new(Some(OpenId::parse("open-id-0123456789")?), None).ok_or("nobody")?,
-            body: br#"{"serialNo":"fresh"}"#.to_vec(),
+            body: DeliveryBody::new(&br#"{"serialNo":"fresh"}"#[..]).ok_or("no bytes")?,
             deliver: true,
             retain_until: clock.now() + Duration::from_hours(24),
-            operation: OperationId::draw(&OsRandom::default())?,
+            operation: OperationId::generate(&OsRandom::default())?,
             now: clock.now(),
         };
         store.settle(&settlement).await?;
@@ -158,7 +159,13 @@ struct Merchants {
 
 #[async_trait]
 impl CallbackSender for Merchants {
-    async fn post(&self, url: &CallbackUrl, _: Vec<(HeaderName, String)>, _: Bytes, _: UnixMillis) -> Answer {
+    async fn post(
+        &self,
+        url: &CallbackUrl,
+        _: Vec<(HeaderName, String)>,
+        _: Bytes,
+        _: UnixMillis,
+    ) -> AttemptResult {
         if !url.as_str().contains(&business_id(THE_ONE)) {
             tokio::time::sleep(ANSWER_AFTER).await;
             self.of_others.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What the gateway answers: the granted token, the documented refusals, and the signature over either.
+//! The gateway's signed answers: the granted token and the documented refusals.
 
 use rsa::RsaPrivateKey;
 use rsa::rand_core::{OsRng, RngCore as _};
@@ -13,7 +13,7 @@ use super::signing::sign;
 const TIMESTAMP: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
 
-/// Why the gateway refuses a request, by the public table of its codes.
+/// A reason to refuse a request, by the public table of the gateway's codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     MissingMethod,
@@ -82,7 +82,7 @@ impl Refusal {
         }
     }
 
-    /// The error as the gateway sends it: this method is of the kind that answers errors in `error_response`.
+    /// The error in an `error_response`, as the gateway answers this method.
     pub(super) fn signed(self, key: &RsaPrivateKey) -> String {
         let (code, msg) = self.code();
         let (sub_code, sub_msg) = self.detail();
@@ -164,7 +164,7 @@ fn beijing_time(now: UnixMillis) -> String {
     text.unwrap_or_default()
 }
 
-/// Whether `text` is a moment written `yyyy-MM-dd HH:mm:ss`. Which one is not asked: SDKs send their machine's time.
+/// True if `text` is a date and time as `yyyy-MM-dd HH:mm:ss`, past or future: SDKs send their machine's time.
 pub(super) fn is_timestamp(text: &str) -> bool {
     let bytes = text.as_bytes();
     if bytes.len() != 19 {

@@ -23,7 +23,7 @@ struct Minted {
 }
 
 impl Codes {
-    /// A new code for the user with this index. The oldest of 10,000 unspent ones is forgotten for it.
+    /// A new code for the user with this index. The oldest of 10,000 unspent ones is dropped.
     pub(super) fn mint(&mut self, user: usize, now: UnixMillis) -> String {
         self.0.retain(|minted| now < minted.expires_at);
         if self.0.len() == UNSPENT_KEPT {
@@ -34,7 +34,7 @@ impl Codes {
         code
     }
 
-    /// Spends a code: its user at the first call within three minutes of minting, nobody ever after.
+    /// Spends a code: its user at the first call within three minutes of minting, `None` afterwards.
     pub(super) fn spend(&mut self, code: &str, now: UnixMillis) -> Option<usize> {
         let place = self.0.iter().position(|minted| minted.code == code)?;
         self.0.remove(place).filter(|minted| now < minted.expires_at).map(|minted| minted.user)
@@ -46,7 +46,7 @@ fn random_code() -> String {
     while code.len() < LENGTH {
         let mut byte = [0];
         OsRng.fill_bytes(&mut byte);
-        // The top six bits number 64 characters; the two too many are drawn again, so that all 62 are as likely.
+        // The top six bits number 64 characters; the two too many are generated again, so that all 62 are as likely.
         if let Some(&character) = ALPHABET.get(usize::from(byte[0] >> 2)) {
             code.push(char::from(character));
         }

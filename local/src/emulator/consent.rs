@@ -1,27 +1,27 @@
-//! The consent page: looks like what a phone shows, and says on every screen that it is not Alipay.
+//! The consent page: resembles Alipay's on a phone, and says on every screen that it is not Alipay's.
 
 use maud::{DOCTYPE, Markup, html};
 
 use super::TEST_USERS;
-use super::authorize::{BadWish, Wish};
-use shared::web::page::Language;
+use super::authorize_request::{AuthorizeRequest, InvalidParameter};
+use shared::web::language::Language;
 
-pub(super) fn consent(wish: &Wish, language: Language) -> Markup {
+pub(super) fn consent(request: &AuthorizeRequest, language: Language) -> Markup {
     let say = |chinese, english| language.choose(chinese, english);
-    let profile = wish.scope == "auth_user";
+    let profile = request.scope == "auth_user";
     shell(
         language,
         html! {
             section class="app" {
                 div class="mark" aria-hidden="true" { (say("演", "D")) }
                 h1 { (say("演示应用", "Demo app")) }
-                p class="quiet" { (say("应用编号 ", "App ")) (wish.app_id) }
+                p class="quiet" { (say("应用编号 ", "App ")) (request.app_id) }
             }
             form method="post" action="/oauth2/publicAppAuthorize.htm" {
-                input type="hidden" name="app_id" value=(wish.app_id);
-                input type="hidden" name="scope" value=(wish.scope);
-                input type="hidden" name="redirect_uri" value=(wish.redirect_uri);
-                input type="hidden" name="state" value=(wish.state);
+                input type="hidden" name="app_id" value=(request.app_id);
+                input type="hidden" name="scope" value=(request.scope);
+                input type="hidden" name="redirect_uri" value=(request.redirect_uri);
+                input type="hidden" name="state" value=(request.state);
                 section class="card" {
                     h2 { (say("申请获得", "Asks for")) }
                     ul class="asked" {
@@ -58,18 +58,18 @@ pub(super) fn consent(wish: &Wish, language: Language) -> Markup {
     )
 }
 
-pub(super) fn problem(bad: BadWish, language: Language) -> Markup {
-    let (name, rule) = match bad {
-        BadWish::AppId => ("app_id", language.choose("没有这个应用", "there is no such app")),
-        BadWish::Scope => {
+pub(super) fn problem(invalid: InvalidParameter, language: Language) -> Markup {
+    let (name, rule) = match invalid {
+        InvalidParameter::AppId => ("app_id", language.choose("没有这个应用", "there is no such app")),
+        InvalidParameter::Scope => {
             ("scope", language.choose("须为 auth_base 或 auth_user", "must be auth_base or auth_user"))
         }
-        BadWish::RedirectUri => (
+        InvalidParameter::RedirectUri => (
             "redirect_uri",
             language
                 .choose("须为此应用登记的 http(s) 地址", "must be an http(s) address registered for the app"),
         ),
-        BadWish::State => (
+        InvalidParameter::State => (
             "state",
             language.choose("须为 1 到 100 个 Base64 字符", "must be 1 to 100 characters of Base64"),
         ),

@@ -1,4 +1,4 @@
-//! `/_emulator/…`: how tests and the demo page steer the emulator. Alipay has nothing of the kind.
+//! `/_emulator/…`: the controls for tests and the demo page. Alipay has nothing of the kind.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub(super) async fn set_faults(
 }
 
 #[derive(Default, Deserialize)]
-struct CodeWish {
+struct CodeRequest {
     #[serde(default)]
     user: usize,
 }
@@ -53,9 +53,9 @@ struct Code {
 
 /// A code without the consent page: `{"user":1}` names the user, an empty body means the first.
 pub(super) async fn mint_code(State(emulator): State<AlipayEmulator>, body: Bytes) -> Response {
-    let wish = if body.is_empty() { Ok(CodeWish::default()) } else { serde_json::from_slice(&body) };
-    match wish {
-        Ok(CodeWish { user }) => Json(Code { auth_code: emulator.mint_code(user) }).into_response(),
+    let request = if body.is_empty() { Ok(CodeRequest::default()) } else { serde_json::from_slice(&body) };
+    match request {
+        Ok(CodeRequest { user }) => Json(Code { auth_code: emulator.mint_code(user) }).into_response(),
         Err(_) => (StatusCode::BAD_REQUEST, "the body is {\"user\":0} or empty\n").into_response(),
     }
 }

@@ -1,27 +1,27 @@
-//! The ways in which the gateway can be told to go wrong.
+//! The faults that can be injected into the gateway.
 
 use serde::{Deserialize, Serialize};
 
-/// What the gateway does to every request. Each spends the code it is shown, as Alipay would.
+/// A fault of the gateway, for every request. Each spends the request's code, as Alipay would.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GatewayFault {
-    /// Answers rightly.
+    /// No fault.
     #[default]
     None,
-    /// Answers rightly, but the signature is over other bytes.
+    /// Answers correctly, but signs other bytes.
     WrongSign,
     /// 502 with an HTML page.
     BadGateway,
     /// Takes the request and does not answer for two minutes.
     Silence,
-    /// Answers rightly after a delay.
+    /// Answers correctly after a delay.
     Slow,
     /// A signed `isv.code-invalid`, though the code was good.
     RefusedCode,
     /// Names the user by `user_id`, as for an app that has not moved to openIds.
     UserId,
-    /// Names the user by `open_id` and `user_id`, as for an app on its way.
+    /// Names the user by `open_id` and `user_id`, as for an app that is moving to openIds.
     BothIds,
     /// A signed 20000 `isp.unknow-error`.
     UnknownError,

@@ -1,4 +1,4 @@
-//! `gateway.do`: checks a request as Alipay does, exchanges its code, and goes wrong when told to.
+//! `gateway.do`: checks a request as Alipay does, exchanges its code, and fails as the fault says.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub struct SeenExchange {
     pub outcome: ExchangeOutcome,
 }
 
-/// What became of it.
+/// The outcome of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ExchangeOutcome {
@@ -37,11 +37,11 @@ pub enum ExchangeOutcome {
     Granted(&'static str),
     /// Refused with this `sub_code`.
     Refused(&'static str),
-    /// Never looked at: the gateway was out of order in this way.
+    /// Not examined, because of this fault.
     Faulted(GatewayFault),
 }
 
-/// Answers a request, GET or POST: everything that is no fault comes with HTTP 200, errors too.
+/// Answers a request, GET or POST, with HTTP 200 even for an error; only faults have other statuses.
 pub(super) async fn gateway(State(emulator): State<AlipayEmulator>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let Ok(form) = to_bytes(body, FORM_LIMIT_BYTES).await else {
@@ -50,7 +50,7 @@ pub(super) async fn gateway(State(emulator): State<AlipayEmulator>, request: Req
     let parameters = parameters(head.uri.query().unwrap_or_default(), &form);
     let fault = emulator.fault();
     let (outcome, answer) = emulator.handle(&parameters, fault);
-    emulator.note(&parameters, outcome, &answer, fault);
+    emulator.record(&parameters, outcome, &answer, fault);
     match fault {
         GatewayFault::Slow => sleep(emulator.slow_delay()).await,
         GatewayFault::Silence => sleep(SILENCE).await,
@@ -95,7 +95,7 @@ impl AlipayEmulator {
         (ExchangeOutcome::Granted(user.open_id), answer)
     }
 
-    /// What a gateway says that does not get as far as the request.
+    /// The answer of a gateway that fails before it reads the request.
     fn broken_answer(&self, fault: GatewayFault) -> Option<String> {
         match fault {
             GatewayFault::BadGateway => Some(BAD_GATEWAY_PAGE.to_owned()),
@@ -137,10 +137,10 @@ impl AlipayEmulator {
         rules.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, refusal)| Err(refusal))
     }
 
-    fn note(&self, parameters: &Parameters, outcome: ExchangeOutcome, answer: &str, fault: GatewayFault) {
+    fn record(&self, parameters: &Parameters, outcome: ExchangeOutcome, answer: &str, fault: GatewayFault) {
         let at = self.clock.now();
         if let Some(code) = parameters.get("code").filter(|code| !code.is_empty()) {
-            self.remember(SeenExchange { at, code: code.clone(), outcome });
+            self.keep_exchange(SeenExchange { at, code: code.clone(), outcome });
         }
         let mut event = Event::new(at, Party::Alipay, Direction::Received, Title::CodeExchanged);
         event.request = parameters.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();

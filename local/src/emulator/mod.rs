@@ -1,11 +1,11 @@
 //! An emulator of Alipay: the consent page, and the gateway behind which codes are exchanged for openIds.
 //!
-//! It is what authlink is tested against, so it signs and verifies with code and libraries of its own; a mistake in
-//! authlink's signing cannot hide by being made twice. It is strict where Alipay is (one use per code, signatures,
-//! documented errors) and can be told to fail in the ways a distant service does.
+//! It signs and verifies with code and libraries of its own, so that a mistake in authlink's signing shows. It is as
+//! strict as Alipay (one use per code, signatures, documented errors), and faults can be injected into it.
 
 mod answer;
 mod authorize;
+mod authorize_request;
 mod codes;
 mod consent;
 mod control;
@@ -39,7 +39,7 @@ pub struct EmulatorConfig {
     pub app_public_key: RsaPublicKey,
     /// Signs the gateway's answers.
     pub alipay_private_key: RsaPrivateKey,
-    /// What a `redirect_uri` must begin with; `None`: any http or https address will do.
+    /// The required beginning of a `redirect_uri`; `None` allows any http or https address.
     pub redirect_uri_prefix: Option<String>,
 }
 
@@ -94,7 +94,7 @@ impl AlipayEmulator {
             .with_state(self.clone())
     }
 
-    /// A fresh code for one of [`TEST_USERS`] (counted round them), as if that user had just consented.
+    /// A new code for one of [`TEST_USERS`], modulo their number, as if that user had just consented.
     #[must_use]
     pub fn mint_code(&self, user: usize) -> String {
         let now = self.clock.now();
@@ -112,17 +112,17 @@ impl AlipayEmulator {
         self.memory().fault
     }
 
-    /// What the gateway does to every request from now on.
+    /// Sets what the gateway does to every request from now on.
     pub fn set_fault(&self, fault: GatewayFault) {
         self.memory().fault = fault;
     }
 
-    /// How long [`GatewayFault::Slow`] holds an answer back; 3 s at first.
+    /// Sets the delay of an answer under [`GatewayFault::Slow`]; 3 s at first.
     pub fn set_slow_delay(&self, delay: Duration) {
         self.memory().slow_delay = delay;
     }
 
-    /// What happened here, for a page to show.
+    /// The exchanges so far, for a page to show.
     #[must_use]
     pub const fn journal(&self) -> &Journal {
         &self.journal
@@ -132,7 +132,7 @@ impl AlipayEmulator {
         self.memory().slow_delay
     }
 
-    fn remember(&self, exchange: SeenExchange) {
+    fn keep_exchange(&self, exchange: SeenExchange) {
         let mut memory = self.memory();
         if memory.exchanges.len() == EXCHANGES_KEPT {
             memory.exchanges.pop_front();

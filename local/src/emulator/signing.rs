@@ -1,4 +1,4 @@
-//! Alipay's side of RSA2: checking what an app signed, signing what the gateway answers.
+//! Alipay's side of RSA2: verifies an app's requests, and signs the gateway's answers.
 
 use std::collections::BTreeMap;
 
@@ -18,13 +18,13 @@ pub(super) fn parameters(query: &str, form: &[u8]) -> Parameters {
     query.chain(form_urlencoded::parse(form).into_owned()).collect()
 }
 
-/// Whether a request with this query and form body carries a good signature by `key`.
+/// True if a request with this query and form body carries a valid signature by `key`.
 #[must_use]
 pub fn request_signature_holds(query: &str, form: &[u8], key: &RsaPublicKey) -> bool {
     signature_holds(&parameters(query, form), key)
 }
 
-/// Some official SDKs leave empty parameters out of the string that they sign and some keep them, so both will do.
+/// Some official SDKs leave empty parameters out of the string that they sign and some keep them, so both are valid.
 pub(super) fn signature_holds(parameters: &Parameters, key: &RsaPublicKey) -> bool {
     let Some(sign) = parameters.get("sign") else { return false };
     let Ok(sign) = STANDARD.decode(sign) else { return false };

@@ -5,9 +5,9 @@
 pub struct TestUser {
     pub chinese_name: &'static str,
     pub english_name: &'static str,
-    /// Who they are to this app.
+    /// The user's id for this app.
     pub open_id: &'static str,
-    /// Who they are to apps that still see `2088…` ids.
+    /// The user's id for apps that still get `2088…` ids.
     pub user_id: &'static str,
 }
 

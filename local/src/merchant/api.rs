@@ -1,6 +1,6 @@
-//! What the demo page's script asks for.
+//! The API of the demo page's script.
 //!
-//! Changes take `application/json` only, which a page of another origin cannot send without being asked about first.
+//! Changes take `application/json` only, which a page of another origin cannot send without a CORS preflight.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const SERIAL_NO: HeaderName = HeaderName::from_static("serial-no");
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct LinkWish {
+pub(super) struct LinkRequest {
     sign_type: SignType,
     user_id: String,
 }
@@ -30,13 +30,13 @@ struct Problem {
     message: String,
 }
 
-/// Answers what authlink answered, as it came, with the serialNo in a header; 400 or 502 when there is no answer.
+/// Passes authlink's answer on, with the serialNo in a header; answers 400 or 502 if there is none.
 pub(super) async fn request_link(
     State(merchant): State<DemoMerchant>,
-    Json(wish): Json<LinkWish>,
+    Json(request): Json<LinkRequest>,
 ) -> Response {
-    let user_id = if wish.user_id.is_empty() { DEFAULT_USER } else { &wish.user_id };
-    let call = merchant.request_link(wish.sign_type, user_id).await;
+    let user_id = if request.user_id.is_empty() { DEFAULT_USER } else { &request.user_id };
+    let call = merchant.request_link(request.sign_type, user_id).await;
     match call.answer {
         Ok(answer) => {
             let status = StatusCode::from_u16(answer.http_status).unwrap_or(StatusCode::BAD_GATEWAY);
@@ -60,17 +60,20 @@ pub(super) struct Since {
 }
 
 #[derive(Serialize)]
-pub(super) struct News {
-    /// Smaller than the script's `after` when the server was started anew.
+pub(super) struct JournalPage {
+    /// Smaller than the script's `after` if the server was restarted.
     latest: u64,
-    /// What came after entry `after`, newest first.
+    /// The entries after entry `after`, newest first.
     entries: Vec<Entry>,
     authorizations: Vec<Authorization>,
     faults: Faults,
 }
 
-pub(super) async fn journal(State(merchant): State<DemoMerchant>, Query(since): Query<Since>) -> Json<News> {
-    Json(News {
+pub(super) async fn journal(
+    State(merchant): State<DemoMerchant>,
+    Query(since): Query<Since>,
+) -> Json<JournalPage> {
+    Json(JournalPage {
         latest: merchant.journal.latest(),
         entries: merchant.journal.after(since.after),
         authorizations: merchant.authorizations(),
@@ -83,7 +86,7 @@ pub(super) async fn journal(State(merchant): State<DemoMerchant>, Query(since): 
 pub(super) struct Faults {
     merchant: MerchantFault,
     slow_millis: u128,
-    /// `null` when no emulator is at hand.
+    /// `null` without an emulator.
     gateway: Option<GatewayFault>,
 }
 

@@ -1,4 +1,4 @@
-//! Calls of authlink's open API: signed, sent, and what came back.
+//! Signed calls of authlink's open API and their answers.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::signing::{SignType, sign_md5, sign_rsa, string_to_sign};
 
 const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
 
-/// A call, and what came back.
+/// A call and its answer.
 #[derive(Debug)]
 pub struct Call {
     pub request: CallRequest,
@@ -22,16 +22,16 @@ pub struct Call {
 /// A call as it goes over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallRequest {
-    /// What it is about.
+    /// The authorization's serialNo.
     pub serial_no: String,
     pub url: String,
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
-    /// What was signed, without any key.
+    /// The string to sign, without any key.
     pub signed_text: String,
 }
 
-/// What authlink answered.
+/// An answer of authlink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallAnswer {
     pub http_status: u16,
@@ -39,7 +39,7 @@ pub struct CallAnswer {
 }
 
 impl CallAnswer {
-    /// Whether the call was granted.
+    /// True if the answer's `status` is 0.
     #[must_use]
     pub fn succeeded(&self) -> bool {
         let answer: Option<Value> = serde_json::from_str(&self.body).ok();
@@ -54,12 +54,12 @@ impl CallAnswer {
     }
 }
 
-/// Why there is no answer.
+/// A call without an answer.
 #[derive(Debug)]
 pub enum CallError {
-    /// MD5 was asked for and the merchant has no MD5 key; nothing was sent.
+    /// The merchant has no MD5 key; nothing was sent.
     NoMd5Key,
-    /// authlink could not be reached or broke off.
+    /// authlink could not be reached, or the connection broke.
     Unreachable(reqwest::Error),
     /// The answer was longer than 64 KiB.
     TooLong,
@@ -88,7 +88,7 @@ impl DemoMerchant {
     /// The call of `path` with this body, signed.
     ///
     /// # Errors
-    /// Without the key for it: the call without a signature.
+    /// Without a key for `sign_type`, returns the call unsigned.
     pub(super) fn sign(
         &self,
         path: &str,
@@ -124,9 +124,9 @@ impl DemoMerchant {
         Ok(request)
     }
 
-    pub(super) async fn send(&self, wanted: &CallRequest) -> Result<CallAnswer, CallError> {
-        let mut request = self.client.post(&wanted.url).body(wanted.body.clone());
-        for (name, value) in &wanted.headers {
+    pub(super) async fn send(&self, call: &CallRequest) -> Result<CallAnswer, CallError> {
+        let mut request = self.client.post(&call.url).body(call.body.clone());
+        for (name, value) in &call.headers {
             request = request.header(*name, value);
         }
         let answer = request.send().await.map_err(CallError::Unreachable)?;

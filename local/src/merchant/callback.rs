@@ -1,4 +1,4 @@
-//! `POST /callback`: verifies over the bytes as they came, remembers, and answers `SUCCESS` or what a fault says.
+//! `POST /callback`: verifies the raw bytes, records the callback, and answers `SUCCESS` or as the fault says.
 
 use std::time::Duration;
 
@@ -23,15 +23,15 @@ const SIGNED_HEADERS: [&str; 4] = ["businessId", "nonce", "timestamp", "signType
 #[serde(rename_all = "camelCase")]
 pub struct ReceivedCallback {
     pub at: UnixMillis,
-    /// The body's `serialNo`, or its `requestId` when there is none.
+    /// The body's `serialNo`, or else its `requestId`.
     pub serial_no: Option<String>,
     pub open_id: Option<String>,
     pub alipay_user_id: Option<String>,
-    /// In the order in which they came, names in lower case.
+    /// The headers in their order on the wire, with names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: String,
     pub signature_ok: bool,
-    /// Whether a callback of this serialNo had been answered with `SUCCESS` before.
+    /// True if an earlier callback with this serialNo was answered with `SUCCESS`.
     pub repeat: bool,
 }
 
@@ -66,7 +66,7 @@ pub(super) async fn callback(
     merchant.journal.record(event);
     let slow_delay = {
         let mut memory = merchant.memory();
-        memory.ledger.file(received, taken);
+        memory.ledger.record_callback(received, taken);
         memory.slow_delay
     };
     merchant.callbacks.send_modify(|seen| *seen += 1);
@@ -97,7 +97,7 @@ impl DemoMerchant {
     }
 }
 
-/// What the signature must cover; `None` when a header that it covers came twice.
+/// The string to sign of a callback; `None` if a header that it covers came twice.
 fn signed_text(headers: &HeaderMap, body: &[u8]) -> Option<Vec<u8>> {
     let sent = SIGNED_HEADERS.into_iter().filter(|name| headers.contains_key(*name));
     let pairs: Option<Vec<_>> = sent.map(|name| Some((name, single(headers, name)?))).collect();

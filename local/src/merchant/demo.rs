@@ -1,4 +1,4 @@
-//! The demo page: one button, and everything that follows from it.
+//! The demo page: one button that starts an authorization, and every exchange that follows.
 
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -9,23 +9,23 @@ use serde::Deserialize;
 use super::{DemoMerchant, MerchantConfig, MerchantFault};
 use crate::emulator::GatewayFault;
 use crate::page::{file, page};
-use shared::web::page::Language;
+use shared::web::language::Language;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 #[derive(Deserialize)]
-pub(super) struct Wish {
+pub(super) struct PageQuery {
     lang: Option<String>,
 }
 
-/// In the language of `?lang=zh` or `?lang=en`, else of the browser.
+/// Shows the page in the language of `?lang=zh` or `?lang=en`, or else of the browser.
 pub(super) async fn show(
     State(merchant): State<DemoMerchant>,
     headers: HeaderMap,
-    Query(wish): Query<Wish>,
+    Query(query): Query<PageQuery>,
 ) -> Response {
-    let chosen = wish.lang.as_deref().and_then(Language::named);
+    let chosen = query.lang.as_deref().and_then(Language::named);
     let language = chosen.unwrap_or_else(|| Language::preferred(&headers));
     page(StatusCode::OK, POLICY, demo(&merchant, language))
 }

@@ -1,17 +1,17 @@
-//! The ways in which the merchant can be told to answer a callback wrongly.
+//! The faults that can be injected into the merchant.
 
 use serde::{Deserialize, Serialize};
 
-/// What `/callback` does to every POST. Whatever it is, the POST is recorded.
+/// A fault of `/callback`, for every POST. The POST is recorded all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MerchantFault {
-    /// `SUCCESS` when the signature holds.
+    /// No fault: `SUCCESS` if the signature is valid.
     #[default]
     None,
     /// 500.
     ServerError,
-    /// Answers rightly after a delay.
+    /// Answers correctly after a delay.
     Slow,
     /// 302 to another address.
     Redirect,

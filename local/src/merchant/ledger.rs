@@ -1,4 +1,4 @@
-//! What the merchant knows: the authorizations it asked for, and every callback that came.
+//! The merchant's records: the authorizations it asked for, and every callback that came.
 
 use std::collections::VecDeque;
 
@@ -17,14 +17,14 @@ const AUTHORIZATIONS_KEPT: usize = 100;
 pub struct Authorization {
     pub serial_no: String,
     pub asked_at: UnixMillis,
-    /// How the link was asked for; `None` when it was not asked for here.
+    /// The signature of the link request; `None` if the link was not requested here.
     pub sign_type: Option<SignType>,
     pub user_id: Option<String>,
     pub link: Option<String>,
     pub state: AuthorizationState,
     /// The user's openId, or what Alipay named them by instead.
     pub open_id: Option<String>,
-    /// How many rightly signed callbacks came for it, repeats and those answered with a fault included.
+    /// The number of callbacks with a valid signature, with repeats and those answered with a fault.
     pub callbacks: u32,
 }
 
@@ -52,8 +52,14 @@ impl Ledger {
         self.authorizations.iter()
     }
 
-    /// Notes that a link is being asked for, before it is: the callback could be faster than the answer.
-    pub(super) fn ask(&mut self, serial_no: &str, user_id: &str, sign_type: SignType, asked_at: UnixMillis) {
+    /// Records a link request before it is sent, because the callback can arrive before the answer.
+    pub(super) fn record_request(
+        &mut self,
+        serial_no: &str,
+        user_id: &str,
+        sign_type: SignType,
+        asked_at: UnixMillis,
+    ) {
         let authorization = self.entry(serial_no, asked_at);
         authorization.sign_type = Some(sign_type);
         authorization.user_id = Some(user_id.to_owned());
@@ -66,8 +72,8 @@ impl Ledger {
         }
     }
 
-    /// Files a callback; `taken`: this one is answered `SUCCESS`.
-    pub(super) fn file(&mut self, mut callback: ReceivedCallback, taken: bool) {
+    /// Records a callback; `taken` if it is answered `SUCCESS`.
+    pub(super) fn record_callback(&mut self, mut callback: ReceivedCallback, taken: bool) {
         if let Some(serial_no) = callback.serial_no.as_deref().filter(|_| callback.signature_ok) {
             let authorization = self.entry(serial_no, callback.at);
             authorization.callbacks = authorization.callbacks.saturating_add(1);
@@ -130,12 +136,12 @@ mod tests {
     #[test]
     fn a_callback_is_taken_once_and_its_repeats_are_counted() {
         let mut ledger = Ledger::default();
-        ledger.ask("S1", "user", SignType::Md5, UnixMillis(1));
+        ledger.record_request("S1", "user", SignType::Md5, UnixMillis(1));
         assert_eq!(summary(&ledger), [("S1", AuthorizationState::Waiting, None, 0)]);
-        ledger.file(callback("S1", "one", true), false);
+        ledger.record_callback(callback("S1", "one", true), false);
         assert_eq!(summary(&ledger), [("S1", AuthorizationState::Waiting, None, 1)]);
-        ledger.file(callback("S1", "one", true), true);
-        ledger.file(callback("S1", "other", true), true);
+        ledger.record_callback(callback("S1", "one", true), true);
+        ledger.record_callback(callback("S1", "other", true), true);
         assert_eq!(summary(&ledger), [("S1", AuthorizationState::Received, Some("one"), 3)]);
         assert_eq!(ledger.received().map(|seen| seen.repeat).collect::<Vec<_>>(), [false, false, true]);
     }
@@ -143,7 +149,7 @@ mod tests {
     #[test]
     fn a_forged_callback_is_kept_but_changes_nothing() {
         let mut ledger = Ledger::default();
-        ledger.file(callback("S1", "one", false), false);
+        ledger.record_callback(callback("S1", "one", false), false);
         assert_eq!(summary(&ledger), []);
         assert_eq!(ledger.received().count(), 1);
     }
@@ -151,8 +157,8 @@ mod tests {
     #[test]
     fn an_authorization_asked_for_elsewhere_is_shown_too() {
         let mut ledger = Ledger::default();
-        ledger.ask("S1", "user", SignType::Sha256Rsa, UnixMillis(1));
-        ledger.file(callback("S2", "two", true), true);
+        ledger.record_request("S1", "user", SignType::Sha256Rsa, UnixMillis(1));
+        ledger.record_callback(callback("S2", "two", true), true);
         assert_eq!(
             summary(&ledger),
             [

@@ -1,4 +1,4 @@
-//! Asking authlink for a link.
+//! Link requests to authlink.
 
 use serde::Serialize;
 use shared::model::clock::UnixMillis;
@@ -21,7 +21,7 @@ struct Body<'a> {
 }
 
 impl DemoMerchant {
-    /// Asks for a link under a fresh serialNo, with callbacks to this merchant, and notes it in the journal.
+    /// Requests a link under a new serialNo, with callbacks to this merchant, and records it in the journal.
     pub async fn request_link(&self, sign_type: SignType, user_id: &str) -> Call {
         let now = self.clock.now();
         let serial_no = format!("S{now}{}", random_hex::<4>());
@@ -37,17 +37,17 @@ impl DemoMerchant {
             Ok(request) => request,
             Err(request) => return Call { request: *request, answer: Err(CallError::NoMd5Key) },
         };
-        self.memory().ledger.ask(&serial_no, user_id, sign_type, now);
+        self.memory().ledger.record_request(&serial_no, user_id, sign_type, now);
         let answer = self.send(&request).await;
         if let Some(link) = answer.as_ref().ok().and_then(CallAnswer::link) {
             self.memory().ledger.set_link(&serial_no, link);
         }
         let call = Call { request, answer };
-        self.note(&call, now);
+        self.record(&call, now);
         call
     }
 
-    fn note(&self, call: &Call, now: UnixMillis) {
+    fn record(&self, call: &Call, now: UnixMillis) {
         let mut event = Event::new(now, Party::Merchant, Direction::Sent, Title::LinkRequested);
         let request = &call.request;
         let headers: String =

@@ -1,7 +1,7 @@
-//! A demo merchant: asks authlink for links and what became of them, takes its callbacks, and shows on one page all that went over the wire.
+//! A demo merchant: requests links, queries authorizations, receives callbacks, and shows on one page every exchange.
 //!
-//! It is written from the open API's documents alone, with signing code of its own, as a merchant would write it; so
-//! what it accepts, and what accepts it, is not a mistake made twice.
+//! It is written from the open API's documents alone, with signing code of its own, as a merchant would write it, so
+//! that a mistake in authlink's signing shows.
 
 mod api;
 mod call;
@@ -34,7 +34,7 @@ pub use signing::SignType;
 
 const BODY_LIMIT_BYTES: usize = 64 * 1024;
 
-/// Who the merchant is to authlink, and where everyone is.
+/// The merchant's identity and keys, and the addresses of all parties.
 pub struct MerchantConfig {
     pub business_id: String,
     pub merchant_id: String,
@@ -44,11 +44,11 @@ pub struct MerchantConfig {
     pub md5_key: Option<String>,
     /// Checks callbacks.
     pub platform_public_key: RsaPublicKey,
-    /// Where authlink answers, such as `http://127.0.0.1:8787`.
+    /// The origin of authlink, such as `http://127.0.0.1:8787`.
     pub authlink_origin: String,
-    /// Where this merchant answers; callbacks go to `/callback` there.
+    /// The origin of this merchant; callbacks go to its `/callback`.
     pub own_origin: String,
-    /// Where the emulator of Alipay answers, for the page to say.
+    /// The origin of the emulator of Alipay, for the page to show.
     pub emulator_origin: String,
 }
 
@@ -74,7 +74,7 @@ impl DemoMerchant {
     /// A merchant on the machine's clock, with a journal of its own and no fault.
     ///
     /// # Errors
-    /// When no HTTP client can be built.
+    /// Fails if no HTTP client can be built.
     pub fn new(config: MerchantConfig) -> Result<Self, reqwest::Error> {
         let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(30))
             .build()?;
@@ -94,7 +94,7 @@ impl DemoMerchant {
         })
     }
 
-    /// The same merchant, writing into the emulator's journal and steering its faults from the demo page.
+    /// The same merchant, which writes into the emulator's journal and sets its faults from the demo page.
     #[must_use]
     pub fn with_emulator(self, emulator: AlipayEmulator) -> Self {
         Self { journal: emulator.journal().clone(), emulator: Some(emulator), ..self }
@@ -120,19 +120,19 @@ impl DemoMerchant {
             .with_state(self.clone())
     }
 
-    /// The last 1,000 POSTs to `/callback`, oldest first, whatever they were answered.
+    /// The last 1,000 POSTs to `/callback`, oldest first, whatever the answer.
     #[must_use]
     pub fn received(&self) -> Vec<ReceivedCallback> {
         self.memory().ledger.received().cloned().collect()
     }
 
-    /// Waits until `count` POSTs came to `/callback` since the start, whatever they were answered.
+    /// Waits until `count` POSTs came to `/callback` since the start, whatever the answer.
     pub async fn callbacks(&self, count: usize) {
         // It cannot fail while `self` holds the sender.
         let _ = self.callbacks.subscribe().wait_for(|seen| *seen >= count).await;
     }
 
-    /// The last 100 authorizations that were asked for or told of, newest first.
+    /// The last 100 authorizations, requested here or known by a callback, newest first.
     #[must_use]
     pub fn authorizations(&self) -> Vec<Authorization> {
         self.memory().ledger.authorizations().cloned().collect()
@@ -143,17 +143,17 @@ impl DemoMerchant {
         self.memory().fault
     }
 
-    /// What `/callback` does to every POST from now on.
+    /// Sets what `/callback` does to every POST from now on.
     pub fn set_fault(&self, fault: MerchantFault) {
         self.memory().fault = fault;
     }
 
-    /// How long [`MerchantFault::Slow`] holds an answer back; 3 s at first.
+    /// Sets the delay of an answer under [`MerchantFault::Slow`]; 3 s at first.
     pub fn set_slow_delay(&self, delay: Duration) {
         self.memory().slow_delay = delay;
     }
 
-    /// What happened here (and at the emulator, when there is one), for a page to show.
+    /// The exchanges here and, if there is an emulator, there, for a page to show.
     #[must_use]
     pub const fn journal(&self) -> &Journal {
         &self.journal

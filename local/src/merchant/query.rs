@@ -1,4 +1,4 @@
-//! Asking authlink what became of a serialNo.
+//! Queries of a serialNo's authorization.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ struct Body<'a> {
 }
 
 impl DemoMerchant {
-    /// Asks what became of one of this merchant's serialNos.
+    /// Queries the authorization of one of this merchant's serialNos.
     pub async fn query(&self, sign_type: SignType, serial_no: &str) -> Call {
         let body =
             Body { merchant_id: &self.config.merchant_id, business_id: &self.config.business_id, serial_no };

@@ -9,7 +9,7 @@ use rsa::signature::{SignatureEncoding as _, Signer as _, Verifier as _};
 use rsa::{RsaPrivateKey, RsaPublicKey};
 use serde::{Deserialize, Serialize};
 
-/// How a request or callback is signed.
+/// The algorithm of a signature.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SignType {
     #[default]
@@ -63,7 +63,7 @@ pub fn sign_md5(text: &[u8], key: &str) -> String {
     hex::encode_upper(Md5::new().chain_update(text).chain_update(key).finalize())
 }
 
-/// Takes as long for a nearly right signature as for any other.
+/// Compares in constant time.
 pub(super) fn md5_holds(text: &[u8], sign: &str, key: &str) -> bool {
     let expected = sign_md5(text, key);
     let differences = expected.bytes().zip(sign.bytes()).fold(0, |seen, (one, other)| seen | (one ^ other));

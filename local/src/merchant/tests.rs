@@ -1,4 +1,3 @@
-use axum::extract::Request;
 use axum::http::header;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,12 +5,15 @@ use rsa::pkcs8::DecodePrivateKey as _;
 use serde_json::{Value, json};
 use shared::model::clock::{ManualClock, UnixMillis};
 use tokio::net::TcpListener;
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::signing::{rsa_holds, sign_md5, sign_rsa, string_to_sign};
 use super::*;
 use crate::emulator::{EmulatorConfig, GatewayFault};
 
 const SHARED_KEY: &str = "2f1c7d0e5b6a49c38e7f90a1b2c3d4e5";
+const LINK: &str = "http://127.0.0.1:8788/oauth2";
 const NOON: UnixMillis = UnixMillis(1_800_000_000_000);
 
 fn key() -> RsaPrivateKey {
@@ -42,74 +44,73 @@ fn merchant(authlink_origin: String, md5_key: Option<&str>) -> DemoMerchant {
     DemoMerchant::new(config).unwrap().with_clock(Arc::new(ManualClock::at(NOON)))
 }
 
-/// A stand-in for authlink that says back what it was asked.
-async fn echo() -> String {
-    let answer = async |request: Request| {
-        let (head, body) = request.into_parts();
-        let body = axum::body::to_bytes(body, BODY_LIMIT_BYTES).await.unwrap();
-        let header = |name: &str| head.headers[name].to_str().unwrap().to_owned();
-        axum::Json(json!({"status": 0, "message": "success", "data": {
-            "alipayAuthUrl": "http://127.0.0.1:8788/oauth2",
-            "asked": [head.method.as_str(), head.uri.path(), header("businessId"), header("nonce"),
-                header("timestamp"), header("signType"), header("sign"), String::from_utf8_lossy(&body)],
-        }}))
-    };
-    serve(Router::new().fallback(answer)).await
+/// A fake of authlink that grants every request.
+async fn granting() -> MockServer {
+    let server = MockServer::start().await;
+    let answer = json!({"status": 0, "message": "success", "data": {"alipayAuthUrl": LINK}});
+    let granted = ResponseTemplate::new(200).set_body_json(answer);
+    Mock::given(method("POST")).respond_with(granted).mount(&server).await;
+    server
+}
+
+/// The last request to `server`: its path, its headers by name, and its body.
+async fn last_request(server: &MockServer) -> (String, impl Fn(&str) -> String, String) {
+    let request = server.received_requests().await.unwrap().pop().unwrap();
+    let header = move |name: &str| request.headers[name].to_str().unwrap().to_owned();
+    (request.url.path().to_owned(), header, String::from_utf8(request.body).unwrap())
 }
 
 #[tokio::test]
-async fn asks_for_a_link_with_a_signed_request_and_a_fresh_serial_no() {
-    let merchant = merchant(echo().await, Some(SHARED_KEY));
+async fn requests_a_link_with_a_signed_request_and_a_fresh_serial_no() {
+    let server = granting().await;
+    let merchant = merchant(server.uri(), Some(SHARED_KEY));
     for sign_type in [SignType::Sha256Rsa, SignType::Md5] {
         let call = merchant.request_link(sign_type, "user1").await;
-        let answer = call.answer.unwrap();
-        assert_eq!(answer.link().unwrap(), "http://127.0.0.1:8788/oauth2");
-        let asked: Value = serde_json::from_str(&answer.body).unwrap();
-        let asked: [String; 8] = serde_json::from_value(asked["data"]["asked"].clone()).unwrap();
-        let [method, path, business_id, nonce, timestamp, kind, sign, body] = asked;
-        assert_eq!((method.as_str(), path.as_str()), ("POST", "/v1/openapi/auth/alipay/url"));
-        assert_eq!(timestamp, NOON.to_string());
-        assert_eq!(kind, sign_type.name());
+        assert_eq!(call.answer.unwrap().link().unwrap(), LINK);
+        let (path, header, body) = last_request(&server).await;
+        assert_eq!(path, "/v1/openapi/auth/alipay/url");
+        assert_eq!(header("timestamp"), NOON.to_string());
+        assert_eq!(header("signType"), sign_type.name());
         assert_eq!(
             serde_json::from_str::<Value>(&body).unwrap(),
             json!({"merchantId": "M1", "businessId": "B1", "serialNo": call.request.serial_no, "userId": "user1",
                 "callbackUrl": "http://127.0.0.1:8789/callback"})
         );
+        let [business_id, nonce, kind, timestamp] =
+            ["businessId", "nonce", "signType", "timestamp"].map(&header);
         let text =
             format!("businessId={business_id}&nonce={nonce}&signType={kind}&timestamp={timestamp}{body}");
         assert_eq!(call.request.signed_text, text);
-        match sign_type {
-            SignType::Sha256Rsa => assert!(rsa_holds(text.as_bytes(), &sign, &key().to_public_key())),
-            SignType::Md5 => assert_eq!(sign, sign_md5(text.as_bytes(), SHARED_KEY)),
-        }
+        assert_signed(sign_type, &text, &header("sign"));
     }
     let known = merchant.authorizations();
     assert_eq!(known.len(), 2);
     assert_ne!(known[0].serial_no, known[1].serial_no);
-    assert_eq!(known[0].link.as_deref(), Some("http://127.0.0.1:8788/oauth2"));
+    assert_eq!(known[0].link.as_deref(), Some(LINK));
     assert!(merchant.journal().after(0).iter().all(|entry| !format!("{entry:?}").contains(SHARED_KEY)));
 }
 
-#[tokio::test]
-async fn asks_what_became_of_a_serial_no_with_a_signed_query() {
-    let origin = echo().await;
-    for sign_type in [SignType::Sha256Rsa, SignType::Md5] {
-        let call = merchant(origin.clone(), Some(SHARED_KEY)).query(sign_type, "S1").await;
-        let answer = call.answer.unwrap();
-        assert!(answer.succeeded());
-        let asked: Value = serde_json::from_str(&answer.body).unwrap();
-        let asked: [String; 8] = serde_json::from_value(asked["data"]["asked"].clone()).unwrap();
-        let [method, path, _, _, _, kind, sign, body] = asked;
-        assert_eq!((method.as_str(), path.as_str()), ("POST", "/v1/openapi/auth/alipay/query"));
-        assert_eq!(body, r#"{"merchantId":"M1","businessId":"B1","serialNo":"S1"}"#);
-        assert_eq!((kind.as_str(), call.request.signed_text.ends_with(&body)), (sign_type.name(), true));
-        let text = call.request.signed_text.as_bytes();
-        match sign_type {
-            SignType::Sha256Rsa => assert!(rsa_holds(text, &sign, &key().to_public_key())),
-            SignType::Md5 => assert_eq!(sign, sign_md5(text, SHARED_KEY)),
-        }
+fn assert_signed(sign_type: SignType, text: &str, sign: &str) {
+    match sign_type {
+        SignType::Sha256Rsa => assert!(rsa_holds(text.as_bytes(), sign, &key().to_public_key())),
+        SignType::Md5 => assert_eq!(sign, sign_md5(text.as_bytes(), SHARED_KEY)),
     }
-    let without_key = merchant(origin, None).query(SignType::Md5, "S1").await;
+}
+
+#[tokio::test]
+async fn queries_a_serial_no_with_a_signed_request() {
+    let server = granting().await;
+    for sign_type in [SignType::Sha256Rsa, SignType::Md5] {
+        let call = merchant(server.uri(), Some(SHARED_KEY)).query(sign_type, "S1").await;
+        assert!(call.answer.unwrap().succeeded());
+        let (path, header, body) = last_request(&server).await;
+        assert_eq!(path, "/v1/openapi/auth/alipay/query");
+        assert_eq!(body, r#"{"merchantId":"M1","businessId":"B1","serialNo":"S1"}"#);
+        assert_eq!(header("signType"), sign_type.name());
+        assert!(call.request.signed_text.ends_with(&body));
+        assert_signed(sign_type, &call.request.signed_text, &header("sign"));
+    }
+    let without_key = merchant(server.uri(), None).query(SignType::Md5, "S1").await;
     assert!(matches!(without_key.answer, Err(CallError::NoMd5Key)));
 }
 
@@ -119,14 +120,14 @@ async fn says_what_stands_in_the_way_of_a_link() {
     let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(10))
         .build()
         .unwrap();
-    for (wish, status) in [
+    for (request_body, status) in [
         (r#"{"signType":"MD5"}"#, 400),
         (r#"{"signType":"SHA256-RSA"}"#, 502),
         (r#"{"signType":"MD4"}"#, 422),
     ] {
         let request =
             client.post(format!("{origin}/api/links")).header(header::CONTENT_TYPE, "application/json");
-        assert_eq!(request.body(wish).send().await.unwrap().status(), status, "{wish}");
+        assert_eq!(request.body(request_body).send().await.unwrap().status(), status, "{request_body}");
     }
 }
 
@@ -136,7 +137,7 @@ struct Callback {
 }
 
 impl Callback {
-    fn of(serial_no: &str) -> Self {
+    fn new(serial_no: &str) -> Self {
         Self { sign_type: None, body: format!(r#"{{"serialNo":"{serial_no}","openId":"the-open-id"}}"#) }
     }
 
@@ -169,7 +170,7 @@ async fn takes_a_rightly_signed_callback_and_knows_its_repeat() {
     for (serial_no, sign_type) in
         [("S1", None), ("S2", Some(SignType::Sha256Rsa)), ("S3", Some(SignType::Md5))]
     {
-        let callback = Callback { sign_type, ..Callback::of(serial_no) };
+        let callback = Callback { sign_type, ..Callback::new(serial_no) };
         for _ in 0..2 {
             assert_eq!(callback.send(&origin, |_| {}).await, (200, "SUCCESS".to_owned()), "{serial_no}");
         }
@@ -198,9 +199,9 @@ async fn takes_a_rightly_signed_callback_and_knows_its_repeat() {
 async fn refuses_an_altered_callback_and_one_of_a_kind_it_has_no_key_for() {
     let merchant = merchant(String::new(), None);
     let origin = serve(merchant.router()).await;
-    let altered = Callback::of("S1").send(&origin, |body| body.push(' ')).await;
+    let altered = Callback::new("S1").send(&origin, |body| body.push(' ')).await;
     assert_eq!(altered, (200, "FAIL".to_owned()));
-    let md5 = Callback { sign_type: Some(SignType::Md5), ..Callback::of("S1") };
+    let md5 = Callback { sign_type: Some(SignType::Md5), ..Callback::new("S1") };
     assert_eq!(md5.send(&origin, |_| {}).await, (200, "FAIL".to_owned()));
     assert_eq!(merchant.received().iter().map(|seen| seen.signature_ok).collect::<Vec<_>>(), [false, false]);
     assert_eq!(merchant.authorizations(), []);
@@ -225,7 +226,7 @@ async fn faults_answer_wrongly_but_record_the_post() {
         (MerchantFault::Slow, (200, "SUCCESS")),
     ] {
         merchant.set_fault(fault);
-        let (status, text) = Callback::of("S1").send(&origin, |_| {}).await;
+        let (status, text) = Callback::new("S1").send(&origin, |_| {}).await;
         assert_eq!((status, text.as_str()), answer, "{fault:?}");
     }
     let known = merchant.authorizations();

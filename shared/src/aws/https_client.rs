@@ -27,9 +27,9 @@ const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub(super) struct HttpsClient(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
-/// Why there is no answer.
+/// A request without an answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NoAnswer {
+pub(super) enum ExchangeError {
     #[error("no connection")]
     Lost(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the answer is longer than {MAX_ANSWER_BYTES} bytes")]
@@ -53,11 +53,11 @@ impl HttpsClient {
     }
 
     /// The answer to `request`, read whole.
-    pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, NoAnswer> {
-        let answer = self.0.request(request).await.map_err(|error| NoAnswer::Lost(error.into()))?;
+    pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, ExchangeError> {
+        let answer = self.0.request(request).await.map_err(|error| ExchangeError::Lost(error.into()))?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() { NoAnswer::TooLong } else { NoAnswer::Lost(error) }
+            if error.is::<LengthLimitError>() { ExchangeError::TooLong } else { ExchangeError::Lost(error) }
         })?;
         Ok(Response::from_parts(head, body.to_bytes()))
     }

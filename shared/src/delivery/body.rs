@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::model::authorization::Authorization;
 use crate::model::authorization_request::AuthorizationRequest;
 use crate::model::clock::UnixMillis;
+use crate::model::consent::DeliveryBody;
 use crate::model::end_date::EndDate;
 use crate::model::id::AuthorizationId;
 use crate::model::identity::Identity;
@@ -15,13 +16,13 @@ use crate::model::owner::SchemeId;
 ///
 /// `openId` is absent when Alipay named the user by `alipayUserId` only; the two are never passed off as each other.
 #[must_use]
-pub fn delivery_body(authorization: &Authorization, identity: &Identity, now: UnixMillis) -> Vec<u8> {
+pub fn delivery_body(authorization: &Authorization, identity: &Identity, now: UnixMillis) -> DeliveryBody {
     let user = User {
         open_id: identity.open_id().map(|id| id.reveal()),
         alipay_user_id: identity.user_id().map(|id| id.reveal()),
         auth_time: now,
     };
-    let json = match &authorization.requested {
+    let json = match &authorization.request {
         AuthorizationRequest::Merchant(request) => serde_json::to_vec(&OfMerchant {
             serial_no: &request.serial_no,
             user_id: &request.user_id,
@@ -38,7 +39,8 @@ pub fn delivery_body(authorization: &Authorization, identity: &Identity, now: Un
             user,
         }),
     };
-    json.unwrap_or_else(|error| unreachable!("strings and numbers always serialise: {error}"))
+    let json = json.unwrap_or_else(|error| unreachable!("strings and numbers always serialise: {error}"));
+    DeliveryBody::new(json).unwrap_or_else(|| unreachable!("an object has braces at least"))
 }
 
 #[derive(Serialize)]
@@ -87,15 +89,16 @@ mod tests {
 
     fn body(requested: AuthorizationRequest, identity: &Identity) -> String {
         let authorization = Authorization::issued(Issue {
-            requested,
+            request: requested,
             callback: Callback::OwnersDefault,
             state: State::parse(&"5".repeat(64)).unwrap(),
-            link: NewLink::Ours(String::new()),
+            link: NewLink::AskedOf("up".to_owned()),
             now: UnixMillis(0),
             lifetime: Duration::ZERO,
             retention: Duration::ZERO,
         });
-        String::from_utf8(delivery_body(&authorization, identity, UnixMillis(7))).unwrap()
+        let body = delivery_body(&authorization, identity, UnixMillis(7));
+        String::from_utf8(body.reveal().to_vec()).unwrap()
     }
 
     fn scheme(end_date: Option<EndDate>) -> AuthorizationRequest {

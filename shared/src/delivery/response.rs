@@ -1,4 +1,4 @@
-//! What a merchant's answer means: the one word that counts, and a name for every way of not saying it.
+//! The outcome of a merchant's answer: success by one word only, and a name for every way of not saying it.
 //!
 //! Only the exact answer of the protocol ends a delivery. Anything looser (a 2xx, a page that contains the word) would
 //! take a gateway's or a proxy's answer for the merchant's, and the openId would be lost without a trace.
@@ -11,24 +11,23 @@ use crate::model::delivery_outcome::{CONFIRMED_STATUS, DeliveryOutcome};
 const CONFIRMED_BODY: &[u8] = b"SUCCESS";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// How an attempt ended, and when the merchant would like the next one.
+/// The result of one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// How the attempt ended.
+pub struct AttemptResult {
     pub outcome: DeliveryOutcome,
     /// The wait asked for with 429 or 503, as it was asked: no limit is applied here.
     pub retry_after: Option<Duration>,
 }
 
-impl From<DeliveryOutcome> for Answer {
+impl From<DeliveryOutcome> for AttemptResult {
     fn from(outcome: DeliveryOutcome) -> Self {
         Self { outcome, retry_after: None }
     }
 }
 
-/// What could be read of an answer's body.
+/// An answer's body, as far as it could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body<'a> {
+pub enum ResponseBody<'a> {
     /// All of it.
     Whole(&'a [u8]),
     /// It is longer than is read.
@@ -43,11 +42,16 @@ pub enum Body<'a> {
 /// `retry_after` is the header's text, in seconds or as a date that is held against `now`; a date gone by asks for no
 /// wait, and text that is neither is as good as absent.
 #[must_use]
-pub fn judge(status: u16, retry_after: Option<&str>, body: Body<'_>, now: UnixMillis) -> Answer {
+pub fn classify(
+    status: u16,
+    retry_after: Option<&str>,
+    body: ResponseBody<'_>,
+    now: UnixMillis,
+) -> AttemptResult {
     match status {
-        CONFIRMED_STATUS => judge_body(body).into(),
+        CONFIRMED_STATUS => classify_body(body).into(),
         300..=399 => DeliveryOutcome::Redirect(status).into(),
-        429 | 503 => Answer {
+        429 | 503 => AttemptResult {
             outcome: DeliveryOutcome::Status(status),
             retry_after: retry_after.and_then(|text| wait_asked(text, now)),
         },
@@ -55,12 +59,12 @@ pub fn judge(status: u16, retry_after: Option<&str>, body: Body<'_>, now: UnixMi
     }
 }
 
-fn judge_body(body: Body<'_>) -> DeliveryOutcome {
+fn classify_body(body: ResponseBody<'_>) -> DeliveryOutcome {
     match body {
-        Body::Whole(body) if confirms(body) => DeliveryOutcome::Success,
-        Body::Whole(_) => DeliveryOutcome::WrongAnswer,
-        Body::TooLong => DeliveryOutcome::TooLong,
-        Body::Lost(outcome) => outcome,
+        ResponseBody::Whole(body) if confirms(body) => DeliveryOutcome::Success,
+        ResponseBody::Whole(_) => DeliveryOutcome::WrongAnswer,
+        ResponseBody::TooLong => DeliveryOutcome::TooLong,
+        ResponseBody::Lost(outcome) => outcome,
     }
 }
 
@@ -119,16 +123,20 @@ mod tests {
             (503, b"SUCCESS", Status(503)),
         ];
         for &(status, body, outcome) in rows {
-            assert_eq!(judge(status, None, Body::Whole(body), NOW), outcome.into(), "{status} {body:?}");
+            assert_eq!(
+                classify(status, None, ResponseBody::Whole(body), NOW),
+                outcome.into(),
+                "{status} {body:?}"
+            );
         }
     }
 
     #[test]
     fn a_body_that_could_not_be_read_counts_only_at_200() {
-        assert_eq!(judge(200, None, Body::TooLong, NOW), TooLong.into());
-        assert_eq!(judge(200, None, Body::Lost(Timeout), NOW), Timeout.into());
-        assert_eq!(judge(200, None, Body::Lost(Broken), NOW), Broken.into());
-        assert_eq!(judge(500, None, Body::TooLong, NOW), Status(500).into());
+        assert_eq!(classify(200, None, ResponseBody::TooLong, NOW), TooLong.into());
+        assert_eq!(classify(200, None, ResponseBody::Lost(Timeout), NOW), Timeout.into());
+        assert_eq!(classify(200, None, ResponseBody::Lost(Broken), NOW), Broken.into());
+        assert_eq!(classify(500, None, ResponseBody::TooLong, NOW), Status(500).into());
     }
 
     #[test]
@@ -154,7 +162,7 @@ mod tests {
         ];
         for &(status, text, wait) in rows {
             assert_eq!(
-                judge(status, Some(text), Body::Whole(b""), NOW).retry_after,
+                classify(status, Some(text), ResponseBody::Whole(b""), NOW).retry_after,
                 wait,
                 "{status} {text:?}"
             );

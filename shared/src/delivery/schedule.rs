@@ -1,4 +1,4 @@
-//! When the next attempt is made: a list of waits, and a pure function over it.
+//! The schedule of attempts: a list of waits, and a pure function over it.
 
 use std::time::Duration;
 
@@ -13,31 +13,31 @@ pub struct Schedule(Vec<Duration>);
 
 impl Default for Schedule {
     fn default() -> Self {
-        Self::of_secs(&OPEN_API_WAITS_SECS)
+        Self::from_secs(&OPEN_API_WAITS_SECS)
     }
 }
 
 impl Schedule {
     /// A schedule with these waits, in seconds, and so one attempt more.
     #[must_use]
-    pub fn of_secs(waits: &[u64]) -> Self {
+    pub fn from_secs(waits: &[u64]) -> Self {
         Self(waits.iter().copied().map(Duration::from_secs).collect())
     }
 
-    /// How long a record has to be kept once its delivery is due: a day more than all attempts may take, with every wait
-    /// stretched to its double.
+    /// The time that a record has to be kept once its delivery is due: a day more than all attempts may take, with
+    /// every wait stretched to its double.
     #[must_use]
     pub fn keeps_for(&self) -> Duration {
         self.0.iter().map(|wait| *wait * 2).sum::<Duration>() + Duration::from_hours(24)
     }
 
-    /// How many attempts are made at most.
+    /// The greatest number of attempts.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         u32::try_from(self.0.len() + 1).unwrap_or(u32::MAX)
     }
 
-    /// How long to wait after failed attempt `number` (1 for the first); `None` after the last.
+    /// The wait after failed attempt `number` (1 for the first); `None` after the last.
     ///
     /// The wait of the list, and up to a tenth of it by `jitter`, so that a merchant who comes back is not met by all
     /// its deliveries at once; never less. What the merchant asked for by Retry-After may stretch it to twice the
@@ -51,7 +51,7 @@ impl Schedule {
     }
 }
 
-/// Which part of the greatest jitter to add: 0 none, 255 all.
+/// The part of the greatest jitter that is added: 0 none, 255 all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jitter(pub u8);
 
@@ -60,7 +60,7 @@ impl Jitter {
     ///
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn draw(random: &dyn Random) -> Result<Self, RandomError> {
+    pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
         let mut byte = [0];
         random.fill(&mut byte)?;
         Ok(Self(byte[0]))
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn jitter_adds_a_tenth_at_most_and_takes_nothing_away() {
-        let schedule = Schedule::of_secs(&[600]);
+        let schedule = Schedule::from_secs(&[600]);
         assert_eq!(schedule.wait_after(1, Jitter(0), None), Some(secs(600)));
         assert_eq!(schedule.wait_after(1, Jitter(255), None), Some(secs(660)));
         for byte in 0..=255 {
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn retry_after_stretches_a_step_to_twice_its_length_at_most() {
-        let schedule = Schedule::of_secs(&[600]);
+        let schedule = Schedule::from_secs(&[600]);
         for (asked_for, wait) in [(10, 600), (600, 600), (900, 900), (1_200, 1_200), (86_400, 1_200)] {
             assert_eq!(
                 schedule.wait_after(1, Jitter(0), Some(secs(asked_for))),

@@ -4,8 +4,6 @@
 //! was asked for, and no connection is kept, so that each POST resolves and judges its name anew. Nothing is logged
 //! here: neither headers nor bodies, which carry signatures and openIds.
 
-use std::error::Error;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,15 +14,15 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::Client;
 use rustls::RootCertStore;
 
-use crate::delivery::response::{self, Answer, Body};
+use crate::delivery::response::{self, AttemptResult, ResponseBody};
 use crate::egress::callback_url::{CallbackRules, CallbackUrl};
 use crate::egress::client::{ReadError, bundled_roots, client_builder_trusting, read_bounded};
 use crate::egress::resolver::{DangerousResolver, JudgingResolver, Resolver, SystemResolver};
+use crate::egress::transport_error::TransportError;
 use crate::model::clock::UnixMillis;
-use crate::model::delivery_outcome::AddressRefusal;
 use crate::model::delivery_outcome::{CONFIRMED_STATUS, DeliveryOutcome};
 
-/// How much of a merchant's answer is read.
+/// The bytes of a merchant's answer that are read at most.
 pub const MAX_ANSWER_BYTES: usize = 4_096;
 
 /// Sends callbacks.
@@ -40,10 +38,10 @@ pub trait CallbackSender: Send + Sync {
         headers: Vec<(HeaderName, String)>,
         body: Bytes,
         now: UnixMillis,
-    ) -> Answer;
+    ) -> AttemptResult;
 }
 
-/// How long a POST may take.
+/// The time-outs of a POST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeLimits {
     /// Until the connection stands: name, TCP and TLS.
@@ -136,22 +134,22 @@ impl HttpSender {
         headers: Vec<(HeaderName, String)>,
         body: Bytes,
         now: UnixMillis,
-    ) -> Result<Answer, DeliveryOutcome> {
+    ) -> Result<AttemptResult, DeliveryOutcome> {
         let client = self.client_for(url)?;
         let request = client.post(url.url().clone()).headers(header_map(headers)?).body(body);
         let response = request.send().await.map_err(|error| cause_of(&error))?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         if status != CONFIRMED_STATUS {
-            return Ok(response::judge(status, retry_after, Body::Whole(&[]), now));
+            return Ok(response::classify(status, retry_after, ResponseBody::Whole(&[]), now));
         }
         let body = read_bounded(response, MAX_ANSWER_BYTES).await;
         let body = match &body {
-            Ok(body) => Body::Whole(body),
-            Err(ReadError::TooLong { .. }) => Body::TooLong,
-            Err(ReadError::Broken(error)) => Body::Lost(cause_of(error)),
+            Ok(body) => ResponseBody::Whole(body),
+            Err(ReadError::TooLong { .. }) => ResponseBody::TooLong,
+            Err(ReadError::Broken(error)) => ResponseBody::Lost(cause_of(error)),
         };
-        Ok(response::judge(status, None, body, now))
+        Ok(response::classify(status, None, body, now))
     }
 }
 
@@ -163,8 +161,8 @@ impl CallbackSender for HttpSender {
         headers: Vec<(HeaderName, String)>,
         body: Bytes,
         now: UnixMillis,
-    ) -> Answer {
-        self.try_post(url, headers, body, now).await.unwrap_or_else(Answer::from)
+    ) -> AttemptResult {
+        self.try_post(url, headers, body, now).await.unwrap_or_else(AttemptResult::from)
     }
 }
 
@@ -179,43 +177,13 @@ fn header_map(headers: Vec<(HeaderName, String)>) -> Result<HeaderMap, DeliveryO
     Ok(map)
 }
 
-/// Tells failures apart by the types in the error's chain.
-///
-/// The order matters: the client counts a resolver's failure as one of connecting, a handshake's too, and any I/O
-/// error of the kind "timed out" as a time-out.
 fn cause_of(error: &reqwest::Error) -> DeliveryOutcome {
-    if let Some(&refusal) = find::<AddressRefusal>(error) {
-        DeliveryOutcome::AddressRefused(refusal)
-    } else if error.is_dns() {
-        DeliveryOutcome::Dns
-    } else if find::<rustls::Error>(error).is_some() {
-        DeliveryOutcome::Tls
-    } else if error.is_timeout() {
-        DeliveryOutcome::Timeout
-    } else if error.is_connect() {
-        DeliveryOutcome::Connect
-    } else {
-        DeliveryOutcome::Broken
-    }
-}
-
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        // An I/O error that wraps another names as its source not that one, but that one's source.
-        next = match error.downcast_ref::<io::Error>() {
-            Some(error) => error.get_ref().map(|inner| inner as &(dyn Error + 'static)),
-            None => error.source(),
-        };
-    }
-    None
+    TransportError::classify(error).into()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
     use std::sync::Mutex;
 
@@ -230,6 +198,8 @@ mod tests {
 
     use super::*;
     use crate::egress::callback_url::Origin;
+    use crate::egress::transport_error::find;
+    use crate::model::delivery_outcome::AddressRefusal;
 
     const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
     const CONFIRMED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nSUCCESS";
@@ -360,24 +330,24 @@ mod tests {
         CallbackRules { dangerous_origins, ..CallbackRules::default() }
     }
 
-    async fn post(sender: &HttpSender, url: &CallbackUrl) -> Answer {
+    async fn post(sender: &HttpSender, url: &CallbackUrl) -> AttemptResult {
         let headers = vec![(HeaderName::from_static("sign"), "c2lnbg==".to_owned())];
         sender.post(url, headers, Bytes::from_static(b"{\"serialNo\":\"1\"}"), NOW).await
     }
 
     /// Posts once to `origin`, which is exempt from the rules.
-    async fn answer_of(origin: &str, total: Duration) -> Answer {
+    async fn answer_of(origin: &str, total: Duration) -> AttemptResult {
         let rules = exempt(origin);
         let url = CallbackUrl::parse(&format!("{origin}/callback"), &rules).unwrap();
         post(&sender(Names::lead_to(&["127.0.0.1"]), &rules, total), &url).await
     }
 
-    async fn answer_to(behaviour: Behaviour) -> Answer {
+    async fn answer_to(behaviour: Behaviour) -> AttemptResult {
         let merchant = Merchant::that(behaviour).await;
         answer_of(&format!("http://{}", merchant.address), TimeLimits::default().total).await
     }
 
-    fn answered(outcome: DeliveryOutcome) -> Answer {
+    fn answered(outcome: DeliveryOutcome) -> AttemptResult {
         outcome.into()
     }
 
@@ -408,7 +378,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_is_judged_by_status_wait_and_body() {
-        let asked = |status, seconds| Answer {
+        let asked = |status, seconds| AttemptResult {
             outcome: DeliveryOutcome::Status(status),
             retry_after: Some(Duration::from_secs(seconds)),
         };

@@ -1,7 +1,7 @@
-//! A callback address that we are willing to POST to, proven when the link is asked for and again before every POST.
+//! A callback address that authlink may POST to, checked when the link is asked for and again before every POST.
 //!
-//! Only what the parser found is judged, never the text (`web_url` says why). Where a *name* leads is not
-//! known here: that is judged when it is resolved, in [`crate::egress::resolver`].
+//! Only the parsed form is checked, never the text (`web_url` says why). Where a *name* leads is not
+//! known here: that is checked when it is resolved, in [`crate::egress::resolver`].
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::model::delivery_outcome::{AddressRefusal, DeliveryOutcome};
 /// The longest callback address, in characters; as given, and as stored.
 pub const MAX_CALLBACK_URL_CHARS: usize = 2_048;
 
-/// What a deployment allows callback addresses to be.
+/// The rules of a deployment for callback addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallbackRules {
     /// The ports that callbacks may go to.
@@ -30,7 +30,7 @@ impl Default for CallbackRules {
 }
 
 impl CallbackRules {
-    /// Whether `url` belongs to one of the dangerous origins.
+    /// True if `url` belongs to one of the dangerous origins.
     #[must_use]
     pub fn exempts(&self, url: &CallbackUrl) -> bool {
         let origin = url.url.origin();
@@ -38,7 +38,7 @@ impl CallbackRules {
     }
 }
 
-/// Where callbacks for one authorization go.
+/// The address of the callbacks for one authorization.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CallbackUrl {
     url: Url,
@@ -73,7 +73,7 @@ impl CallbackUrl {
         if !rules.ports.contains(&self.port()) {
             return Err(CallbackUrlError::Port(self.port()));
         }
-        Ok(web_url::judge_host(&self.url)?)
+        Ok(web_url::check_host(&self.url)?)
     }
 
     /// The form to store.
@@ -101,7 +101,7 @@ impl fmt::Display for CallbackUrl {
     }
 }
 
-/// Why a callback address is not acceptable.
+/// The flaw of a callback address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum CallbackUrlError {
     /// More than [`MAX_CALLBACK_URL_CHARS`], as given or as it would be stored.
@@ -193,7 +193,7 @@ impl From<HostRefusal> for CallbackUrlError {
     }
 }
 
-/// Why nothing was sent to an address that the rules refuse.
+/// The outcome of a delivery to an address that the rules refuse: nothing is sent.
 impl From<CallbackUrlError> for DeliveryOutcome {
     fn from(error: CallbackUrlError) -> Self {
         match error {

@@ -8,7 +8,7 @@ use rustls::RootCertStore;
 
 /// A client builder with what every outgoing call of authlink has in common: bundled roots, no redirects, no proxy.
 ///
-/// Redirects are never followed, because an address that was judged would lead to one that was not; proxies of the
+/// Redirects are never followed, because an address that was checked would lead to one that was not; proxies of the
 /// environment are ignored for the same reason.
 pub fn client_builder(connect: Duration, total: Duration) -> reqwest::ClientBuilder {
     client_builder_trusting(bundled_roots(), connect, total)
@@ -45,13 +45,13 @@ pub(crate) fn tls_config(roots: RootCertStore) -> rustls::ClientConfig {
         .unwrap_or_else(|error| unreachable!("aws-lc-rs supports TLS 1.2 and 1.3: {error}"))
 }
 
-/// Why an answer's body could not be read.
+/// A failure to read an answer's body.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// More bytes came than were allowed.
     #[error("the answer is longer than {limit_bytes} bytes")]
     TooLong {
-        /// How many were allowed.
+        /// The bytes that were allowed.
         limit_bytes: usize,
     },
     /// The connection failed or timed out.

@@ -1,8 +1,8 @@
-//! Which addresses a callback may be sent to: public ones only.
+//! The addresses that a callback may be sent to: public ones only.
 //!
 //! A merchant chooses the callback address, and we connect to it from inside our own network. Every special range of
 //! the IANA registries is refused, so that a callback reaches neither our network, nor the metadata service, nor an
-//! IPv4 address wrapped into an IPv6 one. IPv6 is judged the other way round as well: what lies outside 2000::/3 has
+//! IPv4 address wrapped into an IPv6 one. IPv6 is checked the other way round as well: what lies outside 2000::/3 has
 //! not been given out as public, so it is refused without being listed.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,7 +16,7 @@ use AddressRefusal as Kind;
 ///
 /// # Errors
 /// The special range that `ip` lies in. An IPv4 address inside an IPv6 one is refused even if it is public itself.
-pub fn judge(ip: IpAddr) -> Result<(), AddressRefusal> {
+pub fn check(ip: IpAddr) -> Result<(), AddressRefusal> {
     let refusal = match ip {
         IpAddr::V4(ip) => special_v4(ip),
         IpAddr::V6(ip) => special_v6(ip).or_else(|| outside_global_unicast(ip)),
@@ -215,7 +215,7 @@ mod tests {
             ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Some(Kind::Multicast)),
         ];
         for &(address, refusal) in rows {
-            assert_eq!(judge(address.parse().unwrap()).err(), refusal, "{address}");
+            assert_eq!(check(address.parse().unwrap()).err(), refusal, "{address}");
         }
     }
 

@@ -1,6 +1,6 @@
-//! Where authlink's own requests may go, and the one client that carries them.
+//! The addresses that authlink's own requests may go to, and the one client that carries them.
 //!
-//! An address is judged twice: as text when it is configured or sent to us, and as the numbers it resolves to right
+//! An address is checked twice: as text when it is configured or sent to us, and as the numbers it resolves to right
 //! before a connection. Nothing here knows what is sent.
 
 pub mod callback_url;
@@ -8,4 +8,5 @@ pub mod client;
 pub mod ip_ranges;
 pub mod resolver;
 pub mod third_party_link;
+pub mod transport_error;
 pub(crate) mod web_url;

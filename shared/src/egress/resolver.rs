@@ -55,7 +55,7 @@ impl Resolve for JudgingResolver {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {
             let addresses = look_up(&*inner, name).await?;
-            addresses.iter().try_for_each(|&ip| ip_ranges::judge(ip))?;
+            addresses.iter().try_for_each(|&ip| ip_ranges::check(ip))?;
             Ok(without_port(addresses))
         })
     }

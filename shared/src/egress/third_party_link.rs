@@ -1,4 +1,4 @@
-//! Which links we hand on that somebody else has made: another platform, or Alibaba Cloud.
+//! The links of others that authlink hands on: another platform's, or Alibaba Cloud's.
 //!
 //! Our caller sends its users there by our word. So a link leads to a public web address, by what the parser finds in
 //! it, and holds nothing that another parser could read differently.
@@ -11,7 +11,7 @@ use crate::model::delivery_outcome::AddressRefusal;
 /// The longest link, in characters.
 pub const MAX_LINK_CHARS: usize = 2_048;
 
-/// Why a link is not handed on.
+/// The reason that a link is not handed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkRefusal {
     /// More than [`MAX_LINK_CHARS`].
@@ -60,7 +60,7 @@ pub(crate) fn parse(text: &str, loopback_allowed: bool) -> Result<Url, LinkRefus
     }
     let on_this_machine = web_url::is_loopback(&url) || url.host_str() == Some("localhost");
     if !(loopback_allowed && on_this_machine) {
-        web_url::judge_host(&url)?;
+        web_url::check_host(&url)?;
     }
     // The parser may have percent-encoded.
     if url.as_str().len() > MAX_LINK_CHARS { Err(LinkRefusal::TooLong) } else { Ok(url) }

@@ -1,6 +1,6 @@
-//! Reading a URL that somebody else wrote, and judging the host it leads to.
+//! Reads a URL that somebody else wrote, and checks the host that it leads to.
 //!
-//! Only what the parser found is judged, never the text: a host has too many spellings (percent signs, full-width
+//! Only the parsed form is checked, never the text: a host has too many spellings (percent signs, full-width
 //! digits, octal numbers, trailing dots) for text to tell where a connection would go. Text is looked at only for what
 //! the parser would pass over in silence.
 
@@ -9,10 +9,10 @@ use std::net::IpAddr;
 use rustls::pki_types::DnsName;
 use url::{Host, Url};
 
-use crate::egress::ip_ranges::{self};
+use crate::egress::ip_ranges;
 use crate::model::delivery_outcome::AddressRefusal;
 
-/// Why a text is not a URL that could be requested.
+/// The flaw of a text that is not a URL that could be requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UrlError {
     /// White space, a control character, a backslash, or a symbol that would have to be percent-encoded.
@@ -23,7 +23,7 @@ pub(crate) enum UrlError {
     Userinfo,
 }
 
-/// Why a host cannot be a public one.
+/// The reason that a host cannot be a public one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HostRefusal {
     /// A name without a dot, or one that by convention leads to the machine itself or stays inside a network.
@@ -48,7 +48,7 @@ pub(crate) fn parse(text: &str) -> Result<Url, UrlError> {
         return Err(UrlError::NotAUrl);
     }
     let mut url = Url::parse(text).map_err(|_| UrlError::NotAUrl)?;
-    settle_name(&mut url)?;
+    normalize_name(&mut url)?;
     // What cannot be requested is refused now, not when it is used.
     let requested = url.as_str().split('#').next().unwrap_or_default();
     http::Uri::try_from(requested).map_err(|_| UrlError::NotAUrl)?;
@@ -56,16 +56,16 @@ pub(crate) fn parse(text: &str) -> Result<Url, UrlError> {
 }
 
 /// Accepts public addresses, and names that may lead to one.
-pub(crate) fn judge_host(url: &Url) -> Result<(), HostRefusal> {
+pub(crate) fn check_host(url: &Url) -> Result<(), HostRefusal> {
     match url.host() {
-        Some(Host::Ipv4(ip)) => ip_ranges::judge(IpAddr::V4(ip)).map_err(HostRefusal::NotPublic),
-        Some(Host::Ipv6(ip)) => ip_ranges::judge(IpAddr::V6(ip)).map_err(HostRefusal::NotPublic),
+        Some(Host::Ipv4(ip)) => ip_ranges::check(IpAddr::V4(ip)).map_err(HostRefusal::NotPublic),
+        Some(Host::Ipv6(ip)) => ip_ranges::check(IpAddr::V6(ip)).map_err(HostRefusal::NotPublic),
         Some(Host::Domain(name)) if !is_local(name) => Ok(()),
         Some(Host::Domain(_)) | None => Err(HostRefusal::LocalName),
     }
 }
 
-/// Whether the host is an address literal of this machine.
+/// True if the host is an address literal of this machine.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -74,7 +74,7 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether what is sent there is protected on its way: https, or http to this very machine.
+/// True if a request there is protected on its way: https, or http to this very machine.
 pub(crate) fn is_carried_safely(url: &Url) -> bool {
     url.port() != Some(0) && (url.scheme() == "https" || url.scheme() == "http" && is_loopback(url))
 }
@@ -84,7 +84,7 @@ fn may_stand_in_a_url(c: char) -> bool {
     if c.is_ascii() { c.is_ascii_graphic() && c != '\\' } else { c.is_alphanumeric() }
 }
 
-/// Whether `://` follows a scheme, and is not part of a query.
+/// True if `://` follows a scheme, and is not part of a query.
 pub(crate) fn has_scheme(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, _)| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -93,7 +93,7 @@ pub(crate) fn has_scheme(text: &str) -> bool {
 }
 
 /// Takes the dot off a name's end, and makes sure that what is left could stand in DNS and in a certificate.
-fn settle_name(url: &mut Url) -> Result<(), UrlError> {
+fn normalize_name(url: &mut Url) -> Result<(), UrlError> {
     let Some(Host::Domain(name)) = url.host() else { return Ok(()) };
     let name = name.strip_suffix('.').unwrap_or(name).to_owned();
     if name.ends_with('.') || DnsName::try_from(name.as_str()).is_err() {

@@ -1,4 +1,4 @@
-//! What was asked for, and by whom: the part of a record that its two APIs do not share.
+//! The request of an authorization: the part of a record that the two APIs do not share.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::model::end_date::EndDate;
 use crate::model::id::digest_of_parts;
 use crate::model::owner::{Owner, SchemeId};
 
-/// What a request asked for.
+/// A request by either API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum AuthorizationRequest {
@@ -20,7 +20,6 @@ pub enum AuthorizationRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MerchantRequest {
-    /// Whose it is.
     pub business_id: String,
     /// For which of the business's merchants.
     pub merchant_id: String,
@@ -34,7 +33,6 @@ pub struct MerchantRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SchemeRequest {
-    /// Whose scheme it is.
     pub account_id: String,
     /// Under which scheme.
     pub scheme_id: SchemeId,
@@ -50,7 +48,7 @@ pub struct SchemeRequest {
 }
 
 impl AuthorizationRequest {
-    /// Whose it is.
+    /// The owner of the authorization.
     #[must_use]
     pub fn owner(&self) -> Owner {
         match self {
@@ -59,7 +57,7 @@ impl AuthorizationRequest {
         }
     }
 
-    /// Who asked, as the header `businessId` of a delivery says it: the businessId, or the account's id.
+    /// The caller, as the header `businessId` of a delivery names it: the businessId, or the account's id.
     #[must_use]
     pub fn caller(&self) -> &str {
         match self {

@@ -1,31 +1,28 @@
-//! Claims: who may exchange a code, and who may make an attempt, alone.
+//! Claims to exchange a code, or to make an attempt, alone.
 //!
 //! The stores make a claim by one conditional write; if it fails its condition, the functions here say why, from the
 //! record that refused it.
 
 use std::time::Duration;
 
-use crate::model::authorization::{Authorization, MAX_CODES, Status};
+use crate::model::authorization::{Authorization, MAX_CODES};
 use crate::model::clock::UnixMillis;
 use crate::model::id::{AuthorizationId, OperationId, State, same_digest};
 use crate::model::identity::AuthCode;
 use crate::model::link_source::LinkSource;
 
-/// How long a claimed exchange keeps others away; longer than the function may run.
+/// The time for which a claimed exchange keeps others away; longer than the function may run.
 pub const EXCHANGE_LEASE: Duration = Duration::from_secs(30);
 
-/// What a browser's return wants: to be the only one to exchange its code.
+/// The claim of a browser's return to be the only one that exchanges its code.
 #[derive(Clone, Debug)]
 pub struct ExchangeClaim {
-    /// Which authorization.
     pub id: AuthorizationId,
     /// Digest of the random half of the state that came back.
     pub state_digest: String,
     /// Digest of the code that came back.
     pub code_digest: String,
-    /// Who claims.
     pub operation: OperationId,
-    /// When.
     pub now: UnixMillis,
 }
 
@@ -38,7 +35,7 @@ impl ExchangeClaim {
     }
 }
 
-/// Why a code may not be exchanged.
+/// The cause for which a code may not be exchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimRefusal {
     /// There is no such authorization, the state's random half is not this one's, or the link was a platform's: its
@@ -56,7 +53,7 @@ pub enum ClaimRefusal {
     TooManyCodes,
 }
 
-/// Why `claim` was refused by a record that stood as `old`. The first reason counts.
+/// The cause for which a record that stood as `old` refused `claim`. The first one counts.
 #[must_use]
 pub fn claim_refusal(old: Option<&Authorization>, claim: &ExchangeClaim) -> ClaimRefusal {
     let ours = |old: &&Authorization| {
@@ -65,9 +62,9 @@ pub fn claim_refusal(old: Option<&Authorization>, claim: &ExchangeClaim) -> Clai
     let Some(old) = old.filter(ours) else {
         return ClaimRefusal::UnknownState;
     };
-    let in_progress = old.exchange.as_ref().is_some_and(|lease| claim.now < lease.until);
+    let in_progress = old.exchange().is_some_and(|lease| claim.now < lease.until);
     match () {
-        () if old.identity.is_some() => ClaimRefusal::AlreadyAuthorized,
+        () if old.consent().is_some() => ClaimRefusal::AlreadyAuthorized,
         () if in_progress => ClaimRefusal::InProgress,
         () if old.expires_at <= claim.now => ClaimRefusal::Expired,
         () if old.codes.contains(&claim.code_digest) => ClaimRefusal::CodeSpent,
@@ -76,7 +73,7 @@ pub fn claim_refusal(old: Option<&Authorization>, claim: &ExchangeClaim) -> Clai
     }
 }
 
-/// Why an attempt may not begin.
+/// The cause for which an attempt may not begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptRefusal {
     /// Nothing is to be delivered, or another attempt than this one is next: the hint is of the past.
@@ -89,44 +86,46 @@ pub enum AttemptRefusal {
     Exhausted,
 }
 
-/// What a delivery worker wants: to make one attempt alone.
+/// The claim of a delivery worker to make one attempt alone.
 #[derive(Clone, Debug)]
 pub struct AttemptClaim {
-    /// Which authorization.
     pub id: AuthorizationId,
-    /// How many attempts were begun before this one.
+    /// The number of attempts that were begun before this one.
     pub attempts_before: u32,
-    /// How many may be begun at all.
+    /// The number of attempts that the schedule has.
     pub attempts_allowed: u32,
-    /// Who claims.
     pub operation: OperationId,
-    /// When.
     pub now: UnixMillis,
-    /// Until when the worker may be busy with it.
+    /// The end of the worker's lease.
     pub lease_until: UnixMillis,
 }
 
-/// Why `claim` was refused by a record that stood as `old`. The first reason counts.
+/// The cause for which a record that stood as `old` refused `claim`. The first one counts.
 #[must_use]
 pub fn attempt_refusal(old: Option<&Authorization>, claim: &AttemptClaim) -> AttemptRefusal {
-    let due = old
-        .filter(|old| old.status == Status::Authorized && old.attempts == claim.attempts_before)
-        .and_then(|old| old.next_attempt_at.map(|at| (old, at)));
-    let Some((old, next_attempt_at)) = due else { return AttemptRefusal::Stale };
-    let taken = old.delivery.as_ref().is_some_and(|lease| claim.now < lease.until);
+    let due = old.and_then(Authorization::pending_delivery);
+    let Some(due) = due.filter(|due| due.attempts.begun == claim.attempts_before) else {
+        return AttemptRefusal::Stale;
+    };
+    let taken = due.lease.as_ref().is_some_and(|lease| claim.now < lease.until);
     match () {
         () if taken => AttemptRefusal::Taken,
-        () if old.attempts >= claim.attempts_allowed => AttemptRefusal::Exhausted,
-        () if claim.now < next_attempt_at => AttemptRefusal::Early(next_attempt_at),
+        () if due.attempts.begun >= claim.attempts_allowed => AttemptRefusal::Exhausted,
+        () if claim.now < due.next_attempt_at => AttemptRefusal::Early(due.next_attempt_at),
         () => AttemptRefusal::Taken,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use url::Url;
+
     use super::*;
-    use crate::model::authorization::{Callback, Issue, Lease, NewLink};
+    use crate::model::authorization::{
+        Attempts, AuthorizationState, Callback, Issue, Lease, NewLink, PendingDelivery,
+    };
     use crate::model::authorization_request::{AuthorizationRequest, MerchantRequest};
+    use crate::model::consent::{Consent, DeliveryBody};
     use crate::model::identity::{Identity, OpenId};
 
     const NOW: UnixMillis = UnixMillis(1_000_000);
@@ -138,7 +137,7 @@ mod tests {
 
     fn issued() -> Authorization {
         Authorization::issued(Issue {
-            requested: AuthorizationRequest::Merchant(MerchantRequest {
+            request: AuthorizationRequest::Merchant(MerchantRequest {
                 business_id: "B1".to_owned(),
                 merchant_id: "M1".to_owned(),
                 serial_no: "S1".to_owned(),
@@ -146,15 +145,32 @@ mod tests {
             }),
             callback: Callback::OwnersDefault,
             state: state(),
-            link: NewLink::Ours(String::new()),
+            link: NewLink::Ours(link()),
             now: NOW,
             lifetime: SECOND * 60,
             retention: SECOND,
         })
     }
 
-    fn lease(until: UnixMillis) -> Option<Lease> {
-        Some(Lease { operation: OperationId::recorded("other".to_owned()), until })
+    fn link() -> Url {
+        Url::parse("https://openauth.example/authorize").unwrap()
+    }
+
+    fn lease(until: UnixMillis) -> Lease {
+        Lease { operation: OperationId::recorded("other".to_owned()), until }
+    }
+
+    fn consent() -> Consent {
+        Consent {
+            identity: Identity::new(OpenId::parse("o").ok(), None).unwrap(),
+            body: DeliveryBody::new("body").unwrap(),
+            authorized_at: NOW,
+        }
+    }
+
+    fn due(delivery: PendingDelivery) -> Authorization {
+        let state = AuthorizationState::Authorized { consent: consent(), delivery: Some(delivery) };
+        Authorization { state, ..issued() }
     }
 
     #[test]
@@ -164,8 +180,10 @@ mod tests {
         let claim = ExchangeClaim::new(&state(), &code, mine, NOW);
         let late = ExchangeClaim { now: NOW + SECOND * 60, ..claim.clone() };
         let foreign = ExchangeClaim { state_digest: "0".repeat(64), ..claim.clone() };
-        let known = Authorization { identity: Identity::new(OpenId::parse("o").ok(), None), ..issued() };
-        let busy = Authorization { exchange: lease(NOW + SECOND), ..issued() };
+        let authorized = AuthorizationState::Authorized { consent: consent(), delivery: None };
+        let known = Authorization { state: authorized, ..issued() };
+        let exchanging = AuthorizationState::Exchanging { link: link(), lease: lease(NOW + SECOND) };
+        let busy = Authorization { state: exchanging, ..issued() };
         let spent = Authorization { codes: vec![code.digest()], ..issued() };
         let many = Authorization { codes: vec![String::new(); MAX_CODES], ..issued() };
         let spent_and_many = Authorization { codes: vec![code.digest(); MAX_CODES], ..issued() };
@@ -198,29 +216,34 @@ mod tests {
             now: NOW,
             lease_until: NOW + SECOND,
         };
-        let due =
-            Authorization { status: Status::Authorized, attempts: 1, next_attempt_at: Some(NOW), ..issued() };
-        let later = Some(NOW + SECOND);
+        let pending = PendingDelivery {
+            attempts: Attempts { begun: 1, history: Vec::new() },
+            next_attempt_at: NOW,
+            due_at: NOW,
+            lease: None,
+        };
+        let later = PendingDelivery { next_attempt_at: NOW + SECOND, ..pending.clone() };
+        let begun_twice = Attempts { begun: 2, history: Vec::new() };
+        let leased = |until| PendingDelivery { lease: Some(lease(until)), ..pending.clone() };
         let last = AttemptClaim { attempts_allowed: 1, ..claim.clone() };
+        let delivered =
+            AuthorizationState::Delivered { consent: consent(), attempts: pending.attempts.clone() };
+        let nowhere = AuthorizationState::Authorized { consent: consent(), delivery: None };
         for (old, claim, refusal) in [
             (None, &claim, AttemptRefusal::Stale),
             (Some(issued()), &claim, AttemptRefusal::Stale),
-            (Some(Authorization { status: Status::Delivered, ..due.clone() }), &claim, AttemptRefusal::Stale),
-            (Some(Authorization { attempts: 2, ..due.clone() }), &claim, AttemptRefusal::Stale),
-            (Some(Authorization { next_attempt_at: None, ..due.clone() }), &claim, AttemptRefusal::Stale),
+            (Some(Authorization { state: delivered, ..issued() }), &claim, AttemptRefusal::Stale),
             (
-                Some(Authorization { delivery: lease(NOW + SECOND), ..due.clone() }),
-                &last,
-                AttemptRefusal::Taken,
-            ),
-            (Some(Authorization { delivery: lease(NOW), ..due.clone() }), &last, AttemptRefusal::Exhausted),
-            (Some(Authorization { next_attempt_at: later, ..due.clone() }), &last, AttemptRefusal::Exhausted),
-            (
-                Some(Authorization { next_attempt_at: later, ..due.clone() }),
+                Some(due(PendingDelivery { attempts: begun_twice, ..pending.clone() })),
                 &claim,
-                AttemptRefusal::Early(NOW + SECOND),
+                AttemptRefusal::Stale,
             ),
-            (Some(due.clone()), &claim, AttemptRefusal::Taken),
+            (Some(Authorization { state: nowhere, ..issued() }), &claim, AttemptRefusal::Stale),
+            (Some(due(leased(NOW + SECOND))), &last, AttemptRefusal::Taken),
+            (Some(due(leased(NOW))), &last, AttemptRefusal::Exhausted),
+            (Some(due(later.clone())), &last, AttemptRefusal::Exhausted),
+            (Some(due(later)), &claim, AttemptRefusal::Early(NOW + SECOND)),
+            (Some(due(pending.clone())), &claim, AttemptRefusal::Taken),
         ] {
             assert_eq!(attempt_refusal(old.as_ref(), claim), refusal);
         }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct UnixMillis(pub i64);
 
 impl UnixMillis {
-    /// How long after `earlier` this moment is; zero if it is not after it.
+    /// The time from `earlier` to this moment; zero if it is not later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.millis_since(earlier))

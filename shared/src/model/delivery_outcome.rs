@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 /// The only status with which a merchant can confirm; of any other answer the body does not count.
 pub const CONFIRMED_STATUS: u16 = 200;
 
-/// How one attempt of a delivery ended; everything but [`Success`](Self::Success) is a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "Recorded", try_from = "Recorded")]
+/// The end of one attempt of a delivery; everything but [`Success`](Self::Success) is a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, strum::EnumDiscriminants)]
+#[serde(into = "RecordedOutcome", try_from = "RecordedOutcome")]
+#[strum_discriminants(name(OutcomeWord), vis(), derive(strum::EnumString, strum::IntoStaticStr))]
+#[strum_discriminants(strum(serialize_all = "snake_case"))]
 pub enum DeliveryOutcome {
     /// The merchant confirmed.
     Success,
@@ -42,23 +44,8 @@ pub enum DeliveryOutcome {
 impl DeliveryOutcome {
     /// The outcome in one word, for logs and records; numbers and ranges are not in it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Status(_) => "status",
-            Self::Redirect(_) => "redirect",
-            Self::WrongAnswer => "wrong_answer",
-            Self::TooLong => "too_long",
-            Self::Timeout => "timeout",
-            Self::Dns => "dns",
-            Self::Connect => "connect",
-            Self::Tls => "tls",
-            Self::Broken => "broken",
-            Self::AddressRefused(_) => "address_refused",
-            Self::UrlRefused => "url_refused",
-            Self::NoCallbackAddress => "no_callback_address",
-            Self::KeyUnavailable => "key_unavailable",
-        }
+    pub fn as_str(self) -> &'static str {
+        OutcomeWord::from(self).into()
     }
 
     /// The range that an address was refused for.
@@ -70,7 +57,7 @@ impl DeliveryOutcome {
         }
     }
 
-    /// The merchant's HTTP status, if a judged answer came.
+    /// The merchant's HTTP status, if an answer came that counts.
     #[must_use]
     pub const fn http_status(self) -> Option<u16> {
         match self {
@@ -92,7 +79,7 @@ impl DeliveryOutcome {
 /// An outcome as records hold it: the word, and what belongs to it.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Recorded {
+struct RecordedOutcome {
     outcome: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     http_status: Option<u16>,
@@ -100,7 +87,7 @@ struct Recorded {
     address: Option<AddressRefusal>,
 }
 
-impl From<DeliveryOutcome> for Recorded {
+impl From<DeliveryOutcome> for RecordedOutcome {
     fn from(outcome: DeliveryOutcome) -> Self {
         let address = match outcome {
             DeliveryOutcome::AddressRefused(refusal) => Some(refusal),
@@ -113,36 +100,39 @@ impl From<DeliveryOutcome> for Recorded {
 /// A recorded outcome that this version does not know, or that lacks its number or range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a recorded outcome: {0:?}")]
-struct UnknownOutcome(String);
+struct UnknownOutcomeError(String);
 
-impl TryFrom<Recorded> for DeliveryOutcome {
-    type Error = UnknownOutcome;
+impl TryFrom<RecordedOutcome> for DeliveryOutcome {
+    type Error = UnknownOutcomeError;
 
-    fn try_from(recorded: Recorded) -> Result<Self, UnknownOutcome> {
-        let outcome = match (recorded.outcome.as_str(), recorded.http_status, recorded.address) {
-            ("success", ..) => Self::Success,
-            ("status", Some(status), _) => Self::Status(status),
-            ("redirect", Some(status), _) => Self::Redirect(status),
-            ("wrong_answer", ..) => Self::WrongAnswer,
-            ("too_long", ..) => Self::TooLong,
-            ("timeout", ..) => Self::Timeout,
-            ("dns", ..) => Self::Dns,
-            ("connect", ..) => Self::Connect,
-            ("tls", ..) => Self::Tls,
-            ("broken", ..) => Self::Broken,
-            ("address_refused", _, Some(refusal)) => Self::AddressRefused(refusal),
-            ("url_refused", ..) => Self::UrlRefused,
-            ("no_callback_address", ..) => Self::NoCallbackAddress,
-            ("key_unavailable", ..) => Self::KeyUnavailable,
-            _ => return Err(UnknownOutcome(recorded.outcome)),
-        };
-        Ok(outcome)
+    fn try_from(recorded: RecordedOutcome) -> Result<Self, UnknownOutcomeError> {
+        let word = recorded.outcome.parse().ok();
+        let outcome = word.and_then(|word| match (word, recorded.http_status, recorded.address) {
+            (OutcomeWord::Success, ..) => Some(Self::Success),
+            (OutcomeWord::Status, status, _) => status.map(Self::Status),
+            (OutcomeWord::Redirect, status, _) => status.map(Self::Redirect),
+            (OutcomeWord::WrongAnswer, ..) => Some(Self::WrongAnswer),
+            (OutcomeWord::TooLong, ..) => Some(Self::TooLong),
+            (OutcomeWord::Timeout, ..) => Some(Self::Timeout),
+            (OutcomeWord::Dns, ..) => Some(Self::Dns),
+            (OutcomeWord::Connect, ..) => Some(Self::Connect),
+            (OutcomeWord::Tls, ..) => Some(Self::Tls),
+            (OutcomeWord::Broken, ..) => Some(Self::Broken),
+            (OutcomeWord::AddressRefused, _, refusal) => refusal.map(Self::AddressRefused),
+            (OutcomeWord::UrlRefused, ..) => Some(Self::UrlRefused),
+            (OutcomeWord::NoCallbackAddress, ..) => Some(Self::NoCallbackAddress),
+            (OutcomeWord::KeyUnavailable, ..) => Some(Self::KeyUnavailable),
+        });
+        outcome.ok_or(UnknownOutcomeError(recorded.outcome))
     }
 }
 
-/// Why an address is not public: the kind of range it lies in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+/// The kind of range for which an address is not public.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, strum::IntoStaticStr, thiserror::Error,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 #[error("the address is not public ({})", self.as_str())]
 pub enum AddressRefusal {
     /// 0.0.0.0/8: "this network" (RFC 791); a connection to it often ends on the same machine.
@@ -198,32 +188,29 @@ pub enum AddressRefusal {
 impl AddressRefusal {
     /// The range in one word, for logs and records.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ThisNetwork => "this_network",
-            Self::Private => "private",
-            Self::Shared => "shared",
-            Self::Loopback => "loopback",
-            Self::LinkLocal => "link_local",
-            Self::Protocol => "protocol",
-            Self::Documentation => "documentation",
-            Self::As112 => "as112",
-            Self::Amt => "amt",
-            Self::SixToFour => "six_to_four",
-            Self::Benchmarking => "benchmarking",
-            Self::Multicast => "multicast",
-            Self::Reserved => "reserved",
-            Self::Broadcast => "broadcast",
-            Self::Unspecified => "unspecified",
-            Self::Mapped => "mapped",
-            Self::Compatible => "compatible",
-            Self::Nat64 => "nat64",
-            Self::Discard => "discard",
-            Self::Teredo => "teredo",
-            Self::SegmentRouting => "segment_routing",
-            Self::UniqueLocal => "unique_local",
-            Self::SiteLocal => "site_local",
-            Self::NotGlobal => "not_global",
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_has_the_same_word_in_logs_and_in_records() {
+        for (refusal, word) in [
+            (AddressRefusal::ThisNetwork, "this_network"),
+            (AddressRefusal::Private, "private"),
+            (AddressRefusal::LinkLocal, "link_local"),
+            (AddressRefusal::As112, "as112"),
+            (AddressRefusal::SixToFour, "six_to_four"),
+            (AddressRefusal::Nat64, "nat64"),
+            (AddressRefusal::SegmentRouting, "segment_routing"),
+            (AddressRefusal::NotGlobal, "not_global"),
+        ] {
+            assert_eq!(refusal.as_str(), word);
+            assert_eq!(serde_json::to_value(refusal).unwrap(), word);
         }
     }
 }

@@ -3,9 +3,13 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use time::{Date, Month, OffsetDateTime, UtcOffset};
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{Date, OffsetDateTime, UtcOffset};
 
 use crate::model::clock::UnixMillis;
+
+const FORMAT: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
 
 /// A day of the calendar, as `yyyy-MM-dd` (Dypnsapi 2017-05-25, `GetAuthorizationUrl`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,19 +20,14 @@ impl EndDate {
     /// Reads four, two and two digits, joined by hyphens, that are a day of the calendar.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let form = text.len() == 10
-            && text.bytes().enumerate().all(|(at, byte)| match at {
-                4 | 7 => byte == b'-',
-                _ => byte.is_ascii_digit(),
-            });
-        if !form {
+        // Of this length, the parser's optional sign of a year leaves too few digits.
+        if text.len() != 10 {
             return None;
         }
-        let month = Month::try_from(text[5..7].parse::<u8>().ok()?).ok()?;
-        Date::from_calendar_date(text[..4].parse().ok()?, month, text[8..].parse().ok()?).ok().map(Self)
+        Date::parse(text, FORMAT).ok().map(Self)
     }
 
-    /// Whether the day is over in Beijing (UTC+8 all year), where the scheme's users are.
+    /// True once the day is over in Beijing (UTC+8 all year), where the scheme's users are.
     #[must_use]
     pub fn is_over(self, now: UnixMillis) -> bool {
         let beijing = UtcOffset::from_hms(8, 0, 0).unwrap_or(UtcOffset::UTC);
@@ -39,7 +38,7 @@ impl EndDate {
 
 impl fmt::Display for EndDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.0.year(), u8::from(self.0.month()), self.0.day())
+        self.0.fmt(f)
     }
 }
 
@@ -78,6 +77,9 @@ mod tests {
             "2020–12–28",
             "2026-12-28 ",
             "+026-12-28",
+            "-026-12-28",
+            "+2026-12-2",
+            "+2026-12-28",
             "2026-12-2８",
             "0000-00-00",
         ] {

@@ -1,4 +1,4 @@
-//! What an authorization is found by: its id, the state that travels through the user's browser, and operation ids.
+//! The ids of an authorization: its primary key, the state that travels through the user's browser, and operation ids.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ impl AuthorizationId {
     ///
     /// Two requests with the same serialNo of one business have the same id, so the second fails on the write itself.
     #[must_use]
-    pub fn of_serial(business_id: &str, serial_no: &str) -> Self {
+    pub fn from_serial(business_id: &str, serial_no: &str) -> Self {
         let digest = digest_of_parts(&[business_id, serial_no]);
         Self(digest.chars().take(32).collect())
     }
@@ -27,7 +27,7 @@ impl AuthorizationId {
     ///
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn draw(random: &dyn Random) -> Result<Self, RandomError> {
+    pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
         hex_128(random).map(Self)
     }
 
@@ -37,7 +37,6 @@ impl AuthorizationId {
         is_lower_hex(text, 32).then(|| Self(text.to_owned()))
     }
 
-    /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -58,7 +57,7 @@ impl fmt::Display for AuthorizationId {
     }
 }
 
-/// What Alipay hands back with the user: the id, then 128 random bits that only the link's holder knows.
+/// The state that Alipay hands back with the user: the id, then 128 random bits that only the link's holder knows.
 ///
 /// 64 characters of `[0-9a-f]`; Alipay allows 100 Base64 characters.
 #[derive(Clone, PartialEq, Eq)]
@@ -68,11 +67,11 @@ pub struct State {
 }
 
 impl State {
-    /// Draws a new state for `id`.
+    /// A new state for `id`.
     ///
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn draw(id: AuthorizationId, random: &dyn Random) -> Result<Self, RandomError> {
+    pub fn generate(id: AuthorizationId, random: &dyn Random) -> Result<Self, RandomError> {
         Ok(Self { id, secret: hex_128(random)? })
     }
 
@@ -86,13 +85,13 @@ impl State {
         Some(Self { id: AuthorizationId::parse(id)?, secret: secret.to_owned() })
     }
 
-    /// Which authorization it names.
+    /// The authorization that it names.
     #[must_use]
     pub const fn id(&self) -> &AuthorizationId {
         &self.id
     }
 
-    /// What the record keeps of the random half: its SHA-256, in hex.
+    /// The SHA-256 of the random half, in hex: all that the record keeps of it.
     #[must_use]
     pub fn digest(&self) -> String {
         digest_of(&self.secret)
@@ -116,11 +115,11 @@ impl fmt::Debug for State {
 pub struct OperationId(String);
 
 impl OperationId {
-    /// Draws a new one.
+    /// A new one, of 128 random bits.
     ///
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn draw(random: &dyn Random) -> Result<Self, RandomError> {
+    pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
         hex_128(random).map(Self)
     }
 
@@ -130,7 +129,6 @@ impl OperationId {
         Self(text)
     }
 
-    /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -154,7 +152,7 @@ pub fn digest_of_parts(parts: &[&str]) -> String {
     hex::encode(hasher.finalize())
 }
 
-/// Whether two digests are the same, in constant time.
+/// Compares two digests in constant time.
 #[must_use]
 pub fn same_digest(one: &str, other: &str) -> bool {
     verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
@@ -170,9 +168,9 @@ mod tests {
 
     #[test]
     fn ids_of_serials_do_not_run_into_each_other() {
-        let id = AuthorizationId::of_serial("a", "bc");
-        assert_ne!(id, AuthorizationId::of_serial("ab", "c"));
-        assert_eq!(id, AuthorizationId::of_serial("a", "bc"));
+        let id = AuthorizationId::from_serial("a", "bc");
+        assert_ne!(id, AuthorizationId::from_serial("ab", "c"));
+        assert_eq!(id, AuthorizationId::from_serial("a", "bc"));
         assert_eq!(AuthorizationId::parse(id.as_str()), Some(id));
     }
 

@@ -1,4 +1,4 @@
-//! Who the user is to Alipay, and the code that tells. All of it is masked in `Debug`.
+//! The user's ids at Alipay, and the code that they are exchanged for. All of it is masked in `Debug`.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use crate::model::id::digest_of;
 /// Text that is not of the alphabet or length that its kind allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a well-formed {0}")]
-pub struct Malformed(&'static str);
+pub struct MalformedIdentityError(&'static str);
 
-/// What the user's browser brings back from Alipay; spent by its first use.
+/// The code that the user's browser brings back from Alipay; spent by its first use.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AuthCode(String);
 
@@ -17,14 +17,14 @@ impl AuthCode {
     /// Reads a code: 1 to 64 letters and digits (Alipay's have about 32, at most 40).
     ///
     /// # Errors
-    /// [`Malformed`].
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
+    /// [`MalformedIdentityError`].
+    pub fn parse(text: &str) -> Result<Self, MalformedIdentityError> {
         let well_formed =
             (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if well_formed { Ok(Self(text.to_owned())) } else { Err(Malformed("auth_code")) }
+        if well_formed { Ok(Self(text.to_owned())) } else { Err(MalformedIdentityError("auth_code")) }
     }
 
-    /// What a record keeps of a code: its SHA-256, in hex.
+    /// The SHA-256 of the code, in hex: all that a record keeps of it.
     #[must_use]
     pub fn digest(&self) -> String {
         digest_of(&self.0)
@@ -37,7 +37,7 @@ impl AuthCode {
     }
 }
 
-/// The user's `open_id`: who the user is to one app.
+/// The user's `open_id`: the user's id at one app.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OpenId(String);
 
@@ -45,10 +45,10 @@ impl OpenId {
     /// Reads an open_id: 1 to 128 printable ASCII characters.
     ///
     /// # Errors
-    /// [`Malformed`].
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
+    /// [`MalformedIdentityError`].
+    pub fn parse(text: &str) -> Result<Self, MalformedIdentityError> {
         let well_formed = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if well_formed { Ok(Self(text.to_owned())) } else { Err(Malformed("open_id")) }
+        if well_formed { Ok(Self(text.to_owned())) } else { Err(MalformedIdentityError("open_id")) }
     }
 
     /// The id itself, for the merchant and the record only.
@@ -66,10 +66,10 @@ impl AlipayUserId {
     /// Reads a user_id: 1 to 32 digits.
     ///
     /// # Errors
-    /// [`Malformed`].
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
+    /// [`MalformedIdentityError`].
+    pub fn parse(text: &str) -> Result<Self, MalformedIdentityError> {
         let well_formed = (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-        if well_formed { Ok(Self(text.to_owned())) } else { Err(Malformed("user_id")) }
+        if well_formed { Ok(Self(text.to_owned())) } else { Err(MalformedIdentityError("user_id")) }
     }
 
     /// The id itself, for the merchant and the record only.
@@ -79,7 +79,7 @@ impl AlipayUserId {
     }
 }
 
-/// Who the user is: an [`OpenId`], an [`AlipayUserId`], or, while an app migrates, both.
+/// The user's ids: an [`OpenId`], an [`AlipayUserId`], or, while an app migrates, both.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
     open_id: Option<OpenId>,
@@ -105,7 +105,7 @@ impl Identity {
         self.user_id.as_ref()
     }
 
-    /// Whether both name the same user, as far as they have an id of the same kind.
+    /// True if both name the same user, as far as they have an id of the same kind.
     #[must_use]
     pub fn agrees_with(&self, other: &Self) -> bool {
         match (&self.open_id, &other.open_id) {
@@ -146,7 +146,7 @@ mod tests {
             Ok(32)
         );
         for bad in ["", "a b", "a&b", "é", &"a".repeat(65)] {
-            assert_eq!(AuthCode::parse(bad), Err(Malformed("auth_code")), "{bad}");
+            assert_eq!(AuthCode::parse(bad), Err(MalformedIdentityError("auth_code")), "{bad}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Who makes an authorization's link, and who alone can therefore settle it.
+//! The maker of an authorization's link, which alone can therefore settle it.
 
 use std::fmt;
 
@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 const ALIPAY: &str = "alipay";
 const PLATFORM: &str = "platform:";
 
-/// Who makes the link. As text: `alipay`, or `platform:` and the platform's name.
+/// The maker of a link. As text: `alipay`, or `platform:` and the platform's name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum LinkSource {
     /// Our own Alipay app: the browser's return settles.
     #[default]
     Alipay,
-    /// Another platform that speaks the open API, named as its secret `upstream/<name>` is: its signed callback settles.
+    /// Another platform that speaks the open API, named as its secret `upstream/<name>` is: its signed callback
+    /// settles.
     Platform(String),
 }
 

@@ -2,13 +2,16 @@
 
 pub mod authorization;
 pub mod authorization_request;
+mod authorization_state;
 pub mod claim;
 pub mod clock;
+pub mod consent;
 pub mod delivery_outcome;
 pub mod end_date;
 pub mod id;
 pub mod identity;
 pub mod link_source;
+pub mod nonce_use;
 pub mod owner;
 pub mod phone;
 pub mod random;

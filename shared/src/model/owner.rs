@@ -1,4 +1,4 @@
-//! Whose an authorization is: a business of the open API, or a scheme of an account at `GetAuthorizationUrl`.
+//! The owner of an authorization: a business of the open API, or a scheme of an account at `GetAuthorizationUrl`.
 //!
 //! The owner's document gives the default callback address, its name groups messages and selects what is redriven.
 
@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 const SCHEME: &str = "scheme:";
 
-/// Whose an authorization is. As text: a businessId as it is, or `scheme:` and the SchemeId; a businessId has no colon.
+/// The owner of an authorization. As text: a businessId as it is, or `scheme:` and the SchemeId; a businessId has no
+/// colon.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Owner {

@@ -1,65 +1,66 @@
-//! The allowance of an account, kept as one number: until when it is booked. One request at 1,000 a second books a
-//! millisecond. Who books next begins where the last booking ends, so that bookings never overlap, however many
-//! instances make them, and one number says all that is needed to share an allowance exactly.
+//! The rate limit of an account by the generic cell rate algorithm (GCRA): one number says until when the account's
+//! time is reserved. One request at 1,000 a second reserves a millisecond. The next reservation begins where the last
+//! one ends, so that reservations never overlap, however many instances make them.
 //!
-//! The stores make a booking by one conditional write; what it begins from and where it must be refused is said here.
+//! The stores make a reservation by one conditional write; its beginning and the bound of its refusal are computed
+//! here.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::model::clock::UnixMillis;
 
-/// How much unused time may still be booked: after a rest, this much of the allowance comes at once (80 requests at
-/// 1,000 a second). Short enough that no second sees a tenth more than the allowance for it; long enough that chance
-/// refuses next to nothing of a load that keeps to the allowance (of 95 % of it, spread over fifty instances, a
-/// thousandth; with 50 ms, a hundredth).
+/// The unused time that may still be reserved: after a rest, this much of the rate comes at once (80 requests at
+/// 1,000 a second). Short enough that no second sees a tenth more than the limit; long enough that chance refuses
+/// next to nothing of a load that keeps to the limit (of 95 % of it, spread over fifty instances, a thousandth; with
+/// 50 ms, a hundredth).
 pub const TOLERANCE: Duration = Duration::from_millis(80);
 
-/// Of a small allowance so many requests may come at once after a rest, but no more than a second's: a load that keeps to
-/// it comes in no even distances either. The last of them begins now, so the time of one less is tolerated.
+/// The requests of a low limit that may come at once after a rest, but no more than a second's: a load that keeps to it
+/// comes in no even distances either. The last of them begins now, so the time of one less is tolerated.
 const TOLERATED_REQUESTS: u32 = 8;
 
-/// How far ahead a booking may begin. Instances that want more than there is queue up by booking ahead of each other;
-/// with fifty of them the queue is half a second long.
+/// The furthest beginning of a reservation. Instances that want more than there is queue up by reserving ahead of each
+/// other; with fifty of them the queue is half a second long.
 pub const HORIZON: Duration = Duration::from_secs(2);
 
-/// An allowance below this is not booked ahead, in requests a second: its shares are single requests, and a share in the
-/// future would lapse unless another request met the same instance in its time.
-const LEAST_BOOKED_AHEAD: u32 = 200;
+/// Below this limit, in requests a second, nothing is reserved ahead: the shares are single requests, and a share in
+/// the future would lapse unless another request met the same instance in its time.
+const LEAST_RESERVED_AHEAD: u32 = 200;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_MILLI: i64 = 1_000;
 
-/// A share of an account's allowance that is wanted.
+/// A share of an account's rate that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reservation {
-    /// Whose allowance: `[A-Za-z0-9_-]{1,64}`.
+    /// The account, `[A-Za-z0-9_-]{1,64}`.
     pub account: String,
-    /// How many requests the share is for.
+    /// The requests that the share is for.
     pub requests: NonZeroU32,
-    /// The allowance, in requests a second.
+    /// The limit, in requests a second.
     pub per_second: NonZeroU32,
     /// The present moment.
     pub now: UnixMillis,
-    /// Whether bookings of this account lately followed one another, as far as is known here. It changes nothing in
-    /// what comes of this one: a store that has to guess which of two writes will succeed begins with the likelier.
+    /// Reservations of this account lately followed one another, as far as is known here. It does not change the
+    /// outcome: a store that has to guess which of two writes will succeed begins with the likelier.
     pub busy: bool,
 }
 
-/// What came of a booking.
+/// The outcome of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leased {
+pub enum ReservationOutcome {
     /// The share is ours from this moment on, which may be in the future, or as long ago as is tolerated.
     From(UnixMillis),
-    /// Nothing is booked: the allowance is booked further ahead than it may be.
+    /// Nothing is reserved: the account's time is reserved further ahead than it may be.
     Full {
-        /// From when on it will not be, if nobody books meanwhile.
+        /// The earliest moment at which it will not be, if nobody reserves meanwhile.
         again_at: UnixMillis,
     },
 }
 
 impl Reservation {
-    /// What the share takes of the allowance, in microseconds; rounded up, so that rounding never allows more.
+    /// The time that the share takes, in microseconds; rounded up, so that rounding never allows more.
     #[must_use]
     pub fn cost_micros(&self) -> i64 {
         let micros = i64::from(self.requests.get()) * MICROS_PER_SECOND;
@@ -67,46 +68,46 @@ impl Reservation {
         (micros + per_second - 1) / per_second
     }
 
-    /// The earliest moment at which this booking may begin, in microseconds since 1970.
+    /// The earliest moment at which this reservation may begin, in microseconds since 1970.
     #[must_use]
     pub fn floor_micros(&self) -> i64 {
         micros(self.now - self.tolerance())
     }
 
-    /// How much unused time this booking may still have.
+    /// The unused time that this reservation may still have.
     #[must_use]
     pub fn tolerance(&self) -> Duration {
         let requests = TOLERATED_REQUESTS.min(self.per_second.get()) - 1;
         TOLERANCE.max(Duration::from_millis(1_000 * u64::from(requests) / u64::from(self.per_second.get())))
     }
 
-    /// The latest moment at which this booking may begin, in microseconds since 1970.
+    /// The latest moment at which this reservation may begin, in microseconds since 1970.
     #[must_use]
     pub fn ceiling_micros(&self) -> i64 {
         micros(self.now + self.horizon())
     }
 
-    /// A refusal by an allowance that is booked until `booked_until_micros`.
+    /// The refusal by an account whose time is reserved until `reserved_until_micros`.
     #[must_use]
-    pub fn full(&self, booked_until_micros: i64) -> Leased {
-        Leased::Full { again_at: millis_up(booked_until_micros) - self.horizon() }
+    pub fn full(&self, reserved_until_micros: i64) -> ReservationOutcome {
+        ReservationOutcome::Full { again_at: millis_up(reserved_until_micros) - self.horizon() }
     }
 
     fn horizon(&self) -> Duration {
-        if self.per_second.get() < LEAST_BOOKED_AHEAD { Duration::ZERO } else { HORIZON }
+        if self.per_second.get() < LEAST_RESERVED_AHEAD { Duration::ZERO } else { HORIZON }
     }
 
-    /// Where this booking begins if the account's allowance is booked until `booked_until_micros`; `None` if it must be
-    /// refused. The new end is [`Self::cost_micros`] later.
+    /// The beginning of this reservation if the account's time is reserved until `reserved_until_micros`, in
+    /// microseconds since 1970; `None` if it must be refused. The new end is [`Self::cost_micros`] later.
     #[must_use]
-    pub fn begin_micros(&self, booked_until_micros: Option<i64>) -> Option<i64> {
+    pub fn begin_micros(&self, reserved_until_micros: Option<i64>) -> Option<i64> {
         let floor = self.floor_micros();
-        let begin = booked_until_micros.map_or(floor, |booked| booked.max(floor));
+        let begin = reserved_until_micros.map_or(floor, |reserved| reserved.max(floor));
         (begin <= self.ceiling_micros()).then_some(begin)
     }
 }
 
-impl Leased {
+impl ReservationOutcome {
     /// A share that begins at `begin`, in microseconds since 1970: usable from the next whole millisecond on.
     #[must_use]
     pub fn from_micros(begin: i64) -> Self {
@@ -157,10 +158,10 @@ mod tests {
     }
 
     #[test]
-    fn a_booking_begins_where_the_last_one_ends_within_its_bounds() {
+    fn a_reservation_begins_where_the_last_one_ends_within_its_bounds() {
         let floor = NOW_MICROS - 80_000;
         let ceiling = NOW_MICROS + 2_000_000;
-        for (booked_until, begin) in [
+        for (reserved_until, begin) in [
             (None, Some(floor)),
             (Some(0), Some(floor)),
             (Some(floor - 1), Some(floor)),
@@ -171,12 +172,12 @@ mod tests {
             (Some(ceiling + 1), None),
             (Some(i64::MAX), None),
         ] {
-            assert_eq!(reservation(5, 1_000).begin_micros(booked_until), begin, "{booked_until:?}");
+            assert_eq!(reservation(5, 1_000).begin_micros(reserved_until), begin, "{reserved_until:?}");
         }
     }
 
     #[test]
-    fn of_a_small_allowance_eight_requests_are_tolerated_or_a_seconds() {
+    fn of_a_low_limit_eight_requests_are_tolerated_or_a_seconds() {
         for (per_second, millis) in [(1, 80), (2, 500), (8, 875), (10, 700), (99, 80), (1_000, 80)] {
             let begin = reservation(1, per_second).begin_micros(None);
             assert_eq!(begin.map(|begin| (NOW_MICROS - begin) / 1_000), Some(millis), "{per_second}");
@@ -184,22 +185,26 @@ mod tests {
     }
 
     #[test]
-    fn a_small_allowance_is_not_booked_ahead() {
+    fn a_low_limit_is_not_reserved_ahead() {
         for (per_second, begin) in [(1, None), (199, None), (200, Some(NOW_MICROS + 1))] {
             assert_eq!(reservation(1, per_second).begin_micros(Some(NOW_MICROS + 1)), begin, "{per_second}");
             assert_eq!(reservation(1, per_second).begin_micros(Some(NOW_MICROS)), Some(NOW_MICROS));
         }
         let again_at = NOW + Duration::from_millis(400);
-        assert_eq!(reservation(1, 2).full(NOW_MICROS + 400_000), Leased::Full { again_at });
+        assert_eq!(reservation(1, 2).full(NOW_MICROS + 400_000), ReservationOutcome::Full { again_at });
     }
 
     #[test]
     fn moments_are_the_next_whole_millisecond() {
         for (micros, millis) in [(0, 0), (1, 1), (999, 1), (1_000, 1), (1_001, 2), (-999, 0), (-1_000, -1)] {
-            assert_eq!(Leased::from_micros(micros), Leased::From(UnixMillis(millis)), "{micros}");
+            assert_eq!(
+                ReservationOutcome::from_micros(micros),
+                ReservationOutcome::From(UnixMillis(millis)),
+                "{micros}"
+            );
         }
         let again_at = NOW + Duration::from_millis(1);
-        assert_eq!(reservation(1, 1_000).full(NOW_MICROS + 2_000_001), Leased::Full { again_at });
+        assert_eq!(reservation(1, 1_000).full(NOW_MICROS + 2_000_001), ReservationOutcome::Full { again_at });
         assert_eq!(reservation(1, 1_000).begin_micros(Some(NOW_MICROS + 2_000_001)), None);
         let then = Reservation { now: again_at, ..reservation(1, 1_000) };
         assert_eq!(then.begin_micros(Some(NOW_MICROS + 2_000_001)), Some(NOW_MICROS + 2_000_001));

@@ -1,6 +1,6 @@
 //! The scope of an authorization at Alipay.
 
-/// What the user is asked for.
+/// The extent of the consent that the user is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
     /// Silent: only the user's id.

@@ -16,21 +16,20 @@ use crate::model::owner::Owner;
 /// The longest delay that a queue can give a hint (Amazon SQS: 15 minutes). What waits longer is left to the sweep.
 pub const MAX_DELAY: Duration = Duration::from_mins(15);
 
-/// How long after a hint should have arrived the sweep takes the record up all the same.
+/// The time after which the sweep takes a record up although its hint should have arrived.
 pub const HINT_GRACE_PERIOD: Duration = Duration::from_mins(2);
 
-/// That one attempt of one delivery may begin. The message on the queue is its JSON.
+/// A message that one attempt of one delivery may begin; on the queue it is JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Hint {
     /// The message's version: 1.
     #[serde(rename = "v")]
     version: Version,
-    /// Which authorization.
     pub id: AuthorizationId,
-    /// Whose it is: a queue may take turns among owners, so that a backlog of one keeps nobody else waiting.
+    /// A queue may take turns among owners, so that a backlog of one keeps nobody else waiting.
     #[serde(rename = "business")]
     pub owner: Owner,
-    /// How many attempts were begun before this one.
+    /// The number of attempts that were begun before this one.
     pub attempt: u32,
 }
 
@@ -60,7 +59,7 @@ impl TryFrom<u8> for Version {
     }
 }
 
-/// What wakes the delivery function.
+/// An event that wakes the delivery function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A message of the queue.
@@ -98,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_message_is_versioned() {
-        let hint = Hint::new(AuthorizationId::of_serial("B", "S"), Owner::Business("B".to_owned()), 3);
+        let hint = Hint::new(AuthorizationId::from_serial("B", "S"), Owner::Business("B".to_owned()), 3);
         let message = serde_json::to_string(&hint).expect("serialises");
         assert_eq!(message, format!(r#"{{"v":1,"id":"{}","business":"B","attempt":3}}"#, hint.id));
         assert_eq!(serde_json::from_str::<Hint>(&message).expect("reads"), hint);

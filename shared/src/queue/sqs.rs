@@ -10,11 +10,10 @@ use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Builder;
 
-use crate::aws::sdk::reason;
-use crate::aws::{CallTimeouts, SdkConfig};
+use crate::aws::{CallTimeouts, SdkConfig, log_reason};
 use crate::queue::{Hint, HintError, HintQueue, MAX_DELAY};
 
-const PATIENCE: CallTimeouts = CallTimeouts {
+const TIMEOUTS: CallTimeouts = CallTimeouts {
     attempt: Duration::from_millis(800),
     operation: Duration::from_secs(2),
     first_backoff: Duration::from_millis(100),
@@ -31,13 +30,13 @@ impl SqsQueue {
     /// A queue that connects when the first hint is sent.
     #[must_use]
     pub fn new(config: &SdkConfig, url: String) -> Self {
-        Self::with_patience(config, url, &PATIENCE)
+        Self::with_timeouts(config, url, &TIMEOUTS)
     }
 
-    fn with_patience(config: &SdkConfig, url: String, patience: &CallTimeouts) -> Self {
+    fn with_timeouts(config: &SdkConfig, url: String, timeouts: &CallTimeouts) -> Self {
         let config = Builder::from(config)
-            .retry_config(patience.retries())
-            .timeout_config(patience.timeouts())
+            .retry_config(timeouts.retries())
+            .timeout_config(timeouts.timeouts())
             .build();
         Self { client: Client::from_conf(config), url }
     }
@@ -56,7 +55,7 @@ impl HintQueue for SqsQueue {
             .delay_seconds(delay_secs(delay))
             .send()
             .await;
-        sent.map(drop).map_err(|error| HintError(reason(&error)))
+        sent.map(drop).map_err(|error| HintError(log_reason(&error)))
     }
 }
 
@@ -70,32 +69,36 @@ fn delay_secs(delay: Duration) -> i32 {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use wiremock::ResponseTemplate;
 
     use super::*;
-    use crate::aws::fake_aws::{Answer, Asked, BRISK, FakeAws, SHORT, nobody};
+    use crate::aws::fake_aws::{Asked, BRISK, FakeAws, SHORT, answer, never, nobody};
     use crate::model::id::AuthorizationId;
     use crate::model::owner::Owner;
 
     const URL: &str = "https://sqs.eu-central-1.amazonaws.com/000000000000/hints";
     const SENT: &str = r#"{"MessageId":"3f9a6b1e-6f1c-4d0e-9f59-0c1a7f1f5b02"}"#;
 
-    fn queue(config: &SdkConfig, patience: &CallTimeouts) -> SqsQueue {
-        SqsQueue::with_patience(config, URL.to_owned(), patience)
+    fn queue(config: &SdkConfig, timeouts: &CallTimeouts) -> SqsQueue {
+        SqsQueue::with_timeouts(config, URL.to_owned(), timeouts)
     }
 
     fn hint() -> Hint {
-        Hint::new(AuthorizationId::of_serial("B1", "S1"), Owner::Business("B1".to_owned()), 3)
+        Hint::new(AuthorizationId::from_serial("B1", "S1"), Owner::Business("B1".to_owned()), 3)
     }
 
-    async fn send_to(answer: Answer, patience: &CallTimeouts) -> (Result<(), HintError>, Vec<Asked>) {
+    async fn send_to(
+        answer: ResponseTemplate,
+        timeouts: &CallTimeouts,
+    ) -> (Result<(), HintError>, Vec<Asked>) {
         let fake_aws = FakeAws::answering([answer]).await;
-        let sent = queue(fake_aws.aws.sdk(), patience).send(hint(), Duration::ZERO).await;
-        (sent, fake_aws.asked())
+        let sent = queue(&fake_aws.sdk, timeouts).send(hint(), Duration::ZERO).await;
+        (sent, fake_aws.asked().await)
     }
 
     #[tokio::test]
     async fn a_hint_is_one_message_in_the_group_of_its_owner() {
-        let (sent, asked) = send_to(Answer::Says(200, SENT.to_owned()), &BRISK).await;
+        let (sent, asked) = send_to(answer(200, SENT), &BRISK).await;
         assert_eq!(sent, Ok(()));
         let [Asked { headers, body }] = asked.as_slice() else { panic!("{} requests", asked.len()) };
         assert_eq!(headers["x-amz-target"], "AmazonSQS.SendMessage");
@@ -107,13 +110,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_delay_is_whole_seconds_rounded_up_and_at_most_what_the_queue_can_hold() {
-        let fake_aws = FakeAws::answering([Answer::Says(200, SENT.to_owned())]).await;
-        let queue = queue(fake_aws.aws.sdk(), &BRISK);
+        let fake_aws = FakeAws::answering([answer(200, SENT)]).await;
+        let queue = queue(&fake_aws.sdk, &BRISK);
         for (millis, secs) in
             [(1, 1), (1_000, 1), (15_001, 16), (899_001, 900), (900_000, 900), (900_001, 900)]
         {
             queue.send(hint(), Duration::from_millis(millis)).await.unwrap();
-            let asked = fake_aws.asked().pop().unwrap();
+            let asked = fake_aws.asked().await.pop().unwrap();
             assert_eq!(asked.body["DelaySeconds"], secs, "{millis} ms");
         }
     }
@@ -122,22 +125,21 @@ mod tests {
     async fn a_queue_that_is_throttled_away_or_slow_loses_the_hint() {
         let error = |status, code| {
             let body = json!({"__type": format!("com.amazonaws.sqs#{code}"), "message": "?"});
-            Answer::Says(status, body.to_string())
+            answer(status, body)
         };
-        for (answer, tries, reason) in [
-            (error(400, "RequestThrottled"), 3, "RequestThrottled"),
-            (error(500, "InternalError"), 3, "InternalError"),
-            (Answer::Says(503, String::new()), 3, "an error without code"),
-            (Answer::Never, 3, "time-out"),
-            (error(400, "QueueDoesNotExist"), 1, "QueueDoesNotExist"),
-            (error(403, "AccessDeniedException"), 1, "AccessDeniedException"),
+        for (answer, timeouts, tries, reason) in [
+            (error(400, "RequestThrottled"), BRISK, 3, "RequestThrottled"),
+            (error(500, "InternalError"), BRISK, 3, "InternalError"),
+            (answer(503, ""), BRISK, 3, "an error without code"),
+            (never(), SHORT, 3, "time-out"),
+            (error(400, "QueueDoesNotExist"), BRISK, 1, "QueueDoesNotExist"),
+            (error(403, "AccessDeniedException"), BRISK, 1, "AccessDeniedException"),
         ] {
-            let patience = if matches!(answer, Answer::Never) { SHORT } else { BRISK };
-            let (sent, asked) = send_to(answer, &patience).await;
+            let (sent, asked) = send_to(answer, &timeouts).await;
             assert_eq!((sent, asked.len()), (Err(HintError(reason.to_owned())), tries));
         }
-        let (aws, _reserved) = nobody();
-        let sent = queue(aws.sdk(), &BRISK).send(hint(), Duration::ZERO).await;
+        let (sdk, _reserved) = nobody();
+        let sent = queue(&sdk, &BRISK).send(hint(), Duration::ZERO).await;
         assert_eq!(sent, Err(HintError("no connection".to_owned())));
     }
 }

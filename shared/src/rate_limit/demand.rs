@@ -1,12 +1,12 @@
-//! How many requests an instance may expect of an account: as many as came lately.
+//! The demand of an account: an instance expects as many requests as came lately.
 
 use std::time::Duration;
 
 use crate::model::clock::UnixMillis;
 
-/// What "lately" is, and how long a share should last. At 40 requests a second a share is of ten. Half of this, times
-/// the allowance, is what all instances together hold and have not used, an eighth of a second's requests: they could
-/// come at once. Longer would save writes and admit less evenly.
+/// The period that "lately" means, and that a share should last. At 40 requests a second a share is of ten. Half of
+/// this, times the limit, is what all instances together hold and have not used, an eighth of a second's requests:
+/// they could come at once. Longer would save writes and admit less evenly.
 const LATELY: Duration = Duration::from_millis(250);
 
 /// Requests of one account, counted in periods of [`LATELY`]: the present one and the one before.

@@ -1,12 +1,12 @@
-//! So many requests a second for each account, over all instances together.
+//! A rate limiter: so many requests a second for each account, over all instances together.
 //!
-//! An instance leases small shares of the allowance from the store and counts them off by itself, so that most requests
+//! An instance leases small shares of the rate from the store and counts them off by itself, so that most requests
 //! cost no call. A share begins at a moment, in the future when more is wanted than there is: until then the instance
 //! refuses by itself. So instances take their turns instead of racing each other, and too many requests cost no more
 //! writes than just enough of them.
 //!
-//! It protects what is behind it and is not worth a refused request that would have been fine: when the store fails or is
-//! slow, requests pass.
+//! It protects what is behind it and is not worth a refused request that would have been fine: when the store fails
+//! or is slow, requests pass.
 
 mod demand;
 mod share;
@@ -22,29 +22,30 @@ use crate::rate_limit::share::{Share, Turn};
 use crate::store::{ReserveRate, StoreError};
 use crate::telemetry::Alarm;
 
-/// How long a request waits for the store. A lease is one write, which takes a few milliseconds, or some hundred when a
-/// new process has to make its connection first.
+/// The time that a request waits for the store. A lease is one write, which takes a few milliseconds, or some hundred
+/// when a new process has to make its connection first.
 pub const PATIENCE: Duration = Duration::from_millis(500);
 
-/// For how long an account's requests pass unasked after the store has failed: so often does a request wait in vain.
+/// The time for which an account's requests pass unasked after the store has failed: so often does a request wait in
+/// vain.
 const PASSING: Duration = Duration::from_secs(1);
 
 /// Accounts that are remembered. One that is forgotten loses what is left of its share.
 const ACCOUNTS: usize = 4_096;
 
-/// Whether a request may pass.
+/// The answer to a request for admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// It may.
     Admitted,
     /// Not now.
     Over {
-        /// When it may be worth trying again; never zero.
+        /// The wait after which it may be worth trying again; never zero.
         retry_after: Duration,
     },
 }
 
-/// The allowances of all accounts, as one instance sees them.
+/// The rates of all accounts, as one instance sees them.
 pub struct RateLimiter {
     store: Arc<dyn ReserveRate>,
     clock: Arc<dyn Clock>,
@@ -85,15 +86,15 @@ impl RateLimiter {
         let reservation = Reservation { account: account.to_owned(), requests, per_second, now, busy };
         let leased = tokio::time::timeout(self.patience, self.store.lease(&reservation)).await;
         let now = self.clock.now();
-        let trouble = match leased {
+        let error = match leased {
             Ok(Ok(leased)) => match share.leased(&reservation, leased, now) {
                 Some(admission) => return admission,
-                None => Trouble::Clocks,
+                None => NoLimitError::Clocks,
             },
-            Ok(Err(error)) => Trouble::Store(error),
-            Err(_) => Trouble::Slow,
+            Ok(Err(error)) => NoLimitError::Store(error),
+            Err(_) => NoLimitError::Slow,
         };
-        tracing::error!(account, %trouble, alarm = Alarm::Allowance.as_str(), "requests pass without allowance");
+        tracing::error!(account, trouble = %error, alarm = Alarm::Allowance.as_str(), "requests pass without a rate limit");
         share.open(now, PASSING);
         Admission::Admitted
     }
@@ -128,14 +129,14 @@ fn forget_the_longest_idle(accounts: &mut HashMap<String, Account>) {
     }
 }
 
-/// Why requests pass without allowance.
+/// The cause for which requests pass without a limit.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
-    #[error("{0}")]
+enum NoLimitError {
+    #[error(transparent)]
     Store(StoreError),
     #[error("the store is slow")]
     Slow,
-    #[error("booked too far ahead: clocks disagree")]
+    #[error("reserved too far ahead: clocks disagree")]
     Clocks,
 }
 
@@ -145,31 +146,31 @@ mod tests {
 
     use super::*;
     use crate::model::clock::ManualClock;
-    use crate::model::reservation::Leased;
+    use crate::model::reservation::ReservationOutcome;
 
     struct Generous;
 
     #[async_trait]
     impl ReserveRate for Generous {
-        async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
-            Ok(Leased::From(reservation.now))
+        async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
+            Ok(ReservationOutcome::From(reservation.now))
         }
     }
 
     #[tokio::test]
     async fn the_account_that_was_idle_longest_is_forgotten_for_a_new_one() {
         let clock = Arc::new(ManualClock::at(UnixMillis(1_795_305_600_000)));
-        let allowance = RateLimiter::new(Arc::new(Generous), clock.clone());
+        let limiter = RateLimiter::new(Arc::new(Generous), clock.clone());
         let ask = async |name: usize| {
             clock.advance(Duration::from_millis(1));
-            allowance.admit(&format!("A{name}"), NonZeroU32::MIN).await
+            limiter.admit(&format!("A{name}"), NonZeroU32::MIN).await
         };
         for name in 0..ACCOUNTS {
             ask(name).await;
         }
         ask(0).await;
         ask(ACCOUNTS).await;
-        let accounts = allowance.accounts.lock().unwrap();
+        let accounts = limiter.accounts.lock().unwrap();
         assert_eq!(accounts.len(), ACCOUNTS);
         let known = ["A0", "A1", "A2"].map(|name| accounts.contains_key(name));
         assert_eq!(known, [true, false, true]);

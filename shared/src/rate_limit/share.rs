@@ -1,34 +1,34 @@
-//! What an instance holds of one account's allowance, and when it has to lease more.
+//! The share of one account's rate that an instance holds.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::model::clock::UnixMillis;
-use crate::model::reservation::{HORIZON, Leased, Reservation};
+use crate::model::reservation::{HORIZON, Reservation, ReservationOutcome};
 use crate::rate_limit::Admission;
 use crate::rate_limit::demand::Demand;
 
-/// How long a share may be used; what is left of it then lapses, because the allowance of that time is over.
+/// The time that a share may be used; the rest of it then lapses, because its time is over.
 const USABLE: Duration = Duration::from_secs(1);
 
-/// A share is at most this part of a second's allowance: 20 requests of 1,000. Shares of this size cost an account fifty
-/// writes a second, whatever its allowance.
+/// A share is at most this part of a second's requests: 20 requests of 1,000. Shares of this size cost an account fifty
+/// writes a second, whatever its limit.
 const SHARES_PER_SECOND: u32 = 50;
 
-/// How much larger than the last one a share may be. Instances that begin together would take from the first second
-/// what they then hold unused; so this is spread over several.
+/// The growth of a share over the last one, at most, in requests. Instances that begin together would take from the
+/// first second what they then hold unused; so this is spread over several.
 const GROWTH: u32 = 2;
 
 /// An instance that was refused by the store does not ask again sooner, so that many of them do not crowd it.
 const REFUSED_AT_LEAST: Duration = Duration::from_millis(100);
 
-/// An instance that was refused by the store asks again after this at the latest: the allowance may have been raised.
+/// An instance that was refused by the store asks again after this at the latest: the limit may have been raised.
 const REFUSED_AT_MOST: Duration = Duration::from_secs(1);
 
-/// No moment that the store gives lies further ahead than this if the clocks of all who book agree.
+/// No moment that the store gives lies further ahead than this if all clocks agree.
 const FURTHEST: Duration = Duration::from_secs(4);
 
-/// One account's allowance, as far as this instance knows and holds it.
+/// One account's rate, as far as this instance knows and holds it.
 #[derive(Debug, Default)]
 pub(super) struct Share {
     demand: Demand,
@@ -41,7 +41,7 @@ pub(super) struct Share {
 enum Standing {
     #[default]
     Nothing,
-    /// So many requests may pass, from this moment on.
+    /// `left` requests may pass, from this moment on.
     Held { from: UnixMillis, left: NonZeroU32 },
     /// None may pass until this moment.
     Closed { until: UnixMillis },
@@ -49,7 +49,7 @@ enum Standing {
     Open { until: UnixMillis },
 }
 
-/// What becomes of a request.
+/// The decision on a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     /// It is known.
@@ -85,21 +85,21 @@ impl Share {
         }
     }
 
-    /// Whether bookings of the account follow one another; as of the last one.
+    /// True if reservations of the account follow one another, as of the last one.
     pub(super) const fn busy(&self) -> bool {
         self.busy
     }
 
-    /// What the store said to `reservation`, and what it means for the request that made us ask, at `now`. `None` if it
-    /// cannot be: the account is booked further ahead than anyone may book whose clock agrees with ours.
+    /// Takes the store's answer to `reservation` at `now`, for the request that made us ask. `None` if it cannot be:
+    /// the account's time is reserved further ahead than anyone may reserve whose clock agrees with ours.
     pub(super) fn leased(
         &mut self,
         reservation: &Reservation,
-        leased: Leased,
+        leased: ReservationOutcome,
         now: UnixMillis,
     ) -> Option<Admission> {
         match leased {
-            Leased::From(from) => {
+            ReservationOutcome::From(from) => {
                 self.busy = from > reservation.now - reservation.tolerance();
                 self.last_size = reservation.requests.get();
                 let left = reservation.requests;
@@ -110,7 +110,7 @@ impl Share {
                     self.take(from, left)
                 })
             }
-            Leased::Full { again_at } => {
+            ReservationOutcome::Full { again_at } => {
                 self.busy = true;
                 let wait = again_at.since(now);
                 if wait > FURTHEST {
@@ -140,7 +140,7 @@ impl Share {
     }
 }
 
-/// How long `until` is still to come. `None` if it has come, or if it is so far off that the clock was set back.
+/// The time until `until`. `None` if it has come, or if it is so far off that the clock was set back.
 fn wait(until: UnixMillis, now: UnixMillis) -> Option<Duration> {
     let wait = until.since(now);
     (!wait.is_zero() && wait <= FURTHEST).then_some(wait)
@@ -174,7 +174,7 @@ mod tests {
         Reservation { account: "A1".to_owned(), requests, per_second: THOUSAND, now: NOW, busy: false }
     }
 
-    fn told(leased: Leased) -> (Share, Option<Admission>) {
+    fn told(leased: ReservationOutcome) -> (Share, Option<Admission>) {
         let mut share = Share::default();
         let admission = share.leased(&reservation(3), leased, NOW);
         (share, admission)
@@ -191,7 +191,7 @@ mod tests {
             busy: false,
         };
         assert_eq!(share.request(now, THOUSAND), Turn::Lease(NonZeroU32::MIN));
-        assert_eq!(share.leased(&leased_one, Leased::From(now), now), Some(Admission::Admitted));
+        assert_eq!(share.leased(&leased_one, ReservationOutcome::From(now), now), Some(Admission::Admitted));
         share.give_back(now);
         for _ in 0..50 {
             assert_eq!(share.request(now, THOUSAND), ADMITTED);
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_share_is_used_up_and_then_leased_anew() {
-        let (mut share, first) = told(Leased::From(NOW));
+        let (mut share, first) = told(ReservationOutcome::From(NOW));
         assert_eq!(first, Some(Admission::Admitted));
         assert_eq!(share.request(NOW, THOUSAND), ADMITTED);
         assert_eq!(share.request(NOW + ms(999), THOUSAND), ADMITTED);
@@ -213,13 +213,13 @@ mod tests {
 
     #[test]
     fn what_is_left_of_a_share_lapses_a_second_after_it_began() {
-        let (mut share, _) = told(Leased::From(NOW));
+        let (mut share, _) = told(ReservationOutcome::From(NOW));
         assert_eq!(share.request(NOW + ms(1_000), THOUSAND), lease(1));
     }
 
     #[test]
     fn a_share_in_the_future_refuses_until_it_begins() {
-        let (mut share, first) = told(Leased::From(NOW + ms(300)));
+        let (mut share, first) = told(ReservationOutcome::From(NOW + ms(300)));
         assert_eq!(first, Some(Admission::Over { retry_after: ms(300) }));
         assert_eq!(share.request(NOW + ms(299), THOUSAND), over(1));
         for _ in 0..3 {
@@ -243,7 +243,7 @@ mod tests {
             for size in sizes {
                 share.standing = Standing::Nothing;
                 assert_eq!(share.request(NOW, per_second), lease(size), "{per_second} a second");
-                share.leased(&reservation(size), Leased::From(NOW), NOW);
+                share.leased(&reservation(size), ReservationOutcome::From(NOW), NOW);
             }
         }
     }
@@ -254,7 +254,7 @@ mod tests {
             [(0, 100), (1, 100), (100, 100), (101, 101), (1_000, 1_000), (4_000, 1_000)]
         {
             let again_at = NOW + ms(again_after);
-            let (mut share, first) = told(Leased::Full { again_at });
+            let (mut share, first) = told(ReservationOutcome::Full { again_at });
             assert_eq!(first, Some(Admission::Over { retry_after: ms(refused) }), "{again_after}");
             assert_eq!(share.request(NOW + ms(refused - 1), THOUSAND), over(1), "{again_after}");
             assert_eq!(share.request(NOW + ms(refused), THOUSAND), lease(2), "{again_after}");
@@ -262,8 +262,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_booked_beyond_belief_says_nothing() {
-        let (mut share, first) = told(Leased::Full { again_at: NOW + ms(4_001) });
+    fn a_reservation_beyond_belief_says_nothing() {
+        let (mut share, first) = told(ReservationOutcome::Full { again_at: NOW + ms(4_001) });
         assert_eq!(first, None);
         assert_eq!(share.request(NOW, THOUSAND), lease(1));
     }
@@ -281,21 +281,21 @@ mod tests {
         let long_ago = NOW - Duration::from_mins(1);
         let mut open = Share::default();
         open.open(NOW, ms(1_000));
-        let (held, _) = told(Leased::From(NOW));
-        let (ahead, _) = told(Leased::From(NOW + ms(1)));
-        let (closed, _) = told(Leased::Full { again_at: NOW });
+        let (held, _) = told(ReservationOutcome::From(NOW));
+        let (ahead, _) = told(ReservationOutcome::From(NOW + ms(1)));
+        let (closed, _) = told(ReservationOutcome::Full { again_at: NOW });
         for mut share in [open, held, ahead, closed] {
             assert_eq!(share.request(long_ago, THOUSAND), lease(1), "{share:?}");
         }
     }
 
     #[test]
-    fn an_account_is_busy_when_its_bookings_follow_one_another() {
+    fn an_account_is_busy_when_its_reservations_follow_one_another() {
         for (leased, busy) in [
-            (Leased::From(NOW - TOLERANCE), false),
-            (Leased::From(NOW - ms(79)), true),
-            (Leased::From(NOW + ms(500)), true),
-            (Leased::Full { again_at: NOW }, true),
+            (ReservationOutcome::From(NOW - TOLERANCE), false),
+            (ReservationOutcome::From(NOW - ms(79)), true),
+            (ReservationOutcome::From(NOW + ms(500)), true),
+            (ReservationOutcome::Full { again_at: NOW }, true),
         ] {
             assert_eq!(told(leased).0.busy(), busy, "{leased:?}");
         }

@@ -1,6 +1,8 @@
 //! A caller of `GetAuthorizationUrl`.
 
-use crate::registry::fields::Fields;
+use serde::Deserialize;
+
+use crate::registry::document::{self, Field, KeyTexts};
 use crate::secrets::{Document, DocumentError, SecretName};
 use crate::signing::alibaba_cloud::AccessKeySecret;
 
@@ -17,45 +19,53 @@ const GET_AUTHORIZATION_URL: &str = "dypns:GetAuthorizationUrl";
 /// | `enabled` | no, true | false switches the key off |
 #[derive(Debug)]
 pub struct AccessKey {
-    /// What its requests are verified with.
+    /// The keys that its requests are verified with.
     pub secrets: Vec<AccessKeySecret>,
-    /// Whose it is.
+    /// The id of its account.
     pub account_id: String,
     /// The name of the account's document.
     pub account: SecretName,
-    /// Whether it may ask for links.
+    /// True if it may ask for links.
     pub may_get_authorization_url: bool,
-    /// Whether it is switched on.
+    /// False if it is switched off.
     pub enabled: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct AccessKeyFields {
+    secrets: KeyTexts,
+    account_id: Field<String>,
+    permissions: Field<Vec<String>>,
+    enabled: Field<bool>,
 }
 
 impl Document for AccessKey {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        let mut fields = Fields::of(json)?;
-        let secrets = fields.secrets(
-            "secrets",
-            "8 to 128 printable ASCII characters without a space",
-            AccessKeySecret::new,
-        )?;
-        let permissions = fields.strings("permissions")?.unwrap_or_default();
-        let (account_id, account) = account(&mut fields)?;
-        let key = Self {
-            secrets,
+        document::read::<AccessKeyFields, _>(json)
+    }
+}
+
+impl TryFrom<AccessKeyFields> for AccessKey {
+    type Error = DocumentError;
+
+    fn try_from(fields: AccessKeyFields) -> Result<Self, DocumentError> {
+        let form = "8 to 128 printable ASCII characters without a space";
+        let permissions = fields.permissions.or(Vec::new());
+        let (account_id, account) = account(fields.account_id)?;
+        Ok(Self {
+            secrets: document::secrets("secrets", fields.secrets, form, AccessKeySecret::new)?,
             account_id,
             account,
-            may_get_authorization_url: permissions
-                .iter()
-                .any(|permission| permission == GET_AUTHORIZATION_URL),
-            enabled: fields.boolean("enabled")?.unwrap_or(true),
-        };
-        fields.finish()?;
-        Ok(key)
+            may_get_authorization_url: permissions.iter().any(|name| name == GET_AUTHORIZATION_URL),
+            enabled: fields.enabled.or(true),
+        })
     }
 }
 
 /// The field `accountId`, which has to name a secret.
-pub(super) fn account(fields: &mut Fields) -> Result<(String, SecretName), DocumentError> {
-    let id = fields.required_string("accountId")?;
+pub(super) fn account(id: Field<String>) -> Result<(String, SecretName), DocumentError> {
+    let id = id.required("accountId")?;
     let name = SecretName::account(&id).map_err(|bad| DocumentError(format!("accountId: {bad}")))?;
     Ok((id, name))
 }

@@ -2,12 +2,14 @@
 
 use std::num::NonZeroU32;
 
-use crate::registry::fields::Fields;
+use serde::Deserialize;
+
+use crate::registry::document::{self, Field};
 use crate::secrets::{Document, DocumentError};
 
 /// Dypnsapi 2017-05-25, `GetAuthorizationUrl`: 1,000 requests a second per user.
 const DEFAULT_REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1_000).unwrap();
-const MAX_REQUESTS_PER_SECOND: u64 = 100_000;
+const MAX_REQUESTS_PER_SECOND: u32 = 100_000;
 
 /// `account/<accountId>`: an account of `GetAuthorizationUrl`'s callers. `{}` is one in good order.
 ///
@@ -19,34 +21,48 @@ const MAX_REQUESTS_PER_SECOND: u64 = 100_000;
 /// | `requestsPerSecond` | no, 1000 | 1 to 100000, over all its keys and schemes |
 #[derive(Debug)]
 pub struct Account {
-    /// Whether it is suspended.
+    /// True if it is suspended.
     pub suspended: bool,
-    /// Whether it has subscribed to the function.
+    /// True if it has subscribed to the function.
     pub subscribed: bool,
-    /// Whether somebody has verified who it is.
+    /// True if its identity was verified.
     pub identity_verified: bool,
-    /// How many requests it may send.
+    /// The requests that it may send in a second.
     pub requests_per_second: NonZeroU32,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct AccountFields {
+    suspended: Field<bool>,
+    subscribed: Field<bool>,
+    identity_verified: Field<bool>,
+    requests_per_second: Field<u64>,
 }
 
 impl Document for Account {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        let mut fields = Fields::of(json)?;
-        let per_second = match fields.number("requestsPerSecond")? {
+        document::read::<AccountFields, _>(json)
+    }
+}
+
+impl TryFrom<AccountFields> for Account {
+    type Error = DocumentError;
+
+    fn try_from(fields: AccountFields) -> Result<Self, DocumentError> {
+        let requests_per_second = match fields.requests_per_second.optional() {
             None => DEFAULT_REQUESTS_PER_SECOND,
-            Some(number) => u32::try_from(number.min(MAX_REQUESTS_PER_SECOND + 1))
+            Some(number) => u32::try_from(number)
                 .ok()
+                .filter(|number| *number <= MAX_REQUESTS_PER_SECOND)
                 .and_then(NonZeroU32::new)
-                .filter(|number| u64::from(number.get()) <= MAX_REQUESTS_PER_SECOND)
                 .ok_or_else(|| DocumentError("requestsPerSecond must be 1 to 100000".to_owned()))?,
         };
-        let account = Self {
-            suspended: fields.boolean("suspended")?.unwrap_or(false),
-            subscribed: fields.boolean("subscribed")?.unwrap_or(true),
-            identity_verified: fields.boolean("identityVerified")?.unwrap_or(true),
-            requests_per_second: per_second,
-        };
-        fields.finish()?;
-        Ok(account)
+        Ok(Self {
+            suspended: fields.suspended.or(false),
+            subscribed: fields.subscribed.or(true),
+            identity_verified: fields.identity_verified.or(true),
+            requests_per_second,
+        })
     }
 }

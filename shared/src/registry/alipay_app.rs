@@ -1,6 +1,9 @@
 //! Our app at Alipay.
 
-use crate::registry::fields::Fields;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::registry::document::{self, Field, KeyTexts};
 use crate::secrets::{Document, DocumentError};
 use crate::signing::rsa::{SigningKey, VerifyingKey};
 
@@ -16,12 +19,27 @@ pub struct AlipayApp {
     pub alipay_public_keys: Vec<VerifyingKey>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct AlipayAppFields {
+    private_key: Field<SecretString>,
+    alipay_public_keys: KeyTexts,
+}
+
 impl Document for AlipayApp {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        let mut fields = Fields::of(json)?;
-        let private_key = fields.key("privateKey", SigningKey::parse)?;
-        let alipay_public_keys = fields.keys("alipayPublicKeys", VerifyingKey::parse)?;
-        fields.finish()?;
+        document::read::<AlipayAppFields, _>(json)
+    }
+}
+
+impl TryFrom<AlipayAppFields> for AlipayApp {
+    type Error = DocumentError;
+
+    fn try_from(fields: AlipayAppFields) -> Result<Self, DocumentError> {
+        let private_key = fields.private_key.required("privateKey")?;
+        let private_key = document::key("privateKey", &private_key, SigningKey::parse)?;
+        let alipay_public_keys =
+            document::keys("alipayPublicKeys", fields.alipay_public_keys, VerifyingKey::parse)?;
         if alipay_public_keys.is_empty() {
             return Err(DocumentError("needs alipayPublicKeys".to_owned()));
         }

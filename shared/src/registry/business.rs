@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde::Deserialize;
 
 use crate::model::scope::Scope;
-use crate::registry::fields::{Fields, LinkTerms};
+use crate::registry::document::{self, Field, KeyTexts, LinkTerms};
 use crate::secrets::{Document, DocumentError, SecretName};
 use crate::signing::md5::Md5Key;
 use crate::signing::open_api::VerificationKeys;
@@ -28,26 +29,26 @@ use crate::signing::rsa::VerifyingKey;
 /// | `upstream` | no, our own Alipay app | the name of the `upstream/<name>` that makes its links |
 #[derive(Debug)]
 pub struct Business {
-    /// Whether it is switched on.
+    /// False if it is switched off.
     pub enabled: bool,
-    /// What its requests are verified with, and, if it has MD5 keys only, what its callbacks are signed with.
+    /// The keys that its requests are verified with. If all are MD5 keys, the first signs its callbacks.
     pub keys: VerificationKeys,
     /// The merchants that it may ask for.
     pub merchant_ids: BTreeSet<String>,
-    /// Where to deliver when a request named no address; judged at each attempt.
+    /// The address of deliveries for requests that named none; checked at each attempt.
     pub default_callback_url: Option<String>,
-    /// Where its requests may come from; empty means anywhere.
+    /// The addresses that its requests may come from; empty means any.
     pub allowed_ips: Vec<IpNet>,
-    /// How long its links work.
+    /// The lifetime of its links.
     pub link_lifetime: Duration,
-    /// What its users are asked for.
+    /// The scope that its users are asked for.
     pub scope: Scope,
     /// The platform that makes its links; `None`: our own Alipay app does.
     pub upstream: Option<String>,
 }
 
 impl Business {
-    /// Whether a request may come from `source`; an unknown source only if any may.
+    /// True if a request may come from `source`; an unknown source only if any may.
     #[must_use]
     pub fn allows(&self, source: Option<IpAddr>) -> bool {
         let source = source.map(|address| address.to_canonical());
@@ -62,32 +63,53 @@ impl Business {
     }
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct BusinessFields {
+    public_keys: KeyTexts,
+    md5_keys: KeyTexts,
+    merchant_ids: Field<Vec<String>>,
+    enabled: Field<bool>,
+    default_callback_url: Field<String>,
+    allowed_ips: Field<Vec<String>>,
+    link_lifetime_secs: Field<u64>,
+    scope: Field<String>,
+    upstream: Field<String>,
+}
+
 impl Document for Business {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        let mut fields = Fields::of(json)?;
-        let public_keys = fields.keys("publicKeys", VerifyingKey::parse)?;
-        let md5_keys = fields.md5_keys("md5Keys")?;
-        let merchant_ids: BTreeSet<_> =
-            fields.strings("merchantIds")?.unwrap_or_default().into_iter().collect();
-        let allowed_ips = fields.strings("allowedIps")?;
+        document::read::<BusinessFields, _>(json)
+    }
+}
+
+impl TryFrom<BusinessFields> for Business {
+    type Error = DocumentError;
+
+    fn try_from(fields: BusinessFields) -> Result<Self, DocumentError> {
+        let keys = VerificationKeys {
+            rsa: document::keys("publicKeys", fields.public_keys, VerifyingKey::parse)?,
+            md5: document::md5_keys("md5Keys", fields.md5_keys)?,
+        };
+        let merchant_ids: BTreeSet<_> = fields.merchant_ids.or(Vec::new()).into_iter().collect();
+        let allowed_ips = fields.allowed_ips.optional();
         if allowed_ips.as_ref().is_some_and(Vec::is_empty) {
             return Err(DocumentError(
                 "allowedIps: an empty list would allow nobody; leave it out to allow any".to_owned(),
             ));
         }
         let allowed_ips = allowed_ips.unwrap_or_default();
-        let terms = LinkTerms::take(&mut fields)?;
+        let terms = LinkTerms::new(fields.link_lifetime_secs, fields.scope)?;
         let business = Self {
-            enabled: fields.boolean("enabled")?.unwrap_or(true),
-            keys: VerificationKeys { rsa: public_keys, md5: md5_keys },
+            enabled: fields.enabled.or(true),
+            keys,
             merchant_ids,
-            default_callback_url: fields.string("defaultCallbackUrl")?.filter(|url| !url.is_empty()),
+            default_callback_url: fields.default_callback_url.optional().filter(|url| !url.is_empty()),
             allowed_ips: allowed_ips.iter().map(|text| parse_net(text)).collect::<Result<_, _>>()?,
             link_lifetime: terms.lifetime,
             scope: terms.scope,
-            upstream: upstream(&mut fields)?,
+            upstream: upstream(fields.upstream.optional())?,
         };
-        fields.finish()?;
         if business.keys.rsa.is_empty() && business.keys.md5.is_empty() {
             return Err(DocumentError("needs publicKeys or md5Keys".to_owned()));
         }
@@ -98,8 +120,7 @@ impl Document for Business {
     }
 }
 
-fn upstream(fields: &mut Fields) -> Result<Option<String>, DocumentError> {
-    let name = fields.string("upstream")?;
+fn upstream(name: Option<String>) -> Result<Option<String>, DocumentError> {
     if let Some(name) = &name {
         SecretName::upstream(name).map_err(|bad| DocumentError(format!("upstream: {bad}")))?;
     }

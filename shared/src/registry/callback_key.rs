@@ -1,6 +1,9 @@
 //! The key that signs callbacks.
 
-use crate::registry::fields::{Fields, key_error};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::registry::document::{self, Field};
 use crate::secrets::{Document, DocumentError};
 use crate::signing::rsa::SigningKey;
 
@@ -14,14 +17,28 @@ pub struct CallbackKey {
     pub private_key: SigningKey,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct CallbackKeyFields {
+    private_key: Field<SecretString>,
+    next_private_key: Field<SecretString>,
+}
+
 impl Document for CallbackKey {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        let mut fields = Fields::of(json)?;
-        let private_key = fields.key("privateKey", SigningKey::parse)?;
-        if let Some(next) = fields.string("nextPrivateKey")? {
-            SigningKey::parse(&next).map_err(|error| key_error("nextPrivateKey", &error))?;
+        document::read::<CallbackKeyFields, _>(json)
+    }
+}
+
+impl TryFrom<CallbackKeyFields> for CallbackKey {
+    type Error = DocumentError;
+
+    fn try_from(fields: CallbackKeyFields) -> Result<Self, DocumentError> {
+        let private_key = fields.private_key.required("privateKey")?;
+        let private_key = document::key("privateKey", &private_key, SigningKey::parse)?;
+        if let Some(next) = fields.next_private_key.optional() {
+            document::key("nextPrivateKey", &next, SigningKey::parse)?;
         }
-        fields.finish()?;
         Ok(Self { private_key })
     }
 }

@@ -1,6 +1,8 @@
 //! The keys of our own links.
 
-use crate::registry::fields::Fields;
+use serde::Deserialize;
+
+use crate::registry::document::{self, KeyTexts};
 use crate::secrets::{Document, DocumentError};
 use crate::signing::link_token::LinkTokenKey;
 
@@ -13,11 +15,23 @@ pub struct LinkToken {
     pub keys: Vec<LinkTokenKey>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct LinkTokenFields {
+    keys: KeyTexts,
+}
+
 impl Document for LinkToken {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        let mut fields = Fields::of(json)?;
-        let keys = fields.secrets("keys", "a text of 32 bytes or more", LinkTokenKey::new)?;
-        fields.finish()?;
-        Ok(Self { keys })
+        document::read::<LinkTokenFields, _>(json)
+    }
+}
+
+impl TryFrom<LinkTokenFields> for LinkToken {
+    type Error = DocumentError;
+
+    fn try_from(fields: LinkTokenFields) -> Result<Self, DocumentError> {
+        let form = "a text of 32 bytes or more";
+        Ok(Self { keys: document::secrets("keys", fields.keys, form, LinkTokenKey::new)? })
     }
 }

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use aws_lc_rs::hmac;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
 
-use crate::registry::fields::Fields;
+use crate::registry::document::{self, Field};
 use crate::secrets::{Document, DocumentError};
 
 const MIN_KEY_BYTES: usize = 32;
@@ -13,15 +15,28 @@ const MIN_KEY_BYTES: usize = 32;
 /// have equal hashes under one key only.
 pub struct PhoneKey(pub hmac::Key);
 
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct PhoneKeyFields {
+    key: Field<SecretString>,
+}
+
 impl Document for PhoneKey {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        let mut fields = Fields::of(json)?;
-        let key = zeroize::Zeroizing::new(fields.required_string("key")?);
-        fields.finish()?;
+        document::read::<PhoneKeyFields, _>(json)
+    }
+}
+
+impl TryFrom<PhoneKeyFields> for PhoneKey {
+    type Error = DocumentError;
+
+    fn try_from(fields: PhoneKeyFields) -> Result<Self, DocumentError> {
+        let key = fields.key.required("key")?;
+        let key = key.expose_secret().as_bytes();
         if key.len() < MIN_KEY_BYTES {
             return Err(DocumentError(format!("key must have {MIN_KEY_BYTES} bytes or more")));
         }
-        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes())))
+        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, key)))
     }
 }
 

@@ -1,15 +1,18 @@
 //! Another platform of the same open API, that gives links for some of our businesses.
 
+use secrecy::SecretString;
+use serde::Deserialize;
 use url::Url;
 
 use crate::egress::web_url;
-use crate::registry::fields::{Fields, key_error};
+use crate::protocol::open_api::client::request::Credential;
+use crate::registry::document::{self, Field, KeyTexts};
 use crate::secrets::{Document, DocumentError};
 use crate::signing::md5::Md5Key;
 use crate::signing::open_api::{Signer, VerificationKeys, is_business_id};
 use crate::signing::rsa::{SigningKey, VerifyingKey};
 
-/// Where the open API's link request stands below a platform's base address.
+/// The path of the open API's link request, below a platform's base address.
 const LINK_PATH: &str = "/v1/openapi/auth/alipay/url";
 const MAX_MERCHANT_ID_CHARACTERS: usize = 128;
 
@@ -26,13 +29,13 @@ const MAX_MERCHANT_ID_CHARACTERS: usize = 128;
 /// | `md5Keys` | or `publicKeys`; with `MD5` | one or two keys shared with it; the first signs |
 #[derive(Debug)]
 pub struct Platform {
-    /// Where links are asked for.
+    /// The address of link requests.
     pub link_url: Url,
-    /// Who we are there.
+    /// Our businessId there.
     pub business_id: String,
-    /// Which merchant we are there; `None`: the caller's own merchantId is passed on.
+    /// Our merchantId there; `None`: the caller's own merchantId is passed on.
     pub merchant_id: Option<String>,
-    /// What its callbacks are verified with.
+    /// The keys that its callbacks are verified with.
     pub keys: VerificationKeys,
     own: OwnKey,
 }
@@ -44,60 +47,82 @@ enum OwnKey {
 }
 
 impl Platform {
-    /// What our requests to it are signed with.
+    /// The credential for requests to it.
     #[must_use]
-    pub const fn signer(&self) -> Signer<'_> {
-        match &self.own {
-            OwnKey::Rsa(key) => Signer::Rsa(key),
-            OwnKey::Md5(key) => Signer::Md5(key),
+    pub fn credential(&self) -> Credential<'_> {
+        Credential {
+            link_url: &self.link_url,
+            business_id: &self.business_id,
+            merchant_id: self.merchant_id.as_deref(),
+            signer: match &self.own {
+                OwnKey::Rsa(key) => Signer::Rsa(key),
+                OwnKey::Md5(key) => Signer::Md5(key),
+            },
         }
     }
 
-    /// Whether it runs on this machine, and may give links that lead there.
+    /// True if it runs on this machine, so that its links may lead there.
     #[must_use]
     pub fn is_on_loopback(&self) -> bool {
         web_url::is_loopback(&self.link_url)
     }
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct PlatformFields {
+    base_url: Field<String>,
+    business_id: Field<String>,
+    merchant_id: Field<String>,
+    sign_type: Field<String>,
+    private_key: Field<SecretString>,
+    public_keys: KeyTexts,
+    md5_keys: KeyTexts,
+}
+
 impl Document for Platform {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        let mut fields = Fields::of(json)?;
-        let link_url = link_url(&fields.required_string("baseUrl")?)?;
-        let business_id = fields.required_string("businessId")?;
+        document::read::<PlatformFields, _>(json)
+    }
+}
+
+impl TryFrom<PlatformFields> for Platform {
+    type Error = DocumentError;
+
+    fn try_from(fields: PlatformFields) -> Result<Self, DocumentError> {
+        let link_url = link_url(&fields.base_url.required("baseUrl")?)?;
+        let business_id = fields.business_id.required("businessId")?;
         if !is_business_id(&business_id) {
             return Err(DocumentError("businessId must be 1 to 64 characters of A-Z a-z 0-9 _ -".to_owned()));
         }
-        let merchant_id = fields.string("merchantId")?;
+        let merchant_id = fields.merchant_id.optional();
         if merchant_id
             .as_ref()
             .is_some_and(|id| !(1..=MAX_MERCHANT_ID_CHARACTERS).contains(&id.chars().count()))
         {
             return Err(DocumentError("merchantId must have 1 to 128 characters".to_owned()));
         }
-        let sign_type = fields.string("signType")?;
-        let private_key = fields.string("privateKey")?;
         let keys = VerificationKeys {
-            rsa: fields.keys("publicKeys", VerifyingKey::parse)?,
-            md5: fields.md5_keys("md5Keys")?,
+            rsa: document::keys("publicKeys", fields.public_keys, VerifyingKey::parse)?,
+            md5: document::md5_keys("md5Keys", fields.md5_keys)?,
         };
-        fields.finish()?;
         if keys.rsa.is_empty() && keys.md5.is_empty() {
             return Err(DocumentError("needs publicKeys or md5Keys".to_owned()));
         }
-        let own = own_key(sign_type.as_deref(), private_key.as_deref(), &keys.md5)?;
+        let (sign_type, private_key) = (fields.sign_type.optional(), fields.private_key.optional());
+        let own = own_key(sign_type.as_deref(), private_key.as_ref(), &keys.md5)?;
         Ok(Self { link_url, business_id, merchant_id, keys, own })
     }
 }
 
 fn own_key(
     sign_type: Option<&str>,
-    private_key: Option<&str>,
+    private_key: Option<&SecretString>,
     shared: &[Md5Key],
 ) -> Result<OwnKey, DocumentError> {
     match (sign_type, private_key) {
         (None | Some("SHA256-RSA"), Some(key)) => {
-            SigningKey::parse(key).map(OwnKey::Rsa).map_err(|error| key_error("privateKey", &error))
+            document::key("privateKey", key, SigningKey::parse).map(OwnKey::Rsa)
         }
         (None | Some("SHA256-RSA"), None) => Err(DocumentError("needs privateKey".to_owned())),
         (Some("MD5"), None) => shared

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::model::scope::Scope;
 use crate::registry::access_key::account;
-use crate::registry::fields::{Fields, LinkTerms};
+use crate::registry::document::{self, Field, LinkTerms};
 use crate::secrets::{Document, DocumentError, SecretName};
 
 const MAX_MERCHANT_NAME_CHARACTERS: usize = 64;
@@ -26,63 +28,81 @@ const MAX_MERCHANT_NAME_CHARACTERS: usize = 64;
 /// the source was changed keep to them.
 #[derive(Debug)]
 pub struct Scheme {
-    /// Whose it is.
+    /// The id of its account.
     pub account_id: String,
-    /// Who asks, for the user's eyes.
+    /// The name of the party that asks, as the user reads it.
     pub merchant_name: String,
-    /// Whether it was approved.
+    /// True if it was approved.
     pub passed: bool,
-    /// Whether it is of the contract type.
+    /// True if it is of the contract type.
     pub contract: bool,
-    /// Where to deliver; judged at each attempt.
+    /// The address of deliveries; checked at each attempt.
     pub callback_url: Option<String>,
-    /// How long its links work.
+    /// The lifetime of its links.
     pub link_lifetime: Duration,
-    /// What its users are asked for.
+    /// The scope that its users are asked for.
     pub scope: Scope,
-    /// Who makes its links.
+    /// The maker of its links.
     pub source: SchemeSource,
 }
 
-/// Who makes a scheme's links.
+/// The maker of a scheme's links.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SchemeSource {
     /// Our own app at Alipay.
     Alipay,
     /// Alibaba Cloud: the name of the document with the account's key there.
-    Aliyun(SecretName),
+    AlibabaCloud(SecretName),
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct SchemeFields {
+    account_id: Field<String>,
+    merchant_name: Field<String>,
+    passed: Field<bool>,
+    contract: Field<bool>,
+    callback_url: Field<String>,
+    link_lifetime_secs: Field<u64>,
+    scope: Field<String>,
+    source: Field<String>,
 }
 
 impl Document for Scheme {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        let mut fields = Fields::of(json)?;
-        let merchant_name = fields.required_string("merchantName")?.trim().to_owned();
+        document::read::<SchemeFields, _>(json)
+    }
+}
+
+impl TryFrom<SchemeFields> for Scheme {
+    type Error = DocumentError;
+
+    fn try_from(fields: SchemeFields) -> Result<Self, DocumentError> {
+        let merchant_name = fields.merchant_name.required("merchantName")?.trim().to_owned();
         if !(1..=MAX_MERCHANT_NAME_CHARACTERS).contains(&merchant_name.chars().count()) {
             return Err(DocumentError("merchantName must have 1 to 64 characters".to_owned()));
         }
-        let terms = LinkTerms::take(&mut fields)?;
-        let account_id = account(&mut fields)?.0;
-        let source = source(fields.string("source")?.as_deref(), &account_id)?;
-        let scheme = Self {
+        let terms = LinkTerms::new(fields.link_lifetime_secs, fields.scope)?;
+        let account_id = account(fields.account_id)?.0;
+        let source = source(fields.source.optional().as_deref(), &account_id)?;
+        Ok(Self {
             account_id,
             merchant_name,
-            passed: fields.boolean("passed")?.unwrap_or(true),
-            contract: fields.boolean("contract")?.unwrap_or(false),
-            callback_url: fields.string("callbackUrl")?.filter(|url| !url.is_empty()),
+            passed: fields.passed.or(true),
+            contract: fields.contract.or(false),
+            callback_url: fields.callback_url.optional().filter(|url| !url.is_empty()),
             link_lifetime: terms.lifetime,
             scope: terms.scope,
             source,
-        };
-        fields.finish()?;
-        Ok(scheme)
+        })
     }
 }
 
 fn source(name: Option<&str>, account_id: &str) -> Result<SchemeSource, DocumentError> {
     match name {
         None | Some("alipay") => Ok(SchemeSource::Alipay),
-        Some("aliyun") => SecretName::aliyun(account_id)
-            .map(SchemeSource::Aliyun)
+        Some("aliyun") => SecretName::alibaba_cloud_key(account_id)
+            .map(SchemeSource::AlibabaCloud)
             .map_err(|bad| DocumentError(format!("accountId: {bad}"))),
         Some(_) => Err(DocumentError("source must be alipay or aliyun".to_owned())),
     }

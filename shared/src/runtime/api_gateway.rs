@@ -1,205 +1,211 @@
-//! API Gateway's events ("payload format version 2.0" of HTTP APIs) as the `http::Request`s that they describe, without
-//! cookies, and answers in the form that it takes.
+//! API Gateway's events ("payload format version 2.0" of HTTP APIs), read and answered by `lambda_http` behind a guard.
 //!
-//! An event is read once, where it lies, and of it only what makes the request.
-
-use std::borrow::Cow;
-use std::fmt;
-use std::net::IpAddr;
+//! `lambda_http` makes a URL of an event's stage, path, query, `host` and `x-forwarded-proto`. It panics where `url` or
+//! `http` refuses one of them, and a URL loses the dot segments that a V3 signature covers. The guard takes these parts
+//! out of the event and puts them into the request as they came.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
+use http::header::HOST;
+use http::{HeaderName, HeaderValue, Request, Response, Uri};
+use http_body_util::Full;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Body, Service as _};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
 use url::Url;
 
 use crate::web::client_info::ClientInfo;
 
-/// The request that `event` describes, with how it arrived.
+/// Bytes that `http::Uri` refuses in a query, and `#`, which would end it.
+const IN_QUERY: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+const IN_PATH: &AsciiSet = &IN_QUERY.add(b'?');
+
+/// Answers `event` with what `handler` makes of its request.
 ///
 /// # Errors
-/// When it is no event of an HTTP API.
-pub(crate) fn request(event: &str) -> Result<Request<Bytes>, serde_json::Error> {
-    let event: Event<'_> = serde_json::from_str(event)?;
-    let context = event.request_context;
-    let arrival = ClientInfo {
-        source_ip: context.http.source_ip.and_then(|Text(address)| address.parse::<IpAddr>().ok()),
-        origin: context.domain_name.and_then(|Text(domain)| Url::parse(&format!("https://{domain}")).ok()),
+/// [`Error`] if it is no event of an HTTP API, or its body is not in the Base64 that it claims to be in.
+pub(crate) async fn answer<H, A>(
+    event: LambdaEvent<Box<RawValue>>,
+    handler: &H,
+) -> Result<impl Serialize + Send + use<H, A>, Error>
+where
+    H: Fn(Request<Bytes>) -> A,
+    A: Future<Output = Response<Bytes>> + Send + 'static,
+{
+    let LambdaEvent { payload, context } = event;
+    let mut event = read(payload.get())?;
+    let mut kept = Some(Kept::take(&mut event)?);
+    let service = service_fn(move |request: lambda_http::Request| {
+        let kept = kept.take().unwrap_or_default();
+        let answer = handler(kept.put_back(request));
+        async move { Ok::<_, Error>(answer.await.map(Full::new)) }
+    });
+    Adapter::from(service).call(LambdaEvent::new(LambdaRequest::ApiGatewayV2(event), context)).await
+}
+
+/// Reads an event; one that `aws_lambda_events` refuses is read again without all that makes no request.
+fn read(event: &str) -> Result<ApiGatewayV2httpRequest, serde_json::Error> {
+    serde_json::from_str(event).or_else(|_| {
+        let mut event = serde_json::from_str(event)?;
+        strip(&mut event);
+        serde_json::from_value(event)
+    })
+}
+
+/// Leaves of an event what makes a request, and of its headers those that can be one.
+fn strip(event: &mut Value) {
+    const REQUEST: [&str; 6] =
+        ["rawPath", "rawQueryString", "headers", "requestContext", "body", "isBase64Encoded"];
+    let mut retain = |pointer: &str, is_kept: &dyn Fn(&str, &Value) -> bool| {
+        if let Some(Value::Object(fields)) = event.pointer_mut(pointer) {
+            fields.retain(|name, value| is_kept(name, value));
+        }
     };
-    let body = event.body.map(|Text(body)| body).unwrap_or_default();
-    let body = if event.is_base64_encoded == Some(true) {
-        Bytes::from(STANDARD.decode(body.as_bytes()).map_err(serde_json::Error::custom)?)
-    } else {
-        Bytes::from(body.into_owned())
-    };
-    let mut request = Request::new(body);
-    *request.method_mut() =
-        Method::from_bytes(context.http.method.0.as_bytes()).map_err(serde_json::Error::custom)?;
-    *request.uri_mut() = target(
-        event.raw_path.as_ref().map(|Text(path)| path.as_ref()),
-        event.raw_query_string.as_ref().map(|Text(query)| query.as_ref()),
-    );
-    *request.headers_mut() = event.headers.map(|Headers(headers)| headers).unwrap_or_default();
-    request.extensions_mut().insert(arrival);
-    Ok(request)
+    retain("", &|name, value| REQUEST.contains(&name) && !value.is_null());
+    retain("/requestContext", &|name, _| ["domainName", "http"].contains(&name));
+    retain("/requestContext/http", &|name, _| ["method", "sourceIp"].contains(&name));
+    retain("/headers", &|name, value| {
+        let fits = |value: &str| name.parse::<HeaderName>().is_ok() && value.parse::<HeaderValue>().is_ok();
+        value.as_str().is_none_or(fits)
+    });
+}
+
+/// The parts of an event that `lambda_http` does not see.
+#[derive(Default)]
+struct Kept {
+    target: Uri,
+    host: Option<HeaderValue>,
+    client: ClientInfo,
+}
+
+impl Kept {
+    fn take(event: &mut ApiGatewayV2httpRequest) -> Result<Self, Error> {
+        if let (true, Some(body)) = (event.is_base64_encoded, &event.body) {
+            // `lambda_http` panics where this fails.
+            STANDARD.decode(body)?;
+        }
+        let context = &mut event.request_context;
+        // Of a request's cookies nothing is read, so `lambda_http` need not make a header of them.
+        event.cookies = None;
+        context.stage = None;
+        let domain = context.domain_name.take();
+        Ok(Self {
+            target: target(event.raw_path.take().as_deref(), event.raw_query_string.take().as_deref()),
+            host: event.headers.remove(HOST),
+            client: ClientInfo {
+                source_ip: context.http.source_ip.as_deref().and_then(|address| address.parse().ok()),
+                origin: domain.and_then(|domain| Url::parse(&format!("https://{domain}")).ok()),
+            },
+        })
+    }
+
+    fn put_back(self, request: lambda_http::Request) -> Request<Bytes> {
+        let mut request = request.map(|body| match body {
+            Body::Text(text) => Bytes::from(text),
+            Body::Binary(bytes) => Bytes::from(bytes),
+            _ => Bytes::new(),
+        });
+        *request.uri_mut() = self.target;
+        if let Some(host) = self.host {
+            request.headers_mut().insert(HOST, host);
+        }
+        request.extensions_mut().insert(self.client);
+        request
+    }
 }
 
 /// Path and query as they came. What may not stand in a target, such as a bare `"` or `<`, is percent-encoded, which
-/// means the same: whoever sends it gets an answer and not a crash. More than 64 KiB, of which the gateway takes a part
-/// only, are no target and become `/`.
+/// means the same. More than 64 KiB, of which the gateway takes a part only, are no target and become `/`.
 fn target(path: Option<&str>, query: Option<&str>) -> Uri {
-    let bytes = path.map_or(1, str::len) + query.map_or(0, |query| 1 + query.len());
-    let mut text = String::with_capacity(bytes);
-    let mut write = |part: &str, reserved: &str| {
-        for byte in part.bytes() {
-            let plain = byte.is_ascii_graphic() && !reserved.as_bytes().contains(&byte);
-            if plain {
-                text.push(char::from(byte));
-            } else {
-                text.push_str(&format!("%{byte:02X}"));
-            }
-        }
+    let path = path.filter(|path| path.starts_with('/')).unwrap_or("/");
+    let path = utf8_percent_encode(path, IN_PATH);
+    let target = match query.filter(|query| !query.is_empty()) {
+        Some(query) => format!("{path}?{}", utf8_percent_encode(query, IN_QUERY)),
+        None => path.to_string(),
     };
-    write(path.filter(|path| path.starts_with('/')).unwrap_or("/"), "\"#<>?\\^`{|}");
-    if let Some(query) = query.filter(|query| !query.is_empty()) {
-        write("?", "");
-        write(query, "\"#<>\\^`{|}");
-    }
-    text.parse().unwrap_or_default()
-}
-
-/// `answer` in the form that the gateway takes. Every answer of ours is text: JSON, XML or HTML.
-pub(crate) fn response(answer: Response<Bytes>) -> impl Serialize + Send {
-    let (parts, body) = answer.into_parts();
-    // Nobody else holds the bytes, so that they are moved and not copied.
-    let text = String::from_utf8(body.into());
-    Answer {
-        status_code: parts.status.as_u16(),
-        headers: parts.headers,
-        body: text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
-        is_base64_encoded: false,
-        cookies: [],
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer {
-    status_code: u16,
-    #[serde(serialize_with = "write_headers")]
-    headers: HeaderMap,
-    body: String,
-    is_base64_encoded: bool,
-    /// None, which the gateway need not be told, but cargo-lambda must.
-    cookies: [String; 0],
-}
-
-/// The gateway takes one value a name.
-fn write_headers<S: Serializer>(headers: &HeaderMap, serializer: S) -> Result<S::Ok, S::Error> {
-    let one_each =
-        headers.keys().map(|name| (name.as_str(), String::from_utf8_lossy(headers[name].as_bytes())));
-    serializer.collect_map(one_each)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Event<'a> {
-    #[serde(borrow)]
-    raw_path: Option<Text<'a>>,
-    #[serde(borrow)]
-    raw_query_string: Option<Text<'a>>,
-    headers: Option<Headers>,
-    #[serde(borrow)]
-    request_context: Context<'a>,
-    #[serde(borrow)]
-    body: Option<Text<'a>>,
-    is_base64_encoded: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Context<'a> {
-    #[serde(borrow)]
-    domain_name: Option<Text<'a>>,
-    #[serde(borrow)]
-    http: Http<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Http<'a> {
-    #[serde(borrow)]
-    method: Text<'a>,
-    #[serde(borrow)]
-    source_ip: Option<Text<'a>>,
-}
-
-/// Text where it lies in the event, unless it is escaped there.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// Headers by their names; the gateway has joined the values of repeated ones. What can be no header is left out.
-struct Headers(HeaderMap);
-
-impl<'de> Deserialize<'de> for Headers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ReadHeaders)
-    }
-}
-
-struct ReadHeaders;
-
-impl<'de> Visitor<'de> for ReadHeaders {
-    type Value = Headers;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("headers by their names")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
-        let mut headers = HeaderMap::with_capacity(24);
-        while let Some((Text(name), Text(value))) = map.next_entry()? {
-            let name = HeaderName::from_bytes(name.as_bytes());
-            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
-                headers.insert(name, value);
-            }
-        }
-        Ok(Headers(headers))
-    }
+    target.parse().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::cell::RefCell;
+    use std::net::IpAddr;
+
+    use futures_util::FutureExt as _;
+    use http::{HeaderMap, Method};
+    use lambda_runtime::Context;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+    use proptest::{collection::vec, option::of, sample::select};
+    use serde_json::{Map, json};
 
     use super::*;
     use crate::web::client_info::client_info;
+
+    /// The request that `event` becomes, and the form in which the gateway is given `response`.
+    fn serve(event: &str, response: Response<Bytes>) -> Result<(Request<Bytes>, Value), String> {
+        let seen = RefCell::new(None);
+        let handler = |request| {
+            seen.replace(Some(request));
+            std::future::ready(response.clone())
+        };
+        let payload = RawValue::from_string(event.to_owned()).expect("JSON");
+        let answer = answer(LambdaEvent::new(payload, Context::default()), &handler).now_or_never();
+        let answer = answer.expect("nothing to wait for").map_err(|error| error.to_string())?;
+        let answer = json!(answer);
+        Ok((seen.take().expect("a request"), answer))
+    }
+
+    fn request(event: &str) -> Result<Request<Bytes>, String> {
+        serve(event, Response::new(Bytes::new())).map(|(request, _)| request)
+    }
 
     #[test]
     fn a_request_is_what_the_gateway_was_sent() {
         let event = json!({
             "version": "2.0",
-            "rawPath": "/",
+            "rawPath": "/a/../b",
             "rawQueryString": "a=1+2&b=%2b&c=\"<é>&a=3",
-            "headers": {"host": "h.example", "x-acs-date": "now"},
+            "cookies": ["a=1"],
+            "headers": {"Host": "h.example:1", "x-acs-date": "now", "x-forwarded-proto": "https"},
             "requestContext": {
                 "domainName": "h.example",
-                "http": {"method": "POST", "path": "/", "sourceIp": "203.0.113.7"},
+                "stage": "prod",
+                "http": {"method": "POST", "path": "/b", "sourceIp": "203.0.113.7"},
             },
             "body": "eyJ9",
             "isBase64Encoded": true,
         });
         let request = request(&event.to_string()).unwrap();
         assert_eq!(request.method(), Method::POST);
-        assert_eq!(request.uri().path(), "/");
-        assert_eq!(request.uri().query(), Some("a=1+2&b=%2b&c=%22%3C%C3%A9%3E&a=3"));
-        assert_eq!(request.headers()["x-acs-date"], "now");
+        assert_eq!(request.uri(), "/a/../b?a=1+2&b=%2b&c=%22%3C%C3%A9%3E&a=3");
+        let headers = request.headers();
+        assert_eq!(
+            (&headers["host"], &headers["x-acs-date"]),
+            (&"h.example:1".parse().unwrap(), &"now".parse().unwrap())
+        );
+        assert_eq!(headers.len(), 3);
         assert_eq!(request.body().as_ref(), b"{\"}");
-        let arrival = client_info(&request);
-        assert_eq!(arrival.source_ip, Some([203, 0, 113, 7].into()));
-        assert_eq!(arrival.origin.as_ref().map(Url::as_str), Some("https://h.example/"));
+        let client = client_info(&request);
+        assert_eq!(client.source_ip, Some([203, 0, 113, 7].into()));
+        assert_eq!(client.origin.as_ref().map(Url::as_str), Some("https://h.example/"));
     }
 
     #[test]
@@ -220,15 +226,26 @@ mod tests {
 
     #[test]
     fn an_answer_keeps_status_headers_and_text() {
-        let answer = Response::builder().status(404).header("x-acs-request-id", "R").body(Bytes::from("é"));
-        let expected = json!({
-            "statusCode": 404,
-            "headers": {"x-acs-request-id": "R"},
-            "body": "é",
-            "isBase64Encoded": false,
-            "cookies": [],
-        });
-        assert_eq!(json!(response(answer.unwrap())), expected);
+        let event = json!({"requestContext": {"http": {"method": "GET"}}}).to_string();
+        for (content_type, body) in [
+            ("application/json; charset=utf-8", "é"),
+            ("text/xml;charset=utf-8", "<a/>"),
+            ("text/html; charset=utf-8", "<p>中"),
+            ("text/plain; charset=utf-8", ""),
+        ] {
+            let response = Response::builder().status(404).header("content-type", content_type);
+            let (_, answer) = serve(&event, response.body(Bytes::from(body)).unwrap()).unwrap();
+            let expected = json!({
+                "statusCode": 404,
+                "headers": {"content-type": content_type},
+                "multiValueHeaders": {},
+                "body": body,
+                "isBase64Encoded": false,
+                // Needless for the gateway, but cargo-lambda takes no answer without.
+                "cookies": [],
+            });
+            assert_eq!(answer, expected);
+        }
     }
 
     #[test]
@@ -250,7 +267,7 @@ mod tests {
             "rawPath": null,
             "rawQueryString": null,
             "headers": null,
-            "requestContext": {"domainName": null, "http": {"method": "GET", "sourceIp": null}},
+            "requestContext": {"domainName": null, "timeEpoch": null, "http": {"method": "GET", "sourceIp": null}},
             "body": null,
             "isBase64Encoded": null,
         });
@@ -266,6 +283,7 @@ mod tests {
     fn what_is_no_request_is_refused() {
         for event in [
             json!({}),
+            json!([]),
             json!({"Records": []}),
             json!({"requestContext": {"http": {}}}),
             json!({"requestContext": {"http": {"method": "G T"}}}),
@@ -274,5 +292,142 @@ mod tests {
         ] {
             assert!(request(&event.to_string()).is_err(), "{event}");
         }
+    }
+
+    /// Text of pieces that a target, a host and a header may have, and of such as make `lambda_http` panic.
+    fn odd_text() -> impl Strategy<Value = String> {
+        const PIECES: [&str; 44] = [
+            "/",
+            "//",
+            "/..",
+            "/.",
+            "..",
+            "%2e%2E",
+            "%",
+            "%zz",
+            "%5C",
+            "?",
+            "#",
+            "\"",
+            "<",
+            ">",
+            "\\",
+            "^",
+            "`",
+            "{",
+            "|",
+            "}",
+            "@",
+            ":",
+            ":99999",
+            "[",
+            "]",
+            "&",
+            "=",
+            "+",
+            "é",
+            "中",
+            "\u{10ffff}",
+            "\0",
+            "\n",
+            "\t",
+            "\r",
+            " ",
+            "\u{7f}",
+            "a",
+            "Z9",
+            "~",
+            "'",
+            "e30=",
+            "https",
+            "h.example",
+        ];
+        vec(select(&PIECES[..]), 0..6).prop_map(|pieces| pieces.concat())
+    }
+
+    fn odd_headers() -> impl Strategy<Value = Map<String, Value>> {
+        const NAMES: [&str; 10] =
+            ["host", "Host", "x-forwarded-proto", "cookie", "content-type", "x-acs-z", "", "a b", "é", "x\n"];
+        vec((select(&NAMES[..]), odd_text()), 0..5).prop_map(|headers| {
+            headers.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()
+        })
+    }
+
+    fn odd_event() -> impl Strategy<Value = Value> {
+        const METHODS: [&str; 6] = ["GET", "POST", "get", "M-SEARCH", "G T", "é"];
+        const ADDRESSES: [&str; 4] = ["203.0.113.7", "::1", "203.0.113.7:1", ""];
+        let context =
+            (select(&METHODS[..]), of(select(&ADDRESSES[..])), of(odd_text()), of(odd_text()), of(0..2));
+        let request = (of(odd_text()), of(odd_text()), of(odd_headers()), of(odd_text()), of(0..4));
+        (context, request).prop_map(|((method, source_ip, domain, stage, time), request)| {
+            let (path, query, headers, body, encoded) = request;
+            let path = path.map(|path| format!("/{path}"));
+            let body = body.map(|body| if encoded == Some(1) { STANDARD.encode(body) } else { body });
+            json!({
+                "rawPath": path,
+                "path": query,
+                "rawQueryString": query,
+                "queryStringParameters": {"a": query},
+                "headers": headers,
+                "cookies": [domain],
+                "requestContext": {
+                    "domainName": domain,
+                    "stage": stage,
+                    "timeEpoch": time,
+                    "http": {"method": method, "path": path, "sourceIp": source_ip},
+                },
+                "body": body,
+                "isBase64Encoded": encoded.map(|encoded| encoded < 3),
+            })
+        })
+    }
+
+    /// Method, target, headers, body, address and origin.
+    type Parts = (Method, String, HeaderMap, Vec<u8>, Option<IpAddr>, Option<Url>);
+
+    /// The request that `event` describes, read without `lambda_http`.
+    fn described(event: &Value) -> Option<Parts> {
+        let context = &event["requestContext"];
+        let method = context["http"]["method"].as_str()?.parse().ok()?;
+        let encoded = |part: &Value, refused: &str| {
+            let fits = |byte: u8| byte.is_ascii_graphic() && !refused.as_bytes().contains(&byte);
+            let write = |byte| if fits(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+            part.as_str().unwrap_or_default().bytes().map(write).collect::<String>()
+        };
+        let path = encoded(&event["rawPath"], "\"#<>?\\^`{|}");
+        let query = encoded(&event["rawQueryString"], "\"#<>\\^`{|}");
+        let target =
+            [if path.is_empty() { "/" } else { &path }, if query.is_empty() { "" } else { "?" }, &query];
+        let mut headers = HeaderMap::new();
+        for (name, value) in event["headers"].as_object().into_iter().flatten() {
+            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.as_str()?.parse()) {
+                headers.insert(name, value);
+            }
+        }
+        let body = event["body"].as_str().unwrap_or_default();
+        let body = if event["isBase64Encoded"] == true { STANDARD.decode(body).ok()? } else { body.into() };
+        let address = context["http"]["sourceIp"].as_str().and_then(|address| address.parse().ok());
+        let domain = context["domainName"].as_str();
+        let origin = domain.and_then(|domain| Url::parse(&format!("https://{domain}")).ok());
+        Some((method, target.concat(), headers, body, address, origin))
+    }
+
+    #[test]
+    fn no_odd_event_panics_and_each_is_the_request_that_it_describes() {
+        let config = ProptestConfig {
+            cases: 100_000,
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(1),
+            ..ProptestConfig::default()
+        };
+        proptest!(config, |(event in odd_event())| {
+            let read = request(&event.to_string()).ok().map(|request| {
+                let client = client_info(&request).clone();
+                let (parts, body) = request.into_parts();
+                let target = parts.uri.to_string();
+                (parts.method, target, parts.headers, body.to_vec(), client.source_ip, client.origin)
+            });
+            prop_assert_eq!(read, described(&event));
+        });
     }
 }

@@ -1,12 +1,13 @@
 //! The settings, read from the environment once, at start, into proven types. An error names the setting and what it
 //! should be.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
 
-use crate::aws::settings::AwsSettings;
+use crate::aws::settings::{AwsSettings, SERVICE_ENDPOINT_VARIABLES};
 use crate::delivery::schedule::Schedule;
 use crate::egress::callback_url::{CallbackRules, Origin};
 use crate::protocol::alipay::authorize::LinkSettings;
@@ -219,7 +220,7 @@ impl Settings<'_> {
         let waits = self.list("AUTHLINK_DELIVERY_WAITS_SECS", "seconds from 1 to 604800", |wait| {
             wait.parse().ok().filter(|wait| WAIT_SECS.contains(wait))
         })?;
-        Ok(waits.map_or_else(Schedule::default, |waits| Schedule::of_secs(&waits)))
+        Ok(waits.map_or_else(Schedule::default, |waits| Schedule::from_secs(&waits)))
     }
 
     fn days(&self, name: &'static str, default: u64) -> Result<Duration, ConfigError> {
@@ -249,11 +250,35 @@ impl Settings<'_> {
     fn aws(&self) -> Result<AwsSettings, ConfigError> {
         Ok(AwsSettings {
             region: self.required("AWS_REGION")?,
-            endpoint_url: self.text("AWS_ENDPOINT_URL"),
+            endpoint_url: self.endpoint("AWS_ENDPOINT_URL")?,
+            service_endpoint_urls: self.service_endpoints()?,
+            use_fips: self.flag("AWS_USE_FIPS_ENDPOINT")?,
+            use_dual_stack: self.flag("AWS_USE_DUALSTACK_ENDPOINT")?,
             access_key_id: self.required("AWS_ACCESS_KEY_ID")?,
             secret_access_key: self.required("AWS_SECRET_ACCESS_KEY")?,
             session_token: self.text("AWS_SESSION_TOKEN"),
         })
+    }
+
+    fn endpoint(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
+        let endpoint = self.text(name);
+        if endpoint.is_some() {
+            self.url(name, None)?;
+        }
+        Ok(endpoint)
+    }
+
+    fn service_endpoints(&self) -> Result<BTreeMap<&'static str, String>, ConfigError> {
+        let endpoint = |name| self.endpoint(name).transpose().map(|url| url.map(|url| (name, url)));
+        SERVICE_ENDPOINT_VARIABLES.into_iter().filter_map(endpoint).collect()
+    }
+
+    fn flag(&self, name: &'static str) -> Result<bool, ConfigError> {
+        match self.text(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(ConfigError { name, problem: "must be true or false".to_owned() }),
+        }
     }
 
     fn log_level(&self) -> Result<tracing::level_filters::LevelFilter, ConfigError> {
@@ -315,6 +340,42 @@ mod tests {
         assert_eq!((config.aws.region.as_str(), config.aws.endpoint_url.as_deref()), ("eu-central-1", None));
         let shown = format!("{config:?}");
         assert!(!shown.contains("hush") && !shown.contains("session"), "{shown}");
+    }
+
+    #[test]
+    fn endpoints_of_aws_are_read_for_all_services_and_for_one() {
+        let aws = |settings: &[(&str, &str)]| {
+            let mut all = vec![
+                ("AUTHLINK_QUEUE_URL", "https://sqs.example/1/hints"),
+                ("AWS_REGION", "eu-central-1"),
+                ("AWS_ACCESS_KEY_ID", "AKID"),
+                ("AWS_SECRET_ACCESS_KEY", "hush"),
+            ];
+            all.extend(settings);
+            all.extend(LOCAL);
+            read(&all).map(|config| config.aws).map_err(|error| error.to_string())
+        };
+        let read = aws(&[
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:5000"),
+            ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:5001"),
+            ("AWS_USE_FIPS_ENDPOINT", "true"),
+            ("AWS_USE_DUALSTACK_ENDPOINT", "false"),
+        ])
+        .expect("complete");
+        assert_eq!(read.endpoint_url.as_deref(), Some("http://127.0.0.1:5000"));
+        let for_one = [("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:5001".to_owned())];
+        assert_eq!(read.service_endpoint_urls, for_one.into());
+        assert_eq!((read.use_fips, read.use_dual_stack), (true, false));
+        for (name, value, problem) in [
+            (
+                "AWS_ENDPOINT_URL_SQS",
+                "127.0.0.1:5000",
+                "must be an http or https URL without query, fragment and user name",
+            ),
+            ("AWS_USE_FIPS_ENDPOINT", "yes", "must be true or false"),
+        ] {
+            assert_eq!(aws(&[(name, value)]), Err(format!("{name} {problem}")));
+        }
     }
 
     #[test]

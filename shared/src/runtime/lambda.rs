@@ -1,11 +1,14 @@
-//! AWS Lambda at the edge: the only file that names its runtime's types.
+//! AWS Lambda's runtime around a handler, which sees none of its types.
 //!
-//! API Gateway's events become the `http::Request` that handlers take, by [`crate::runtime::api_gateway`]; queue messages and the
-//! schedule become [`Event`]s.
+//! API Gateway's events become the `http::Request` that handlers take, by [`crate::runtime::api_gateway`]; queue
+//! messages and the schedule become [`Event`]s. A handler that panics fails its invocation and not the process, because
+//! panics unwind.
 
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use bytes::Bytes;
 use lambda_runtime::{LambdaEvent, service_fn};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -14,25 +17,25 @@ use crate::runtime::api_gateway;
 use crate::runtime::start::StartError;
 use crate::telemetry::Alarm;
 
-/// Serves HTTP requests until the runtime ends.
+/// Serves HTTP requests by `handle`, which is called with `function`, until the runtime ends.
 ///
 /// # Errors
-/// When the runtime cannot be reached.
-pub async fn serve_http<H>(handler: H) -> Result<(), StartError>
+/// [`StartError`] if the runtime cannot be reached.
+pub async fn serve_http<F, H, A>(function: F, handle: H) -> Result<(), StartError>
 where
-    H: AsyncFn(http::Request<Bytes>) -> http::Response<Bytes>,
+    H: Fn(Arc<F>, http::Request<Bytes>) -> A,
+    A: Future<Output = http::Response<Bytes>> + Send + 'static,
 {
-    let run = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
-        let request = api_gateway::request(event.payload.get())?;
-        Ok::<_, lambda_runtime::Error>(api_gateway::response(handler(request).await))
-    });
+    let function = Arc::new(function);
+    let handler = |request| handle(Arc::clone(&function), request);
+    let run = service_fn(|event: LambdaEvent<Box<RawValue>>| api_gateway::answer(event, &handler));
     lambda_runtime::run(run).await.map_err(ended)
 }
 
 /// Serves queue messages and schedules until the runtime ends.
 ///
 /// # Errors
-/// When the runtime cannot be reached.
+/// [`StartError`] if the runtime cannot be reached.
 pub async fn serve_events<H, E>(handler: H) -> Result<(), StartError>
 where
     H: AsyncFn(Event) -> Result<(), E>,
@@ -45,27 +48,29 @@ where
     lambda_runtime::run(run).await.map_err(ended)
 }
 
-/// What Lambda is answered for one event: which of a queue's messages failed. An event without messages is the schedule's.
+/// Hands one event to `handler` and returns the messages that go back to the queue: after as many receptions as the queue
+/// allows, to its dead-letter queue. An event without messages is the schedule's.
 ///
-/// Only a message that is no hint fails, and ends in the dead-letter queue, which is for nothing else. A hint that could
-/// not be followed is done with: its record is due, and the sweep is no later than the queue would be.
+/// Only a message that is no hint goes back. A hint that could not be followed is done with: its record is due, and the
+/// sweep is no later than the queue would be.
 ///
 /// # Errors
-/// When a sweep fails; the text is `handler`'s.
-pub async fn answer_event<H, E>(handler: &H, event: Value) -> Result<Failures, String>
+/// The text of `handler`'s error if a sweep fails.
+pub async fn answer_event<H, E>(handler: &H, event: Value) -> Result<SqsBatchResponse, String>
 where
     H: AsyncFn(Event) -> Result<(), E>,
     E: std::fmt::Display,
 {
-    let mut failures = Failures::default();
-    let Ok(messages) = serde_json::from_value::<Messages>(event) else {
+    let mut response = SqsBatchResponse::default();
+    let Ok(SqsEvent { records, .. }) = serde_json::from_value(event) else {
         handler(Event::Sweep).await.map_err(|error| error.to_string())?;
-        return Ok(failures);
+        return Ok(response);
     };
-    for message in messages.records {
-        let Ok(hint) = serde_json::from_str::<Hint>(&message.body) else {
-            tracing::error!(message_id = %message.id, "a message that is no hint goes back to the queue");
-            failures.items.push(Failure { id: message.id });
+    for message in records {
+        let Ok(hint) = serde_json::from_str::<Hint>(message.body.as_deref().unwrap_or_default()) else {
+            let message_id = message.message_id.unwrap_or_default();
+            tracing::error!(%message_id, "a message that is no hint goes back to the queue");
+            response.add_failure(message_id);
             continue;
         };
         let reference = hint.id.clone();
@@ -73,37 +78,11 @@ where
             tracing::error!(%reference, %error, alarm = Alarm::Unavailable.as_str(), "an attempt could not be made; the sweep will");
         }
     }
-    Ok(failures)
+    Ok(response)
 }
 
 fn ended(error: lambda_runtime::Error) -> StartError {
     StartError::new(error.to_string())
-}
-
-#[derive(Deserialize)]
-struct Messages {
-    #[serde(rename = "Records")]
-    records: Vec<Message>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    #[serde(rename = "messageId")]
-    id: String,
-    body: String,
-}
-
-/// The messages that go back to the queue; after as many receptions as the queue allows, to its dead-letter queue.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Failures {
-    #[serde(rename = "batchItemFailures")]
-    items: Vec<Failure>,
-}
-
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Failure {
-    #[serde(rename = "itemIdentifier")]
-    id: String,
 }
 
 #[cfg(test)]
@@ -117,7 +96,7 @@ mod tests {
     use crate::model::owner::Owner;
 
     fn hint(serial_no: &str) -> Hint {
-        Hint::new(AuthorizationId::of_serial("B1", serial_no), Owner::Business("B1".to_owned()), 0)
+        Hint::new(AuthorizationId::from_serial("B1", serial_no), Owner::Business("B1".to_owned()), 0)
     }
 
     fn message(id: &str, body: &str) -> Value {
@@ -128,7 +107,7 @@ mod tests {
         message(id, &serde_json::to_string(hint).unwrap())
     }
 
-    /// What is answered when the hints of `failing` fail, and the events that were handled.
+    /// The answer to `event` when the hints of `failing` fail, and the events that were handled.
     async fn answer(event: Value, failing: &[Hint]) -> (Result<Value, String>, Vec<Event>) {
         let handled = RefCell::new(Vec::new());
         let handler = async |event: Event| {

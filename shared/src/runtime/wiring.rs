@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::aws::Aws;
+use crate::aws::{SdkConfig, sdk_config};
 use crate::model::clock::{Clock, SystemClock};
 use crate::model::random::{OsRandom, Random};
 use crate::queue::HintQueue;
@@ -30,7 +30,7 @@ pub struct Process {
     pub random: Arc<dyn Random>,
     /// The source of keys that the settings name.
     pub secrets: Arc<dyn SecretSource>,
-    aws: Aws,
+    aws: SdkConfig,
 }
 
 impl Process {
@@ -42,10 +42,10 @@ impl Process {
         let config = Config::from_env()?;
         telemetry::start(config.log_level, std::io::stdout);
         let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
-        let aws = Aws::new(&config.aws, clock.clone(), random.clone());
+        let aws = sdk_config(&config.aws);
         let secrets: Arc<dyn SecretSource> = match &config.secrets {
             SecretsFrom::Folder(folder) => Arc::new(SecretFolder::new(folder)),
-            SecretsFrom::Manager(prefix) => Arc::new(SecretsManager::new(aws.sdk(), prefix.clone())),
+            SecretsFrom::Manager(prefix) => Arc::new(SecretsManager::new(&aws, prefix.clone())),
         };
         Ok(Self { config, clock, random, secrets, aws })
     }
@@ -53,14 +53,14 @@ impl Process {
     /// The queue that the settings name, if they do.
     #[must_use]
     pub fn hints(&self) -> Option<Arc<dyn HintQueue>> {
-        let queue = SqsQueue::new(self.aws.sdk(), self.config.queue_url.clone()?);
+        let queue = SqsQueue::new(&self.aws, self.config.queue_url.clone()?);
         Some(Arc::new(queue))
     }
 
     /// Records links of the open API.
     ///
     /// # Errors
-    /// AWS cannot be called by the settings, or the embedded store cannot be opened.
+    /// The embedded store cannot be opened.
     pub fn platform_links(&self) -> Result<Arc<dyn RecordPlatformLinks>, StartError> {
         Ok(match self.store()? {
             Store::Table(table) => table,
@@ -75,9 +75,9 @@ impl Process {
     /// As [`Process::platform_links`].
     pub fn scheme_links(&self) -> Result<SchemeLinks, StartError> {
         Ok(match self.store()? {
-            Store::Table(table) => SchemeLinks::of(table),
+            Store::Table(table) => SchemeLinks::new(table),
             #[cfg(feature = "embedded")]
-            Store::File(file) => SchemeLinks::of(file),
+            Store::File(file) => SchemeLinks::new(file),
         })
     }
 
@@ -119,7 +119,7 @@ impl Process {
 
     fn store(&self) -> Result<Store, StartError> {
         match &self.config.store {
-            StoreAt::Table(name) => Ok(Store::Table(Arc::new(DynamoStore::new(&self.aws, name)?))),
+            StoreAt::Table(name) => Ok(Store::Table(Arc::new(DynamoStore::new(&self.aws, name)))),
             #[cfg(feature = "embedded")]
             StoreAt::File(file) => Ok(Store::File(Arc::new(SqliteStore::open(file)?))),
             #[cfg(not(feature = "embedded"))]

@@ -1,5 +1,5 @@
-//! What is known of one secret. It is told what each fetch brought and says what to answer at a given moment; it
-//! neither fetches nor waits, so every rule about time is decided here and nowhere else.
+//! The state of one secret in the cache. It takes in the outcome of each fetch and gives the answer at a given moment;
+//! it neither fetches nor waits, so every rule about time is decided here and nowhere else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// An early refresh is worth a fetch only if the last one is this old.
 const EARLY: Duration = Duration::from_secs(10);
 
-/// What a caller finds at a given moment.
+/// The state that a caller finds at a given moment.
 pub(super) enum Lookup<T> {
     /// An answer that needs no fetch.
     Ready(Result<Arc<T>, SecretError>),
@@ -26,23 +26,23 @@ pub(super) enum Lookup<T> {
     Missing,
 }
 
-struct Good<T> {
+struct GoodVersion<T> {
     version: String,
     document: Arc<T>,
     vouched_at: UnixMillis,
 }
 
-struct Bad {
+struct BadVersion {
     version: String,
     reason: String,
 }
 
-/// What is known of one secret.
+/// The state of one secret.
 pub(super) struct CacheEntry<T> {
     name: SecretName,
-    good: Option<Good<T>>,
+    good: Option<GoodVersion<T>>,
     /// The version that did not parse last, kept so that it is parsed and alarmed once.
-    bad: Option<Bad>,
+    bad: Option<BadVersion>,
     /// The answer when there is no usable document.
     failure: SecretError,
     fetches: u64,
@@ -57,22 +57,22 @@ impl<T: Document> CacheEntry<T> {
         Self { name, good: None, bad: None, failure, fetches: 0, fetched_at, next_fetch }
     }
 
-    /// How many fetches have ended: tells a caller who waited whether someone else's fetch served it too.
+    /// The number of fetches that have ended: tells a caller who waited that someone else's fetch served it too.
     pub(super) const fn fetches(&self) -> u64 {
         self.fetches
     }
 
-    /// Whether the secret had a good version and was not revoked since, however long ago that was.
+    /// True if the secret had a good version and was not revoked since, however long ago that was.
     pub(super) const fn is_known(&self) -> bool {
         self.good.is_some()
     }
 
-    /// Whether the last fetch is long enough ago for one before its time.
+    /// True if the last fetch is long enough ago for one before its time.
     pub(super) fn early_refresh_is_due(&self, now: UnixMillis) -> bool {
         self.fetches == 0 || now.since(self.fetched_at) >= EARLY
     }
 
-    pub(super) fn look(&self, now: UnixMillis) -> Lookup<T> {
+    pub(super) fn lookup(&self, now: UnixMillis) -> Lookup<T> {
         match (self.answer(now), now < self.next_fetch) {
             (answer, true) => Lookup::Ready(answer),
             (Ok(old), false) => Lookup::Stale(old),
@@ -80,16 +80,16 @@ impl<T: Document> CacheEntry<T> {
         }
     }
 
-    /// What to answer now without a fetch.
+    /// The answer now, without a fetch.
     pub(super) fn answer(&self, now: UnixMillis) -> Result<Arc<T>, SecretError> {
         self.usable(now).map(|good| Arc::clone(&good.document)).ok_or_else(|| self.failure.clone())
     }
 
-    fn usable(&self, now: UnixMillis) -> Option<&Good<T>> {
+    fn usable(&self, now: UnixMillis) -> Option<&GoodVersion<T>> {
         self.good.as_ref().filter(|good| now.since(good.vouched_at) < KEPT)
     }
 
-    /// Takes in what the fetch that began at `asked_at` brought. Returns the reason why a version does not parse, the
+    /// Takes in the outcome of the fetch that began at `asked_at`. Returns the reason why a version does not parse, the
     /// first time that version is met.
     pub(super) fn record_fetch(
         &mut self,
@@ -121,30 +121,30 @@ impl<T: Document> CacheEntry<T> {
     fn accept(&mut self, value: SecretValue, asked_at: UnixMillis) -> Option<String> {
         if let Some(good) = self.good.as_mut().filter(|good| good.version == value.version) {
             good.vouched_at = asked_at;
-            self.trust(asked_at);
+            self.confirm(asked_at);
             return None;
         }
         if let Some(bad) = self.bad.as_ref().filter(|bad| bad.version == value.version) {
             let reason = bad.reason.clone();
-            self.distrust(reason, asked_at);
+            self.reject(reason, asked_at);
             return None;
         }
         match parse::<T>(&value.document) {
             Ok(document) => {
                 let document = Arc::new(document);
-                self.good = Some(Good { version: value.version, document, vouched_at: asked_at });
-                self.trust(asked_at);
+                self.good = Some(GoodVersion { version: value.version, document, vouched_at: asked_at });
+                self.confirm(asked_at);
                 None
             }
             Err(DocumentError(reason)) => {
-                self.bad = Some(Bad { version: value.version, reason: reason.clone() });
-                self.distrust(reason.clone(), asked_at);
+                self.bad = Some(BadVersion { version: value.version, reason: reason.clone() });
+                self.reject(reason.clone(), asked_at);
                 Some(reason)
             }
         }
     }
 
-    fn trust(&mut self, asked_at: UnixMillis) {
+    fn confirm(&mut self, asked_at: UnixMillis) {
         let reason = "not refreshed for an hour".to_owned();
         self.failure = SecretError::Unavailable { name: self.name.clone(), reason };
         self.next_fetch = asked_at + FRESH;
@@ -152,7 +152,7 @@ impl<T: Document> CacheEntry<T> {
 
     /// A version that does not parse is an operator's slip, not a revocation: the source did answer that the secret
     /// is ours, so the last good version stays good.
-    fn distrust(&mut self, reason: String, asked_at: UnixMillis) {
+    fn reject(&mut self, reason: String, asked_at: UnixMillis) {
         if let Some(good) = &mut self.good {
             good.vouched_at = asked_at;
         }
@@ -238,8 +238,8 @@ mod tests {
         let mut entry = CacheEntry::<Number>::empty(name());
         entry.record_fetch(version("v1", "1"), START);
         entry.record_fetch(down(), START + 60 * MINUTE - Duration::from_secs(20));
-        assert!(matches!(entry.look(START + 60 * MINUTE - Duration::from_secs(1)), Lookup::Ready(Ok(_))));
-        assert!(matches!(entry.look(START + 60 * MINUTE), Lookup::Missing));
+        assert!(matches!(entry.lookup(START + 60 * MINUTE - Duration::from_secs(1)), Lookup::Ready(Ok(_))));
+        assert!(matches!(entry.lookup(START + 60 * MINUTE), Lookup::Missing));
     }
 
     #[test]
@@ -247,8 +247,8 @@ mod tests {
         let mut entry = CacheEntry::<Number>::empty(name());
         entry.record_fetch(version("v1", "1"), START);
         entry.record_fetch(down(), START + MINUTE);
-        assert!(matches!(entry.look(START + 4 * MINUTE), Lookup::Ready(Ok(_))));
-        assert!(matches!(entry.look(START + 5 * MINUTE), Lookup::Stale(_)));
+        assert!(matches!(entry.lookup(START + 4 * MINUTE), Lookup::Ready(Ok(_))));
+        assert!(matches!(entry.lookup(START + 5 * MINUTE), Lookup::Stale(_)));
     }
 
     #[test]
@@ -257,14 +257,14 @@ mod tests {
         entry.record_fetch(version("v1", "1"), START);
         entry.record_fetch(Err(FetchError::Absent(AbsentReason::Deleted)), START);
         let after = |secs| START + Duration::from_secs(secs);
-        assert!(matches!(entry.look(after(29)), Lookup::Ready(Err(SecretError::Absent))));
-        assert!(matches!(entry.look(after(30)), Lookup::Missing));
+        assert!(matches!(entry.lookup(after(29)), Lookup::Ready(Err(SecretError::Absent))));
+        assert!(matches!(entry.lookup(after(30)), Lookup::Missing));
     }
 
     #[test]
     fn without_a_document_an_unanswered_fetch_may_be_repeated_at_once() {
         let mut entry = CacheEntry::<Number>::empty(name());
         entry.record_fetch(down(), START);
-        assert!(matches!(entry.look(START), Lookup::Missing));
+        assert!(matches!(entry.lookup(START), Lookup::Missing));
     }
 }

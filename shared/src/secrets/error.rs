@@ -1,20 +1,20 @@
-//! What may go wrong between a name and its parsed document: first as a source sees it, then as the cache answers it.
+//! The failures between a name and its parsed document: first as a source sees them, then as the cache answers them.
 
 use crate::secrets::SecretName;
 
-/// Why a source gave no value.
+/// A source gave no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
     /// The source answered: we may not have such a secret. What was known of it is void at once.
-    #[error("{0}")]
-    Absent(AbsentReason),
+    #[error(transparent)]
+    Absent(#[from] AbsentReason),
     /// The source did not answer, or could not: throttled, broken, too slow, not reached. The text says which in a
     /// few words for the log and holds nothing of a secret.
     #[error("{0}")]
     Unavailable(String),
 }
 
-/// Why a secret is absent.
+/// The reason that a secret is absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AbsentReason {
     /// There is none of this name, or it has no current version.
@@ -28,7 +28,7 @@ pub enum AbsentReason {
     Denied,
 }
 
-/// Why the cache has no document to give. Its texts are for the log; they name the secret and hold nothing of it.
+/// The cache has no document to give. Its texts are for the log; they name the secret and hold nothing of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     /// There is no such secret for us: missing, deleted or denied.
@@ -37,17 +37,17 @@ pub enum SecretError {
     /// The source has not answered for so long that nothing known may be used any more, or ever.
     #[error("secret {name} is unavailable: {reason}")]
     Unavailable {
-        /// Which secret.
+        /// The secret.
         name: SecretName,
-        /// What the source's last failure was.
+        /// The source's last failure.
         reason: String,
     },
     /// Its value is not a document of its kind, and no earlier version was.
     #[error("secret {name} is unreadable: {reason}")]
     Unparsable {
-        /// Which secret.
+        /// The secret.
         name: SecretName,
-        /// What is wrong with it.
+        /// The flaw of the value.
         reason: String,
     },
     /// Too many names that were never seen are being asked for; this one was not looked up.

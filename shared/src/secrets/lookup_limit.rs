@@ -1,5 +1,5 @@
-//! How many names that were never seen may be looked up. Such names cost a call each and anyone can invent them; the
-//! calls are paid, and limited for the whole account.
+//! A limit on look-ups of names that were never seen. Such names cost a call each and anyone can invent them; the calls
+//! are paid, and limited for the whole account.
 
 use std::time::Duration;
 

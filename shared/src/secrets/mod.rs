@@ -19,14 +19,14 @@ use std::fmt;
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-pub use cache::SecretCache;
+pub use cache::{KeyCheck, SecretCache};
 pub use error::{AbsentReason, FetchError, SecretError};
 pub use folder::SecretFolder;
 pub use name::{BadSecretName, SecretName};
 #[cfg(feature = "aws")]
 pub use secrets_manager::{FETCH_TIMEOUT, SecretsManager};
 
-/// Where secrets come from.
+/// A source of secrets.
 #[async_trait]
 pub trait SecretSource: Send + Sync {
     /// The current version of the secret. Each call asks anew; remembering is the cache's part.
@@ -53,16 +53,16 @@ impl fmt::Debug for SecretValue {
     }
 }
 
-/// What a secret's JSON text is parsed into.
+/// A type that a secret's JSON text is parsed into.
 pub trait Document: Sized + Send + Sync + 'static {
     /// Parses the text, keys included, so that nothing is left to fail when it is used.
     ///
     /// # Errors
-    /// What is wrong with the text, in words that repeat no part of a key.
+    /// The flaw of the text, in words that repeat no part of a key.
     fn parse(json: &str) -> Result<Self, DocumentError>;
 }
 
-/// Why a text is not the document it should be. It is logged, so it repeats no part of a key.
+/// The flaw of a text that is not the document it should be. It is logged, so it repeats no part of a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct DocumentError(pub String);

@@ -52,7 +52,7 @@ impl SecretName {
     ///
     /// # Errors
     /// [`BadSecretName`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
-    pub fn aliyun(account_id: &str) -> Result<Self, BadSecretName> {
+    pub fn alibaba_cloud_key(account_id: &str) -> Result<Self, BadSecretName> {
         Self::of("aliyun", account_id)
     }
 
@@ -96,9 +96,9 @@ impl SecretName {
         Ok(Self(format!("{kind}/{key}").into()))
     }
 
-    /// What may be logged of a name that nobody has found yet: of an access key its kind alone, because what a caller
-    /// sends for its id may be its secret.
-    pub(super) fn before_it_is_known(&self) -> &str {
+    /// The text that may be logged of a name that is not known to exist: of an access key its kind alone, because the text
+    /// that a caller sends as its id may be its secret.
+    pub(super) fn log_text_of_unknown(&self) -> &str {
         if self.0.starts_with(ACCESS_KEY) { ACCESS_KEY } else { &self.0 }
     }
 
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(text(SecretName::alipay_app("2021004100000001")), "alipay-app/2021004100000001");
         assert_eq!(text(SecretName::upstream("east")), "upstream/east");
         assert_eq!(text(SecretName::business(&"k".repeat(64))), format!("business/{}", "k".repeat(64)));
-        assert_eq!(text(SecretName::aliyun("1001")), "aliyun/1001");
+        assert_eq!(text(SecretName::alibaba_cloud_key("1001")), "aliyun/1001");
         assert_eq!(SecretName::callback_key().as_str(), "callback-key");
         assert_eq!(SecretName::link_token().as_str(), "link-token");
     }

@@ -9,8 +9,7 @@ use aws_sdk_secretsmanager::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::{GetSecretValueError, GetSecretValueOutput};
 use zeroize::Zeroizing;
 
-use crate::aws::sdk::reason;
-use crate::aws::{CallTimeouts, SdkConfig};
+use crate::aws::{CallTimeouts, SdkConfig, log_reason};
 use crate::secrets::{AbsentReason, FetchError, SecretName, SecretSource, SecretValue};
 
 /// Never `AWSPENDING` (not yet in force) nor `AWSPREVIOUS` (withdrawn).
@@ -26,27 +25,27 @@ pub struct SecretsManager {
     prefix: String,
 }
 
-const PATIENCE: CallTimeouts = CallTimeouts {
+const TIMEOUTS: CallTimeouts = CallTimeouts {
     attempt: Duration::from_secs(2),
     operation: Duration::from_secs(5),
     first_backoff: Duration::from_secs(1),
 };
 
 /// The longest that one fetch may take, with its repetitions.
-pub const FETCH_TIMEOUT: Duration = PATIENCE.operation;
+pub const FETCH_TIMEOUT: Duration = TIMEOUTS.operation;
 
 impl SecretsManager {
     /// A source that connects when it is first asked, for the secret `<prefix>/<name>` of every name. The deployment's
     /// prefix has no slash at its end.
     #[must_use]
     pub fn new(config: &SdkConfig, prefix: String) -> Self {
-        Self::with_patience(config, prefix, &PATIENCE)
+        Self::with_timeouts(config, prefix, &TIMEOUTS)
     }
 
-    fn with_patience(config: &SdkConfig, prefix: String, patience: &CallTimeouts) -> Self {
+    fn with_timeouts(config: &SdkConfig, prefix: String, timeouts: &CallTimeouts) -> Self {
         let config = Builder::from(config)
-            .retry_config(patience.retries())
-            .timeout_config(patience.timeouts())
+            .retry_config(timeouts.retries())
+            .timeout_config(timeouts.timeouts())
             .build();
         Self { client: Client::from_conf(config), prefix }
     }
@@ -70,7 +69,7 @@ fn value(answer: GetSecretValueOutput) -> Result<SecretValue, FetchError> {
 
 /// The SDK's kinds of failure are open-ended; whatever is not known to mean "there is none for you" counts as a
 /// failure to answer, so that a new kind never revokes a key.
-fn failure<R>(error: &SdkError<GetSecretValueError, R>) -> FetchError {
+fn failure(error: &SdkError<GetSecretValueError>) -> FetchError {
     let absent = match error.as_service_error() {
         Some(GetSecretValueError::ResourceNotFoundException(_)) => Some(AbsentReason::NotFound),
         // In GetSecretValue: marked for deletion.
@@ -81,16 +80,16 @@ fn failure<R>(error: &SdkError<GetSecretValueError, R>) -> FetchError {
         }
         _ => None,
     };
-    absent.map_or_else(|| FetchError::Unavailable(reason(error)), FetchError::Absent)
+    absent.map_or_else(|| FetchError::Unavailable(log_reason(error)), FetchError::Absent)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::fake_aws::{Answer, Asked, BRISK, FakeAws, SHORT, nobody};
+    use crate::aws::fake_aws::{Asked, BRISK, FakeAws, SHORT, answer, never, nobody};
 
-    fn source(config: &SdkConfig, patience: &CallTimeouts) -> SecretsManager {
-        SecretsManager::with_patience(config, "authlink/prod".to_owned(), patience)
+    fn source(config: &SdkConfig, timeouts: &CallTimeouts) -> SecretsManager {
+        SecretsManager::with_timeouts(config, "authlink/prod".to_owned(), timeouts)
     }
 
     fn b1() -> SecretName {
@@ -98,9 +97,9 @@ mod tests {
     }
 
     async fn fetch_answered(status: u16, body: &str) -> (Result<SecretValue, FetchError>, usize) {
-        let fake_aws = FakeAws::answering([Answer::Says(status, body.to_owned())]).await;
-        let fetched = source(fake_aws.aws.sdk(), &BRISK).fetch(&b1()).await;
-        (fetched, fake_aws.asked().len())
+        let fake_aws = FakeAws::answering([answer(status, body)]).await;
+        let fetched = source(&fake_aws.sdk, &BRISK).fetch(&b1()).await;
+        (fetched, fake_aws.asked().await.len())
     }
 
     async fn failure_of(status: u16, body: &str) -> (FetchError, usize) {
@@ -110,13 +109,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_current_version_is_asked_for_by_its_full_name() {
-        let answer =
+        let found =
             r#"{"Name":"authlink/prod/business/B1","VersionId":"v-1","SecretString":"{\"enabled\":true}"}"#;
-        let fake_aws = FakeAws::answering([Answer::Says(200, answer.to_owned())]).await;
-        let value = source(fake_aws.aws.sdk(), &BRISK).fetch(&b1()).await.unwrap();
+        let fake_aws = FakeAws::answering([answer(200, found)]).await;
+        let value = source(&fake_aws.sdk, &BRISK).fetch(&b1()).await.unwrap();
         assert_eq!((value.version.as_str(), value.document.as_str()), ("v-1", r#"{"enabled":true}"#));
 
-        let asked = fake_aws.asked();
+        let asked = fake_aws.asked().await;
         let [Asked { headers, body }] = asked.as_slice() else { panic!("{} requests", asked.len()) };
         let expected =
             serde_json::json!({"SecretId": "authlink/prod/business/B1", "VersionStage": "AWSCURRENT"});
@@ -125,7 +124,7 @@ mod tests {
         assert_eq!(headers["x-amz-security-token"], "session");
         let authorization = headers["authorization"].to_str().unwrap();
         assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKID/"), "{authorization}");
-        let region = fake_aws.aws.sdk().region().unwrap();
+        let region = fake_aws.sdk.region().unwrap();
         let scope = format!("/{region}/secretsmanager/aws4_request");
         assert!(authorization.contains(&scope), "{authorization}");
     }
@@ -180,23 +179,23 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_does_not_come_is_a_time_out() {
-        let fake_aws = FakeAws::answering([Answer::Never]).await;
-        let failed = source(fake_aws.aws.sdk(), &SHORT).fetch(&b1()).await.unwrap_err();
+        let fake_aws = FakeAws::answering([never()]).await;
+        let failed = source(&fake_aws.sdk, &SHORT).fetch(&b1()).await.unwrap_err();
         assert_eq!(failed, FetchError::Unavailable("time-out".to_owned()));
-        assert_eq!(fake_aws.asked().len(), 3);
+        assert_eq!(fake_aws.asked().await.len(), 3);
     }
 
     #[tokio::test]
     async fn a_server_that_is_not_there_is_no_connection() {
-        let (aws, _reserved) = nobody();
-        let failed = source(aws.sdk(), &BRISK).fetch(&b1()).await.unwrap_err();
+        let (sdk, _reserved) = nobody();
+        let failed = source(&sdk, &BRISK).fetch(&b1()).await.unwrap_err();
         assert_eq!(failed, FetchError::Unavailable("no connection".to_owned()));
     }
 
     #[test]
     fn debug_shows_no_credentials() {
-        let (aws, _reserved) = nobody();
-        let shown = format!("{:?}", source(aws.sdk(), &BRISK));
+        let (sdk, _reserved) = nobody();
+        let shown = format!("{:?}", source(&sdk, &BRISK));
         assert!(!shown.contains("hush") && !shown.contains("session"), "{shown}");
     }
 }

@@ -13,14 +13,14 @@ use crate::signing::rsa::{SigningKey, VerifyingKey};
 /// name and joined as `name=value` by `&`.
 ///
 /// # Errors
-/// When the operating system has no randomness.
+/// [`RandomError`] if the operating system has no randomness.
 pub fn sign_request(parameters: &[(&str, &str)], key: &SigningKey) -> Result<String, RandomError> {
     key.sign(string_to_sign(parameters).as_bytes()).map(|signature| STANDARD.encode(signature))
 }
 
-/// Whether `sign` is Alipay's over `node`, the raw bytes of an answer's value, by any of `keys`.
+/// Returns true if `sign` is Alipay's over `node`, the raw bytes of an answer's value, by any of `keys`.
 ///
-/// Alipay's Java SDK tries again with `\/` read as `/` before it gives up; so do we.
+/// As in Alipay's Java SDK, a node that does not verify is tried again with `\/` read as `/`.
 #[must_use]
 pub fn answer_verifies(node: &str, sign: &str, keys: &[VerifyingKey]) -> bool {
     let Ok(signature) = STANDARD.decode(sign) else { return false };

@@ -1,17 +1,13 @@
 //! The token that a link of `GetAuthorizationUrl` carries: a JWT (RFC 7519) with HS256, of the one form that the
 //! action's documentation shows.
 //!
-//! Nobody but us issues these tokens, so their header is one fixed text. It is compared and never interpreted: a token
-//! cannot name another algorithm, for there is nothing that would read it. The payload is parsed only once the
-//! signature over its raw characters holds.
+//! Only authlink issues these tokens, so their header is one fixed text. It is compared before a token is parsed: a
+//! token cannot name another algorithm. `jsonwebtoken` signs and verifies; expiry is judged by the time handed in.
 
 use std::fmt;
 
-use aws_lc_rs::hmac;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::model::clock::UnixMillis;
 use crate::model::id::AuthorizationId;
@@ -19,27 +15,28 @@ use crate::model::id::AuthorizationId;
 /// The shortest key that is accepted, in bytes of its text: as long as the digest (RFC 7518, section 3.2).
 pub const MIN_KEY_BYTES: usize = 32;
 
-/// Longer tokens are none of ours; ours have about 190 characters.
+/// Longer tokens are refused unread; an issued one has about 190 characters.
 const MAX_TOKEN_CHARACTERS: usize = 1_024;
 
-/// `{"typ":"JWT","alg":"HS256"}` in Base64url.
-const HEADER: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9";
+/// `{"typ":"JWT","alg":"HS256"}` in Base64url, and the dot behind it.
+const HEADER: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.";
 
 const BIZ_TYPE: &str = "CommAuth";
 
-/// A key that tokens are signed and verified with.
+/// A key that tokens are signed and verified with. It is overwritten when it is dropped.
 #[derive(Clone)]
-pub struct LinkTokenKey(Zeroizing<String>);
+pub struct LinkTokenKey {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+}
 
 impl LinkTokenKey {
     /// Takes a key; `None` if it is shorter than [`MIN_KEY_BYTES`].
     #[must_use]
     pub fn new(key: &str) -> Option<Self> {
-        (key.len() >= MIN_KEY_BYTES).then(|| Self(Zeroizing::new(key.to_owned())))
-    }
-
-    fn hmac(&self) -> hmac::Key {
-        hmac::Key::new(hmac::HMAC_SHA256, self.0.as_bytes())
+        let key = Some(key.as_bytes()).filter(|key| key.len() >= MIN_KEY_BYTES)?;
+        let (encoding, decoding) = (EncodingKey::from_secret(key).ok()?, DecodingKey::from_secret(key).ok()?);
+        Some(Self { encoding, decoding })
     }
 }
 
@@ -49,23 +46,24 @@ impl fmt::Debug for LinkTokenKey {
     }
 }
 
-/// Why a token is not accepted.
+/// A token is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// None of our keys signed it, or it is not of our form.
+    /// None of the keys signed it, or it is not of the documented form.
     #[error("the token is not one of ours")]
     Forged,
-    /// It is ours, and its time is over.
+    /// It was issued here, and its time is over.
     #[error("the token of {0} has expired")]
     Expired(AuthorizationId),
 }
 
-/// What a token says. The fields stand in the order of the documented example.
+/// The payload, in the field order of the documented example.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Claims<'a> {
-    biz_type: &'a str,
-    biz_id: &'a str,
+struct Claims {
+    biz_type: String,
+    biz_id: String,
+    /// Seconds since 1970.
     exp: i64,
 }
 
@@ -73,48 +71,47 @@ struct Claims<'a> {
 /// its link.
 #[must_use]
 pub fn issue(key: &LinkTokenKey, id: &AuthorizationId, expires_at: UnixMillis) -> String {
-    let claims = Claims { biz_type: BIZ_TYPE, biz_id: id.as_str(), exp: expires_at.0.div_euclid(1_000) };
-    let payload = serde_json::to_vec(&claims)
-        .unwrap_or_else(|error| unreachable!("two texts and a number are fit for JSON: {error}"));
-    let signed = format!("{HEADER}.{}", URL_SAFE_NO_PAD.encode(payload));
-    let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key.hmac(), signed.as_bytes()));
-    format!("{signed}.{signature}")
+    let claims = Claims {
+        biz_type: BIZ_TYPE.to_owned(),
+        biz_id: id.as_str().to_owned(),
+        exp: expires_at.0.div_euclid(1_000),
+    };
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key.encoding).unwrap_or_else(|error| {
+        unreachable!("two texts and a number are fit for JSON, and HMAC for any key: {error}")
+    })
 }
 
-/// Whose link it is, if one of `keys` signed the token and its time is not over at `now`.
+/// Returns the authorization that a token is for, if one of `keys` signed it and its time is not over at `now`.
 ///
 /// # Errors
 /// [`TokenError::Forged`] for whatever none of `keys` signed, and for what one of them signed that [`issue`] would not
 /// have; [`TokenError::Expired`] only for a token of ours, from the second in `exp` on.
 pub fn verify(token: &str, keys: &[LinkTokenKey], now: UnixMillis) -> Result<AuthorizationId, TokenError> {
-    let (signed, payload, signature) = take_apart(token).ok_or(TokenError::Forged)?;
-    if !keys.iter().any(|key| hmac::verify(&key.hmac(), signed.as_bytes(), &signature).is_ok()) {
+    if token.len() > MAX_TOKEN_CHARACTERS || !token.starts_with(HEADER) {
         return Err(TokenError::Forged);
     }
-    let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenError::Forged)?;
-    let claims: Claims<'_> = serde_json::from_slice(&payload).map_err(|_| TokenError::Forged)?;
+    let claims = keys.iter().find_map(|key| signed_claims(token, key)).ok_or(TokenError::Forged)?;
     if claims.biz_type != BIZ_TYPE {
         return Err(TokenError::Forged);
     }
-    let id = AuthorizationId::parse(claims.biz_id).ok_or(TokenError::Forged)?;
+    let id = AuthorizationId::parse(&claims.biz_id).ok_or(TokenError::Forged)?;
     if now.0 >= claims.exp.saturating_mul(1_000) { Err(TokenError::Expired(id)) } else { Ok(id) }
 }
 
-/// What is signed, the payload in it, and the signature's bytes; `None` for what is not of our form.
-fn take_apart(token: &str) -> Option<(&str, &str, Vec<u8>)> {
-    if token.len() > MAX_TOKEN_CHARACTERS {
-        return None;
-    }
-    let (signed, signature) = token.rsplit_once('.')?;
-    let payload = signed.strip_prefix(HEADER)?.strip_prefix('.')?;
-    // Refuses what other decoders forgive: padding, the other alphabet, bits beyond the last byte.
-    let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-    (!payload.is_empty() && !payload.contains('.')).then_some((signed, payload, signature))
+/// The claims of a token that `key` signed, whatever they say.
+fn signed_claims(token: &str, key: &LinkTokenKey) -> Option<Claims> {
+    let mut validation = Validation::new(Algorithm::HS256);
+    // By the clock of the process; `verify` compares with the time that it is given.
+    validation.validate_exp = false;
+    validation.required_spec_claims.clear();
+    jsonwebtoken::decode(token, &key.decoding, &validation).ok().map(|token| token.claims)
 }
 
 #[cfg(test)]
 mod tests {
-    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+    use aws_lc_rs::hmac;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 
     use super::*;
 
@@ -141,8 +138,12 @@ mod tests {
         verify(token, &[key()], IN_TIME)
     }
 
+    fn hmac_sha256(text: &str) -> hmac::Tag {
+        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, KEY.as_bytes()), text.as_bytes())
+    }
+
     fn signed(text: &str) -> String {
-        let signature = hmac::sign(&key().hmac(), text.as_bytes());
+        let signature = hmac_sha256(text);
         format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
@@ -206,7 +207,7 @@ mod tests {
     #[test]
     fn what_was_changed_after_signing_is_refused() {
         let token = format!("{EXAMPLE}.{EXAMPLE_SIGNATURE}");
-        let bytes = hmac::sign(&key().hmac(), EXAMPLE.as_bytes());
+        let bytes = hmac_sha256(EXAMPLE);
         for changed in [
             token.replace("eyJiaXpUeXBl", "eyJiaXpUeXBm"),
             token.replace(".KT5h", ".KT5i"),
@@ -261,7 +262,7 @@ mod tests {
         let payload = format!(r#"{{"bizType":"CommAuth","bizId":"{ID}","exp":{EXP}}}"#);
         assert!(payload.len() % 3 != 0, "its Base64 would have no padding");
         for encoded in [STANDARD.encode(&payload), URL_SAFE.encode(&payload)] {
-            assert_eq!(check(&signed(&format!("{HEADER}.{encoded}"))), Err(TokenError::Forged), "{encoded}");
+            assert_eq!(check(&signed(&format!("{HEADER}{encoded}"))), Err(TokenError::Forged), "{encoded}");
         }
         let long = format!("{payload}{}", " ".repeat(800));
         assert_eq!(claiming(&long), Err(TokenError::Forged));

@@ -1,4 +1,4 @@
-//! Shared keys, and the tag that MD5 makes of a string and a key. For callers who have nothing better.
+//! MD5 over a string and a shared key, for callers that support nothing stronger.
 
 use std::fmt;
 

@@ -19,7 +19,7 @@ pub const MIN_BITS: usize = 2048;
 /// The longest RSA key that is accepted.
 pub const MAX_BITS: usize = 8192;
 
-/// Why a key could not be used. Never holds any of the key.
+/// A key could not be used. Never holds any of the key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFormError {
     /// Nothing but white space.
@@ -51,7 +51,7 @@ impl VerifyingKey {
     /// # Errors
     /// [`KeyFormError`], by cause.
     pub fn parse(text: &str) -> Result<Self, KeyFormError> {
-        let der = der_of(text, &["PUBLIC KEY", "RSA PUBLIC KEY"])?;
+        let der = parse_der(text, &["PUBLIC KEY", "RSA PUBLIC KEY"])?;
         let key = PublicKey::from_der(&der).map_err(|_| KeyFormError::NotRsa("public"))?;
         check_bits(key.modulus().big_endian_without_leading_zero())?;
         ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.as_ref())
@@ -59,7 +59,7 @@ impl VerifyingKey {
             .map_err(|_| KeyFormError::NotRsa("public"))
     }
 
-    /// Whether `signature` is this key's over `message`.
+    /// Returns true if `signature` is this key's over `message`.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.0.verify_sig(message, signature).is_ok()
@@ -81,7 +81,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyFormError`], by cause.
     pub fn parse(text: &str) -> Result<Self, KeyFormError> {
-        let der = der_of(text, &["PRIVATE KEY", "RSA PRIVATE KEY"])?;
+        let der = parse_der(text, &["PRIVATE KEY", "RSA PRIVATE KEY"])?;
         let pair = KeyPair::from_pkcs8(&der)
             .or_else(|_| KeyPair::from_der(&der))
             .map_err(|_| KeyFormError::NotRsa("private"))?;
@@ -92,7 +92,7 @@ impl SigningKey {
     /// The signature over `message`, as long as the key's modulus.
     ///
     /// # Errors
-    /// When the operating system has no randomness for the blinding.
+    /// [`RandomError`] if the operating system has no randomness for the blinding.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, RandomError> {
         let mut signature = vec![0; self.0.public_modulus_len()];
         self.0
@@ -108,7 +108,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-fn der_of(text: &str, labels: &[&str]) -> Result<Zeroizing<Vec<u8>>, KeyFormError> {
+fn parse_der(text: &str, labels: &[&str]) -> Result<Zeroizing<Vec<u8>>, KeyFormError> {
     let text = text.trim();
     if text.is_empty() {
         return Err(KeyFormError::Empty);

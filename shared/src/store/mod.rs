@@ -1,12 +1,15 @@
-//! What the functions need of a store, one capability to a trait: a function's traits are its IAM policy.
+//! The capabilities that the functions need of a store, one to a trait: a function's traits are its IAM policy.
 //!
 //! Every change is one conditional write. It carries an operation id where a repeat of it must be told from somebody
 //! else's write: if the condition fails and the record holds our id, an earlier try of ours had succeeded.
 
 #[cfg(feature = "aws")]
 pub mod dynamodb;
+pub mod repeat;
 #[cfg(feature = "embedded")]
 pub mod sqlite;
+#[cfg(any(feature = "aws", feature = "embedded"))]
+mod stored_authorization;
 
 use std::sync::Arc;
 
@@ -16,11 +19,14 @@ use url::Url;
 use crate::model::authorization::{Attempt, Authorization, Status};
 use crate::model::claim::{AttemptClaim, AttemptRefusal, ClaimRefusal, ExchangeClaim};
 use crate::model::clock::UnixMillis;
+use crate::model::consent::DeliveryBody;
 use crate::model::end_date::EndDate;
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::identity::Identity;
 use crate::model::owner::Owner;
-use crate::model::reservation::{Leased, Reservation};
+use crate::model::reservation::{Reservation, ReservationOutcome};
+
+pub use crate::model::nonce_use::NonceUse;
 
 /// The store could not do its work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +40,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same call may succeed a moment later.
+    /// True if the same call may succeed a moment later.
     #[must_use]
     pub const fn retryable(&self) -> bool {
         match self {
@@ -42,21 +48,6 @@ impl StoreError {
             Self::Corrupt(_) => false,
         }
     }
-}
-
-/// One use of a nonce by a caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NonceUse {
-    /// Whose nonces they are: a businessId, or `access-key:` and an AccessKeyId.
-    pub space: String,
-    /// The nonce.
-    pub nonce: String,
-    /// When it was used.
-    pub used_at: UnixMillis,
-    /// Until when it must not be used again.
-    pub until: UnixMillis,
-    /// Who uses it.
-    pub operation: OperationId,
 }
 
 /// What came of recording a link request.
@@ -77,7 +68,7 @@ pub trait RecordLinks: Send + Sync {
     async fn record_link(&self, new: &Authorization, nonce: &NonceUse) -> Result<Recorded, StoreError>;
 }
 
-/// What came of recording a platform's link.
+/// The outcome of recording a platform's link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Linked {
     /// The link is recorded.
@@ -88,11 +79,11 @@ pub enum Linked {
 }
 
 impl Linked {
-    /// What it means that a record which stood as `old` did not take `link`: one that holds this very link took it from
-    /// an earlier try of ours, whose answer was lost.
+    /// The outcome when a record that stood as `old` did not take `link`: one that holds this very link took it from an
+    /// earlier try of ours, whose answer was lost.
     fn refused_by(old: Option<Authorization>, link: &Url) -> Result<Self, StoreError> {
         match old {
-            Some(old) if old.link.as_deref() == Some(link.as_str()) => Ok(Self::Ours),
+            Some(old) if old.link() == Some(link) => Ok(Self::Ours),
             Some(old) => Ok(Self::Before(Box::new(old))),
             None => Err(StoreError::Corrupt("the record of a pending link is gone".to_owned())),
         }
@@ -125,23 +116,21 @@ pub trait UseNonces: Send + Sync {
     async fn use_nonce(&self, nonce: &NonceUse) -> Result<bool, StoreError>;
 }
 
-/// What the page behind a link needs of its record: never who the user is, nor whose phone number was asked for.
+/// The part of a record that the page behind its link shows: neither the user nor the phone number is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundLink {
     /// The link to Alipay; gone once the user is known.
     pub link: Option<Url>,
-    /// Where the authorization stands.
     pub status: Status,
-    /// When link and page stop working.
+    /// The end of link and page.
     pub expires_at: UnixMillis,
-    /// Whose it is.
     pub owner: Owner,
-    /// Until when the authorization is asked for, if the request said so.
+    /// The last day of the authorization, if the request named one.
     pub end_date: Option<EndDate>,
 }
 
 impl FoundLink {
-    /// Whether a user has consented.
+    /// True once a user has consented.
     #[must_use]
     pub const fn is_used(&self) -> bool {
         match self.status {
@@ -159,7 +148,7 @@ pub trait FindLinks: Send + Sync {
     async fn link(&self, id: &AuthorizationId) -> Result<Option<FoundLink>, StoreError>;
 }
 
-/// What came of a claim to exchange a code.
+/// The outcome of a claim to exchange a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
     /// The claim is ours; the record as it now stands.
@@ -168,26 +157,22 @@ pub enum Claimed {
     Refused(ClaimRefusal, Option<Box<Authorization>>),
 }
 
-/// The user is known: what is written. It has no `Debug`, as its body names the user.
-#[derive(Clone)]
+/// The user is known: what is written.
+#[derive(Clone, Debug)]
 pub struct Settlement {
-    /// Which authorization.
     pub id: AuthorizationId,
-    /// Who the user is.
     pub identity: Identity,
     /// The bytes to deliver.
-    pub body: Vec<u8>,
-    /// Whether there is an address to deliver to.
+    pub body: DeliveryBody,
+    /// False if there is no address to deliver to.
     pub deliver: bool,
-    /// Until when the record is kept from now on.
+    /// The record is kept until this time from now on.
     pub retain_until: UnixMillis,
-    /// Who settles.
     pub operation: OperationId,
-    /// When.
     pub now: UnixMillis,
 }
 
-/// What came of a settlement.
+/// The outcome of a settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
     /// The user is recorded, by this settlement.
@@ -217,7 +202,7 @@ pub trait RecordReturns: ReadAuthorizations {
     async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError>;
 }
 
-/// What came of a claim to make an attempt.
+/// The outcome of a claim to make an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptClaimed {
     /// The attempt is ours; the record as it now stands.
@@ -226,16 +211,16 @@ pub enum AttemptClaimed {
     Refused(AttemptRefusal),
 }
 
-/// What follows an attempt.
+/// The state after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum AfterAttempt {
     /// Nothing: the merchant answered SUCCESS.
     Delivered,
     /// Another attempt.
     Retry {
-        /// When it may begin.
+        /// The next attempt may begin from this time on.
         at: UnixMillis,
-        /// When the sweep takes it up, unless a hint was faster.
+        /// The sweep takes it up at this time, unless a hint was faster.
         due_at: UnixMillis,
     },
     /// Nothing: this was the last one.
@@ -255,11 +240,11 @@ pub trait RecordDeliveries: Send + Sync {
         id: &AuthorizationId,
         holder: &OperationId,
         attempt: &Attempt,
-        next: Next,
+        next: AfterAttempt,
     ) -> Result<bool, StoreError>;
 
-    /// UNDELIVERABLE, for a record that has no attempt left and nobody at work on it at `now`: its last attempt was begun
-    /// by a worker that died, or attempts were taken from the schedule. Whether `operation` gave it up.
+    /// UNDELIVERABLE, for a record that has no attempt left and nobody at work on it at `now`: its last attempt was
+    /// begun by a worker that died, or attempts were taken from the schedule. Whether `operation` gave it up.
     async fn give_up(
         &self,
         id: &AuthorizationId,
@@ -272,22 +257,20 @@ pub trait RecordDeliveries: Send + Sync {
 /// A delivery that is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
-    /// Which authorization.
     pub id: AuthorizationId,
-    /// Whose it is.
     pub owner: Owner,
-    /// How many attempts were begun.
+    /// The number of attempts that were begun.
     pub attempts: u32,
-    /// Since when the next one may be made; postponing does not change it.
+    /// The next one may be made since this time; postponing does not change it.
     pub next_attempt_at: UnixMillis,
-    /// Since when the sweep has to take it up.
+    /// The sweep has to take it up since this time.
     pub due_at: UnixMillis,
 }
 
 /// Finds what is due (`openid-delivery`'s sweep).
 #[async_trait]
 pub trait FindDue: Send + Sync {
-    /// What is due at `now`, longest overdue first, `limit` at most.
+    /// The deliveries that are due at `now`, longest overdue first, `limit` at most.
     async fn due(&self, now: UnixMillis, limit: u32) -> Result<Vec<Due>, StoreError>;
 
     /// Pushes `due_at` forward, so that a backlog is not queued twice; if it still stands as it was found. Whether it
@@ -311,36 +294,36 @@ pub trait Operate: ReadAuthorizations {
     ) -> Result<bool, StoreError>;
 }
 
-/// Shares an account's allowance among all instances.
+/// Shares an account's rate among all instances.
 #[async_trait]
 pub trait ReserveRate: Send + Sync {
-    /// Books a share of the account's allowance behind all that is booked already; time that is over by more than
-    /// [`Reservation::tolerance`] is not made up for. A write that is repeated because its answer was lost may book twice:
-    /// then one share is lost, which is never more than was allowed.
-    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError>;
+    /// Reserves a share of the account's rate behind all that is reserved already; time that is over by more than
+    /// [`Reservation::tolerance`] is not made up for. A write that is repeated because its answer was lost may reserve
+    /// twice: then one share is lost, and never more is admitted than was allowed.
+    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError>;
 }
 
-/// What `get-authorization-url` may do with a store.
+/// The capabilities of `get-authorization-url` at a store.
 #[derive(Clone)]
 pub struct SchemeLinks {
     /// Records nonces and authorizations.
     pub record: Arc<dyn RecordLinks>,
     /// Records nonces alone.
     pub nonces: Arc<dyn UseNonces>,
-    /// Reads what a link's page shows.
+    /// Finds the links of pages.
     pub find: Arc<dyn FindLinks>,
-    /// Books requests.
-    pub allowance: Arc<dyn ReserveRate>,
+    /// Reserves rates.
+    pub rates: Arc<dyn ReserveRate>,
 }
 
 impl SchemeLinks {
     /// All of it with one store.
     #[must_use]
-    pub fn of<S>(store: Arc<S>) -> Self
+    pub fn new<S>(store: Arc<S>) -> Self
     where
         S: RecordLinks + UseNonces + FindLinks + ReserveRate + 'static,
     {
-        Self { record: store.clone(), nonces: store.clone(), find: store.clone(), allowance: store }
+        Self { record: store.clone(), nonces: store.clone(), find: store.clone(), rates: store }
     }
 }
 
@@ -348,6 +331,6 @@ impl SchemeLinks {
 #[async_trait]
 pub trait PurgeExpired: Send + Sync {
     /// Deletes some of what may be forgotten at `now`: nonces and codes that are used up, records past their
-    /// retention, and allowances that nobody has asked for since long. Whether there may be more.
+    /// retention, and reservations that are long over. True if there may be more.
     async fn forget(&self, now: UnixMillis) -> Result<bool, StoreError>;
 }

@@ -1,19 +1,19 @@
-//! What the host knows of a request besides what its sender wrote.
+//! Facts about a request that the host knows and its sender cannot write.
 
 use std::net::IpAddr;
 
 use url::Url;
 
-/// What the host knows of a request besides what the sender wrote; an extension of the request.
+/// The client of a request as the host knows it; an extension of the request.
 #[derive(Clone, Debug, Default)]
 pub struct ClientInfo {
-    /// Who connected, by the gateway's word; never by a header, which anybody can write.
+    /// The address that connected to the gateway; never taken from a header, which anybody can write.
     pub source_ip: Option<IpAddr>,
-    /// Where the request arrived: scheme and authority that browsers can come back to.
+    /// Scheme and authority that the request arrived at, and that browsers can come back to.
     pub origin: Option<Url>,
 }
 
-/// How `request` arrived; nothing is known of one that no host has marked.
+/// The client of `request`; nothing is known of one without the extension.
 #[must_use]
 pub fn client_info<B>(request: &http::Request<B>) -> &ClientInfo {
     static UNKNOWN: ClientInfo = ClientInfo { source_ip: None, origin: None };

@@ -1,4 +1,5 @@
-//! The browser's side: how a request arrived, and the pages that answer it.
+//! The browser's side: its address, its language, and the pages that it is shown.
 
 pub mod client_info;
+pub mod language;
 pub mod page;

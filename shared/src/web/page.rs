@@ -1,5 +1,5 @@
-//! What the user's browser meets: small self-contained pages, for a phone first, in Chinese or English, that need no
-//! script and leave no trace.
+//! Pages for the user's browser: small and self-contained, for a phone first, in Chinese or English, without script,
+//! kept out of caches, frames and referrers.
 
 use std::sync::LazyLock;
 
@@ -7,17 +7,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
+use crate::web::language::Language;
+
 const STYLE: &str = include_str!("page.css");
 
-/// Nothing may be loaded or run but this one style sheet.
+/// Allows this one style sheet and nothing else.
 static SECURITY_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let style = STANDARD.encode(Sha256::digest(STYLE));
     let policy = format!(
@@ -26,118 +28,58 @@ static SECURITY_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::from_str(&policy).unwrap_or_else(|error| unreachable!("Base64 is fit for a header: {error}"))
 });
 
-/// A page's language.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
-    /// Simplified Chinese.
-    Chinese,
-    /// English.
-    English,
-}
-
-impl Language {
-    /// The language that a browser prefers, Chinese unless it names English first or names neither.
-    ///
-    /// Reads `Accept-Language` (RFC 9110, section 12.5.4): the highest weight wins, the first among equals.
-    #[must_use]
-    pub fn preferred(headers: &HeaderMap) -> Self {
-        let accepted = headers.get(ACCEPT_LANGUAGE).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let mut best = (Self::Chinese, 0.0);
-        for range in accepted.as_deref().unwrap_or_default().split(',') {
-            let (tag, weight) = range.split_once(';').unwrap_or((range, ""));
-            let Some(language) = Self::named(tag) else { continue };
-            let weight = weight.trim().strip_prefix("q=").map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
-            if weight > best.1 {
-                best = (language, weight);
-            }
-        }
-        best.0
-    }
-
-    /// The language of a tag such as `zh-CN`; `None` for any other.
-    #[must_use]
-    pub fn named(tag: &str) -> Option<Self> {
-        let primary = tag.trim().split('-').next().unwrap_or_default();
-        if primary.eq_ignore_ascii_case("zh") {
-            Some(Self::Chinese)
-        } else if primary.eq_ignore_ascii_case("en") {
-            Some(Self::English)
-        } else {
-            None
-        }
-    }
-
-    /// The tag of the page's texts.
-    #[must_use]
-    pub const fn tag(self) -> &'static str {
-        match self {
-            Self::Chinese => "zh-CN",
-            Self::English => "en",
-        }
-    }
-
-    /// The one of two texts that is of this language.
-    #[must_use]
-    pub const fn choose<'a>(self, chinese: &'a str, english: &'a str) -> &'a str {
-        match self {
-            Self::Chinese => chinese,
-            Self::English => english,
-        }
-    }
-}
-
 /// The sign at the head of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// Done.
     Good,
-    /// Something is left for the user to do, or to wait for.
+    /// Something is left to do or to wait for.
     Open,
-    /// Nothing came of it, as the user wished.
+    /// Ended without a result, as the user wished.
     Quiet,
-    /// It cannot go on from here.
+    /// Failed, with no way on from this page.
     Bad,
 }
 
-/// What stands on a page.
+/// The content of a page.
 #[derive(Clone, Debug)]
 pub struct Page<'a> {
     /// The HTTP status.
     pub status: StatusCode,
     /// The language of the texts.
     pub language: Language,
-    /// One word, for tests and for whoever reads the source: `data-outcome`.
+    /// The value of `data-outcome`, which tests and support staff read in the source.
     pub outcome: &'static str,
     /// The sign.
     pub tone: Tone,
     /// The head line; a line feed in it begins another.
     pub title: &'a str,
-    /// What happened and what to do; each line is a paragraph.
+    /// The outcome and the next step; each line is a paragraph.
     pub text: &'a str,
-    /// Something to look at, or to scan.
+    /// A drawing to scan.
     pub figure: Option<Figure<'a>>,
     /// A link to go on by, and its label.
     pub action: Option<(&'a Url, &'a str)>,
-    /// For whom that does not serve.
+    /// Another way, for users whom the action does not serve.
     pub aside: Option<Aside<'a>>,
-    /// What an operator can search for.
+    /// The reference that an operator can search for.
     pub reference: Option<&'a str>,
-    /// Whether the browser should ask again, after so many seconds.
+    /// The seconds after which the browser reloads the page, if it should.
     pub reload_secs: Option<u8>,
 }
 
-/// A black drawing on white, as a reader of codes needs it in the dark as well.
+/// A drawing in black on white, also in dark mode, so that a code reader can scan it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Figure<'a> {
     /// The side of the square that is drawn in, in the path's units.
     pub side: usize,
     /// The black areas, as an SVG path.
     pub path: &'a str,
-    /// What stands below it, and what it is called for those who cannot see it.
+    /// The caption below it, and its name for screen readers.
     pub caption: &'a str,
 }
 
-/// A quieter way on: a sentence that ends in a link.
+/// A sentence that ends in a link, set smaller than the action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Aside<'a> {
     /// The sentence before the link.
@@ -215,36 +157,12 @@ fn markup(page: &Page<'_>) -> Markup {
     }
 }
 
-/// A mood's class, and its sign as a stroke: a character would look different, or be missing, in the next font.
+/// The CSS class of a tone, and its sign as an SVG path, because a character may be missing in a font.
 const fn sign(tone: Tone) -> (&'static str, &'static str) {
     match tone {
         Tone::Good => ("good", "M22 37l10 10 19-21"),
         Tone::Open => ("open", "M21 36h.01M36 36h.01M51 36h.01"),
         Tone::Quiet => ("quiet", "M23 36h26"),
         Tone::Bad => ("bad", "M36 21v18M36 51h.01"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_browsers_first_choice_of_the_two_languages_counts() {
-        for (accepted, language) in [
-            ("", Language::Chinese),
-            ("en-GB,en;q=0.9", Language::English),
-            ("zh-CN,zh;q=0.9,en;q=0.8", Language::Chinese),
-            ("de-DE,en;q=0.5,zh;q=0.4", Language::English),
-            ("en;q=0.2, zh-TW;q=0.7", Language::Chinese),
-            ("fr", Language::Chinese),
-            ("en;q=0", Language::Chinese),
-            ("é;q=x,en", Language::English),
-            ("en; q=0.1, zh; q=0.9", Language::Chinese),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_bytes(accepted.as_bytes()).expect("a header"));
-            assert_eq!(Language::preferred(&headers), language, "{accepted}");
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! What is promised about deliveries: attempts, giving up, redrives, and finding what is due.
+//! The contract of deliveries: attempts, giving up, redrives, and finding what is due.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use shared::model::claim::{AttemptClaim, AttemptRefusal};
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::AuthorizationId;
 use shared::model::owner::Owner;
-use shared::store::{AttemptClaimed, Due, Next, Recorded, Settled, Settlement};
+use shared::store::{AfterAttempt, AttemptClaimed, Due, Recorded, Settled, Settlement};
 
 use super::{
-    Backend, MINUTE, attempt_claim, authorization, issued, nonce, of_merchant, of_scheme, operation, record,
-    settled, settlement,
+    Backend, MINUTE, attempt_claim, authorization, body, due_at, issued, nonce, of_merchant, of_scheme,
+    operation, record, settled, settlement,
 };
 use crate::world::BEGINNING;
 
@@ -29,7 +29,7 @@ pub(super) async fn an_attempt_is_claimed_by_one_in_its_turn_and_never_early(sto
     let claimed = store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await.expect("answers");
     let AttemptClaimed::Ours(now) = claimed else { panic!("refused") };
     assert_eq!(
-        (now.attempts, now.due_at),
+        (now.attempts_begun(), due_at(&now)),
         (1, Some(BEGINNING + MINUTE)),
         "the sweep finds a dead worker's record"
     );
@@ -37,12 +37,16 @@ pub(super) async fn an_attempt_is_claimed_by_one_in_its_turn_and_never_early(sto
     assert_eq!(refused(attempt_claim("S1", 1, "b", BEGINNING)).await, AttemptRefusal::Taken);
 
     let failed = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Status(500) };
-    let next = Next::Retry { at: BEGINNING + MINUTE, due_at: BEGINNING + MINUTE * 3 };
+    let next = AfterAttempt::Retry { at: BEGINNING + MINUTE, due_at: BEGINNING + MINUTE * 3 };
     assert_eq!(store.conclude_attempt(&id, &operation("b"), &failed, next).await, Ok(false));
     assert_eq!(store.conclude_attempt(&id, &operation("a"), &failed, next).await, Ok(true));
     let now = record(store, &id).await;
-    assert_eq!((now.next_attempt_at, now.due_at), (Some(BEGINNING + MINUTE), Some(BEGINNING + MINUTE * 3)));
-    assert_eq!((now.delivery, now.history), (None, vec![failed]));
+    assert_eq!(
+        (now.next_attempt_at(), due_at(&now)),
+        (Some(BEGINNING + MINUTE), Some(BEGINNING + MINUTE * 3))
+    );
+    assert_eq!(now.pending_delivery().and_then(|delivery| delivery.lease.as_ref()), None);
+    assert_eq!(now.history(), [failed]);
     assert_eq!(
         refused(attempt_claim("S1", 1, "b", BEGINNING)).await,
         AttemptRefusal::Early(BEGINNING + MINUTE)
@@ -54,10 +58,10 @@ pub(super) async fn a_lease_that_ended_is_taken_over_and_its_holder_concludes_no
     store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await.expect("answers");
     let later = BEGINNING + MINUTE;
     let claimed = store.claim_attempt(&attempt_claim("S1", 1, "b", later)).await.expect("answers");
-    assert!(matches!(claimed, AttemptClaimed::Ours(record) if record.attempts == 2));
+    assert!(matches!(claimed, AttemptClaimed::Ours(record) if record.attempts_begun() == 2));
     let made = Attempt { number: 1, at: later, outcome: DeliveryOutcome::Success };
-    assert_eq!(store.conclude_attempt(&id, &operation("a"), &made, Next::Delivered).await, Ok(false));
-    assert_eq!(record(store, &id).await.status, Status::Authorized);
+    assert_eq!(store.conclude_attempt(&id, &operation("a"), &made, AfterAttempt::Delivered).await, Ok(false));
+    assert_eq!(record(store, &id).await.status(), Status::Authorized);
 }
 
 pub(super) async fn after_the_last_attempt_a_dead_workers_record_is_given_up(store: &dyn Backend) {
@@ -80,20 +84,20 @@ pub(super) async fn after_the_last_attempt_a_dead_workers_record_is_given_up(sto
     }
     assert_eq!(store.give_up(&id, 3, &operation("h"), now).await, Ok(false));
     let given_up = record(store, &id).await;
-    assert_eq!((given_up.status, given_up.due_at), (Status::Undeliverable, None));
+    assert_eq!((given_up.status(), due_at(&given_up)), (Status::Undeliverable, None));
 }
 
 pub(super) async fn who_has_no_attempt_left_is_given_up_even_if_nobody_died(store: &dyn Backend) {
     let id = settled(store, "S1").await;
     store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await.expect("answers");
     let failed = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Tls };
-    let next = Next::Retry { at: BEGINNING, due_at: BEGINNING };
+    let next = AfterAttempt::Retry { at: BEGINNING, due_at: BEGINNING };
     assert_eq!(store.conclude_attempt(&id, &operation("a"), &failed, next).await, Ok(true));
     let fewer = AttemptClaim { attempts_allowed: 1, ..attempt_claim("S1", 1, "b", BEGINNING) };
     let refused = store.claim_attempt(&fewer).await;
     assert_eq!(refused, Ok(AttemptClaimed::Refused(AttemptRefusal::Exhausted)));
     assert_eq!(store.give_up(&id, 1, &operation("g"), BEGINNING).await, Ok(true));
-    assert_eq!(record(store, &id).await.status, Status::Undeliverable);
+    assert_eq!(record(store, &id).await.status(), Status::Undeliverable);
 }
 
 pub(super) async fn nothing_is_concluded_on_a_record_that_was_given_up(store: &dyn Backend) {
@@ -102,8 +106,8 @@ pub(super) async fn nothing_is_concluded_on_a_record_that_was_given_up(store: &d
     store.claim_attempt(&last).await.expect("answers");
     assert_eq!(store.give_up(&id, 1, &operation("g"), BEGINNING + MINUTE).await, Ok(true));
     let late = Attempt { number: 1, at: BEGINNING + MINUTE, outcome: DeliveryOutcome::Success };
-    assert_eq!(store.conclude_attempt(&id, &operation("a"), &late, Next::Delivered).await, Ok(false));
-    assert_eq!(record(store, &id).await.status, Status::Undeliverable);
+    assert_eq!(store.conclude_attempt(&id, &operation("a"), &late, AfterAttempt::Delivered).await, Ok(false));
+    assert_eq!(record(store, &id).await.status(), Status::Undeliverable);
 }
 
 pub(super) async fn an_undeliverable_record_is_redriven_with_the_same_body(store: &dyn Backend) {
@@ -111,7 +115,10 @@ pub(super) async fn an_undeliverable_record_is_redriven_with_the_same_body(store
     assert_eq!(store.redrive(&id, &operation("r"), BEGINNING).await, Ok(false));
     store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await.expect("answers");
     let failed = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Tls };
-    assert_eq!(store.conclude_attempt(&id, &operation("a"), &failed, Next::Undeliverable).await, Ok(true));
+    assert_eq!(
+        store.conclude_attempt(&id, &operation("a"), &failed, AfterAttempt::Undeliverable).await,
+        Ok(true)
+    );
     assert_eq!(store.due(BEGINNING + MINUTE * 600, 10).await, Ok(Vec::new()));
     let later = BEGINNING + MINUTE;
     for _ in 0..2 {
@@ -119,9 +126,9 @@ pub(super) async fn an_undeliverable_record_is_redriven_with_the_same_body(store
     }
     assert_eq!(store.redrive(&id, &operation("x"), later).await, Ok(false));
     let now = record(store, &id).await;
-    assert_eq!((now.status, now.attempts, now.due_at), (Status::Authorized, 0, Some(later)));
-    assert_eq!(now.body.as_deref(), Some(&b"body of open-1"[..]));
-    assert_eq!(now.history, [failed]);
+    assert_eq!((now.status(), now.attempts_begun(), due_at(&now)), (Status::Authorized, 0, Some(later)));
+    assert_eq!(body(&now), Some(&b"body of open-1"[..]));
+    assert_eq!(now.history(), [failed]);
 }
 
 pub(super) async fn what_is_undeliverable_is_listed_by_owner(store: &dyn Backend) {
@@ -129,12 +136,13 @@ pub(super) async fn what_is_undeliverable_is_listed_by_owner(store: &dyn Backend
     let owned =
         [(of_merchant("B1", "S1"), "S1"), (of_merchant("B1", "S2"), "S2"), (of_scheme("234", None), "S3")];
     for (requested, serial_no) in owned {
-        let new = Authorization { requested, ..authorization(serial_no) };
+        let new = Authorization { request: requested, ..authorization(serial_no) };
         assert_eq!(store.record_link(&new, &nonce(serial_no, serial_no, BEGINNING)).await, Ok(Recorded::New));
         assert_eq!(store.settle(&settlement(serial_no, "open-1", "s")).await, Ok(Settled::Recorded));
         store.claim_attempt(&attempt_claim(serial_no, 0, "a", BEGINNING)).await.expect("answers");
         let failed = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Tls };
-        let concluded = store.conclude_attempt(&new.id, &operation("a"), &failed, Next::Undeliverable).await;
+        let concluded =
+            store.conclude_attempt(&new.id, &operation("a"), &failed, AfterAttempt::Undeliverable).await;
         assert_eq!(concluded, Ok(true));
         given_up.push(new.id);
     }
@@ -166,7 +174,7 @@ pub(super) async fn what_is_due_is_found_longest_overdue_first_and_postponed_onc
         assert_eq!(store.settle(&settlement).await, Ok(Settled::Recorded));
     }
     let due = |serial_no: &str, after| Due {
-        id: AuthorizationId::of_serial("B1", serial_no),
+        id: AuthorizationId::from_serial("B1", serial_no),
         owner: Owner::Business("B1".to_owned()),
         attempts: 0,
         next_attempt_at: BEGINNING + MINUTE * after,

@@ -1,4 +1,4 @@
-//! What is promised to the page behind a link.
+//! The contract with the page behind a link.
 
 use shared::model::authorization::{Authorization, Status};
 use shared::model::end_date::EndDate;
@@ -9,7 +9,7 @@ use super::{Backend, MINUTE, authorization, claim, issued, nonce, of_scheme, our
 use crate::world::{BEGINNING, b1};
 
 pub(super) async fn a_link_is_found_until_its_user_is_known(store: &dyn Backend) {
-    let nobody = AuthorizationId::of_serial("B1", "nobody");
+    let nobody = AuthorizationId::from_serial("B1", "nobody");
     assert_eq!(store.link(&nobody).await, Ok(None));
 
     let id = issued(store, "S1").await;
@@ -32,13 +32,13 @@ pub(super) async fn a_link_is_found_until_its_user_is_known(store: &dyn Backend)
     let used = FoundLink { link: None, status: Status::Authorized, ..issued.clone() };
     assert!(used.is_used() && !issued.is_used());
     assert_eq!(store.link(&id).await, Ok(Some(used)));
-    let other = store.link(&AuthorizationId::of_serial("B1", "S2")).await;
+    let other = store.link(&AuthorizationId::from_serial("B1", "S2")).await;
     assert_eq!(other, Ok(Some(issued)));
 }
 
 pub(super) async fn a_link_of_a_scheme_is_found_with_its_end_date(store: &dyn Backend) {
     for (serial_no, end_date) in [("S1", Some("2026-12-28")), ("S2", None)] {
-        let new = Authorization { requested: of_scheme("234", end_date), ..authorization(serial_no) };
+        let new = Authorization { request: of_scheme("234", end_date), ..authorization(serial_no) };
         assert_eq!(store.record_link(&new, &nonce(serial_no, serial_no, BEGINNING)).await, Ok(Recorded::New));
         let found = store.link(&new.id).await.expect("answers").expect("a link");
         assert_eq!(

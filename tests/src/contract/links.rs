@@ -1,4 +1,4 @@
-//! What is promised about link requests.
+//! The contract of link requests.
 
 use std::time::Duration;
 
@@ -20,11 +20,11 @@ pub(super) async fn a_record_is_read_as_it_was_written(store: &dyn Backend) {
         assert_eq!(store.authorization(&new.id).await, Ok(Some(new)));
     }
     for (serial_no, end_date) in [("S4", Some("2026-12-28")), ("S5", None)] {
-        let new = Authorization { requested: of_scheme("234", end_date), ..authorization(serial_no) };
+        let new = Authorization { request: of_scheme("234", end_date), ..authorization(serial_no) };
         assert_eq!(store.record_link(&new, &nonce(serial_no, serial_no, BEGINNING)).await, Ok(Recorded::New));
         assert_eq!(store.authorization(&new.id).await, Ok(Some(new)));
     }
-    let nobody = AuthorizationId::of_serial("B1", "nobody");
+    let nobody = AuthorizationId::from_serial("B1", "nobody");
     assert_eq!(store.authorization(&nobody).await, Ok(None));
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn a_nonce_is_judged_before_the_serial_and_nothing_is_written_w
     let taken = nonce("n-S1", "other", BEGINNING);
     assert_eq!(store.record_link(&authorization("S1"), &taken).await, Ok(Recorded::NonceUsed));
     assert_eq!(store.record_link(&authorization("S2"), &taken).await, Ok(Recorded::NonceUsed));
-    assert_eq!(store.authorization(&AuthorizationId::of_serial("B1", "S2")).await, Ok(None));
+    assert_eq!(store.authorization(&AuthorizationId::from_serial("B1", "S2")).await, Ok(None));
     let theirs = NonceUse { space: "B2".to_owned(), ..taken };
     assert_eq!(store.record_link(&authorization("S2"), &theirs).await, Ok(Recorded::New));
 }
@@ -53,7 +53,7 @@ pub(super) async fn a_nonce_is_judged_before_the_serial_and_nothing_is_written_w
 pub(super) async fn a_used_serial_consumes_the_nonce_and_gives_the_earlier_record(store: &dyn Backend) {
     let id = issued(store, "S1").await;
     let old = record(store, &id).await;
-    let second = Authorization { requested: of_merchant("B1", "another"), ..authorization("S1") };
+    let second = Authorization { request: of_merchant("B1", "another"), ..authorization("S1") };
     let with = nonce("n2", "second", BEGINNING);
     assert_eq!(store.record_link(&second, &with).await, Ok(Recorded::SerialUsed(Box::new(old.clone()))));
     assert_eq!(
@@ -74,7 +74,7 @@ pub(super) async fn an_expired_nonce_may_be_used_again(store: &dyn Backend) {
 pub(super) async fn a_serial_may_be_used_again_once_its_record_is_kept_no_longer(store: &dyn Backend) {
     let id = settled(store, "S1").await;
     let retained = BEGINNING + MINUTE * 660;
-    let again = Authorization { requested: of_merchant("B1", "another"), ..authorization("S1") };
+    let again = Authorization { request: of_merchant("B1", "another"), ..authorization("S1") };
     let just_before = nonce("n2", "second", retained - Duration::from_millis(1));
     assert!(matches!(store.record_link(&again, &just_before).await, Ok(Recorded::SerialUsed(_))));
     assert_eq!(store.record_link(&again, &nonce("n3", "third", retained)).await, Ok(Recorded::New));

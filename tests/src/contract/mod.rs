@@ -1,11 +1,10 @@
-//! What every store promises, whatever it is made of. A backend joins by one call of [`store_contract!`], and makes
-//! every promise there is.
+//! The contract of every store. A backend takes the whole of it by one call of [`store_contract!`].
 
-mod allowance;
 mod deliveries;
 mod found;
 mod links;
 mod platform_links;
+mod rate_limit;
 mod repeats;
 mod returns;
 
@@ -15,6 +14,7 @@ use shared::model::authorization::{Authorization, Callback, Issue, NewLink};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest, SchemeRequest};
 use shared::model::claim::{AttemptClaim, ClaimRefusal, ExchangeClaim};
 use shared::model::clock::UnixMillis;
+use shared::model::consent::DeliveryBody;
 use shared::model::end_date::EndDate;
 use shared::model::id::{AuthorizationId, OperationId, State, digest_of};
 use shared::model::identity::{Identity, OpenId};
@@ -24,11 +24,11 @@ use shared::store::{
     Recorded, ReserveRate, Settled, Settlement, UseNonces,
 };
 
-use self::allowance::*;
 use self::deliveries::*;
 use self::found::*;
 use self::links::*;
 use self::platform_links::*;
+use self::rate_limit::*;
 use self::repeats::*;
 use self::returns::*;
 use crate::world::BEGINNING;
@@ -102,8 +102,8 @@ macro_rules! store_contract {
             what_is_due_is_found_longest_overdue_first_and_postponed_once
             bookings_made_at_once_follow_each_other_without_overlap
             idle_time_is_made_up_for_by_the_tolerance_at_most
-            an_allowance_booked_to_the_horizon_is_refused_and_says_until_when
-            accounts_have_allowances_of_their_own
+            a_rate_limit_reserved_to_the_horizon_refuses_and_says_until_when
+            accounts_have_rate_limits_of_their_own
             a_clock_that_is_behind_does_not_undo_a_booking
             microseconds_are_not_lost
         }
@@ -138,17 +138,17 @@ fn operation(name: &str) -> OperationId {
 
 /// The state of `serial_no`'s link. Its random half is the same for all.
 fn state(serial_no: &str) -> State {
-    let id = AuthorizationId::of_serial("B1", serial_no);
+    let id = AuthorizationId::from_serial("B1", serial_no);
     State::parse(&format!("{id}{}", "5".repeat(32))).expect("a state")
 }
 
 /// A new authorization of `serial_no`.
 pub fn authorization(serial_no: &str) -> Authorization {
     Authorization::issued(Issue {
-        requested: of_merchant("B1", serial_no),
+        request: of_merchant("B1", serial_no),
         callback: Callback::Explicit("https://merchant.example.com/cb".to_owned()),
         state: state(serial_no),
-        link: NewLink::Ours("https://openauth.example/authorize".to_owned()),
+        link: NewLink::Ours("https://openauth.example/authorize".parse().expect("a URL")),
         now: BEGINNING,
         lifetime: MINUTE * 60,
         retention: MINUTE * 600,
@@ -188,7 +188,7 @@ pub fn nonce(name: &str, by: &str, at: UnixMillis) -> NonceUse {
 
 fn claim(serial_no: &str, code: &str, by: &str, now: UnixMillis) -> ExchangeClaim {
     ExchangeClaim {
-        id: AuthorizationId::of_serial("B1", serial_no),
+        id: AuthorizationId::from_serial("B1", serial_no),
         state_digest: state(serial_no).digest(),
         code_digest: digest_of(code),
         operation: operation(by),
@@ -199,9 +199,9 @@ fn claim(serial_no: &str, code: &str, by: &str, now: UnixMillis) -> ExchangeClai
 /// A settlement of `serial_no` for a user.
 pub fn settlement(serial_no: &str, open_id: &str, by: &str) -> Settlement {
     Settlement {
-        id: AuthorizationId::of_serial("B1", serial_no),
+        id: AuthorizationId::from_serial("B1", serial_no),
         identity: Identity::new(OpenId::parse(open_id).ok(), None).expect("an id"),
-        body: format!("body of {open_id}").into_bytes(),
+        body: DeliveryBody::new(format!("body of {open_id}")).expect("bytes"),
         deliver: true,
         retain_until: BEGINNING + MINUTE * 660,
         operation: operation(by),
@@ -211,7 +211,7 @@ pub fn settlement(serial_no: &str, open_id: &str, by: &str) -> Settlement {
 
 fn attempt_claim(serial_no: &str, attempts_before: u32, by: &str, now: UnixMillis) -> AttemptClaim {
     AttemptClaim {
-        id: AuthorizationId::of_serial("B1", serial_no),
+        id: AuthorizationId::from_serial("B1", serial_no),
         attempts_before,
         attempts_allowed: 3,
         operation: operation(by),
@@ -236,6 +236,14 @@ async fn settled(store: &dyn Backend, serial_no: &str) -> AuthorizationId {
 
 async fn record(store: &dyn Backend, id: &AuthorizationId) -> Authorization {
     store.authorization(id).await.expect("answers").expect("a record")
+}
+
+fn due_at(record: &Authorization) -> Option<UnixMillis> {
+    record.pending_delivery().map(|delivery| delivery.due_at)
+}
+
+fn body(record: &Authorization) -> Option<&[u8]> {
+    record.consent().map(|consent| consent.body.reveal().as_ref())
 }
 
 fn ours(claimed: Claimed) -> Authorization {

@@ -1,6 +1,6 @@
-//! What is promised about links that a platform makes.
+//! The contract of links that a platform makes.
 
-use shared::model::authorization::{Authorization, Issue, NewLink, Status};
+use shared::model::authorization::{Authorization, AuthorizationState, Issue, NewLink, Status};
 use shared::model::claim::ClaimRefusal;
 use shared::model::link_source::LinkSource;
 use shared::store::{Linked, Recorded, Settled};
@@ -18,7 +18,7 @@ fn link(path: &str) -> Url {
 /// A new authorization of `serial_no` whose link the platform `up` is to make.
 fn pending(serial_no: &str) -> Authorization {
     Authorization::issued(Issue {
-        requested: of_merchant("B1", serial_no),
+        request: of_merchant("B1", serial_no),
         callback: authorization(serial_no).callback,
         state: state(serial_no),
         link: NewLink::AskedOf("up".to_owned()),
@@ -37,17 +37,12 @@ async fn recorded(store: &dyn Backend, serial_no: &str) -> Authorization {
 
 pub(super) async fn a_pending_record_keeps_its_state_until_its_link_comes(store: &dyn Backend) {
     let new = recorded(store, "S1").await;
-    assert_eq!(new.status, Status::LinkPending);
+    assert_eq!(new.status(), Status::LinkPending);
     assert_eq!(record(store, &new.id).await, new);
     let came = BEGINNING + MINUTE;
     assert_eq!(store.record_platform_link(&new.id, &link("a"), came).await, Ok(Linked::Ours));
-    let linked = Authorization {
-        status: Status::Issued,
-        link: Some(link("a").into()),
-        linked_at: Some(came),
-        pending_state: None,
-        ..new
-    };
+    let linked =
+        Authorization { state: AuthorizationState::Issued { link: link("a") }, linked_at: Some(came), ..new };
     assert_eq!(linked.source, LinkSource::Platform("up".to_owned()));
     assert_eq!(record(store, &linked.id).await, linked);
 }
@@ -71,7 +66,7 @@ pub(super) async fn a_link_that_comes_after_its_user_changes_nothing(store: &dyn
     let id = recorded(store, "S1").await.id;
     assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Recorded));
     let settled = record(store, &id).await;
-    assert_eq!((settled.status, &settled.pending_state, &settled.link), (Status::Authorized, &None, &None));
+    assert_eq!((settled.status(), settled.link()), (Status::Authorized, None));
     let late = store.record_platform_link(&id, &link("a"), BEGINNING).await;
     assert_eq!(late, Ok(Linked::Before(Box::new(settled.clone()))));
     assert_eq!(record(store, &id).await, settled);

@@ -1,8 +1,8 @@
-//! What is promised to who repeats an operation of its own, because the answer was lost.
+//! The contract of a repeated operation, whose first answer was lost.
 
 use shared::model::authorization::Attempt;
 use shared::model::delivery_outcome::DeliveryOutcome;
-use shared::store::{AttemptClaimed, Next, Recorded, Settled};
+use shared::store::{AfterAttempt, AttemptClaimed, Recorded, Settled};
 
 use super::{Backend, attempt_claim, authorization, claim, issued, nonce, ours, record, settlement};
 use crate::world::BEGINNING;
@@ -31,11 +31,14 @@ pub(super) async fn a_repeat_of_the_same_operation_had_succeeded(store: &dyn Bac
     let attempt = attempt_claim("S1", 0, "a", BEGINNING);
     for _ in 0..2 {
         let claimed = store.claim_attempt(&attempt).await.expect("answers");
-        assert!(matches!(claimed, AttemptClaimed::Ours(record) if record.attempts == 1));
+        assert!(matches!(claimed, AttemptClaimed::Ours(record) if record.attempts_begun() == 1));
     }
     let made = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Success };
     for _ in 0..2 {
-        assert_eq!(store.conclude_attempt(&id, &attempt.operation, &made, Next::Delivered).await, Ok(true));
+        assert_eq!(
+            store.conclude_attempt(&id, &attempt.operation, &made, AfterAttempt::Delivered).await,
+            Ok(true)
+        );
     }
-    assert_eq!(record(store, &id).await.history, [made]);
+    assert_eq!(record(store, &id).await.history(), [made]);
 }

@@ -1,4 +1,4 @@
-//! What is promised about returns: the exchange's claim and end, and the settlement.
+//! The contract of returns: the exchange's claim and end, and the settlement.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use shared::model::id::digest_of;
 use shared::store::{AttemptClaimed, Recorded, Settled, Settlement};
 
 use super::{
-    Backend, MINUTE, attempt_claim, authorization, claim, issued, nonce, operation, ours, record, refusal,
-    settled, settlement,
+    Backend, MINUTE, attempt_claim, authorization, body, claim, due_at, issued, nonce, operation, ours,
+    record, refusal, settled, settlement,
 };
 use crate::world::BEGINNING;
 
 pub(super) async fn an_exchange_is_claimed_by_one(store: &dyn Backend) {
     let id = issued(store, "S1").await;
     let claimed = ours(store.claim_exchange(&claim("S1", "codeA", "c1", BEGINNING)).await.expect("answers"));
-    assert_eq!(claimed.status, Status::Exchanging);
+    assert_eq!(claimed.status(), Status::Exchanging);
     assert_eq!(claimed.codes, [digest_of("codeA")]);
-    assert_eq!(claimed.exchange.map(|lease| lease.until), Some(BEGINNING + EXCHANGE_LEASE));
+    assert_eq!(claimed.exchange().map(|lease| lease.until), Some(BEGINNING + EXCHANGE_LEASE));
     for code in ["codeA", "codeB"] {
         let other = store.claim_exchange(&claim("S1", code, "c2", BEGINNING)).await.expect("answers");
         assert_eq!(refusal(other), ClaimRefusal::InProgress);
@@ -52,12 +52,12 @@ pub(super) async fn a_code_is_claimed_once_whatever_became_of_it(store: &dyn Bac
 
     ours(store.claim_exchange(&claim("S1", "codeA", "c1", now)).await.expect("answers"));
     assert_eq!(store.exchange_refused(&id, &operation("c1")).await, Ok(true));
-    assert_eq!(record(store, &id).await.status, Status::Issued);
+    assert_eq!(record(store, &id).await.status(), Status::Issued);
     assert_eq!(spent(now).await, ClaimRefusal::CodeSpent);
 
     ours(store.claim_exchange(&claim("S1", "codeB", "c2", now)).await.expect("answers"));
     assert_eq!(store.exchange_unknown(&id, &operation("c2")).await, Ok(true));
-    assert_eq!(record(store, &id).await.status, Status::ExchangeUnknown);
+    assert_eq!(record(store, &id).await.status(), Status::ExchangeUnknown);
     assert_eq!(spent(now).await, ClaimRefusal::CodeSpent);
 
     ours(store.claim_exchange(&claim("S1", "codeC", "c3", now)).await.expect("answers"));
@@ -93,12 +93,12 @@ pub(super) async fn only_the_holder_ends_an_exchange(store: &dyn Backend) {
     assert_eq!(store.exchange_unknown(&id, &operation("c1")).await, Ok(false));
     let now = record(store, &id).await;
     assert_eq!(
-        (now.status, now.exchange.map(|lease| lease.operation)),
+        (now.status(), now.exchange().map(|lease| lease.operation.clone())),
         (Status::Exchanging, Some(operation("c2")))
     );
     assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Recorded));
     assert_eq!(store.exchange_unknown(&id, &operation("c2")).await, Ok(false), "nothing undoes a settlement");
-    assert_eq!(record(store, &id).await.status, Status::Authorized);
+    assert_eq!(record(store, &id).await.status(), Status::Authorized);
 }
 
 pub(super) async fn a_settlement_needs_nothing_but_that_nobody_is_recorded(store: &dyn Backend) {
@@ -113,13 +113,13 @@ pub(super) async fn a_settlement_needs_nothing_but_that_nobody_is_recorded(store
         let late = Settlement { now: BEGINNING + MINUTE * 6_000, ..settlement(serial_no, "open-1", "s") };
         assert_eq!(store.settle(&late).await, Ok(Settled::Recorded), "{serial_no}");
         let now = record(store, &id).await;
-        assert_eq!(now.status, Status::Authorized);
-        assert_eq!(now.identity, Some(late.identity.clone()));
+        assert_eq!(now.status(), Status::Authorized);
+        assert_eq!(now.identity(), Some(&late.identity));
         assert_eq!(
-            (now.authorized_at, now.due_at, now.next_attempt_at),
+            (now.consent().map(|consent| consent.authorized_at), due_at(&now), now.next_attempt_at()),
             (Some(late.now), Some(late.now), Some(late.now))
         );
-        assert_eq!((now.body.as_deref(), now.link, now.exchange), (Some(&b"body of open-1"[..]), None, None));
+        assert_eq!((body(&now), now.link(), now.exchange()), (Some(&b"body of open-1"[..]), None, None));
     }
     let missing = store.settle(&settlement("nobody", "open-1", "s")).await;
     assert_eq!(missing, Ok(Settled::NotFound));
@@ -137,7 +137,7 @@ pub(super) async fn without_an_address_nothing_is_due(store: &dyn Backend) {
     let id = issued(store, "S1").await;
     let nowhere = Settlement { deliver: false, ..settlement("S1", "open-1", "s") };
     assert_eq!(store.settle(&nowhere).await, Ok(Settled::Recorded));
-    assert_eq!(record(store, &id).await.due_at, None);
+    assert_eq!(due_at(&record(store, &id).await), None);
     assert_eq!(store.due(BEGINNING + MINUTE * 6_000, 10).await, Ok(Vec::new()));
     let refused = store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await;
     assert_eq!(refused, Ok(AttemptClaimed::Refused(AttemptRefusal::Stale)));

@@ -21,12 +21,12 @@ use shared::model::owner::{Owner, SchemeId};
 use shared::model::scope::Scope;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::registry::{LinkToken, Scheme};
-use shared::secrets::{SecretCache, SecretError, SecretName};
+use shared::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
 use shared::signing::link_token::{TokenError, verify};
 use shared::store::{FindLinks, FoundLink, StoreError};
 use shared::telemetry::{Alarm, RequestLog};
 use shared::web::client_info::client_info;
-use shared::web::page::Language;
+use shared::web::language::Language;
 use url::Url;
 
 use self::code::Code;
@@ -199,14 +199,11 @@ async fn verify_token(
 ) -> Result<Result<AuthorizationId, TokenError>, LandingError> {
     let name = SecretName::link_token();
     let known = page.keys.get(&name).await.map_err(LandingError::Keys)?;
-    let said = verify(token, &known.keys, now);
-    if said != Err(TokenError::Forged) {
-        return Ok(said);
-    }
-    match page.keys.refresh_early(&name, &known).await {
-        Ok(Some(newer)) => Ok(verify(token, &newer.keys, now)),
-        Ok(None) | Err(_) => Ok(said),
-    }
+    let check = |keys: &Arc<LinkToken>| match verify(token, &keys.keys, now) {
+        forged @ Err(TokenError::Forged) => KeyCheck::NoKeyFits(forged),
+        said => KeyCheck::Decided(said),
+    };
+    Ok(page.keys.check_keys(&name, &known, check).await)
 }
 
 /// The outcome for a visitor with a token of ours.

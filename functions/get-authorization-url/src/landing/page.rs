@@ -5,7 +5,8 @@ use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use http::{HeaderValue, Response, StatusCode};
 use shared::model::scope::Scope;
 use shared::protocol::alipay::deep_link::{by_scheme, by_web_page};
-use shared::web::page::{Aside, Figure, Language, Page, Tone, render};
+use shared::web::language::Language;
+use shared::web::page::{Aside, Figure, Page, Tone, render};
 use url::Url;
 
 use super::{Ask, Outcome};

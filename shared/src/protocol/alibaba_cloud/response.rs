@@ -1,4 +1,4 @@
-//! What an answer of Alibaba Cloud means, by its HTTP status and body alone.
+//! Classifies an answer of Alibaba Cloud by its HTTP status and body alone.
 //!
 //! Its own words are passed on only as far as they are what its gateway writes: a code of a bounded alphabet, a message
 //! of bounded length. Everything else (a proxy's page, a broken body, a server that failed) is no answer. Messages never
@@ -12,6 +12,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::egress::third_party_link;
+use crate::egress::transport_error::TransportError;
 
 const MAX_CODE_CHARACTERS: usize = 128;
 const MAX_MESSAGE_CHARACTERS: usize = 1_024;
@@ -19,53 +20,53 @@ const MAX_REQUEST_ID_CHARACTERS: usize = 64;
 
 /// A link that Alibaba Cloud made. Its `Debug` does not show it: whoever has the link may use it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Granted {
-    /// The link, of a form that we hand on ([`foreign_link`]).
+pub struct AlibabaCloudLink {
+    /// The link, of a form that we hand on ([`third_party_link`]).
     pub url: Url,
     /// Alibaba Cloud's own name for the call, if it gave one of `[A-Za-z0-9-]`.
     pub request_id: Option<String>,
 }
 
-/// Why there is no link. What it displays is for the log.
+/// There is no link. It displays as text for the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
+pub enum AlibabaCloudError {
     /// Alibaba Cloud refused, in words that may be passed on.
     #[error("Alibaba Cloud refused with {}", .0.code)]
-    Refused(Refused),
+    Refused(AlibabaCloudRefusal),
     /// There is nothing to pass on.
     #[error("no answer of Alibaba Cloud's: {reason}")]
     Unanswered {
-        /// Why.
-        reason: NoAnswer,
+        /// The reason.
+        reason: UnansweredReason,
         /// The code of an error that is not passed on.
         code: Option<String>,
-        /// As [`Granted::request_id`].
+        /// As [`AlibabaCloudLink::request_id`].
         request_id: Option<String>,
     },
 }
 
 /// An error of Alibaba Cloud's. Its `Debug` does not show the message.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct AlibabaCloudRefusal {
     /// The HTTP status to pass on: 4xx.
     pub status: StatusCode,
     /// 1 to 128 characters of `[A-Za-z0-9._-]`.
     pub code: String,
     /// At most 1,024 characters, without controls but line breaks and tabs. Not for the log.
     pub message: String,
-    /// As [`Granted::request_id`].
+    /// As [`AlibabaCloudLink::request_id`].
     pub request_id: Option<String>,
 }
 
-impl fmt::Debug for Granted {
+impl fmt::Debug for AlibabaCloudLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Granted").field("request_id", &self.request_id).finish_non_exhaustive()
+        f.debug_struct("AlibabaCloudLink").field("request_id", &self.request_id).finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for Refused {
+impl fmt::Debug for AlibabaCloudRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refused")
+        f.debug_struct("AlibabaCloudRefusal")
             .field("status", &self.status)
             .field("code", &self.code)
             .field("request_id", &self.request_id)
@@ -73,42 +74,27 @@ impl fmt::Debug for Refused {
     }
 }
 
-/// Why a call has no usable answer.
+/// The reason that a call has no usable answer. It displays as the log's word for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoAnswer {
-    /// Nothing in time.
-    #[error("timeout")]
-    Timeout,
-    /// No connection, or none that could be secured: nothing was sent.
-    #[error("connection")]
-    Connection,
-    /// The connection broke, or said no HTTP, before an answer began. So ends a kept one that was closed in the meantime.
-    #[error("broken")]
-    Broken,
-    /// The answer began and broke off.
-    #[error("cut_off")]
-    CutOff,
-    /// Longer than [`crate::protocol::alibaba_cloud::MAX_ANSWER_BYTES`].
-    #[error("too_long")]
-    TooLong,
+pub enum UnansweredReason {
+    /// There is no whole answer.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     /// An HTTP status that is neither 200 nor 4xx.
     #[error("http_{0}")]
     Status(u16),
     /// Not the JSON of an answer, or out of bounds.
     #[error("malformed")]
     Malformed,
-    /// Nothing was sent: there was no randomness for a nonce, or the call fits in no request.
-    #[error("not_sent")]
-    NotSent,
 }
 
-impl From<NoAnswer> for Failure {
-    fn from(reason: NoAnswer) -> Self {
-        Self::Unanswered { reason, code: None, request_id: None }
+impl From<TransportError> for AlibabaCloudError {
+    fn from(error: TransportError) -> Self {
+        Self::Unanswered { reason: error.into(), code: None, request_id: None }
     }
 }
 
-impl Failure {
+impl AlibabaCloudError {
     /// Alibaba Cloud's code, if it gave one that is well-formed.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
@@ -118,17 +104,17 @@ impl Failure {
         }
     }
 
-    /// As [`Granted::request_id`].
+    /// As [`AlibabaCloudLink::request_id`].
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         match self {
-            Self::Refused(Refused { request_id, .. }) | Self::Unanswered { request_id, .. } => {
+            Self::Refused(AlibabaCloudRefusal { request_id, .. }) | Self::Unanswered { request_id, .. } => {
                 request_id.as_deref()
             }
         }
     }
 
-    /// Whether an operator has to mend it rather than the caller, because Alibaba Cloud does not answer, or does not accept
+    /// True if an operator has to mend it rather than the caller, because Alibaba Cloud does not answer, or does not accept
     /// our key or know our scheme there.
     #[must_use]
     pub fn is_ours_to_mend(&self) -> bool {
@@ -151,13 +137,17 @@ impl Failure {
     }
 }
 
-/// Judges an answer. With `loopback_allowed`, from an endpoint on this machine, the link may lead to this machine.
+/// Classifies an answer. With `loopback_allowed`, from an endpoint on this machine, the link may lead to this machine.
 ///
 /// # Errors
-/// [`Failure::Refused`] for an error of 4xx, and for one of 200, which becomes a 400 because the SDKs raise nothing on
-/// 200; [`Failure::Unanswered`] with [`NoAnswer::Status`] or [`NoAnswer::Malformed`] for everything that is neither that
+/// [`AlibabaCloudError::Refused`] for an error of 4xx, and for one of 200, which becomes a 400 because the SDKs raise nothing on
+/// 200; [`AlibabaCloudError::Unanswered`] with [`UnansweredReason::Status`] or [`UnansweredReason::Malformed`] for everything that is neither that
 /// nor a link.
-pub fn judge(status: StatusCode, body: &[u8], loopback_allowed: bool) -> Result<Granted, Failure> {
+pub fn classify(
+    status: StatusCode,
+    body: &[u8],
+    loopback_allowed: bool,
+) -> Result<AlibabaCloudLink, AlibabaCloudError> {
     // Out of a list the fields would be taken by their order.
     let is_object = body.trim_ascii_start().starts_with(b"{");
     let answer = serde_json::from_slice::<Answer>(body).ok().filter(|_| is_object).unwrap_or_default();
@@ -166,17 +156,25 @@ pub fn judge(status: StatusCode, body: &[u8], loopback_allowed: bool) -> Result<
     let code = code.filter(|code| is_made_of(code, MAX_CODE_CHARACTERS, b"._-"));
     let granted = status == StatusCode::OK && code.as_deref() == Some("OK");
     let refused_with = if status == StatusCode::OK { StatusCode::BAD_REQUEST } else { status };
-    let reason =
-        if refused_with.is_client_error() { NoAnswer::Malformed } else { NoAnswer::Status(status.as_u16()) };
+    let reason = if refused_with.is_client_error() {
+        UnansweredReason::Malformed
+    } else {
+        UnansweredReason::Status(status.as_u16())
+    };
     match (code, message.filter(|message| is_passable(message))) {
         (code, _) if granted => match data.as_ref().and_then(|data| link(data, loopback_allowed)) {
-            Some(url) => Ok(Granted { url, request_id }),
-            None => Err(Failure::Unanswered { reason, code, request_id }),
+            Some(url) => Ok(AlibabaCloudLink { url, request_id }),
+            None => Err(AlibabaCloudError::Unanswered { reason, code, request_id }),
         },
         (Some(code), Some(message)) if refused_with.is_client_error() => {
-            Err(Failure::Refused(Refused { status: refused_with, code, message, request_id }))
+            Err(AlibabaCloudError::Refused(AlibabaCloudRefusal {
+                status: refused_with,
+                code,
+                message,
+                request_id,
+            }))
         }
-        (code, _) => Err(Failure::Unanswered { reason, code, request_id }),
+        (code, _) => Err(AlibabaCloudError::Unanswered { reason, code, request_id }),
     }
 }
 
@@ -207,8 +205,8 @@ fn link(data: &Value, loopback_allowed: bool) -> Option<Url> {
 mod tests {
     use super::*;
 
-    fn judged(status: u16, body: &str) -> Result<Granted, Failure> {
-        judge(StatusCode::from_u16(status).unwrap(), body.as_bytes(), true)
+    fn judged(status: u16, body: &str) -> Result<AlibabaCloudLink, AlibabaCloudError> {
+        classify(StatusCode::from_u16(status).unwrap(), body.as_bytes(), true)
     }
 
     fn granted(url: &str) -> String {
@@ -222,8 +220,12 @@ mod tests {
             .to_string()
     }
 
-    fn unanswered(reason: NoAnswer, code: Option<&str>, request_id: Option<&str>) -> Failure {
-        Failure::Unanswered {
+    fn unanswered(
+        reason: UnansweredReason,
+        code: Option<&str>,
+        request_id: Option<&str>,
+    ) -> AlibabaCloudError {
+        AlibabaCloudError::Unanswered {
             reason,
             code: code.map(str::to_owned),
             request_id: request_id.map(str::to_owned),
@@ -239,7 +241,7 @@ mod tests {
             "http://127.0.0.1:8787/?x",
             "https://a.example/",
         ] {
-            let expected = Granted { url: url.parse().unwrap(), request_id: ID.map(str::to_owned) };
+            let expected = AlibabaCloudLink { url: url.parse().unwrap(), request_id: ID.map(str::to_owned) };
             assert_eq!(judged(200, &granted(url)), Ok(expected));
         }
     }
@@ -247,9 +249,9 @@ mod tests {
     #[test]
     fn only_an_endpoint_on_this_machine_may_lead_there() {
         let body = granted("http://127.0.0.1:8787/x");
-        let judged = |loopback_allowed| judge(StatusCode::OK, body.as_bytes(), loopback_allowed);
+        let judged = |loopback_allowed| classify(StatusCode::OK, body.as_bytes(), loopback_allowed);
         assert!(judged(true).is_ok());
-        assert_eq!(judged(false), Err(unanswered(NoAnswer::Malformed, Some("OK"), ID)));
+        assert_eq!(judged(false), Err(unanswered(UnansweredReason::Malformed, Some("OK"), ID)));
     }
 
     #[test]
@@ -267,26 +269,30 @@ mod tests {
             (400, 400, &long_code, "m"),
             (200, 400, "isv.DENY", "no"),
         ] {
-            let expected = Refused {
+            let expected = AlibabaCloudRefusal {
                 status: StatusCode::from_u16(passed_on).unwrap(),
                 code: code.to_owned(),
                 message: message.to_owned(),
                 request_id: ID.map(str::to_owned),
             };
-            assert_eq!(judged(status, &refused(code, message)), Err(Failure::Refused(expected)));
+            assert_eq!(judged(status, &refused(code, message)), Err(AlibabaCloudError::Refused(expected)));
         }
     }
 
     #[test]
     fn everything_else_is_no_answer() {
         let too_long = ("c".repeat(129), "m".repeat(1_025));
-        let malformed = NoAnswer::Malformed;
+        let malformed = UnansweredReason::Malformed;
         let a_link = granted("https://a.example/");
         for (status, body, failure) in [
-            (500, refused("OutOfService", "m"), unanswered(NoAnswer::Status(500), Some("OutOfService"), ID)),
-            (503, "<html>".to_owned(), unanswered(NoAnswer::Status(503), None, None)),
-            (302, a_link.clone(), unanswered(NoAnswer::Status(302), Some("OK"), ID)),
-            (201, a_link.clone(), unanswered(NoAnswer::Status(201), Some("OK"), ID)),
+            (
+                500,
+                refused("OutOfService", "m"),
+                unanswered(UnansweredReason::Status(500), Some("OutOfService"), ID),
+            ),
+            (503, "<html>".to_owned(), unanswered(UnansweredReason::Status(503), None, None)),
+            (302, a_link.clone(), unanswered(UnansweredReason::Status(302), Some("OK"), ID)),
+            (201, a_link.clone(), unanswered(UnansweredReason::Status(201), Some("OK"), ID)),
             (200, "<html></html>".to_owned(), unanswered(malformed, None, None)),
             (200, String::new(), unanswered(malformed, None, None)),
             (200, "[]".to_owned(), unanswered(malformed, None, None)),
@@ -361,7 +367,7 @@ mod tests {
         ] {
             assert_eq!(judged(400, &refused(code, "m")).unwrap_err().is_ours_to_mend(), ours, "{code}");
         }
-        assert!(Failure::from(NoAnswer::Timeout).is_ours_to_mend());
+        assert!(AlibabaCloudError::from(TransportError::Timeout).is_ours_to_mend());
     }
 
     #[test]

@@ -7,24 +7,24 @@ use url::Url;
 use crate::model::id::State;
 use crate::model::scope::Scope;
 
-/// Where Alipay sends the user's browser back to, below our public URL.
+/// The path that Alipay sends the user's browser back to, below our public URL.
 pub const RETURN_PATH: &str = "/v1/openapi/auth/alipay/callback";
 
-/// How links are made.
+/// The settings of links to Alipay.
 #[derive(Clone, Debug)]
 pub struct LinkSettings {
     /// Our app at Alipay.
     pub app_id: String,
     /// Alipay's authorize page.
     pub authorize_page: Url,
-    /// What browsers call us; `None` means the address that the request arrived at.
+    /// Our address for browsers; `None` means the one that the request arrived at.
     pub public_url: Option<Url>,
-    /// How long records are kept.
+    /// The time that records are kept.
     pub retention: Duration,
 }
 
 impl LinkSettings {
-    /// What browsers call us, without a slash at its end; `None` if nobody has said, nor `arrived_at` either.
+    /// Our address for browsers, without a slash at its end; `None` if nobody has said, nor `arrived_at` either.
     #[must_use]
     pub fn public_url<'a>(&'a self, arrived_at: Option<&'a Url>) -> Option<&'a str> {
         let url = self.public_url.as_ref().or(arrived_at)?;

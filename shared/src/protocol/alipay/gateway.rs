@@ -14,50 +14,51 @@ use time::macros::{format_description, offset};
 use time::{OffsetDateTime, UtcOffset};
 use url::Url;
 
-use crate::egress::client::{ReadError, client_builder, read_bounded};
+use crate::egress::client::{client_builder, read_bounded};
+use crate::egress::transport_error::TransportError;
 use crate::model::clock::UnixMillis;
 use crate::model::identity::{AlipayUserId, AuthCode, Identity, OpenId};
 use crate::model::random::RandomError;
-use crate::registry::AlipayApp;
 use crate::signing::alipay_rsa2::{answer_verifies, sign_request};
+use crate::signing::rsa::{SigningKey, VerifyingKey};
 
-/// How long the gateway may take in all; below the function's time-out, which is below the claim's lease.
+/// The time that the gateway has in all; below the function's time-out, which is below the claim's lease.
 pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(8);
 
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 const BEIJING: UtcOffset = offset!(+8);
 
-/// What became of an `auth_code`.
+/// The outcome of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exchange {
     /// Alipay named the user.
     Identified(Identity),
     /// Alipay refused, in a signed answer.
-    Refused(Refusal),
+    Refused(GatewayRefusal),
     /// No answer that can be believed: whether the code was spent is unknown.
-    Unknown(NoAnswer),
+    Unknown(GatewayError),
 }
 
 /// Alipay's signed refusal, by its own codes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct GatewayRefusal {
     /// The gateway's code, as `40002`.
     pub code: String,
     /// The method's code, as `isv.code-invalid`.
     pub sub_code: String,
 }
 
-impl Refusal {
-    /// Whether the user's code was at fault, rather than our request or configuration, which an operator must see.
+impl GatewayRefusal {
+    /// True if the user's code was at fault, rather than our request or configuration, which an operator must see.
     #[must_use]
     pub fn is_about_the_code(&self) -> bool {
         self.sub_code == "isv.code-invalid"
     }
 }
 
-/// Why an exchange is unknown.
+/// The exchange has no answer that can be believed. It displays as the log's word for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoAnswer {
+pub enum GatewayError {
     /// Nothing within [`EXCHANGE_TIMEOUT`].
     #[error("timeout")]
     Timeout,
@@ -78,14 +79,31 @@ pub enum NoAnswer {
     Unavailable,
 }
 
+impl From<TransportError> for GatewayError {
+    fn from(error: TransportError) -> Self {
+        match error {
+            TransportError::Timeout => Self::Timeout,
+            TransportError::TooLong => Self::Malformed,
+            TransportError::AddressRefused(_)
+            | TransportError::Dns
+            | TransportError::Connect
+            | TransportError::Handshake
+            | TransportError::Tls
+            | TransportError::Broken
+            | TransportError::CutOff
+            | TransportError::NotSent => Self::Connection,
+        }
+    }
+}
+
 /// Carries exchanges to Alipay: the network of the return's flow.
 #[async_trait]
 pub trait TokenExchange: Send + Sync {
     /// Sends `request`, once only, and gives the answer's body for [`read_answer`], 64 KiB at most.
     ///
     /// # Errors
-    /// Why there is no answer; whether the code is spent is unknown then.
-    async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, NoAnswer>;
+    /// There is no answer; it is unknown then if the code is spent.
+    async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, GatewayError>;
 }
 
 /// A signed request for one code; consumed by being sent.
@@ -94,15 +112,15 @@ pub struct ExchangeRequest {
 }
 
 impl ExchangeRequest {
-    /// Signs the exchange of `code`.
+    /// Signs the exchange of `code` with the app's private key.
     ///
     /// # Errors
-    /// When the operating system has no randomness; the code is unspent then.
+    /// The operating system has no randomness; the code is unspent then.
     pub fn sign(
         app_id: &str,
         code: &AuthCode,
         now: UnixMillis,
-        app: &AlipayApp,
+        key: &SigningKey,
     ) -> Result<Self, RandomError> {
         let timestamp = beijing_time(now);
         let mut parameters = vec![
@@ -116,7 +134,7 @@ impl ExchangeRequest {
             ("grant_type", "authorization_code"),
             ("code", code.reveal()),
         ];
-        let sign = sign_request(&parameters, &app.private_key)?;
+        let sign = sign_request(&parameters, key)?;
         parameters.push(("sign", &sign));
         Ok(Self { form: form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish() })
     }
@@ -139,7 +157,7 @@ impl AlipayGateway {
     /// A client for `gateway`, which has `timeout` for each exchange.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
+    /// TLS cannot be set up.
     pub fn new(gateway: Url, timeout: Duration) -> Result<Self, reqwest::Error> {
         // One connection per exchange: a kept one that the gateway has closed would cost the user's code.
         let client = client_builder(Duration::from_secs(3), timeout).pool_max_idle_per_host(0).build()?;
@@ -149,7 +167,7 @@ impl AlipayGateway {
 
 #[async_trait]
 impl TokenExchange for AlipayGateway {
-    async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, NoAnswer> {
+    async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, GatewayError> {
         let sent = self
             .client
             .post(self.gateway.clone())
@@ -159,46 +177,39 @@ impl TokenExchange for AlipayGateway {
             .await;
         let answer = match sent {
             Ok(answer) if answer.status() == http::StatusCode::OK => answer,
-            Ok(answer) => return Err(NoAnswer::Status(answer.status().as_u16())),
-            Err(error) => return Err(broken(&error)),
+            Ok(answer) => return Err(GatewayError::Status(answer.status().as_u16())),
+            Err(error) => return Err(TransportError::classify(&error).into()),
         };
-        read_bounded(answer, MAX_ANSWER_BYTES).await.map_err(|error| match error {
-            ReadError::TooLong { .. } => NoAnswer::Malformed,
-            ReadError::Broken(error) => broken(&error),
-        })
+        Ok(read_bounded(answer, MAX_ANSWER_BYTES).await.map_err(TransportError::from)?)
     }
 }
 
-fn broken(error: &reqwest::Error) -> NoAnswer {
-    if error.is_timeout() { NoAnswer::Timeout } else { NoAnswer::Connection }
-}
-
-/// Reads an answer: its signature over the raw node first, then the node.
+/// Reads an answer: its signature over the raw node first, by one of Alipay's public keys, then the node.
 #[must_use]
-pub fn read_answer(body: &[u8], app: &AlipayApp) -> Exchange {
+pub fn read_answer(body: &[u8], alipay_public_keys: &[VerifyingKey]) -> Exchange {
     let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(body) else {
-        return Exchange::Unknown(NoAnswer::Malformed);
+        return Exchange::Unknown(GatewayError::Malformed);
     };
     let (Some(node), Some(sign)) = (envelope.response.or(envelope.error), envelope.sign) else {
-        return Exchange::Unknown(NoAnswer::Signature);
+        return Exchange::Unknown(GatewayError::Signature);
     };
-    if !answer_verifies(node.get(), &sign, &app.alipay_public_keys) {
-        return Exchange::Unknown(NoAnswer::Signature);
+    if !answer_verifies(node.get(), &sign, alipay_public_keys) {
+        return Exchange::Unknown(GatewayError::Signature);
     }
     let Ok(node) = serde_json::from_str::<Node>(node.get()) else {
-        return Exchange::Unknown(NoAnswer::Malformed);
+        return Exchange::Unknown(GatewayError::Malformed);
     };
     match node {
-        Node { code: Some(code), .. } if code == "20000" => Exchange::Unknown(NoAnswer::Unavailable),
+        Node { code: Some(code), .. } if code == "20000" => Exchange::Unknown(GatewayError::Unavailable),
         Node { code: Some(code), sub_code, .. } if code != "10000" => {
-            Exchange::Refused(Refusal { code, sub_code: sub_code.unwrap_or_default() })
+            Exchange::Refused(GatewayRefusal { code, sub_code: sub_code.unwrap_or_default() })
         }
         // Of two ids one that is well-formed will do: the user has consented.
         Node { open_id, user_id, .. } => {
             let open_id = open_id.and_then(|id| OpenId::parse(&id).ok());
             let user_id = user_id.and_then(|id| AlipayUserId::parse(&id).ok());
             Identity::new(open_id, user_id)
-                .map_or(Exchange::Unknown(NoAnswer::Malformed), Exchange::Identified)
+                .map_or(Exchange::Unknown(GatewayError::Malformed), Exchange::Identified)
         }
     }
 }

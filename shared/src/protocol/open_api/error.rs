@@ -1,5 +1,4 @@
-//! Why a call of the open API was refused before its own route had a say, in the open API's dialect: `status` and
-//! `message`.
+//! The refusals that all routes of the open API have in common, in its dialect: `status` and `message`.
 
 use std::net::IpAddr;
 
@@ -8,13 +7,11 @@ use http::StatusCode;
 use crate::model::clock::UnixMillis;
 use crate::model::random::RandomError;
 use crate::protocol::open_api::MAX_BODY_BYTES;
-use crate::secrets::SecretError;
 use crate::signing::open_api::{HeaderError, SignType, SignatureError, WINDOW};
-use crate::store::StoreError;
 
-/// Why a call was refused. What it displays is the answer's `message`.
+/// The cause of a call's refusal. It displays as the answer's `message`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CallRefusal {
+pub enum CallError {
     /// Another path or method.
     #[error("no such interface")]
     NoSuchInterface,
@@ -22,7 +19,7 @@ pub enum CallRefusal {
     #[error("the body is larger than {MAX_BODY_BYTES} bytes")]
     BodyTooLarge,
     /// The auth headers are not well-formed.
-    #[error("{0}")]
+    #[error(transparent)]
     Headers(#[from] HeaderError),
     /// The timestamp is too far from our clock.
     #[error(
@@ -32,7 +29,7 @@ pub enum CallRefusal {
         WINDOW.as_millis()
     )]
     OutOfWindow {
-        /// What was sent.
+        /// The timestamp that was sent.
         sent: UnixMillis,
         /// Our time.
         now: UnixMillis,
@@ -70,9 +67,9 @@ pub enum CallRefusal {
     /// A field is too long.
     #[error("parameter {name} is longer than {max_characters} characters")]
     FieldTooLong {
-        /// Which.
+        /// The field's name.
         name: &'static str,
-        /// What is allowed.
+        /// The most that it may have.
         max_characters: usize,
     },
     /// `businessId` of header and body differ.
@@ -84,27 +81,51 @@ pub enum CallRefusal {
     /// The nonce was used before.
     #[error("this nonce was used before")]
     NonceUsed,
-    /// Keys cannot be had at the moment.
+    /// A document with keys is unavailable at the moment; the text is the log's reason.
     #[error("temporarily unavailable, try again")]
-    Keys(#[from] SecretError),
-    /// The store cannot be had at the moment.
+    KeysUnavailable(String),
+    /// The store is unavailable at the moment; the text is the log's reason.
     #[error("temporarily unavailable, try again")]
-    Store(#[from] StoreError),
-    /// No randomness.
+    StoreUnavailable(String),
+    /// The operating system has no randomness.
     #[error("temporarily unavailable, try again")]
     Random(#[from] RandomError),
 }
 
-impl CallRefusal {
-    /// The open API's state.
+/// The party at fault for a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalClass {
+    /// The caller; the answer is deliberate, so its HTTP status is 200.
+    Caller,
+    /// Something that authlink depends on, for the moment: HTTP status 503.
+    Dependency,
+    /// A setting of the deployment: HTTP status 500.
+    Configuration,
+}
+
+impl RefusalClass {
+    /// The answer's HTTP status.
     #[must_use]
-    pub const fn status(&self) -> u8 {
+    pub const fn http_status(self) -> StatusCode {
         match self {
-            Self::Keys(_) | Self::Store(_) | Self::Random(_) => 1,
+            Self::Caller => StatusCode::OK,
+            Self::Dependency => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Configuration => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl CallError {
+    /// The open API's table of refusals: the answer's `status`, and the party at fault.
+    #[must_use]
+    pub const fn refusal(&self) -> (u8, RefusalClass) {
+        use RefusalClass::{Caller, Dependency};
+        match self {
+            Self::KeysUnavailable(_) | Self::StoreUnavailable(_) | Self::Random(_) => (1, Dependency),
             Self::Headers(HeaderError::UnknownSignType)
             | Self::NonceOfCallback
             | Self::NoKey(_)
-            | Self::BadSignature { .. } => 2,
+            | Self::BadSignature { .. } => (2, Caller),
             Self::BodyTooLarge
             | Self::Headers(
                 HeaderError::Missing(_)
@@ -118,46 +139,21 @@ impl CallRefusal {
             | Self::FieldMissing(_)
             | Self::FieldNotText(_)
             | Self::FieldTooLong { .. }
-            | Self::BusinessIdsDiffer => 3,
-            Self::NoSuchInterface => 4,
-            Self::OutOfWindow { .. } => 5,
-            Self::NonceUsed => 6,
-            Self::UnknownBusiness | Self::UnknownMerchant => 7,
-            Self::AddressNotAllowed { .. } => 10,
+            | Self::BusinessIdsDiffer => (3, Caller),
+            Self::NoSuchInterface => (4, Caller),
+            Self::OutOfWindow { .. } => (5, Caller),
+            Self::NonceUsed => (6, Caller),
+            Self::UnknownBusiness | Self::UnknownMerchant => (7, Caller),
+            Self::AddressNotAllowed { .. } => (10, Caller),
         }
     }
 
-    /// 200 for what was answered on purpose; 503 when it was we who failed.
+    /// The cause for the log, where the message would say too much or too little.
     #[must_use]
-    pub const fn http_status(&self) -> StatusCode {
-        match self {
-            Self::Keys(_) | Self::Store(_) | Self::Random(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NoSuchInterface
-            | Self::BodyTooLarge
-            | Self::Headers(_)
-            | Self::OutOfWindow { .. }
-            | Self::UnknownBusiness
-            | Self::AddressNotAllowed { .. }
-            | Self::NonceOfCallback
-            | Self::NoKey(_)
-            | Self::BadSignature { .. }
-            | Self::NotAJsonObject
-            | Self::FieldMissing(_)
-            | Self::FieldNotText(_)
-            | Self::FieldTooLong { .. }
-            | Self::BusinessIdsDiffer
-            | Self::UnknownMerchant
-            | Self::NonceUsed => StatusCode::OK,
-        }
-    }
-
-    /// The cause for the log, where a message would say too much or too little.
-    #[must_use]
-    pub fn word(&self) -> String {
+    pub fn log_reason(&self) -> String {
         match self {
             Self::BadSignature { .. } => "signature".to_owned(),
-            Self::Keys(error) => error.to_string(),
-            Self::Store(error) => error.to_string(),
+            Self::KeysUnavailable(reason) | Self::StoreUnavailable(reason) => reason.clone(),
             Self::Random(error) => error.to_string(),
             other => other.to_string(),
         }

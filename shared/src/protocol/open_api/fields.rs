@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use crate::protocol::open_api::CallRefusal;
+use crate::protocol::open_api::CallError;
 
-/// How long a field may be that is no address.
+/// The most characters of a field that is no address.
 pub const MAX_FIELD_CHARACTERS: usize = 128;
 
 /// The fields of a body. An empty one is an absent one, and unknown ones are ignored.
@@ -23,32 +23,32 @@ impl Fields {
     /// Reads a body.
     ///
     /// # Errors
-    /// [`CallRefusal::NotAJsonObject`].
-    pub fn read(body: &[u8]) -> Result<Self, CallRefusal> {
-        serde_json::from_slice(body).map(Self).map_err(|_| CallRefusal::NotAJsonObject)
+    /// [`CallError::NotAJsonObject`].
+    pub fn read(body: &[u8]) -> Result<Self, CallError> {
+        serde_json::from_slice(body).map(Self).map_err(|_| CallError::NotAJsonObject)
     }
 
     /// A field that must be there, of [`MAX_FIELD_CHARACTERS`] at most.
     ///
     /// # Errors
-    /// That it is missing, too long or no text.
-    pub fn required(&self, name: &'static str) -> Result<String, CallRefusal> {
-        self.optional(name, MAX_FIELD_CHARACTERS)?.ok_or(CallRefusal::FieldMissing(name))
+    /// [`CallError::FieldMissing`], [`CallError::FieldTooLong`] or [`CallError::FieldNotText`].
+    pub fn required(&self, name: &'static str) -> Result<String, CallError> {
+        self.optional(name, MAX_FIELD_CHARACTERS)?.ok_or(CallError::FieldMissing(name))
     }
 
     /// A field that may be there.
     ///
     /// # Errors
-    /// That it is too long or no text.
-    pub fn optional(&self, name: &'static str, max_characters: usize) -> Result<Option<String>, CallRefusal> {
+    /// [`CallError::FieldTooLong`] or [`CallError::FieldNotText`].
+    pub fn optional(&self, name: &'static str, max_characters: usize) -> Result<Option<String>, CallError> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) if text.is_empty() => Ok(None),
             Some(Value::String(text)) if text.chars().count() > max_characters => {
-                Err(CallRefusal::FieldTooLong { name, max_characters })
+                Err(CallError::FieldTooLong { name, max_characters })
             }
             Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(CallRefusal::FieldNotText(name)),
+            Some(_) => Err(CallError::FieldNotText(name)),
         }
     }
 }
@@ -57,7 +57,7 @@ impl Fields {
 mod tests {
     use super::*;
 
-    fn required(body: &str) -> Result<String, CallRefusal> {
+    fn required(body: &str) -> Result<String, CallError> {
         Fields::read(body.as_bytes())?.required("serialNo")
     }
 
@@ -65,17 +65,17 @@ mod tests {
     fn a_bad_body_is_refused_by_cause() {
         let long = "x".repeat(129);
         for (body, refusal) in [
-            ("", CallRefusal::NotAJsonObject),
-            ("{", CallRefusal::NotAJsonObject),
-            ("[]", CallRefusal::NotAJsonObject),
-            ("\"text\"", CallRefusal::NotAJsonObject),
-            ("{}", CallRefusal::FieldMissing("serialNo")),
-            (r#"{"serialNo":""}"#, CallRefusal::FieldMissing("serialNo")),
-            (r#"{"serialNo":null}"#, CallRefusal::FieldMissing("serialNo")),
-            (r#"{"serialNo":7}"#, CallRefusal::FieldNotText("serialNo")),
+            ("", CallError::NotAJsonObject),
+            ("{", CallError::NotAJsonObject),
+            ("[]", CallError::NotAJsonObject),
+            ("\"text\"", CallError::NotAJsonObject),
+            ("{}", CallError::FieldMissing("serialNo")),
+            (r#"{"serialNo":""}"#, CallError::FieldMissing("serialNo")),
+            (r#"{"serialNo":null}"#, CallError::FieldMissing("serialNo")),
+            (r#"{"serialNo":7}"#, CallError::FieldNotText("serialNo")),
             (
                 &format!(r#"{{"serialNo":"{long}"}}"#),
-                CallRefusal::FieldTooLong { name: "serialNo", max_characters: 128 },
+                CallError::FieldTooLong { name: "serialNo", max_characters: 128 },
             ),
         ] {
             assert_eq!(required(body), Err(refusal), "{body}");

@@ -1,35 +1,35 @@
-//! What can be wrong with a call, by cause. The dialect that answers with it is the function's.
+//! Errors of a call, by cause. The codes and messages that a caller is answered are the function's.
 
 use std::fmt;
 
-/// Why something that a call must say could not be read from it.
+/// A value that every call has could not be read from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// There is no access key id, or an empty one.
     #[error("the access key id is missing")]
     MissingAccessKeyId,
-    /// The time stamp is absent, not of the form `yyyy-MM-ddTHH:mm:ssZ`, or no real moment.
+    /// The time stamp is absent, not of the form `yyyy-MM-ddTHH:mm:ssZ`, or no time of UTC.
     #[error("the time stamp is not a moment in the form yyyy-MM-ddTHH:mm:ssZ")]
     BadTimestamp,
     /// The call is not signed in the way that the protocol asks for.
     #[error("the signature is incomplete: {0}")]
-    Incomplete(#[from] Flaw),
+    Incomplete(#[from] IncompleteSignatureError),
 }
 
-/// Why a signature was not accepted.
+/// A signature was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// The call is not signed in the way that the protocol asks for, whatever the secret.
     #[error("the signature is incomplete: {0}")]
-    Incomplete(#[from] Flaw),
+    Incomplete(#[from] IncompleteSignatureError),
     /// None of the secrets makes this signature of this call.
     #[error("the signature does not match")]
     Mismatch(SignatureMismatch),
 }
 
-/// In what respect a call is not signed as it must be. Names are as on the wire.
+/// A call is not signed in the way that the protocol asks for. Names are as on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
+pub enum IncompleteSignatureError {
     /// A parameter or header that may be given once is given more often, so that it says two things.
     #[error("{0} is repeated")]
     Repeated(&'static str),
@@ -77,7 +77,8 @@ pub enum Flaw {
     SignedHeaderNotOnce,
 }
 
-/// The string that we made of a call whose signature did not match: what the gateway answers such a call with.
+/// The expected string to sign of a call whose signature did not match, as Alibaba Cloud's gateway shows it in its
+/// answer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignatureMismatch {
     /// In V1 the percent-encoded string, in V3 the algorithm and a hash; at most [`MAX_SHOWN_BYTES`] of ASCII, the
@@ -85,13 +86,13 @@ pub struct SignatureMismatch {
     pub string_to_sign: String,
 }
 
-/// How much of a string to sign is shown, in bytes.
+/// The longest string to sign that is shown, in bytes.
 pub const MAX_SHOWN_BYTES: usize = 4_096;
 
 const CUT: &str = "...";
 
 impl SignatureMismatch {
-    pub(super) fn of(string: &[u8]) -> Self {
+    pub(super) fn new(string: &[u8]) -> Self {
         let shown = match string.get(..MAX_SHOWN_BYTES - CUT.len()) {
             Some(start) if string.len() > MAX_SHOWN_BYTES => [start, CUT.as_bytes()].concat(),
             _ => string.to_vec(),
@@ -107,7 +108,7 @@ impl fmt::Debug for SignatureMismatch {
     }
 }
 
-/// Why a parameter has no one value.
+/// A parameter has no single value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParameterError {
     /// Given more than once.
@@ -125,15 +126,15 @@ mod tests {
     #[test]
     fn a_string_of_four_kibibytes_is_shown_whole_and_a_longer_one_cut_and_marked() {
         let whole = "x".repeat(4_096);
-        assert_eq!(SignatureMismatch::of(whole.as_bytes()).string_to_sign, whole);
+        assert_eq!(SignatureMismatch::new(whole.as_bytes()).string_to_sign, whole);
         let cut = format!("{}...", "x".repeat(4_093));
-        assert_eq!(SignatureMismatch::of("x".repeat(4_097).as_bytes()).string_to_sign, cut);
-        assert_eq!(SignatureMismatch::of(b"").string_to_sign, "");
+        assert_eq!(SignatureMismatch::new("x".repeat(4_097).as_bytes()).string_to_sign, cut);
+        assert_eq!(SignatureMismatch::new(b"").string_to_sign, "");
     }
 
     #[test]
     fn a_mismatch_does_not_print_the_call() {
-        let error = SignatureError::Mismatch(SignatureMismatch::of(b"PhoneNo%3D13900001234"));
+        let error = SignatureError::Mismatch(SignatureMismatch::new(b"PhoneNo%3D13900001234"));
         assert_eq!(
             format!("{error:?} {error}"),
             "Mismatch(SignatureMismatch(…)) the signature does not match"

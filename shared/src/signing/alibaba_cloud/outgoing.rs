@@ -1,7 +1,7 @@
-//! V3 from the caller's side: a call of ours, signed as Alibaba Cloud's official SDKs sign theirs.
+//! V3 from the caller's side: a call to Alibaba Cloud, signed as its official SDKs sign theirs.
 //!
-//! What is signed is put together by the code that verifies ([`crate::signing::alibaba_cloud::v3`]), from the request as it goes out, so the two
-//! sides cannot drift apart; that they are right is known from answers that neither of them made.
+//! The string to sign is made by the code that verifies ([`crate::signing::alibaba_cloud::v3`]), from the request as it
+//! goes out, so the two sides cannot differ; known answers of the official SDKs hold both.
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
@@ -9,7 +9,7 @@ use http::{HeaderValue, Request};
 use url::{Position, Url};
 
 use crate::model::clock::UnixMillis;
-use crate::signing::alibaba_cloud::error::Flaw;
+use crate::signing::alibaba_cloud::error::IncompleteSignatureError;
 use crate::signing::alibaba_cloud::freshness;
 use crate::signing::alibaba_cloud::parameters::{Parameters, encode};
 use crate::signing::alibaba_cloud::secret::AccessKeySecret;
@@ -17,17 +17,17 @@ use crate::signing::alibaba_cloud::v3::{ALGORITHM, CONTENT_SHA256, hex_hash, str
 
 /// A call to be made: `POST /` with every parameter in the query and an empty body.
 ///
-/// It has no `Debug`, because its parameters are what a user is asked for.
+/// It has no `Debug`, because its parameters are personal data of a user.
 pub struct OutgoingCall<'a> {
-    /// Whom to call: scheme, host and port; its path is `/`.
+    /// The gateway: scheme, host and port; its path is `/`.
     pub endpoint: &'a Url,
-    /// What is called, as `GetAuthorizationUrl`.
+    /// The action, such as `GetAuthorizationUrl`.
     pub action: &'a str,
-    /// Of which version, as `2017-05-25`.
+    /// The version of the action, such as `2017-05-25`.
     pub version: &'a str,
     /// The action's parameters, decoded.
     pub parameters: &'a [(&'a str, &'a str)],
-    /// When it is signed; the other side allows [`crate::signing::alibaba_cloud::WINDOW`] either way.
+    /// The time of signing; the other side allows [`crate::signing::alibaba_cloud::WINDOW`] either way.
     pub at: UnixMillis,
     /// New for every call; of printable ASCII, 128 characters at most.
     pub nonce: &'a str,
@@ -52,7 +52,7 @@ impl OutgoingCall<'_> {
             .header(CONTENT_SHA256, &hex_hash(b"")[..])
             .body(Bytes::new())?;
         let value = authorization(&request, access_key_id, secret)
-            .unwrap_or_else(|flaw| unreachable!("each header was set once: {flaw}"));
+            .unwrap_or_else(|error| unreachable!("each header was set once: {error}"));
         let mut value = HeaderValue::try_from(value)?;
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);
@@ -77,12 +77,12 @@ impl OutgoingCall<'_> {
 /// header, as far as they are there. `x-acs-content-sha256` has to be the body's.
 ///
 /// # Errors
-/// [`Flaw::SignedHeaderNotOnce`] if one of these headers is repeated.
+/// [`IncompleteSignatureError::SignedHeaderNotOnce`] if one of these headers is repeated.
 pub fn authorization(
     request: &Request<Bytes>,
     access_key_id: &str,
     secret: &AccessKeySecret,
-) -> Result<String, Flaw> {
+) -> Result<String, IncompleteSignatureError> {
     let is_signed = |name: &&str| *name == HOST || *name == CONTENT_TYPE || name.starts_with("x-acs-");
     let mut names: Vec<_> = request.headers().keys().map(|name| name.as_str()).filter(is_signed).collect();
     names.sort_unstable();
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_repeated_header_is_not_signed() {
         let request = Request::get("/").header("x-acs-z", "1").header("x-acs-z", "2").body(Bytes::new());
-        let flaw = authorization(&request.expect("a request"), "k", &secret());
-        assert_eq!(flaw, Err(Flaw::SignedHeaderNotOnce));
+        let error = authorization(&request.expect("a request"), "k", &secret());
+        assert_eq!(error, Err(IncompleteSignatureError::SignedHeaderNotOnce));
     }
 }

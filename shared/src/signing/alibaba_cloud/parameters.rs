@@ -8,10 +8,10 @@ use bytes::Bytes;
 use http::Request;
 use http::header::CONTENT_TYPE;
 
-use crate::signing::alibaba_cloud::error::Flaw;
-use crate::signing::alibaba_cloud::trimmed;
+use crate::signing::alibaba_cloud::error::IncompleteSignatureError;
+use crate::signing::alibaba_cloud::headers::trimmed;
 
-/// How many parameters are read; a call with more is not accepted.
+/// The largest number of parameters; a call with more is not accepted.
 pub(super) const MAX_PARAMETERS: usize = 64;
 
 /// All parameters of a call: those of its query, then those of its body if that is a form.
@@ -23,14 +23,14 @@ pub(super) struct Parameters {
     body_is_form: bool,
 }
 
-/// Where in the decoded bytes a name begins, its value begins, and that ends.
+/// Offsets in the decoded bytes: of a name, of its value, and of the end.
 struct Pair {
     name: usize,
     value: usize,
     end: usize,
 }
 
-/// Which parameters are signed, and how often they are percent-encoded.
+/// The parameters that are signed, and the number of times that they are percent-encoded.
 #[derive(Clone, Copy)]
 pub(super) enum Canonical {
     /// V1: query and form but `Signature`, the list encoded once more as a whole.
@@ -60,11 +60,11 @@ impl Parameters {
     /// The value of a parameter that may be given once.
     ///
     /// # Errors
-    /// [`Flaw::Repeated`].
-    pub(super) fn once(&self, name: &'static str) -> Result<Option<&[u8]>, Flaw> {
+    /// [`IncompleteSignatureError::Repeated`].
+    pub(super) fn once(&self, name: &'static str) -> Result<Option<&[u8]>, IncompleteSignatureError> {
         let mut values = self.all(name.as_bytes());
         let value = values.next();
-        if values.next().is_some() { Err(Flaw::Repeated(name)) } else { Ok(value) }
+        if values.next().is_some() { Err(IncompleteSignatureError::Repeated(name)) } else { Ok(value) }
     }
 
     /// Every value of a parameter.
@@ -72,12 +72,12 @@ impl Parameters {
         self.pairs.iter().map(|pair| self.slices(pair)).filter(move |pair| pair.0 == name).map(|pair| pair.1)
     }
 
-    /// Whether there were more parameters than are read.
+    /// Returns true if there were more parameters than are read.
     pub(super) const fn too_many(&self) -> bool {
         self.too_many
     }
 
-    /// Whether the body's parameters are among these.
+    /// Returns true if the body's parameters are among these.
     pub(super) const fn body_is_form(&self) -> bool {
         self.body_is_form
     }
@@ -259,8 +259,8 @@ mod tests {
     fn a_name_that_comes_twice_anywhere_has_no_one_value() {
         let form = ["application/x-www-form-urlencoded"];
         let parameters = read("a=1&b=1&b=1&c=%31", &form, "%61=2&d=");
-        assert_eq!(parameters.once("a"), Err(Flaw::Repeated("a")));
-        assert_eq!(parameters.once("b"), Err(Flaw::Repeated("b")));
+        assert_eq!(parameters.once("a"), Err(IncompleteSignatureError::Repeated("a")));
+        assert_eq!(parameters.once("b"), Err(IncompleteSignatureError::Repeated("b")));
         assert_eq!(parameters.once("c"), Ok(Some(&b"1"[..])));
         assert_eq!(parameters.once("d"), Ok(Some(&b""[..])));
         assert_eq!(parameters.once("A"), Ok(None));

@@ -1,7 +1,7 @@
 //! V1, HMAC-SHA1: everything is a parameter, and every parameter but `Signature` is signed.
 //!
-//! What V1 does not sign must not be acted upon: a body that is no form, and a signature parameter that is given twice.
-//! Neither headers nor the path are signed, so nothing but the parameters and the method may be taken from such a call.
+//! Unsigned parts must not be acted upon: a body that is no form, and a signature parameter that is given twice. Neither
+//! headers nor the path are signed, so nothing but the parameters and the method may be taken from such a call.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Request;
 
-use crate::signing::alibaba_cloud::error::{Flaw, SignatureError, SignatureMismatch};
+use crate::signing::alibaba_cloud::error::{IncompleteSignatureError, SignatureError, SignatureMismatch};
 use crate::signing::alibaba_cloud::parameters::{Canonical, Parameters};
 use crate::signing::alibaba_cloud::secret::AccessKeySecret;
 
@@ -36,32 +36,35 @@ pub(super) fn verify(
 ) -> Result<(), SignatureError> {
     let signature = signature(request, parameters)?;
     let string = string_to_sign(request, parameters);
-    if secrets.iter().any(|secret| is_of(signature, secret, &string)) {
+    if secrets.iter().any(|secret| is_made_by(signature, secret, &string)) {
         Ok(())
     } else {
-        Err(SignatureError::Mismatch(SignatureMismatch::of(&string)))
+        Err(SignatureError::Mismatch(SignatureMismatch::new(&string)))
     }
 }
 
 /// The signature of a call in which nothing is left that the signature does not cover.
-fn signature<'p>(request: &Request<Bytes>, parameters: &'p Parameters) -> Result<&'p [u8], Flaw> {
+fn signature<'p>(
+    request: &Request<Bytes>,
+    parameters: &'p Parameters,
+) -> Result<&'p [u8], IncompleteSignatureError> {
     if !request.body().is_empty() && !parameters.body_is_form() {
-        return Err(Flaw::UncoveredBody);
+        return Err(IncompleteSignatureError::UncoveredBody);
     }
     for name in SIGNATURE_PARAMETERS {
         parameters.once(name)?;
     }
     if parameters.once("SignatureMethod")? != Some(b"HMAC-SHA1") {
-        return Err(Flaw::UnknownMethod);
+        return Err(IncompleteSignatureError::UnknownMethod);
     }
     if parameters.once("SignatureVersion")? != Some(b"1.0") {
-        return Err(Flaw::UnknownVersion);
+        return Err(IncompleteSignatureError::UnknownVersion);
     }
     if parameters.all(b"SignatureType").any(|kind| !kind.is_empty()) {
-        return Err(Flaw::UnknownType);
+        return Err(IncompleteSignatureError::UnknownType);
     }
     match parameters.once("Signature")? {
-        None | Some(b"") => Err(Flaw::MissingSignature),
+        None | Some(b"") => Err(IncompleteSignatureError::MissingSignature),
         Some(signature) => Ok(signature),
     }
 }
@@ -76,7 +79,7 @@ fn string_to_sign(request: &Request<Bytes>, parameters: &Parameters) -> Vec<u8> 
 }
 
 /// Compared as text, so that a signature has one form only.
-fn is_of(signature: &[u8], secret: &AccessKeySecret, string: &[u8]) -> bool {
+fn is_made_by(signature: &[u8], secret: &AccessKeySecret, string: &[u8]) -> bool {
     let mut expected = [0; ENCODED_TAG_BYTES];
     STANDARD.encode_slice(secret.v1_tag(string), &mut expected).is_ok()
         && verify_slices_are_equal(&expected, signature).is_ok()
@@ -156,18 +159,18 @@ mod tests {
             kept.collect::<Vec<_>>().join("&")
         };
         let with = |name: &str, value: &str| format!("{}&{name}={value}", without(name));
-        for (query, flaw) in [
-            (without("Signature"), Flaw::MissingSignature),
-            (with("Signature", ""), Flaw::MissingSignature),
-            (without("SignatureMethod"), Flaw::UnknownMethod),
-            (with("SignatureMethod", "HMAC-SHA256"), Flaw::UnknownMethod),
-            (with("SignatureMethod", "hmac-sha1"), Flaw::UnknownMethod),
-            (without("SignatureVersion"), Flaw::UnknownVersion),
-            (with("SignatureVersion", "1.1"), Flaw::UnknownVersion),
-            (with("SignatureType", "BEARERTOKEN"), Flaw::UnknownType),
-            (format!("{signed}&SignatureType=PRIVATEKEY"), Flaw::UnknownType),
+        for (query, error) in [
+            (without("Signature"), IncompleteSignatureError::MissingSignature),
+            (with("Signature", ""), IncompleteSignatureError::MissingSignature),
+            (without("SignatureMethod"), IncompleteSignatureError::UnknownMethod),
+            (with("SignatureMethod", "HMAC-SHA256"), IncompleteSignatureError::UnknownMethod),
+            (with("SignatureMethod", "hmac-sha1"), IncompleteSignatureError::UnknownMethod),
+            (without("SignatureVersion"), IncompleteSignatureError::UnknownVersion),
+            (with("SignatureVersion", "1.1"), IncompleteSignatureError::UnknownVersion),
+            (with("SignatureType", "BEARERTOKEN"), IncompleteSignatureError::UnknownType),
+            (format!("{signed}&SignatureType=PRIVATEKEY"), IncompleteSignatureError::UnknownType),
         ] {
-            assert_eq!(check("GET", &query, FORM, ""), Err(SignatureError::Incomplete(flaw)), "{query}");
+            assert_eq!(check("GET", &query, FORM, ""), Err(SignatureError::Incomplete(error)), "{query}");
         }
         let string = format!("GET&%2F&{}", SIGNED.replace("%26SignatureType%3D", ""));
         assert_eq!(check("GET", &without("SignatureType"), FORM, ""), mismatch(&string));
@@ -176,7 +179,7 @@ mod tests {
     #[test]
     fn a_signature_parameter_given_twice_in_query_and_form_is_incomplete() {
         for name in SIGNATURE_PARAMETERS {
-            let incomplete = Err(SignatureError::Incomplete(Flaw::Repeated(name)));
+            let incomplete = Err(SignatureError::Incomplete(IncompleteSignatureError::Repeated(name)));
             let signed = format!("{QUERY}&Signature=x");
             assert_eq!(check("POST", &format!("{signed}&{name}=x"), FORM, ""), incomplete);
             assert_eq!(check("POST", &signed, FORM, &format!("{name}=")), incomplete);
@@ -186,7 +189,7 @@ mod tests {
     #[test]
     fn a_body_that_is_no_form_is_not_covered() {
         let all = format!("{QUERY}&Signature={}", signature_of(&format!("POST&%2F&{SIGNED}")));
-        let uncovered = Err(SignatureError::Incomplete(Flaw::UncoveredBody));
+        let uncovered = Err(SignatureError::Incomplete(IncompleteSignatureError::UncoveredBody));
         assert_eq!(check("POST", &all, "application/json", "{}"), uncovered);
         assert_eq!(check("POST", &all, "", "PhoneNo=1"), uncovered);
         let string = format!("POST&%2F&{}", SIGNED.replace("%26SignatureM", "%26PhoneNo%3D2%26SignatureM"));

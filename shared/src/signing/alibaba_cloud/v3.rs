@@ -9,10 +9,10 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request};
 
-use crate::signing::alibaba_cloud::error::{Flaw, SignatureError, SignatureMismatch};
+use crate::signing::alibaba_cloud::error::{IncompleteSignatureError, SignatureError, SignatureMismatch};
+use crate::signing::alibaba_cloud::headers::{header_once, trimmed};
 use crate::signing::alibaba_cloud::parameters::{Canonical, Parameters};
 use crate::signing::alibaba_cloud::secret::AccessKeySecret;
-use crate::signing::alibaba_cloud::{header_once, trimmed};
 
 const FAMILY: &[u8] = b"ACS3-";
 pub(super) const ALGORITHM: &str = "ACS3-HMAC-SHA256";
@@ -20,7 +20,7 @@ const MAX_SIGNED_HEADERS: usize = 64;
 const HEX_HASH_BYTES: usize = 64;
 pub(super) const CONTENT_SHA256: &str = "x-acs-content-sha256";
 
-/// What every call must sign; beyond these, every other `x-acs-*` header that it has.
+/// Headers that every call signs; beyond these, every other `x-acs-*` header that it has.
 const REQUIRED_HEADERS: [&str; 6] =
     ["host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", CONTENT_SHA256];
 
@@ -33,33 +33,40 @@ pub(super) struct Authorization<'r> {
 
 impl<'r> Authorization<'r> {
     /// Reads the header if it is one of this family of signatures; `None` makes the call one of V1.
-    pub(super) fn read(headers: &'r HeaderMap) -> Option<Result<Self, Flaw>> {
+    pub(super) fn read(headers: &'r HeaderMap) -> Option<Result<Self, IncompleteSignatureError>> {
         let values = headers.get_all(AUTHORIZATION);
         let value = values.iter().find(|value| trimmed(value.as_bytes()).starts_with(FAMILY))?;
         if values.iter().nth(1).is_some() {
-            return Some(Err(Flaw::Repeated("Authorization")));
+            return Some(Err(IncompleteSignatureError::Repeated("Authorization")));
         }
-        Some(value.to_str().map_err(|_| Flaw::MalformedAuthorization).and_then(Self::parse))
+        Some(
+            value
+                .to_str()
+                .map_err(|_| IncompleteSignatureError::MalformedAuthorization)
+                .and_then(Self::parse),
+        )
     }
 
-    fn parse(value: &'r str) -> Result<Self, Flaw> {
+    fn parse(value: &'r str) -> Result<Self, IncompleteSignatureError> {
         let value = value.trim_matches([' ', '\t']);
         let (algorithm, parts) = value.split_once(' ').unwrap_or((value, ""));
         if algorithm != ALGORITHM {
-            return Err(Flaw::UnknownMethod);
+            return Err(IncompleteSignatureError::UnknownMethod);
         }
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
         for part in parts.split(',') {
-            let (name, value) =
-                part.trim_start_matches(' ').split_once('=').ok_or(Flaw::MalformedAuthorization)?;
+            let (name, value) = part
+                .trim_start_matches(' ')
+                .split_once('=')
+                .ok_or(IncompleteSignatureError::MalformedAuthorization)?;
             let slot = match name {
                 "Credential" => &mut credential,
                 "SignedHeaders" => &mut signed_headers,
                 "Signature" => &mut signature,
-                _ => return Err(Flaw::MalformedAuthorization),
+                _ => return Err(IncompleteSignatureError::MalformedAuthorization),
             };
             if slot.replace(value).is_some() {
-                return Err(Flaw::MalformedAuthorization);
+                return Err(IncompleteSignatureError::MalformedAuthorization);
             }
         }
         Ok(Self {
@@ -82,51 +89,51 @@ impl<'r> Authorization<'r> {
         let body_hash = hex_hash(request.body());
         let string = string_to_sign(&names, request, parameters, &body_hash)?;
         let declared = header_once(request.headers(), CONTENT_SHA256)?;
-        if declared == Some(&body_hash) && secrets.iter().any(|secret| self.is_of(secret, &string)) {
+        if declared == Some(&body_hash) && secrets.iter().any(|secret| self.is_signed_by(secret, &string)) {
             Ok(())
         } else {
-            Err(SignatureError::Mismatch(SignatureMismatch::of(&string)))
+            Err(SignatureError::Mismatch(SignatureMismatch::new(&string)))
         }
     }
 
-    fn check_signature_form(&self) -> Result<(), Flaw> {
+    fn check_signature_form(&self) -> Result<(), IncompleteSignatureError> {
         let is_lower_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         if self.signature.is_empty() {
-            Err(Flaw::MissingSignature)
+            Err(IncompleteSignatureError::MissingSignature)
         } else if self.signature.len() != HEX_HASH_BYTES || !self.signature.bytes().all(is_lower_hex) {
-            Err(Flaw::MalformedSignature)
+            Err(IncompleteSignatureError::MalformedSignature)
         } else {
             Ok(())
         }
     }
 
-    fn signed_names(&self) -> Result<Vec<&'r str>, Flaw> {
+    fn signed_names(&self) -> Result<Vec<&'r str>, IncompleteSignatureError> {
         let names: Vec<_> = self.signed_headers.split(';').take(MAX_SIGNED_HEADERS + 1).collect();
         if names.len() > MAX_SIGNED_HEADERS {
-            return Err(Flaw::TooManySignedHeaders);
+            return Err(IncompleteSignatureError::TooManySignedHeaders);
         }
         let is_lower = |name: &&str| !name.is_empty() && !name.bytes().any(|byte| byte.is_ascii_uppercase());
         if !names.iter().all(is_lower) || !names.is_sorted_by(|before, after| before < after) {
-            return Err(Flaw::DisorderedSignedHeaders);
+            return Err(IncompleteSignatureError::DisorderedSignedHeaders);
         }
         Ok(names)
     }
 
-    fn is_of(&self, secret: &AccessKeySecret, string: &[u8]) -> bool {
+    fn is_signed_by(&self, secret: &AccessKeySecret, string: &[u8]) -> bool {
         let mut expected = [0; HEX_HASH_BYTES];
         hex::encode_to_slice(secret.v3_tag(string), &mut expected).is_ok()
             && verify_slices_are_equal(&expected, self.signature.as_bytes()).is_ok()
     }
 }
 
-/// What is signed of a request: the algorithm, and the hash of its method, path, query, body and the headers of these
-/// names.
+/// The string to sign of a request: the algorithm, and the hash of its method, path, query, body and the headers of
+/// these names.
 pub(super) fn string_to_sign(
     names: &[&str],
     request: &Request<Bytes>,
     parameters: &Parameters,
     body_hash: &[u8],
-) -> Result<Vec<u8>, Flaw> {
+) -> Result<Vec<u8>, IncompleteSignatureError> {
     let mut canonical = Vec::with_capacity(1_024);
     canonical.extend_from_slice(request.method().as_str().as_bytes());
     canonical.push(b'\n');
@@ -137,7 +144,7 @@ pub(super) fn string_to_sign(
     for name in names {
         let mut values = request.headers().get_all(*name).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
-            return Err(Flaw::SignedHeaderNotOnce);
+            return Err(IncompleteSignatureError::SignedHeaderNotOnce);
         };
         canonical.extend_from_slice(name.as_bytes());
         canonical.push(b':');
@@ -153,13 +160,13 @@ pub(super) fn string_to_sign(
     Ok([ALGORITHM.as_bytes(), b"\n", &hex_hash(&canonical)].concat())
 }
 
-fn check_coverage(names: &[&str], request: &Request<Bytes>) -> Result<(), Flaw> {
+fn check_coverage(names: &[&str], request: &Request<Bytes>) -> Result<(), IncompleteSignatureError> {
     let is_signed = |name: &str| names.binary_search(&name).is_ok();
     let acs = |name: &&str| name.starts_with("x-acs-");
     let covered = REQUIRED_HEADERS.into_iter().all(is_signed)
         && request.headers().keys().map(|name| name.as_str()).filter(acs).all(is_signed)
         && (request.body().is_empty() || is_signed("content-type"));
-    if covered { Ok(()) } else { Err(Flaw::UnsignedHeader) }
+    if covered { Ok(()) } else { Err(IncompleteSignatureError::UnsignedHeader) }
 }
 
 pub(super) fn hex_hash(bytes: &[u8]) -> [u8; HEX_HASH_BYTES] {
@@ -288,29 +295,54 @@ mod tests {
     fn whatever_must_be_signed_is_in_the_list_and_in_the_request_once() {
         let longer = format!("{SIGNED};x-acs-z");
         let accept = format!("accept;{SIGNED}");
-        for (signed_headers, body, changes, flaw) in [
-            (&SIGNED["host;".len()..], "", &[][..], Flaw::UnsignedHeader),
-            (&SIGNED[..SIGNED.len() - ";x-acs-version".len()], "", &[], Flaw::UnsignedHeader),
-            (&SIGNED.replace("x-acs-action;", ""), "", &[], Flaw::UnsignedHeader),
-            (&SIGNED.replace("x-acs-date;", ""), "", &[], Flaw::UnsignedHeader),
-            (&SIGNED.replace("x-acs-signature-nonce;", ""), "", &[], Flaw::UnsignedHeader),
-            (&SIGNED.replace("x-acs-content-sha256;", ""), "", &[], Flaw::UnsignedHeader),
-            (SIGNED, "", &[("x-acs-z", "1")], Flaw::UnsignedHeader),
-            (SIGNED, "", &[("X-Acs-Security-Token", "1")], Flaw::UnsignedHeader),
-            (SIGNED, "{}", &[], Flaw::UnsignedHeader),
-            (SIGNED, "{}", &[("content-type", "application/json")], Flaw::UnsignedHeader),
-            (WITH_TYPE, "{}", &[], Flaw::SignedHeaderNotOnce),
-            (WITH_TYPE, "{}", &[("content-type", "a"), ("content-type", "a")], Flaw::SignedHeaderNotOnce),
-            (SIGNED, "", &[("host", "")], Flaw::SignedHeaderNotOnce),
-            (SIGNED, "", &[(CONTENT_SHA256, "")], Flaw::SignedHeaderNotOnce),
-            (SIGNED, "", &[("x-acs-date", "d"), ("x-acs-date", "d")], Flaw::SignedHeaderNotOnce),
-            (&longer, "", &[], Flaw::SignedHeaderNotOnce),
-            (&longer, "", &[("x-acs-z", "1"), ("x-acs-z", "2")], Flaw::SignedHeaderNotOnce),
-            (&accept, "", &[("accept", "1"), ("accept", "1")], Flaw::SignedHeaderNotOnce),
+        for (signed_headers, body, changes, error) in [
+            (&SIGNED["host;".len()..], "", &[][..], IncompleteSignatureError::UnsignedHeader),
+            (
+                &SIGNED[..SIGNED.len() - ";x-acs-version".len()],
+                "",
+                &[],
+                IncompleteSignatureError::UnsignedHeader,
+            ),
+            (&SIGNED.replace("x-acs-action;", ""), "", &[], IncompleteSignatureError::UnsignedHeader),
+            (&SIGNED.replace("x-acs-date;", ""), "", &[], IncompleteSignatureError::UnsignedHeader),
+            (
+                &SIGNED.replace("x-acs-signature-nonce;", ""),
+                "",
+                &[],
+                IncompleteSignatureError::UnsignedHeader,
+            ),
+            (&SIGNED.replace("x-acs-content-sha256;", ""), "", &[], IncompleteSignatureError::UnsignedHeader),
+            (SIGNED, "", &[("x-acs-z", "1")], IncompleteSignatureError::UnsignedHeader),
+            (SIGNED, "", &[("X-Acs-Security-Token", "1")], IncompleteSignatureError::UnsignedHeader),
+            (SIGNED, "{}", &[], IncompleteSignatureError::UnsignedHeader),
+            (SIGNED, "{}", &[("content-type", "application/json")], IncompleteSignatureError::UnsignedHeader),
+            (WITH_TYPE, "{}", &[], IncompleteSignatureError::SignedHeaderNotOnce),
+            (
+                WITH_TYPE,
+                "{}",
+                &[("content-type", "a"), ("content-type", "a")],
+                IncompleteSignatureError::SignedHeaderNotOnce,
+            ),
+            (SIGNED, "", &[("host", "")], IncompleteSignatureError::SignedHeaderNotOnce),
+            (SIGNED, "", &[(CONTENT_SHA256, "")], IncompleteSignatureError::SignedHeaderNotOnce),
+            (
+                SIGNED,
+                "",
+                &[("x-acs-date", "d"), ("x-acs-date", "d")],
+                IncompleteSignatureError::SignedHeaderNotOnce,
+            ),
+            (&longer, "", &[], IncompleteSignatureError::SignedHeaderNotOnce),
+            (
+                &longer,
+                "",
+                &[("x-acs-z", "1"), ("x-acs-z", "2")],
+                IncompleteSignatureError::SignedHeaderNotOnce,
+            ),
+            (&accept, "", &[("accept", "1"), ("accept", "1")], IncompleteSignatureError::SignedHeaderNotOnce),
         ] {
             assert_eq!(
                 check(&request("", body, changes), &authorization(signed_headers, "")),
-                Err(SignatureError::Incomplete(flaw)),
+                Err(SignatureError::Incomplete(error)),
                 "{signed_headers} {body} {changes:?}"
             );
         }
@@ -323,15 +355,18 @@ mod tests {
         {
             assert_eq!(
                 check(&request("", "", &[]), &authorization(names, "")),
-                Err(SignatureError::Incomplete(Flaw::DisorderedSignedHeaders)),
+                Err(SignatureError::Incomplete(IncompleteSignatureError::DisorderedSignedHeaders)),
                 "{names}"
             );
         }
         let many: Vec<_> = (0..65).map(|number| format!("a{number:02}")).collect();
-        for (count, flaw) in [(64, Flaw::UnsignedHeader), (65, Flaw::TooManySignedHeaders)] {
+        for (count, error) in [
+            (64, IncompleteSignatureError::UnsignedHeader),
+            (65, IncompleteSignatureError::TooManySignedHeaders),
+        ] {
             assert_eq!(
                 check(&request("", "", &[]), &authorization(&many[..count].join(";"), "")),
-                Err(SignatureError::Incomplete(flaw))
+                Err(SignatureError::Incomplete(error))
             );
         }
     }
@@ -340,7 +375,7 @@ mod tests {
     fn the_three_parts_are_each_there_once_in_any_order() {
         let signature = hex::encode(secret().v3_tag(string_of(&canonical("")).as_bytes()));
         let upper = signature.to_uppercase();
-        let malformed = Err(Flaw::MalformedAuthorization);
+        let malformed = Err(IncompleteSignatureError::MalformedAuthorization);
         for (value, outcome) in [
             (format!("Credential=k,SignedHeaders={SIGNED},Signature={signature}"), Ok(())),
             (format!("Signature={signature}, SignedHeaders={SIGNED},  Credential=k"), Ok(())),
@@ -353,16 +388,25 @@ mod tests {
             (format!("credential=k,SignedHeaders={SIGNED},Signature={signature}"), malformed),
             (
                 format!("Credential=k;SignedHeaders={SIGNED};Signature={signature}"),
-                Err(Flaw::MissingSignature),
+                Err(IncompleteSignatureError::MissingSignature),
             ),
             (String::new(), malformed),
-            (format!("Credential=k,SignedHeaders={SIGNED}"), Err(Flaw::MissingSignature)),
-            (format!("Credential=k,Signature={signature}"), Err(Flaw::DisorderedSignedHeaders)),
-            (format!("Credential=k,SignedHeaders={SIGNED},Signature="), Err(Flaw::MissingSignature)),
-            (format!("Credential=k,SignedHeaders={SIGNED},Signature={upper}"), Err(Flaw::MalformedSignature)),
+            (format!("Credential=k,SignedHeaders={SIGNED}"), Err(IncompleteSignatureError::MissingSignature)),
+            (
+                format!("Credential=k,Signature={signature}"),
+                Err(IncompleteSignatureError::DisorderedSignedHeaders),
+            ),
+            (
+                format!("Credential=k,SignedHeaders={SIGNED},Signature="),
+                Err(IncompleteSignatureError::MissingSignature),
+            ),
+            (
+                format!("Credential=k,SignedHeaders={SIGNED},Signature={upper}"),
+                Err(IncompleteSignatureError::MalformedSignature),
+            ),
             (
                 format!("Credential=k,SignedHeaders={SIGNED},Signature={}", &signature[1..]),
-                Err(Flaw::MalformedSignature),
+                Err(IncompleteSignatureError::MalformedSignature),
             ),
         ] {
             assert_eq!(
@@ -379,7 +423,11 @@ mod tests {
             ["ACS3-RSA-SHA256", "ACS3-HMAC-SM3", "ACS3-HMAC-SHA256X", "ACS3-", "ACS3-HMAC-SHA256,"]
         {
             let value = format!("{algorithm} Credential=k,SignedHeaders=host,Signature=x");
-            assert_eq!(Authorization::parse(&value).err(), Some(Flaw::UnknownMethod), "{algorithm}");
+            assert_eq!(
+                Authorization::parse(&value).err(),
+                Some(IncompleteSignatureError::UnknownMethod),
+                "{algorithm}"
+            );
         }
     }
 }

@@ -1,102 +1,132 @@
-//! The value of an attribute, in the form in which DynamoDB's API writes it (`AttributeValue`, DynamoDB API reference).
+//! Attributes of items: from values, and back.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use base64::Engine as _;
-use base64::display::Base64Display;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+
+use crate::model::authorization::{Lease, Status};
+use crate::model::clock::UnixMillis;
+use crate::model::end_date::EndDate;
+use crate::model::id::OperationId;
+use crate::model::owner::Owner;
+use crate::store::StoreError;
+use crate::store::dynamodb::schema::{END_DATE, OWNER};
 
 /// All attributes of an item, by their names.
-pub(super) type Item = BTreeMap<Cow<'static, str>, AttributeValue>;
+pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// A value with its type. All types that there are: an item with an unknown one could not be read at all.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) enum AttributeValue {
-    S(String),
-    /// A number in decimal digits.
-    N(String),
-    B(Bytes),
-    L(Vec<Self>),
-    M(BTreeMap<String, Self>),
-    #[serde(rename = "BOOL")]
-    Bool(bool),
-    #[serde(rename = "NULL")]
-    Null(bool),
-    #[serde(rename = "SS")]
-    Texts(Vec<String>),
-    #[serde(rename = "NS")]
-    Numbers(Vec<String>),
-    #[serde(rename = "BS")]
-    Binaries(Vec<Bytes>),
+pub(super) fn text(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
 }
 
-/// Bytes, which are Base64 on the wire.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Bytes(pub(super) Vec<u8>);
+pub(super) fn status(status: Status) -> AttributeValue {
+    text(status.as_str())
+}
 
-impl Serialize for Bytes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Base64Display::new(&self.0, &STANDARD))
+pub(super) fn operation(operation: &OperationId) -> AttributeValue {
+    text(operation.as_str())
+}
+
+pub(super) fn time(time: UnixMillis) -> AttributeValue {
+    AttributeValue::N(time.to_string())
+}
+
+pub(super) fn number(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+pub(super) fn bytes(bytes: &[u8]) -> AttributeValue {
+    AttributeValue::B(Blob::new(bytes))
+}
+
+pub(super) fn json(value: &impl Serialize) -> Result<AttributeValue, StoreError> {
+    serde_json::to_string(value)
+        .map(AttributeValue::S)
+        .map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+/// Whole seconds, rounded up: never before the moment.
+pub(super) fn time_to_live(at: UnixMillis) -> AttributeValue {
+    number(at.0.saturating_add(999).div_euclid(1_000))
+}
+
+/// Reads single attributes of an item.
+pub(super) struct Reader<'a>(pub &'a Item);
+
+impl Reader<'_> {
+    pub(super) fn owner(&self) -> Result<Owner, StoreError> {
+        Owner::parse(&self.text(OWNER)?).ok_or_else(|| corrupt(OWNER))
+    }
+
+    pub(super) fn end_date(&self) -> Result<Option<EndDate>, StoreError> {
+        let text = self.optional_text(END_DATE)?;
+        text.map(|text| EndDate::parse(&text).ok_or_else(|| corrupt(END_DATE))).transpose()
+    }
+
+    pub(super) fn attempts(&self) -> Result<u32, StoreError> {
+        let attempts = self.0.get("attempts").and_then(|value| value.as_n().ok());
+        attempts.and_then(|attempts| attempts.parse().ok()).ok_or_else(|| corrupt("attempts"))
+    }
+
+    pub(super) fn text(&self, name: &'static str) -> Result<String, StoreError> {
+        self.optional_text(name)?.ok_or_else(|| corrupt(name))
+    }
+
+    pub(super) fn optional_text(&self, name: &'static str) -> Result<Option<String>, StoreError> {
+        let text = |value: &AttributeValue| value.as_s().cloned().map_err(|_| corrupt(name));
+        self.0.get(name).map(text).transpose()
+    }
+
+    pub(super) fn time(&self, name: &'static str) -> Result<UnixMillis, StoreError> {
+        self.optional_time(name)?.ok_or_else(|| corrupt(name))
+    }
+
+    pub(super) fn optional_time(&self, name: &'static str) -> Result<Option<UnixMillis>, StoreError> {
+        let time = |value: &AttributeValue| {
+            let millis = value.as_n().ok().and_then(|millis| millis.parse().ok());
+            millis.map(UnixMillis).ok_or_else(|| corrupt(name))
+        };
+        self.0.get(name).map(time).transpose()
+    }
+
+    pub(super) fn optional_bytes(&self, name: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = |value: &AttributeValue| {
+            value.as_b().map(|bytes| bytes.as_ref().to_vec()).map_err(|_| corrupt(name))
+        };
+        self.0.get(name).map(bytes).transpose()
+    }
+
+    pub(super) fn texts(&self, name: &'static str) -> Result<Vec<String>, StoreError> {
+        let list = self.0.get(name).and_then(|value| value.as_l().ok()).ok_or_else(|| corrupt(name))?;
+        list.iter().map(|value| value.as_s().cloned().map_err(|_| corrupt(name))).collect()
+    }
+
+    /// A lease ends with its `until`; the name of its last holder stays in the record.
+    pub(super) fn lease(
+        &self,
+        holder: &'static str,
+        until: &'static str,
+    ) -> Result<Option<Lease>, StoreError> {
+        let held = self.optional_text(holder)?.zip(self.optional_time(until)?);
+        Ok(held.map(|(holder, until)| Lease { operation: OperationId::recorded(holder), until }))
     }
 }
 
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<str>::deserialize(deserializer)?;
-        STANDARD.decode(text.as_ref()).map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
-impl AttributeValue {
-    pub(super) fn as_s(&self) -> Option<&String> {
-        if let Self::S(text) = self { Some(text) } else { None }
-    }
-
-    pub(super) fn as_n(&self) -> Option<&String> {
-        if let Self::N(number) = self { Some(number) } else { None }
-    }
-
-    pub(super) fn as_b(&self) -> Option<&[u8]> {
-        if let Self::B(bytes) = self { Some(&bytes.0) } else { None }
-    }
-
-    pub(super) fn as_l(&self) -> Option<&[Self]> {
-        if let Self::L(list) = self { Some(list) } else { None }
-    }
+/// Names the attribute, never its value: it may be an openId.
+pub(super) fn corrupt(name: &str) -> StoreError {
+    StoreError::Corrupt(format!("its attribute {name} is missing or of another form"))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
-    fn every_type_is_read_and_written_as_dynamodb_has_it() {
-        let item = json!({
-            "text": {"S": "é\"\\"},
-            "number": {"N": "-1795305600000"},
-            "bytes": {"B": "AP8="},
-            "list": {"L": [{"S": "a"}, {"N": "1"}, {"L": []}]},
-            "map": {"M": {"a": {"BOOL": true}, "b": {"NULL": true}}},
-            "texts": {"SS": ["a", "b"]},
-            "numbers": {"NS": ["1", "2"]},
-            "binaries": {"BS": ["AA==", "/w=="]},
-        });
-        let read: Item = serde_json::from_value(item.clone()).unwrap();
-        assert_eq!(read["text"].as_s().map(String::as_str), Some("é\"\\"));
-        assert_eq!(read["number"].as_n().map(String::as_str), Some("-1795305600000"));
-        assert_eq!(read["bytes"].as_b(), Some(&[0, 255][..]));
-        assert_eq!(read["list"].as_l().map(<[_]>::len), Some(3));
-        assert_eq!(serde_json::to_value(&read).unwrap(), item);
-    }
-
-    #[test]
-    fn what_is_no_value_is_not_read() {
-        for wrong in [json!({"S": 1}), json!({"B": "?"}), json!({"X": "1"}), json!({}), json!("text")] {
-            assert!(serde_json::from_value::<AttributeValue>(wrong.clone()).is_err(), "{wrong}");
+    fn the_time_to_live_is_whole_seconds_and_never_before_the_moment() {
+        for (millis, secs) in [(0, "0"), (1, "1"), (999, "1"), (1_000, "1"), (1_001, "2")] {
+            assert_eq!(time_to_live(UnixMillis(millis)), AttributeValue::N(secs.to_owned()));
         }
     }
 }

@@ -1,13 +1,10 @@
-//! What was asked for, as attributes of an item, and back.
+//! A request as attributes of its authorization's item, and back.
 
 use crate::model::authorization_request::{AuthorizationRequest, MerchantRequest, SchemeRequest};
-use crate::model::end_date::EndDate;
 use crate::model::owner::{Owner, SchemeId};
 use crate::store::StoreError;
-use crate::store::dynamodb::attribute::Item;
-use crate::store::dynamodb::item::{OWNER, Reader, corrupt, text};
-
-pub(super) const END_DATE: &str = "endDate";
+use crate::store::dynamodb::attribute::{Item, Reader, text};
+use crate::store::dynamodb::schema::{END_DATE, OWNER};
 
 /// Adds the attributes of `requested`, the owner among them.
 pub(super) fn write(requested: &AuthorizationRequest, item: &mut Item) {
@@ -31,7 +28,7 @@ pub(super) fn write(requested: &AuthorizationRequest, item: &mut Item) {
     }
 }
 
-/// Reads them; the owner says which they are.
+/// Reads them; the kind of owner decides which they are.
 pub(super) fn read(item: &Reader<'_>) -> Result<AuthorizationRequest, StoreError> {
     match item.owner()? {
         Owner::Business(business_id) => Ok(AuthorizationRequest::Merchant(MerchantRequest {
@@ -51,11 +48,6 @@ fn scheme(scheme_id: SchemeId, item: &Reader<'_>) -> Result<AuthorizationRequest
         request_id: item.text("requestId")?,
         phone_tail: item.text("phoneTail")?,
         phone_hash: item.text("phoneHash")?,
-        end_date: end_date(item)?,
+        end_date: item.end_date()?,
     }))
-}
-
-pub(super) fn end_date(item: &Reader<'_>) -> Result<Option<EndDate>, StoreError> {
-    let text = item.optional_text(END_DATE)?;
-    text.map(|text| EndDate::parse(&text).ok_or_else(|| corrupt(END_DATE))).transpose()
 }

@@ -1,52 +1,51 @@
 //! Attempts, and finding what is due.
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use futures_util::future::try_join_all;
 
 use crate::model::authorization::{Attempt, Status};
 use crate::model::claim::{AttemptClaim, attempt_refusal};
 use crate::model::clock::UnixMillis;
 use crate::model::id::{AuthorizationId, OperationId};
-use crate::store::dynamodb::attribute::{AttributeValue, Item};
-use crate::store::dynamodb::item::{self, Reader};
-use crate::store::dynamodb::wire::{Page, Placeholders, Query};
-use crate::store::dynamodb::{Changed, DynamoStore, Give, OUTBOX};
-use crate::store::{AttemptClaimed, Due, FindDue, Next, RecordDeliveries, StoreError};
+use crate::store::dynamodb::attribute::{self, Item, Reader};
+use crate::store::dynamodb::item;
+use crate::store::dynamodb::schema::OUTBOX;
+use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome, unavailable};
+use crate::store::{AfterAttempt, AttemptClaimed, Due, FindDue, RecordDeliveries, StoreError};
 use crate::telemetry::Alarm;
 
 #[async_trait]
 impl RecordDeliveries for DynamoStore {
     async fn claim_attempt(&self, claim: &AttemptClaim) -> Result<AttemptClaimed, StoreError> {
-        let changed = self
-            .change(
-                &claim.id,
+        let outcome = self
+            .update(
+                item::key(&claim.id),
                 "SET attempts = attempts + :one, deliveryBy = :by, deliveryUntil = :until, outbox = :due,
                      outboxAt = :until",
                 "#status = :authorized AND attempts = :before AND attempts < :allowed AND nextAttemptAt <= :now
                  AND (attribute_not_exists(deliveryUntil) OR deliveryUntil <= :now)",
                 [
-                    (":one", item::number(1)),
-                    (":by", item::operation(&claim.operation)),
-                    (":until", item::time(claim.lease_until)),
+                    (":one", attribute::number(1)),
+                    (":by", attribute::operation(&claim.operation)),
+                    (":until", attribute::time(claim.lease_until)),
                     (":due", item::due(&claim.id)),
-                    (":authorized", item::status(Status::Authorized)),
-                    (":before", item::number(claim.attempts_before)),
-                    (":allowed", item::number(claim.attempts_allowed)),
-                    (":now", item::time(claim.now)),
+                    (":authorized", attribute::status(Status::Authorized)),
+                    (":before", attribute::number(claim.attempts_before)),
+                    (":allowed", attribute::number(claim.attempts_allowed)),
+                    (":now", attribute::time(claim.now)),
                 ],
-                Give::Record,
+                ReturnValue::AllNew,
             )
             .await?;
-        let old = match changed {
-            Changed::Done(record) => {
+        let old = match outcome {
+            UpdateOutcome::Updated(record) => {
                 return Ok(AttemptClaimed::Ours(Box::new(item::authorization(&record)?)));
             }
-            Changed::Refused(old) => old.as_ref().map(item::authorization).transpose()?.map(Box::new),
+            UpdateOutcome::Refused(old) => old.as_ref().map(item::authorization).transpose()?.map(Box::new),
         };
         Ok(match old {
-            Some(old) if old.delivery.as_ref().is_some_and(|lease| lease.operation == claim.operation) => {
-                AttemptClaimed::Ours(old)
-            }
+            Some(old) if old.attempt_is_held_by(&claim.operation) => AttemptClaimed::Ours(old),
             old => AttemptClaimed::Refused(attempt_refusal(old.as_deref(), claim)),
         })
     }
@@ -56,52 +55,57 @@ impl RecordDeliveries for DynamoStore {
         id: &AuthorizationId,
         holder: &OperationId,
         attempt: &Attempt,
-        next: Next,
+        next: AfterAttempt,
     ) -> Result<bool, StoreError> {
         let (status, then) = match next {
-            Next::Delivered => (Status::Delivered, "REMOVE deliveryUntil, nextAttemptAt, outbox, outboxAt"),
-            Next::Retry { .. } => (
+            AfterAttempt::Delivered => {
+                (Status::Delivered, "REMOVE deliveryUntil, nextAttemptAt, outbox, outboxAt")
+            }
+            AfterAttempt::Retry { .. } => (
                 Status::Authorized,
                 ", nextAttemptAt = :next, outbox = :outbox, outboxAt = :outboxAt REMOVE deliveryUntil",
             ),
-            Next::Undeliverable => (
+            AfterAttempt::Undeliverable => (
                 Status::Undeliverable,
                 ", outbox = :outbox, outboxAt = :outboxAt REMOVE deliveryUntil, nextAttemptAt",
             ),
         };
         let mut values = vec![
-            (":status", item::status(status)),
-            (":attempts", AttributeValue::L(vec![item::json(attempt)?])),
-            (":by", item::operation(holder)),
+            (":status", attribute::status(status)),
+            (":attempts", AttributeValue::L(vec![attribute::json(attempt)?])),
+            (":by", attribute::operation(holder)),
         ];
         match next {
-            Next::Delivered => {}
-            Next::Retry { at, due_at } => values.extend([
-                (":next", item::time(at)),
+            AfterAttempt::Delivered => {}
+            AfterAttempt::Retry { at, due_at } => values.extend([
+                (":next", attribute::time(at)),
                 (":outbox", item::due(id)),
-                (":outboxAt", item::time(due_at)),
+                (":outboxAt", attribute::time(due_at)),
             ]),
-            Next::Undeliverable => {
-                values.extend([(":outbox", item::undeliverable(id)), (":outboxAt", item::time(attempt.at))]);
+            AfterAttempt::Undeliverable => {
+                values.extend([
+                    (":outbox", item::undeliverable(id)),
+                    (":outboxAt", attribute::time(attempt.at)),
+                ]);
             }
         }
-        let changed = self
-            .change(
-                id,
+        let outcome = self
+            .update(
+                item::key(id),
                 &format!("SET #status = :status, history = list_append(history, :attempts) {then}"),
                 "deliveryBy = :by AND attribute_exists(deliveryUntil)",
                 values,
-                Give::Nothing,
+                ReturnValue::None,
             )
             .await?;
         // A lease without an end is one that its holder has concluded: an earlier try of the same write had succeeded.
-        Ok(match changed {
-            Changed::Done(_) => true,
-            Changed::Refused(Some(old)) => {
+        Ok(match outcome {
+            UpdateOutcome::Updated(_) => true,
+            UpdateOutcome::Refused(Some(old)) => {
                 Reader(&old).optional_text("deliveryBy")?.as_deref() == Some(holder.as_str())
                     && !old.contains_key("deliveryUntil")
             }
-            Changed::Refused(None) => false,
+            UpdateOutcome::Refused(None) => false,
         })
     }
 
@@ -112,26 +116,26 @@ impl RecordDeliveries for DynamoStore {
         operation: &OperationId,
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
-        let changed = self
-            .change(
-                id,
+        let outcome = self
+            .update(
+                item::key(id),
                 "SET #status = :undeliverable, deliveryBy = :by, outbox = :outbox, outboxAt = :now
                  REMOVE nextAttemptAt, deliveryUntil",
                 "attempts = :attempts AND (
                      (#status = :authorized AND (attribute_not_exists(deliveryUntil) OR deliveryUntil <= :now))
                      OR (#status = :undeliverable AND deliveryBy = :by))",
                 [
-                    (":authorized", item::status(Status::Authorized)),
-                    (":undeliverable", item::status(Status::Undeliverable)),
-                    (":attempts", item::number(attempts)),
-                    (":by", item::operation(operation)),
+                    (":authorized", attribute::status(Status::Authorized)),
+                    (":undeliverable", attribute::status(Status::Undeliverable)),
+                    (":attempts", attribute::number(attempts)),
+                    (":by", attribute::operation(operation)),
                     (":outbox", item::undeliverable(id)),
-                    (":now", item::time(now)),
+                    (":now", attribute::time(now)),
                 ],
-                Give::Nothing,
+                ReturnValue::None,
             )
             .await?;
-        Ok(matches!(changed, Changed::Done(_)))
+        Ok(outcome.is_updated())
     }
 }
 
@@ -146,20 +150,20 @@ impl FindDue for DynamoStore {
     }
 
     async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<bool, StoreError> {
-        let changed = self
-            .change(
-                &due.id,
+        let outcome = self
+            .update(
+                item::key(&due.id),
                 "SET outboxAt = :until",
                 "outbox = :due AND outboxAt = :found",
                 [
                     (":due", item::due(&due.id)),
-                    (":found", item::time(due.due_at)),
-                    (":until", item::time(until)),
+                    (":found", attribute::time(due.due_at)),
+                    (":until", attribute::time(until)),
                 ],
-                Give::Nothing,
+                ReturnValue::None,
             )
             .await?;
-        Ok(matches!(changed, Changed::Done(_)))
+        Ok(outcome.is_updated())
     }
 }
 
@@ -170,21 +174,19 @@ impl DynamoStore {
         now: UnixMillis,
         limit: u32,
     ) -> Result<Vec<Due>, StoreError> {
-        let page: Page = self
-            .ask(&Query {
-                table_name: &self.table,
-                index_name: OUTBOX,
-                key_condition_expression: "outbox = :outbox AND outboxAt <= :now",
-                filter_expression: None,
-                expression_attribute_values: Placeholders(vec![
-                    (":outbox", partition),
-                    (":now", item::time(now)),
-                ]),
-                limit: Some(limit),
-                exclusive_start_key: None,
-            })
-            .await?;
-        Ok(page.items.iter().filter_map(readable).collect())
+        let page = self
+            .client
+            .query()
+            .table_name(&*self.table)
+            .index_name(OUTBOX)
+            .key_condition_expression("outbox = :outbox AND outboxAt <= :now")
+            .expression_attribute_values(":outbox", partition)
+            .expression_attribute_values(":now", attribute::time(now))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|error| unavailable(&error))?;
+        Ok(page.items().iter().filter_map(readable).collect())
     }
 }
 
@@ -217,21 +219,22 @@ mod tests {
     use crate::model::claim::AttemptRefusal;
     use crate::model::delivery_outcome::DeliveryOutcome;
     use crate::store::dynamodb::fixtures::{
-        MINUTE, NOW, attempt_claim, authorization, operation, page, record, refused_by, store,
+        MINUTE, NOW, attempt_claim, authorization, authorized, operation, page, refused_by, store,
     };
 
     /// The record of a delivery whose first attempt `by` claimed, until `until` if it is not concluded.
     fn attempted(by: &str, until: Option<UnixMillis>) -> Item {
-        let mut record = record(
+        let mut record = authorized(
             "issuer",
             [
-                ("status", item::status(Status::Authorized)),
-                ("attempts", item::number(1)),
-                ("nextAttemptAt", item::time(NOW)),
-                ("deliveryBy", item::text(by)),
+                ("attempts", attribute::number(1)),
+                ("nextAttemptAt", attribute::time(NOW)),
+                ("outbox", item::due(&authorization().id)),
+                ("outboxAt", attribute::time(NOW)),
+                ("deliveryBy", attribute::text(by)),
             ],
         );
-        record.extend(until.map(|until| ("deliveryUntil".into(), item::time(until))));
+        record.extend(until.map(|until| ("deliveryUntil".into(), attribute::time(until))));
         record
     }
 
@@ -241,8 +244,8 @@ mod tests {
         let Ok(AttemptClaimed::Ours(record)) = first.claim_attempt(&attempt_claim()).await else {
             panic!("refused")
         };
-        assert_eq!(record.attempts, 1);
-        assert_eq!(fake_aws.asked()[0].body["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
+        assert_eq!(record.attempts_begun(), 1);
+        assert_eq!(fake_aws.asked().await[0].body["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
 
         let (second, _fake_aws) = store([refused_by(&attempted("other", Some(NOW + MINUTE)))]).await;
         let claimed = second.claim_attempt(&attempt_claim()).await;
@@ -251,8 +254,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_due_record_that_cannot_be_read_hides_no_other() {
-        let mut readable = attempted("mine", None);
-        readable.extend([("outboxAt".into(), item::time(NOW))]);
+        let readable = attempted("mine", None);
         let mut broken = readable.clone();
         broken.remove("businessId");
         let (store, _fake_aws) = store([page(&[broken, readable])]).await;
@@ -270,10 +272,11 @@ mod tests {
             (attempted("other", Some(NOW + MINUTE)), false),
         ] {
             let (store, fake_aws) = store([refused_by(&old)]).await;
-            let concluded =
-                store.conclude_attempt(&authorization().id, &operation("mine"), &made, Next::Delivered).await;
+            let concluded = store
+                .conclude_attempt(&authorization().id, &operation("mine"), &made, AfterAttempt::Delivered)
+                .await;
             assert_eq!(concluded, Ok(ours));
-            let asked = &fake_aws.asked()[0].body;
+            let asked = &fake_aws.asked().await[0].body;
             assert_eq!(asked["ConditionExpression"], "deliveryBy = :by AND attribute_exists(deliveryUntil)");
         }
     }

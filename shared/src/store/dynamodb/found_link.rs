@@ -1,37 +1,34 @@
-//! What a page shows of a link: a read that names the attributes it gets, so that a role may be held to them.
+//! A link for its page: a read that names the attributes it gets, so that a role may be held to them.
 
 use async_trait::async_trait;
 use url::Url;
 
 use crate::model::authorization::Status;
 use crate::model::id::AuthorizationId;
-use crate::store::dynamodb::attribute::Item;
-use crate::store::dynamodb::item::{self, Reader, corrupt};
-use crate::store::dynamodb::wire::{GetItem, Got, Placeholders};
-use crate::store::dynamodb::{DynamoStore, authorization_request};
+use crate::store::dynamodb::attribute::{Item, Reader, corrupt};
+use crate::store::dynamodb::item;
+use crate::store::dynamodb::schema::PARTITION_KEY;
+use crate::store::dynamodb::table::{DynamoStore, unavailable};
 use crate::store::{FindLinks, FoundLink, StoreError};
 
-/// All that [`FindLinks`] reads, besides the key. For the conditions `dynamodb:Attributes` (which counts the key as well)
-/// and `dynamodb:Select` = `SPECIFIC_ATTRIBUTES` of a role that must not learn who a user is.
-pub const FOUND_ATTRIBUTES: [&str; 5] =
-    ["link", "status", "expiresAt", item::OWNER, authorization_request::END_DATE];
-
-/// [`FOUND_ATTRIBUTES`]; `status` is a reserved word.
+/// [`FOUND_ATTRIBUTES`](crate::store::dynamodb::FOUND_ATTRIBUTES); `status` is a reserved word.
 const PROJECTION: &str = "link, #status, expiresAt, businessId, endDate";
 
 #[async_trait]
 impl FindLinks for DynamoStore {
     async fn link(&self, id: &AuthorizationId) -> Result<Option<FoundLink>, StoreError> {
-        let got: Got = self
-            .ask(&GetItem {
-                table_name: &self.table,
-                key: item::key(id),
-                consistent_read: true,
-                projection_expression: Some(PROJECTION),
-                expression_attribute_names: Placeholders(vec![("#status", "status")]),
-            })
-            .await?;
-        got.item.as_ref().map(read).transpose()
+        let found = self
+            .client
+            .get_item()
+            .table_name(&*self.table)
+            .key(PARTITION_KEY, item::key(id))
+            .consistent_read(true)
+            .projection_expression(PROJECTION)
+            .expression_attribute_names("#status", "status")
+            .send()
+            .await
+            .map_err(|error| unavailable(&error))?;
+        found.item().map(read).transpose()
     }
 }
 
@@ -40,10 +37,10 @@ fn read(item: &Item) -> Result<FoundLink, StoreError> {
     let link = item.optional_text("link")?;
     Ok(FoundLink {
         link: link.as_deref().map(Url::parse).transpose().map_err(|_| corrupt("link"))?,
-        status: Status::parse(&item.text("status")?).ok_or_else(|| corrupt("status"))?,
+        status: item.text("status")?.parse::<Status>().map_err(|_| corrupt("status"))?,
         expires_at: item.time("expiresAt")?,
         owner: item.owner()?,
-        end_date: authorization_request::end_date(&item)?,
+        end_date: item.end_date()?,
     })
 }
 
@@ -54,15 +51,13 @@ mod tests {
     use super::*;
     use crate::model::end_date::EndDate;
     use crate::model::owner::Owner;
+    use crate::store::dynamodb::attribute::text;
     use crate::store::dynamodb::fixtures::{MINUTE, NOW, authorization, done, error, found, record, store};
-    use crate::store::dynamodb::item::text;
+    use crate::store::dynamodb::schema::{END_DATE, FOUND_ATTRIBUTES, OWNER};
 
     #[tokio::test]
     async fn only_what_the_page_shows_is_asked_for_and_as_it_stands_now() {
-        let stored = record(
-            "issuer",
-            [(item::OWNER, text("scheme:234")), (authorization_request::END_DATE, text("2027-12-31"))],
-        );
+        let stored = record("issuer", [(OWNER, text("scheme:234")), (END_DATE, text("2027-12-31"))]);
         let (store, fake_aws) = store([found(&stored)]).await;
         let expected = FoundLink {
             link: Url::parse("https://openauth.example/authorize").ok(),
@@ -73,7 +68,7 @@ mod tests {
         };
         assert_eq!(store.link(&authorization().id).await, Ok(Some(expected)));
 
-        let asked = fake_aws.asked();
+        let asked = fake_aws.asked().await;
         let [asked] = asked.as_slice() else { panic!("{} requests", asked.len()) };
         assert_eq!(asked.headers["x-amz-target"], "DynamoDB_20120810.GetItem");
         assert_eq!(

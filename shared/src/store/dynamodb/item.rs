@@ -1,39 +1,38 @@
-//! An item as a record, and back.
+//! Authorizations and nonces as items, and back.
 
-use serde::Serialize;
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 
-use crate::model::authorization::{Authorization, Lease, Status};
-use crate::model::clock::UnixMillis;
+use crate::model::authorization::Authorization;
 use crate::model::id::{AuthorizationId, OperationId, State};
 use crate::model::identity::{AlipayUserId, Identity, OpenId};
 use crate::model::link_source::LinkSource;
-use crate::model::owner::Owner;
-use crate::store::dynamodb::attribute::{AttributeValue, Bytes, Item};
-use crate::store::dynamodb::{PARTITION_KEY, TIME_TO_LIVE, authorization_request};
+use crate::store::dynamodb::attribute::{
+    Item, Reader, corrupt, json, number, operation, status, text, time, time_to_live,
+};
+use crate::store::dynamodb::authorization_request;
+use crate::store::dynamodb::schema::{PARTITION_KEY, TIME_TO_LIVE};
+use crate::store::stored_authorization::StoredAuthorization;
 use crate::store::{NonceUse, StoreError};
 
-/// The attribute of whose an authorization is; its name is of the time when only businesses had any.
-pub(super) const OWNER: &str = "businessId";
-
-/// The attribute of who makes the link; an item without it is of our own Alipay app.
-pub(super) const SOURCE: &str = "linkSource";
+/// The attribute of the link's source; an item without it is of our own Alipay app.
+const SOURCE: &str = "linkSource";
 
 const AUTHORIZATION: &str = "authorization#";
 const DUE: &str = "due-";
 const UNDELIVERABLE: &str = "undeliverable-";
 
-/// The attributes that say which item an authorization is.
-pub(super) fn key(id: &AuthorizationId) -> Item {
-    [(PARTITION_KEY.into(), text(format!("{AUTHORIZATION}{id}")))].into()
+/// The key of an authorization's item.
+pub(super) fn key(id: &AuthorizationId) -> AttributeValue {
+    text(format!("{AUTHORIZATION}{id}"))
 }
 
-/// The index's partitions of what is due.
+/// The index's partitions of authorizations that are due.
 pub(super) fn due_partitions() -> impl Iterator<Item = AttributeValue> {
     partitions(DUE)
 }
 
-/// The index's partitions of what was given up.
+/// The index's partitions of authorizations that were given up.
 pub(super) fn undeliverable_partitions() -> impl Iterator<Item = AttributeValue> {
     partitions(UNDELIVERABLE)
 }
@@ -42,55 +41,21 @@ fn partitions(kind: &'static str) -> impl Iterator<Item = AttributeValue> {
     "0123456789abcdef".chars().map(move |digit| text(format!("{kind}{digit}")))
 }
 
-/// Where the index holds the authorization while it is due.
+/// The index's partition of the authorization while it is due.
 pub(super) fn due(id: &AuthorizationId) -> AttributeValue {
     text(format!("{DUE}{}", &id.as_str()[..1]))
 }
 
-/// Where the index holds the authorization once it was given up.
+/// The index's partition of the authorization once it was given up.
 pub(super) fn undeliverable(id: &AuthorizationId) -> AttributeValue {
     text(format!("{UNDELIVERABLE}{}", &id.as_str()[..1]))
 }
 
-pub(super) fn text(text: impl Into<String>) -> AttributeValue {
-    AttributeValue::S(text.into())
-}
-
-pub(super) fn status(status: Status) -> AttributeValue {
-    text(status.as_str())
-}
-
-pub(super) fn operation(operation: &OperationId) -> AttributeValue {
-    text(operation.as_str())
-}
-
-pub(super) fn time(time: UnixMillis) -> AttributeValue {
-    AttributeValue::N(time.to_string())
-}
-
-pub(super) fn number(number: impl ToString) -> AttributeValue {
-    AttributeValue::N(number.to_string())
-}
-
-pub(super) fn bytes(bytes: &[u8]) -> AttributeValue {
-    AttributeValue::B(Bytes(bytes.to_vec()))
-}
-
-pub(super) fn json(value: &impl Serialize) -> Result<AttributeValue, StoreError> {
-    serde_json::to_string(value)
-        .map(AttributeValue::S)
-        .map_err(|error| StoreError::Corrupt(error.to_string()))
-}
-
-/// Whole seconds, rounded up: never before the moment.
-pub(super) fn time_to_live(at: UnixMillis) -> AttributeValue {
-    number(at.0.saturating_add(999).div_euclid(1_000))
-}
-
 /// The item of a link that nobody has used yet.
 pub(super) fn issued(new: &Authorization, created_by: &OperationId) -> Result<Item, StoreError> {
-    let mut item = key(&new.id);
+    let new = StoredAuthorization::from(new.clone());
     let attributes = [
+        (PARTITION_KEY, key(&new.id)),
         (TIME_TO_LIVE, time_to_live(new.retain_until)),
         ("callback", json(&new.callback)?),
         ("parametersDigest", text(&*new.parameters_digest)),
@@ -104,8 +69,8 @@ pub(super) fn issued(new: &Authorization, created_by: &OperationId) -> Result<It
         ("attempts", number(new.attempts)),
         ("history", AttributeValue::L(Vec::new())),
     ];
-    item.extend(attributes.map(|(name, value)| (name.into(), value)));
-    authorization_request::write(&new.requested, &mut item);
+    let mut item: Item = attributes.map(|(name, value)| (name.to_owned(), value)).into();
+    authorization_request::write(&new.request, &mut item);
     if let Some(link) = &new.link {
         item.insert("link".into(), text(&**link));
     }
@@ -136,16 +101,16 @@ pub(super) fn authorization(item: &Item) -> Result<Authorization, StoreError> {
     let status = item.text("status")?;
     let outbox = item.optional_text("outbox")?;
     let due = outbox.is_some_and(|outbox| outbox.starts_with(DUE));
-    Ok(Authorization {
+    let stored = StoredAuthorization {
         id: item.id()?,
-        requested: authorization_request::read(&item)?,
+        request: authorization_request::read(&item)?,
         source: item.source()?,
         callback: parsed("callback", &item.text("callback")?)?,
         parameters_digest: item.text("parametersDigest")?,
         state_digest: item.text("stateDigest")?,
         pending_state: item.pending_state()?,
         link: item.optional_text("link")?,
-        status: Status::parse(&status).ok_or_else(|| corrupt("status"))?,
+        status: status.parse().map_err(|_| corrupt("status"))?,
         created_at: item.time("createdAt")?,
         linked_at: item.optional_time("linkedAt")?,
         expires_at: item.time("expiresAt")?,
@@ -164,20 +129,15 @@ pub(super) fn authorization(item: &Item) -> Result<Authorization, StoreError> {
             .iter()
             .map(|text| parsed("history", text))
             .collect::<Result<_, _>>()?,
-    })
+    };
+    Ok(stored.try_into()?)
 }
 
-/// Reads single attributes of an item.
-pub(super) struct Reader<'a>(pub &'a Item);
-
+/// Attributes that authorizations alone have.
 impl Reader<'_> {
     pub(super) fn id(&self) -> Result<AuthorizationId, StoreError> {
         let key = self.text(PARTITION_KEY)?;
         key.strip_prefix(AUTHORIZATION).and_then(AuthorizationId::parse).ok_or_else(|| corrupt(PARTITION_KEY))
-    }
-
-    pub(super) fn owner(&self) -> Result<Owner, StoreError> {
-        Owner::parse(&self.text(OWNER)?).ok_or_else(|| corrupt(OWNER))
     }
 
     fn source(&self) -> Result<LinkSource, StoreError> {
@@ -190,48 +150,6 @@ impl Reader<'_> {
     fn pending_state(&self) -> Result<Option<State>, StoreError> {
         let text = self.optional_text("pendingState")?;
         text.map(|text| State::parse(&text).ok_or_else(|| corrupt("pendingState"))).transpose()
-    }
-
-    pub(super) fn attempts(&self) -> Result<u32, StoreError> {
-        let attempts = self.0.get("attempts").and_then(AttributeValue::as_n);
-        attempts.and_then(|attempts| attempts.parse().ok()).ok_or_else(|| corrupt("attempts"))
-    }
-
-    pub(super) fn text(&self, name: &'static str) -> Result<String, StoreError> {
-        self.optional_text(name)?.ok_or_else(|| corrupt(name))
-    }
-
-    pub(super) fn optional_text(&self, name: &'static str) -> Result<Option<String>, StoreError> {
-        let text = |value: &AttributeValue| value.as_s().cloned().ok_or_else(|| corrupt(name));
-        self.0.get(name).map(text).transpose()
-    }
-
-    pub(super) fn time(&self, name: &'static str) -> Result<UnixMillis, StoreError> {
-        self.optional_time(name)?.ok_or_else(|| corrupt(name))
-    }
-
-    fn optional_time(&self, name: &'static str) -> Result<Option<UnixMillis>, StoreError> {
-        let time = |value: &AttributeValue| {
-            let millis = value.as_n().and_then(|millis| millis.parse().ok());
-            millis.map(UnixMillis).ok_or_else(|| corrupt(name))
-        };
-        self.0.get(name).map(time).transpose()
-    }
-
-    fn optional_bytes(&self, name: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
-        let bytes = |value: &AttributeValue| value.as_b().map(<[u8]>::to_vec).ok_or_else(|| corrupt(name));
-        self.0.get(name).map(bytes).transpose()
-    }
-
-    fn texts(&self, name: &'static str) -> Result<Vec<String>, StoreError> {
-        let list = self.0.get(name).and_then(AttributeValue::as_l).ok_or_else(|| corrupt(name))?;
-        list.iter().map(|value| value.as_s().cloned().ok_or_else(|| corrupt(name))).collect()
-    }
-
-    /// A lease ends with its `until`; the name of its last holder stays in the record.
-    fn lease(&self, holder: &'static str, until: &'static str) -> Result<Option<Lease>, StoreError> {
-        let held = self.optional_text(holder)?.zip(self.optional_time(until)?);
-        Ok(held.map(|(holder, until)| Lease { operation: OperationId::recorded(holder), until }))
     }
 
     fn identity(&self) -> Result<Option<Identity>, StoreError> {
@@ -248,32 +166,24 @@ fn parsed<T: DeserializeOwned>(name: &'static str, text: &str) -> Result<T, Stor
     serde_json::from_str(text).map_err(|_| corrupt(name))
 }
 
-/// Names the attribute, never its value: it may be an openId.
-pub(super) fn corrupt(name: &str) -> StoreError {
-    StoreError::Corrupt(format!("its attribute {name} is missing or of another form"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::authorization::Status;
     use crate::store::dynamodb::fixtures::{self, NOW};
-
-    #[test]
-    fn the_time_to_live_is_whole_seconds_and_never_before_the_moment() {
-        for (millis, secs) in [(0, "0"), (1, "1"), (999, "1"), (1_000, "1"), (1_001, "2")] {
-            assert_eq!(time_to_live(UnixMillis(millis)), AttributeValue::N(secs.to_owned()));
-        }
-    }
 
     #[test]
     fn what_is_given_up_is_not_due() {
         let id = fixtures::authorization().id;
-        let in_outbox = |partition| {
-            let item = fixtures::record("issuer", [("outbox", partition), ("outboxAt", time(NOW))]);
-            authorization(&item).unwrap().due_at
+        let in_outbox = |name, partition, changes: &[(&'static str, AttributeValue)]| {
+            let outbox = [("status", status(name)), ("outbox", partition), ("outboxAt", time(NOW))];
+            let mut item = fixtures::authorized("issuer", outbox);
+            item.extend(changes.iter().map(|(name, value)| ((*name).into(), value.clone())));
+            authorization(&item).unwrap().pending_delivery().map(|delivery| delivery.due_at)
         };
-        assert_eq!(in_outbox(due(&id)), Some(NOW));
-        assert_eq!(in_outbox(undeliverable(&id)), None);
+        let next = [("nextAttemptAt", time(NOW))];
+        assert_eq!(in_outbox(Status::Authorized, due(&id), &next), Some(NOW));
+        assert_eq!(in_outbox(Status::Undeliverable, undeliverable(&id), &[]), None);
     }
 
     #[test]

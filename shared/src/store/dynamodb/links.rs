@@ -1,19 +1,19 @@
 //! A link request: nonce and authorization in one transaction.
 
 use async_trait::async_trait;
-use serde::de::IgnoredAny;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
+use aws_sdk_dynamodb::types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use url::Url;
 
 use crate::model::authorization::{Authorization, Status};
 use crate::model::clock::UnixMillis;
 use crate::model::id::AuthorizationId;
-use crate::store::dynamodb::attribute::Item;
+use crate::store::dynamodb::attribute::{self, Item, Reader};
 use crate::store::dynamodb::conflicts::will_pass;
-use crate::store::dynamodb::item::{self, Reader};
-use crate::store::dynamodb::wire::{
-    CancellationReason, Placeholders, PutItem, Return, TransactWriteItem, TransactWriteItems,
-};
-use crate::store::dynamodb::{Changed, DynamoStore, Give, Refusal};
+use crate::store::dynamodb::item;
+use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome, unavailable};
 use crate::store::{Linked, NonceUse, RecordLinks, RecordPlatformLinks, Recorded, StoreError, UseNonces};
 
 /// A nonce that may be used: new, used up, or used by an earlier try of this very operation.
@@ -22,41 +22,40 @@ const NONCE_IS_FREE: &str = "attribute_not_exists(pk) OR #until <= :now OR usedB
 /// A serialNo that may be used: new, or of a record that is kept no longer.
 const SERIAL_IS_FREE: &str = "attribute_not_exists(pk) OR retainUntil <= :now";
 
-/// Why a transaction was cancelled: the condition of one of its writes.
-const CONDITION: Option<&str> = Some("ConditionalCheckFailed");
+/// The reason of a transaction that the condition of one of its writes cancelled.
+const CONDITION_FAILED: Option<&str> = Some("ConditionalCheckFailed");
 
 #[async_trait]
 impl RecordLinks for DynamoStore {
     async fn record_link(&self, new: &Authorization, nonce: &NonceUse) -> Result<Recorded, StoreError> {
-        let record = PutItem {
-            table_name: &self.table,
-            item: item::issued(new, &nonce.operation)?,
-            condition_expression: SERIAL_IS_FREE,
-            expression_attribute_values: Placeholders(vec![(":now", item::time(nonce.used_at))]),
-            return_values_on_condition_check_failure: Return::AllOld,
-            ..PutItem::default()
-        };
+        let record = Put::builder()
+            .table_name(&*self.table)
+            .set_item(Some(item::issued(new, &nonce.operation)?))
+            .condition_expression(SERIAL_IS_FREE)
+            .expression_attribute_values(":now", attribute::time(nonce.used_at))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let written = self
-            .ask(&TransactWriteItems {
-                client_request_token: nonce.operation.as_str(),
-                transact_items: [
-                    TransactWriteItem::Put(self.put_nonce(nonce)),
-                    TransactWriteItem::Put(record),
-                ],
-            })
+            .client
+            .transact_write_items()
+            // A repetition with the same token does nothing once more.
+            .client_request_token(nonce.operation.as_str())
+            .transact_items(TransactWriteItem::builder().put(built(self.put_nonce(nonce))?).build())
+            .transact_items(TransactWriteItem::builder().put(built(record)?).build())
+            .send()
             .await;
-        let refusal = match written {
-            Ok(IgnoredAny) => return Ok(Recorded::New),
-            Err(refusal) => refusal,
+        let Err(error) = written else { return Ok(Recorded::New) };
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+        else {
+            return Err(unavailable(&error));
         };
-        let Refusal::Cancelled(reasons) = &refusal else { return Err(refusal.into()) };
-        match reasons.as_slice() {
-            _ if will_pass(reasons) => Err(refusal.into()),
-            [of_nonce, _] if of_nonce.code.as_deref() == CONDITION => Ok(Recorded::NonceUsed),
-            [_, CancellationReason { code, item: Some(old) }] if code.as_deref() == CONDITION => {
-                self.serial_used(old, nonce).await
-            }
-            _ => Err(refusal.into()),
+        match cancelled.cancellation_reasons() {
+            _ if will_pass(cancelled) => Err(unavailable(&error)),
+            [of_nonce, _] if of_nonce.code() == CONDITION_FAILED => Ok(Recorded::NonceUsed),
+            [_, of_serial] if of_serial.code() == CONDITION_FAILED => match of_serial.item() {
+                Some(old) => self.serial_used(old, nonce).await,
+                None => Err(unavailable(&error)),
+            },
+            _ => Err(unavailable(&error)),
         }
     }
 }
@@ -69,21 +68,21 @@ impl RecordPlatformLinks for DynamoStore {
         link: &Url,
         now: UnixMillis,
     ) -> Result<Linked, StoreError> {
-        let changed = self
-            .change(
-                id,
+        let outcome = self
+            .update(
+                item::key(id),
                 "SET #status = :issued, link = :link, linkedAt = :now REMOVE pendingState",
                 "#status = :pending",
                 [
-                    (":issued", item::status(Status::Issued)),
-                    (":pending", item::status(Status::LinkPending)),
-                    (":link", item::text(link.as_str())),
-                    (":now", item::time(now)),
+                    (":issued", attribute::status(Status::Issued)),
+                    (":pending", attribute::status(Status::LinkPending)),
+                    (":link", attribute::text(link.as_str())),
+                    (":now", attribute::time(now)),
                 ],
-                Give::Nothing,
+                ReturnValue::None,
             )
             .await?;
-        let Changed::Refused(old) = changed else { return Ok(Linked::Ours) };
+        let UpdateOutcome::Refused(old) = outcome else { return Ok(Linked::Ours) };
         Linked::refused_by(old.as_ref().map(item::authorization).transpose()?, link)
     }
 }
@@ -91,10 +90,23 @@ impl RecordPlatformLinks for DynamoStore {
 #[async_trait]
 impl UseNonces for DynamoStore {
     async fn use_nonce(&self, nonce: &NonceUse) -> Result<bool, StoreError> {
-        match self.ask(&self.put_nonce(nonce)).await {
-            Ok(IgnoredAny) => Ok(true),
-            Err(Refusal::Condition(_)) => Ok(false),
-            Err(refusal) => Err(refusal.into()),
+        let put = built(self.put_nonce(nonce))?;
+        let used = self
+            .client
+            .put_item()
+            .table_name(put.table_name)
+            .set_item(Some(put.item))
+            .set_condition_expression(put.condition_expression)
+            .set_expression_attribute_names(put.expression_attribute_names)
+            .set_expression_attribute_values(put.expression_attribute_values)
+            .send()
+            .await;
+        match used {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                Ok(false)
+            }
+            Err(error) => Err(unavailable(&error)),
         }
     }
 }
@@ -114,19 +126,19 @@ impl DynamoStore {
         Ok(recorded)
     }
 
-    fn put_nonce<'a>(&'a self, nonce: &'a NonceUse) -> PutItem<'a> {
-        PutItem {
-            table_name: &self.table,
-            item: item::nonce(nonce),
-            condition_expression: NONCE_IS_FREE,
-            expression_attribute_names: Placeholders(vec![("#until", "until")]),
-            expression_attribute_values: Placeholders(vec![
-                (":now", item::time(nonce.used_at)),
-                (":by", item::operation(&nonce.operation)),
-            ]),
-            ..PutItem::default()
-        }
+    fn put_nonce(&self, nonce: &NonceUse) -> PutBuilder {
+        Put::builder()
+            .table_name(&*self.table)
+            .set_item(Some(item::nonce(nonce)))
+            .condition_expression(NONCE_IS_FREE)
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":now", attribute::time(nonce.used_at))
+            .expression_attribute_values(":by", attribute::operation(&nonce.operation))
     }
+}
+
+fn built(put: PutBuilder) -> Result<Put, StoreError> {
+    put.build().map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 #[cfg(test)]
@@ -142,7 +154,7 @@ mod tests {
     async fn nonce_and_authorization_are_one_transaction_with_a_token() {
         let (store, fake_aws) = store([done()]).await;
         assert_eq!(store.record_link(&authorization(), &nonce()).await, Ok(Recorded::New));
-        let asked = fake_aws.asked();
+        let asked = fake_aws.asked().await;
         let [asked] = asked.as_slice() else { panic!("{} requests", asked.len()) };
         assert_eq!(asked.headers["x-amz-target"], "DynamoDB_20120810.TransactWriteItems");
         assert_eq!(asked.body["ClientRequestToken"], "mine");
@@ -161,7 +173,7 @@ mod tests {
         let (store, fake_aws) =
             store([cancelled([("None", None), ("ConditionalCheckFailed", Some(&ours))])]).await;
         assert_eq!(store.record_link(&authorization(), &nonce()).await, Ok(Recorded::New));
-        assert_eq!(fake_aws.asked().len(), 1);
+        assert_eq!(fake_aws.asked().await.len(), 1);
     }
 
     #[tokio::test]
@@ -171,7 +183,7 @@ mod tests {
         let (first, fake_aws) = store([serial_used.clone(), done()]).await;
         let recorded = first.record_link(&authorization(), &nonce()).await;
         assert_eq!(recorded, Ok(Recorded::SerialUsed(Box::new(authorization()))));
-        let put = &fake_aws.asked()[1].body;
+        let put = &fake_aws.asked().await[1].body;
         assert_eq!(put["Item"]["usedBy"], json!({"S": operation("mine").as_str()}));
         assert_eq!(put["ConditionExpression"], NONCE_IS_FREE);
 
@@ -186,7 +198,7 @@ mod tests {
         let both = cancelled([("ConditionalCheckFailed", None), ("ConditionalCheckFailed", Some(&theirs))]);
         let (store, fake_aws) = store([both]).await;
         assert_eq!(store.record_link(&authorization(), &nonce()).await, Ok(Recorded::NonceUsed));
-        assert_eq!(fake_aws.asked().len(), 1);
+        assert_eq!(fake_aws.asked().await.len(), 1);
     }
 
     #[tokio::test]
@@ -194,6 +206,6 @@ mod tests {
         let (store, fake_aws) = store([cancelled([("None", None), ("ValidationError", None)])]).await;
         let recorded = store.record_link(&authorization(), &nonce()).await;
         assert_eq!(recorded, Err(StoreError::Unavailable("TransactionCanceledException".to_owned())));
-        assert_eq!(fake_aws.asked().len(), 1);
+        assert_eq!(fake_aws.asked().await.len(), 1);
     }
 }

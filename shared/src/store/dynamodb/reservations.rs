@@ -1,4 +1,4 @@
-//! An account's allowance: until when it is booked, in one item.
+//! An account's rate limit: the moment until which it is booked, in one item.
 //!
 //! An update cannot take the later of two moments, so there are two: one books behind what is booked, the other begins
 //! anew where too much time was left unused. Each has the other's opposite as its condition, and the item that refuses
@@ -7,50 +7,54 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::types::ReturnValue;
 
-use crate::model::reservation::{Leased, Reservation};
-use crate::store::dynamodb::attribute::{AttributeValue, Item};
-use crate::store::dynamodb::item;
-use crate::store::dynamodb::wire::{Placeholders, Return, UpdateItem, Updated};
-use crate::store::dynamodb::{DynamoStore, PARTITION_KEY, Refusal, TIME_TO_LIVE};
+use crate::model::reservation::{Reservation, ReservationOutcome};
+use crate::store::dynamodb::attribute::{self, Item};
+use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome};
 use crate::store::{ReserveRate, StoreError};
 
-/// Updates tried for one booking. The first may be the wrong one, and then the right one may come too late: that takes
-/// three.
-const TRIES: u32 = 4;
+/// The updates tried for one reservation. The first may be the wrong one, and then the right one may come too late: that
+/// takes three.
+const MAX_UPDATES: u32 = 4;
 
-/// How long an item is kept after its last booking: longer than anyone books ahead, and than clocks differ. Then nothing
-/// is lost with it, because an allowance without an item is free.
-const KEPT: Duration = Duration::from_mins(10);
+/// The time that an item is kept after its last reservation: longer than anyone books ahead, and than clocks differ. Then
+/// nothing is lost with it, because an account without an item is free.
+const RETENTION: Duration = Duration::from_mins(10);
 
 const BOOKED_UNTIL: &str = "bookedUntil";
 
 #[derive(Clone, Copy)]
-enum Form {
-    Behind,
-    Anew,
+enum Booking {
+    /// Behind what is booked.
+    Append,
+    /// From the earliest moment allowed, because too much time was left unused.
+    Restart,
 }
 
-enum Booked {
-    Until(i64),
+/// The outcome of one update, with `bookedUntil` of the item in microseconds.
+enum BookingOutcome {
+    Booked(i64),
     Refused(Option<i64>),
 }
 
 #[async_trait]
 impl ReserveRate for DynamoStore {
-    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
-        let mut form = if reservation.busy { Form::Behind } else { Form::Anew };
-        for _ in 0..TRIES {
-            let booked_until = match self.book(reservation, form).await? {
-                Booked::Until(end) => return Ok(Leased::from_micros(end - reservation.cost_micros())),
-                Booked::Refused(booked_until) => booked_until,
+    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
+        let mut booking = if reservation.busy { Booking::Append } else { Booking::Restart };
+        for _ in 0..MAX_UPDATES {
+            let booked_until = match self.book(reservation, booking).await? {
+                BookingOutcome::Booked(end) => {
+                    return Ok(ReservationOutcome::from_micros(end - reservation.cost_micros()));
+                }
+                BookingOutcome::Refused(booked_until) => booked_until,
             };
-            form = match booked_until {
+            booking = match booked_until {
                 Some(end) if reservation.begin_micros(Some(end)).is_none() => {
                     return Ok(reservation.full(end));
                 }
-                Some(end) if end >= reservation.floor_micros() => Form::Behind,
-                _ => Form::Anew,
+                Some(end) if end >= reservation.floor_micros() => Booking::Append,
+                _ => Booking::Restart,
             };
         }
         Err(StoreError::Unavailable("an allowance that others changed at each try".to_owned()))
@@ -58,53 +62,42 @@ impl ReserveRate for DynamoStore {
 }
 
 impl DynamoStore {
-    async fn book(&self, reservation: &Reservation, form: Form) -> Result<Booked, StoreError> {
+    async fn book(&self, reservation: &Reservation, booking: Booking) -> Result<BookingOutcome, StoreError> {
         let mut values = vec![
-            (":ttl", item::time_to_live(reservation.now + KEPT)),
-            (":floor", item::number(reservation.floor_micros())),
+            (":ttl", attribute::time_to_live(reservation.now + RETENTION)),
+            (":floor", attribute::number(reservation.floor_micros())),
         ];
-        let (update_expression, condition_expression) = match form {
-            Form::Behind => {
-                values.push((":ceiling", item::number(reservation.ceiling_micros())));
-                values.push((":cost", item::number(reservation.cost_micros())));
+        let (update, condition) = match booking {
+            Booking::Append => {
+                values.push((":ceiling", attribute::number(reservation.ceiling_micros())));
+                values.push((":cost", attribute::number(reservation.cost_micros())));
                 (
                     "SET bookedUntil = bookedUntil + :cost, #ttl = :ttl",
                     "bookedUntil BETWEEN :floor AND :ceiling",
                 )
             }
-            Form::Anew => {
-                values.push((":end", item::number(reservation.floor_micros() + reservation.cost_micros())));
+            Booking::Restart => {
+                values.push((
+                    ":end",
+                    attribute::number(reservation.floor_micros() + reservation.cost_micros()),
+                ));
                 ("SET bookedUntil = :end, #ttl = :ttl", "attribute_not_exists(pk) OR bookedUntil < :floor")
             }
         };
-        let booked = self
-            .ask(&UpdateItem {
-                table_name: &self.table,
-                key: [(PARTITION_KEY.into(), item::text(format!("allowance#{}", reservation.account)))]
-                    .into(),
-                update_expression,
-                condition_expression,
-                expression_attribute_names: Placeholders(vec![("#ttl", TIME_TO_LIVE)]),
-                expression_attribute_values: Placeholders(values),
-                return_values: Return::UpdatedNew,
-                return_values_on_condition_check_failure: Return::AllOld,
-            })
-            .await;
-        match booked {
-            Ok(Updated { attributes }) => {
-                let end = attributes.as_ref().map(booked_until).transpose()?;
-                end.map(Booked::Until).ok_or_else(|| item::corrupt(BOOKED_UNTIL))
+        let key = attribute::text(format!("allowance#{}", reservation.account));
+        match self.update(key, update, condition, values, ReturnValue::UpdatedNew).await? {
+            UpdateOutcome::Updated(item) => booked_until(&item).map(BookingOutcome::Booked),
+            UpdateOutcome::Refused(old) => {
+                Ok(BookingOutcome::Refused(old.as_ref().map(booked_until).transpose()?))
             }
-            Err(Refusal::Condition(old)) => Ok(Booked::Refused(old.as_ref().map(booked_until).transpose()?)),
-            Err(refusal) => Err(refusal.into()),
         }
     }
 }
 
 fn booked_until(item: &Item) -> Result<i64, StoreError> {
-    let micros = item.get(BOOKED_UNTIL).and_then(AttributeValue::as_n);
+    let micros = item.get(BOOKED_UNTIL).and_then(|value| value.as_n().ok());
     let micros = micros.and_then(|micros| micros.parse().ok());
-    micros.ok_or_else(|| item::corrupt(BOOKED_UNTIL))
+    micros.ok_or_else(|| attribute::corrupt(BOOKED_UNTIL))
 }
 
 #[cfg(test)]
@@ -128,18 +121,18 @@ mod tests {
     }
 
     fn booked(until: i64) -> Item {
-        [(BOOKED_UNTIL.into(), item::number(until))].into()
+        [(BOOKED_UNTIL.into(), attribute::number(until))].into()
     }
 
-    fn from(micros: i64) -> Leased {
-        Leased::From(UnixMillis(micros / 1_000))
+    fn from(micros: i64) -> ReservationOutcome {
+        ReservationOutcome::From(UnixMillis(micros / 1_000))
     }
 
     #[tokio::test]
     async fn a_busy_account_is_booked_behind_what_is_booked() {
         let (store, fake_aws) = store([now_stands(&booked(NOW_MICROS + 40_000))]).await;
         assert_eq!(store.lease(&reservation(true)).await, Ok(from(NOW_MICROS + 30_000)));
-        let asked = fake_aws.asked();
+        let asked = fake_aws.asked().await;
         let [asked] = asked.as_slice() else { panic!("{} requests", asked.len()) };
         assert_eq!(asked.headers["x-amz-target"], "DynamoDB_20120810.UpdateItem");
         assert_eq!(asked.body["Key"], json!({"pk": {"S": "allowance#A1"}}));
@@ -162,7 +155,7 @@ mod tests {
     async fn an_idle_account_is_booked_anew() {
         let (store, fake_aws) = store([now_stands(&booked(NOW_MICROS - 70_000))]).await;
         assert_eq!(store.lease(&reservation(false)).await, Ok(from(NOW_MICROS - 80_000)));
-        let asked = &fake_aws.asked()[0].body;
+        let asked = &fake_aws.asked().await[0].body;
         assert_eq!(asked["UpdateExpression"], "SET bookedUntil = :end, #ttl = :ttl");
         assert_eq!(asked["ConditionExpression"], ANEW);
         assert_eq!(
@@ -185,7 +178,7 @@ mod tests {
         ] {
             let (store, fake_aws) = store(answers).await;
             assert_eq!(store.lease(&reservation(busy)).await, Ok(from(NOW_MICROS)), "{conditions:?}");
-            let asked = fake_aws.asked();
+            let asked = fake_aws.asked().await;
             let asked: Vec<_> = asked.iter().map(|asked| &asked.body["ConditionExpression"]).collect();
             assert_eq!(asked, conditions);
         }
@@ -196,8 +189,8 @@ mod tests {
         for busy in [false, true] {
             let (store, fake_aws) = store([refused_by(&booked(NOW_MICROS + 2_000_001))]).await;
             let again_at = UnixMillis(NOW.0 + 1);
-            assert_eq!(store.lease(&reservation(busy)).await, Ok(Leased::Full { again_at }));
-            assert_eq!(fake_aws.asked().len(), 1);
+            assert_eq!(store.lease(&reservation(busy)).await, Ok(ReservationOutcome::Full { again_at }));
+            assert_eq!(fake_aws.asked().await.len(), 1);
         }
     }
 
@@ -206,14 +199,14 @@ mod tests {
         let (store, fake_aws) = store([refused_by(&booked(NOW_MICROS))]).await;
         let given_up = StoreError::Unavailable("an allowance that others changed at each try".to_owned());
         assert_eq!(store.lease(&reservation(true)).await, Err(given_up));
-        assert_eq!(fake_aws.asked().len(), 4);
+        assert_eq!(fake_aws.asked().await.len(), 4);
     }
 
     #[tokio::test]
     async fn an_item_that_is_no_allowance_is_named_by_its_attribute() {
         let corrupt =
             StoreError::Corrupt("its attribute bookedUntil is missing or of another form".to_owned());
-        let other: Item = [(BOOKED_UNTIL.into(), item::text("soon"))].into();
+        let other: Item = [(BOOKED_UNTIL.into(), attribute::text("soon"))].into();
         for answer in [refused_by(&other), now_stands(&other), done()] {
             let (store, _fake_aws) = store([answer]).await;
             assert_eq!(store.lease(&reservation(true)).await, Err(corrupt.clone()));

@@ -1,49 +1,50 @@
 //! A return: the exchange's claim and end, and the settlement.
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use crate::model::authorization::{MAX_CODES, Status};
 use crate::model::claim::{EXCHANGE_LEASE, ExchangeClaim, claim_refusal};
 use crate::model::id::{AuthorizationId, OperationId};
-use crate::store::dynamodb::attribute::AttributeValue;
-use crate::store::dynamodb::item::{self, Reader};
-use crate::store::dynamodb::{Changed, DynamoStore, Give};
+use crate::store::dynamodb::attribute::{self, Reader};
+use crate::store::dynamodb::item;
+use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome};
 use crate::store::{Claimed, RecordReturns, Settled, Settlement, StoreError};
 
 #[async_trait]
 impl RecordReturns for DynamoStore {
     async fn claim_exchange(&self, claim: &ExchangeClaim) -> Result<Claimed, StoreError> {
-        let changed = self
-            .change(
-                &claim.id,
+        let outcome = self
+            .update(
+                item::key(&claim.id),
                 "SET #status = :exchanging, exchangeBy = :by, exchangeUntil = :until,
                      codes = list_append(codes, :codes)",
                 "stateDigest = :state AND attribute_not_exists(linkSource) AND expiresAt > :now
                  AND (#status IN (:issued, :unknown) OR (#status = :exchanging AND exchangeUntil <= :now))
                  AND size(codes) < :maxCodes AND NOT contains(codes, :code)",
                 [
-                    (":exchanging", item::status(Status::Exchanging)),
-                    (":issued", item::status(Status::Issued)),
-                    (":unknown", item::status(Status::ExchangeUnknown)),
-                    (":by", item::operation(&claim.operation)),
-                    (":until", item::time(claim.now + EXCHANGE_LEASE)),
-                    (":now", item::time(claim.now)),
-                    (":state", item::text(&*claim.state_digest)),
-                    (":code", item::text(&*claim.code_digest)),
-                    (":codes", AttributeValue::L(vec![item::text(&*claim.code_digest)])),
-                    (":maxCodes", item::number(MAX_CODES)),
+                    (":exchanging", attribute::status(Status::Exchanging)),
+                    (":issued", attribute::status(Status::Issued)),
+                    (":unknown", attribute::status(Status::ExchangeUnknown)),
+                    (":by", attribute::operation(&claim.operation)),
+                    (":until", attribute::time(claim.now + EXCHANGE_LEASE)),
+                    (":now", attribute::time(claim.now)),
+                    (":state", attribute::text(&*claim.state_digest)),
+                    (":code", attribute::text(&*claim.code_digest)),
+                    (":codes", AttributeValue::L(vec![attribute::text(&*claim.code_digest)])),
+                    (":maxCodes", attribute::number(MAX_CODES)),
                 ],
-                Give::Record,
+                ReturnValue::AllNew,
             )
             .await?;
-        let old = match changed {
-            Changed::Done(record) => return Ok(Claimed::Ours(Box::new(item::authorization(&record)?))),
-            Changed::Refused(old) => old.as_ref().map(item::authorization).transpose()?.map(Box::new),
+        let old = match outcome {
+            UpdateOutcome::Updated(record) => {
+                return Ok(Claimed::Ours(Box::new(item::authorization(&record)?)));
+            }
+            UpdateOutcome::Refused(old) => old.as_ref().map(item::authorization).transpose()?.map(Box::new),
         };
         Ok(match old {
-            Some(old) if old.exchange.as_ref().is_some_and(|lease| lease.operation == claim.operation) => {
-                Claimed::Ours(old)
-            }
+            Some(old) if old.exchange_is_held_by(&claim.operation) => Claimed::Ours(old),
             old => Claimed::Refused(claim_refusal(old.as_deref(), claim), old),
         })
     }
@@ -63,40 +64,40 @@ impl RecordReturns for DynamoStore {
              #ttl = :ttl"
                 .to_owned();
         let mut values = vec![
-            (":authorized", item::status(Status::Authorized)),
-            (":now", item::time(settlement.now)),
-            (":body", item::bytes(&settlement.body)),
-            (":by", item::operation(&settlement.operation)),
-            (":until", item::time(settlement.retain_until)),
-            (":ttl", item::time_to_live(settlement.retain_until)),
+            (":authorized", attribute::status(Status::Authorized)),
+            (":now", attribute::time(settlement.now)),
+            (":body", attribute::bytes(settlement.body.reveal())),
+            (":by", attribute::operation(&settlement.operation)),
+            (":until", attribute::time(settlement.retain_until)),
+            (":ttl", attribute::time_to_live(settlement.retain_until)),
         ];
         if let Some(open_id) = identity.open_id() {
             set += ", openId = :openId";
-            values.push((":openId", item::text(open_id.reveal())));
+            values.push((":openId", attribute::text(open_id.reveal())));
         }
         if let Some(user_id) = identity.user_id() {
             set += ", alipayUserId = :userId";
-            values.push((":userId", item::text(user_id.reveal())));
+            values.push((":userId", attribute::text(user_id.reveal())));
         }
         if settlement.deliver {
             set += ", nextAttemptAt = :now, outbox = :due, outboxAt = :now";
             values.push((":due", item::due(&settlement.id)));
         }
-        let changed = self
-            .change(
-                &settlement.id,
+        let outcome = self
+            .update(
+                item::key(&settlement.id),
                 &format!("{set} REMOVE link, pendingState, exchangeUntil"),
                 "attribute_exists(pk) AND attribute_not_exists(settledBy)",
                 values,
-                Give::Nothing,
+                ReturnValue::None,
             )
             .await?;
-        let Changed::Refused(old) = changed else { return Ok(Settled::Recorded) };
+        let UpdateOutcome::Refused(old) = outcome else { return Ok(Settled::Recorded) };
         let Some(old) = old else { return Ok(Settled::NotFound) };
         if Reader(&old).optional_text("settledBy")?.as_deref() == Some(settlement.operation.as_str()) {
             return Ok(Settled::Recorded);
         }
-        let agrees = item::authorization(&old)?.identity.is_some_and(|old| old.agrees_with(identity));
+        let agrees = item::authorization(&old)?.identity().is_some_and(|old| old.agrees_with(identity));
         Ok(if agrees { Settled::AlreadyRecorded } else { Settled::Conflict })
     }
 }
@@ -109,20 +110,20 @@ impl DynamoStore {
         status: Status,
     ) -> Result<bool, StoreError> {
         // The second status is that of a repeat of our own write.
-        let changed = self
-            .change(
-                id,
+        let outcome = self
+            .update(
+                item::key(id),
                 "SET #status = :status REMOVE exchangeUntil",
                 "exchangeBy = :by AND #status IN (:exchanging, :status)",
                 [
-                    (":status", item::status(status)),
-                    (":exchanging", item::status(Status::Exchanging)),
-                    (":by", item::operation(holder)),
+                    (":status", attribute::status(status)),
+                    (":exchanging", attribute::status(Status::Exchanging)),
+                    (":by", attribute::operation(holder)),
                 ],
-                Give::Nothing,
+                ReturnValue::None,
             )
             .await?;
-        Ok(matches!(changed, Changed::Done(_)))
+        Ok(outcome.is_updated())
     }
 }
 
@@ -132,29 +133,22 @@ mod tests {
     use crate::model::claim::ClaimRefusal;
     use crate::store::dynamodb::attribute::Item;
     use crate::store::dynamodb::fixtures::{
-        MINUTE, NOW, exchange_claim, operation, record, refused_by, settlement, store,
+        MINUTE, NOW, authorized, exchange_claim, operation, record, refused_by, settlement, store,
     };
 
     fn exchanging(by: &str) -> Item {
         record(
             "issuer",
             [
-                ("status", item::status(Status::Exchanging)),
-                ("exchangeBy", item::text(by)),
-                ("exchangeUntil", item::time(NOW + MINUTE)),
+                ("status", attribute::status(Status::Exchanging)),
+                ("exchangeBy", attribute::text(by)),
+                ("exchangeUntil", attribute::time(NOW + MINUTE)),
             ],
         )
     }
 
-    fn authorized(open_id: &str, by: &str) -> Item {
-        record(
-            "issuer",
-            [
-                ("status", item::status(Status::Authorized)),
-                ("openId", item::text(open_id)),
-                ("settledBy", item::text(by)),
-            ],
-        )
+    fn settled(open_id: &str, by: &str) -> Item {
+        authorized("issuer", [("openId", attribute::text(open_id)), ("settledBy", attribute::text(by))])
     }
 
     #[tokio::test]
@@ -163,8 +157,8 @@ mod tests {
         let Ok(Claimed::Ours(record)) = first.claim_exchange(&exchange_claim()).await else {
             panic!("refused")
         };
-        assert_eq!(record.exchange.map(|lease| lease.operation), Some(operation("mine")));
-        let asked = &fake_aws.asked()[0].body;
+        assert_eq!(record.exchange().map(|lease| lease.operation.clone()), Some(operation("mine")));
+        let asked = &fake_aws.asked().await[0].body;
         assert_eq!(asked["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
         assert_eq!(asked["ExpressionAttributeValues"][":by"]["S"], "mine");
 
@@ -175,14 +169,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_settlement_that_our_own_earlier_try_made_is_ours() {
-        for (open_id, by, settled) in [
+        for (open_id, by, outcome) in [
             ("open-1", "mine", Settled::Recorded),
             ("open-1", "other", Settled::AlreadyRecorded),
             ("open-2", "other", Settled::Conflict),
         ] {
-            let (store, fake_aws) = store([refused_by(&authorized(open_id, by))]).await;
-            assert_eq!(store.settle(&settlement()).await, Ok(settled));
-            let asked = &fake_aws.asked()[0].body;
+            let (store, fake_aws) = store([refused_by(&settled(open_id, by))]).await;
+            assert_eq!(store.settle(&settlement()).await, Ok(outcome));
+            let asked = &fake_aws.asked().await[0].body;
             assert_eq!(asked["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
             assert_eq!(
                 asked["ConditionExpression"],
@@ -193,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_record_that_cannot_be_read_is_named_by_its_attribute_alone() {
-        let broken = record("issuer", [("openId", item::number(88))]);
+        let broken = record("issuer", [("openId", attribute::number(88))]);
         let (store, _fake_aws) = store([refused_by(&broken)]).await;
         let corrupt = StoreError::Corrupt("its attribute openId is missing or of another form".to_owned());
         assert_eq!(store.claim_exchange(&exchange_claim()).await, Err(corrupt));

@@ -9,7 +9,7 @@ use crate::model::clock::UnixMillis;
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::rows::{find, to_json};
-use crate::store::{AttemptClaimed, Due, FindDue, Next, RecordDeliveries, StoreError};
+use crate::store::{AfterAttempt, AttemptClaimed, Due, FindDue, RecordDeliveries, StoreError};
 
 #[async_trait]
 impl RecordDeliveries for SqliteStore {
@@ -34,7 +34,7 @@ impl RecordDeliveries for SqliteStore {
                     })?;
                 let record = find(connection, &claim.id)?.map(Box::new);
                 let ours = |record: &Authorization| {
-                    claimed == 1 || record.delivery.as_ref().is_some_and(|lease| lease.operation == claim.operation)
+                    claimed == 1 || record.attempt_is_held_by(&claim.operation)
                 };
                 Ok(match record {
                     Some(record) if ours(&record) => AttemptClaimed::Ours(record),
@@ -49,13 +49,13 @@ impl RecordDeliveries for SqliteStore {
         id: &AuthorizationId,
         holder: &OperationId,
         attempt: &Attempt,
-        next: Next,
+        next: AfterAttempt,
     ) -> Result<bool, StoreError> {
         let (id, holder, attempt) = (id.clone(), holder.clone(), attempt.clone());
         let (status, next_attempt_at, due_at) = match next {
-            Next::Delivered => (Status::Delivered, None, None),
-            Next::Retry { at, due_at } => (Status::Authorized, Some(at), Some(due_at)),
-            Next::Undeliverable => (Status::Undeliverable, None, None),
+            AfterAttempt::Delivered => (Status::Delivered, None, None),
+            AfterAttempt::Retry { at, due_at } => (Status::Authorized, Some(at), Some(due_at)),
+            AfterAttempt::Undeliverable => (Status::Undeliverable, None, None),
         };
         self.0
             .run(move |connection| {

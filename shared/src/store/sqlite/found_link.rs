@@ -1,4 +1,4 @@
-//! What a page shows of a link. The columns that say who the user is are not read.
+//! The part of a record that the page of a link shows. The columns that say who the user is are not read.
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, Row};

@@ -20,13 +20,14 @@ impl RecordLinks for SqliteStore {
                 if !use_nonce(connection, &nonce)? {
                     return Ok(Recorded::NonceUsed);
                 }
-                forget_kept_no_longer(connection, &new.id, nonce.used_at)?;
-                if insert(connection, &new, &nonce.operation)? == 1
-                    || was_created_by(connection, &new.id, &nonce.operation)?
+                let id = new.id.clone();
+                forget_kept_no_longer(connection, &id, nonce.used_at)?;
+                if insert(connection, new, &nonce.operation)? == 1
+                    || was_created_by(connection, &id, &nonce.operation)?
                 {
                     return Ok(Recorded::New);
                 }
-                let old = find(connection, &new.id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+                let old = find(connection, &id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
                 Ok(Recorded::SerialUsed(Box::new(old)))
             })
             .await

@@ -1,26 +1,26 @@
-//! An account's allowance: until when it is booked, in one row.
+//! An account's rate limit: the end of its reservations, in one row.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 
-use crate::model::reservation::{Leased, Reservation};
+use crate::model::reservation::{Reservation, ReservationOutcome};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{ReserveRate, StoreError};
 
 #[async_trait]
 impl ReserveRate for SqliteStore {
-    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
+    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
         let reservation = reservation.clone();
         self.0
-            .run(move |connection| match book(connection, &reservation)? {
-                Some(begin) => Ok(Leased::from_micros(begin)),
-                None => booked_until(connection, &reservation.account).map(|until| reservation.full(until)),
+            .run(move |connection| match reserve(connection, &reservation)? {
+                Some(begin) => Ok(ReservationOutcome::from_micros(begin)),
+                None => reserved_until(connection, &reservation.account).map(|until| reservation.full(until)),
             })
             .await
     }
 }
 
-fn book(connection: &Connection, reservation: &Reservation) -> rusqlite::Result<Option<i64>> {
+fn reserve(connection: &Connection, reservation: &Reservation) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached(
             "INSERT INTO allowances (account, booked_until) VALUES (:account, :floor + :cost)
@@ -40,7 +40,7 @@ fn book(connection: &Connection, reservation: &Reservation) -> rusqlite::Result<
         .optional()
 }
 
-fn booked_until(connection: &Connection, account: &str) -> rusqlite::Result<i64> {
+fn reserved_until(connection: &Connection, account: &str) -> rusqlite::Result<i64> {
     connection
         .prepare_cached("SELECT booked_until FROM allowances WHERE account = ?1")?
         .query_row([account], |row| row.get(0))

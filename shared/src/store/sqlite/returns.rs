@@ -36,7 +36,7 @@ impl RecordReturns for SqliteStore {
                     })?;
                 let record = find(connection, &claim.id)?.map(Box::new);
                 let ours = |record: &Authorization| {
-                    claimed == 1 || record.exchange.as_ref().is_some_and(|lease| lease.operation == claim.operation)
+                    claimed == 1 || record.exchange_is_held_by(&claim.operation)
                 };
                 Ok(match record {
                     Some(record) if ours(&record) => Claimed::Ours(record),
@@ -72,7 +72,7 @@ impl RecordReturns for SqliteStore {
                         ":open_id": identity.open_id().map(|id| id.reveal()),
                         ":user_id": identity.user_id().map(|id| id.reveal()),
                         ":now": settlement.now,
-                        ":body": settlement.body,
+                        ":body": settlement.body.reveal().as_ref(),
                         ":by": settlement.operation,
                         ":due_at": due_at,
                         ":retain_until": settlement.retain_until,
@@ -81,8 +81,8 @@ impl RecordReturns for SqliteStore {
                     return Ok(Settled::Recorded);
                 }
                 let by = settled_by(connection, &settlement.id)?;
-                let old = find(connection, &settlement.id)?.and_then(|old| old.identity);
-                Ok(match old {
+                let old = find(connection, &settlement.id)?;
+                Ok(match old.as_ref().and_then(Authorization::identity) {
                     Some(_) if by.as_deref() == Some(settlement.operation.as_str()) => Settled::Recorded,
                     Some(old) if old.agrees_with(identity) => Settled::AlreadyRecorded,
                     Some(_) => Settled::Conflict,

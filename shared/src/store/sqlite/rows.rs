@@ -12,6 +12,7 @@ use crate::model::id::{AuthorizationId, OperationId, State};
 use crate::model::identity::{AlipayUserId, Identity, OpenId};
 use crate::model::link_source::LinkSource;
 use crate::model::owner::Owner;
+use crate::store::stored_authorization::StoredAuthorization;
 
 impl ToSql for UnixMillis {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -33,7 +34,7 @@ impl ToSql for Status {
 
 impl FromSql for Status {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
+        value.as_str()?.parse().map_err(|_| FromSqlError::InvalidType)
     }
 }
 
@@ -97,9 +98,11 @@ pub(super) fn find(connection: &Connection, id: &AuthorizationId) -> rusqlite::R
 
 pub(super) fn insert(
     connection: &Connection,
-    new: &Authorization,
+    new: Authorization,
     operation: &OperationId,
 ) -> rusqlite::Result<usize> {
+    let owner = new.owner();
+    let new = StoredAuthorization::from(new);
     connection
         .prepare_cached(
             "INSERT INTO authorizations (id, owner, requested, link_source, callback, parameters_digest, state_digest,
@@ -112,8 +115,8 @@ pub(super) fn insert(
         )?
         .execute(named_params! {
             ":id": new.id,
-            ":owner": new.owner(),
-            ":requested": to_json(&new.requested)?,
+            ":owner": owner,
+            ":requested": to_json(&new.request)?,
             ":link_source": new.source,
             ":callback": to_json(&new.callback)?,
             ":parameters_digest": new.parameters_digest,
@@ -133,9 +136,9 @@ pub(super) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
-    Ok(Authorization {
+    let stored = StoredAuthorization {
         id: row.get("id")?,
-        requested: from_json(row, "requested")?,
+        request: from_json(row, "requested")?,
         source: row.get("link_source")?,
         callback: from_json(row, "callback")?,
         parameters_digest: row.get("parameters_digest")?,
@@ -157,7 +160,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
         due_at: row.get("due_at")?,
         delivery: lease(row, "delivery_by", "delivery_until")?,
         history: from_json(row, "history")?,
-    })
+    };
+    Authorization::try_from(stored).map_err(corrupt)
 }
 
 /// A lease ends with its `until`; the name of its last holder stays in the record.

@@ -1,7 +1,7 @@
 CREATE TABLE authorizations (
     id                TEXT PRIMARY KEY,
     owner             TEXT NOT NULL,
-    requested         TEXT NOT NULL,            -- JSON of Requested
+    requested         TEXT NOT NULL,            -- JSON of AuthorizationRequest
     callback          TEXT NOT NULL,            -- JSON of Callback
     parameters_digest TEXT NOT NULL,
     state_digest      TEXT NOT NULL,

@@ -18,7 +18,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const SWITCH_TRIES: u32 = 250;
 const SWITCH_PAUSE: Duration = Duration::from_millis(20);
 const SCHEMA_VERSION: i64 = 3;
-/// What version 3 has and version 2 had not.
+/// The columns that version 3 has and version 2 had not.
 const FROM_2_TO_3: &str = "ALTER TABLE authorizations ADD COLUMN link_source TEXT NOT NULL DEFAULT 'alipay';
      ALTER TABLE authorizations ADD COLUMN pending_state TEXT;
      ALTER TABLE authorizations ADD COLUMN linked_at INTEGER;

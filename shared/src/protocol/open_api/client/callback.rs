@@ -1,9 +1,9 @@
-//! How a platform and we name one authorization to each other: the address that it calls back, and the serialNo.
+//! The names of one authorization between a platform and authlink: the address that it calls back, and the serialNo.
 
 use crate::model::id::{AuthorizationId, State};
 use crate::protocol::alipay::authorize::RETURN_PATH;
 
-/// Where the platform is to call back: the browsers' return path, and the state below it.
+/// The address for the platform's callback: the browsers' return path, and the state below it.
 #[must_use]
 pub fn callback_address(public_url: &str, state: &State) -> String {
     format!("{public_url}{RETURN_PATH}/{}", state.reveal())

@@ -1,41 +1,41 @@
-//! What a platform's answer means for the request that made us ask: the written table, as one match.
+//! The consequence of a platform's answer for the request that made us ask: the written table, as one match.
 //!
 //! A platform's status is never passed on. To our caller, 2 or 10 would say that its own signature or address is wrong
 //! where ours at the platform is; and only where the outcome is unknown or may pass is the same request again of use.
 
 use crate::protocol::open_api::client::response::{PlatformAnswer, Unusable};
-use crate::protocol::open_api::client::transport::NoAnswer;
+use crate::protocol::open_api::client::transport::PlatformError;
 
-/// Which of the two questions for one link was answered.
+/// The attempt at one link that was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum LinkAttempt {
     /// The first, under the authorization's own serialNo.
     First,
     /// The second, under a serialNo of its own, because the first had been used and its link is lost.
     Second,
 }
 
-/// What to do with an answer, and whom to tell of it.
+/// The consequence of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Meaning {
-    /// What to do.
-    pub verdict: Verdict,
-    /// Whom to tell.
-    pub notice: Notice,
+pub struct Classification {
+    /// The next step for the link.
+    pub next_step: NextStep,
+    /// The severity for the log.
+    pub severity: Severity,
 }
 
-/// What to do with a platform's answer.
+/// The next step after a platform's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum NextStep {
     /// Answer with the link: status 0.
-    Link,
+    GiveLink,
     /// Ask once more under another serialNo.
     AskAgain,
     /// Tell our caller that there is none.
-    NoLink(NoLink),
+    Refuse(NoLink),
 }
 
-/// Why there is no link, as far as our own caller needs to know. It displays as the answer's `message`.
+/// The cause of a missing link, as far as our own caller needs to know. It displays as the answer's `message`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoLink {
     /// The outcome is unknown or may pass, and the same request again continues.
@@ -63,85 +63,84 @@ impl NoLink {
     }
 }
 
-/// Whom to tell of an answer.
+/// The severity of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// Nobody.
+pub enum Severity {
+    /// Not logged.
     None,
-    /// The log.
+    /// A warning in the log.
     Warning,
-    /// An operator, by the alarm `upstream`.
+    /// An error in the log with the alarm `upstream`.
     Alarm,
 }
 
-/// What `answer` to the question `asked` means.
+/// Classifies `answer` to the attempt `attempt`.
 #[must_use]
-pub const fn meaning(answer: &Result<PlatformAnswer, NoAnswer>, asked: Asked) -> Meaning {
-    let (verdict, notice) = match answer {
-        Ok(PlatformAnswer::Link(_)) => (Verdict::Link, Notice::None),
-        Ok(PlatformAnswer::SerialUsed) => match asked {
-            Asked::First => (Verdict::AskAgain, Notice::Warning),
-            Asked::Second => (Verdict::NoLink(NoLink::Abnormal), Notice::Alarm),
+pub const fn classify(
+    answer: &Result<PlatformAnswer, PlatformError>,
+    attempt: LinkAttempt,
+) -> Classification {
+    let (next_step, severity) = match answer {
+        Ok(PlatformAnswer::Link(_)) => (NextStep::GiveLink, Severity::None),
+        Ok(PlatformAnswer::SerialUsed) => match attempt {
+            LinkAttempt::First => (NextStep::AskAgain, Severity::Warning),
+            LinkAttempt::Second => (NextStep::Refuse(NoLink::Abnormal), Severity::Alarm),
         },
         Ok(PlatformAnswer::Refused { status, .. }) => match *status {
             // An authlink says 1 only when its operator has to act.
-            1 => (Verdict::NoLink(NoLink::Unknown), Notice::Alarm),
-            5 | 6 | 98 => (Verdict::NoLink(NoLink::Unknown), Notice::Warning),
-            99 => (Verdict::NoLink(NoLink::Abnormal), Notice::Warning),
+            1 => (NextStep::Refuse(NoLink::Unknown), Severity::Alarm),
+            5 | 6 | 98 => (NextStep::Refuse(NoLink::Unknown), Severity::Warning),
+            99 => (NextStep::Refuse(NoLink::Abnormal), Severity::Warning),
             // Signature, parameters, path, our business or merchant, balance, our address, stock.
-            2 | 3 | 4 | 7 | 9 | 10 | 11 => (Verdict::NoLink(NoLink::Refused), Notice::Alarm),
-            _ => (Verdict::NoLink(NoLink::Abnormal), Notice::Alarm),
+            2 | 3 | 4 | 7 | 9 | 10 | 11 => (NextStep::Refuse(NoLink::Refused), Severity::Alarm),
+            _ => (NextStep::Refuse(NoLink::Abnormal), Severity::Alarm),
         },
         Ok(PlatformAnswer::Unusable(reason)) => match reason {
-            Unusable::NotJson | Unusable::BadStatus => (Verdict::NoLink(NoLink::Unknown), Notice::Alarm),
+            Unusable::NotJson | Unusable::BadStatus => (NextStep::Refuse(NoLink::Unknown), Severity::Alarm),
             Unusable::BadData | Unusable::NoLink | Unusable::LinkNotText | Unusable::BadLink(_) => {
-                (Verdict::NoLink(NoLink::Abnormal), Notice::Alarm)
+                (NextStep::Refuse(NoLink::Abnormal), Severity::Alarm)
             }
         },
-        Err(
-            NoAnswer::Timeout
-            | NoAnswer::Connection
-            | NoAnswer::Broken
-            | NoAnswer::CutOff
-            | NoAnswer::Status(_)
-            | NoAnswer::TooLong,
-        ) => (Verdict::NoLink(NoLink::Unknown), Notice::Alarm),
+        Err(PlatformError::Transport(_) | PlatformError::Status(_)) => {
+            (NextStep::Refuse(NoLink::Unknown), Severity::Alarm)
+        }
     };
-    Meaning { verdict, notice }
+    Classification { next_step, severity }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::egress::transport_error::TransportError;
 
-    fn of(answer: Result<PlatformAnswer, NoAnswer>, asked: Asked) -> (Option<u8>, Notice) {
-        let Meaning { verdict, notice } = meaning(&answer, asked);
-        (status(verdict), notice)
+    fn of(answer: Result<PlatformAnswer, PlatformError>, attempt: LinkAttempt) -> (Option<u8>, Severity) {
+        let Classification { next_step, severity } = classify(&answer, attempt);
+        (status(next_step), severity)
     }
 
-    /// What our caller is told, if it is told anything.
-    fn status(verdict: Verdict) -> Option<u8> {
-        match verdict {
-            Verdict::Link => Some(0),
-            Verdict::AskAgain => None,
-            Verdict::NoLink(no_link) => Some(no_link.status()),
+    /// The status that our caller is told, if it is told anything.
+    fn status(next_step: NextStep) -> Option<u8> {
+        match next_step {
+            NextStep::GiveLink => Some(0),
+            NextStep::AskAgain => None,
+            NextStep::Refuse(no_link) => Some(no_link.status()),
         }
     }
 
     #[test]
-    fn every_number_has_its_meaning() {
-        let rows: &[(&[i64], u8, Notice)] = &[
-            (&[1], 98, Notice::Alarm),
-            (&[5, 6, 98], 98, Notice::Warning),
-            (&[99], 99, Notice::Warning),
-            (&[2, 3, 4, 7, 9, 10, 11], 1, Notice::Alarm),
-            (&[-1, 12, 97, 100, 200, 420, i64::MIN, i64::MAX], 99, Notice::Alarm),
+    fn every_number_has_its_class() {
+        let rows: &[(&[i64], u8, Severity)] = &[
+            (&[1], 98, Severity::Alarm),
+            (&[5, 6, 98], 98, Severity::Warning),
+            (&[99], 99, Severity::Warning),
+            (&[2, 3, 4, 7, 9, 10, 11], 1, Severity::Alarm),
+            (&[-1, 12, 97, 100, 200, 420, i64::MIN, i64::MAX], 99, Severity::Alarm),
         ];
-        for &(numbers, status, notice) in rows {
+        for &(numbers, status, severity) in rows {
             for &number in numbers {
                 let answer = Ok(PlatformAnswer::Refused { status: number, message: String::new() });
-                for asked in [Asked::First, Asked::Second] {
-                    assert_eq!(of(answer.clone(), asked), (Some(status), notice), "{number}");
+                for attempt in [LinkAttempt::First, LinkAttempt::Second] {
+                    assert_eq!(of(answer.clone(), attempt), (Some(status), severity), "{number}");
                 }
             }
         }
@@ -149,22 +148,22 @@ mod tests {
 
     #[test]
     fn a_used_serial_is_asked_for_once_more_only() {
-        assert_eq!(of(Ok(PlatformAnswer::SerialUsed), Asked::First), (None, Notice::Warning));
-        assert_eq!(of(Ok(PlatformAnswer::SerialUsed), Asked::Second), (Some(99), Notice::Alarm));
+        assert_eq!(of(Ok(PlatformAnswer::SerialUsed), LinkAttempt::First), (None, Severity::Warning));
+        assert_eq!(of(Ok(PlatformAnswer::SerialUsed), LinkAttempt::Second), (Some(99), Severity::Alarm));
     }
 
     #[test]
     fn without_an_answer_the_outcome_is_unknown() {
         for reason in [
-            NoAnswer::Timeout,
-            NoAnswer::Connection,
-            NoAnswer::Broken,
-            NoAnswer::CutOff,
-            NoAnswer::Status(404),
-            NoAnswer::Status(503),
-            NoAnswer::TooLong,
+            TransportError::Timeout.into(),
+            TransportError::Connect.into(),
+            TransportError::Broken.into(),
+            TransportError::CutOff.into(),
+            PlatformError::Status(404),
+            PlatformError::Status(503),
+            TransportError::TooLong.into(),
         ] {
-            assert_eq!(of(Err(reason), Asked::First), (Some(98), Notice::Alarm), "{reason}");
+            assert_eq!(of(Err(reason), LinkAttempt::First), (Some(98), Severity::Alarm), "{reason}");
         }
     }
 }

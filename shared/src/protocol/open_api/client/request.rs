@@ -1,4 +1,4 @@
-//! The signed question for a link.
+//! The signed request for a link.
 
 use std::fmt;
 
@@ -9,21 +9,34 @@ use url::Url;
 
 use crate::model::clock::UnixMillis;
 use crate::model::random::{Random, RandomError, hex_128};
-use crate::registry::Platform;
+use crate::signing::open_api::Signer;
 
 /// The content type of a request.
 pub const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
-/// What a link is wanted for.
+/// The address of a platform, and the business that authlink is there.
+#[derive(Clone, Copy, Debug)]
+pub struct Credential<'a> {
+    /// The address of its link requests.
+    pub link_url: &'a Url,
+    /// Our businessId there.
+    pub business_id: &'a str,
+    /// Our merchantId there; `None` passes the caller's own on.
+    pub merchant_id: Option<&'a str>,
+    /// The key that requests are signed with.
+    pub signer: Signer<'a>,
+}
+
+/// The parameters of a link request.
 #[derive(Clone, Copy)]
-pub struct WantedLink<'a> {
-    /// The caller's merchant; passed on unless the platform's document names ours there.
+pub struct LinkParameters<'a> {
+    /// The caller's merchant; passed on unless the credential names ours there.
     pub merchant_id: &'a str,
     /// Ours for this authorization, unique at the platform.
     pub serial_no: &'a str,
     /// The merchant's name for the user.
     pub user_id: &'a str,
-    /// Where the platform calls us back.
+    /// The address that the platform calls back.
     pub callback_url: &'a str,
 }
 
@@ -36,20 +49,20 @@ pub struct PlatformRequest {
 }
 
 impl PlatformRequest {
-    /// Signs the question for `wanted`, with a nonce of 32 hex digits drawn from `random`: of no form that a platform
+    /// Signs the request for `wanted`, with a nonce of 32 hex digits drawn from `random`: of no form that a platform
     /// could keep for its callbacks.
     ///
     /// # Errors
-    /// When the operating system has no randomness, for the nonce or for the signature.
+    /// The operating system has no randomness, for the nonce or for the signature.
     pub fn sign(
-        platform: &Platform,
-        wanted: &WantedLink<'_>,
+        credential: &Credential<'_>,
+        wanted: &LinkParameters<'_>,
         random: &dyn Random,
         now: UnixMillis,
     ) -> Result<Self, RandomError> {
         let body = Body {
-            merchant_id: platform.merchant_id.as_deref().unwrap_or(wanted.merchant_id),
-            business_id: &platform.business_id,
+            merchant_id: credential.merchant_id.unwrap_or(wanted.merchant_id),
+            business_id: credential.business_id,
             serial_no: wanted.serial_no,
             user_id: wanted.user_id,
             callback_url: wanted.callback_url,
@@ -57,11 +70,11 @@ impl PlatformRequest {
         let body =
             serde_json::to_vec(&body).unwrap_or_else(|error| unreachable!("always serialises: {error}"));
         let nonce = hex_128(random)?;
-        let headers = platform.signer().sign(&platform.business_id, &nonce, now, &body)?;
-        Ok(Self { url: platform.link_url.clone(), headers, body: body.into() })
+        let headers = credential.signer.sign(credential.business_id, &nonce, now, &body)?;
+        Ok(Self { url: credential.link_url.clone(), headers, body: body.into() })
     }
 
-    /// Where to POST.
+    /// The address to POST to.
     #[must_use]
     pub const fn url(&self) -> &Url {
         &self.url
@@ -98,11 +111,9 @@ struct Body<'a> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::model::random::OsRandom;
-    use crate::secrets::Document as _;
+    use crate::signing::md5::Md5Key;
     use crate::signing::open_api::{BUSINESS_ID, NONCE, SIGN, SIGN_TYPE, TIMESTAMP};
 
     struct Sevens;
@@ -122,7 +133,7 @@ mod tests {
         }
     }
 
-    const WANTED: WantedLink<'static> = WantedLink {
+    const WANTED: LinkParameters<'static> = LinkParameters {
         merchant_id: "M1",
         serial_no: "0123",
         user_id: "user \"1\"",
@@ -130,18 +141,21 @@ mod tests {
     };
     const NOW: UnixMillis = UnixMillis(1_628_772_138_668);
 
-    fn platform(merchant_id: Option<&str>) -> Platform {
-        let document = json!({
-            "baseUrl": "https://platform.example/p", "businessId": "B-there", "merchantId": merchant_id,
-            "signType": "MD5", "md5Keys": ["a key of sixteen or more"],
-        });
-        Platform::parse(&document.to_string()).unwrap()
+    fn signed(merchant_id: Option<&str>, random: &dyn Random) -> Result<PlatformRequest, RandomError> {
+        let key = Md5Key::new("a key of sixteen or more").unwrap();
+        let credential = Credential {
+            link_url: &Url::parse("https://platform.example/p/v1/openapi/auth/alipay/url").unwrap(),
+            business_id: "B-there",
+            merchant_id,
+            signer: Signer::Md5(&key),
+        };
+        PlatformRequest::sign(&credential, &WANTED, random, NOW)
     }
 
     #[test]
     fn the_body_is_compact_and_in_the_order_of_the_document() {
         for (ours_there, merchant_id) in [(None, "M1"), (Some("M-there"), "M-there")] {
-            let request = PlatformRequest::sign(&platform(ours_there), &WANTED, &Sevens, NOW).unwrap();
+            let request = signed(ours_there, &Sevens).unwrap();
             let body = format!(
                 r#"{{"merchantId":"{merchant_id}","businessId":"B-there","serialNo":"0123","userId":"user \"1\"","callbackUrl":"https://us.example/back/0123"}}"#
             );
@@ -152,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_headers_are_ours_there_with_a_nonce_of_the_random_bits() {
-        let request = PlatformRequest::sign(&platform(None), &WANTED, &Sevens, NOW).unwrap();
+        let request = signed(None, &Sevens).unwrap();
         let header = |name: &HeaderName| {
             request.headers().iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
         };
@@ -166,19 +180,14 @@ mod tests {
 
     #[test]
     fn two_signings_differ_in_the_nonce_and_without_randomness_there_is_none() {
-        let platform = platform(None);
-        let nonces = [(); 2].map(|()| {
-            PlatformRequest::sign(&platform, &WANTED, &OsRandom::default(), NOW).unwrap().headers()[1]
-                .1
-                .clone()
-        });
+        let nonces = [(); 2].map(|()| signed(None, &OsRandom::default()).unwrap().headers()[1].1.clone());
         assert_ne!(nonces[0], nonces[1]);
-        assert_eq!(PlatformRequest::sign(&platform, &WANTED, &Nothing, NOW).err(), Some(RandomError));
+        assert_eq!(signed(None, &Nothing).err(), Some(RandomError));
     }
 
     #[test]
     fn debug_shows_neither_headers_nor_body() {
-        let request = PlatformRequest::sign(&platform(None), &WANTED, &Sevens, NOW).unwrap();
+        let request = signed(None, &Sevens).unwrap();
         assert_eq!(
             format!("{request:?}"),
             r#"PlatformRequest { url: "https://platform.example/p/v1/openapi/auth/alipay/url", .. }"#

@@ -1,4 +1,4 @@
-//! What a platform answered, read strictly: numbers are numbers, and a link is one that we may hand on.
+//! Reads a platform's answer strictly: numbers are numbers, and a link is one that we may hand on.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,7 +14,7 @@ const SERIAL_USED: i64 = 8;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What a platform's answer says.
+/// A platform's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlatformAnswer {
     /// The link: granted now (status 0), or before under the same serialNo (status 8).
@@ -33,7 +33,7 @@ pub enum PlatformAnswer {
     Unusable(Unusable),
 }
 
-/// What is wrong with an answer.
+/// The flaw of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
     /// Not a JSON object, or one that names a field twice that we read.
@@ -42,7 +42,7 @@ pub enum Unusable {
     /// No status, or one that is no whole number of 64 bits: text, a fraction.
     #[error("bad_status")]
     BadStatus,
-    /// Where a link might be: data is neither an object nor empty, or names the link twice.
+    /// `data` is neither an object nor empty, or names the link twice.
     #[error("bad_data")]
     BadData,
     /// Status 0 without a link.
@@ -52,7 +52,7 @@ pub enum Unusable {
     #[error("link_not_text")]
     LinkNotText,
     /// The link is none that we hand on.
-    #[error("{0}")]
+    #[error(transparent)]
     BadLink(LinkRefusal),
 }
 

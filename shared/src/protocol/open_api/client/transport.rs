@@ -9,10 +9,11 @@ use http::header::CONTENT_TYPE;
 use reqwest::Client;
 use rustls::RootCertStore;
 
-use crate::egress::client::{ReadError, bundled_roots, client_builder_trusting, read_bounded};
+use crate::egress::client::{bundled_roots, client_builder_trusting, read_bounded};
+use crate::egress::transport_error::TransportError;
 use crate::protocol::open_api::client::request::{self, PlatformRequest};
 
-/// How long a platform may take to answer one request, in all.
+/// The time that a platform has to answer one request, in all.
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(6);
 
 const CONNECT: Duration = Duration::from_secs(3);
@@ -28,34 +29,22 @@ pub trait Platforms: Send + Sync {
     /// [`read_answer`](crate::protocol::open_api::client::response::read_answer), 16 KiB at most.
     ///
     /// # Errors
-    /// Why there is no answer; whether the platform granted the request is unknown then.
-    async fn post(&self, request: &PlatformRequest) -> Result<Bytes, NoAnswer>;
+    /// There is no answer to read; it is unknown then if the platform granted the request.
+    async fn post(&self, request: &PlatformRequest) -> Result<Bytes, PlatformError>;
 }
 
-/// Why a platform's answer is not known.
+/// A platform's answer is not known. It displays as the log's word for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoAnswer {
-    /// None within [`ASK_TIMEOUT`].
-    #[error("timeout")]
-    Timeout,
-    /// No connection, or none that could be secured: nothing was sent.
-    #[error("connection")]
-    Connection,
-    /// The connection broke, or said no HTTP, before an answer began.
+pub enum PlatformError {
+    /// There is no whole answer.
     ///
-    /// So ends a kept connection that the platform has closed in the meantime. One more request is worth its while: the
-    /// serialNo makes it safe, but this one's nonce is used, so whoever repeats signs anew.
-    #[error("broken")]
-    Broken,
-    /// The answer began and broke off.
-    #[error("cut_off")]
-    CutOff,
+    /// After one that [broke before an answer began](TransportError::broke_before_answer) one more request is worth its
+    /// while: the serialNo makes it safe, but this one's nonce is used, so whoever repeats signs anew.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     /// An HTTP status other than 200.
     #[error("http_{0}")]
     Status(u16),
-    /// The answer has more than 16 KiB.
-    #[error("too_long")]
-    TooLong,
 }
 
 /// Platforms over HTTPS, on connections that are kept; no redirects, no proxy, no repetition.
@@ -86,30 +75,19 @@ impl HttpPlatforms {
 
 #[async_trait]
 impl Platforms for HttpPlatforms {
-    async fn post(&self, request: &PlatformRequest) -> Result<Bytes, NoAnswer> {
+    async fn post(&self, request: &PlatformRequest) -> Result<Bytes, PlatformError> {
         let mut post = self.0.post(request.url().clone()).header(CONTENT_TYPE, request::CONTENT_TYPE);
         for (name, value) in request.headers() {
             // A document's businessId and our own digits and Base64 are always fit for a header.
-            let mut value = HeaderValue::try_from(value).map_err(|_| NoAnswer::Connection)?;
+            let mut value = HeaderValue::try_from(value).map_err(|_| TransportError::Connect)?;
             value.set_sensitive(true);
             post = post.header(name, value);
         }
-        let answer = post.body(request.body()).send().await.map_err(|error| {
-            if error.is_timeout() {
-                NoAnswer::Timeout
-            } else if error.is_connect() {
-                NoAnswer::Connection
-            } else {
-                NoAnswer::Broken
-            }
-        })?;
+        let sent = post.body(request.body()).send().await;
+        let answer = sent.map_err(|error| TransportError::classify(&error))?;
         if answer.status() != http::StatusCode::OK {
-            return Err(NoAnswer::Status(answer.status().as_u16()));
+            return Err(PlatformError::Status(answer.status().as_u16()));
         }
-        read_bounded(answer, MAX_ANSWER_BYTES).await.map_err(|error| match error {
-            ReadError::TooLong { .. } => NoAnswer::TooLong,
-            ReadError::Broken(error) if error.is_timeout() => NoAnswer::Timeout,
-            ReadError::Broken(_) => NoAnswer::CutOff,
-        })
+        Ok(read_bounded(answer, MAX_ANSWER_BYTES).await.map_err(TransportError::from)?)
     }
 }

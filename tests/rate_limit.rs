@@ -1,5 +1,5 @@
-//! An account's allowance over many instances: how evenly it is kept under load, and that nothing is refused for the
-//! store's sake.
+//! An account's rate limit over many instances: how evenly it is kept under load, and that a slow store refuses
+//! nothing.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde_json::Value;
 use shared::model::clock::{Clock as _, ManualClock};
-use shared::model::reservation::{Leased, Reservation};
+use shared::model::reservation::{Reservation, ReservationOutcome};
 use shared::rate_limit::{Admission, PATIENCE, RateLimiter};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{ReserveRate, StoreError};
@@ -21,10 +21,10 @@ use tests::world::BEGINNING;
 const THOUSAND: NonZeroU32 = NonZeroU32::new(1_000).expect("some");
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The embedded store, its bookings counted.
+/// The embedded store, its reservations counted.
 struct Counted {
     store: SqliteStore,
-    bookings: AtomicU32,
+    reservations: AtomicU32,
     _folder: TempDir,
 }
 
@@ -32,19 +32,19 @@ impl Counted {
     fn open() -> Arc<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let store = SqliteStore::open(&folder.path().join("authlink.db")).expect("opens");
-        Arc::new(Self { store, bookings: AtomicU32::new(0), _folder: folder })
+        Arc::new(Self { store, reservations: AtomicU32::new(0), _folder: folder })
     }
 }
 
 #[async_trait]
 impl ReserveRate for Counted {
-    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
-        self.bookings.fetch_add(1, Ordering::SeqCst);
+    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
+        self.reservations.fetch_add(1, Ordering::SeqCst);
         self.store.lease(reservation).await
     }
 }
 
-/// When requests come, and to which instance.
+/// The times of requests, and the instance that each goes to.
 #[derive(Clone, Copy, Debug)]
 enum Load {
     /// At even distances, to one instance after the other.
@@ -61,32 +61,32 @@ struct Fleet {
     allowed: NonZeroU32,
 }
 
-/// What came of a run, by tenths of a second.
+/// The result of a run, by tenths of a second.
 struct Run {
     asked: u32,
     admitted: Vec<u32>,
-    bookings: u32,
+    reservations: u32,
 }
 
 impl Fleet {
-    fn of(instances: usize) -> Self {
+    fn new(instances: usize) -> Self {
         Self::allowed(THOUSAND, instances)
     }
 
     fn allowed(allowed: NonZeroU32, instances: usize) -> Self {
         let (store, clock) = (Counted::open(), Arc::new(ManualClock::at(BEGINNING)));
         let instance = || {
-            let allowance = RateLimiter::new(store.clone(), clock.clone());
+            let limiter = RateLimiter::new(store.clone(), clock.clone());
             // A slow disk of the machine that tests must not admit anything.
-            allowance.with_patience(Duration::from_mins(5))
+            limiter.with_patience(Duration::from_mins(5))
         };
         Self { instances: (0..instances).map(|_| instance()).collect(), store, clock, allowed }
     }
 
     async fn run(&self, load: Load, per_second: u32, seconds: u32) -> Run {
         let start = self.clock.now();
-        let before = self.store.bookings.load(Ordering::SeqCst);
-        let mut run = Run { asked: 0, admitted: vec![0; seconds as usize * 10], bookings: 0 };
+        let before = self.store.reservations.load(Ordering::SeqCst);
+        let mut run = Run { asked: 0, admitted: vec![0; seconds as usize * 10], reservations: 0 };
         let mut chance = Chance(if let Load::Random(seed) = load { seed } else { 1 });
         let gap_micros = 1e6 / f64::from(per_second);
         let mut at_micros = 0.0;
@@ -105,7 +105,7 @@ impl Fleet {
                 Load::Random(_) => -gap_micros * (1.0 - chance.fraction()).ln(),
             };
         }
-        run.bookings = self.store.bookings.load(Ordering::SeqCst) - before;
+        run.reservations = self.store.reservations.load(Ordering::SeqCst) - before;
         run
     }
 }
@@ -145,24 +145,24 @@ impl Chance {
 #[tokio::test]
 async fn fifty_instances_asked_for_twice_the_allowance_admit_it_evenly() {
     for load in [Load::Steady, Load::Random(1), Load::Random(2)] {
-        let run = Fleet::of(50).run(load, 2_000, 30).await;
+        let run = Fleet::new(50).run(load, 2_000, 30).await;
         let (least, most) = run.least_and_most(10);
         assert!(least >= 980.0 && most <= 1_020.0, "{load:?}: {least} to {most} over ten seconds");
         let (least, most) = run.least_and_most(1);
         assert!(least >= 900.0 && most <= 1_100.0, "{load:?}: {least} to {most} in one second");
-        let each = f64::from(run.asked) / f64::from(run.bookings);
+        let each = f64::from(run.asked) / f64::from(run.reservations);
         assert!(each >= 15.0, "{load:?}: a write every {each} requests");
     }
 }
 
 #[tokio::test]
 async fn one_instance_asked_for_twice_the_allowance_admits_it_evenly() {
-    let run = Fleet::of(1).run(Load::Random(1), 2_000, 20).await;
+    let run = Fleet::new(1).run(Load::Random(1), 2_000, 20).await;
     let (least, most) = run.least_and_most(10);
     assert!(least >= 980.0 && most <= 1_020.0, "{least} to {most} over ten seconds");
     let (least, most) = run.least_and_most(1);
     assert!(least >= 900.0 && most <= 1_100.0, "{least} to {most} in one second");
-    assert!(run.bookings <= 51 * 20, "{} writes", run.bookings);
+    assert!(run.reservations <= 51 * 20, "{} writes", run.reservations);
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn a_small_allowance_is_not_lost_between_many_instances() {
 #[tokio::test]
 async fn what_keeps_to_the_allowance_passes_however_many_instances_it_meets() {
     for (instances, per_second) in [(50, 950), (200, 800)] {
-        let run = Fleet::of(instances).run(Load::Random(1), per_second, 10).await;
+        let run = Fleet::new(instances).run(Load::Random(1), per_second, 10).await;
         assert!(run.part_admitted() >= 0.99, "{instances}: {}", run.part_admitted());
     }
 }
@@ -189,7 +189,7 @@ async fn what_keeps_to_the_allowance_passes_however_many_instances_it_meets() {
 #[tokio::test]
 async fn an_hour_of_silence_is_not_saved_up() {
     for instances in [1, 50] {
-        let fleet = Fleet::of(instances);
+        let fleet = Fleet::new(instances);
         fleet.run(Load::Random(1), 2_000, 2).await;
         fleet.clock.advance(SECOND * 3_600);
         let (_, first) = fleet.run(Load::Random(2), 20_000, 1).await.least_and_most(1);
@@ -197,7 +197,7 @@ async fn an_hour_of_silence_is_not_saved_up() {
     }
 }
 
-/// A store that does as it is told, and sees how many ask at once.
+/// A store that answers as scripted, and counts concurrent calls.
 #[derive(Default)]
 struct Told {
     away: AtomicBool,
@@ -209,7 +209,7 @@ struct Told {
 
 #[async_trait]
 impl ReserveRate for Told {
-    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
+    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         assert_eq!(self.at_once.fetch_add(1, Ordering::SeqCst), 0, "one at a time");
         tokio::task::yield_now().await;
@@ -221,16 +221,16 @@ impl ReserveRate for Told {
             return Err(StoreError::Unavailable("told to".to_owned()));
         }
         if self.full_for_an_hour.load(Ordering::SeqCst) {
-            return Ok(Leased::Full { again_at: reservation.now + SECOND * 3_600 });
+            return Ok(ReservationOutcome::Full { again_at: reservation.now + SECOND * 3_600 });
         }
-        Ok(Leased::From(reservation.now))
+        Ok(ReservationOutcome::From(reservation.now))
     }
 }
 
 fn told() -> (Arc<Told>, Arc<ManualClock>, RateLimiter) {
     let (store, clock) = (Arc::new(Told::default()), Arc::new(ManualClock::at(BEGINNING)));
-    let allowance = RateLimiter::new(store.clone(), clock.clone());
-    (store, clock, allowance)
+    let limiter = RateLimiter::new(store.clone(), clock.clone());
+    (store, clock, limiter)
 }
 
 impl Told {
@@ -255,31 +255,31 @@ fn alarms(logs: &Logs) -> Vec<String> {
 #[tokio::test]
 async fn while_the_store_fails_requests_pass_and_it_is_asked_and_logged_once_a_second() {
     let logs = Logs::keep();
-    let (store, clock, allowance) = told();
+    let (store, clock, limiter) = told();
     store.away.store(true, Ordering::SeqCst);
     for _ in 0..2 {
         for _ in 0..5_000 {
-            assert_eq!(allowance.admit("A1", THOUSAND).await, Admission::Admitted);
+            assert_eq!(limiter.admit("A1", THOUSAND).await, Admission::Admitted);
         }
         clock.advance(SECOND);
     }
     assert_eq!(store.times_asked(), 2);
     assert_eq!(alarms(&logs), ["the store is unavailable: told to"; 2]);
-    allowance.admit("A2", THOUSAND).await;
+    limiter.admit("A2", THOUSAND).await;
     assert_eq!(store.times_asked(), 3, "other accounts are not let through unasked");
     store.away.store(false, Ordering::SeqCst);
-    allowance.admit("A1", THOUSAND).await;
+    limiter.admit("A1", THOUSAND).await;
     assert_eq!((store.times_asked(), alarms(&logs).len()), (4, 2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_the_store_is_slow_requests_pass_and_one_a_second_waits_for_it() {
     let logs = Logs::keep();
-    let (store, clock, allowance) = told();
+    let (store, clock, limiter) = told();
     store.silent.store(true, Ordering::SeqCst);
     let start = tokio::time::Instant::now();
     for waited in 1..=2 {
-        let together = join_all((0..100).map(|_| allowance.admit("A1", THOUSAND))).await;
+        let together = join_all((0..100).map(|_| limiter.admit("A1", THOUSAND))).await;
         assert_eq!(together, [Admission::Admitted; 100]);
         assert_eq!(start.elapsed(), PATIENCE * waited + Duration::from_millis(1) * (waited - 1));
         // The runtime's time is rounded up to whole milliseconds.
@@ -293,18 +293,18 @@ async fn while_the_store_is_slow_requests_pass_and_one_a_second_waits_for_it() {
 #[tokio::test]
 async fn an_account_that_a_wrong_clock_booked_for_an_hour_is_not_refused_for_an_hour() {
     let logs = Logs::keep();
-    let (store, _clock, allowance) = told();
+    let (store, _clock, limiter) = told();
     store.full_for_an_hour.store(true, Ordering::SeqCst);
     for _ in 0..100 {
-        assert_eq!(allowance.admit("A1", THOUSAND).await, Admission::Admitted);
+        assert_eq!(limiter.admit("A1", THOUSAND).await, Admission::Admitted);
     }
-    assert_eq!(alarms(&logs), ["booked too far ahead: clocks disagree"]);
+    assert_eq!(alarms(&logs), ["reserved too far ahead: clocks disagree"]);
 }
 
 #[tokio::test]
 async fn requests_that_come_at_once_share_what_one_of_them_leased() {
-    let (store, _clock, allowance) = told();
-    let together = join_all((0..110).map(|_| allowance.admit("A1", THOUSAND))).await;
+    let (store, _clock, limiter) = told();
+    let together = join_all((0..110).map(|_| limiter.admit("A1", THOUSAND))).await;
     assert_eq!(together, [Admission::Admitted; 110]);
     // Shares of 1, 2, 4, 6, ... 20.
     assert_eq!(store.times_asked(), 11);
@@ -312,10 +312,10 @@ async fn requests_that_come_at_once_share_what_one_of_them_leased() {
 
 #[tokio::test]
 async fn a_request_that_is_dropped_while_it_leases_keeps_no_other_waiting() {
-    let (store, _clock, allowance) = told();
+    let (store, _clock, limiter) = told();
     store.silent.store(true, Ordering::SeqCst);
     {
-        let dropped = allowance.admit("A1", THOUSAND);
+        let dropped = limiter.admit("A1", THOUSAND);
         tokio::select! {
             biased;
             _ = dropped => panic!("answered"),
@@ -324,5 +324,5 @@ async fn a_request_that_is_dropped_while_it_leases_keeps_no_other_waiting() {
     }
     store.at_once.store(0, Ordering::SeqCst);
     store.silent.store(false, Ordering::SeqCst);
-    assert_eq!(allowance.admit("A1", THOUSAND).await, Admission::Admitted);
+    assert_eq!(limiter.admit("A1", THOUSAND).await, Admission::Admitted);
 }

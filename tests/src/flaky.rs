@@ -1,4 +1,4 @@
-//! A store that fails now and then, after or instead of doing its work.
+//! A store with writes that fail, done or not.
 
 use std::sync::Mutex;
 
@@ -9,29 +9,29 @@ use shared::model::clock::UnixMillis;
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
-    AttemptClaimed, Claimed, Linked, Next, NonceUse, ReadAuthorizations, RecordDeliveries, RecordLinks,
-    RecordPlatformLinks, RecordReturns, Recorded, Settled, Settlement, StoreError,
+    AfterAttempt, AttemptClaimed, Claimed, Linked, NonceUse, ReadAuthorizations, RecordDeliveries,
+    RecordLinks, RecordPlatformLinks, RecordReturns, Recorded, Settled, Settlement, StoreError,
 };
 use url::Url;
 
-/// How a write fails.
+/// The failure of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It does not.
+    /// It succeeds.
     None,
     /// It is not done.
     NotDone,
-    /// It is done, but nobody is told.
-    NotTold,
+    /// It is done, but its answer is lost.
+    AnswerLost,
 }
 
-/// A store whose next writes fail as they are told.
-pub struct FickleStore {
+/// A store whose next writes fail as given.
+pub struct FlakyStore {
     inner: SqliteStore,
     failures: Mutex<Vec<Failure>>,
 }
 
-impl FickleStore {
+impl FlakyStore {
     /// The writes fail in this order, each once; those after them succeed.
     pub fn new(inner: SqliteStore, failures: &[Failure]) -> Self {
         Self { inner, failures: Mutex::new(failures.iter().rev().copied().collect()) }
@@ -42,24 +42,24 @@ impl FickleStore {
         doing: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         let failure = self.failures.lock().unwrap().pop();
-        let away = Err(StoreError::Unavailable("told to".to_owned()));
+        let away = Err(StoreError::Unavailable("injected".to_owned()));
         match failure {
             None | Some(Failure::None) => doing.await,
             Some(Failure::NotDone) => away,
-            Some(Failure::NotTold) => doing.await.and(away),
+            Some(Failure::AnswerLost) => doing.await.and(away),
         }
     }
 }
 
 #[async_trait]
-impl RecordLinks for FickleStore {
+impl RecordLinks for FlakyStore {
     async fn record_link(&self, new: &Authorization, nonce: &NonceUse) -> Result<Recorded, StoreError> {
         self.inner.record_link(new, nonce).await
     }
 }
 
 #[async_trait]
-impl RecordPlatformLinks for FickleStore {
+impl RecordPlatformLinks for FlakyStore {
     async fn record_platform_link(
         &self,
         id: &AuthorizationId,
@@ -71,14 +71,14 @@ impl RecordPlatformLinks for FickleStore {
 }
 
 #[async_trait]
-impl ReadAuthorizations for FickleStore {
+impl ReadAuthorizations for FlakyStore {
     async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError> {
         self.inner.authorization(id).await
     }
 }
 
 #[async_trait]
-impl RecordReturns for FickleStore {
+impl RecordReturns for FlakyStore {
     async fn claim_exchange(&self, claim: &ExchangeClaim) -> Result<Claimed, StoreError> {
         self.inner.claim_exchange(claim).await
     }
@@ -97,7 +97,7 @@ impl RecordReturns for FickleStore {
 }
 
 #[async_trait]
-impl RecordDeliveries for FickleStore {
+impl RecordDeliveries for FlakyStore {
     async fn claim_attempt(&self, claim: &AttemptClaim) -> Result<AttemptClaimed, StoreError> {
         self.run(self.inner.claim_attempt(claim)).await
     }
@@ -107,7 +107,7 @@ impl RecordDeliveries for FickleStore {
         id: &AuthorizationId,
         holder: &OperationId,
         attempt: &Attempt,
-        next: Next,
+        next: AfterAttempt,
     ) -> Result<bool, StoreError> {
         self.run(self.inner.conclude_attempt(id, holder, attempt, next)).await
     }

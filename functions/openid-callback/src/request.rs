@@ -12,8 +12,8 @@ pub(crate) struct Return {
     pub(crate) code: AuthCode,
 }
 
-/// What a query says, before anything is looked up.
-pub(crate) enum Returned {
+/// A query as it came, before anything is looked up.
+pub(crate) enum ReturnQuery {
     /// The user consented.
     WithCode(Return),
     /// The user came back without a code. Alipay documents no redirect for a refusal, so this is taken as one.
@@ -24,9 +24,9 @@ pub(crate) enum Returned {
 
 impl Return {
     /// Reads the query: `app_id` must be ours, `state` and `auth_code` well-formed, none of them repeated.
-    pub(crate) fn parse(query: &str, our_app_id: &str) -> Returned {
+    pub(crate) fn parse(query: &str, our_app_id: &str) -> ReturnQuery {
         if query.len() > MAX_QUERY_BYTES {
-            return Returned::NotOurs;
+            return ReturnQuery::NotOurs;
         }
         let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
         let once = |name: &str| {
@@ -39,15 +39,15 @@ impl Return {
         let (Ok(Some(app_id)), Ok(Some(state)), Ok(code)) =
             (once("app_id"), once("state"), once("auth_code"))
         else {
-            return Returned::NotOurs;
+            return ReturnQuery::NotOurs;
         };
         let Some(state) = State::parse(state).filter(|_| app_id == our_app_id) else {
-            return Returned::NotOurs;
+            return ReturnQuery::NotOurs;
         };
         match code.map(AuthCode::parse) {
-            None => Returned::WithoutCode(state),
-            Some(Ok(code)) => Returned::WithCode(Self { state, code }),
-            Some(Err(_)) => Returned::NotOurs,
+            None => ReturnQuery::WithoutCode(state),
+            Some(Ok(code)) => ReturnQuery::WithCode(Self { state, code }),
+            Some(Err(_)) => ReturnQuery::NotOurs,
         }
     }
 }
@@ -58,9 +58,9 @@ mod tests {
 
     fn read(query: &str) -> &'static str {
         match Return::parse(query, "2021") {
-            Returned::WithCode(_) => "code",
-            Returned::WithoutCode(_) => "no code",
-            Returned::NotOurs => "not ours",
+            ReturnQuery::WithCode(_) => "code",
+            ReturnQuery::WithoutCode(_) => "no code",
+            ReturnQuery::NotOurs => "not ours",
         }
     }
 

@@ -2,42 +2,56 @@
 
 use std::fmt;
 
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
 use url::Url;
-use zeroize::Zeroizing;
 
 use crate::egress::web_url;
-use crate::registry::fields::Fields;
+use crate::protocol::alibaba_cloud::Credential;
+use crate::registry::document::{self, Field};
 use crate::secrets::{Document, DocumentError};
 use crate::signing::alibaba_cloud::AccessKeySecret;
 
-/// Where Alibaba Cloud takes calls of Dypnsapi.
+/// Alibaba Cloud's address for calls of Dypnsapi.
 const DEFAULT_ENDPOINT: &str = "https://dypnsapi.aliyuncs.com";
 const MAX_ACCESS_KEY_ID_CHARACTERS: usize = 64;
 
-/// `aliyun/<accountId>`: the account's own AccessKey at Alibaba Cloud, which its schemes of the source `aliyun` ask
-/// there with.
+/// `aliyun/<accountId>`: the account's own AccessKey at Alibaba Cloud, for its schemes of the source `aliyun`.
 ///
 /// | field | required | value |
 /// |---|---|---|
 /// | `accessKeyId` | yes | 1 to 64 characters of `[A-Za-z0-9_-]` |
 /// | `accessKeySecret` | yes | 8 to 128 printable ASCII characters without a space |
 /// | `endpoint` | no, `https://dypnsapi.aliyuncs.com` | `https` to anywhere, or `http` to a loopback address; scheme, host and port alone |
-pub struct AliyunKey {
-    /// Who calls.
+pub struct AlibabaCloudKey {
+    /// The id of the key.
     pub access_key_id: String,
-    /// What its calls are signed with.
+    /// The secret that its calls are signed with.
     pub secret: AccessKeySecret,
-    /// Whom to call; without path, query, fragment and user name.
+    /// The address of the API; without path, query, fragment and user name.
     pub endpoint: Url,
 }
 
-impl Document for AliyunKey {
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct AlibabaCloudKeyFields {
+    access_key_id: Field<String>,
+    access_key_secret: Field<SecretString>,
+    endpoint: Field<String>,
+}
+
+impl Document for AlibabaCloudKey {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        let mut fields = Fields::of(json)?;
-        let access_key_id = fields.required_string("accessKeyId")?;
-        let secret = Zeroizing::new(fields.required_string("accessKeySecret")?);
-        let endpoint = fields.string("endpoint")?;
-        fields.finish()?;
+        document::read::<AlibabaCloudKeyFields, _>(json)
+    }
+}
+
+impl TryFrom<AlibabaCloudKeyFields> for AlibabaCloudKey {
+    type Error = DocumentError;
+
+    fn try_from(fields: AlibabaCloudKeyFields) -> Result<Self, DocumentError> {
+        let access_key_id = fields.access_key_id.required("accessKeyId")?;
+        let secret = fields.access_key_secret.required("accessKeySecret")?;
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if !(1..=MAX_ACCESS_KEY_ID_CHARACTERS).contains(&access_key_id.len())
             || !access_key_id.bytes().all(allowed)
@@ -47,9 +61,18 @@ impl Document for AliyunKey {
             ));
         }
         let form = "accessKeySecret must be 8 to 128 printable ASCII characters without a space";
-        let secret = AccessKeySecret::new(&secret).ok_or_else(|| DocumentError(form.to_owned()))?;
-        let endpoint = parse_endpoint(endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
+        let secret =
+            AccessKeySecret::new(secret.expose_secret()).ok_or_else(|| DocumentError(form.to_owned()))?;
+        let endpoint = parse_endpoint(fields.endpoint.optional().as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
         Ok(Self { access_key_id, secret, endpoint })
+    }
+}
+
+impl AlibabaCloudKey {
+    /// The credential for calls to Alibaba Cloud.
+    #[must_use]
+    pub fn credential(&self) -> Credential<'_> {
+        Credential { endpoint: &self.endpoint, access_key_id: &self.access_key_id, secret: &self.secret }
     }
 }
 
@@ -62,8 +85,8 @@ fn parse_endpoint(text: &str) -> Result<Url, DocumentError> {
 }
 
 /// The address alone: nothing of the key.
-impl fmt::Debug for AliyunKey {
+impl fmt::Debug for AlibabaCloudKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AliyunKey").field("endpoint", &self.endpoint.as_str()).finish_non_exhaustive()
+        f.debug_struct("AlibabaCloudKey").field("endpoint", &self.endpoint.as_str()).finish_non_exhaustive()
     }
 }

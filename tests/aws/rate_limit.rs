@@ -1,4 +1,4 @@
-//! An account's allowance over processes that know of each other by DynamoDB alone.
+//! An account's rate limit over processes that share DynamoDB alone.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ async fn two_processes_admit_together_what_the_account_may_send() {
     let store = account.table().await;
     let clock = Arc::new(ManualClock::at(BEGINNING));
     let processes = [(); 2].map(|()| {
-        let allowance = RateLimiter::new(Arc::new(store.clone()), clock.clone());
-        allowance.with_patience(Duration::from_mins(1))
+        let limiter = RateLimiter::new(Arc::new(store.clone()), clock.clone());
+        limiter.with_patience(Duration::from_mins(1))
     });
     // Twice what it may, to one process after the other.
     let mut admitted = [[0; 2]; 4];
@@ -38,6 +38,6 @@ async fn two_processes_admit_together_what_the_account_may_send() {
         assert!(of_second.iter().all(|of_process| *of_process >= 50), "{admitted:?}");
     }
     let calls = account.proxy.calls();
-    let bookings = calls.iter().find(|(operation, _)| operation == "UpdateItem").map(|(_, count)| *count);
-    assert!(bookings.is_some_and(|bookings| bookings < 600), "{calls:?}");
+    let reservations = calls.iter().find(|(operation, _)| operation == "UpdateItem").map(|(_, count)| *count);
+    assert!(reservations.is_some_and(|reservations| reservations < 600), "{calls:?}");
 }

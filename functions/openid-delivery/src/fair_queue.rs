@@ -1,4 +1,4 @@
-//! Whose attempt is next, while there are more than can be made at once.
+//! A fair queue: the owners take turns while there are more attempts than can be made at once.
 //!
 //! A merchant that does not answer holds an attempt for the 10 s that a POST may take, so in the order of arrival its
 //! backlog would soon hold every one. Owners therefore take turns, and none has more than its part at once. On AWS the
@@ -10,7 +10,7 @@ use shared::model::id::AuthorizationId;
 use shared::model::owner::Owner;
 use shared::queue::Hint;
 
-/// How many attempts are made at once, and how many hints may wait for theirs.
+/// The attempts that are made at once, and the hints that may wait for theirs.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Attempts at once.
@@ -105,24 +105,24 @@ mod tests {
     /// Of one letter for the owner and a number, as `a1`.
     fn hint(word: &str) -> Hint {
         let owner = Owner::Business(word[..1].to_owned());
-        Hint::new(AuthorizationId::of_serial(&word[..1], &word[1..]), owner, 0)
+        Hint::new(AuthorizationId::from_serial(&word[..1], &word[1..]), owner, 0)
     }
 
-    /// Does what each word of `script` says, and tells what came of it: `+a1` a hint arrives, `-a` an attempt ends, `>a1`
-    /// it is given out, `.` nothing is, `!a1` it is lost.
+    /// Does what each word of `script` says, and tells what came of it: `+a1` a hint arrives, `-a` an attempt ends,
+    /// `>a1` it is given out, `.` nothing is, `!a1` it is lost.
     fn plays(script: &str) {
-        let mut turns = FairQueue::new(LIMITS);
+        let mut queue = FairQueue::new(LIMITS);
         for (place, word) in script.split_whitespace().enumerate() {
             let (what, name) = word.split_at(1);
             let happened = match what {
-                "+" => turns.push(hint(name)),
-                "!" => !turns.push(hint(name)),
+                "+" => queue.push(hint(name)),
+                "!" => !queue.push(hint(name)),
                 "-" => {
-                    turns.ended(&Owner::Business(name.to_owned()));
+                    queue.ended(&Owner::Business(name.to_owned()));
                     true
                 }
-                ">" => turns.take() == Some(hint(name)),
-                _ => turns.take().is_none(),
+                ">" => queue.take() == Some(hint(name)),
+                _ => queue.take().is_none(),
             };
             assert!(happened, "{word}, word {place} of {script}");
         }
@@ -155,11 +155,11 @@ mod tests {
 
     #[test]
     fn owners_without_hints_are_forgotten() {
-        let mut turns = FairQueue::new(LIMITS);
-        turns.push(hint("a1"));
-        turns.push(hint("b1"));
-        assert_eq!((turns.take(), turns.take()), (Some(hint("a1")), Some(hint("b1"))));
-        turns.ended(&hint("a1").owner);
-        assert_eq!((turns.lines.len(), turns.order.len(), turns.waiting, turns.under_way), (1, 0, 0, 1));
+        let mut queue = FairQueue::new(LIMITS);
+        queue.push(hint("a1"));
+        queue.push(hint("b1"));
+        assert_eq!((queue.take(), queue.take()), (Some(hint("a1")), Some(hint("b1"))));
+        queue.ended(&hint("a1").owner);
+        assert_eq!((queue.lines.len(), queue.order.len(), queue.waiting, queue.under_way), (1, 0, 0, 1));
     }
 }

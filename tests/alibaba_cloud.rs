@@ -11,13 +11,15 @@ use axum::Router;
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
+use shared::egress::transport_error::TransportError;
 use shared::model::authorization::Authorization;
-use shared::protocol::alibaba_cloud::{HttpsClient, NoAnswer};
+use shared::protocol::alibaba_cloud::AlibabaCloudClient;
 use shared::secrets::SecretName;
 use shared::store::{NonceUse, RecordLinks, Recorded, StoreError, UseNonces};
 use shared::web::client_info::ClientInfo;
-use tests::aliyun::{Server, Step, granted, refused};
+use tests::alibaba_cloud::{granted, refused};
 use tests::logs::Logs;
+use tests::raw_server::{RawRequest, RawServer, Reply, http};
 use tests::rpc::{Checked, Protocol, RpcAnswer, RpcCall};
 use tests::world::{World, access_key, scheme};
 use tokio::net::TcpListener;
@@ -47,10 +49,10 @@ fn world() -> World {
 }
 
 /// The same, over the wire.
-async fn world_of(script: Vec<Vec<Step>>) -> (World, Server) {
-    let server = Server::start(script).await;
-    let mut world = world_at(&server.endpoint);
-    world.deps.authorization_url.aliyun = Arc::new(HttpsClient::new().expect("a client"));
+async fn world_of(replies: Vec<Reply>) -> (World, RawServer) {
+    let server = RawServer::start(replies, None).await;
+    let mut world = world_at(&format!("http://{}", server.address()));
+    world.deps.authorization_url.aliyun = Arc::new(AlibabaCloudClient::new().expect("a client"));
     world.rebuild();
     (world, server)
 }
@@ -99,7 +101,7 @@ impl RecordLinks for Counted {
 async fn a_link_is_theirs_and_the_call_is_signed_with_the_accounts_own_key() {
     for (phone, end_date) in [("13900001234", None), ("+8613900001234", Some("2026-12-28"))] {
         let world = world();
-        world.aliyun.answer(200, granted(LINK));
+        world.alibaba_cloud.answer(200, granted(LINK));
         let wished = call(&world).with("PhoneNo", phone);
         let wished = end_date.iter().fold(wished, |call, date| call.with("EndDate", date));
         let answer = world.call(&wished).await;
@@ -107,10 +109,10 @@ async fn a_link_is_theirs_and_the_call_is_signed_with_the_accounts_own_key() {
         assert_eq!(answer.link.as_deref(), Some(LINK));
         assert_ne!(answer.request_id, "8906582E-6722", "the request is named by us");
 
-        let [request] = &world.aliyun.requests()[..] else { panic!("one call") };
+        let [request] = &world.alibaba_cloud.requests()[..] else { panic!("one call") };
         assert_eq!(request.uri().host(), Some("dypnsapi.aliyuncs.com"));
         assert_eq!(request.headers()["host"], "dypnsapi.aliyuncs.com");
-        let checked = Checked::of(request, SECRET, world.now());
+        let checked = Checked::from_request(request, SECRET, world.now());
         assert_eq!(checked.access_key_id, KEY_ID);
         let mut expected = vec![("PhoneNo", "13900001234"), ("SchemeId", "234")];
         expected.extend(end_date.map(|date| ("EndDate", date)));
@@ -155,27 +157,27 @@ async fn every_answer_of_theirs_becomes_one_of_ours() {
         (200, granted("http://127.0.0.1/"), SYSTEM_ERROR, true),
     ] {
         let (logs, world) = (Logs::keep(), world());
-        world.aliyun.answer(status, body.clone());
+        world.alibaba_cloud.answer(status, body.clone());
         let answer = world.call(&call(&world)).await;
         assert_eq!(said(&answer), expected, "{body}");
         assert_eq!(answer.link, None);
         assert_eq!(alarms(&logs), if alarm { vec!["upstream"] } else { vec![] }, "{body}");
         let named = |line: &Value| line["account"] == "1001" && line["scheme_id"] == "234";
         assert!(!alarm || lines(&logs).iter().any(named), "{body}");
-        assert_eq!(world.aliyun.requests().len(), 1);
+        assert_eq!(world.alibaba_cloud.requests().len(), 1);
     }
-    for reason in [NoAnswer::Timeout, NoAnswer::Connection, NoAnswer::TooLong] {
+    for reason in [TransportError::Timeout, TransportError::Connect, TransportError::TooLong] {
         let (logs, world) = (Logs::keep(), world());
-        world.aliyun.fail(reason);
+        world.alibaba_cloud.fail(reason);
         assert_eq!(said(&world.call(&call(&world)).await), SYSTEM_ERROR, "{reason}");
-        assert_eq!((alarms(&logs), world.aliyun.requests().len()), (vec!["upstream".to_owned()], 1));
+        assert_eq!((alarms(&logs), world.alibaba_cloud.requests().len()), (vec!["upstream".to_owned()], 1));
     }
 }
 
 #[tokio::test]
 async fn an_error_of_theirs_is_written_in_xml_too() {
     let world = world();
-    world.aliyun.answer(400, refused("DataNotFound", "<none> & \"no\""));
+    world.alibaba_cloud.answer(400, refused("DataNotFound", "<none> & \"no\""));
     let call = RpcCall { format: Some("XML".to_owned()), ..call(&world) };
     let answer = world.authorization_url.handle(&call.build()).await;
     let text = str::from_utf8(answer.body()).expect("text");
@@ -187,15 +189,15 @@ async fn an_error_of_theirs_is_written_in_xml_too() {
 async fn the_nonce_is_consumed_before_they_are_asked_and_a_replay_asks_nobody() {
     let world = world();
     world.secrets.set("account/1001", &json!({"requestsPerSecond": 1}));
-    world.aliyun.fail(NoAnswer::Timeout);
+    world.alibaba_cloud.fail(TransportError::Timeout);
     let sent = call(&world);
     assert_eq!(world.call(&sent).await.code, "SystemError");
     world.clock.advance(Duration::from_secs(2));
     for _ in 0..20 {
         assert_eq!(world.call(&sent).await.code, "SignatureNonceUsed");
     }
-    assert_eq!(world.aliyun.requests().len(), 1);
-    world.aliyun.answer(200, granted(LINK));
+    assert_eq!(world.alibaba_cloud.requests().len(), 1);
+    world.alibaba_cloud.answer(200, granted(LINK));
     assert_eq!(world.call(&call(&world)).await.code, "OK", "replays use nobody's allowance");
 }
 
@@ -206,7 +208,7 @@ async fn nothing_is_recorded_and_the_store_is_called_once() {
     world.deps.authorization_url.store.record = store.clone();
     world.deps.authorization_url.store.nonces = store.clone();
     world.rebuild();
-    world.aliyun.answer(200, granted(LINK));
+    world.alibaba_cloud.answer(200, granted(LINK));
     assert_eq!(world.call(&call(&world)).await.code, "OK");
     assert_eq!((store.nonces.load(Ordering::SeqCst), store.records.load(Ordering::SeqCst)), (1, 0));
 }
@@ -261,7 +263,7 @@ async fn they_are_not_asked_before_all_our_own_checks_hold() {
         let world = world();
         let call = change(&world, call(&world));
         assert_eq!(world.call(&call).await.code, code);
-        assert!(world.aliyun.requests().is_empty());
+        assert!(world.alibaba_cloud.requests().is_empty());
     }
 }
 
@@ -276,9 +278,9 @@ async fn a_missing_key_is_an_operators_and_the_call_may_come_again() {
     assert_eq!(alarms(&logs), ["keys"]);
     world.secrets.set("aliyun/1001", &json!({"accessKeyId": KEY_ID, "accessKeySecret": SECRET}));
     world.clock.advance(Duration::from_mins(1));
-    world.aliyun.answer(200, granted(LINK));
+    world.alibaba_cloud.answer(200, granted(LINK));
     assert_eq!(world.call(&call).await.code, "OK");
-    let [request] = &world.aliyun.requests()[..] else { panic!("one call") };
+    let [request] = &world.alibaba_cloud.requests()[..] else { panic!("one call") };
     assert_eq!(request.headers()["host"], "dypnsapi.aliyuncs.com", "unless the document says otherwise");
 }
 
@@ -291,14 +293,14 @@ async fn they_are_not_asked_when_the_time_that_is_left_is_too_short_and_the_call
     late.deps.authorization_url.secrets = Arc::new(slow);
     late.rebuild();
     assert_eq!(said(&late.call(&call).await), SYSTEM_ERROR);
-    assert!(late.aliyun.requests().is_empty());
-    late.aliyun.answer(200, granted(LINK));
+    assert!(late.alibaba_cloud.requests().is_empty());
+    late.alibaba_cloud.answer(200, granted(LINK));
     assert_eq!(late.call(&call).await.code, "OK", "the key is known by now");
 }
 
 /// Secrets of which the key there takes longer than Alibaba Cloud may then be asked.
 struct Slow {
-    secrets: tests::parties::Secrets,
+    secrets: tests::parties::InMemorySecrets,
     clock: Arc<shared::model::clock::ManualClock>,
 }
 
@@ -318,72 +320,81 @@ impl shared::secrets::SecretSource for Slow {
 #[tokio::test]
 async fn a_connection_that_broke_before_an_answer_is_replaced_by_a_new_call_and_once() {
     let world = world();
-    world.aliyun.fail(NoAnswer::Broken);
-    world.aliyun.answer(200, granted(LINK));
+    world.alibaba_cloud.fail(TransportError::Broken);
+    world.alibaba_cloud.answer(200, granted(LINK));
     assert_eq!(world.call(&call(&world)).await.code, "OK");
-    world.aliyun.fail(NoAnswer::Broken);
-    world.aliyun.fail(NoAnswer::Broken);
+    world.alibaba_cloud.fail(TransportError::Broken);
+    world.alibaba_cloud.fail(TransportError::Broken);
     assert_eq!(said(&world.call(&call(&world)).await), SYSTEM_ERROR);
-    assert_eq!(nonces(&world.aliyun.requests(), &world).len(), 4);
+    assert_eq!(nonces(&world.alibaba_cloud.requests(), &world).len(), 4);
 }
 
 /// The nonces of calls that are each signed; they all differ.
 fn nonces(requests: &[Request<Bytes>], world: &World) -> Vec<String> {
-    let of = |request| Checked::of(request, SECRET, world.now()).nonce;
-    let mut nonces: Vec<_> = requests.iter().map(of).collect();
+    let nonce = |request| Checked::from_request(request, SECRET, world.now()).nonce;
+    let mut nonces: Vec<_> = requests.iter().map(nonce).collect();
     nonces.sort_unstable();
     nonces.dedup();
     assert_eq!(nonces.len(), requests.len(), "a nonce was used twice");
     nonces
 }
 
+/// The requests over the wire, in order.
+fn requests(server: &RawServer) -> Vec<Request<Bytes>> {
+    server.connections().concat().iter().map(RawRequest::parse).collect()
+}
+
+/// The number of requests of each connection.
+fn counts(server: &RawServer) -> Vec<usize> {
+    server.connections().iter().map(Vec::len).collect()
+}
+
+fn answer(status: u16, body: &str) -> Reply {
+    Reply::Send(http(status, "content-type: application/json\r\n", body))
+}
+
 #[tokio::test]
 async fn over_the_wire_two_calls_share_a_connection_and_each_has_a_nonce_of_its_own() {
-    let answer = Step::Answer(200, granted(LINK));
-    let (world, server) = world_of(vec![vec![answer.clone(), answer]]).await;
+    let (world, server) = world_of(vec![answer(200, &granted(LINK))]).await;
     for _ in 0..2 {
         assert_eq!(world.call(&call(&world)).await.link.as_deref(), Some(LINK));
     }
-    let connections = server.connections();
-    assert_eq!(connections.iter().map(Vec::len).collect::<Vec<_>>(), [2]);
-    assert_eq!(nonces(&connections.concat(), &world).len(), 2);
-    let host = server.endpoint.strip_prefix("http://").expect("a URL");
-    assert_eq!(connections[0][0].headers()["host"], host);
+    assert_eq!(counts(&server), [2]);
+    assert_eq!(nonces(&requests(&server), &world).len(), 2);
+    assert_eq!(requests(&server)[0].headers()["host"], server.address().to_string());
 }
 
 #[tokio::test]
 async fn over_the_wire_a_kept_connection_that_hangs_up_is_replaced_by_a_new_call() {
-    let answer = || Step::Answer(200, granted(LINK));
-    let (world, server) = world_of(vec![vec![answer(), Step::HangUp], vec![answer()]]).await;
+    let link = || answer(200, &granted(LINK));
+    let (world, server) = world_of(vec![link(), Reply::SendAndClose(Vec::new()), link()]).await;
     for _ in 0..2 {
         assert_eq!(world.call(&call(&world)).await.code, "OK");
     }
-    let connections = server.connections();
-    assert_eq!(connections.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
-    assert_eq!(nonces(&connections.concat(), &world).len(), 3);
+    assert_eq!(counts(&server), [2, 1]);
+    assert_eq!(nonces(&requests(&server), &world).len(), 3);
 }
 
 #[tokio::test]
 async fn over_the_wire_everything_else_is_sent_once() {
-    let elsewhere = Server::start(Vec::new()).await;
-    let to = format!("HTTP/1.1 302 x\r\nlocation: {}\r\ncontent-length: 0\r\n\r\n", elsewhere.endpoint);
-    let broken_off = "HTTP/1.1 200 x\r\ncontent-length: 100\r\n\r\n{".to_owned();
-    for step in [
-        Step::Bytes(broken_off),
-        Step::Bytes(to),
-        Step::Answer(200, granted(&format!("https://a.example/?{}", "x".repeat(16 * 1024)))),
-        Step::Answer(503, String::new()),
+    let elsewhere = RawServer::start(vec![answer(200, &granted(LINK))], None).await;
+    let to_elsewhere = format!("location: http://{}\r\n", elsewhere.address());
+    for reply in [
+        Reply::SendAndClose(b"HTTP/1.1 200 x\r\ncontent-length: 100\r\n\r\n{".to_vec()),
+        Reply::Send(http(302, &to_elsewhere, "")),
+        answer(200, &granted(&format!("https://a.example/?{}", "x".repeat(16 * 1024)))),
+        answer(503, ""),
     ] {
-        let (world, server) = world_of(vec![vec![step]]).await;
+        let (world, server) = world_of(vec![reply]).await;
         assert_eq!(said(&world.call(&call(&world)).await), SYSTEM_ERROR);
-        assert_eq!(server.connections().iter().map(Vec::len).collect::<Vec<_>>(), [1]);
+        assert_eq!(counts(&server), [1]);
     }
     assert!(elsewhere.connections().is_empty());
 }
 
 #[tokio::test]
 async fn over_the_wire_nobody_there_is_a_system_error() {
-    let (world, server) = world_of(Vec::new()).await;
+    let (world, server) = world_of(vec![answer(200, &granted(LINK))]).await;
     drop(server);
     // The port is free again once the server's task has ended.
     tokio::task::yield_now().await;
@@ -392,7 +403,7 @@ async fn over_the_wire_nobody_there_is_a_system_error() {
 
 #[tokio::test(start_paused = true)]
 async fn over_the_wire_silence_ends_in_time() {
-    let (world, server) = world_of(vec![vec![Step::Silence]]).await;
+    let (world, server) = world_of(vec![Reply::Send(Vec::new())]).await;
     assert_eq!(said(&world.call(&call(&world)).await), SYSTEM_ERROR);
     assert!(server.connections().len() <= 1);
 }
@@ -400,11 +411,11 @@ async fn over_the_wire_silence_ends_in_time() {
 #[tokio::test]
 async fn a_line_names_their_code_and_request_and_nothing_that_was_asked_signed_or_said() {
     let (logs, world) = (Logs::keep(), world());
-    world.aliyun.answer(200, granted(LINK));
-    world.aliyun.answer(400, refused("SignatureDoesNotMatch", "is:[POST%26PhoneNo%3D13900001234]"));
-    world.aliyun.answer(500, refused("OutOfService", "of 13900001234"));
-    world.aliyun.answer(200, r#"{"Code":"a b","Message":"m","RequestId":"x y"}"#);
-    world.aliyun.fail(NoAnswer::Timeout);
+    world.alibaba_cloud.answer(200, granted(LINK));
+    world.alibaba_cloud.answer(400, refused("SignatureDoesNotMatch", "is:[POST%26PhoneNo%3D13900001234]"));
+    world.alibaba_cloud.answer(500, refused("OutOfService", "of 13900001234"));
+    world.alibaba_cloud.answer(200, r#"{"Code":"a b","Message":"m","RequestId":"x y"}"#);
+    world.alibaba_cloud.fail(TransportError::Timeout);
     for _ in 0..5 {
         world.call(&call(&world)).await;
     }
@@ -429,7 +440,7 @@ async fn a_line_names_their_code_and_request_and_nothing_that_was_asked_signed_o
         let value = request.headers()["authorization"].to_str().expect("text");
         value.rsplit('=').next().expect("a signature").to_owned()
     };
-    let signatures = world.aliyun.requests().iter().map(authorization).collect::<Vec<_>>();
+    let signatures = world.alibaba_cloud.requests().iter().map(authorization).collect::<Vec<_>>();
     let secrets = ["13900001234", SECRET, "token=", "render.example.com", "x y"];
     for secret in secrets.into_iter().chain(signatures.iter().map(String::as_str)) {
         assert!(!text.contains(secret), "{secret} is in the log");
@@ -462,7 +473,7 @@ async fn another_authlink_in_their_place_grants_and_refuses_the_same() {
     theirs.secrets.set(&format!("access-key/{KEY_ID}"), &document);
     let (at, _serving) = serve(theirs.clone()).await;
     let mut ours = world_at(&at);
-    ours.deps.authorization_url.aliyun = Arc::new(HttpsClient::new().expect("a client"));
+    ours.deps.authorization_url.aliyun = Arc::new(AlibabaCloudClient::new().expect("a client"));
     ours.rebuild();
 
     let granted = ours.call(&call(&ours).with("EndDate", "2026-12-28")).await;

@@ -1,4 +1,4 @@
-//! A process that dies at a chosen moment between two writes.
+//! A store whose process crashes at a chosen point between two writes.
 
 use std::sync::Mutex;
 
@@ -9,15 +9,16 @@ use shared::model::clock::UnixMillis;
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
-    AttemptClaimed, Claimed, Due, FindDue, Linked, Next, NonceUse, ReadAuthorizations, RecordDeliveries,
-    RecordLinks, RecordPlatformLinks, RecordReturns, Recorded, Settled, Settlement, StoreError,
+    AfterAttempt, AttemptClaimed, Claimed, Due, FindDue, Linked, NonceUse, ReadAuthorizations,
+    RecordDeliveries, RecordLinks, RecordPlatformLinks, RecordReturns, Recorded, Settled, Settlement,
+    StoreError,
 };
 use tokio::sync::Notify;
 use url::Url;
 
-/// When to die.
+/// The point of the crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub enum CrashPoint {
     /// Just before this write.
     Before(Write),
     /// Just after this write, before anyone learns of it.
@@ -28,7 +29,7 @@ pub enum Moment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
     Link,
-    LinkCame,
+    PlatformLink,
     ClaimExchange,
     EndExchange,
     Settle,
@@ -38,25 +39,25 @@ pub enum Write {
     Postpone,
 }
 
-/// A store of a process that dies at a moment: from then on nothing comes back from it.
-pub struct MortalStore {
+/// A store of a process that crashes: from that point on no call of it returns.
+pub struct CrashingStore {
     inner: SqliteStore,
-    moment: Mutex<Option<Moment>>,
-    death: Notify,
+    point: Mutex<Option<CrashPoint>>,
+    crash: Notify,
 }
 
-impl MortalStore {
-    /// The store of a process that dies at `moment`.
-    pub fn new(inner: SqliteStore, moment: Moment) -> Self {
-        Self { inner, moment: Mutex::new(Some(moment)), death: Notify::new() }
+impl CrashingStore {
+    /// The store of a process that crashes at `point`.
+    pub fn new(inner: SqliteStore, point: CrashPoint) -> Self {
+        Self { inner, point: Mutex::new(Some(point)), crash: Notify::new() }
     }
 
-    /// Runs `doing` until the process dies, and drops it then.
-    pub async fn until_death<T>(&self, doing: impl Future<Output = T>) {
+    /// Runs `doing` until the process crashes, and drops it then.
+    pub async fn until_crash<T>(&self, doing: impl Future<Output = T>) {
         tokio::select! {
             biased;
-            () = self.death.notified() => {}
-            _ = doing => panic!("it did not die at {:?}", self.moment.lock().unwrap()),
+            () = self.crash.notified() => {}
+            _ = doing => panic!("it did not crash at {:?}", self.point.lock().unwrap()),
         }
     }
 
@@ -65,48 +66,48 @@ impl MortalStore {
         write: Write,
         doing: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        self.die_at(Moment::Before(write)).await;
+        self.crash_at(CrashPoint::Before(write)).await;
         let done = doing.await;
-        self.die_at(Moment::After(write)).await;
+        self.crash_at(CrashPoint::After(write)).await;
         done
     }
 
-    async fn die_at(&self, moment: Moment) {
-        if *self.moment.lock().unwrap() == Some(moment) {
-            self.death.notify_one();
+    async fn crash_at(&self, point: CrashPoint) {
+        if *self.point.lock().unwrap() == Some(point) {
+            self.crash.notify_one();
             std::future::pending::<()>().await;
         }
     }
 }
 
 #[async_trait]
-impl RecordLinks for MortalStore {
+impl RecordLinks for CrashingStore {
     async fn record_link(&self, new: &Authorization, nonce: &NonceUse) -> Result<Recorded, StoreError> {
         self.run(Write::Link, self.inner.record_link(new, nonce)).await
     }
 }
 
 #[async_trait]
-impl RecordPlatformLinks for MortalStore {
+impl RecordPlatformLinks for CrashingStore {
     async fn record_platform_link(
         &self,
         id: &AuthorizationId,
         link: &Url,
         now: UnixMillis,
     ) -> Result<Linked, StoreError> {
-        self.run(Write::LinkCame, self.inner.record_platform_link(id, link, now)).await
+        self.run(Write::PlatformLink, self.inner.record_platform_link(id, link, now)).await
     }
 }
 
 #[async_trait]
-impl ReadAuthorizations for MortalStore {
+impl ReadAuthorizations for CrashingStore {
     async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError> {
         self.inner.authorization(id).await
     }
 }
 
 #[async_trait]
-impl RecordReturns for MortalStore {
+impl RecordReturns for CrashingStore {
     async fn claim_exchange(&self, claim: &ExchangeClaim) -> Result<Claimed, StoreError> {
         self.run(Write::ClaimExchange, self.inner.claim_exchange(claim)).await
     }
@@ -125,7 +126,7 @@ impl RecordReturns for MortalStore {
 }
 
 #[async_trait]
-impl RecordDeliveries for MortalStore {
+impl RecordDeliveries for CrashingStore {
     async fn claim_attempt(&self, claim: &AttemptClaim) -> Result<AttemptClaimed, StoreError> {
         self.run(Write::ClaimAttempt, self.inner.claim_attempt(claim)).await
     }
@@ -135,7 +136,7 @@ impl RecordDeliveries for MortalStore {
         id: &AuthorizationId,
         holder: &OperationId,
         attempt: &Attempt,
-        next: Next,
+        next: AfterAttempt,
     ) -> Result<bool, StoreError> {
         self.run(Write::ConcludeAttempt, self.inner.conclude_attempt(id, holder, attempt, next)).await
     }
@@ -152,7 +153,7 @@ impl RecordDeliveries for MortalStore {
 }
 
 #[async_trait]
-impl FindDue for MortalStore {
+impl FindDue for CrashingStore {
     async fn due(&self, now: UnixMillis, limit: u32) -> Result<Vec<Due>, StoreError> {
         self.inner.due(now, limit).await
     }

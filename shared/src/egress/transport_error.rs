@@ -1,0 +1,114 @@
+//! The one classification of failures to carry a request out and its answer back.
+
+use std::error::Error;
+use std::io;
+
+use crate::egress::client::ReadError;
+use crate::model::delivery_outcome::{AddressRefusal, DeliveryOutcome};
+
+/// A request that has no answer. It displays as the log's word for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransportError {
+    /// The name leads to an address that is not public: nothing was sent.
+    #[error("connection")]
+    AddressRefused(AddressRefusal),
+    /// The name could not be resolved: nothing was sent.
+    #[error("connection")]
+    Dns,
+    /// There is no connection: nothing was sent.
+    #[error("connection")]
+    Connect,
+    /// The TLS handshake failed: nothing was sent.
+    #[error("connection")]
+    Handshake,
+    /// TLS failed after the handshake, as when the other side then asks for a certificate of the client's.
+    #[error("broken")]
+    Tls,
+    /// There was no whole answer in time.
+    #[error("timeout")]
+    Timeout,
+    /// The connection broke, or said no HTTP, before an answer began. So ends a kept connection that the other side has
+    /// closed in the meantime.
+    #[error("broken")]
+    Broken,
+    /// The answer began and broke off.
+    #[error("cut_off")]
+    CutOff,
+    /// The answer has more bytes than are read.
+    #[error("too_long")]
+    TooLong,
+    /// The request cannot be written as HTTP, or there was no randomness to sign it: nothing was sent.
+    #[error("not_sent")]
+    NotSent,
+}
+
+impl TransportError {
+    /// True if a connection ended before an answer began: a kept one may have been closed by the other side, and the same
+    /// request, signed anew, may do on another.
+    #[must_use]
+    pub const fn broke_before_answer(self) -> bool {
+        matches!(self, Self::Broken | Self::Tls)
+    }
+
+    /// Classifies the failure of a request by the types in the error's chain.
+    ///
+    /// The order matters: the client counts a resolver's failure as one of connecting, a handshake's too, and any I/O
+    /// error of the kind "timed out" as a time-out.
+    #[must_use]
+    pub fn classify(error: &reqwest::Error) -> Self {
+        if let Some(&refusal) = find::<AddressRefusal>(error) {
+            Self::AddressRefused(refusal)
+        } else if error.is_dns() {
+            Self::Dns
+        } else if find::<rustls::Error>(error).is_some() {
+            if error.is_connect() { Self::Handshake } else { Self::Tls }
+        } else if error.is_timeout() {
+            Self::Timeout
+        } else if error.is_connect() {
+            Self::Connect
+        } else {
+            Self::Broken
+        }
+    }
+}
+
+/// The failure of an answer whose head had come.
+impl From<ReadError> for TransportError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::TooLong { .. } => Self::TooLong,
+            ReadError::Broken(error) if error.is_timeout() => Self::Timeout,
+            ReadError::Broken(_) => Self::CutOff,
+        }
+    }
+}
+
+impl From<TransportError> for DeliveryOutcome {
+    fn from(error: TransportError) -> Self {
+        match error {
+            TransportError::AddressRefused(refusal) => Self::AddressRefused(refusal),
+            TransportError::Dns => Self::Dns,
+            TransportError::Connect => Self::Connect,
+            TransportError::Handshake | TransportError::Tls => Self::Tls,
+            TransportError::Timeout => Self::Timeout,
+            TransportError::TooLong => Self::TooLong,
+            TransportError::Broken | TransportError::CutOff | TransportError::NotSent => Self::Broken,
+        }
+    }
+}
+
+/// The first error of type `T` in a chain.
+pub(crate) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        // An I/O error that wraps another names as its source not that one, but that one's source.
+        next = match error.downcast_ref::<io::Error>() {
+            Some(error) => error.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+            None => error.source(),
+        };
+    }
+    None
+}

@@ -1,0 +1,190 @@
+//! The states of an authorization, each with the fields that a record has in it: no other combination can be expressed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::model::clock::UnixMillis;
+use crate::model::consent::Consent;
+use crate::model::delivery_outcome::DeliveryOutcome;
+use crate::model::id::{OperationId, State};
+
+/// The state of an authorization, with the fields that a record has in it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum AuthorizationState {
+    /// A platform is to make the link, and has not answered with it yet.
+    LinkPending {
+        /// The state to ask for the link with, so that it is asked the same each time.
+        state: State,
+    },
+    /// The link is out; the user has not come back, or came back with a code that Alipay refused.
+    Issued {
+        /// The link, for a repetition of the request.
+        link: Url,
+    },
+    /// A code is at Alipay's gateway.
+    Exchanging {
+        /// As in [`Issued`](Self::Issued).
+        link: Url,
+        /// The exchange under way.
+        lease: Lease,
+    },
+    /// The gateway gave no answer that could be believed: the user has to authorize again.
+    ExchangeUnknown {
+        /// As in [`Issued`](Self::Issued).
+        link: Url,
+    },
+    /// The user is known, and the merchant has not confirmed yet.
+    Authorized {
+        /// The user's consent.
+        consent: Consent,
+        /// The delivery that is due; `None` if there was no address to deliver to.
+        delivery: Option<PendingDelivery>,
+    },
+    /// The merchant answered SUCCESS.
+    Delivered {
+        /// The user's consent.
+        consent: Consent,
+        /// The attempts, of which the last succeeded.
+        attempts: Attempts,
+    },
+    /// Every attempt failed; a redrive sets it due again.
+    Undeliverable {
+        /// The user's consent.
+        consent: Consent,
+        /// The attempts.
+        attempts: Attempts,
+    },
+}
+
+/// A delivery that is not over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingDelivery {
+    /// The attempts so far.
+    pub attempts: Attempts,
+    /// The next attempt may begin from this time on; no attempt is ever early.
+    pub next_attempt_at: UnixMillis,
+    /// The sweep takes the record up at this time, unless a hint was faster.
+    pub due_at: UnixMillis,
+    /// The attempt under way.
+    pub lease: Option<Lease>,
+}
+
+/// The attempts of one delivery.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// The number that was begun since the settlement, or since the last redrive.
+    pub begun: u32,
+    /// The attempts that were concluded, oldest first, those before a redrive among them.
+    pub history: Vec<Attempt>,
+}
+
+/// One POST to the merchant, and its outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// 1 for the first. A number that is missing from a record was claimed and never concluded: the worker died.
+    pub number: u32,
+    /// The time of its conclusion.
+    pub at: UnixMillis,
+    #[serde(flatten)]
+    pub outcome: DeliveryOutcome,
+}
+
+/// The right to act on a record alone, for a limited time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The claim that holds it.
+    pub operation: OperationId,
+    /// The time at which it ends by itself.
+    pub until: UnixMillis,
+}
+
+/// The name of a state in records, answers and logs.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, strum::Display, strum::EnumString, strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// A platform is to make the link, and has not answered with it yet.
+    LinkPending,
+    /// The link is out; the user has not come back, or came back with a code that Alipay refused.
+    Issued,
+    /// A code is at Alipay's gateway.
+    Exchanging,
+    /// The gateway gave no answer that could be believed: the user has to authorize again.
+    ExchangeUnknown,
+    /// The user is known; the delivery is due, or there is nowhere to deliver to.
+    Authorized,
+    /// The merchant answered SUCCESS.
+    Delivered,
+    /// Every attempt failed; a redrive sets it due again.
+    Undeliverable,
+}
+
+impl Status {
+    /// The name, as `Display` writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// Without the body, which names the user, and the link, which carries the state.
+impl fmt::Debug for AuthorizationState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct(self.status().as_str());
+        match self {
+            Self::LinkPending { .. } | Self::Issued { .. } | Self::ExchangeUnknown { .. } => &mut shown,
+            Self::Exchanging { lease, .. } => shown.field("lease", lease),
+            Self::Authorized { consent, delivery } => {
+                shown.field("consent", consent).field("delivery", delivery)
+            }
+            Self::Delivered { consent, attempts } | Self::Undeliverable { consent, attempts } => {
+                shown.field("consent", consent).field("attempts", attempts)
+            }
+        }
+        .finish_non_exhaustive()
+    }
+}
+
+impl AuthorizationState {
+    /// The state's name.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::LinkPending { .. } => Status::LinkPending,
+            Self::Issued { .. } => Status::Issued,
+            Self::Exchanging { .. } => Status::Exchanging,
+            Self::ExchangeUnknown { .. } => Status::ExchangeUnknown,
+            Self::Authorized { .. } => Status::Authorized,
+            Self::Delivered { .. } => Status::Delivered,
+            Self::Undeliverable { .. } => Status::Undeliverable,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_read_as_it_was_written() {
+        for (status, name) in [
+            (Status::LinkPending, "LINK_PENDING"),
+            (Status::Issued, "ISSUED"),
+            (Status::Exchanging, "EXCHANGING"),
+            (Status::ExchangeUnknown, "EXCHANGE_UNKNOWN"),
+            (Status::Authorized, "AUTHORIZED"),
+            (Status::Delivered, "DELIVERED"),
+            (Status::Undeliverable, "UNDELIVERABLE"),
+        ] {
+            assert_eq!(
+                (status.as_str(), status.to_string().as_str(), name.parse()),
+                (name, name, Ok(status))
+            );
+        }
+        assert!("issued".parse::<Status>().is_err());
+    }
+}

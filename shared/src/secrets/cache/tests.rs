@@ -1,0 +1,527 @@
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::model::clock::ManualClock;
+use crate::secrets::{DocumentError, SecretValue};
+
+#[derive(Debug, PartialEq)]
+struct Word(String);
+
+impl Document for Word {
+    fn parse(json: &str) -> Result<Self, DocumentError> {
+        if json == "bad" { Err(DocumentError("a bad word".to_owned())) } else { Ok(Self(json.to_owned())) }
+    }
+}
+
+/// A source whose secrets are set by the test; while it is held, a fetch does not end.
+struct Script {
+    secrets: Mutex<HashMap<SecretName, Result<SecretValue, FetchError>>>,
+    asked: Mutex<Vec<SecretName>>,
+    gate: Semaphore,
+}
+
+#[async_trait]
+impl SecretSource for Script {
+    async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError> {
+        self.asked.lock().unwrap().push(name.clone());
+        drop(self.gate.acquire().await.unwrap());
+        let absent = Err(FetchError::Absent(AbsentReason::NotFound));
+        self.secrets.lock().unwrap().get(name).cloned().unwrap_or(absent)
+    }
+}
+
+struct Rig {
+    source: Arc<Script>,
+    clock: Arc<ManualClock>,
+    cache: SecretCache<Word>,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let (secrets, asked) = (Mutex::new(HashMap::new()), Mutex::new(Vec::new()));
+        let source = Arc::new(Script { secrets, asked, gate: Semaphore::new(1) });
+        let clock = Arc::new(ManualClock::at(UnixMillis(1_700_000_000_000)));
+        let cache = SecretCache::new(Arc::clone(&source) as _, Arc::clone(&clock) as _);
+        Self { source, clock, cache }
+    }
+
+    fn put(&self, key: &str, version: &str, text: &str) {
+        let document = Zeroizing::new(text.to_owned());
+        self.set(key, Ok(SecretValue { version: version.to_owned(), document }));
+    }
+
+    fn fail(&self, key: &str, reason: AbsentReason) {
+        self.set(key, Err(FetchError::Absent(reason)));
+    }
+
+    fn throttle(&self, key: &str) {
+        self.set(key, Err(FetchError::Unavailable("throttled".to_owned())));
+    }
+
+    fn set(&self, key: &str, answer: Result<SecretValue, FetchError>) {
+        self.source.secrets.lock().unwrap().insert(name(key), answer);
+    }
+
+    fn hold(&self) {
+        assert_eq!(self.source.gate.forget_permits(1), 1);
+    }
+
+    fn release(&self) {
+        self.source.gate.add_permits(1);
+    }
+
+    fn pass(&self, secs: u64) {
+        self.clock.advance(Duration::from_secs(secs));
+    }
+
+    fn fetches(&self) -> usize {
+        self.source.asked.lock().unwrap().len()
+    }
+
+    async fn get(&self, key: &str) -> Result<Arc<Word>, SecretError> {
+        self.cache.get(&name(key)).await
+    }
+
+    async fn word(&self, key: &str) -> String {
+        self.get(key).await.unwrap().0.clone()
+    }
+}
+
+fn name(key: &str) -> SecretName {
+    SecretName::business(key).unwrap()
+}
+
+fn throttled() -> SecretError {
+    SecretError::Unavailable { name: name("B1"), reason: "throttled".to_owned() }
+}
+
+fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[tokio::test]
+async fn a_document_is_fresh_for_five_minutes() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    assert_eq!(rig.word("B1").await, "one");
+    rig.put("B1", "v2", "two");
+    rig.pass(299);
+    assert_eq!(rig.word("B1").await, "one");
+    assert_eq!(rig.fetches(), 1);
+    rig.pass(1);
+    assert_eq!(rig.word("B1").await, "two");
+    assert_eq!(rig.fetches(), 2);
+}
+
+#[tokio::test]
+async fn the_same_version_is_the_same_document() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    let before = rig.get("B1").await.unwrap();
+    rig.pass(300);
+    let after = rig.get("B1").await.unwrap();
+    assert_eq!(rig.fetches(), 2);
+    assert!(Arc::ptr_eq(&before, &after));
+}
+
+#[tokio::test]
+async fn many_callers_of_a_first_miss_share_one_fetch() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    rig.hold();
+    let (mut first, mut second, mut third) = (pin!(rig.get("B1")), pin!(rig.get("B1")), pin!(rig.get("B1")));
+    assert!(poll(first.as_mut()).is_pending());
+    assert!(poll(second.as_mut()).is_pending());
+    assert!(poll(third.as_mut()).is_pending());
+    rig.release();
+    let (first, second, third) = tokio::join!(first, second, third);
+    assert_eq!(first, Ok(Arc::new(Word("one".to_owned()))));
+    assert_eq!((&second, &third), (&first, &first));
+    assert_eq!(rig.fetches(), 1);
+}
+
+#[tokio::test]
+async fn many_callers_of_a_first_miss_share_its_failure() {
+    let rig = Rig::new();
+    rig.throttle("B1");
+    rig.hold();
+    let (mut first, mut second) = (pin!(rig.get("B1")), pin!(rig.get("B1")));
+    assert!(poll(first.as_mut()).is_pending());
+    assert!(poll(second.as_mut()).is_pending());
+    rig.release();
+    assert_eq!(tokio::join!(first, second), (Err(throttled()), Err(throttled())));
+    assert_eq!(rig.fetches(), 1);
+    rig.put("B1", "v1", "one");
+    assert_eq!(rig.word("B1").await, "one");
+}
+
+#[tokio::test]
+async fn one_caller_refreshes_while_the_others_use_the_old_document() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    rig.word("B1").await;
+    rig.put("B1", "v2", "two");
+    rig.pass(300);
+    rig.hold();
+    let mut first = pin!(rig.get("B1"));
+    assert!(poll(first.as_mut()).is_pending());
+    for _ in 0..5 {
+        let other = pin!(rig.get("B1"));
+        assert_eq!(poll(other), Poll::Ready(Ok(Arc::new(Word("one".to_owned())))));
+    }
+    rig.release();
+    assert_eq!(first.await, Ok(Arc::new(Word("two".to_owned()))));
+    assert_eq!(rig.fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_waiting_caller_takes_over_from_one_that_was_dropped() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    rig.hold();
+    let mut first = Box::pin(rig.get("B1"));
+    let mut second = pin!(rig.get("B1"));
+    assert!(poll(first.as_mut()).is_pending());
+    assert!(poll(second.as_mut()).is_pending());
+    drop(first);
+    rig.release();
+    assert_eq!(second.await, Ok(Arc::new(Word("one".to_owned()))));
+    assert_eq!(rig.fetches(), 2);
+}
+
+#[tokio::test]
+async fn the_next_caller_takes_over_a_dropped_refresh() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    rig.word("B1").await;
+    rig.put("B1", "v2", "two");
+    rig.pass(300);
+    rig.hold();
+    let mut first = Box::pin(rig.get("B1"));
+    assert!(poll(first.as_mut()).is_pending());
+    drop(first);
+    rig.release();
+    assert_eq!(rig.word("B1").await, "two");
+    assert_eq!(rig.fetches(), 3);
+}
+
+#[tokio::test]
+async fn a_document_is_kept_for_an_hour_while_the_source_does_not_answer() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    rig.word("B1").await;
+    rig.throttle("B1");
+    rig.pass(3_599);
+    assert_eq!(rig.word("B1").await, "one");
+    rig.pass(1);
+    assert_eq!(rig.get("B1").await, Err(throttled()));
+}
+
+#[tokio::test]
+async fn after_the_hour_the_source_may_bring_the_document_back() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    rig.word("B1").await;
+    rig.throttle("B1");
+    rig.pass(7_200);
+    assert_eq!(rig.get("B1").await, Err(throttled()));
+    rig.put("B1", "v1", "one");
+    assert_eq!(rig.word("B1").await, "one");
+}
+
+#[tokio::test]
+async fn a_failed_refresh_is_repeated_after_30_s_and_not_by_every_caller() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    rig.word("B1").await;
+    rig.throttle("B1");
+    rig.pass(300);
+    for _ in 0..5 {
+        assert_eq!(rig.word("B1").await, "one");
+    }
+    rig.pass(29);
+    assert_eq!(rig.word("B1").await, "one");
+    assert_eq!(rig.fetches(), 2);
+    rig.pass(1);
+    assert_eq!(rig.word("B1").await, "one");
+    assert_eq!(rig.fetches(), 3);
+}
+
+#[tokio::test]
+async fn an_absent_secret_is_revoked_at_once() {
+    for reason in [AbsentReason::NotFound, AbsentReason::Deleted, AbsentReason::Denied] {
+        let rig = Rig::new();
+        rig.put("B1", "v1", "one");
+        rig.word("B1").await;
+        rig.fail("B1", reason);
+        rig.pass(300);
+        assert_eq!(rig.get("B1").await, Err(SecretError::Absent), "{reason}");
+        rig.throttle("B1");
+        rig.pass(30);
+        assert_eq!(rig.get("B1").await, Err(throttled()), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_secret_comes_back_after_30_s() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    rig.word("B1").await;
+    rig.fail("B1", AbsentReason::Deleted);
+    rig.pass(300);
+    assert_eq!(rig.get("B1").await, Err(SecretError::Absent));
+    rig.put("B1", "v1", "one");
+    rig.pass(29);
+    assert_eq!(rig.get("B1").await, Err(SecretError::Absent));
+    rig.pass(1);
+    assert_eq!(rig.word("B1").await, "one");
+}
+
+#[tokio::test]
+async fn a_version_that_does_not_parse_leaves_the_last_good_one_in_force() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    rig.word("B1").await;
+    rig.put("B1", "v2", "bad");
+    for _ in 0..30 {
+        rig.pass(300);
+        assert_eq!(rig.word("B1").await, "one");
+    }
+    assert_eq!(rig.fetches(), 31);
+    rig.put("B1", "v3", "three");
+    rig.pass(30);
+    assert_eq!(rig.word("B1").await, "three");
+}
+
+#[tokio::test]
+async fn with_no_good_version_one_that_does_not_parse_is_the_answer() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "bad");
+    let unparsable = SecretError::Unparsable { name: name("B1"), reason: "a bad word".to_owned() };
+    assert_eq!(rig.get("B1").await, Err(unparsable.clone()));
+    rig.pass(29);
+    assert_eq!(rig.get("B1").await, Err(unparsable));
+    assert_eq!(rig.fetches(), 1);
+    rig.put("B1", "v2", "two");
+    rig.pass(1);
+    assert_eq!(rig.word("B1").await, "two");
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(text)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_does_not_parse_is_alarmed_once_with_name_and_reason() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .with_max_level(tracing::Level::ERROR)
+        .with_writer(move || writer.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    rig.word("B1").await;
+    rig.put("B1", "v2", "bad");
+    for _ in 0..5 {
+        rig.pass(300);
+        rig.word("B1").await;
+        rig.word("B1").await;
+    }
+    drop(guard);
+    let written = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let line = "a secret's new version is unreadable secret=business/B1 reason=\"a bad word\" alarm=\"keys\"";
+    assert_eq!(written.trim(), format!("ERROR {line}"));
+}
+
+#[tokio::test]
+async fn a_refresh_after_a_failed_signature_comes_at_most_every_ten_seconds() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    let used = rig.get("B1").await.unwrap();
+    rig.put("B1", "v2", "two");
+    rig.pass(9);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, Ok(None));
+    assert_eq!(rig.fetches(), 1);
+    rig.pass(1);
+    let newer = rig.cache.refresh_early(&name("B1"), &used).await;
+    let newer = newer.unwrap().unwrap();
+    assert_eq!(newer.0, "two");
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &newer).await, Ok(None));
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, Ok(Some(newer)));
+    assert_eq!(rig.fetches(), 2);
+    assert_eq!(rig.word("B1").await, "two");
+}
+
+#[tokio::test]
+async fn an_early_refresh_gives_nothing_when_nothing_is_newer() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    let used = rig.get("B1").await.unwrap();
+    rig.pass(10);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, Ok(None));
+    rig.throttle("B1");
+    rig.pass(10);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, Ok(None));
+    rig.put("B1", "v2", "bad");
+    rig.pass(10);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, Ok(None));
+    assert_eq!(rig.fetches(), 4);
+    assert_eq!(rig.word("B1").await, "one");
+}
+
+#[tokio::test]
+async fn an_early_refresh_may_find_the_secret_revoked() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    let used = rig.get("B1").await.unwrap();
+    rig.fail("B1", AbsentReason::Denied);
+    rig.pass(10);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, Err(SecretError::Absent));
+    assert_eq!(rig.get("B1").await, Err(SecretError::Absent));
+}
+
+#[tokio::test]
+async fn early_refreshes_at_once_share_one_fetch_and_its_newer_document() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    let used = rig.get("B1").await.unwrap();
+    rig.put("B1", "v2", "two");
+    rig.pass(10);
+    rig.hold();
+    let b1 = name("B1");
+    let (mut first, mut second) =
+        (pin!(rig.cache.refresh_early(&b1, &used)), pin!(rig.cache.refresh_early(&b1, &used)));
+    assert!(poll(first.as_mut()).is_pending());
+    assert!(poll(second.as_mut()).is_pending());
+    rig.release();
+    let newer = || Ok(Some(Arc::new(Word("two".to_owned()))));
+    assert_eq!(tokio::join!(first, second), (newer(), newer()));
+    assert_eq!(rig.fetches(), 2);
+}
+
+#[tokio::test]
+async fn an_unknown_name_is_remembered_for_30_s() {
+    let rig = Rig::new();
+    assert_eq!(rig.get("B1").await, Err(SecretError::Absent));
+    rig.put("B1", "v1", "one");
+    rig.pass(29);
+    assert_eq!(rig.get("B1").await, Err(SecretError::Absent));
+    assert_eq!(rig.fetches(), 1);
+    rig.pass(1);
+    assert_eq!(rig.word("B1").await, "one");
+}
+
+#[tokio::test]
+async fn a_flood_of_invented_names_is_limited_and_known_names_are_served() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    rig.word("B1").await;
+    rig.pass(300);
+    for n in 0..50 {
+        assert_eq!(rig.get(&format!("X{n}")).await, Err(SecretError::Absent));
+    }
+    for n in 50..5_000 {
+        assert_eq!(rig.get(&format!("X{n}")).await, Err(SecretError::Busy));
+    }
+    assert_eq!(rig.fetches(), 51);
+    assert_eq!(rig.word("B1").await, "one");
+    assert_eq!(rig.fetches(), 52);
+    assert_eq!(rig.get("X0").await, Err(SecretError::Absent));
+    assert_eq!(rig.get("X4999").await, Err(SecretError::Busy));
+    rig.pass(1);
+    for n in 0..20 {
+        assert_eq!(rig.get(&format!("Y{n}")).await, Err(SecretError::Absent));
+    }
+    assert_eq!(rig.get("Y20").await, Err(SecretError::Busy));
+}
+
+#[tokio::test]
+async fn looking_an_absent_name_up_again_is_limited_too() {
+    let rig = Rig::new();
+    assert_eq!(rig.get("X").await, Err(SecretError::Absent));
+    rig.pass(30);
+    for n in 0..50 {
+        assert_eq!(rig.get(&format!("X{n}")).await, Err(SecretError::Absent));
+    }
+    assert_eq!(rig.get("X").await, Err(SecretError::Busy));
+    assert_eq!(rig.fetches(), 51);
+}
+
+#[tokio::test]
+async fn a_thousand_unknown_names_are_remembered_and_then_the_oldest_is_forgotten() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    rig.word("B1").await;
+    for n in 0..=1_000 {
+        rig.clock.advance(Duration::from_millis(50));
+        assert_eq!(rig.get(&format!("X{n}")).await, Err(SecretError::Absent));
+    }
+    let names = rig.cache.names();
+    assert_eq!((names.slots.len(), names.unknown_names.len()), (1_001, 1_000));
+    assert!(!names.slots.contains_key(&name("X0")));
+    assert!(names.slots.contains_key(&name("X1")) && names.slots.contains_key(&name("X1000")));
+    assert!(names.slots.contains_key(&name("B1")) && !names.unknown_names.contains(&name("B1")));
+}
+
+#[tokio::test]
+async fn a_revoked_name_counts_as_unknown_until_it_is_back() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    rig.word("B1").await;
+    assert_eq!(rig.cache.names().unknown_names.len(), 0);
+    rig.fail("B1", AbsentReason::NotFound);
+    rig.pass(300);
+    assert_eq!(rig.get("B1").await, Err(SecretError::Absent));
+    assert_eq!(rig.cache.names().unknown_names, [name("B1")]);
+    rig.put("B1", "v1", "one");
+    rig.pass(30);
+    rig.word("B1").await;
+    assert_eq!(rig.cache.names().unknown_names.len(), 0);
+}
+
+#[tokio::test]
+async fn a_check_that_no_key_fits_is_repeated_once_with_a_newer_document() {
+    let rig = Rig::new();
+    let fits = |text: &'static str| {
+        move |word: &Arc<Word>| {
+            let result = (word.0.clone(), text);
+            if word.0 == text { KeyCheck::Decided(result) } else { KeyCheck::NoKeyFits(result) }
+        }
+    };
+    rig.put("B1", "v1", "one");
+    let used = rig.get("B1").await.unwrap();
+    rig.put("B1", "v2", "two");
+    rig.pass(10);
+    let check = async |text| rig.cache.check_keys(&name("B1"), &used, fits(text)).await.0;
+    assert_eq!((check("one").await.as_str(), rig.fetches()), ("one", 1));
+    // The first result stands when the newer document does not fit either.
+    assert_eq!((check("three").await.as_str(), rig.fetches()), ("one", 2));
+    assert_eq!((check("two").await.as_str(), rig.fetches()), ("two", 2));
+    rig.fail("B1", AbsentReason::Deleted);
+    rig.pass(10);
+    let newest = rig.get("B1").await.unwrap();
+    let result = rig.cache.check_keys(&name("B1"), &newest, fits("three")).await;
+    assert_eq!((result, rig.fetches()), (("two".to_owned(), "three"), 3));
+}

@@ -1,0 +1,36 @@
+//! The open API's signature: five headers, a string of four of them followed by the raw body, SHA256-RSA or MD5.
+//!
+//! The signature covers neither path nor direction, and the joined string would be ambiguous if a header could hold
+//! `&`: a nonce of `n&signType=MD5` would sign like another set of headers. So every auth header is printable ASCII
+//! without space, `&` and `,` (API Gateway joins repeated headers by commas), and a set that is not is refused before
+//! anything is looked up.
+
+mod headers;
+mod signature;
+
+use std::time::Duration;
+
+use crate::model::clock::UnixMillis;
+
+pub use crate::signing::open_api::headers::{
+    AuthHeaders, BUSINESS_ID, HeaderError, NONCE, SIGN, SIGN_TYPE, SignType, TIMESTAMP, is_business_id,
+};
+pub use crate::signing::open_api::signature::{SignatureError, Signer, VerificationKeys};
+
+/// The largest distance between a request's timestamp and the clock, either way.
+pub const WINDOW: Duration = Duration::from_mins(5);
+
+/// The time for which a nonce is remembered, so that no request can be replayed: the whole window, and a margin.
+pub const NONCE_LIFETIME: Duration = Duration::from_secs(2 * WINDOW.as_secs() + 60);
+
+/// The beginning of the nonce of every callback that authlink sends.
+///
+/// With a shared MD5 key a captured callback would verify as a request of the merchant, so inbound requests with such a
+/// nonce are refused.
+pub const CALLBACK_NONCE_PREFIX: &str = "authlink-";
+
+/// Returns true if a timestamp is within [`WINDOW`] of `now`.
+#[must_use]
+pub fn is_fresh(timestamp: UnixMillis, now: UnixMillis) -> bool {
+    now.since(timestamp) <= WINDOW && timestamp.since(now) <= WINDOW
+}

@@ -1,0 +1,396 @@
+//! The flat form in which the stores keep an authorization, and the way back to a record.
+//!
+//! A store changes single fields under conditions, so it keeps them side by side. Only a combination that some state
+//! has is read as a record; anything else is [`StoreError::Corrupt`], with its cause and without a value.
+
+use bytes::Bytes;
+use url::Url;
+
+use crate::model::authorization::{
+    Attempt, Attempts, Authorization, AuthorizationState, Callback, Lease, PendingDelivery, Status,
+};
+use crate::model::authorization_request::AuthorizationRequest;
+use crate::model::clock::UnixMillis;
+use crate::model::consent::{Consent, DeliveryBody};
+use crate::model::id::{AuthorizationId, State};
+use crate::model::identity::Identity;
+use crate::model::link_source::LinkSource;
+use crate::store::StoreError;
+
+/// Every field that a record may have in some state; see [`Authorization`] and [`AuthorizationState`] for their
+/// meaning.
+#[derive(Clone)]
+pub(super) struct StoredAuthorization {
+    pub(super) id: AuthorizationId,
+    pub(super) request: AuthorizationRequest,
+    pub(super) source: LinkSource,
+    pub(super) callback: Callback,
+    pub(super) parameters_digest: String,
+    pub(super) state_digest: String,
+    pub(super) pending_state: Option<State>,
+    pub(super) link: Option<String>,
+    pub(super) status: Status,
+    pub(super) created_at: UnixMillis,
+    pub(super) linked_at: Option<UnixMillis>,
+    pub(super) expires_at: UnixMillis,
+    pub(super) retain_until: UnixMillis,
+    pub(super) codes: Vec<String>,
+    pub(super) exchange: Option<Lease>,
+    pub(super) identity: Option<Identity>,
+    pub(super) authorized_at: Option<UnixMillis>,
+    pub(super) body: Option<Vec<u8>>,
+    pub(super) attempts: u32,
+    pub(super) next_attempt_at: Option<UnixMillis>,
+    pub(super) due_at: Option<UnixMillis>,
+    pub(super) delivery: Option<Lease>,
+    pub(super) history: Vec<Attempt>,
+}
+
+/// The cause for which a stored record fits no state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoSuchStateError {
+    /// The state needs a field that the record does not have.
+    #[error("a record that is {status} has no {field}")]
+    Missing { status: Status, field: &'static str },
+    /// The record has a field that the state does not.
+    #[error("a record that is {status} has {field}")]
+    Unexpected { status: Status, field: &'static str },
+    /// A field that the state needs is of another form.
+    #[error("a record that is {status} has another form of {field}")]
+    Malformed { status: Status, field: &'static str },
+}
+
+impl From<NoSuchStateError> for StoreError {
+    fn from(error: NoSuchStateError) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}
+
+impl TryFrom<StoredAuthorization> for Authorization {
+    type Error = NoSuchStateError;
+
+    fn try_from(mut stored: StoredAuthorization) -> Result<Self, NoSuchStateError> {
+        let state = stored.take_state()?;
+        stored.nothing_is_left()?;
+        Ok(Self {
+            id: stored.id,
+            request: stored.request,
+            source: stored.source,
+            callback: stored.callback,
+            parameters_digest: stored.parameters_digest,
+            state_digest: stored.state_digest,
+            created_at: stored.created_at,
+            linked_at: stored.linked_at,
+            expires_at: stored.expires_at,
+            retain_until: stored.retain_until,
+            codes: stored.codes,
+            state,
+        })
+    }
+}
+
+impl StoredAuthorization {
+    /// Takes out of the record what its state has.
+    fn take_state(&mut self) -> Result<AuthorizationState, NoSuchStateError> {
+        Ok(match self.status {
+            Status::LinkPending => {
+                if self.source == LinkSource::Alipay {
+                    return Err(self.unexpected("a link of our own"));
+                }
+                if self.linked_at.is_some() {
+                    return Err(self.unexpected("the time of its link"));
+                }
+                let state = self.pending_state.take();
+                AuthorizationState::LinkPending { state: self.required(state, "state")? }
+            }
+            Status::Issued => AuthorizationState::Issued { link: self.take_link()? },
+            Status::Exchanging => {
+                let lease = self.exchange.take();
+                AuthorizationState::Exchanging {
+                    link: self.take_link()?,
+                    lease: self.required(lease, "lease of its exchange")?,
+                }
+            }
+            Status::ExchangeUnknown => AuthorizationState::ExchangeUnknown { link: self.take_link()? },
+            Status::Authorized => AuthorizationState::Authorized {
+                consent: self.take_consent()?,
+                delivery: self.take_pending_delivery()?,
+            },
+            Status::Delivered => AuthorizationState::Delivered {
+                consent: self.take_consent()?,
+                attempts: self.take_attempts(),
+            },
+            Status::Undeliverable => AuthorizationState::Undeliverable {
+                consent: self.take_consent()?,
+                attempts: self.take_attempts(),
+            },
+        })
+    }
+
+    fn take_link(&mut self) -> Result<Url, NoSuchStateError> {
+        let link = self.link.take();
+        let link = self.required(link, "link")?;
+        Url::parse(&link).map_err(|_| NoSuchStateError::Malformed { status: self.status, field: "link" })
+    }
+
+    fn take_consent(&mut self) -> Result<Consent, NoSuchStateError> {
+        let (identity, at) = (self.identity.take(), self.authorized_at.take());
+        let body = self.body.take().map(Bytes::from).and_then(DeliveryBody::new);
+        Ok(Consent {
+            identity: self.required(identity, "user")?,
+            body: self.required(body, "body to deliver")?,
+            authorized_at: self.required(at, "time of its consent")?,
+        })
+    }
+
+    /// Only a record with a next attempt has a delivery at all.
+    fn take_pending_delivery(&mut self) -> Result<Option<PendingDelivery>, NoSuchStateError> {
+        let Some(next_attempt_at) = self.next_attempt_at.take() else { return Ok(None) };
+        let due_at = self.due_at.take();
+        Ok(Some(PendingDelivery {
+            next_attempt_at,
+            due_at: self.required(due_at, "time at which it is due")?,
+            lease: self.delivery.take(),
+            attempts: self.take_attempts(),
+        }))
+    }
+
+    fn take_attempts(&mut self) -> Attempts {
+        Attempts { begun: std::mem::take(&mut self.attempts), history: std::mem::take(&mut self.history) }
+    }
+
+    /// The fields of other states that are left.
+    fn nothing_is_left(&self) -> Result<(), NoSuchStateError> {
+        let left = [
+            ("a state to ask with", self.pending_state.is_some()),
+            ("a link", self.link.is_some()),
+            ("a lease of an exchange", self.exchange.is_some()),
+            ("a user", self.identity.is_some()),
+            ("a time of consent", self.authorized_at.is_some()),
+            ("a body to deliver", self.body.is_some()),
+            ("a next attempt", self.next_attempt_at.is_some()),
+            ("a time at which it is due", self.due_at.is_some()),
+            ("a lease of an attempt", self.delivery.is_some()),
+            ("attempts", self.attempts > 0 || !self.history.is_empty()),
+        ];
+        match left.into_iter().find(|(_, left)| *left) {
+            Some((field, _)) => Err(self.unexpected(field)),
+            None => Ok(()),
+        }
+    }
+
+    fn required<T>(&self, field: Option<T>, name: &'static str) -> Result<T, NoSuchStateError> {
+        field.ok_or(NoSuchStateError::Missing { status: self.status, field: name })
+    }
+
+    const fn unexpected(&self, field: &'static str) -> NoSuchStateError {
+        NoSuchStateError::Unexpected { status: self.status, field }
+    }
+}
+
+impl From<Authorization> for StoredAuthorization {
+    fn from(record: Authorization) -> Self {
+        let (consent, delivery) = (record.consent(), record.pending_delivery());
+        Self {
+            pending_state: match &record.state {
+                AuthorizationState::LinkPending { state } => Some(state.clone()),
+                _ => None,
+            },
+            link: record.link().map(Url::to_string),
+            status: record.status(),
+            exchange: record.exchange().cloned(),
+            identity: consent.map(|consent| consent.identity.clone()),
+            authorized_at: consent.map(|consent| consent.authorized_at),
+            body: consent.map(|consent| consent.body.reveal().to_vec()),
+            attempts: record.attempts_begun(),
+            history: record.history().to_vec(),
+            next_attempt_at: record.next_attempt_at(),
+            due_at: delivery.map(|delivery| delivery.due_at),
+            delivery: delivery.and_then(|delivery| delivery.lease.clone()),
+            id: record.id,
+            request: record.request,
+            source: record.source,
+            callback: record.callback,
+            parameters_digest: record.parameters_digest,
+            state_digest: record.state_digest,
+            created_at: record.created_at,
+            linked_at: record.linked_at,
+            expires_at: record.expires_at,
+            retain_until: record.retain_until,
+            codes: record.codes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::authorization::{Issue, NewLink};
+    use crate::model::authorization_request::MerchantRequest;
+    use crate::model::delivery_outcome::DeliveryOutcome;
+    use crate::model::id::OperationId;
+    use crate::model::identity::OpenId;
+
+    const NOW: UnixMillis = UnixMillis(1_000);
+
+    fn new(link: NewLink) -> Authorization {
+        Authorization::issued(Issue {
+            request: AuthorizationRequest::Merchant(MerchantRequest {
+                business_id: "B1".to_owned(),
+                merchant_id: "M1".to_owned(),
+                serial_no: "S1".to_owned(),
+                user_id: "U1".to_owned(),
+            }),
+            callback: Callback::OwnersDefault,
+            state: State::parse(&"5".repeat(64)).unwrap(),
+            link,
+            now: NOW,
+            lifetime: Duration::from_secs(60),
+            retention: Duration::from_secs(600),
+        })
+    }
+
+    fn pending() -> Authorization {
+        new(NewLink::AskedOf("up".to_owned()))
+    }
+
+    fn link() -> Url {
+        Url::parse("https://openauth.example/authorize").unwrap()
+    }
+
+    fn lease() -> Lease {
+        Lease { operation: OperationId::recorded("worker".to_owned()), until: NOW }
+    }
+
+    fn consent() -> Consent {
+        Consent {
+            identity: Identity::new(OpenId::parse("open-1").ok(), None).unwrap(),
+            body: DeliveryBody::new("body").unwrap(),
+            authorized_at: NOW,
+        }
+    }
+
+    fn attempts() -> Attempts {
+        let timeout = Attempt { number: 1, at: NOW, outcome: DeliveryOutcome::Timeout };
+        Attempts { begun: 2, history: vec![timeout] }
+    }
+
+    fn delivery(lease: Option<Lease>) -> PendingDelivery {
+        PendingDelivery { attempts: attempts(), next_attempt_at: NOW, due_at: NOW, lease }
+    }
+
+    fn in_state(state: AuthorizationState) -> Authorization {
+        Authorization { state, codes: vec!["digest".to_owned()], ..new(NewLink::Ours(link())) }
+    }
+
+    /// A record in each state, with a delivery and without one.
+    fn records() -> [Authorization; 9] {
+        let authorized = |delivery| AuthorizationState::Authorized { consent: consent(), delivery };
+        [
+            pending(),
+            in_state(AuthorizationState::Issued { link: link() }),
+            in_state(AuthorizationState::Exchanging { link: link(), lease: lease() }),
+            in_state(AuthorizationState::ExchangeUnknown { link: link() }),
+            in_state(authorized(None)),
+            in_state(authorized(Some(delivery(None)))),
+            in_state(authorized(Some(delivery(Some(lease()))))),
+            in_state(AuthorizationState::Delivered { consent: consent(), attempts: attempts() }),
+            in_state(AuthorizationState::Undeliverable { consent: consent(), attempts: attempts() }),
+        ]
+    }
+
+    #[test]
+    fn a_record_in_each_state_is_read_as_it_was_stored() {
+        for record in records() {
+            assert_eq!(Authorization::try_from(StoredAuthorization::from(record.clone())), Ok(record));
+        }
+    }
+
+    type Change = fn(&mut StoredAuthorization);
+
+    #[test]
+    fn a_record_that_lacks_what_its_state_has_is_refused() {
+        let [pending, issued, exchanging, unknown, _, due, _, delivered, undeliverable] = records();
+        let rows: [(&Authorization, &str, Change); 14] = [
+            (&pending, "state", |stored| stored.pending_state = None),
+            (&issued, "link", |stored| stored.link = None),
+            (&exchanging, "link", |stored| stored.link = None),
+            (&exchanging, "lease of its exchange", |stored| stored.exchange = None),
+            (&unknown, "link", |stored| stored.link = None),
+            (&due, "user", |stored| stored.identity = None),
+            (&due, "time of its consent", |stored| stored.authorized_at = None),
+            (&due, "body to deliver", |stored| stored.body = None),
+            (&due, "body to deliver", |stored| stored.body = Some(Vec::new())),
+            (&due, "time at which it is due", |stored| stored.due_at = None),
+            (&delivered, "user", |stored| stored.identity = None),
+            (&delivered, "body to deliver", |stored| stored.body = None),
+            (&undeliverable, "body to deliver", |stored| stored.body = None),
+            (&undeliverable, "time of its consent", |stored| stored.authorized_at = None),
+        ];
+        for (record, field, change) in rows {
+            let missing = NoSuchStateError::Missing { status: record.status(), field };
+            assert_eq!(changed(record, change), Err(missing), "{record:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_has_what_its_state_has_not_is_refused() {
+        let fields: [(&str, Change); 10] = [
+            ("a state to ask with", |stored| stored.pending_state = State::parse(&"5".repeat(64))),
+            ("a link", |stored| stored.link = Some(link().into())),
+            ("a lease of an exchange", |stored| stored.exchange = Some(lease())),
+            ("a user", |stored| stored.identity = Some(consent().identity)),
+            ("a time of consent", |stored| stored.authorized_at = Some(NOW)),
+            ("a body to deliver", |stored| stored.body = Some(b"body".to_vec())),
+            ("a next attempt", |stored| stored.next_attempt_at = Some(NOW)),
+            ("a time at which it is due", |stored| stored.due_at = Some(NOW)),
+            ("a lease of an attempt", |stored| stored.delivery = Some(lease())),
+            ("attempts", |stored| stored.attempts = 1),
+        ];
+        let [pending, issued, exchanging, unknown, nowhere, _, _, delivered, undeliverable] = records();
+        for (record, own) in [
+            (&pending, &["a state to ask with"][..]),
+            (&issued, &["a link"]),
+            (&exchanging, &["a link", "a lease of an exchange"]),
+            (&unknown, &["a link"]),
+            // With a next attempt it is another state's record: one that is due.
+            (&nowhere, &["a user", "a time of consent", "a body to deliver", "a next attempt"]),
+            (&delivered, &["a user", "a time of consent", "a body to deliver", "attempts"]),
+            (&undeliverable, &["a user", "a time of consent", "a body to deliver", "attempts"]),
+        ] {
+            for (field, change) in fields.iter().filter(|(field, _)| !own.contains(field)) {
+                let unexpected = NoSuchStateError::Unexpected { status: record.status(), field };
+                assert_eq!(changed(record, *change), Err(unexpected), "{record:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pending_link_is_a_platforms_and_has_not_come() {
+        let rows: [(&str, Change); 2] = [
+            ("a link of our own", |stored| stored.source = LinkSource::Alipay),
+            ("the time of its link", |stored| stored.linked_at = Some(NOW)),
+        ];
+        for (field, change) in rows {
+            let unexpected = NoSuchStateError::Unexpected { status: Status::LinkPending, field };
+            assert_eq!(changed(&pending(), change), Err(unexpected));
+        }
+    }
+
+    #[test]
+    fn a_cause_names_the_field_and_quotes_no_value() {
+        let issued = new(NewLink::Ours(link()));
+        let error = changed(&issued, |stored| stored.link = Some("open-1".to_owned())).unwrap_err();
+        assert_eq!(error, NoSuchStateError::Malformed { status: Status::Issued, field: "link" });
+        let corrupt = StoreError::Corrupt("a record that is ISSUED has another form of link".to_owned());
+        assert_eq!(StoreError::from(error), corrupt);
+    }
+
+    fn changed(record: &Authorization, change: Change) -> Result<Authorization, NoSuchStateError> {
+        let mut stored = StoredAuthorization::from(record.clone());
+        change(&mut stored);
+        stored.try_into()
+    }
+}
