@@ -52,7 +52,8 @@ fn world() -> World {
 async fn world_of(replies: Vec<Reply>) -> (World, RawServer) {
     let server = RawServer::start(replies, None).await;
     let mut world = world_at(&format!("http://{}", server.address()));
-    world.authorization_url.aliyun = Arc::new(AlibabaCloudClient::new().expect("a client"));
+    world.deps.authorization_url.aliyun = Arc::new(AlibabaCloudClient::new().expect("a client"));
+    world.rebuild();
     (world, server)
 }
 
@@ -178,7 +179,7 @@ async fn an_error_of_theirs_is_written_in_xml_too() {
     let world = world();
     world.alibaba_cloud.answer(400, refused("DataNotFound", "<none> & \"no\""));
     let call = RpcCall { format: Some("XML".to_owned()), ..call(&world) };
-    let answer = get_authorization_url::handle(&world.authorization_url, &call.build()).await;
+    let answer = world.authorization_url.handle(&call.build()).await;
     let text = str::from_utf8(answer.body()).expect("text");
     assert_eq!(answer.status(), 400);
     assert!(text.contains("<Code>DataNotFound</Code><Message>&lt;none&gt; &amp; "), "{text}");
@@ -204,8 +205,9 @@ async fn the_nonce_is_consumed_before_they_are_asked_and_a_replay_asks_nobody() 
 async fn nothing_is_recorded_and_the_store_is_called_once() {
     let mut world = world();
     let store = Arc::<Counted>::default();
-    world.authorization_url.store = store.clone();
-    world.authorization_url.nonces = store.clone();
+    world.deps.authorization_url.store.record = store.clone();
+    world.deps.authorization_url.store.nonces = store.clone();
+    world.rebuild();
     world.alibaba_cloud.answer(200, granted(LINK));
     assert_eq!(world.call(&call(&world)).await.code, "OK");
     assert_eq!((store.nonces.load(Ordering::SeqCst), store.records.load(Ordering::SeqCst)), (1, 0));
@@ -288,15 +290,15 @@ async fn they_are_not_asked_when_the_time_that_is_left_is_too_short_and_the_call
     let call = call(&world);
     let slow = Slow { secrets: world.secrets.clone(), clock: world.clock.clone() };
     let mut late = world.another_process();
-    let keys = shared::secrets::SecretCache::new(Arc::new(slow), world.clock.clone());
-    late.authorization_url.aliyun_keys = Arc::new(keys);
+    late.deps.authorization_url.secrets = Arc::new(slow);
+    late.rebuild();
     assert_eq!(said(&late.call(&call).await), SYSTEM_ERROR);
     assert!(late.alibaba_cloud.requests().is_empty());
     late.alibaba_cloud.answer(200, granted(LINK));
     assert_eq!(late.call(&call).await.code, "OK", "the key is known by now");
 }
 
-/// Secrets that take longer than Alibaba Cloud may then be asked.
+/// Secrets of which the key there takes longer than Alibaba Cloud may then be asked.
 struct Slow {
     secrets: tests::parties::InMemorySecrets,
     clock: Arc<shared::model::clock::ManualClock>,
@@ -308,7 +310,9 @@ impl shared::secrets::SecretSource for Slow {
         &self,
         name: &SecretName,
     ) -> Result<shared::secrets::SecretValue, shared::secrets::FetchError> {
-        self.clock.advance(get_authorization_url::ASK_UNTIL + Duration::from_millis(1));
+        if *name == SecretName::aliyun("1001").expect("a name") {
+            self.clock.advance(get_authorization_url::ASK_WITHIN + Duration::from_millis(1));
+        }
         self.secrets.fetch(name).await
     }
 }
@@ -453,7 +457,7 @@ async fn serve(world: Arc<World>) -> (String, JoinSet<()>) {
         let mut request = Request::from_parts(parts, body);
         let origin = "https://links.example.com/".parse().ok();
         request.extensions_mut().insert(ClientInfo { source_ip: None, origin });
-        let answer = get_authorization_url::handle(&world.authorization_url, &request).await;
+        let answer = world.authorization_url.handle(&request).await;
         answer.map(axum::body::Body::from) as Response<axum::body::Body>
     });
     let mut serving = JoinSet::new();
@@ -469,7 +473,8 @@ async fn another_authlink_in_their_place_grants_and_refuses_the_same() {
     theirs.secrets.set(&format!("access-key/{KEY_ID}"), &document);
     let (at, _serving) = serve(theirs.clone()).await;
     let mut ours = world_at(&at);
-    ours.authorization_url.aliyun = Arc::new(AlibabaCloudClient::new().expect("a client"));
+    ours.deps.authorization_url.aliyun = Arc::new(AlibabaCloudClient::new().expect("a client"));
+    ours.rebuild();
 
     let granted = ours.call(&call(&ours).with("EndDate", "2026-12-28")).await;
     assert_eq!(granted.code, "OK");
@@ -478,7 +483,7 @@ async fn another_authlink_in_their_place_grants_and_refuses_the_same() {
     let origin = "https://links.example.com/".parse().ok();
     let request = request.extension(ClientInfo { source_ip: None, origin });
     let page = request.body(Bytes::new()).expect("a request");
-    let shown = get_authorization_url::handle(&theirs.authorization_url, &page).await;
+    let shown = theirs.authorization_url.handle(&page).await;
     assert_eq!(shown.status(), 200);
 
     let mut not_passed = scheme();

@@ -3,7 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "what fails here fails a test")]
 
-mod alibaba_cloud;
+mod alarms;
 mod alibaba_signatures;
 mod answers;
 mod authorization_urls;

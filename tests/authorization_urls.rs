@@ -110,7 +110,8 @@ const OF_THE_ACTION: &[Row] = &[
     (
         "SystemError.store",
         |world| {
-            world.authorization_url.store = Arc::new(Away);
+            world.deps.authorization_url.store.record = Arc::new(Away);
+            world.rebuild();
         },
         |call| call,
     ),
@@ -175,7 +176,7 @@ async fn answer(row: &Row, protocol: Protocol, format: Option<&str>) -> String {
     if *name == "SignatureNonceUsed" {
         world.call(&RpcCall { format: Some("JSON".to_owned()), ..call() }).await;
     }
-    whole(&get_authorization_url::handle(&world.authorization_url, &call().build()).await)
+    whole(&world.authorization_url.handle(&call().build()).await)
 }
 
 fn golden(name: &str) -> String {
@@ -309,7 +310,9 @@ async fn the_first_thing_that_is_wrong_answers() {
         ("MobileNumberIllgeal", |_, call| call.with("PhoneNo", "x")),
         ("MissingParameter", |_, call| call.with("SchemeId", "")),
         ("Throttling.System", |world, call| {
-            world.authorization_url.allowance = RateLimiter::new(Arc::new(UsedUp), world.clock.clone());
+            let used_up = RateLimiter::new(Arc::new(UsedUp), world.clock.clone());
+            world.deps.authorization_url.rate_limiter = Arc::new(used_up);
+            world.rebuild();
             call
         }),
         ("UnauthorizedOperation", |world, call| {
@@ -465,7 +468,7 @@ async fn bad_input_gets_the_right_error_and_never_a_500() {
     }
     let mut large = call().build();
     *large.body_mut() = vec![b'x'; get_authorization_url::MAX_BODY_BYTES + 1].into();
-    let answer = get_authorization_url::handle(&world.authorization_url, &large).await;
+    let answer = world.authorization_url.handle(&large).await;
     assert!(whole(&answer).contains(r#""Code":"InvalidParameters""#));
 }
 
@@ -608,7 +611,7 @@ async fn what_is_changed_after_it_was_signed_is_refused_by_cause() {
         }
         let mut request = call.build();
         change(&mut request);
-        let answer = get_authorization_url::handle(&world.authorization_url, &request).await;
+        let answer = world.authorization_url.handle(&request).await;
         assert_eq!(RpcAnswer::read(&answer).code, *code, "row {index}");
         assert!(answer.status().as_u16() < 500);
     }

@@ -181,7 +181,8 @@ async fn killed_after_a_success_is_recorded_nothing_is_sent_again() {
 async fn killed_around_giving_up_the_record_ends_undeliverable_all_the_same() {
     for (point, steps) in [(Before(Write::GiveUp), vec![Step::GivenUp]), (After(Write::GiveUp), vec![])] {
         let mut world = World::new();
-        world.delivery.schedule = shared::delivery::schedule::Schedule::from_secs(&[]);
+        world.deps.delivery.schedule = shared::delivery::schedule::Schedule::from_secs(&[]);
+        world.rebuild();
         let issued = due(&world).await;
         crashes_with_one_attempt(&world, After(Write::ClaimAttempt)).await;
         world.clock.advance(ATTEMPT_LEASE);
@@ -195,7 +196,8 @@ async fn killed_around_giving_up_the_record_ends_undeliverable_all_the_same() {
 /// As [`crashes`], in a process whose schedule has one attempt.
 async fn crashes_with_one_attempt(world: &World, point: CrashPoint) {
     let mut process = world.another_process();
-    process.delivery.schedule = shared::delivery::schedule::Schedule::from_secs(&[]);
+    process.deps.delivery.schedule = shared::delivery::schedule::Schedule::from_secs(&[]);
+    process.rebuild();
     let store = Arc::new(CrashingStore::new(process.store.clone(), point));
     let process = process.with_store(store.clone());
     store.until_crash(sweep_and_drain(&process)).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use openid_delivery::{Step, deliver, handle, sweep};
+use openid_delivery::{Step, deliver, sweep};
 use serde_json::json;
 use shared::delivery::response::AttemptResult;
 use shared::delivery::schedule::{OPEN_API_WAITS_SECS, Schedule};
@@ -274,7 +274,8 @@ async fn an_attempt_whose_worker_died_is_followed_by_the_next_when_its_lease_end
 #[tokio::test]
 async fn a_last_attempt_whose_worker_died_ends_undeliverable_and_can_be_redriven() {
     let mut world = World::new();
-    world.delivery.schedule = Schedule::from_secs(&[]);
+    world.deps.delivery.schedule = Schedule::from_secs(&[]);
+    world.rebuild();
     let issued = world.authorized("S1", "open-1").await;
     world.queue.lose_all();
     claim_and_die(&world, &issued, 0).await;
@@ -289,7 +290,7 @@ async fn claim_and_die(world: &World, issued: &tests::world::Issued, attempts_be
     let claim = shared::model::claim::AttemptClaim {
         id: issued.id.clone(),
         attempts_before,
-        attempts_allowed: world.delivery.schedule.attempts(),
+        attempts_allowed: world.deps.delivery.schedule.attempts(),
         operation: shared::model::id::OperationId::generate(&*world.random).expect("an id"),
         now: world.now(),
         lease_until: world.now() + openid_delivery::ATTEMPT_LEASE,
@@ -377,7 +378,8 @@ async fn a_store_that_is_away_for_a_moment_costs_neither_an_attempt_nor_a_second
     ] {
         let mut world = World::new();
         let issued = world.authorized("S1", "open-1").await;
-        world.delivery.store = Arc::new(FlakyStore::new(world.store.clone(), &failures));
+        world.deps.delivery.store = Arc::new(FlakyStore::new(world.store.clone(), &failures));
+        world.rebuild();
         assert_eq!(world.drain().await, [Step::Delivered], "{failures:?}");
         assert_eq!(world.record(&issued.id).await.attempts_begun(), 1);
         assert_eq!(world.merchant.posts().len(), 1);
@@ -392,7 +394,8 @@ async fn attempts_taken_from_the_schedule_end_what_is_beyond_them() {
     world.merchant.answer(DeliveryOutcome::Status(500));
     world.drain().await;
     next_attempt(&world, &issued, false).await;
-    world.delivery.schedule = Schedule::from_secs(&[15]);
+    world.deps.delivery.schedule = Schedule::from_secs(&[15]);
+    world.rebuild();
     world.clock.advance(secs(24 * 3_600));
     assert!(world.sweep_and_drain().await.contains(&Step::GivenUp));
     assert_eq!(world.record(&issued.id).await.status(), Status::Undeliverable);
@@ -404,11 +407,11 @@ async fn what_the_queue_neglects_is_delivered_by_the_second_sweep_itself() {
     let world = World::new();
     let issued = world.authorized("S1", "open-1").await;
     world.queue.lose_all();
-    handle(&world.delivery, Event::Sweep).await.expect("the store answers");
+    world.delivery.handle(Event::Sweep).await.expect("the store answers");
     assert_eq!(world.merchant.posts().len(), 0, "the hint has its time first");
     world.queue.lose_all();
     world.clock.advance(HINT_GRACE_PERIOD);
-    handle(&world.delivery, Event::Sweep).await.expect("the store answers");
+    world.delivery.handle(Event::Sweep).await.expect("the store answers");
     assert_eq!(world.merchant.posts().len(), 1);
     assert_eq!(world.record(&issued.id).await.status(), Status::Delivered);
     assert_eq!(world.drain().await, [Step::Nothing], "the hint that came too late");
@@ -421,7 +424,7 @@ async fn what_fails_in_a_sweep_has_its_next_attempt_at_the_usual_time() {
     world.queue.lose_all();
     world.clock.advance(HINT_GRACE_PERIOD);
     world.merchant.answer(DeliveryOutcome::Status(500));
-    handle(&world.delivery, Event::Sweep).await.expect("the store answers");
+    world.delivery.handle(Event::Sweep).await.expect("the store answers");
     let record = world.record(&issued.id).await;
     assert_eq!((record.status(), record.attempts_begun()), (Status::Authorized, 1));
     assert_eq!(record.next_attempt_at(), Some(world.now() + secs(15)));

@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderName;
-use openid_delivery::handle;
 use shared::delivery::response::AttemptResult;
 use shared::delivery::sender::CallbackSender;
 use shared::egress::callback_url::CallbackUrl;
@@ -103,7 +102,7 @@ async fn a_sweep_delivers_to_others_what_a_silent_merchant_leaves_waiting() {
     all_consent(&world).await;
     world.queue.lose_all();
     world.clock.advance(HINT_GRACE_PERIOD);
-    let swept = tokio::time::timeout(PATIENCE, handle(&world.delivery, Event::Sweep)).await;
+    let swept = tokio::time::timeout(PATIENCE, world.delivery.handle(Event::Sweep)).await;
     assert_eq!(swept.expect("nobody waits for the silent"), Ok(()));
     for number in 0..OF_THE_OTHER {
         let id = AuthorizationId::from_serial("B1", &format!("S{number}"));

@@ -105,10 +105,12 @@ async fn settings_of_the_business_shape_the_link() {
 #[tokio::test]
 async fn the_public_url_of_the_settings_goes_before_the_address_of_arrival() {
     let mut world = World::new();
-    world.auth_url.links.public_url = "https://pay.example.org/".parse().ok();
+    world.deps.auth_url.links.public_url = "https://pay.example.org/".parse().ok();
+    world.rebuild();
     let link = world.ask(&LinkCall::new("S1", world.now())).await.expect_link();
     assert!(link.as_str().contains("redirect_uri=https%3A%2F%2Fpay.example.org%2Fv1%2Fopenapi"), "{link}");
-    world.auth_url.links.public_url = "https://pay.example.org/stage/".parse().ok();
+    world.deps.auth_url.links.public_url = "https://pay.example.org/stage/".parse().ok();
+    world.rebuild();
     let link = world.ask(&LinkCall::new("S2", world.now())).await.expect_link();
     assert!(
         link.as_str().contains("redirect_uri=https%3A%2F%2Fpay.example.org%2Fstage%2Fv1%2Fopenapi"),
@@ -461,7 +463,7 @@ async fn a_repeated_auth_header_is_refused_whichever_it_is() {
         let header = http::HeaderName::from_bytes(name.as_bytes()).expect("a name");
         request.headers_mut().append(header.clone(), "x".parse().expect("a value"));
         request.headers_mut().append(header, "x".parse().expect("a value"));
-        let answer = LinkAnswer::read(&alipay_auth_url::handle(&world.auth_url, &request).await);
+        let answer = LinkAnswer::read(&world.auth_url.handle(&request).await);
         assert_eq!((answer.status, answer.message), (3, format!("header {name} is repeated")));
     }
 }

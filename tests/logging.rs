@@ -108,7 +108,7 @@ async fn every_line_of_a_call_has_its_request_id_and_none_has_what_was_asked_or_
     world.secrets.set_unavailable(false);
     let path = link.strip_prefix("https://links.example.com").expect("our own").to_owned();
     let page = http::Request::builder().uri(&path).body(bytes::Bytes::new()).expect("a request");
-    get_authorization_url::handle(&world.authorization_url, &page).await;
+    world.authorization_url.handle(&page).await;
 
     let text = logs.text();
     let lines: Vec<Value> =

@@ -143,7 +143,8 @@ async fn success_is_said_only_after_the_write() {
     // Not done, four times: the callback has to come again.
     let away = FlakyStore::new(world.store.clone(), &[Failure::NotDone; 4]);
     let mut other = world.another_process();
-    other.callback.store = Arc::new(away);
+    other.deps.callback.store = Arc::new(away);
+    other.rebuild();
     tokio::time::pause();
     let answer = other.called_back(&call).await;
     tokio::time::resume();
@@ -151,7 +152,8 @@ async fn success_is_said_only_after_the_write() {
     assert_eq!(world.record(&id).await.status(), Status::Issued);
     // Done without our being told: the repeat finds its own write.
     let mut other = world.another_process();
-    other.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &[Failure::AnswerLost]));
+    other.deps.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &[Failure::AnswerLost]));
+    other.rebuild();
     tokio::time::pause();
     let answer = other.called_back(&call).await;
     tokio::time::resume();
@@ -221,7 +223,7 @@ async fn only_a_post_is_a_callback() {
     for method in [Method::GET, Method::PUT, Method::DELETE] {
         let mut call = callback(&state, &id, "open-1", world.now());
         call.method = method;
-        let answer = openid_callback::handle(&world.callback, &call.build()).await;
+        let answer = world.callback.handle(&call.build()).await;
         assert_eq!(answer.status(), 404);
     }
     assert_eq!(world.record(&id).await.status(), Status::Issued);

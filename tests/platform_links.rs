@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alipay_auth_url::QUESTIONS_UNTIL;
+use alipay_auth_url::QUESTIONS_WITHIN;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +19,7 @@ use shared::model::clock::ManualClock;
 use shared::model::id::AuthorizationId;
 use shared::model::link_source::LinkSource;
 use shared::protocol::open_api::client::transport::PlatformError;
-use shared::secrets::{FetchError, SecretCache, SecretName, SecretSource, SecretValue};
+use shared::secrets::{FetchError, SecretName, SecretSource, SecretValue};
 use tests::crashing::{CrashPoint, CrashingStore, Write};
 use tests::flaky::{Failure, FlakyStore};
 use tests::keys;
@@ -286,7 +286,7 @@ async fn no_question_is_begun_that_the_functions_time_does_not_hold() {
         let used: fn(&World) = |world| world.platforms.refuse(8, "used");
         for first in [broken, used] {
             let world = world_by("rsa").await;
-            world.platforms.takes(&world.clock, QUESTIONS_UNTIL - late);
+            world.platforms.takes(&world.clock, QUESTIONS_WITHIN - late);
             first(&world);
             world.platforms.grant(LINK);
             let answer = ask(&world, "S1").await;
@@ -301,7 +301,8 @@ async fn a_question_that_comes_too_late_is_left_to_the_next_request() {
     let world = world_by("rsa").await;
     let slow = Arc::new(Slow { secrets: world.secrets.clone(), clock: world.clock.clone() });
     let mut other = world.another_process();
-    other.auth_url.platforms = Arc::new(SecretCache::new(slow, world.clock.clone()));
+    other.deps.auth_url.secrets = slow;
+    other.rebuild();
     let logs = Logs::keep();
     assert_eq!(ask(&other, "S1").await.status, 98);
     assert!(logs.text().contains(r#""alarm":"unavailable""#), "{}", logs.text());
@@ -310,7 +311,7 @@ async fn a_question_that_comes_too_late_is_left_to_the_next_request() {
     ask(&other, "S1").await.expect_link();
 }
 
-/// A source of keys that takes nearly all the time there is.
+/// A source of keys that takes, for a platform, nearly all the time there is.
 struct Slow {
     secrets: InMemorySecrets,
     clock: Arc<ManualClock>,
@@ -319,7 +320,9 @@ struct Slow {
 #[async_trait]
 impl SecretSource for Slow {
     async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError> {
-        self.clock.advance(QUESTIONS_UNTIL);
+        if *name == SecretName::upstream("rsa").expect("a name") {
+            self.clock.advance(QUESTIONS_WITHIN);
+        }
         self.secrets.fetch(name).await
     }
 }
@@ -388,7 +391,8 @@ async fn a_link_whose_record_cannot_be_written_goes_back_all_the_same() {
     for (serial_no, failures) in [("S1", 1), ("S2", 2)] {
         let failures = vec![Failure::NotDone; failures];
         let mut other = world.another_process();
-        other.auth_url.store = Arc::new(FlakyStore::new(world.store.clone(), &failures));
+        other.deps.auth_url.store = Arc::new(FlakyStore::new(world.store.clone(), &failures));
+        other.rebuild();
         world.platforms.grant(LINK);
         assert_eq!(ask(&other, serial_no).await.expect_link().as_str(), LINK);
     }

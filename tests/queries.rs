@@ -122,7 +122,8 @@ async fn without_an_address_the_open_id_is_told_here_alone() {
 #[tokio::test]
 async fn what_was_given_up_is_told_so_and_its_redrive_with_both_rounds() {
     let mut world = World::new();
-    world.delivery.schedule = Schedule::from_secs(&[15]);
+    world.deps.delivery.schedule = Schedule::from_secs(&[15]);
+    world.rebuild();
     let issued = world.authorized("S1", "open-1").await;
     world.merchant.answer(DeliveryOutcome::Status(500));
     world.drain().await;
@@ -441,9 +442,12 @@ async fn when_keys_or_store_are_away_the_caller_is_told_to_try_again() {
     let away = || Broken(StoreError::Unavailable("told to".to_owned()));
     let corrupt = Broken(StoreError::Corrupt("its attribute status is missing".to_owned()));
     let [mut nonces, mut records, mut unreadable, keys] = [(); 4].map(|()| World::new());
-    nonces.query.nonces = Arc::new(away());
-    records.query.records = Arc::new(away());
-    unreadable.query.records = Arc::new(corrupt);
+    nonces.deps.query.nonces = Arc::new(away());
+    nonces.rebuild();
+    records.deps.query.records = Arc::new(away());
+    records.rebuild();
+    unreadable.deps.query.records = Arc::new(corrupt);
+    unreadable.rebuild();
     keys.secrets.set_unavailable(true);
     for world in [nonces, records, unreadable, keys] {
         let answer = world.query(&LinkCall::query("S1", world.now())).await;

@@ -316,7 +316,7 @@ async fn other_methods_and_paths_lead_nowhere() {
     for (method, path) in [("POST", openid_callback::PATH), ("GET", "/v1/openapi/auth/alipay/callback/x")] {
         let request = http::Request::builder().method(method).uri(format!("{path}?{query}"));
         let request = request.body(bytes::Bytes::new()).expect("a request");
-        let shown = tests::world::Shown::read(&openid_callback::handle(&world.callback, &request).await);
+        let shown = tests::world::Shown::read(&world.callback.handle(&request).await);
         assert_eq!(shown.outcome, "unknown-link");
     }
     assert!(world.gateway.codes().is_empty());
@@ -376,7 +376,8 @@ async fn a_settlement_is_tried_again_while_the_store_is_away() {
     {
         let mut world = World::new();
         let Issued { id, state, .. } = world.link("S1").await;
-        world.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &failures));
+        world.deps.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &failures));
+        world.rebuild();
         world.gateway.answer(identified("open-1"));
         assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized", "{failures:?}");
         assert_eq!(world.record(&id).await.status(), Status::Authorized);
@@ -389,7 +390,8 @@ async fn a_settlement_that_cannot_be_written_is_alarmed_and_the_user_asked_again
     let logs = Logs::keep();
     let mut world = World::new();
     let Issued { id, state, .. } = world.link("S1").await;
-    world.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &[Failure::NotDone; 4]));
+    world.deps.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &[Failure::NotDone; 4]));
+    world.rebuild();
     world.gateway.answer(identified("open-1"));
     assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
     assert_eq!(world.record(&id).await.status(), Status::ExchangeUnknown);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use openid_delivery::{ATTEMPT_LEASE, SWEEP_PATIENCE, Step, deliver, handle, sweep};
+use openid_delivery::{ATTEMPT_LEASE, SWEEP_PATIENCE, Step, deliver, sweep};
 use shared::delivery::schedule::Schedule;
 use shared::model::authorization::Status;
 use shared::model::clock::{Clock as _, ManualClock, UnixMillis};
@@ -13,7 +13,7 @@ use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::AuthorizationId;
 use shared::model::owner::Owner;
 use shared::queue::{Event, HINT_GRACE_PERIOD, Hint, HintError, HintQueue};
-use shared::secrets::{FetchError, SecretCache, SecretName, SecretSource, SecretValue};
+use shared::secrets::{FetchError, SecretName, SecretSource, SecretValue};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{Due, FindDue, StoreError};
 use tests::crashing::CrashPoint::After;
@@ -43,9 +43,10 @@ async fn a_queue_that_takes_no_hint_is_not_asked_for_every_record_and_the_sweep_
         world.authorized(&format!("S{number}"), &format!("open-{number}")).await;
     }
     let queue = Arc::new(NoRoom::default());
-    world.delivery.hints = queue.clone();
+    world.deps.delivery.hints = queue.clone();
+    world.rebuild();
     world.clock.advance(HINT_GRACE_PERIOD);
-    handle(&world.delivery, Event::Sweep).await.expect("the store answers");
+    world.delivery.handle(Event::Sweep).await.expect("the store answers");
     assert_eq!(world.merchant.posts().len(), 100);
     let asked = queue.0.load(Ordering::SeqCst);
     assert!(asked <= 32, "{asked} hints");
@@ -79,9 +80,10 @@ async fn one_record_that_cannot_be_taken_up_leaves_the_others_their_attempts() {
     let first = world.authorized("S1", "open-1").await;
     let second = world.authorized("S2", "open-2").await;
     let (inner, clock) = (world.store.clone(), world.clock.clone());
-    world.delivery.due = Arc::new(Stubborn { inner, one: first.id.clone(), clock });
+    world.deps.delivery.due = Arc::new(Stubborn { inner, one: first.id.clone(), clock });
+    world.rebuild();
     world.clock.advance(HINT_GRACE_PERIOD);
-    let swept = handle(&world.delivery, Event::Sweep).await;
+    let swept = world.delivery.handle(Event::Sweep).await;
     assert_eq!(swept, Err(StoreError::Unavailable("told to".to_owned()).into()));
     assert_eq!(world.record(&second.id).await.status(), Status::Delivered);
     assert_eq!(world.record(&first.id).await.attempts_begun(), 0);
@@ -95,7 +97,9 @@ async fn a_sweep_leaves_to_the_next_what_it_has_no_time_for() {
     }
     world.queue.lose_all();
     let one = AuthorizationId::from_serial("B1", "nobody");
-    world.delivery.due = Arc::new(Stubborn { inner: world.store.clone(), one, clock: world.clock.clone() });
+    world.deps.delivery.due =
+        Arc::new(Stubborn { inner: world.store.clone(), one, clock: world.clock.clone() });
+    world.rebuild();
     let began = world.now();
     let queued = sweep(&world.delivery).await.expect("the store answers");
     assert!((3..40).contains(&queued), "{queued}");
@@ -107,10 +111,12 @@ async fn a_sweep_leaves_to_the_next_what_it_has_no_time_for() {
 #[tokio::test]
 async fn a_last_failure_whose_record_nobody_confirms_is_alarmed() {
     let mut world = World::new();
-    world.delivery.schedule = Schedule::from_secs(&[]);
+    world.deps.delivery.schedule = Schedule::from_secs(&[]);
+    world.rebuild();
     let issued = world.authorized("S1", "open-1").await;
     let untold = [Failure::None, Failure::AnswerLost, Failure::AnswerLost];
-    world.delivery.store = Arc::new(FlakyStore::new(world.store.clone(), &untold));
+    world.deps.delivery.store = Arc::new(FlakyStore::new(world.store.clone(), &untold));
+    world.rebuild();
     world.merchant.answer(DeliveryOutcome::Status(500));
     let logs = Logs::keep();
     let delivered = deliver(&world.delivery, &Hint::new(issued.id.clone(), b1(), 0)).await;
@@ -138,8 +144,8 @@ async fn an_attempts_lease_begins_when_its_keys_are_there() {
     let store = Arc::new(CrashingStore::new(world.store.clone(), After(Write::ClaimAttempt)));
     let mut process = world.another_process().with_store(store.clone());
     let keys: Arc<dyn SecretSource> = Arc::new(Slow(world.secrets.clone(), world.clock.clone()));
-    process.delivery.businesses = Arc::new(SecretCache::new(keys.clone(), world.clock.clone()));
-    process.delivery.callback_key = Arc::new(SecretCache::new(keys, world.clock.clone()));
+    process.deps.delivery.secrets = keys;
+    process.rebuild();
     let hint = Hint::new(issued.id.clone(), b1(), 0);
     store.until_crash(deliver(&process.delivery, &hint)).await;
     let lease =
@@ -154,13 +160,13 @@ async fn a_sweep_begins_no_attempt_that_its_time_does_not_hold() {
     let issued = world.authorized("S1", "open-1").await;
     let mut process = world.another_process();
     let keys: Arc<dyn SecretSource> = Arc::new(Slow(world.secrets.clone(), world.clock.clone()));
-    process.delivery.businesses = Arc::new(SecretCache::new(keys.clone(), world.clock.clone()));
-    process.delivery.callback_key = Arc::new(SecretCache::new(keys, world.clock.clone()));
+    process.deps.delivery.secrets = keys;
+    process.rebuild();
     world.clock.advance(HINT_GRACE_PERIOD);
-    handle(&process.delivery, Event::Sweep).await.expect("the store answers");
+    process.delivery.handle(Event::Sweep).await.expect("the store answers");
     assert_eq!(world.record(&issued.id).await.attempts_begun(), 0, "its keys came too late");
     world.clock.advance(HINT_GRACE_PERIOD);
-    handle(&process.delivery, Event::Sweep).await.expect("the store answers");
+    process.delivery.handle(Event::Sweep).await.expect("the store answers");
     assert_eq!(world.record(&issued.id).await.status(), Status::Delivered);
 }
 

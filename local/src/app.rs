@@ -13,17 +13,17 @@ use get_authorization_url::GetAuthorizationUrl;
 use openid_callback::OpenIdCallback;
 use openid_delivery::OpenIdDelivery;
 use shared::delivery::sender::HttpSender;
-use shared::egress::resolver::SystemResolver;
 use shared::model::clock::{Clock, SystemClock};
-use shared::model::random::OsRandom;
+use shared::model::random::{OsRandom, Random};
 use shared::protocol::alibaba_cloud::AlibabaCloudClient;
 use shared::protocol::alipay::gateway::{AlipayGateway, EXCHANGE_TIMEOUT};
 use shared::protocol::open_api::client::transport::HttpPlatforms;
 use shared::queue::in_process::InProcessQueue;
+use shared::rate_limit::RateLimiter;
 use shared::runtime::config::{Config, SecretsFrom, StoreAt};
 use shared::runtime::start::StartError;
 use shared::runtime::telemetry;
-use shared::secrets::{SecretCache, SecretFolder, SecretSource};
+use shared::secrets::{SecretFolder, SecretSource};
 use shared::store::SchemeLinks;
 use shared::store::sqlite::SqliteStore;
 use tokio::net::TcpListener;
@@ -36,7 +36,7 @@ use crate::folder::{self, ACCESS_KEY_ID, Folder};
 use crate::host::{self, Functions};
 use crate::merchant::{DemoMerchant, MerchantConfig};
 
-/// Where keys and database are, unless told otherwise.
+/// The folder of keys and database, unless told otherwise.
 pub const DEFAULT_FOLDER: &str = ".authlink";
 /// authlink's port, unless told otherwise.
 pub const DEFAULT_PORT: u16 = 8787;
@@ -45,10 +45,10 @@ pub const DEFAULT_EMULATOR_PORT: u16 = 8788;
 /// The demo merchant's port, unless told otherwise.
 pub const DEFAULT_MERCHANT_PORT: u16 = 8789;
 
-/// How to start.
+/// The options of a start.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where keys and database are.
+    /// The folder of keys and database.
     pub folder: PathBuf,
     /// authlink's port; 0 for any.
     pub port: u16,
@@ -56,9 +56,9 @@ pub struct Options {
     pub emulator_port: u16,
     /// The demo merchant's port; 0 for any.
     pub merchant_port: u16,
-    /// Whether to log, on standard error.
+    /// Logs on standard error if true.
     pub log: bool,
-    /// Where authlink is, if it is not hosted here but by `cargo lambda watch`.
+    /// The address of authlink, if it is not hosted here but by `cargo lambda watch`.
     pub authlink_elsewhere: Option<Url>,
     /// Settings of authlink's that go before those of a local run, as `AUTHLINK_DELIVERY_WAITS_SECS`.
     pub settings: Vec<(&'static str, String)>,
@@ -147,7 +147,7 @@ impl Local {
         })
     }
 
-    /// What to do now, for whoever started it.
+    /// The next steps, for the person who started it.
     #[must_use]
     pub fn greeting(&self) -> String {
         format!(
@@ -199,71 +199,64 @@ fn host_functions(
     };
     let store = Arc::new(SqliteStore::open(file)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let random = Arc::new(OsRandom::default());
+    let random: Arc<dyn Random> = Arc::new(OsRandom::default());
     let queue = InProcessQueue::new(clock.clone());
     let secrets: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(secrets));
-    let businesses = Arc::new(SecretCache::new(secrets.clone(), clock.clone()));
-
-    let platforms = Arc::new(SecretCache::new(secrets.clone(), clock.clone()));
-    let links = config.links();
-    let delivery = OpenIdDelivery {
-        store: store.clone(),
-        due: store.clone(),
-        businesses: businesses.clone(),
-        schemes: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
-        callback_key: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
-        sender: Arc::new(HttpSender::new(Arc::new(SystemResolver), config.callbacks.clone())?),
-        hints: Arc::new(queue.clone()),
-        clock: clock.clone(),
-        random: random.clone(),
-        callbacks: config.callbacks.clone(),
-        schedule: config.schedule.clone(),
-    };
     let functions = Functions {
-        auth_url: AlipayAuthUrl {
-            businesses: businesses.clone(),
-            platforms: platforms.clone(),
+        auth_url: AlipayAuthUrl::new(alipay_auth_url::Deps {
+            secrets: secrets.clone(),
             network: Arc::new(HttpPlatforms::new()?),
             store: store.clone(),
             clock: clock.clone(),
             random: random.clone(),
-            links: links.clone(),
-            callbacks: config.callbacks,
-        },
-        authorization_url: GetAuthorizationUrl::new(
-            &secrets,
-            SchemeLinks::new(store.clone()),
-            Arc::new(AlibabaCloudClient::new()?),
-            clock.clone(),
-            random.clone(),
-            links,
-        ),
-        query: AuthorizationQuery {
-            businesses,
+            links: config.links(),
+            callbacks: config.callbacks.clone(),
+        }),
+        authorization_url: GetAuthorizationUrl::new(get_authorization_url::Deps {
+            secrets: secrets.clone(),
+            store: SchemeLinks::new(store.clone()),
+            rate_limiter: Arc::new(RateLimiter::new(store.clone(), clock.clone())),
+            aliyun: Arc::new(AlibabaCloudClient::new()?),
+            clock: clock.clone(),
+            random: random.clone(),
+            links: config.links(),
+        }),
+        query: AuthorizationQuery::new(authorization_query::Deps {
+            secrets: secrets.clone(),
             nonces: store.clone(),
             records: store.clone(),
             clock: clock.clone(),
             random: random.clone(),
-        },
-        callback: OpenIdCallback {
-            apps: Arc::new(SecretCache::new(secrets, clock.clone())),
-            platforms,
-            keep_for: config.schedule.keeps_for(),
+        }),
+        callback: OpenIdCallback::new(openid_callback::Deps {
+            secrets: secrets.clone(),
             app_id: config.alipay.app_id,
             store: store.clone(),
             gateway: Arc::new(AlipayGateway::new(config.alipay.gateway, EXCHANGE_TIMEOUT)?),
             hints: Arc::new(queue.clone()),
+            keep_for: config.schedule.keeps_for(),
             clock: clock.clone(),
-            random,
-        },
+            random: random.clone(),
+        }),
         origin: authlink.clone(),
     };
+    let delivery = OpenIdDelivery::new(openid_delivery::Deps {
+        secrets,
+        store: store.clone(),
+        due: store.clone(),
+        sender: Arc::new(HttpSender::by_system_resolver(config.callbacks.clone())?),
+        hints: Arc::new(queue.clone()),
+        clock: clock.clone(),
+        random,
+        callbacks: config.callbacks,
+        schedule: config.schedule,
+    });
     serve(tasks, listener, host::router(Arc::new(functions)));
     tasks.spawn(deliveries::run(Arc::new(delivery), queue, store, clock));
     Ok(())
 }
 
-/// What the functions are told, here and, by the folder's `lambda.env`, under `cargo lambda watch`.
+/// The settings of the functions, here and, by the folder's `lambda.env`, under `cargo lambda watch`.
 fn settings(
     folder: &Folder,
     authlink: &Url,

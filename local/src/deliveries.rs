@@ -34,7 +34,7 @@ pub async fn run(
         while sweeping.try_join_next().is_some() || forgetting.try_join_next().is_some() {}
         if clock.now() >= next_sweep && sweeping.is_empty() {
             next_sweep = clock.now() + SWEEP_EVERY;
-            sweeping.spawn(sweep_all(function.clone()));
+            sweeping.spawn(sweep_all(function.clone(), clock.clone()));
             if forgetting.is_empty() {
                 forgetting.spawn(forget(store.clone(), clock.now()));
             }
@@ -75,13 +75,13 @@ async fn attempt(function: Arc<OpenIdDelivery>, hint: Hint, under_way: UnderWay)
 }
 
 /// Until nothing is due: a sweep that has used up its time has left something, most likely.
-async fn sweep_all(function: Arc<OpenIdDelivery>) {
+async fn sweep_all(function: Arc<OpenIdDelivery>, clock: Arc<dyn Clock>) {
     loop {
-        let patient_until = function.clock.now() + SWEEP_PATIENCE;
+        let patient_until = clock.now() + SWEEP_PATIENCE;
         if let Err(error) = sweep(&function).await {
             return tracing::error!(%error, "the sweep failed; the next one goes on");
         }
-        if function.clock.now() < patient_until {
+        if clock.now() < patient_until {
             return;
         }
     }

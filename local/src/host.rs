@@ -19,7 +19,7 @@ use shared::protocol::open_api::MAX_BODY_BYTES;
 use shared::web::client_info::ClientInfo;
 use url::Url;
 
-/// Where a platform that made a link calls back.
+/// The path that a platform calls back, once it has made a link.
 const PLATFORM_CALLBACK: &str = "/v1/openapi/auth/alipay/callback/{state}";
 
 /// The functions that serve HTTP.
@@ -28,7 +28,7 @@ pub(crate) struct Functions {
     pub(crate) authorization_url: GetAuthorizationUrl,
     pub(crate) query: AuthorizationQuery,
     pub(crate) callback: OpenIdCallback,
-    /// What browsers call this host.
+    /// The address that browsers call this host by.
     pub(crate) origin: Url,
 }
 
@@ -50,7 +50,7 @@ async fn auth_url(
     request: Request,
 ) -> Response {
     let request = arrived(request, peer, &functions.origin).await;
-    to_its_end(async move { alipay_auth_url::handle(&functions.auth_url, &request).await }).await
+    to_its_end(async move { functions.auth_url.handle(&request).await }).await
 }
 
 async fn query(
@@ -59,7 +59,7 @@ async fn query(
     request: Request,
 ) -> Response {
     let request = arrived(request, peer, &functions.origin).await;
-    to_its_end(async move { authorization_query::handle(&functions.query, &request).await }).await
+    to_its_end(async move { functions.query.handle(&request).await }).await
 }
 
 async fn authorization_url(
@@ -68,8 +68,7 @@ async fn authorization_url(
     request: Request,
 ) -> Response {
     let request = arrived(request, peer, &functions.origin).await;
-    to_its_end(async move { get_authorization_url::handle(&functions.authorization_url, &request).await })
-        .await
+    to_its_end(async move { functions.authorization_url.handle(&request).await }).await
 }
 
 async fn callback(
@@ -78,7 +77,7 @@ async fn callback(
     request: Request,
 ) -> Response {
     let request = arrived(request, peer, &functions.origin).await;
-    to_its_end(async move { openid_callback::handle(&functions.callback, &request).await }).await
+    to_its_end(async move { functions.callback.handle(&request).await }).await
 }
 
 /// Runs a function to its end even if the client has hung up, as Lambda does: between a claim and its settlement a

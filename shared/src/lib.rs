@@ -15,4 +15,5 @@ pub mod runtime;
 pub mod secrets;
 pub mod signing;
 pub mod store;
+pub mod telemetry;
 pub mod web;

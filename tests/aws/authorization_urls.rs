@@ -34,8 +34,9 @@ async fn when_allowances_cannot_be_booked_calls_pass_and_an_alarm_is_raised_once
         let mut stage = Stage::new().await;
         if fate == Fate::Stuck {
             let store = DynamoStore::new(&stage.account.sdk, TABLE);
-            stage.world.authorization_url.allowance =
-                RateLimiter::new(Arc::new(store), stage.world.clock.clone());
+            let rate_limiter = RateLimiter::new(Arc::new(store), stage.world.clock.clone());
+            stage.world.deps.authorization_url.rate_limiter = Arc::new(rate_limiter);
+            stage.world.rebuild();
         }
         stage.account.proxy.always(BOOKING, fate);
         for _ in 0..3 {

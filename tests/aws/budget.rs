@@ -78,7 +78,7 @@ async fn a_query_is_its_nonce_and_one_read_and_without_its_nonce_no_read() {
 async fn what_is_refused_before_the_record_costs_no_call() {
     let stage = warm().await;
     let request = Request::builder().uri("/v1/openapi/other").body(bytes::Bytes::new()).expect("a request");
-    alipay_auth_url::handle(&stage.world.auth_url, &request).await;
+    stage.world.auth_url.handle(&request).await;
     assert_eq!(stage.world.browse("app_id=1&state=x").await.outcome, "unknown-link");
     assert_eq!(stage.account.proxy.calls(), []);
 }

@@ -153,7 +153,8 @@ async fn an_attempt_whose_lease_has_ended_by_a_clock_ahead_is_followed_by_one_mo
     let issued = stage.world.authorized("S1", "open-1").await;
     let slow =
         Arc::new(Slow { merchant: stage.world.merchant.clone(), got: Notify::new(), let_go: Notify::new() });
-    stage.world.delivery.sender = slow.clone();
+    stage.world.deps.delivery.sender = slow.clone();
+    stage.world.rebuild();
     let ahead = another(&stage, stage.world.now() + MINUTE);
     let hint = stage.queue.take_hints().await.pop().expect("a hint");
     let meanwhile = async {
@@ -190,7 +191,8 @@ async fn a_clock_behind_takes_no_lease_over_and_sends_an_early_hint_on() {
     let hint = stage.queue.take_hints().await.pop().expect("a hint");
     let slow =
         Arc::new(Slow { merchant: stage.world.merchant.clone(), got: Notify::new(), let_go: Notify::new() });
-    stage.world.delivery.sender = slow.clone();
+    stage.world.deps.delivery.sender = slow.clone();
+    stage.world.rebuild();
     let meanwhile = async {
         slow.got.notified().await;
         behind.clock.advance(MINUTE);

@@ -130,7 +130,8 @@ async fn a_sweep_that_fails_half_way_loses_nothing() {
 #[tokio::test]
 async fn the_last_failure_that_nobody_was_told_of_can_be_redriven() {
     let (mut stage, issued, hint) = authorized().await;
-    stage.world.delivery.schedule = Schedule::from_secs(&[]);
+    stage.world.deps.delivery.schedule = Schedule::from_secs(&[]);
+    stage.world.rebuild();
     stage.world.merchant.answer(DeliveryOutcome::Status(500));
     stage.account.proxy.next(UPDATE, &[Fate::Passed, Fate::Untold]);
     assert_eq!(stage.deliver(&hint).await, Ok(Step::GivenUp));

@@ -23,7 +23,8 @@ const ALARM: &str = r#""alarm":"undeliverable""#;
 /// A delivery of which there is but one attempt.
 async fn with_one_attempt() -> (Stage, Issued, Hint) {
     let mut stage = Stage::new().await;
-    stage.world.delivery.schedule = Schedule::from_secs(&[]);
+    stage.world.deps.delivery.schedule = Schedule::from_secs(&[]);
+    stage.world.rebuild();
     let issued = stage.world.authorized("S1", "open-1").await;
     let hint = stage.queue.take_hints().await.pop().expect("a hint");
     (stage, issued, hint)
@@ -40,7 +41,7 @@ async fn abandoned() -> (Stage, Issued, Hint) {
         now: stage.world.now(),
         lease_until: stage.world.now() + ATTEMPT_LEASE,
     };
-    let claimed = stage.world.delivery.store.claim_attempt(&claim).await;
+    let claimed = stage.world.deps.delivery.store.claim_attempt(&claim).await;
     assert!(matches!(claimed, Ok(AttemptClaimed::Ours(_))));
     stage.world.clock.advance(ATTEMPT_LEASE);
     let hint = Hint::new(hint.id, hint.owner, 1);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use openid_delivery::{Step, handle, sweep};
+use openid_delivery::{Step, sweep};
 use serde_json::json;
 use shared::model::authorization::Status;
 use shared::model::delivery_outcome::DeliveryOutcome;
@@ -81,7 +81,7 @@ async fn a_poisoned_message_goes_to_the_dead_letters_and_keeps_no_hint_back() {
     stage.world.authorized("S1", "open-1").await;
     stage.world.authorized("S2", "open-2").await;
     let function = async |event| {
-        let answer = answer_event(&async |event| handle(&stage.world.delivery, event).await, event).await;
+        let answer = answer_event(&async |event| stage.world.delivery.handle(event).await, event).await;
         json!(answer.expect("an answer"))
     };
     let mut received = Vec::new();
@@ -99,7 +99,7 @@ async fn a_hint_that_could_not_be_followed_is_left_to_the_sweep() {
     stage.world.authorized("S1", "open-1").await;
     stage.account.proxy.next("UpdateItem", &[DOWN; 6]);
     let function = async |event| {
-        let answer = answer_event(&async |event| handle(&stage.world.delivery, event).await, event).await;
+        let answer = answer_event(&async |event| stage.world.delivery.handle(event).await, event).await;
         json!(answer.expect("an answer"))
     };
     assert_eq!([stage.queue.trigger(function).await, stage.queue.trigger(function).await], [1, 0]);

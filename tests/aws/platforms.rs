@@ -43,7 +43,8 @@ impl Chain {
         });
         vault.create("upstream/tls", &document).await;
         let network = HttpPlatforms::trusting(authority.roots(), ASK_TIMEOUT).expect("a client");
-        stage.world.auth_url.network = Arc::new(network);
+        stage.world.deps.auth_url.network = Arc::new(network);
+        stage.world.rebuild();
         Self { stage, platform }
     }
 

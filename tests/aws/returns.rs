@@ -112,7 +112,8 @@ async fn a_settlement_is_tried_until_it_is_told() {
 async fn a_consent_that_nobody_was_told_of_is_delivered_by_the_sweep() {
     let mut stage = Stage::new().await;
     let issued = stage.world.link("S1").await;
-    stage.world.callback.clock = Hurried::over(&stage.world);
+    stage.world.deps.callback.clock = Hurried::over(&stage.world);
+    stage.world.rebuild();
     stage.account.proxy.next(UPDATE, &[Fate::Passed, Fate::Untold, Fate::Untold, Fate::Untold]);
     stage.world.gateway.answer(identified("open-1"));
     assert_eq!(come_back(&stage, &issued, "codeA").await, page(200, "authorize-again"));
@@ -126,7 +127,8 @@ async fn a_consent_that_nobody_was_told_of_is_delivered_by_the_sweep() {
 async fn a_consent_that_could_not_be_recorded_is_asked_for_again() {
     let mut stage = Stage::new().await;
     let issued = stage.world.link("S1").await;
-    stage.world.callback.clock = Hurried::over(&stage.world);
+    stage.world.deps.callback.clock = Hurried::over(&stage.world);
+    stage.world.rebuild();
     stage.account.proxy.next(UPDATE, &[&[Fate::Passed][..], &[DOWN; 2 * TRIES]].concat());
     stage.world.gateway.answer(identified("open-1"));
     assert_eq!(come_back(&stage, &issued, "codeA").await, page(200, "authorize-again"));
@@ -135,7 +137,8 @@ async fn a_consent_that_could_not_be_recorded_is_asked_for_again() {
         Status::Exchanging,
         "no end was written either"
     );
-    stage.world.callback.clock = stage.world.clock.clone();
+    stage.world.deps.callback.clock = stage.world.clock.clone();
+    stage.world.rebuild();
     stage.world.clock.advance(EXCHANGE_LEASE);
     stage.world.gateway.answer(identified("open-1"));
     assert_eq!(come_back(&stage, &issued, "codeB").await, page(200, "authorized"));

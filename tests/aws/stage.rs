@@ -10,7 +10,8 @@ use shared::model::clock::ManualClock;
 use shared::queue::Hint;
 use shared::queue::sqs::SqsQueue;
 use shared::rate_limit::RateLimiter;
-use shared::secrets::{SecretCache, SecretSource};
+use shared::secrets::SecretSource;
+use shared::store::SchemeLinks;
 use shared::store::dynamodb::DynamoStore;
 use shared::web::client_info::ClientInfo;
 use tests::world::{Shown, World};
@@ -67,40 +68,19 @@ impl Stage {
         world = world.with_store(Arc::new(self.store.clone()));
         let store = Arc::new(self.store.clone());
         world.operated = store.clone();
-        world.query.nonces = store.clone();
-        let function = &mut world.authorization_url;
         // A slow machine that tests must not let anything pass; tests about patience set it.
-        let allowance = RateLimiter::new(store.clone(), world.clock.clone());
-        function.allowance = allowance.with_patience(Duration::from_mins(1));
-        function.store = store.clone();
-        function.nonces = store.clone();
-        function.landing.links = store;
+        let rate_limiter = RateLimiter::new(store.clone(), world.clock.clone());
+        let rate_limiter = Arc::new(rate_limiter.with_patience(Duration::from_mins(1)));
         let hints = Arc::new(SqsQueue::new(&self.account.sdk, self.queue.url.clone()));
-        world.callback.hints = hints.clone();
-        world.delivery.hints = hints;
+        world.deps.query.nonces = store.clone();
+        world.deps.authorization_url.store = SchemeLinks::new(store);
+        world.deps.authorization_url.rate_limiter = rate_limiter;
+        world.deps.callback.hints = hints.clone();
+        world.deps.delivery.hints = hints;
+        world.rebuild();
         if self.keys_on_aws {
             let source: Arc<dyn SecretSource> = Arc::new(Vault::source(&self.account));
-            let clock = world.clock.clone();
-            let businesses = Arc::new(SecretCache::new(source.clone(), clock.clone()));
-            world.auth_url.businesses = businesses.clone();
-            world.query.businesses = businesses.clone();
-            world.delivery.businesses = businesses;
-            let platforms = Arc::new(SecretCache::new(source.clone(), clock.clone()));
-            world.auth_url.platforms = platforms.clone();
-            world.callback.platforms = platforms;
-            world.callback.apps = Arc::new(SecretCache::new(source.clone(), clock.clone()));
-            world.delivery.callback_key = Arc::new(SecretCache::new(source.clone(), clock.clone()));
-            let function = &mut world.authorization_url;
-            let schemes = Arc::new(SecretCache::new(source.clone(), clock.clone()));
-            let link_token = Arc::new(SecretCache::new(source.clone(), clock.clone()));
-            function.access_keys = Arc::new(SecretCache::new(source.clone(), clock.clone()));
-            function.accounts = Arc::new(SecretCache::new(source.clone(), clock.clone()));
-            function.phone_key = Arc::new(SecretCache::new(source.clone(), clock.clone()));
-            function.schemes = schemes.clone();
-            function.landing.merchants = schemes;
-            function.link_token = link_token.clone();
-            function.landing.keys = link_token;
-            world.delivery.schemes = Arc::new(SecretCache::new(source, clock));
+            world.take_secrets_from(&source);
         }
         world
     }
@@ -113,7 +93,7 @@ impl Stage {
             .extension(ClientInfo { source_ip: None, origin })
             .body(Bytes::new())
             .expect("a request");
-        Shown::read(&get_authorization_url::handle(&self.world.authorization_url, &request).await)
+        Shown::read(&self.world.authorization_url.handle(&request).await)
     }
 
     /// Follows every hint that is on the queue now.

@@ -53,7 +53,7 @@ async fn a_sweep_that_runs_again_finds_only_what_was_not_delivered_meanwhile() {
 async fn a_whole_backlog_is_queued_though_it_is_spread_over_every_partition() {
     let stage = backlog(40).await;
     let partitions: HashSet<_> = {
-        let due = stage.world.delivery.due.due(stage.world.now(), 100).await.expect("answers");
+        let due = stage.world.deps.delivery.due.due(stage.world.now(), 100).await.expect("answers");
         due.iter().map(|due| due.id.as_str()[..1].to_owned()).collect()
     };
     assert!(partitions.len() > 8, "{partitions:?}");

@@ -206,7 +206,7 @@ fn time_outs_and_leases_are_in_order() {
     // Business, its early refresh, platform; record, its nonce alone if the serialNo was used, and that record's platform.
     let recorded = 4 * FETCH_TIMEOUT + 2 * CALL_TIMEOUT;
     // The last question to a platform, and its link, whose write is repeated once.
-    let asked = alipay_auth_url::QUESTIONS_UNTIL + ASK_TIMEOUT + 2 * CALL_TIMEOUT;
+    let asked = alipay_auth_url::QUESTIONS_WITHIN + ASK_TIMEOUT + 2 * CALL_TIMEOUT;
     assert!(recorded.max(asked) < link && link < gateways_own && callback < gateways_own);
     // A platform's callback: the record, whose reading is repeated once; the platform, its early refresh.
     let called_back = 2 * CALL_TIMEOUT + 2 * FETCH_TIMEOUT;
@@ -221,7 +221,7 @@ fn time_outs_and_leases_are_in_order() {
     let page = 3 * FETCH_TIMEOUT + CALL_TIMEOUT;
     // Instead of recording: the account's key at Alibaba Cloud, and, if that was had in time, nonce and answer.
     let key_there = 5 * FETCH_TIMEOUT + shared::rate_limit::PATIENCE;
-    let asked = get_authorization_url::ASK_UNTIL + CALL_TIMEOUT + ANSWER_TIMEOUT;
+    let asked = get_authorization_url::ASK_WITHIN + CALL_TIMEOUT + ANSWER_TIMEOUT;
     let slowest = call.max(page).max(key_there).max(asked);
     assert!(slowest < authorization_url && authorization_url < gateways_own);
 

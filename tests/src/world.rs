@@ -22,7 +22,8 @@ use shared::model::owner::Owner;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::protocol::alipay::gateway::TokenExchange;
 use shared::queue::in_process::InProcessQueue;
-use shared::secrets::{SecretCache, SecretSource};
+use shared::rate_limit::RateLimiter;
+use shared::secrets::SecretSource;
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
     FindDue, Operate, RecordDeliveries, RecordPlatformLinks, RecordReturns, SchemeLinks, StoreError,
@@ -36,7 +37,7 @@ use crate::platform::{self, ScriptedPlatforms};
 use crate::request::{LinkAnswer, LinkCall, QueryAnswer, state_of};
 use crate::rpc::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, RpcAnswer, RpcCall};
 
-/// When the tests' clock begins: 2026-11-22 00:00:00 UTC.
+/// The beginning of the tests' clock: 2026-11-22 00:00:00 UTC.
 pub const BEGINNING: UnixMillis = UnixMillis(1_795_305_600_000);
 
 /// Our app at Alipay.
@@ -60,8 +61,20 @@ pub struct World {
     pub query: AuthorizationQuery,
     pub callback: OpenIdCallback,
     pub delivery: OpenIdDelivery,
+    /// The capabilities that the functions were built with.
+    pub deps: Deps,
     pub file: PathBuf,
     _folder: Option<TempDir>,
+}
+
+/// The capabilities of all functions.
+#[derive(Clone)]
+pub struct Deps {
+    pub auth_url: alipay_auth_url::Deps,
+    pub authorization_url: get_authorization_url::Deps,
+    pub query: authorization_query::Deps,
+    pub callback: openid_callback::Deps,
+    pub delivery: openid_delivery::Deps,
 }
 
 /// The parties around authlink.
@@ -123,10 +136,7 @@ impl World {
         let Parties { gateway, merchant, platforms } = parties;
         let store = SqliteStore::open(&file).expect("a store");
         let queue = InProcessQueue::new(clock.clone());
-        let businesses = Arc::new(SecretCache::new(Arc::new(secrets.clone()), clock.clone()));
         let source: Arc<dyn SecretSource> = Arc::new(secrets.clone());
-        let upstreams = Arc::new(SecretCache::new(source.clone(), clock.clone()));
-        let callbacks = CallbackRules::default();
         let alibaba_cloud = Arc::<ScriptedAlibabaCloud>::default();
         let shared_store = Arc::new(store.clone());
         let links = LinkSettings {
@@ -135,56 +145,61 @@ impl World {
             public_url: None,
             retention: Duration::from_hours(24 * 400),
         };
-        Self {
-            auth_url: AlipayAuthUrl {
-                businesses: businesses.clone(),
-                platforms: upstreams.clone(),
+        let deps = Deps {
+            auth_url: alipay_auth_url::Deps {
+                secrets: source.clone(),
                 network: platforms.clone(),
                 store: shared_store.clone(),
                 clock: clock.clone(),
                 random: random.clone(),
-                callbacks: callbacks.clone(),
+                callbacks: CallbackRules::default(),
                 links: links.clone(),
             },
-            authorization_url: GetAuthorizationUrl::new(
-                &source,
-                SchemeLinks::new(shared_store.clone()),
-                alibaba_cloud.clone(),
-                clock.clone(),
-                random.clone(),
+            authorization_url: get_authorization_url::Deps {
+                secrets: source.clone(),
+                store: SchemeLinks::new(shared_store.clone()),
+                rate_limiter: Arc::new(RateLimiter::new(shared_store.clone(), clock.clone())),
+                aliyun: alibaba_cloud.clone(),
+                clock: clock.clone(),
+                random: random.clone(),
                 links,
-            ),
-            query: AuthorizationQuery {
-                businesses: businesses.clone(),
+            },
+            query: authorization_query::Deps {
+                secrets: source.clone(),
                 nonces: shared_store.clone(),
                 records: shared_store.clone(),
                 clock: clock.clone(),
                 random: random.clone(),
             },
-            callback: OpenIdCallback {
-                apps: Arc::new(SecretCache::new(Arc::new(secrets.clone()), clock.clone())),
-                platforms: upstreams,
-                keep_for: Schedule::default().keeps_for(),
+            callback: openid_callback::Deps {
+                secrets: source.clone(),
                 app_id: APP_ID.to_owned(),
                 store: shared_store.clone(),
                 gateway: gateway.clone(),
                 hints: Arc::new(queue.clone()),
+                keep_for: Schedule::default().keeps_for(),
                 clock: clock.clone(),
                 random: random.clone(),
             },
-            delivery: OpenIdDelivery {
+            delivery: openid_delivery::Deps {
+                secrets: source,
                 store: shared_store.clone(),
-                due: shared_store,
-                businesses,
-                schemes: Arc::new(SecretCache::new(source, clock.clone())),
-                callback_key: Arc::new(SecretCache::new(Arc::new(secrets.clone()), clock.clone())),
+                due: shared_store.clone(),
                 sender: merchant.clone(),
                 hints: Arc::new(queue.clone()),
                 clock: clock.clone(),
                 random: random.clone(),
-                callbacks,
+                callbacks: CallbackRules::default(),
                 schedule: Schedule::default(),
             },
+        };
+        Self {
+            auth_url: AlipayAuthUrl::new(deps.auth_url.clone()),
+            authorization_url: GetAuthorizationUrl::new(deps.authorization_url.clone()),
+            query: AuthorizationQuery::new(deps.query.clone()),
+            callback: OpenIdCallback::new(deps.callback.clone()),
+            delivery: OpenIdDelivery::new(deps.delivery.clone()),
+            deps,
             clock,
             secrets,
             random,
@@ -192,12 +207,31 @@ impl World {
             alibaba_cloud,
             merchant,
             platforms,
-            operated: Arc::new(store.clone()),
+            operated: shared_store,
             store,
             queue,
             file,
             _folder: folder,
         }
+    }
+
+    /// Builds the functions anew from their capabilities as they are now: they have fetched no document yet.
+    pub fn rebuild(&mut self) {
+        self.auth_url = AlipayAuthUrl::new(self.deps.auth_url.clone());
+        self.authorization_url = GetAuthorizationUrl::new(self.deps.authorization_url.clone());
+        self.query = AuthorizationQuery::new(self.deps.query.clone());
+        self.callback = OpenIdCallback::new(self.deps.callback.clone());
+        self.delivery = OpenIdDelivery::new(self.deps.delivery.clone());
+    }
+
+    /// Has every function take its documents from `source`.
+    pub fn take_secrets_from(&mut self, source: &Arc<dyn SecretSource>) {
+        self.deps.auth_url.secrets = Arc::clone(source);
+        self.deps.authorization_url.secrets = Arc::clone(source);
+        self.deps.query.secrets = Arc::clone(source);
+        self.deps.callback.secrets = Arc::clone(source);
+        self.deps.delivery.secrets = Arc::clone(source);
+        self.rebuild();
     }
 
     /// Has `platform` make the links of business B1.
@@ -209,13 +243,15 @@ impl World {
 
     /// Puts another gateway behind the callback function.
     pub fn with_gateway(mut self, gateway: Arc<dyn TokenExchange>) -> Self {
-        self.callback.gateway = gateway;
+        self.deps.callback.gateway = gateway;
+        self.rebuild();
         self
     }
 
     /// Puts another network before the merchants.
     pub fn with_sender(mut self, sender: Arc<dyn CallbackSender>) -> Self {
-        self.delivery.sender = sender;
+        self.deps.delivery.sender = sender;
+        self.rebuild();
         self
     }
 
@@ -224,11 +260,12 @@ impl World {
     where
         S: RecordPlatformLinks + RecordReturns + RecordDeliveries + FindDue + 'static,
     {
-        self.auth_url.store = store.clone();
-        self.query.records = store.clone();
-        self.callback.store = store.clone();
-        self.delivery.store = store.clone();
-        self.delivery.due = store;
+        self.deps.auth_url.store = store.clone();
+        self.deps.query.records = store.clone();
+        self.deps.callback.store = store.clone();
+        self.deps.delivery.store = store.clone();
+        self.deps.delivery.due = store;
+        self.rebuild();
         self
     }
 
@@ -238,22 +275,22 @@ impl World {
 
     /// Sends a link request.
     pub async fn ask(&self, call: &LinkCall) -> LinkAnswer {
-        LinkAnswer::read(&alipay_auth_url::handle(&self.auth_url, &call.build()).await)
+        LinkAnswer::read(&self.auth_url.handle(&call.build()).await)
     }
 
     /// Sends a query.
     pub async fn query(&self, call: &LinkCall) -> QueryAnswer {
-        QueryAnswer::read(&authorization_query::handle(&self.query, &call.build()).await)
+        QueryAnswer::read(&self.query.handle(&call.build()).await)
     }
 
-    /// What business B1 is told of its `serial_no`.
+    /// The answer that business B1 gets for its `serial_no`.
     pub async fn told(&self, serial_no: &str) -> Value {
         self.query(&LinkCall::query(serial_no, self.now())).await.expect_data()
     }
 
     /// Sends a call of `GetAuthorizationUrl`.
     pub async fn call(&self, call: &RpcCall) -> RpcAnswer {
-        RpcAnswer::read(&get_authorization_url::handle(&self.authorization_url, &call.build()).await)
+        RpcAnswer::read(&self.authorization_url.handle(&call.build()).await)
     }
 
     /// Asks for a link for `serial_no` and takes it.
@@ -277,12 +314,12 @@ impl World {
             .header("accept-language", "en")
             .body(Bytes::new())
             .expect("a request");
-        Shown::read(&openid_callback::handle(&self.callback, &request).await)
+        Shown::read(&self.callback.handle(&request).await)
     }
 
     /// A platform calls back.
     pub async fn called_back(&self, call: &LinkCall) -> CallbackAnswer {
-        CallbackAnswer::read(&openid_callback::handle(&self.callback, &call.build()).await)
+        CallbackAnswer::read(&self.callback.handle(&call.build()).await)
     }
 
     /// The record as it stands.
@@ -363,7 +400,7 @@ pub struct Issued {
     pub link: url::Url,
 }
 
-/// What a platform's callback was answered.
+/// The answer to a platform's callback.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CallbackAnswer {
     pub http_status: u16,

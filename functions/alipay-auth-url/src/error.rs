@@ -1,4 +1,4 @@
-//! Why a request for a link was refused, and the open API's dialect for it: `status` and `message`.
+//! The causes of a refusal, and the open API's dialect for them: `status` and `message`.
 
 use http::StatusCode;
 use shared::egress::callback_url::CallbackUrlError;
@@ -8,10 +8,11 @@ use shared::protocol::open_api::CallError;
 use shared::protocol::open_api::client::classify::NoLink;
 use shared::secrets::{SecretError, SecretName};
 use shared::store::StoreError;
+use shared::telemetry::Alarm;
 
-/// Why a request was refused. What it displays is the answer's `message`.
+/// The cause of a refusal. It displays as the answer's `message`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum LinkError {
     /// For what all calls have in common.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -30,9 +31,9 @@ pub enum Refusal {
     /// The document of the platform that makes this link cannot be had.
     #[error("temporarily unavailable, try again")]
     Platform {
-        /// Which secret.
+        /// The secret.
         name: SecretName,
-        /// Why not.
+        /// The cause.
         error: SecretError,
     },
     /// The platform that makes this link has not given it; what it said is in the log, under the reference.
@@ -43,31 +44,24 @@ pub enum Refusal {
     NoPublicUrl,
 }
 
-impl Refusal {
-    /// The open API's state.
-    pub(crate) const fn status(&self) -> u8 {
+impl LinkError {
+    /// The table of refusals: the open API's `status`, and the HTTP status, which is 200 for what is answered on purpose
+    /// and 5xx when it is we who failed.
+    pub(crate) const fn refusal(&self) -> (u8, StatusCode) {
         match self {
-            Self::Call(error) => error.refusal().0,
-            Self::Platform { .. } | Self::NoPublicUrl => 1,
-            Self::UserIdsDiffer | Self::CallbackUrl(_) => 3,
-            Self::SerialUsed { .. } => 8,
-            Self::NoLink(no_link, _) => no_link.status(),
-        }
-    }
-
-    /// 200 for what was answered on purpose; 5xx when it was we who failed.
-    pub(crate) const fn http_status(&self) -> StatusCode {
-        match self {
-            Self::Call(error) => error.refusal().1.http_status(),
-            Self::Platform { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NoPublicUrl => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::UserIdsDiffer | Self::CallbackUrl(_) | Self::SerialUsed { .. } | Self::NoLink(..) => {
-                StatusCode::OK
+            Self::Call(error) => {
+                let (status, class) = error.refusal();
+                (status, class.http_status())
             }
+            Self::Platform { .. } => (1, StatusCode::SERVICE_UNAVAILABLE),
+            Self::NoPublicUrl => (1, StatusCode::INTERNAL_SERVER_ERROR),
+            Self::UserIdsDiffer | Self::CallbackUrl(_) => (3, StatusCode::OK),
+            Self::SerialUsed { .. } => (8, StatusCode::OK),
+            Self::NoLink(no_link, _) => (no_link.status(), StatusCode::OK),
         }
     }
 
-    /// The earlier link that goes with [`Refusal::SerialUsed`].
+    /// The earlier link that goes with [`LinkError::SerialUsed`].
     pub(crate) fn link(&self) -> Option<&str> {
         match self {
             Self::SerialUsed { link } => link.as_deref(),
@@ -75,7 +69,7 @@ impl Refusal {
         }
     }
 
-    /// Which authorization it is about, if it is recorded.
+    /// The authorization's id, if it is recorded.
     pub(crate) fn reference(&self) -> Option<&str> {
         match self {
             Self::NoLink(_, id) => Some(id.as_str()),
@@ -84,7 +78,7 @@ impl Refusal {
     }
 
     /// The cause for the log, where a message would say too much or too little.
-    pub(crate) fn word(&self) -> String {
+    pub(crate) fn log_reason(&self) -> String {
         match self {
             Self::Call(error) => error.log_reason(),
             Self::Platform { name, error } => format!("secret {name}: {error}"),
@@ -93,21 +87,21 @@ impl Refusal {
     }
 
     /// The alarm that a failure of ours raises.
-    pub(crate) const fn alarm(&self) -> &'static str {
+    pub(crate) const fn alarm(&self) -> Alarm {
         match self {
-            Self::Platform { error: SecretError::Absent | SecretError::Unparsable { .. }, .. } => "keys",
-            _ => "unavailable",
+            Self::Platform { error: SecretError::Absent | SecretError::Unparsable { .. }, .. } => Alarm::Keys,
+            _ => Alarm::Unavailable,
         }
     }
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for LinkError {
     fn from(error: StoreError) -> Self {
         Self::Call(CallError::StoreUnavailable(error.to_string()))
     }
 }
 
-impl From<RandomError> for Refusal {
+impl From<RandomError> for LinkError {
     fn from(error: RandomError) -> Self {
         Self::Call(error.into())
     }

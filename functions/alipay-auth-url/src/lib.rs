@@ -6,7 +6,8 @@
 
 mod error;
 mod platform;
-mod wire;
+mod request;
+mod response;
 
 use std::sync::Arc;
 
@@ -22,26 +23,26 @@ use shared::protocol::alipay::authorize::LinkSettings;
 use shared::protocol::open_api::CallError;
 use shared::protocol::open_api::client::transport::Platforms;
 use shared::registry::{Business, Platform, authenticate};
-use shared::secrets::SecretCache;
+use shared::secrets::{SecretCache, SecretSource};
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{RecordPlatformLinks, Recorded};
+use shared::telemetry::RequestLog;
 use shared::web::client_info::client_info;
 use url::Url;
 
-pub use self::error::Refusal;
-pub use self::platform::QUESTIONS_UNTIL;
-use self::wire::LinkRequest;
+pub use self::error::LinkError;
+pub use self::platform::QUESTIONS_WITHIN;
+use self::request::LinkRequest;
 
 /// The documented path.
 pub const PATH: &str = "/v1/openapi/auth/alipay/url";
 
-/// What this function may use.
-pub struct AlipayAuthUrl {
-    /// The callers, and the keys their requests are verified with.
-    pub businesses: Arc<SecretCache<Business>>,
-    /// The platforms that links are asked of.
-    pub platforms: Arc<SecretCache<Platform>>,
-    /// The network to them.
+/// The capabilities of this function.
+#[derive(Clone)]
+pub struct Deps {
+    /// The callers with the keys that their requests are verified with, and the platforms that links are asked of.
+    pub secrets: Arc<dyn SecretSource>,
+    /// The network to the platforms.
     pub network: Arc<dyn Platforms>,
     /// Records nonce and authorization.
     pub store: Arc<dyn RecordPlatformLinks>,
@@ -49,37 +50,66 @@ pub struct AlipayAuthUrl {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for states.
     pub random: Arc<dyn Random>,
-    /// How links are made.
+    /// The settings that links are made by.
     pub links: LinkSettings,
-    /// Where callbacks may go.
+    /// The addresses that callbacks may go to.
     pub callbacks: CallbackRules,
 }
 
-/// Answers one request.
-pub async fn handle(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Response<Bytes> {
+/// The function: its capabilities, with a cache for each kind of document.
+pub struct AlipayAuthUrl {
+    businesses: Arc<SecretCache<Business>>,
+    platforms: Arc<SecretCache<Platform>>,
+    network: Arc<dyn Platforms>,
+    store: Arc<dyn RecordPlatformLinks>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    links: LinkSettings,
+    callbacks: CallbackRules,
+}
+
+impl AlipayAuthUrl {
+    /// The function with empty caches.
+    #[must_use]
+    pub fn new(deps: Deps) -> Self {
+        let Deps { secrets, network, store, clock, random, links, callbacks } = deps;
+        let businesses = SecretCache::shared(&secrets, &clock);
+        let platforms = SecretCache::shared(&secrets, &clock);
+        Self { businesses, platforms, network, store, clock, random, links, callbacks }
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        answer_call(self, request).await
+    }
+}
+
+async fn answer_call(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Response<Bytes> {
     let began = function.clock.now();
     let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
         issue_link(function, request).await
     } else {
         Err(CallError::NoSuchInterface.into())
     };
-    let answer = wire::respond(&outcome);
-    if let Err(refusal) = &outcome
+    let answer = response::respond(&outcome);
+    let error = outcome.as_ref().err();
+    let reason = error.map(LinkError::log_reason);
+    if let Some(error) = error
         && answer.status().is_server_error()
     {
-        tracing::error!(trouble = refusal.word(), alarm = refusal.alarm(), "a request failed");
+        tracing::error!(trouble = reason, alarm = error.alarm().as_str(), "a request failed");
     }
     let business = request.headers().get(BUSINESS_ID).and_then(|value| value.to_str().ok());
-    tracing::info!(
-        route = "alipay-auth-url",
-        status = wire::status(&outcome),
-        http_status = answer.status().as_u16(),
-        business = business.filter(|id| is_business_id(id)),
-        reason = outcome.as_ref().err().map(Refusal::word),
-        reference = outcome.as_ref().map_or_else(Refusal::reference, |link| Some(link.id.as_str())),
-        millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
-        "request"
-    );
+    RequestLog {
+        route: "alipay-auth-url",
+        status: Some(response::status(&outcome)),
+        http_status: answer.status().as_u16(),
+        business: business.filter(|id| is_business_id(id)),
+        reason: reason.as_ref().map(|reason| reason as _),
+        reference: outcome.as_ref().map_or_else(LinkError::reference, |link| Some(link.id.as_str())),
+        ..RequestLog::default()
+    }
+    .write(&*function.clock, began);
     answer
 }
 
@@ -97,7 +127,7 @@ enum LinkMaker {
     Platform(Arc<Platform>),
 }
 
-async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Result<Link, Refusal> {
+async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Result<Link, LinkError> {
     let call = authenticate(request, &function.businesses, function.clock.now()).await?;
     let wanted = LinkRequest::parse(request.body())?;
     call.may_speak_of(&wanted.business_id, &wanted.merchant_id)?;
@@ -107,7 +137,7 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
     let id = AuthorizationId::from_serial(&wanted.business_id, &wanted.serial_no);
     let state = State::generate(id, &*function.random)?;
     let origin = &client_info(request).origin;
-    let public_url = links.public_url(origin.as_ref()).ok_or(Refusal::NoPublicUrl)?;
+    let public_url = links.public_url(origin.as_ref()).ok_or(LinkError::NoPublicUrl)?;
     // Before anything is written: without its document a platform cannot be asked.
     let (link, maker) = match &call.business.upstream {
         None => {
@@ -148,13 +178,13 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
                     let platform = platform::fetch(function, name).await?;
                     platform::link(function, &platform, &old, public_url, call.now).await
                 }
-                _ => Err(Refusal::SerialUsed { link: old.link().filter(|_| repeated).map(Url::to_string) }),
+                _ => Err(LinkError::SerialUsed { link: old.link().filter(|_| repeated).map(Url::to_string) }),
             }
         }
     }
 }
 
-fn callback(wanted: &LinkRequest, business: &Business, rules: &CallbackRules) -> Result<Callback, Refusal> {
+fn callback(wanted: &LinkRequest, business: &Business, rules: &CallbackRules) -> Result<Callback, LinkError> {
     match &wanted.callback_url {
         Some(text) => Ok(Callback::Explicit(CallbackUrl::parse(text, rules)?.as_str().to_owned())),
         None if business.default_callback_url.is_some() => Ok(Callback::OwnersDefault),

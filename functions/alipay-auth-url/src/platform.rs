@@ -23,20 +23,21 @@ use shared::registry::Platform;
 use shared::secrets::{SecretError, SecretName};
 use shared::store::repeat::repeat_once;
 use shared::store::{Linked, StoreError};
+use shared::telemetry::Alarm;
 use url::Url;
 
-use crate::error::Refusal;
+use crate::error::LinkError;
 use crate::{AlipayAuthUrl, Link};
 
-/// When no question is begun any more: the last must end, and its link be recorded, in the function's time.
-pub const QUESTIONS_UNTIL: Duration = Duration::from_secs(12);
+/// The time of a request within which a question may be begun: the last must end, and its link be recorded, in the function's time.
+pub const QUESTIONS_WITHIN: Duration = Duration::from_secs(12);
 
 /// The platform's document.
-pub(crate) async fn fetch(function: &AlipayAuthUrl, platform: &str) -> Result<Arc<Platform>, Refusal> {
+pub(crate) async fn fetch(function: &AlipayAuthUrl, platform: &str) -> Result<Arc<Platform>, LinkError> {
     // A record holds only names that a document has held.
     let name = SecretName::upstream(platform)
         .map_err(|_| CallError::KeysUnavailable(SecretError::Absent.to_string()))?;
-    function.platforms.get(&name).await.map_err(|error| Refusal::Platform { name, error })
+    function.platforms.get(&name).await.map_err(|error| LinkError::Platform { name, error })
 }
 
 /// Asks `platform` for the link of a record that is LINK_PENDING, and records it.
@@ -46,7 +47,7 @@ pub(crate) async fn link(
     pending: &Authorization,
     public_url: &str,
     began: UnixMillis,
-) -> Result<Link, Refusal> {
+) -> Result<Link, LinkError> {
     let (AuthorizationRequest::Merchant(request), AuthorizationState::LinkPending { state }) =
         (&pending.request, &pending.state)
     else {
@@ -59,7 +60,7 @@ pub(crate) async fn link(
         request,
         state: state.reveal(),
         callback_url: callback_address(public_url, state),
-        until: began + QUESTIONS_UNTIL,
+        until: began + QUESTIONS_WITHIN,
     };
     let link = questions.ask().await?;
     let (id, now) = (pending.id.clone(), function.clock.now());
@@ -68,12 +69,12 @@ pub(crate) async fn link(
         // The same request, sent twice at once: both have the same answer.
         Ok(Linked::Before(recorded)) => match recorded.link() {
             Some(url) => Ok(Link { id, url: url.to_string() }),
-            None => Err(Refusal::SerialUsed { link: None }),
+            None => Err(LinkError::SerialUsed { link: None }),
         },
         Err(error) if !error.retryable() => Err(error.into()),
         // The link is good all the same: its user settles a record that is LINK_PENDING as well.
         Err(error) => {
-            tracing::error!(reference = %id, %error, alarm = "unavailable", "a link could not be recorded");
+            tracing::error!(reference = %id, %error, alarm = Alarm::Unavailable.as_str(), "a link could not be recorded");
             Ok(Link { id, url: link.into() })
         }
     }
@@ -90,11 +91,11 @@ struct Questions<'a> {
 }
 
 impl Questions<'_> {
-    async fn ask(&self) -> Result<Url, Refusal> {
+    async fn ask(&self) -> Result<Url, LinkError> {
         let [first, second] = serial_numbers(&self.pending.id);
         for (attempt, serial_no) in [(LinkAttempt::First, first), (LinkAttempt::Second, second)] {
             if !self.in_time() {
-                tracing::error!(reference = %self.pending.id, alarm = "unavailable", "no time was left to ask the platform");
+                tracing::error!(reference = %self.pending.id, alarm = Alarm::Unavailable.as_str(), "no time was left to ask the platform");
                 break;
             }
             let answer = self.ask_under(&serial_no).await?;
@@ -104,10 +105,10 @@ impl Questions<'_> {
             let Classification { next_step, severity } = classify(&answer, attempt);
             self.log(&answer, severity);
             if let NextStep::Refuse(no_link) = next_step {
-                return Err(Refusal::NoLink(no_link, self.pending.id.clone()));
+                return Err(LinkError::NoLink(no_link, self.pending.id.clone()));
             }
         }
-        Err(Refusal::NoLink(NoLink::Unknown, self.pending.id.clone()))
+        Err(LinkError::NoLink(NoLink::Unknown, self.pending.id.clone()))
     }
 
     /// One question. A kept connection that the platform has closed in the meantime is none of its answers: then it is
@@ -157,7 +158,7 @@ impl Questions<'_> {
                 tracing::warn!(%reference, %source, status, said, "a platform gave no link");
             }
             Severity::Alarm => {
-                tracing::error!(%reference, %source, status, said, alarm = "upstream", "a platform gave no link");
+                tracing::error!(%reference, %source, status, said, alarm = Alarm::Upstream.as_str(), "a platform gave no link");
             }
         }
     }

@@ -21,9 +21,10 @@ use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::random::Random;
 use shared::protocol::open_api::CallError;
 use shared::registry::{Business, authenticate};
-use shared::secrets::SecretCache;
+use shared::secrets::{SecretCache, SecretSource};
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{ReadAuthorizations, UseNonces};
+use shared::telemetry::{Alarm, RequestLog};
 
 pub use self::error::QueryError;
 use self::request::Query;
@@ -33,9 +34,10 @@ use self::view::View;
 pub const PATH: &str = "/v1/openapi/auth/alipay/query";
 
 /// The capabilities of this function.
-pub struct AuthorizationQuery {
-    /// The callers, and the keys their requests are verified with.
-    pub businesses: Arc<SecretCache<Business>>,
+#[derive(Clone)]
+pub struct Deps {
+    /// The callers, with the keys that their requests are verified with.
+    pub secrets: Arc<dyn SecretSource>,
     /// Records nonces.
     pub nonces: Arc<dyn UseNonces>,
     /// Reads authorizations.
@@ -46,8 +48,30 @@ pub struct AuthorizationQuery {
     pub random: Arc<dyn Random>,
 }
 
-/// Answers one request.
-pub async fn handle(function: &AuthorizationQuery, request: &Request<Bytes>) -> Response<Bytes> {
+/// The function: its capabilities, with a cache of the callers.
+pub struct AuthorizationQuery {
+    businesses: Arc<SecretCache<Business>>,
+    nonces: Arc<dyn UseNonces>,
+    records: Arc<dyn ReadAuthorizations>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl AuthorizationQuery {
+    /// The function with an empty cache.
+    #[must_use]
+    pub fn new(deps: Deps) -> Self {
+        let Deps { secrets, nonces, records, clock, random } = deps;
+        Self { businesses: SecretCache::shared(&secrets, &clock), nonces, records, clock, random }
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        answer_query(self, request).await
+    }
+}
+
+async fn answer_query(function: &AuthorizationQuery, request: &Request<Bytes>) -> Response<Bytes> {
     let began = function.clock.now();
     let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
         find(function, request).await
@@ -58,19 +82,24 @@ pub async fn handle(function: &AuthorizationQuery, request: &Request<Bytes>) -> 
     if let Err(error) = &outcome
         && answer.status().is_server_error()
     {
-        tracing::error!(trouble = error.log_reason(), alarm = "unavailable", "a request failed");
+        tracing::error!(
+            trouble = error.log_reason(),
+            alarm = Alarm::Unavailable.as_str(),
+            "a request failed"
+        );
     }
     let business = request.headers().get(BUSINESS_ID).and_then(|value| value.to_str().ok());
-    tracing::info!(
-        route = "authorization-query",
-        status = response::status(&outcome),
-        http_status = answer.status().as_u16(),
-        business = business.filter(|id| is_business_id(id)),
-        reason = outcome.as_ref().err().map(QueryError::log_reason),
-        reference = outcome.as_ref().ok().map(|view| view.reference.as_str()),
-        millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
-        "request"
-    );
+    let reason = outcome.as_ref().err().map(QueryError::log_reason);
+    RequestLog {
+        route: "authorization-query",
+        status: Some(response::status(&outcome)),
+        http_status: answer.status().as_u16(),
+        business: business.filter(|id| is_business_id(id)),
+        reason: reason.as_ref().map(|reason| reason as _),
+        reference: outcome.as_ref().ok().map(|view| view.reference.as_str()),
+        ..RequestLog::default()
+    }
+    .write(&*function.clock, began);
     answer
 }
 

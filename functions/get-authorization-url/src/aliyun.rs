@@ -10,34 +10,35 @@ use std::time::Duration;
 use shared::protocol::alibaba_cloud::{self, AlibabaCloudLink};
 use shared::secrets::SecretName;
 use shared::store::NonceUse;
+use shared::telemetry::Alarm;
 
-use crate::error::Refusal;
+use crate::error::ApiError;
 use crate::link::{IssuedBy, Link};
-use crate::wish::Wish;
+use crate::link_request::LinkRequest;
 use crate::{GetAuthorizationUrl, document};
 
-/// How late after a call came in Alibaba Cloud may still be asked: later, the function's time could end before its
-/// answer.
-pub const ASK_UNTIL: Duration = Duration::from_secs(17);
+/// The time after a call came in within which Alibaba Cloud may be asked: later, the function's time could end before
+/// its answer.
+pub const ASK_WITHIN: Duration = Duration::from_secs(17);
 
 /// Asks Alibaba Cloud for the link, with the key of this name.
 pub(crate) async fn ask(
     function: &GetAuthorizationUrl,
-    wish: &Wish,
+    link_request: &LinkRequest,
     key: &SecretName,
     nonce: &NonceUse,
-) -> Result<Link, Refusal> {
+) -> Result<Link, ApiError> {
     let key = document(&function.aliyun_keys, key.clone()).await?;
-    if function.clock.now().since(nonce.used_at) > ASK_UNTIL {
-        return Err(Refusal::TooLate);
+    if function.clock.now().since(nonce.used_at) > ASK_WITHIN {
+        return Err(ApiError::TooLate);
     }
     if !function.nonces.use_nonce(nonce).await? {
-        return Err(Refusal::NonceUsed);
+        return Err(ApiError::NonceUsed);
     }
     let question = alibaba_cloud::AuthorizationUrlRequest {
-        phone: &wish.wanted.phone,
-        scheme_id: wish.wanted.scheme_id,
-        end_date: wish.end_date,
+        phone: &link_request.parameters.phone,
+        scheme_id: link_request.parameters.scheme_id,
+        end_date: link_request.end_date,
     };
     let answer = alibaba_cloud::get_authorization_url(
         &*function.aliyun,
@@ -50,8 +51,8 @@ pub(crate) async fn ask(
     if let Err(failure) = &answer
         && failure.is_ours_to_mend()
     {
-        let (account, scheme_id) = (&wish.scheme.account_id, wish.wanted.scheme_id);
-        tracing::error!(account, %scheme_id, trouble = %failure, alarm = "upstream", "Alibaba Cloud gave no link");
+        let (account, scheme_id) = (&link_request.scheme.account_id, link_request.parameters.scheme_id);
+        tracing::error!(account, %scheme_id, trouble = %failure, alarm = Alarm::Upstream.as_str(), "Alibaba Cloud gave no link");
     }
     let AlibabaCloudLink { url, request_id } = answer?;
     Ok(Link { url: url.into(), by: IssuedBy::AlibabaCloud { request_id } })

@@ -8,14 +8,15 @@
 
 mod alipay;
 mod aliyun;
+mod authenticate;
 mod error;
-mod fault;
 mod landing;
 mod link;
+mod link_request;
+mod refusal;
+mod request;
 mod request_id;
-mod sender;
-mod wire;
-mod wish;
+mod response;
 
 use std::sync::Arc;
 
@@ -27,17 +28,20 @@ use shared::model::random::Random;
 use shared::protocol::alibaba_cloud::AlibabaCloudNetwork;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::rate_limit::RateLimiter;
-use shared::registry::{AccessKey, Account, AlibabaCloudKey, LinkToken, PhoneKey, Scheme, SchemeSource};
+use shared::registry::{AccessKey, Account, AlibabaCloudKey, LinkToken, PhoneKey, Scheme};
 use shared::secrets::{Document, SecretCache, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::{Call, NONCE_LIFETIME};
 use shared::store::{NonceUse, RecordLinks, SchemeLinks, StoreError, UseNonces};
+use shared::telemetry::{Alarm, RequestLog};
 use tracing::Instrument as _;
 
-pub use self::aliyun::ASK_UNTIL;
-pub use self::error::Refusal;
-use self::fault::Fault;
-pub use self::landing::{Landing, PATH as LINK_PATH};
+pub use self::aliyun::ASK_WITHIN;
+pub use self::error::ApiError;
+use self::landing::Landing;
+pub use self::landing::PATH as LINK_PATH;
 use self::link::Link;
+use self::link_request::{LinkMaker, LinkRequest};
+use self::refusal::Class;
 use self::request_id::RequestId;
 
 /// The path that the SDKs call.
@@ -49,93 +53,89 @@ pub const MAX_BODY_BYTES: usize = 16 * 1024;
 const ACTION: &str = "GetAuthorizationUrl";
 const VERSION: &str = "2017-05-25";
 
-/// What this function may use.
-pub struct GetAuthorizationUrl {
-    /// The callers.
-    pub access_keys: Arc<SecretCache<AccessKey>>,
-    /// Whom they belong to.
-    pub accounts: Arc<SecretCache<Account>>,
-    /// Under which terms users are asked.
-    pub schemes: Arc<SecretCache<Scheme>>,
-    /// Signs links, and verifies them when they are opened.
-    pub link_token: Arc<SecretCache<LinkToken>>,
-    /// Hides phone numbers.
-    pub phone_key: Arc<SecretCache<PhoneKey>>,
-    /// The accounts' own keys at Alibaba Cloud.
-    pub aliyun_keys: Arc<SecretCache<AlibabaCloudKey>>,
-    /// The way there.
+/// The capabilities of this function.
+#[derive(Clone)]
+pub struct Deps {
+    /// The callers, their accounts and schemes, the keys of links and phone numbers, the accounts' keys at Alibaba Cloud.
+    pub secrets: Arc<dyn SecretSource>,
+    /// Records nonces and authorizations, and finds the links that users open.
+    pub store: SchemeLinks,
+    /// The requests that each account may send.
+    pub rate_limiter: Arc<RateLimiter>,
+    /// The network to Alibaba Cloud.
     pub aliyun: Arc<dyn AlibabaCloudNetwork>,
-    /// How much each account may ask for.
-    pub allowance: RateLimiter,
-    /// Records nonce and authorization.
-    pub store: Arc<dyn RecordLinks>,
-    /// Records nonces of calls that are refused, and of those that are passed on.
-    pub nonces: Arc<dyn UseNonces>,
-    /// The page behind the links.
-    pub landing: Landing,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for ids and states.
     pub random: Arc<dyn Random>,
-    /// How links are made.
+    /// The settings that links are made by.
     pub links: LinkSettings,
 }
 
+/// The function: its capabilities, with a cache for each kind of document.
+pub struct GetAuthorizationUrl {
+    access_keys: Arc<SecretCache<AccessKey>>,
+    accounts: Arc<SecretCache<Account>>,
+    schemes: Arc<SecretCache<Scheme>>,
+    link_token: Arc<SecretCache<LinkToken>>,
+    phone_key: Arc<SecretCache<PhoneKey>>,
+    aliyun_keys: Arc<SecretCache<AlibabaCloudKey>>,
+    store: Arc<dyn RecordLinks>,
+    nonces: Arc<dyn UseNonces>,
+    landing: Landing,
+    rate_limiter: Arc<RateLimiter>,
+    aliyun: Arc<dyn AlibabaCloudNetwork>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    links: LinkSettings,
+}
+
 impl GetAuthorizationUrl {
-    /// Wires the function: documents from `secrets`, records in `store`, and `aliyun` as the way to Alibaba Cloud.
+    /// The function with empty caches.
     #[must_use]
-    pub fn new(
-        secrets: &Arc<dyn SecretSource>,
-        store: SchemeLinks,
-        aliyun: Arc<dyn AlibabaCloudNetwork>,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
-        links: LinkSettings,
-    ) -> Self {
-        let schemes = cache(secrets, &clock);
-        let link_token = cache(secrets, &clock);
+    pub fn new(deps: Deps) -> Self {
+        let Deps { secrets, store, rate_limiter, aliyun, clock, random, links } = deps;
+        let schemes = SecretCache::shared(&secrets, &clock);
+        let link_token = SecretCache::shared(&secrets, &clock);
+        let landing = Landing {
+            keys: Arc::clone(&link_token),
+            links: store.find,
+            merchants: schemes.clone(),
+            settings: links.clone(),
+            clock: Arc::clone(&clock),
+        };
         Self {
-            access_keys: cache(secrets, &clock),
-            accounts: cache(secrets, &clock),
-            schemes: Arc::clone(&schemes),
-            link_token: Arc::clone(&link_token),
-            phone_key: cache(secrets, &clock),
-            aliyun_keys: cache(secrets, &clock),
-            aliyun,
-            allowance: RateLimiter::new(store.rates, clock.clone()),
+            access_keys: SecretCache::shared(&secrets, &clock),
+            accounts: SecretCache::shared(&secrets, &clock),
+            schemes,
+            link_token,
+            phone_key: SecretCache::shared(&secrets, &clock),
+            aliyun_keys: SecretCache::shared(&secrets, &clock),
             store: store.record,
             nonces: store.nonces,
-            landing: Landing {
-                keys: link_token,
-                links: store.find,
-                merchants: schemes,
-                settings: links.clone(),
-                clock: clock.clone(),
-            },
+            landing,
+            rate_limiter,
+            aliyun,
             clock,
             random,
             links,
         }
     }
-}
 
-fn cache<T: Document>(secrets: &Arc<dyn SecretSource>, clock: &Arc<dyn Clock>) -> Arc<SecretCache<T>> {
-    Arc::new(SecretCache::new(Arc::clone(secrets), Arc::clone(clock)))
-}
-
-/// Answers one request.
-pub async fn handle(function: &GetAuthorizationUrl, request: &Request<Bytes>) -> Response<Bytes> {
-    let request_id = RequestId::draw(&*function.random);
-    // Of the highest level, so that lines of every level carry it.
-    let span = tracing::error_span!("request", request_id = request_id.as_str());
-    async {
-        match request.uri().path() {
-            LINK_PATH => landing::show(&function.landing, request).await,
-            _ => answer_call(function, request, &request_id).await,
+    /// Answers one request.
+    pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        let request_id = RequestId::generate(&*self.random);
+        // Of the highest level, so that lines of every level carry it.
+        let span = tracing::error_span!("request", request_id = request_id.as_str());
+        async {
+            match request.uri().path() {
+                LINK_PATH => landing::show(&self.landing, request).await,
+                _ => answer_call(self, request, &request_id).await,
+            }
         }
+        .instrument(span)
+        .await
     }
-    .instrument(span)
-    .await
 }
 
 async fn answer_call(
@@ -146,33 +146,33 @@ async fn answer_call(
     let began = function.clock.now();
     let call = Call::read(request);
     let outcome = issue_link(function, request, &call, request_id).await;
-    let answer = wire::answer(&outcome, call.format(), request_id, request.headers());
-    let refusal = outcome.as_ref().err();
-    match refusal.map(|refusal| (refusal, refusal.fault())) {
-        Some((refusal, Fault::Ours)) => {
-            tracing::error!(trouble = %refusal, alarm = "unavailable", "a request failed");
-        }
-        Some((refusal, Fault::Document)) => {
-            tracing::error!(trouble = %refusal, alarm = "keys", "a request failed");
-        }
+    let answer = response::answer(&outcome, call.format(), request_id, request.headers());
+    let error = outcome.as_ref().err();
+    let refusal = error.map(ApiError::refusal);
+    let alarm = match refusal.as_ref().map(|refusal| refusal.class) {
+        Some(Class::Dependency) => Some(Alarm::Unavailable),
+        Some(Class::Configuration) => Some(Alarm::Keys),
         // What Alibaba Cloud did is logged where it is known for whom it was asked.
-        Some((_, Fault::Upstream | Fault::Caller | Fault::Moment)) | None => {}
+        Some(Class::Upstream | Class::Caller | Class::Transient) | None => None,
+    };
+    if let (Some(trouble), Some(alarm)) = (error, alarm) {
+        tracing::error!(%trouble, alarm = alarm.as_str(), "a request failed");
     }
-    let known = refusal.is_none_or(Refusal::is_of_a_known_access_key);
-    let access_key = call.access_key_id().ok().filter(|_| known);
-    tracing::info!(
-        route = "get-authorization-url",
-        code = refusal.map_or("OK", |refusal| refusal.answer().1),
-        http_status = answer.status().as_u16(),
-        access_key,
-        reason = refusal.map(tracing::field::display),
-        reference = outcome.as_ref().ok().and_then(Link::reference),
-        upstream_code = outcome.as_ref().map_or_else(Refusal::upstream_code, Link::upstream_code),
-        upstream_request_id =
-            outcome.as_ref().map_or_else(Refusal::upstream_request_id, Link::upstream_request_id),
-        millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
-        "request"
-    );
+    let known = error.is_none_or(ApiError::is_of_a_known_access_key);
+    RequestLog {
+        route: "get-authorization-url",
+        code: Some(refusal.as_ref().map_or("OK", |refusal| refusal.code)),
+        http_status: answer.status().as_u16(),
+        access_key: call.access_key_id().ok().filter(|_| known),
+        reason: error.map(|error| error as _),
+        reference: outcome.as_ref().ok().and_then(Link::reference),
+        upstream_code: outcome.as_ref().map_or_else(ApiError::upstream_code, Link::upstream_code),
+        upstream_request_id: outcome
+            .as_ref()
+            .map_or_else(ApiError::upstream_request_id, Link::upstream_request_id),
+        ..RequestLog::default()
+    }
+    .write(&*function.clock, began);
     answer
 }
 
@@ -181,17 +181,17 @@ async fn issue_link(
     request: &Request<Bytes>,
     call: &Call<'_>,
     request_id: &RequestId,
-) -> Result<Link, Refusal> {
+) -> Result<Link, ApiError> {
     if request.body().len() > MAX_BODY_BYTES {
-        return Err(Refusal::BodyTooLarge);
+        return Err(ApiError::BodyTooLarge);
     }
     let named = call.action() == Some(ACTION) && call.version() == Some(VERSION);
     let routed = request.uri().path() == PATH && matches!(*request.method(), Method::GET | Method::POST);
     if !named || !routed {
-        return Err(Refusal::NoSuchAction);
+        return Err(ApiError::NoSuchAction);
     }
     let now = function.clock.now();
-    let key = sender::verify(function, call, now).await?;
+    let key = authenticate::verify(function, call, now).await?;
     let nonce = NonceUse {
         space: format!("access-key:{}", call.access_key_id()?),
         nonce: call.nonce()?.to_owned(),
@@ -199,21 +199,33 @@ async fn issue_link(
         until: now + NONCE_LIFETIME,
         operation: OperationId::generate(&*function.random)?,
     };
-    let account = match sender::admit(function, &key).await {
+    let account = match authenticate::admit(function, &key).await {
         Ok(account) => account,
-        Err(refusal) => return Err(refuse(function, refusal, &nonce).await?),
+        Err(error) => return Err(refuse(function, error, &nonce).await?),
     };
-    let outcome = match wish::check(function, call, &key, &account, now).await {
-        Ok(wish) => match &wish.scheme.source {
-            SchemeSource::Alipay => alipay::issue(function, request, wish, request_id, &nonce).await,
-            SchemeSource::AlibabaCloud(key) => aliyun::ask(function, &wish, key, &nonce).await,
-        },
-        Err(refusal) => Err(refuse(function, refusal, &nonce).await?),
+    let outcome = match LinkRequest::check(function, call, &key, &account, now).await {
+        Ok(link_request) => make_link(function, request, &link_request, request_id, &nonce).await,
+        Err(error) => Err(refuse(function, error, &nonce).await?),
     };
-    if let Err(Refusal::NonceUsed) = outcome {
-        function.allowance.give_back(&key.account_id).await;
+    if let Err(ApiError::NonceUsed) = outcome {
+        function.rate_limiter.give_back(&key.account_id).await;
     }
     outcome
+}
+
+async fn make_link(
+    function: &GetAuthorizationUrl,
+    request: &Request<Bytes>,
+    link_request: &LinkRequest,
+    request_id: &RequestId,
+    nonce: &NonceUse,
+) -> Result<Link, ApiError> {
+    match &link_request.maker {
+        LinkMaker::Us { phone_key, link_token } => {
+            alipay::issue(function, request, link_request, (phone_key, link_token), request_id, nonce).await
+        }
+        LinkMaker::AlibabaCloud { key } => aliyun::ask(function, link_request, key, nonce).await,
+    }
 }
 
 /// Consumes the nonce of a call that is refused, and says why it is: the nonce is judged before everything else that
@@ -223,18 +235,15 @@ async fn issue_link(
 /// nothing.
 async fn refuse(
     function: &GetAuthorizationUrl,
-    refusal: Refusal,
+    error: ApiError,
     nonce: &NonceUse,
-) -> Result<Refusal, StoreError> {
-    let kept = match refusal.fault() {
-        Fault::Caller => false,
-        Fault::Moment | Fault::Ours | Fault::Document | Fault::Upstream => true,
-    };
-    let repeated = !kept && !function.nonces.use_nonce(nonce).await?;
-    Ok(if repeated { Refusal::NonceUsed } else { refusal })
+) -> Result<ApiError, StoreError> {
+    let consumed = error.refusal().class == Class::Caller;
+    let repeated = consumed && !function.nonces.use_nonce(nonce).await?;
+    Ok(if repeated { ApiError::NonceUsed } else { error })
 }
 
 /// A document that has to be there.
-async fn document<T: Document>(cache: &SecretCache<T>, name: SecretName) -> Result<Arc<T>, Refusal> {
-    cache.get(&name).await.map_err(|error| Refusal::document(name, error))
+async fn document<T: Document>(cache: &SecretCache<T>, name: SecretName) -> Result<Arc<T>, ApiError> {
+    cache.get(&name).await.map_err(|error| ApiError::document(name, error))
 }

@@ -1,4 +1,4 @@
-//! A link that was issued, and what the log says of it.
+//! A link that was issued, and the log's fields of it.
 
 use shared::model::id::AuthorizationId;
 
@@ -8,7 +8,7 @@ pub(crate) struct Link {
     pub(crate) by: IssuedBy,
 }
 
-/// Who made a link, and what it is known by there.
+/// The maker of a link, and what the link is known by there.
 pub(crate) enum IssuedBy {
     Us(AuthorizationId),
     AlibabaCloud { request_id: Option<String> },

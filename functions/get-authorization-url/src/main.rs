@@ -2,32 +2,18 @@
 
 use std::sync::Arc;
 
-use get_authorization_url::{GetAuthorizationUrl, handle};
-use shared::aws::sdk_config;
-use shared::model::clock::SystemClock;
-use shared::model::random::OsRandom;
+use get_authorization_url::{Deps, GetAuthorizationUrl};
 use shared::protocol::alibaba_cloud::AlibabaCloudClient;
-use shared::runtime::config::Config;
-use shared::runtime::start::StartError;
-use shared::runtime::{lambda, wiring};
+use shared::rate_limit::RateLimiter;
+use shared::runtime::{lambda, start::StartError, wiring::Process};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    let config = Config::from_env()?;
-    shared::runtime::telemetry::start(config.log_level, std::io::stdout);
-    let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
-    let aws = sdk_config(&config.aws);
-    let function = Arc::new(GetAuthorizationUrl::new(
-        &wiring::secret_source(&config, &aws),
-        wiring::scheme_links(&config, &aws)?,
-        Arc::new(AlibabaCloudClient::new()?),
-        clock,
-        random,
-        config.links(),
-    ));
-    lambda::serve_http(move |request| {
-        let function = function.clone();
-        async move { handle(&function, &request).await }
-    })
-    .await
+    let process = Process::start()?;
+    let (store, aliyun) = (process.scheme_links()?, Arc::new(AlibabaCloudClient::new()?));
+    let Process { config, clock, random, secrets, .. } = process;
+    let rate_limiter = Arc::new(RateLimiter::new(store.rates.clone(), clock.clone()));
+    let deps = Deps { secrets, store, rate_limiter, aliyun, clock, random, links: config.links() };
+    let function = GetAuthorizationUrl::new(deps);
+    lambda::serve_http(function, async |function, request| function.handle(&request).await).await
 }

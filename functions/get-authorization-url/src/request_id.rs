@@ -10,7 +10,7 @@ pub(crate) struct RequestId(String);
 
 impl RequestId {
     /// Draws one; without randomness it is all zeros, so that the request can be refused like any other.
-    pub(crate) fn draw(random: &dyn Random) -> Self {
+    pub(crate) fn generate(random: &dyn Random) -> Self {
         let hex = hex_128(random).unwrap_or_else(|_| "0".repeat(32)).to_uppercase();
         let (time, rest) = hex.split_at(8);
         let (middle, node) = rest.split_at(12);

@@ -30,9 +30,10 @@ use shared::protocol::alipay::gateway::{
 };
 use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, Platform};
-use shared::secrets::{KeyCheck, SecretCache, SecretName};
+use shared::secrets::{KeyCheck, SecretCache, SecretName, SecretSource};
 use shared::store::repeat::repeat_once;
 use shared::store::{Claimed, RecordReturns, Settled, StoreError};
+use shared::telemetry::{Alarm, RequestLog};
 use shared::web::language::Language;
 use url::Url;
 
@@ -47,11 +48,10 @@ pub use shared::protocol::alipay::authorize::RETURN_PATH as PATH;
 pub const REFRESH_WITHIN: Duration = Duration::from_secs(14);
 
 /// The capabilities of this function.
-pub struct OpenIdCallback {
-    /// Our app's keys.
-    pub apps: Arc<SecretCache<AlipayApp>>,
-    /// The platforms that links are asked of.
-    pub platforms: Arc<SecretCache<Platform>>,
+#[derive(Clone)]
+pub struct Deps {
+    /// Our app's keys, and the platforms that links are asked of.
+    pub secrets: Arc<dyn SecretSource>,
     /// The app that links are for; a return for another one is not ours.
     pub app_id: String,
     /// Claims and settles.
@@ -66,6 +66,40 @@ pub struct OpenIdCallback {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for operation ids.
     pub random: Arc<dyn Random>,
+}
+
+/// The function: its capabilities, with a cache for each kind of document.
+pub struct OpenIdCallback {
+    apps: Arc<SecretCache<AlipayApp>>,
+    platforms: Arc<SecretCache<Platform>>,
+    app_id: String,
+    store: Arc<dyn RecordReturns>,
+    gateway: Arc<dyn TokenExchange>,
+    hints: Arc<dyn HintQueue>,
+    keep_for: Duration,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl OpenIdCallback {
+    /// The function with empty caches.
+    #[must_use]
+    pub fn new(deps: Deps) -> Self {
+        let Deps { secrets, app_id, store, gateway, hints, keep_for, clock, random } = deps;
+        let apps = SecretCache::shared(&secrets, &clock);
+        let platforms = SecretCache::shared(&secrets, &clock);
+        Self { apps, platforms, app_id, store, gateway, hints, keep_for, clock, random }
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        let below = request.uri().path().strip_prefix(PATH).is_some_and(|rest| rest.starts_with('/'));
+        if request.method() == Method::POST && below {
+            platform_callback::answer(self, request).await
+        } else {
+            show_return(self, request).await
+        }
+    }
 }
 
 /// The outcome of a return, as the user is told it.
@@ -93,16 +127,6 @@ pub enum Outcome {
     Unavailable,
 }
 
-/// Answers one request.
-pub async fn handle(function: &OpenIdCallback, request: &Request<Bytes>) -> Response<Bytes> {
-    let below = request.uri().path().strip_prefix(PATH).is_some_and(|rest| rest.starts_with('/'));
-    if request.method() == Method::POST && below {
-        platform_callback::answer(function, request).await
-    } else {
-        show_return(function, request).await
-    }
-}
-
 async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Response<Bytes> {
     let began = function.clock.now();
     let returned = if request.method() == Method::GET && request.uri().path() == PATH {
@@ -116,22 +140,22 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
         ReturnQuery::WithoutCode(state) => (Outcome::NotAuthorized, Some(state.id().clone())),
         ReturnQuery::WithCode(back) => {
             let outcome = complete_return(function, &back, &mut owner).await.unwrap_or_else(|error| {
-                tracing::error!(reference = %back.state.id(), trouble = %error, alarm = "unavailable", "a return failed");
+                tracing::error!(reference = %back.state.id(), trouble = %error, alarm = Alarm::Unavailable.as_str(), "a return failed");
                 Outcome::Unavailable
             });
             (outcome, Some(back.state.id().clone()))
         }
     };
     let answer = page::answer(&outcome, Language::preferred(request.headers()), reference.as_ref());
-    tracing::info!(
-        route = "openid-callback",
-        outcome = page::log_reason(&outcome),
-        http_status = answer.status().as_u16(),
-        reference = reference.as_ref().map(AuthorizationId::as_str),
-        owner = owner.as_ref().map(tracing::field::display),
-        millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
-        "request"
-    );
+    RequestLog {
+        route: "openid-callback",
+        outcome: Some(page::log_reason(&outcome)),
+        http_status: answer.status().as_u16(),
+        reference: reference.as_ref().map(AuthorizationId::as_str),
+        owner: owner.as_ref().map(|owner| owner as _),
+        ..RequestLog::default()
+    }
+    .write(&*function.clock, began);
     answer
 }
 
@@ -169,7 +193,7 @@ async fn complete_return(
             Ok(Outcome::AuthorizeAgain(link(&authorization)))
         }
         Exchange::Unknown(reason) => {
-            tracing::error!(reference = %claim.id, %reason, alarm = "gateway", "no answer from Alipay to believe");
+            tracing::error!(reference = %claim.id, %reason, alarm = Alarm::Gateway.as_str(), "no answer from Alipay to believe");
             release_claim(&claim.id, function.store.exchange_unknown(&claim.id, &claim.operation)).await;
             Ok(Outcome::AuthorizeAgain(link(&authorization)))
         }
@@ -181,7 +205,7 @@ fn log_gateway_refusal(reference: &AuthorizationId, refusal: &GatewayRefusal) {
         tracing::warn!(%reference, sub_code = %refusal.sub_code, "Alipay refused the code");
     } else {
         tracing::error!(
-            %reference, code = %refusal.code, sub_code = %refusal.sub_code, alarm = "gateway",
+            %reference, code = %refusal.code, sub_code = %refusal.sub_code, alarm = Alarm::Gateway.as_str(),
             "Alipay refused our request"
         );
     }
@@ -221,7 +245,7 @@ async fn settle(
         Ok(Settled::NotFound) => Outcome::UnknownLink,
         Err(error) => {
             tracing::error!(
-                reference = %authorization.id, %error, alarm = "settlement",
+                reference = %authorization.id, %error, alarm = Alarm::Settlement.as_str(),
                 "a consent could not be recorded; the user is asked to authorize again"
             );
             let id = &authorization.id;

@@ -21,6 +21,7 @@ use shared::secrets::{SecretError, SecretName};
 use shared::signing::open_api::{AuthHeaders, HeaderError, SignatureError};
 use shared::store::repeat::repeat_once;
 use shared::store::{Settled, StoreError};
+use shared::telemetry::{Alarm, RequestLog};
 
 use crate::OpenIdCallback;
 use crate::settlement::{alarm_different, settle};
@@ -77,7 +78,7 @@ enum Notice {
     /// An operator, who has it already in a log line with its alarm.
     Given,
     /// An operator, under this alarm.
-    Alarm(&'static str),
+    Alarm(Alarm),
 }
 
 impl CallbackError {
@@ -92,14 +93,14 @@ impl CallbackError {
             | Self::Signature(_)
             | Self::Body(_)
             | Self::OthersSerial
-            | Self::NoUser => (StatusCode::OK, Notice::Alarm("upstream")),
+            | Self::NoUser => (StatusCode::OK, Notice::Alarm(Alarm::Upstream)),
             Self::AnotherUser => (StatusCode::OK, Notice::Given),
             Self::Keys { error: SecretError::Absent | SecretError::Unparsable { .. }, .. } => {
-                (StatusCode::SERVICE_UNAVAILABLE, Notice::Alarm("keys"))
+                (StatusCode::SERVICE_UNAVAILABLE, Notice::Alarm(Alarm::Keys))
             }
             Self::Keys { error: SecretError::Unavailable { .. } | SecretError::Busy, .. }
             | Self::Store(_)
-            | Self::Random(_) => (StatusCode::SERVICE_UNAVAILABLE, Notice::Alarm("unavailable")),
+            | Self::Random(_) => (StatusCode::SERVICE_UNAVAILABLE, Notice::Alarm(Alarm::Unavailable)),
         }
     }
 }
@@ -113,20 +114,20 @@ pub(crate) async fn answer(function: &OpenIdCallback, request: &Request<Bytes>) 
     let (status, notice) = error.map_or((StatusCode::OK, Notice::None), CallbackError::refusal);
     let reference = known.as_ref().map(|known| known.id.as_str());
     if let (Some(error), Notice::Alarm(alarm)) = (error, notice) {
-        tracing::error!(reference, refusal = %error, alarm, "a platform's callback was refused");
+        tracing::error!(reference, refusal = %error, alarm = alarm.as_str(), "a platform's callback was refused");
     }
     let said = if error.is_none() { "SUCCESS" } else { "FAIL" };
-    tracing::info!(
-        route = "openid-callback",
-        outcome = said,
-        http_status = status.as_u16(),
-        reason = error.map(tracing::field::display),
+    RequestLog {
+        route: "openid-callback",
+        outcome: Some(said),
+        http_status: status.as_u16(),
+        reason: error.map(|error| error as _),
         reference,
-        owner = known.as_ref().map(|known| tracing::field::display(known.owner())),
-        source = known.as_ref().map(|known| tracing::field::display(&known.source)),
-        millis = u64::try_from(function.clock.now().since(began).as_millis()).unwrap_or(u64::MAX),
-        "request"
-    );
+        owner: known.as_ref().map(Authorization::owner).as_ref().map(|owner| owner as _),
+        source: known.as_ref().map(|known| &known.source as _),
+        ..RequestLog::default()
+    }
+    .write(&*function.clock, began);
     respond(status, said)
 }
 

@@ -9,6 +9,7 @@ use shared::model::identity::Identity;
 use shared::queue::Hint;
 use shared::store::repeat::repeat_until;
 use shared::store::{Settled, Settlement, StoreError};
+use shared::telemetry::Alarm;
 
 use crate::OpenIdCallback;
 
@@ -58,6 +59,6 @@ pub(crate) async fn settle(
 /// Says that another user came to a link whose first one stays.
 pub(crate) fn alarm_different(authorization: &Authorization) {
     tracing::error!(
-        reference = %authorization.id, alarm = "settlement", "another user had consented before; the first stays"
+        reference = %authorization.id, alarm = Alarm::Settlement.as_str(), "another user had consented before; the first stays"
     );
 }

@@ -13,6 +13,7 @@ use shared::model::owner::Owner;
 use shared::queue::{HINT_GRACE_PERIOD, Hint, MAX_DELAY};
 use shared::store::repeat::repeat_once;
 use shared::store::{AfterAttempt, AttemptClaimed};
+use shared::telemetry::Alarm;
 
 use crate::post::{Keys, post};
 use crate::{ATTEMPT_LEASE, DeliveryError, OpenIdDelivery, Step, send_hint};
@@ -157,14 +158,14 @@ async fn give_up(
     let given_up = function.store.give_up(&hint.id, hint.attempt, &claim.operation, claim.now).await;
     // Without an answer it may have been written all the same, and nobody would come back to it.
     if given_up != Ok(false) {
-        tracing::error!(reference = %hint.id, alarm = "undeliverable", "given up: no attempt is left");
+        tracing::error!(reference = %hint.id, alarm = Alarm::Undeliverable.as_str(), "given up: no attempt is left");
     }
     Ok(if given_up? { Step::GivenUp } else { Step::Nothing })
 }
 
 fn alarm_undeliverable(authorization: &Authorization) {
     tracing::error!(
-        owner = %authorization.owner(), reference = %authorization.id, alarm = "undeliverable",
+        owner = %authorization.owner(), reference = %authorization.id, alarm = Alarm::Undeliverable.as_str(),
         "given up after the last attempt; a redrive sets it due again"
     );
 }

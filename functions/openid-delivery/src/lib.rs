@@ -17,9 +17,10 @@ use shared::delivery::sender::CallbackSender;
 use shared::egress::callback_url::CallbackRules;
 use shared::model::clock::{Clock, UnixMillis};
 use shared::model::random::Random;
+use shared::queue::in_process::InProcessQueue;
 use shared::queue::{Event, Hint, HintQueue, MAX_DELAY};
 use shared::registry::{Business, CallbackKey, Scheme};
-use shared::secrets::SecretCache;
+use shared::secrets::{SecretCache, SecretSource};
 use shared::store::{FindDue, RecordDeliveries};
 
 use self::attempt::deliver_before;
@@ -31,17 +32,14 @@ pub use self::sweep::{ATTEMPTS_WITHIN, SWEEP_PATIENCE, drain, sweep};
 pub const ATTEMPT_LEASE: Duration = Duration::from_secs(30);
 
 /// The capabilities of this function.
-pub struct OpenIdDelivery {
+#[derive(Clone)]
+pub struct Deps {
+    /// Default addresses, MD5 keys of businesses that only have one, and our signing key.
+    pub secrets: Arc<dyn SecretSource>,
     /// Records attempts.
     pub store: Arc<dyn RecordDeliveries>,
     /// Finds what is due.
     pub due: Arc<dyn FindDue>,
-    /// Default addresses, and MD5 keys of businesses that only have one.
-    pub businesses: Arc<SecretCache<Business>>,
-    /// Default addresses of schemes.
-    pub schemes: Arc<SecretCache<Scheme>>,
-    /// Our signing key.
-    pub callback_key: Arc<SecretCache<CallbackKey>>,
     /// The network.
     pub sender: Arc<dyn CallbackSender>,
     /// For the next attempt.
@@ -54,6 +52,66 @@ pub struct OpenIdDelivery {
     pub callbacks: CallbackRules,
     /// The waits between attempts.
     pub schedule: Schedule,
+}
+
+/// The function: its capabilities, with a cache for each kind of document.
+pub struct OpenIdDelivery {
+    businesses: Arc<SecretCache<Business>>,
+    schemes: Arc<SecretCache<Scheme>>,
+    callback_key: Arc<SecretCache<CallbackKey>>,
+    store: Arc<dyn RecordDeliveries>,
+    due: Arc<dyn FindDue>,
+    sender: Arc<dyn CallbackSender>,
+    hints: Arc<dyn HintQueue>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    callbacks: CallbackRules,
+    schedule: Schedule,
+}
+
+impl OpenIdDelivery {
+    /// The function with empty caches.
+    #[must_use]
+    pub fn new(deps: Deps) -> Self {
+        let Deps { secrets, store, due, sender, hints, clock, random, callbacks, schedule } = deps;
+        let businesses = SecretCache::shared(&secrets, &clock);
+        let schemes = SecretCache::shared(&secrets, &clock);
+        let callback_key = SecretCache::shared(&secrets, &clock);
+        Self {
+            businesses,
+            schemes,
+            callback_key,
+            store,
+            due,
+            sender,
+            hints,
+            clock,
+            random,
+            callbacks,
+            schedule,
+        }
+    }
+
+    /// Does what an event asks for.
+    ///
+    /// # Errors
+    /// As [`deliver`] and [`sweep`].
+    pub async fn handle(&self, event: Event) -> Result<(), DeliveryError> {
+        match event {
+            Event::Hint(hint) => deliver(self, &hint).await.map(drop),
+            Event::Sweep => sweep::sweep_and_deliver_what_is_neglected(self).await,
+        }
+    }
+
+    /// [`OpenIdDelivery::handle`], and then the attempts whose hints have arrived on `queue`: without a queue between
+    /// processes, what is due now is delivered by the same invocation.
+    ///
+    /// # Errors
+    /// As [`deliver`] and [`sweep`].
+    pub async fn handle_and_drain(&self, event: Event, queue: &InProcessQueue) -> Result<(), DeliveryError> {
+        let handled = self.handle(event).await;
+        drain(self, queue).await.map(drop).and(handled)
+    }
 }
 
 /// The outcome of one step.
@@ -69,17 +127,6 @@ pub enum Step {
     Postponed,
     /// There was nothing to do: another worker has it, or the hint is of the past.
     Nothing,
-}
-
-/// Does what an event asks for.
-///
-/// # Errors
-/// As [`deliver`] and [`sweep`].
-pub async fn handle(function: &OpenIdDelivery, event: Event) -> Result<(), DeliveryError> {
-    match event {
-        Event::Hint(hint) => deliver(function, &hint).await.map(drop),
-        Event::Sweep => sweep::sweep_and_deliver_what_is_neglected(function).await,
-    }
 }
 
 /// Makes the attempt that `hint` speaks of, if it is its turn.

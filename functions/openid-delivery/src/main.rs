@@ -2,44 +2,19 @@
 
 use std::sync::Arc;
 
-use openid_delivery::{OpenIdDelivery, drain, handle};
-use shared::aws::sdk_config;
-use shared::delivery::sender::HttpSender;
-use shared::egress::resolver::SystemResolver;
-use shared::model::clock::SystemClock;
-use shared::model::random::OsRandom;
-use shared::queue::in_process::InProcessQueue;
-use shared::runtime::config::Config;
-use shared::runtime::start::StartError;
-use shared::runtime::{lambda, wiring};
-use shared::secrets::SecretCache;
+use openid_delivery::{Deps, OpenIdDelivery};
+use shared::runtime::{lambda, start::StartError, wiring::Process};
+use shared::{delivery::sender::HttpSender, queue::in_process::InProcessQueue};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    let config = Config::from_env()?;
-    shared::runtime::telemetry::start(config.log_level, std::io::stdout);
-    let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
-    let aws = sdk_config(&config.aws);
-    let secrets = wiring::secret_source(&config, &aws);
-    let deliveries = wiring::deliveries(&config, &aws)?;
-    let queue = InProcessQueue::new(clock.clone());
-    let function = OpenIdDelivery {
-        store: deliveries.record,
-        due: deliveries.find,
-        businesses: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
-        schemes: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
-        callback_key: Arc::new(SecretCache::new(secrets, clock.clone())),
-        sender: Arc::new(HttpSender::new(Arc::new(SystemResolver), config.callbacks.clone())?),
-        hints: wiring::hints(&config, &aws).unwrap_or_else(|| Arc::new(queue.clone())),
-        clock,
-        random,
-        callbacks: config.callbacks,
-        schedule: config.schedule,
-    };
-    lambda::serve_events(async |event| {
-        let handled = handle(&function, event).await;
-        // Without a queue on AWS, what is due now is delivered by this very invocation.
-        drain(&function, &queue).await.map(drop).and(handled)
-    })
-    .await
+    let process = Process::start()?;
+    let ((store, due), queue) = (process.deliveries()?, InProcessQueue::new(process.clock.clone()));
+    let hints = process.hints().unwrap_or_else(|| Arc::new(queue.clone()));
+    let Process { config, clock, random, secrets, .. } = process;
+    let (callbacks, schedule) = (config.callbacks, config.schedule);
+    let sender = Arc::new(HttpSender::by_system_resolver(callbacks.clone())?);
+    let deps = Deps { secrets, store, due, sender, hints, clock, random, callbacks, schedule };
+    let function = OpenIdDelivery::new(deps);
+    lambda::serve_events(async |event| function.handle_and_drain(event, &queue).await).await
 }

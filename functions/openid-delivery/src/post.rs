@@ -12,6 +12,7 @@ use shared::registry::{Business, CallbackKey, Scheme};
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::open_api::{CALLBACK_NONCE_PREFIX, Signer};
 use shared::store::StoreError;
+use shared::telemetry::Alarm;
 
 use crate::{DeliveryError, OpenIdDelivery};
 
@@ -107,10 +108,10 @@ fn log_missing_key(authorization: &Authorization, error: &SecretError) {
     let (reference, owner) = (&authorization.id, authorization.owner());
     match error {
         SecretError::Unavailable { .. } | SecretError::Busy => {
-            tracing::error!(%reference, %owner, %error, alarm = "unavailable", "a key could not be fetched");
+            tracing::error!(%reference, %owner, %error, alarm = Alarm::Unavailable.as_str(), "a key could not be fetched");
         }
         SecretError::Absent | SecretError::Unparsable { .. } => {
-            tracing::error!(%reference, %owner, %error, alarm = "keys", "the owner's document or our key cannot be read");
+            tracing::error!(%reference, %owner, %error, alarm = Alarm::Keys.as_str(), "the owner's document or our key cannot be read");
         }
     }
 }

@@ -17,7 +17,7 @@ use rustls::RootCertStore;
 use crate::delivery::response::{self, AttemptResult, ResponseBody};
 use crate::egress::callback_url::{CallbackRules, CallbackUrl};
 use crate::egress::client::{ReadError, bundled_roots, client_builder_trusting, read_bounded};
-use crate::egress::resolver::{DangerousResolver, JudgingResolver, Resolver};
+use crate::egress::resolver::{DangerousResolver, JudgingResolver, Resolver, SystemResolver};
 use crate::egress::transport_error::TransportError;
 use crate::model::clock::UnixMillis;
 use crate::model::delivery_outcome::{CONFIRMED_STATUS, DeliveryOutcome};
@@ -71,6 +71,14 @@ impl HttpSender {
     /// The HTTP client could not be set up.
     pub fn new(resolver: Arc<dyn Resolver>, rules: CallbackRules) -> Result<Self, reqwest::Error> {
         Self::with_limits(resolver, rules, TimeLimits::default())
+    }
+
+    /// The same, with the names of the system's resolver.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn by_system_resolver(rules: CallbackRules) -> Result<Self, reqwest::Error> {
+        Self::new(Arc::new(SystemResolver), rules)
     }
 
     /// A sender with other limits.

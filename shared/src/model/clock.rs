@@ -16,7 +16,13 @@ impl UnixMillis {
     /// The time from `earlier` to this moment; zero if it is not later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+        Duration::from_millis(self.millis_since(earlier))
+    }
+
+    /// [`UnixMillis::since`] in milliseconds, for the log.
+    #[must_use]
+    pub fn millis_since(self, earlier: Self) -> u64 {
+        u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0)
     }
 }
 

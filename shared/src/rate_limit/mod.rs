@@ -20,6 +20,7 @@ use crate::model::clock::{Clock, UnixMillis};
 use crate::model::reservation::Reservation;
 use crate::rate_limit::share::{Share, Turn};
 use crate::store::{ReserveRate, StoreError};
+use crate::telemetry::Alarm;
 
 /// The time that a request waits for the store. A lease is one write, which takes a few milliseconds, or some hundred
 /// when a new process has to make its connection first.
@@ -93,7 +94,7 @@ impl RateLimiter {
             Ok(Err(error)) => NoLimitError::Store(error),
             Err(_) => NoLimitError::Slow,
         };
-        tracing::error!(account, trouble = %error, alarm = "allowance", "requests pass without a rate limit");
+        tracing::error!(account, trouble = %error, alarm = Alarm::Allowance.as_str(), "requests pass without a rate limit");
         share.open(now, PASSING);
         Admission::Admitted
     }

@@ -21,40 +21,43 @@ const DAY: Duration = Duration::from_hours(24);
 /// Every setting of every function.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Our app at Alipay and where Alipay is.
+    /// Our app at Alipay and Alipay's addresses.
     pub alipay: AlipaySettings,
     /// `AUTHLINK_PUBLIC_URL`: what users' browsers call us; absent means the address that a request arrived at.
     pub public_url: Option<Url>,
-    /// Where callbacks may go.
+    /// The addresses that callbacks may go to: `AUTHLINK_CALLBACK_PORTS`, ports joined by commas, 443 unless set; and
+    /// `AUTHLINK_DANGEROUS_CALLBACK_ORIGINS`, origins that are allowed although they are not public, none unless set.
     pub callbacks: CallbackRules,
-    /// `AUTHLINK_DELIVERY_WAITS_SECS`: the waits between attempts.
+    /// `AUTHLINK_DELIVERY_WAITS_SECS`: the waits between attempts, in seconds from 1 to 604,800 (seven days), joined by
+    /// commas.
     pub schedule: Schedule,
-    /// `AUTHLINK_RETENTION_DAYS`: how long authorizations are kept; a day longer than their deliveries may take, at least.
+    /// `AUTHLINK_RETENTION_DAYS`, 400 unless set: the time that authorizations are kept; a day longer than their
+    /// deliveries may take, at least.
     pub retention: Duration,
-    /// Where keys come from.
+    /// The source of keys.
     pub secrets: SecretsFrom,
-    /// Where records are.
+    /// The store of records.
     pub store: StoreAt,
     /// `AUTHLINK_QUEUE_URL`: the Amazon SQS queue of hints; without one the sweep delivers.
     pub queue_url: Option<String>,
     /// AWS, as far as a setting names something there.
     pub aws: AwsSettings,
-    /// `AUTHLINK_LOG_LEVEL`.
+    /// `AUTHLINK_LOG_LEVEL`: `error`, `warn`, `info` (unless set), `debug` or `off`.
     pub log_level: tracing::level_filters::LevelFilter,
 }
 
 /// Our app at Alipay.
 #[derive(Clone, Debug)]
 pub struct AlipaySettings {
-    /// `AUTHLINK_ALIPAY_APP_ID`.
+    /// `AUTHLINK_ALIPAY_APP_ID`: 1 to 32 digits.
     pub app_id: String,
-    /// `AUTHLINK_ALIPAY_AUTHORIZE_URL`.
+    /// `AUTHLINK_ALIPAY_AUTHORIZE_URL`, Alipay's own unless set: the page that users consent on.
     pub authorize_page: Url,
-    /// `AUTHLINK_ALIPAY_GATEWAY_URL`.
+    /// `AUTHLINK_ALIPAY_GATEWAY_URL`, Alipay's own unless set: the gateway that codes are exchanged at.
     pub gateway: Url,
 }
 
-/// Where keys come from.
+/// The source of keys. The folder goes before Secrets Manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretsFrom {
     /// `AUTHLINK_SECRETS_DIR`: a folder of the same documents.
@@ -63,7 +66,7 @@ pub enum SecretsFrom {
     Manager(String),
 }
 
-/// Where records are.
+/// The store of records. The file goes before the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreAt {
     /// `AUTHLINK_DATABASE`: the embedded store's file.
@@ -145,7 +148,7 @@ impl Config {
 }
 
 impl Config {
-    /// How links are made.
+    /// The settings that links are made by.
     #[must_use]
     pub fn links(&self) -> LinkSettings {
         LinkSettings {

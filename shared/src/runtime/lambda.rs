@@ -4,6 +4,8 @@
 //! messages and the schedule become [`Event`]s. A handler that panics fails its invocation and not the process, because
 //! panics unwind.
 
+use std::sync::Arc;
+
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use bytes::Bytes;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -13,16 +15,19 @@ use serde_json::value::RawValue;
 use crate::queue::{Event, Hint};
 use crate::runtime::api_gateway;
 use crate::runtime::start::StartError;
+use crate::telemetry::Alarm;
 
-/// Serves HTTP requests until the runtime ends.
+/// Serves HTTP requests by `handle`, which is called with `function`, until the runtime ends.
 ///
 /// # Errors
 /// [`StartError`] if the runtime cannot be reached.
-pub async fn serve_http<H, A>(handler: H) -> Result<(), StartError>
+pub async fn serve_http<F, H, A>(function: F, handle: H) -> Result<(), StartError>
 where
-    H: Fn(http::Request<Bytes>) -> A,
+    H: Fn(Arc<F>, http::Request<Bytes>) -> A,
     A: Future<Output = http::Response<Bytes>> + Send + 'static,
 {
+    let function = Arc::new(function);
+    let handler = |request| handle(Arc::clone(&function), request);
     let run = service_fn(|event: LambdaEvent<Box<RawValue>>| api_gateway::answer(event, &handler));
     lambda_runtime::run(run).await.map_err(ended)
 }
@@ -70,7 +75,7 @@ where
         };
         let reference = hint.id.clone();
         if let Err(error) = handler(Event::Hint(hint)).await {
-            tracing::error!(%reference, %error, alarm = "unavailable", "an attempt could not be made; the sweep will");
+            tracing::error!(%reference, %error, alarm = Alarm::Unavailable.as_str(), "an attempt could not be made; the sweep will");
         }
     }
     Ok(response)

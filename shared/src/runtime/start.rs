@@ -1,4 +1,4 @@
-//! Why a process did not start, or ended: one line for whoever started it.
+//! The cause of a process that did not start, or ended: one line for its operator.
 
 use std::error::Error;
 use std::fmt;

@@ -1,6 +1,6 @@
 //! Logs: one JSON object a line, with a line for each request.
 //!
-//! What may stand in them: statuses, reasons, timings, businessIds, AccessKeyIds, account and scheme ids, RequestIds,
+//! They may hold statuses, reasons, timings, businessIds, AccessKeyIds, account and scheme ids, RequestIds,
 //! references (authorization ids). Never a key, a signature, an auth_code, an openId, a userId or a phone number.
 
 use tracing::level_filters::LevelFilter;
@@ -8,7 +8,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Registry, fmt};
 
-/// What turns events of authlink's own crates into JSON lines on `writer`; other crates only from `WARN` up.
+/// The subscriber that writes events of authlink's own crates as JSON lines to `writer`; those of other crates only from
+/// `WARN` up.
 pub fn subscriber<W>(level: LevelFilter, writer: W) -> impl tracing::Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,

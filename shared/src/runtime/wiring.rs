@@ -1,12 +1,15 @@
-//! The choice that the settings make: which source of keys, which store, which queue.
+//! One process on AWS: its settings, and what they choose for it: a source of keys, a store, a queue.
 
 use std::sync::Arc;
 
-use crate::aws::SdkConfig;
+use crate::aws::{SdkConfig, sdk_config};
+use crate::model::clock::{Clock, SystemClock};
+use crate::model::random::{OsRandom, Random};
 use crate::queue::HintQueue;
 use crate::queue::sqs::SqsQueue;
 use crate::runtime::config::{Config, SecretsFrom, StoreAt};
 use crate::runtime::start::StartError;
+use crate::runtime::telemetry;
 use crate::secrets::{SecretFolder, SecretSource, SecretsManager};
 use crate::store::dynamodb::DynamoStore;
 #[cfg(feature = "embedded")]
@@ -15,35 +18,110 @@ use crate::store::{
     FindDue, ReadAuthorizations, RecordDeliveries, RecordPlatformLinks, RecordReturns, SchemeLinks, UseNonces,
 };
 
-/// The key source that the settings name.
-#[must_use]
-pub fn secret_source(config: &Config, aws: &SdkConfig) -> Arc<dyn SecretSource> {
-    match &config.secrets {
-        SecretsFrom::Folder(folder) => Arc::new(SecretFolder::new(folder)),
-        SecretsFrom::Manager(prefix) => Arc::new(SecretsManager::new(aws, prefix.clone())),
+/// The parts of a process that every function takes, and the way to those that one function takes.
+///
+/// The store is opened for the capabilities that a function asks for, so that no other code of it is linked in.
+pub struct Process {
+    /// The settings.
+    pub config: Config,
+    /// The system's clock.
+    pub clock: Arc<dyn Clock>,
+    /// The system's randomness.
+    pub random: Arc<dyn Random>,
+    /// The source of keys that the settings name.
+    pub secrets: Arc<dyn SecretSource>,
+    aws: SdkConfig,
+}
+
+impl Process {
+    /// Reads the settings and begins to log, on standard output.
+    ///
+    /// # Errors
+    /// The first setting that is missing or cannot be used.
+    pub fn start() -> Result<Self, StartError> {
+        let config = Config::from_env()?;
+        telemetry::start(config.log_level, std::io::stdout);
+        let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
+        let aws = sdk_config(&config.aws);
+        let secrets: Arc<dyn SecretSource> = match &config.secrets {
+            SecretsFrom::Folder(folder) => Arc::new(SecretFolder::new(folder)),
+            SecretsFrom::Manager(prefix) => Arc::new(SecretsManager::new(&aws, prefix.clone())),
+        };
+        Ok(Self { config, clock, random, secrets, aws })
     }
-}
 
-/// The queue that the settings name, if they do.
-#[must_use]
-pub fn hints(config: &Config, aws: &SdkConfig) -> Option<Arc<dyn HintQueue>> {
-    let queue = SqsQueue::new(aws, config.queue_url.clone()?);
-    Some(Arc::new(queue))
-}
+    /// The queue that the settings name, if they do.
+    #[must_use]
+    pub fn hints(&self) -> Option<Arc<dyn HintQueue>> {
+        let queue = SqsQueue::new(&self.aws, self.config.queue_url.clone()?);
+        Some(Arc::new(queue))
+    }
 
-/// The store that the settings name. Only the capabilities that a function takes of it are linked into the function.
-enum Store {
-    Table(DynamoStore),
-    #[cfg(feature = "embedded")]
-    File(SqliteStore),
-}
-
-impl Store {
-    fn open(config: &Config, aws: &SdkConfig) -> Result<Self, StartError> {
-        match &config.store {
-            StoreAt::Table(name) => Ok(Self::Table(DynamoStore::new(aws, name))),
+    /// Records links of the open API.
+    ///
+    /// # Errors
+    /// The embedded store cannot be opened.
+    pub fn platform_links(&self) -> Result<Arc<dyn RecordPlatformLinks>, StartError> {
+        Ok(match self.store()? {
+            Store::Table(table) => table,
             #[cfg(feature = "embedded")]
-            StoreAt::File(file) => Ok(Self::File(SqliteStore::open(file)?)),
+            Store::File(file) => file,
+        })
+    }
+
+    /// Records and finds links of `GetAuthorizationUrl`, and reserves their callers' requests.
+    ///
+    /// # Errors
+    /// As [`Process::platform_links`].
+    pub fn scheme_links(&self) -> Result<SchemeLinks, StartError> {
+        Ok(match self.store()? {
+            Store::Table(table) => SchemeLinks::new(table),
+            #[cfg(feature = "embedded")]
+            Store::File(file) => SchemeLinks::new(file),
+        })
+    }
+
+    /// Consumes the nonces of queries, and reads authorizations.
+    ///
+    /// # Errors
+    /// As [`Process::platform_links`].
+    pub fn queries(&self) -> Result<Pair<dyn UseNonces, dyn ReadAuthorizations>, StartError> {
+        Ok(match self.store()? {
+            Store::Table(table) => (table.clone(), table),
+            #[cfg(feature = "embedded")]
+            Store::File(file) => (file.clone(), file),
+        })
+    }
+
+    /// Records returns.
+    ///
+    /// # Errors
+    /// As [`Process::platform_links`].
+    pub fn returns(&self) -> Result<Arc<dyn RecordReturns>, StartError> {
+        Ok(match self.store()? {
+            Store::Table(table) => table,
+            #[cfg(feature = "embedded")]
+            Store::File(file) => file,
+        })
+    }
+
+    /// Records deliveries, and finds those that are due.
+    ///
+    /// # Errors
+    /// As [`Process::platform_links`].
+    pub fn deliveries(&self) -> Result<Pair<dyn RecordDeliveries, dyn FindDue>, StartError> {
+        Ok(match self.store()? {
+            Store::Table(table) => (table.clone(), table),
+            #[cfg(feature = "embedded")]
+            Store::File(file) => (file.clone(), file),
+        })
+    }
+
+    fn store(&self) -> Result<Store, StartError> {
+        match &self.config.store {
+            StoreAt::Table(name) => Ok(Store::Table(Arc::new(DynamoStore::new(&self.aws, name)))),
+            #[cfg(feature = "embedded")]
+            StoreAt::File(file) => Ok(Store::File(Arc::new(SqliteStore::open(file)?))),
             #[cfg(not(feature = "embedded"))]
             StoreAt::File(_) => Err(StartError::new(
                 "AUTHLINK_DATABASE names an embedded store, which this program was built without".to_owned(),
@@ -52,78 +130,12 @@ impl Store {
     }
 }
 
-/// Where links of the open API are recorded.
-///
-/// # Errors
-/// When the embedded store cannot be opened.
-pub fn links(config: &Config, aws: &SdkConfig) -> Result<Arc<dyn RecordPlatformLinks>, StartError> {
-    Ok(match Store::open(config, aws)? {
-        Store::Table(table) => Arc::new(table),
-        #[cfg(feature = "embedded")]
-        Store::File(file) => Arc::new(file),
-    })
-}
+/// Two capabilities of one store.
+type Pair<A, B> = (Arc<A>, Arc<B>);
 
-/// Where links of `GetAuthorizationUrl` are recorded and found, and its callers' allowances.
-///
-/// # Errors
-/// As [`links`].
-pub fn scheme_links(config: &Config, aws: &SdkConfig) -> Result<SchemeLinks, StartError> {
-    Ok(match Store::open(config, aws)? {
-        Store::Table(table) => SchemeLinks::new(Arc::new(table)),
-        #[cfg(feature = "embedded")]
-        Store::File(file) => SchemeLinks::new(Arc::new(file)),
-    })
-}
-
-/// Where queries of the open API are answered from.
-///
-/// # Errors
-/// As [`links`].
-pub fn queries(config: &Config, aws: &SdkConfig) -> Result<Queries, StartError> {
-    Ok(match Store::open(config, aws)? {
-        Store::Table(table) => Queries { nonces: Arc::new(table.clone()), records: Arc::new(table) },
-        #[cfg(feature = "embedded")]
-        Store::File(file) => Queries { nonces: Arc::new(file.clone()), records: Arc::new(file) },
-    })
-}
-
-/// What `authorization-query` may do with the store.
-pub struct Queries {
-    /// Consumes nonces.
-    pub nonces: Arc<dyn UseNonces>,
-    /// Reads authorizations.
-    pub records: Arc<dyn ReadAuthorizations>,
-}
-
-/// Where returns are recorded.
-///
-/// # Errors
-/// As [`links`].
-pub fn returns(config: &Config, aws: &SdkConfig) -> Result<Arc<dyn RecordReturns>, StartError> {
-    Ok(match Store::open(config, aws)? {
-        Store::Table(table) => Arc::new(table),
-        #[cfg(feature = "embedded")]
-        Store::File(file) => Arc::new(file),
-    })
-}
-
-/// Where deliveries are recorded and found.
-///
-/// # Errors
-/// As [`links`].
-pub fn deliveries(config: &Config, aws: &SdkConfig) -> Result<Deliveries, StartError> {
-    Ok(match Store::open(config, aws)? {
-        Store::Table(table) => Deliveries { record: Arc::new(table.clone()), find: Arc::new(table) },
-        #[cfg(feature = "embedded")]
-        Store::File(file) => Deliveries { record: Arc::new(file.clone()), find: Arc::new(file) },
-    })
-}
-
-/// What `openid-delivery` may do with the store.
-pub struct Deliveries {
-    /// Records attempts.
-    pub record: Arc<dyn RecordDeliveries>,
-    /// Finds what is due.
-    pub find: Arc<dyn FindDue>,
+/// The store that the settings name.
+enum Store {
+    Table(Arc<DynamoStore>),
+    #[cfg(feature = "embedded")]
+    File(Arc<SqliteStore>),
 }

@@ -13,6 +13,7 @@ use crate::secrets::error::{AbsentReason, FetchError, SecretError};
 use crate::secrets::lookup_limit::LookupLimit;
 use crate::secrets::name::SecretName;
 use crate::secrets::source::{Document, SecretSource};
+use crate::telemetry::Alarm;
 
 /// This many names without a document are remembered; then the oldest is forgotten.
 const MAX_UNKNOWN_NAMES: usize = 1_000;
@@ -73,6 +74,12 @@ impl<T: Document> SecretCache<T> {
             lookup_limit: LookupLimit::full(),
         };
         Self { source, clock, names: Mutex::new(names) }
+    }
+
+    /// An empty cache over a source and a clock that others use as well.
+    #[must_use]
+    pub fn shared(source: &Arc<dyn SecretSource>, clock: &Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self::new(Arc::clone(source), Arc::clone(clock)))
     }
 
     /// The secret's document.
@@ -175,7 +182,7 @@ impl<T: Document> SecretCache<T> {
             (entry.record_fetch(fetched, asked_at), entry.is_known())
         };
         if let Some(reason) = alarm {
-            tracing::error!(secret = %slot.name, reason, alarm = "keys", "a secret's new version is unreadable");
+            tracing::error!(secret = %slot.name, reason, alarm = Alarm::Keys.as_str(), "a secret's new version is unreadable");
         }
         match (was_known, is_known) {
             (false, true) => self.names().promote(slot),
@@ -227,7 +234,7 @@ fn log_failure(name: &SecretName, failure: Option<&FetchError>, was_known: bool)
             tracing::warn!(secret = name, %reason, "a secret is revoked");
         }
         Some(FetchError::Absent(AbsentReason::Denied)) => {
-            tracing::error!(secret = name, alarm = "keys", "a secret is denied");
+            tracing::error!(secret = name, alarm = Alarm::Keys.as_str(), "a secret is denied");
         }
         Some(FetchError::Absent(AbsentReason::NotFound | AbsentReason::Deleted)) | None => {}
     }

@@ -19,7 +19,7 @@ impl Code {
     /// The code of `address`. A screen neither tears nor stains, so the least correction will do, for larger modules.
     ///
     /// # Errors
-    /// When the address is longer than a code can hold: 2,953 bytes.
+    /// The address is longer than a code can hold: 2,953 bytes.
     pub(super) fn of(address: &str) -> Result<Self, QrError> {
         let code = QrCode::with_error_correction_level(address, EcLevel::L)?;
         let width = code.width();
@@ -41,7 +41,7 @@ impl Code {
 /// Reads codes with a decoder that shares nothing with the encoder.
 #[cfg(test)]
 pub(super) mod reading {
-    /// What a scanner sees in the drawing: `path` on white, in a square of `side` modules.
+    /// The text that a scanner sees in the drawing: `path` on white, in a square of `side` modules.
     pub(in crate::landing) fn scan(side: usize, path: &str) -> String {
         const PIXELS: usize = 4;
         let mut dark = vec![false; side * side];

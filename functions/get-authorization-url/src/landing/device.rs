@@ -1,4 +1,4 @@
-//! What a link was opened with, by what its browser calls itself. It decides only which way into Alipay is offered, so
+//! The device that a link was opened with, by what its browser calls itself. It decides only which way into Alipay is offered, so
 //! nothing depends on its being true.
 
 use http::HeaderMap;
@@ -8,7 +8,7 @@ use http::header::USER_AGENT;
 /// call themselves `Tablet PC`.
 const HANDHELDS: [&str; 6] = ["mobile", "android", "iphone", "ipad", "ipod", "tablet;"];
 
-/// What a link was opened with.
+/// The device that a link was opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Device {
     /// Alipay's own app.

@@ -1,4 +1,4 @@
-//! What the visitor reads. The texts promise what authlink and Alipay do, and nothing that only the merchant could keep.
+//! The texts that a visitor reads. The texts promise what authlink and Alipay do, and nothing that only the merchant could keep.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{Ask, Outcome};
 
-/// Where a Chinese line may break, after a name that the page's style keeps whole.
+/// A place for a Chinese line to break, after a name that the page's style keeps whole.
 const BREAK: char = '\u{200b}';
 
 /// The outcome's name, in the log and in the page's `data-outcome`.
@@ -156,7 +156,7 @@ fn render_ask(
     })
 }
 
-/// What is asked, until when, and what counts as consent. For [`Scope::AuthBase`] Alipay shows no page of its own, so
+/// The question: what is asked, until when, and what counts as consent. For [`Scope::AuthBase`] Alipay shows no page of its own, so
 /// opening it is the consent, and the page has to say so.
 fn question(ask: &Ask, language: Language) -> String {
     let Ask { merchant, end_date, code, .. } = ask;

@@ -13,6 +13,7 @@ use crate::store::dynamodb::item;
 use crate::store::dynamodb::schema::OUTBOX;
 use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome, unavailable};
 use crate::store::{AfterAttempt, AttemptClaimed, Due, FindDue, RecordDeliveries, StoreError};
+use crate::telemetry::Alarm;
 
 #[async_trait]
 impl RecordDeliveries for DynamoStore {
@@ -206,7 +207,7 @@ fn readable(item: &Item) -> Option<Due> {
         Err(error) => {
             let reference = item.id().ok();
             let reference = reference.as_ref().map(AuthorizationId::as_str);
-            tracing::error!(reference, %error, alarm = "record", "a due record cannot be read");
+            tracing::error!(reference, %error, alarm = Alarm::Record.as_str(), "a due record cannot be read");
             None
         }
     }

@@ -1,0 +1,384 @@
+use std::cell::RefCell;
+use std::io;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, LOCATION, REFERRER_POLICY, USER_AGENT};
+use http::{Method, StatusCode};
+use shared::model::authorization::Status;
+use shared::model::clock::ManualClock;
+use shared::secrets::{FetchError, SecretSource, SecretValue};
+use shared::signing::link_token::{LinkTokenKey, issue};
+use shared::web::client_info::ClientInfo;
+use zeroize::Zeroizing;
+
+use super::code::reading::scan;
+use super::*;
+
+const NOW: UnixMillis = UnixMillis(1_795_305_600_000);
+const HOUR: Duration = Duration::from_hours(1);
+const ALIPAY: &str = "https://openauth.example/o.htm?app_id=1&state=5";
+const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) Mobile/15E148 Safari/604.1";
+const DESKTOP: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:139.0) Gecko/20100101 Firefox/139.0";
+const IN_ALIPAY: &str = "Mozilla/5.0 (Linux; Android 14) Mobile AliApp(AP/10.6) AlipayClient/10.6";
+
+/// Parties that answer as the test says.
+struct World {
+    secret: Mutex<Result<SecretValue, FetchError>>,
+    found: Mutex<Result<Option<FoundLink>, StoreError>>,
+    merchant: Mutex<Result<Option<Merchant>, SecretError>>,
+    looked_up: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl SecretSource for World {
+    async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError> {
+        assert_eq!(name.as_str(), "link-token");
+        self.secret.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl FindLinks for World {
+    async fn link(&self, id: &AuthorizationId) -> Result<Option<FoundLink>, StoreError> {
+        self.looked_up.lock().unwrap().push(id.to_string());
+        self.found.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Merchants for World {
+    async fn merchant(&self, scheme_id: SchemeId) -> Result<Option<Merchant>, SecretError> {
+        assert_eq!(scheme_id, SchemeId::parse("2340001").unwrap());
+        self.merchant.lock().unwrap().clone()
+    }
+}
+
+struct Rig {
+    world: Arc<World>,
+    clock: Arc<ManualClock>,
+    page: Landing,
+}
+
+struct Seen {
+    status: StatusCode,
+    headers: http::HeaderMap,
+    body: String,
+}
+
+impl Seen {
+    fn outcome(&self) -> (u16, &str) {
+        let word = self.body.split_once("data-outcome=\"").map_or("", |(_, rest)| rest);
+        (self.status.as_u16(), word.split('"').next().unwrap_or_default())
+    }
+
+    fn shows_reference(&self) -> bool {
+        self.body.contains(&format!("<code>{}</code>", id()))
+    }
+}
+
+impl Rig {
+    fn new() -> Self {
+        let world = Arc::new(World {
+            secret: Mutex::new(Ok(secret("v1", 'k'))),
+            found: Mutex::new(Ok(Some(found()))),
+            merchant: Mutex::new(Ok(Some(merchant(Scope::AuthBase)))),
+            looked_up: Mutex::default(),
+        });
+        let clock = Arc::new(ManualClock::at(NOW));
+        let page = Landing {
+            keys: Arc::new(SecretCache::new(Arc::clone(&world) as _, Arc::clone(&clock) as _)),
+            links: Arc::clone(&world) as _,
+            merchants: Arc::clone(&world) as _,
+            settings: LinkSettings {
+                app_id: "1".to_owned(),
+                authorize_page: Url::parse("https://openauth.example/o.htm").unwrap(),
+                public_url: Url::parse("https://links.example.com").ok(),
+                retention: HOUR,
+            },
+            clock: Arc::clone(&clock) as _,
+        };
+        Self { world, clock, page }
+    }
+
+    async fn get(&self, query: &str, agent: &str, language: &str) -> Seen {
+        let request = Request::get(format!("{PATH}?{query}"))
+            .header(USER_AGENT, agent)
+            .header(ACCEPT_LANGUAGE, language)
+            .body(Bytes::new())
+            .expect("a request");
+        self.ask(&request).await
+    }
+
+    async fn ask(&self, request: &Request<Bytes>) -> Seen {
+        let (parts, body) = show(&self.page, request).await.into_parts();
+        let body = String::from_utf8(body.to_vec()).expect("text");
+        Seen { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn phone(&self) -> Seen {
+        self.get(&query(&token('k')), PHONE, "en").await
+    }
+
+    fn store_has(&self, found: FoundLink) {
+        *self.world.found.lock().unwrap() = Ok(Some(found));
+    }
+}
+
+fn id() -> AuthorizationId {
+    AuthorizationId::parse(&"5f".repeat(16)).unwrap()
+}
+
+fn secret(version: &str, key: char) -> SecretValue {
+    let document = format!(r#"{{"keys":["{}"]}}"#, String::from(key).repeat(32));
+    SecretValue { version: version.to_owned(), document: Zeroizing::new(document) }
+}
+
+fn token(key: char) -> String {
+    let key = LinkTokenKey::new(&String::from(key).repeat(32)).unwrap();
+    issue(&key, &id(), NOW + HOUR)
+}
+
+fn query(token: &str) -> String {
+    format!("page=commauth/index&token={token}&_env=prod")
+}
+
+fn found() -> FoundLink {
+    FoundLink {
+        link: Url::parse(ALIPAY).ok(),
+        status: Status::Issued,
+        expires_at: NOW + HOUR,
+        owner: Owner::parse("scheme:2340001").unwrap(),
+        end_date: None,
+    }
+}
+
+fn merchant(scope: Scope) -> Merchant {
+    Merchant { name: "A&B 商店".to_owned(), scope }
+}
+
+#[tokio::test]
+async fn a_phone_is_led_into_the_app() {
+    let seen = Rig::new().phone().await;
+    assert_eq!(seen.outcome(), (200, "open"));
+    let address = "https%3A%2F%2Fopenauth.example%2Fo.htm%3Fapp_id%3D1%26state%3D5";
+    let app = format!(r#"href="alipays://platformapi/startapp?appId=20000067&amp;url={address}""#);
+    assert!(seen.body.contains(&app), "{}", seen.body);
+    assert!(seen.body.contains(r#"href="https://ds.alipay.com/?scheme=alipays%3A%2F%2F"#));
+    assert!(!seen.body.contains("<figure>") && seen.shows_reference());
+    assert!(seen.body.contains("<h1>A&amp;B 商店\nasks for your Alipay authorization</h1>"));
+}
+
+#[tokio::test]
+async fn a_desktop_shows_the_pages_own_address_to_be_scanned() {
+    let mut rig = Rig::new();
+    let address = format!("https://links.example.com{PATH}?{}", query(&token('k')));
+    let shown = |seen: &Seen| {
+        assert_eq!(seen.outcome(), (200, "scan"));
+        let (_, figure) = seen.body.split_once(r#"<figure><svg viewBox="0 0 "#).expect("a figure");
+        let side = figure.split(' ').next().expect("a side").parse().expect("a number");
+        let (_, path) = figure.split_once(r#"<path d=""#).expect("a path");
+        scan(side, path.split('"').next().expect("a path"))
+    };
+    // In another order, and with more in it: the address is made anew, not repeated.
+    for query in [query(&token('k')), format!("x=%3Cy%3E&_env=pre&token={}", token('k'))] {
+        assert_eq!(shown(&rig.get(&query, DESKTOP, "en").await), address);
+    }
+
+    rig.page.settings.public_url = None;
+    let mut request = Request::get(format!("{PATH}?{}", query(&token('k')))).body(Bytes::new()).unwrap();
+    assert_eq!(rig.ask(&request).await.outcome(), (503, "unavailable"));
+    let origin = Url::parse("http://127.0.0.1:8787").ok();
+    request.extensions_mut().insert(ClientInfo { origin, ..ClientInfo::default() });
+    let local = address.replace("https://links.example.com", "http://127.0.0.1:8787");
+    assert_eq!(shown(&rig.ask(&request).await), local);
+}
+
+#[tokio::test]
+async fn alipays_app_is_sent_on_to_alipays_own_page() {
+    let seen = Rig::new().get(&query(&token('k')), IN_ALIPAY, "en").await;
+    assert_eq!((seen.status.as_u16(), seen.body.as_str()), (302, ""));
+    assert_eq!(seen.headers[LOCATION], ALIPAY);
+    assert_eq!(seen.headers[CACHE_CONTROL], "no-store");
+    assert_eq!(seen.headers[REFERRER_POLICY], "no-referrer");
+}
+
+#[tokio::test]
+async fn head_is_answered_like_get() {
+    let rig = Rig::new();
+    let of = |method| {
+        Request::builder().method(method).uri(format!("{PATH}?{}", query(&token('k')))).body(Bytes::new())
+    };
+    let (head, get) = (of(Method::HEAD).unwrap(), of(Method::GET).unwrap());
+    let (head, get) = (rig.ask(&head).await, rig.ask(&get).await);
+    assert_eq!((head.outcome(), &head.headers), (get.outcome(), &get.headers));
+}
+
+#[tokio::test]
+async fn a_query_without_one_token_of_ours_is_forged_and_nothing_is_looked_up() {
+    let rig = Rig::new();
+    let (ours, theirs) = (token('k'), token('x'));
+    for query in [
+        String::new(),
+        "token=".to_owned(),
+        "token=a.b.c".to_owned(),
+        query(&theirs),
+        format!("token={ours}&token={ours}"),
+        format!("Token={ours}"),
+        format!("token={ours}&x={}", "y".repeat(5_000)),
+    ] {
+        let seen = rig.get(&query, PHONE, "en").await;
+        assert_eq!(seen.outcome(), (403, "forged"), "{query}");
+        assert!(!seen.shows_reference());
+    }
+    assert_eq!(*rig.world.looked_up.lock().unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_link_that_leads_nowhere_says_why() {
+    let rig = Rig::new();
+    let used = |status| FoundLink { status, link: None, ..found() };
+    for (record, expected) in [
+        (Some(used(Status::Authorized)), (409, "used")),
+        (Some(used(Status::Delivered)), (409, "used")),
+        (Some(used(Status::Undeliverable)), (409, "used")),
+        (Some(FoundLink { status: Status::ExchangeUnknown, ..found() }), (200, "open")),
+        (Some(FoundLink { expires_at: NOW, ..found() }), (410, "expired")),
+        (Some(FoundLink { expires_at: NOW, ..used(Status::Authorized) }), (409, "used")),
+        (Some(FoundLink { link: None, ..found() }), (404, "gone")),
+        (Some(FoundLink { owner: Owner::Business("B1".to_owned()), ..found() }), (404, "gone")),
+        (None, (404, "gone")),
+    ] {
+        *rig.world.found.lock().unwrap() = Ok(record.clone());
+        let seen = rig.phone().await;
+        assert_eq!(seen.outcome(), expected, "{record:?}");
+        assert!(seen.shows_reference());
+        assert_eq!(seen.body.contains("alipays:"), expected.0 == 200);
+        let inside = rig.get(&query(&token('k')), IN_ALIPAY, "en").await;
+        assert_eq!(inside.status == StatusCode::FOUND, expected.0 == 200, "{record:?}");
+    }
+    rig.store_has(found());
+    *rig.world.merchant.lock().unwrap() = Ok(None);
+    assert_eq!(rig.phone().await.outcome(), (404, "gone"));
+}
+
+#[tokio::test]
+async fn an_expired_token_says_so_without_asking_the_store() {
+    let rig = Rig::new();
+    rig.clock.advance(HOUR);
+    let seen = rig.phone().await;
+    assert_eq!(seen.outcome(), (410, "expired"));
+    assert!(seen.shows_reference());
+    assert_eq!(*rig.world.looked_up.lock().unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_key_that_changed_a_moment_ago_is_found() {
+    let rig = Rig::new();
+    assert_eq!(rig.phone().await.outcome(), (200, "open"));
+    *rig.world.secret.lock().unwrap() = Ok(secret("v2", 'n'));
+    rig.clock.advance(Duration::from_secs(10));
+    let seen = rig.get(&query(&token('n')), PHONE, "en").await;
+    assert_eq!(seen.outcome(), (200, "open"));
+    assert_eq!(rig.phone().await.outcome(), (403, "forged"));
+}
+
+#[tokio::test]
+async fn when_keys_store_or_schemes_are_away_the_page_asks_for_patience() {
+    let away = "a reason of ours".to_owned();
+    let name = SecretName::link_token();
+    let rig = Rig::new();
+    *rig.world.secret.lock().unwrap() = Err(FetchError::Unavailable(away.clone()));
+    let keys = rig.phone().await;
+    assert!(!keys.shows_reference());
+
+    let rig = Rig::new();
+    *rig.world.found.lock().unwrap() = Err(StoreError::Unavailable(away.clone()));
+    let store = rig.phone().await;
+
+    let rig = Rig::new();
+    *rig.world.merchant.lock().unwrap() = Err(SecretError::Unavailable { name, reason: away.clone() });
+    for seen in [keys, store, rig.phone().await] {
+        assert_eq!(seen.outcome(), (503, "unavailable"));
+        assert!(!seen.body.contains(&away));
+    }
+}
+
+#[tokio::test]
+async fn the_question_is_put_in_the_visitors_language() {
+    let rig = Rig::new();
+    rig.store_has(FoundLink { end_date: EndDate::parse("2027-12-31"), ..found() });
+    for (scope, agent, language, sentences) in [
+        (Scope::AuthBase, PHONE, "zh-CN", ["截止日期为 2027-12-31", "点击下方按钮打开支付宝，即表示同意"]),
+        (
+            Scope::AuthBase,
+            DESKTOP,
+            "zh-CN",
+            ["A&amp;B 商店\u{200b}将获知", "用支付宝扫描本页二维码，即表示同意"],
+        ),
+        (Scope::AuthUser, PHONE, "zh-CN", ["如不同意，请关闭本页", "首次授权时支付宝会请您确认"]),
+        (Scope::AuthBase, PHONE, "en", ["until 2027-12-31.", "with this button you agree"]),
+        (Scope::AuthBase, DESKTOP, "en", ["A&amp;B 商店 learns your", "By scanning this code"]),
+        (Scope::AuthUser, DESKTOP, "en", ["close this page", "asks you to confirm the first time"]),
+    ] {
+        *rig.world.merchant.lock().unwrap() = Ok(Some(merchant(scope)));
+        let seen = rig.get(&query(&token('k')), agent, language).await;
+        for sentence in sentences {
+            assert!(seen.body.contains(sentence), "{sentence} in {}", seen.body);
+        }
+    }
+    rig.store_has(found());
+    assert!(!rig.phone().await.body.contains("until"));
+}
+
+#[tokio::test]
+async fn a_request_leaves_one_line_that_keeps_the_token() {
+    shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread);
+    Rig::new().phone().await;
+    let text = String::from_utf8(LINES.take()).expect("text");
+    let line: serde_json::Value = serde_json::from_str(&text).expect("one line");
+    assert_eq!(
+        (&line["route"], &line["outcome"], &line["http_status"], &line["reference"], &line["millis"]),
+        (&"landing".into(), &"open".into(), &200.into(), &id().as_str().into(), &0.into())
+    );
+    assert!(!text.contains("eyJ"), "{text}");
+}
+
+#[tokio::test]
+async fn an_alarm_says_who_has_to_mend_it() {
+    shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread);
+    let name = SecretName::link_token();
+    let reason = "a reason of ours".to_owned();
+    let unavailable = SecretError::Unavailable { name: name.clone(), reason: reason.clone() };
+    for (error, level, alarm) in [
+        (SecretError::Unparsable { name, reason }, "ERROR", Some("keys")),
+        (unavailable, "ERROR", Some("unavailable")),
+        (SecretError::Busy, "WARN", None),
+    ] {
+        let rig = Rig::new();
+        *rig.world.merchant.lock().unwrap() = Err(error);
+        assert_eq!(rig.phone().await.outcome(), (503, "unavailable"));
+        let text = String::from_utf8(LINES.take()).expect("text");
+        let line = text.lines().next().expect("a line");
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!((line["level"].as_str(), line["alarm"].as_str()), (Some(level), alarm), "{text}");
+    }
+}
+
+thread_local! {
+    static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// One subscriber serves the whole process, so each test's thread has its own lines.
+struct ThisThread;
+
+impl io::Write for ThisThread {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LINES.with_borrow_mut(|lines| lines.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

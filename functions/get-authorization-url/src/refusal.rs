@@ -1,0 +1,174 @@
+//! A refusal in Alibaba Cloud's dialect: HTTP status, `Code` and `Message`, and the party at fault.
+//!
+//! The action's codes and messages are those of the error table of `GetAuthorizationUrl` (Dypnsapi 2017-05-25), the
+//! spelling `MobileNumberIllgeal` included; the others are the RPC gateway's.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+use shared::protocol::alibaba_cloud::AlibabaCloudError;
+use shared::signing::alibaba_cloud::{Protocol, SignatureMismatch};
+
+use crate::error::ApiError;
+
+const BAD_REQUEST: StatusCode = StatusCode::BAD_REQUEST;
+const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
+const NOT_FOUND: StatusCode = StatusCode::NOT_FOUND;
+const FAILED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+
+/// The party at fault for a refusal: it decides about the nonce, the alarm, and the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The caller, or its account.
+    Caller,
+    /// Nobody: the same call may be sent again later.
+    Transient,
+    /// Something that we depend on: the same call may be sent again.
+    Dependency,
+    /// A document that an operator has to mend.
+    Configuration,
+    /// Alibaba Cloud, or our key there.
+    Upstream,
+}
+
+/// A refusal as its caller sees it, and its class.
+pub(crate) struct Refusal<'a> {
+    pub(crate) class: Class,
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'a str,
+    pub(crate) message: Cow<'a, str>,
+}
+
+impl ApiError {
+    /// The table of refusals.
+    pub(crate) fn refusal(&self) -> Refusal<'_> {
+        use Class::{Caller, Configuration, Dependency, Transient, Upstream};
+        let (class, status, code, message) = match self {
+            Self::NoSuchAction => (
+                Caller,
+                NOT_FOUND,
+                "InvalidAction.NotFound",
+                "Specified api is not found, please check your url and method.",
+            ),
+            Self::NoAccessKeyId => {
+                (Caller, BAD_REQUEST, "MissingAccessKeyId", "AccessKeyId is mandatory for this action.")
+            }
+            Self::TemporaryCredentials => (
+                Caller,
+                BAD_REQUEST,
+                "InvalidSecurityToken.NotSupported",
+                "Temporary credentials (STS) are not supported here: sign with an access key of your own, without a \
+                 SecurityToken.",
+            ),
+            Self::UnknownAccessKey => {
+                (Caller, NOT_FOUND, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
+            }
+            Self::Incomplete(_) => (
+                Caller,
+                BAD_REQUEST,
+                "IncompleteSignature",
+                "The request signature does not conform to Aliyun standards.",
+            ),
+            Self::BadTimestamp => (
+                Caller,
+                BAD_REQUEST,
+                "InvalidTimeStamp.Format",
+                "Specified time stamp or date value is not well formatted.",
+            ),
+            Self::OutOfWindow(_) => (
+                Caller,
+                BAD_REQUEST,
+                "InvalidTimeStamp.Expired",
+                "Specified time stamp or date value is expired.",
+            ),
+            Self::Mismatch(protocol, mismatch) => {
+                let (code, message) = ("SignatureDoesNotMatch", mismatch_message(*protocol, mismatch));
+                return Refusal { class: Caller, status: BAD_REQUEST, code, message: message.into() };
+            }
+            Self::NonceUsed => {
+                (Caller, BAD_REQUEST, "SignatureNonceUsed", "Specified signature nonce was used already.")
+            }
+            Self::BodyTooLarge | Self::BadParameter(_) => {
+                (Caller, BAD_REQUEST, "InvalidParameters", "The specified parameter is not valid.")
+            }
+            Self::Missing(_) => (Caller, BAD_REQUEST, "MissingParameter", "You must specify the parameter."),
+            Self::OverAllowance { .. } | Self::Busy => (
+                Transient,
+                BAD_REQUEST,
+                "Throttling.System",
+                "The request was denied due to API flow control.",
+            ),
+            Self::BadPhoneNo => {
+                (Caller, BAD_REQUEST, "MobileNumberIllgeal", "The specified mobile phone number is invalid.")
+            }
+            Self::UnknownScheme => {
+                (Caller, BAD_REQUEST, "DataNotFound", "The specified scheme does not exist.")
+            }
+            Self::BadEndDate => {
+                (Caller, BAD_REQUEST, "IllegalParameter", "The specified endDate is invalid.")
+            }
+            Self::SchemeNotPassed => (Caller, BAD_REQUEST, "SchemeNotPassed", "The scheme is not passed."),
+            Self::ForeignScheme => (
+                Caller,
+                FORBIDDEN,
+                "Forbidden",
+                "The user is not authorized to operate on the specified resource.",
+            ),
+            Self::KeyDisabled => {
+                (Caller, FORBIDDEN, "UnauthorizedOperation", "Failed to verify your access permissions.")
+            }
+            Self::NoPermission => (
+                Caller,
+                FORBIDDEN,
+                "UnauthorizedOperation",
+                "You are not authorized to perform this operation.",
+            ),
+            Self::IdentityNotVerified => (
+                Caller,
+                FAILED,
+                "IdentityCertifyNotExist",
+                "The identity verification record does not exist.",
+            ),
+            Self::DocumentAbsent(_) => {
+                (Configuration, FAILED, "InternalError", "An error occurred while processing your request.")
+            }
+            Self::Random(_) | Self::NoPublicUrl => {
+                (Dependency, FAILED, "InternalError", "An error occurred while processing your request.")
+            }
+            Self::DocumentUnreadable(_) => {
+                (Configuration, FAILED, "InternalError", "An internal error occurred.")
+            }
+            Self::Upstream(failure @ AlibabaCloudError::Refused(refused)) => {
+                let class = if failure.is_ours_to_mend() { Upstream } else { Caller };
+                (class, refused.status, refused.code.as_str(), refused.message.as_str())
+            }
+            Self::Keys(_) | Self::TooLate => (Dependency, FAILED, "SystemError", "A system error occurred."),
+            Self::Upstream(AlibabaCloudError::Unanswered { .. }) => {
+                (Upstream, FAILED, "SystemError", "A system error occurred.")
+            }
+            Self::Store(_) => {
+                (Dependency, FAILED, "SystemError", "An error occurred while processing your request.")
+            }
+            Self::Suspended => (Caller, FAILED, "OutOfService", "The account is suspended."),
+            Self::NotSubscribed => {
+                (Caller, FAILED, "FunctionNotSubscribed", "You have not subscribed to the function.")
+            }
+        };
+        Refusal { class, status, code, message: Cow::Borrowed(message) }
+    }
+}
+
+/// The gateway's message, which shows the caller the string that its signature should have signed.
+fn mismatch_message(protocol: Protocol, mismatch: &SignatureMismatch) -> String {
+    let ours = &mismatch.string_to_sign;
+    match protocol {
+        Protocol::V1 => {
+            format!(
+                "Specified signature is not matched with our calculation. server string to sign is:{ours}"
+            )
+        }
+        Protocol::V3 => {
+            format!("Specified signature does not match our calculation. server StringToSign is:[{ours}]")
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The alarms that a log line can raise.
+
+/// An alarm, as the field `alarm` of the log line that raises it. `template.yaml` counts these lines by its word, and
+/// has an alarm of CloudWatch for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Alarm {
+    /// Rate limits cannot be kept: requests pass unlimited.
+    Allowance,
+    /// Alipay's gateway refused our request, or gave no answer to believe.
+    Gateway,
+    /// A document is absent, denied, or cannot be read.
+    Keys,
+    /// A stored record cannot be read.
+    Record,
+    /// A consent could not be recorded, or another user had consented before.
+    Settlement,
+    /// Something that we depend on cannot be had for the moment.
+    Unavailable,
+    /// An authorization was given up after its last attempt.
+    Undeliverable,
+    /// A platform that makes links, or Alibaba Cloud, refused or broke its protocol.
+    Upstream,
+}
+
+impl Alarm {
+    /// The word in log lines and in `template.yaml`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}

@@ -1,0 +1,59 @@
+//! The log line of a request.
+
+use std::fmt::Display;
+
+use crate::model::clock::{Clock, UnixMillis};
+
+/// The fields of one request's line, beside its duration. A field without a value is left out of the line.
+#[derive(Default)]
+pub struct RequestLog<'a> {
+    /// The function, or its page.
+    pub route: &'static str,
+    /// The open API's status.
+    pub status: Option<u8>,
+    /// Alibaba Cloud's code.
+    pub code: Option<&'a str>,
+    /// The page's, the attempt's or the callback's outcome.
+    pub outcome: Option<&'a str>,
+    /// The answer's HTTP status.
+    pub http_status: u16,
+    /// The cause of a refusal.
+    pub reason: Option<&'a dyn Display>,
+    /// The authorization's id.
+    pub reference: Option<&'a str>,
+    /// The caller's businessId.
+    pub business: Option<&'a str>,
+    /// The caller's AccessKeyId.
+    pub access_key: Option<&'a str>,
+    /// The authorization's owner.
+    pub owner: Option<&'a dyn Display>,
+    /// The maker of the authorization's link.
+    pub source: Option<&'a dyn Display>,
+    /// Alibaba Cloud's code for our call.
+    pub upstream_code: Option<&'a str>,
+    /// Alibaba Cloud's id of our call.
+    pub upstream_request_id: Option<&'a str>,
+}
+
+impl RequestLog<'_> {
+    /// Writes the line of a request that began at `began` and ends now.
+    pub fn write(&self, clock: &dyn Clock, began: UnixMillis) {
+        tracing::info!(
+            route = self.route,
+            status = self.status,
+            code = self.code,
+            outcome = self.outcome,
+            http_status = self.http_status,
+            reason = self.reason.map(tracing::field::display),
+            reference = self.reference,
+            business = self.business,
+            access_key = self.access_key,
+            owner = self.owner.map(tracing::field::display),
+            source = self.source.map(tracing::field::display),
+            upstream_code = self.upstream_code,
+            upstream_request_id = self.upstream_request_id,
+            millis = clock.now().millis_since(began),
+            "request"
+        );
+    }
+}
