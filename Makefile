@@ -63,21 +63,32 @@ redrive: .venv/installed-for-deploy ## Set what is UNDELIVERABLE due again: STAC
 	@.venv/bin/python deploy/operate.py redrive --stack '$(STACK)' $(WHICH) \
 		$(if $(BUSINESS),--all-of '$(BUSINESS)') $(if $(ALL),--all) $(ARGS)
 
-bench: ## Measure the functions beside a baseline; fails when a bound is missed, or a ratio is worse than it was
-	cargo bench -p local --bench speed
+FUNCTIONS := alipay-auth-url get-authorization-url authorization-query openid-callback openid-delivery
+BENCH = cargo run --release --locked --quiet --package benches --
+PEERS := target/peers
 
-bench-all: ## Measure longer, and peers and the local host as well; writes local/benches/results.json and the README's tables
-	cargo bench -p local --bench speed -- --all
+# The functions are built without the local host, whose features they would get too.
+.PHONY: built-functions
+built-functions:
+	cargo build --release --locked --quiet --package baseline-function $(FUNCTIONS:%=--package %)
 
-bench-long: ## Measure load, growth and a backlog; writes them as bench-all does
-	cargo bench -p local --bench speed -- --long
+bench: built-functions ## Measure the functions beside a baseline; fails when a bound is missed, or a ratio is worse than it was
+	$(BENCH) short
 
-bench-render: ## Write the README's tables from local/benches/results.json
-	cargo bench -p local --bench speed -- --render
+bench-all: built-functions $(PEERS)/node/installed $(PEERS)/python/installed ## Measure longer, with peers in Node and Python; writes results and documents
+	$(BENCH) all
+
+bench-long: ## Measure load and growth of the local host with wrk; writes results and documents
+	cargo build --release --locked --quiet --package local
+	$(BENCH) long $(ARGS)
+
+bench-render: ## Write the documents' tables from benches/results.json
+	cargo run --quiet --package benches -- render
 
 FUNCTION ?= alipay-auth-url
 profile: ## Count a warm event's instructions by Valgrind's callgrind, and keep the profile: FUNCTION=…
-	cargo bench -p local --bench speed -- --callgrind $(FUNCTION)
+	cargo rustc --release --locked --quiet --package $(FUNCTION) --bin $(FUNCTION) -- -C strip=none
+	$(BENCH) profile $(FUNCTION)
 
 ci: ## All that must hold before a change lands
 	.ci/run
@@ -110,4 +121,16 @@ ci: ## All that must hold before a change lands
 
 tests/sdk/node_modules/installed: tests/sdk/package-lock.json
 	npm ci --ignore-scripts --prefix tests/sdk
+	@touch $@
+
+# Node's runtime client is built from C++, which needs cmake, autoconf, automake and libtool.
+$(PEERS)/node/installed: $(wildcard benches/peers/node/*)
+	mkdir -p $(@D) && cp $^ $(@D)
+	npm ci --no-audit --no-fund --prefix $(@D)
+	@touch $@
+
+$(PEERS)/python/installed: $(wildcard benches/peers/python/*)
+	mkdir -p $(@D) && cp $^ $(@D)
+	python3 -m venv --clear $(@D)/venv
+	$(@D)/venv/bin/pip install -q -r benches/peers/python/requirements.txt
 	@touch $@

@@ -1,0 +1,88 @@
+//! Bounds that every run is held to, and the ratios of the last whole run.
+
+use Limit::{AtLeast, AtMost};
+
+use crate::results::{Results, Row};
+use crate::tables::{code, shown};
+
+#[derive(Clone, Copy)]
+enum Limit {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+/// What is held: a section, the beginning of its rows' names, a figure, the limit, and words for it.
+type Bound = (&'static str, &'static str, &'static str, Limit, &'static str);
+
+const ALIPAY: &str = "alipay-auth-url";
+const CALL: &str = "get-authorization-url";
+const BOUNDS: [Bound; 24] = [
+    ("functions", ALIPAY, "cpuToBaseline", AtMost(4.0), "CPU of a warm event, in baselines; the aim is 3.0"),
+    ("functions", CALL, "cpuToBaseline", AtMost(4.0), "CPU of a warm event, in baselines; the aim is 3.0"),
+    ("functions", ALIPAY, "cpuToNode", AtMost(0.3), "CPU of a warm event, to Node's"),
+    ("functions", CALL, "cpuToNode", AtMost(0.3), "CPU of a warm event, to Node's"),
+    ("functions", ALIPAY, "cpuToPython", AtMost(0.4), "CPU of a warm event, to Python's"),
+    ("functions", CALL, "cpuToPython", AtMost(0.4), "CPU of a warm event, to Python's"),
+    ("functions", ALIPAY, "startToNode", AtMost(0.1), "start, to Node's"),
+    ("functions", "", "startOverBaselineMillis", AtMost(3.0), "start, over the baseline's"),
+    ("functions", "", "residentAtStartBytes", AtMost(12e6), "resident at the start"),
+    ("functions", "", "residentBytes", AtMost(12e6), "resident when warm"),
+    ("functions", "", "zipBytes", AtMost(4.5e6), "zip"),
+    ("functions", "", "secretCalls", AtMost(0.0), "calls of Secrets Manager in a warm event"),
+    ("functions", ALIPAY, "storeCalls", AtMost(1.0), "calls of DynamoDB in a warm event"),
+    // A lease serves twenty calls, once an account is busy.
+    ("functions", CALL, "storeCalls", AtMost(1.1), "calls of DynamoDB in a warm event"),
+    ("functions", "", "storeCalls", AtMost(2.0), "calls of DynamoDB in a warm event"),
+    ("inProcess", "open API, RSA", "toVerify", AtMost(1.3), "read and verified, to RSA alone"),
+    ("inProcess", "GetAuthorizationUrl", "toVerify", AtMost(0.71), "read and verified, to RSA alone"),
+    ("inProcess", "a link, RSA", "toVerify", AtMost(4.29), "the whole handler, to RSA alone"),
+    ("inProcess", "a link of Get", "toVerify", AtMost(2.0), "the whole handler, to RSA alone"),
+    ("load", "", "lost", AtMost(0.0), "requests that failed or were not recorded"),
+    ("load", "64 connections", "perSecond", AtLeast(3_000.0), "links a second"),
+    ("load", "64 connections", "p99Millis", AtMost(50.0), "99 % of the answers"),
+    ("load", "", "grownBytes", AtMost(10e6), "resident, over the first level's"),
+    ("growth", "", "cpuToSmallest", AtMost(1.2), "CPU of a request, to the smallest store's"),
+];
+/// A ratio may become this many times worse than it was in the last whole run.
+const WORSE_AT_MOST: f64 = 1.25;
+
+/// Of each bound that was measured: whether it holds, and a table's row of what is held, the row of the results that is
+/// furthest from the limit, its figure, and the limit.
+pub(crate) fn held(results: &Results) -> Vec<(bool, [String; 4])> {
+    let judge = |(section, prefix, name, limit, what): &Bound| {
+        let of = |row: &Row| Some((code(&row.name), *row.figures.get(*name)?));
+        let rows = results.rows(section).iter().filter(|row| row.name.starts_with(prefix));
+        let rows = rows.filter(|row| row.name != "baseline-function").filter_map(of);
+        let ascending = |one: &(String, f64), other: &(String, f64)| one.1.total_cmp(&other.1);
+        let ((row, figure), holds, sign, limit) = match *limit {
+            AtMost(limit) => {
+                let worst = rows.max_by(ascending)?;
+                let holds = worst.1 <= limit;
+                (worst, holds, '≤', limit)
+            }
+            AtLeast(limit) => {
+                let worst = rows.min_by(ascending)?;
+                let holds = worst.1 >= limit;
+                (worst, holds, '≥', limit)
+            }
+        };
+        let limit = format!("{sign} {}", shown(name, limit));
+        Some((holds, [(*what).to_owned(), row, shown(name, figure), limit]))
+    };
+    BOUNDS.iter().filter_map(judge).collect()
+}
+
+/// Each bound that is missed, and each ratio to the baseline that has become worse than in `before`, in words.
+pub(crate) fn missed(results: &Results, before: &Results) -> Vec<String> {
+    let missed = held(results).into_iter().filter(|(holds, _)| !holds);
+    let mut missed: Vec<_> = missed.map(|(_, row)| row.join(", ")).collect();
+    for row in results.rows("functions") {
+        for figure in ["cpuToBaseline", "startToBaseline"] {
+            let (now, then) = (row.figures[figure], before.figure("functions", &row.name, figure));
+            if let Some(then) = then.filter(|then| now > then * WORSE_AT_MOST) {
+                missed.push(format!("{}: {figure} is {now:.2}; it was {then:.2}", row.name));
+            }
+        }
+    }
+    missed
+}

@@ -1,0 +1,224 @@
+//! What parts of a request cost in CPU time, in process, beside aws-lc-rs verifying an RSA signature.
+//!
+//! The only file that builds handlers; their stores answer at once.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alipay_auth_url::AlipayAuthUrl;
+use async_trait::async_trait;
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use criterion::Criterion;
+use get_authorization_url::GetAuthorizationUrl;
+use http::Request;
+use local::folder::{ACCESS_KEY_ID, APP_ID, BUSINESS_ID, Folder};
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::Value;
+use shared::egress::callback_url::CallbackRules;
+use shared::model::authorization::Authorization;
+use shared::model::clock::{SystemClock, UnixMillis};
+use shared::model::id::AuthorizationId;
+use shared::model::random::OsRandom;
+use shared::model::reservation::{Leased, Reservation};
+use shared::protocol::alibaba_cloud::HttpsClient;
+use shared::protocol::alipay::authorize::LinkSettings;
+use shared::protocol::open_api::client::transport::HttpPlatforms;
+use shared::secrets::{SecretCache, SecretFolder, SecretName, SecretSource};
+use shared::signing::alibaba_cloud::Call;
+use shared::signing::alipay_rsa2::answer_verifies;
+use shared::signing::open_api::{AuthHeaders, Signer};
+use shared::signing::rsa::VerifyingKey;
+use shared::store::{
+    FindLinks, FoundLink, Linked, NonceUse, RecordLinks, RecordPlatformLinks, Recorded, ReserveRate,
+    SchemeLinks, StoreError, UseNonces,
+};
+use tokio::runtime::Runtime;
+use tracing::level_filters::LevelFilter;
+use url::Url;
+
+use crate::Error;
+use crate::requests::Senders;
+use crate::results::{Row, figures, least, median};
+
+/// Measures every case on this thread, with criterion's files in `place`.
+pub(crate) fn measure(folder: &Folder, senders: &Senders, place: &Path) -> Result<Vec<Row>, Error> {
+    // Every request writes its log line, to nowhere.
+    shared::runtime::telemetry::start(LevelFilter::INFO, io::sink);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let secrets: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(folder.secrets()));
+    let (clock, random, store) = (Arc::new(SystemClock), Arc::new(OsRandom::default()), Arc::new(AtOnce));
+    let links = LinkSettings {
+        app_id: APP_ID.to_owned(),
+        authorize_page: "https://openauth.alipay.com/oauth2/publicAppAuthorize.htm".parse()?,
+        public_url: None,
+        retention: Duration::from_hours(24 * 400),
+    };
+    let scheme_links = GetAuthorizationUrl::new(
+        &secrets,
+        SchemeLinks::of(store.clone()),
+        Arc::new(HttpsClient::new()?),
+        clock.clone(),
+        random.clone(),
+        links.clone(),
+    );
+    let merchant_links = AlipayAuthUrl {
+        businesses: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
+        platforms: Arc::new(SecretCache::new(secrets, clock.clone())),
+        network: Arc::new(HttpPlatforms::new()?),
+        store,
+        clock,
+        random,
+        links,
+        callbacks: CallbackRules::default(),
+    };
+    let business = runtime.block_on(merchant_links.businesses.get(&SecretName::business(BUSINESS_ID)?))?;
+    let access_key = SecretName::access_key(ACCESS_KEY_ID)?;
+    let access_key = runtime.block_on(scheme_links.access_keys.get(&access_key))?;
+
+    let many = |series: &str, sign: &dyn Fn(&str) -> Result<Request<Bytes>, Error>| {
+        (0..200).map(|index| sign(&format!("{series}-{index:06}"))).collect::<Result<Vec<_>, _>>()
+    };
+    let (rsa, md5) = (Signer::Rsa(&senders.rsa), Signer::Md5(&senders.md5));
+    let by_rsa = many("rsa", &|name| senders.link(Signer::Rsa(&senders.rsa), name))?;
+    let by_md5 = many("md5", &|name| senders.link(Signer::Md5(&senders.md5), name))?;
+    let (by_v1, by_v3) =
+        (many("v1", &|name| senders.call_v1(name))?, many("v3", &|name| senders.call_v3(name))?);
+    let message = AuthHeaders::read(by_rsa[0].headers())?.string_to_sign(by_rsa[0].body());
+    let signature = senders.rsa.sign(&message)?;
+    let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &senders.public_der)?;
+    let (node, alipay) = (std::str::from_utf8(&message)?, [VerifyingKey::parse(&senders.public_pem)?]);
+    let sign = STANDARD.encode(&signature);
+
+    let open_api = async |request: &Request<Bytes>| {
+        let headers = AuthHeaders::read(request.headers());
+        headers.is_ok_and(|headers| headers.verify(request.body(), &business.keys).is_ok())
+    };
+    let alibaba_cloud = async |request: &Request<Bytes>| {
+        let call = Call::read(request);
+        call.access_key_id() == Ok(ACCESS_KEY_ID) && call.verify(&access_key.secrets).is_ok()
+    };
+    let link = async |request: &Request<Bytes>| {
+        alipay_auth_url::handle(&merchant_links, request).await.body().starts_with(br#"{"status":0,"#)
+    };
+    let scheme_link = async |request: &Request<Bytes>| {
+        get_authorization_url::handle(&scheme_links, request).await.body().starts_with(br#"{"Code":"OK","#)
+    };
+    let criterion = Criterion::default().without_plots().sample_size(30).output_directory(place);
+    let criterion =
+        criterion.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+    let mut cases = Cases { criterion, runtime, place, rows: Vec::new() };
+    let alone = async |_: &Request<Bytes>| public.verify_sig(&message, &signature).is_ok();
+    cases.add("RSA alone: 2048 bits, verified by aws-lc-rs", &by_rsa, alone)?;
+    cases.add("open API, RSA: headers read and verified", &by_rsa, open_api)?;
+    cases.add("open API, MD5: headers read and verified", &by_md5, open_api)?;
+    cases.add("GetAuthorizationUrl, V1: call read and verified", &by_v1, alibaba_cloud)?;
+    cases.add("GetAuthorizationUrl, V3: call read and verified", &by_v3, alibaba_cloud)?;
+    cases.add("Alipay's answer, RSA2: verified", &by_rsa, async |_| answer_verifies(node, &sign, &alipay))?;
+    cases.add("a link, RSA: the whole handler", &by_rsa, link)?;
+    cases.add("a link, MD5: the whole handler", &by_md5, link)?;
+    cases.add("a link of GetAuthorizationUrl, V1: the whole handler", &by_v1, scheme_link)?;
+    cases.add("a link of GetAuthorizationUrl, V3: the whole handler", &by_v3, scheme_link)?;
+    for (name, signer) in [("a delivery, RSA: signed", rsa), ("a delivery, MD5: signed", md5)] {
+        cases.add(name, &by_rsa, async |request| {
+            signer.sign(BUSINESS_ID, "nonce", UnixMillis(1_795_305_600_000), request.body()).is_ok()
+        })?;
+    }
+    Ok(cases.rows)
+}
+
+struct Cases<'a> {
+    criterion: Criterion,
+    runtime: Runtime,
+    place: &'a Path,
+    rows: Vec<Row>,
+}
+
+impl Cases<'_> {
+    /// Measures `work`, on each of `requests` in turns. The first case is what the others are compared with.
+    fn add(
+        &mut self,
+        name: &str,
+        requests: &[Request<Bytes>],
+        work: impl AsyncFn(&Request<Bytes>) -> bool,
+    ) -> Result<(), Error> {
+        let (case, mut done) = (format!("case-{}", self.rows.len()), true);
+        self.criterion.bench_function(&case, |bencher| {
+            bencher.iter_custom(|iterations| {
+                self.runtime.block_on(async {
+                    let began = cpu_time();
+                    for request in requests.iter().cycle().take(iterations as usize) {
+                        done &= work(request).await;
+                    }
+                    cpu_time() - began
+                })
+            });
+        });
+        if !done {
+            return Err(format!("{name} fails").into());
+        }
+        let samples = std::fs::read(self.place.join(case).join("new/sample.json"))?;
+        let samples: Value = serde_json::from_slice(&samples)?;
+        let list = |name: &str| serde_json::from_value::<Vec<f64>>(samples[name].clone());
+        let nanoseconds = list("times")?.into_iter().zip(list("iters")?);
+        let micros: Vec<_> = nanoseconds.map(|(time, count)| time / count / 1e3).collect();
+        let (median, least) = (median(micros.clone()), least(micros));
+        let to = |name, own: f64| self.rows.first().map_or(1.0, |base| own / base.figures[name]);
+        let to_verify = to("medianMicros", median).min(to("leastMicros", least));
+        let figures = figures([("medianMicros", median), ("leastMicros", least), ("toVerify", to_verify)]);
+        self.rows.push(Row { name: name.to_owned(), figures });
+        Ok(())
+    }
+}
+
+/// CPU time of this thread.
+fn cpu_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
+/// A store without a network.
+struct AtOnce;
+
+#[async_trait]
+impl RecordLinks for AtOnce {
+    async fn record_link(&self, _: &Authorization, _: &NonceUse) -> Result<Recorded, StoreError> {
+        Ok(Recorded::New)
+    }
+}
+
+#[async_trait]
+impl RecordPlatformLinks for AtOnce {
+    async fn record_platform_link(
+        &self,
+        _: &AuthorizationId,
+        _: &Url,
+        _: UnixMillis,
+    ) -> Result<Linked, StoreError> {
+        Ok(Linked::Ours)
+    }
+}
+
+#[async_trait]
+impl UseNonces for AtOnce {
+    async fn use_nonce(&self, _: &NonceUse) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl FindLinks for AtOnce {
+    async fn link(&self, _: &AuthorizationId) -> Result<Option<FoundLink>, StoreError> {
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl ReserveRate for AtOnce {
+    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
+        Ok(Leased::From(reservation.now))
+    }
+}

@@ -1,0 +1,178 @@
+//! Lives of functions: the start until the process asks for its first event, the first event, and many warm ones.
+//!
+//! The process has one CPU for itself; this program and its servers keep to the others. Each round is one life of every
+//! subject, so that a ratio compares times that lie close together.
+
+use std::fs;
+use std::process::Child;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::Error;
+use crate::requests::Senders;
+use crate::results::{Figures, figures};
+use crate::servers::{Call, RuntimeApi};
+use crate::subject::Subject;
+
+/// Events before the warm ones: enough for a peer's just-in-time compiler.
+const WARMING: usize = 1_000;
+
+/// Ends the process when dropped.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A process that has ended by itself cannot be killed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Returns the lives of each subject, in the order of the rounds, which are odd so that there is a median.
+pub(crate) async fn measure(
+    subjects: &[Subject],
+    senders: &Senders,
+    rounds: u32,
+    warm: usize,
+) -> Result<Vec<Vec<Figures>>, Error> {
+    let mut lives: Vec<Vec<Figures>> = subjects.iter().map(|_| Vec::new()).collect();
+    // In the first round the programs come from the disk.
+    for round in 0..=rounds {
+        for (place, (subject, lives)) in subjects.iter().zip(&mut lives).enumerate() {
+            let events = events(subject, senders, &format!("life-{place}-{round}"), 1 + WARMING + warm)?;
+            let life = live(subject, events).await;
+            let life = life.map_err(|error| format!("{} in round {round}: {error}", subject.name))?;
+            if round > 0 {
+                lives.push(life);
+            }
+        }
+    }
+    Ok(lives)
+}
+
+fn events(subject: &Subject, senders: &Senders, series: &str, count: usize) -> Result<Vec<String>, Error> {
+    (0..count).map(|index| senders.event(subject.kind, &format!("{series}-{index:06}"))).collect()
+}
+
+async fn live(subject: &Subject, mut events: Vec<String>) -> Result<Figures, Error> {
+    let mut api = RuntimeApi::start().await?;
+    let mut command = subject.command(&[], &api.origin);
+    let (process, began) = on_measured_cpu(|| {
+        let began = Instant::now();
+        Ok((Running(command.spawn()?), began))
+    })?;
+    let id = process.0.id();
+    let asks = api.next().await?;
+    let (start, start_cpu) = (asks.at - began, cpu_time(id)?);
+    let resident_at_start = status_bytes(id, "VmHWM:")?;
+    let (warm_events, warming) = (events.split_off(1 + WARMING), events.split_off(1));
+    let (asks, first) = serve(subject, &mut api, asks, events).await?;
+    let first_cpu = cpu_time(id)? - start_cpu;
+    let (asks, _) = serve(subject, &mut api, asks, warming).await?;
+
+    let (cpu_before, calls_before, count) =
+        (cpu_time(id)?, subject.stand_ins.calls(), warm_events.len() as f64);
+    let (_asks, mut warm) = serve(subject, &mut api, asks, warm_events).await?;
+    let (warm_cpu, calls) = (cpu_time(id)? - cpu_before, subject.stand_ins.calls());
+    let per_event = |service: usize| f64::from(calls[service] - calls_before[service]) / count;
+    warm.sort_unstable();
+    let within = |share: f64| warm[((count - 1.0) * share).round() as usize];
+    Ok(figures([
+        ("startMillis", start.as_secs_f64() * 1e3),
+        ("startCpuMillis", start_cpu.as_secs_f64() * 1e3),
+        ("firstMillis", first[0].as_secs_f64() * 1e3),
+        ("firstCpuMillis", first_cpu.as_secs_f64() * 1e3),
+        ("warmP50Micros", within(0.5).as_secs_f64() * 1e6),
+        ("warmP99Micros", within(0.99).as_secs_f64() * 1e6),
+        ("warmCpuMicros", warm_cpu.as_secs_f64() * 1e6 / count),
+        ("residentAtStartBytes", resident_at_start),
+        ("residentBytes", status_bytes(id, "VmRSS:")?),
+        ("storeCalls", per_event(0)),
+        ("secretCalls", per_event(1)),
+        ("queueCalls", per_event(2)),
+        ("otherCalls", per_event(3)),
+    ]))
+}
+
+/// Has all `events` served one after another, until the function asks for one more; returns what each took.
+async fn serve(
+    subject: &Subject,
+    api: &mut RuntimeApi,
+    mut asks: Call,
+    events: Vec<String>,
+) -> Result<(Call, Vec<Duration>), Error> {
+    let mut took = Vec::with_capacity(events.len());
+    for event in events {
+        let began = Instant::now();
+        let (at, answer) = api.invoke(asks, event).await?;
+        took.push(at - began);
+        let answer = String::from_utf8_lossy(&answer);
+        if !answer.contains(subject.answer) {
+            return Err(format!("it answered {answer}").into());
+        }
+        asks = api.next().await?;
+    }
+    Ok((asks, took))
+}
+
+/// Prints the instructions of a warm event, which Valgrind's callgrind counts the same each time, and keeps a profile.
+pub(crate) async fn profile(subject: &Subject, senders: &Senders) -> Result<(), Error> {
+    let mut totals = Vec::new();
+    for count in [100, 1_000] {
+        let mut api = RuntimeApi::start().await?;
+        let events = events(subject, senders, &format!("callgrind-{count}"), count)?;
+        let out = format!("--callgrind-out-file=target/callgrind.{count}.out");
+        let valgrind = ["/usr/bin/valgrind", "--tool=callgrind", "--quiet", &out];
+        let mut process = Running(subject.command(&valgrind, &api.origin).spawn()?);
+        let asks = api.next().await?;
+        let (_asks, _) = serve(subject, &mut api, asks, events).await?;
+        // Unlike a killed process, one that is asked to end writes its profile.
+        std::process::Command::new("kill").arg(process.0.id().to_string()).status()?;
+        process.0.wait()?;
+        let profile = fs::read_to_string(format!("target/callgrind.{count}.out"))?;
+        let total = profile.lines().find_map(|line| line.strip_prefix("totals: ")).ok_or("no total")?;
+        totals.push(total.trim().parse::<u64>()?);
+    }
+    println!("{}: {} instructions for one event", subject.name, (totals[1] - totals[0]) / 900);
+    println!("callgrind_annotate --inclusive=yes target/callgrind.1000.out");
+    Ok(())
+}
+
+/// CPU time of all threads of a process, none of which has ended; `/proc/…/stat` counts ticks of 10 ms only.
+pub(crate) fn cpu_time(process: u32) -> Result<Duration, Error> {
+    let mut nanoseconds = 0;
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        let schedule = fs::read_to_string(thread?.path().join("schedstat"))?;
+        nanoseconds += schedule.split_whitespace().next().ok_or("schedstat is empty")?.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// A size of a process: `VmRSS:`, the resident size, or `VmHWM:`, the largest so far.
+pub(crate) fn status_bytes(process: u32, field: &str) -> Result<f64, Error> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let size = status.lines().find_map(|line| line.strip_prefix(field)?.strip_suffix("kB"));
+    Ok(size.ok_or_else(|| format!("no {field}"))?.trim().parse::<f64>()? * 1_024.0)
+}
+
+/// Does `work` on the measured CPU, the last one, where the processes that it starts stay; then leaves that CPU to them.
+pub(crate) fn on_measured_cpu<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+        static ALLOWED: std::sync::OnceLock<CpuSet> = std::sync::OnceLock::new();
+        let now = sched_getaffinity(None)?;
+        let allowed = *ALLOWED.get_or_init(|| now);
+        let last = (0..CpuSet::MAX_CPU).rev().find(|&cpu| allowed.is_set(cpu)).ok_or("there is no CPU")?;
+        let (mut measured, mut others) = (CpuSet::new(), allowed);
+        measured.set(last);
+        others.unset(last);
+        sched_setaffinity(None, &measured)?;
+        let done = work();
+        sched_setaffinity(None, if others.count() > 0 { &others } else { &allowed })?;
+        return done;
+    }
+    #[cfg(not(target_os = "linux"))]
+    work()
+}

@@ -1,0 +1,158 @@
+//! Lambda's Runtime API, which serves one function at a time; and stand-ins for DynamoDB, Secrets Manager, SQS, Alipay's
+//! gateway and a merchant, which give fixed answers and count the calls. All on plain HTTP.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
+use axum::serve::ListenerExt as _;
+use bytes::Bytes;
+use local::folder::Folder;
+use local::merchant::signing::sign_rsa;
+use serde_json::{Value, json};
+use shared::model::clock::{Clock as _, SystemClock};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout};
+
+use crate::Error;
+use crate::requests::{item, template};
+
+const INVOCATIONS: &str = "/2018-06-01/runtime/invocation/";
+const ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
+
+pub(crate) struct RuntimeApi {
+    pub(crate) origin: String,
+    calls: mpsc::UnboundedReceiver<Call>,
+}
+
+/// A request of the function, which waits for its answer.
+pub(crate) struct Call {
+    pub(crate) at: Instant,
+    pub(crate) body: Bytes,
+    line: String,
+    answer: oneshot::Sender<Response<String>>,
+}
+
+impl RuntimeApi {
+    pub(crate) async fn start() -> Result<Self, Error> {
+        let (send, calls) = mpsc::unbounded_channel();
+        let router = Router::new().fallback(async move |method: Method, uri: Uri, body: Bytes| {
+            let (answer, answered) = oneshot::channel();
+            // Without a receiver the answer is dropped too, and the function gets a 500.
+            let _ = send.send(Call { at: Instant::now(), line: format!("{method} {uri}"), body, answer });
+            answered.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+        });
+        Ok(Self { origin: serve(listen().await?, router), calls })
+    }
+
+    /// Waits until the function asks for an event.
+    pub(crate) async fn next(&mut self) -> Result<Call, Error> {
+        self.call(format!("GET {INVOCATIONS}next")).await
+    }
+
+    /// Gives the function its event, and returns the call that answers it.
+    pub(crate) async fn invoke(&mut self, next: Call, event: String) -> Result<(Instant, Bytes), Error> {
+        let given = Response::builder()
+            .header("lambda-runtime-aws-request-id", ID)
+            .header("lambda-runtime-deadline-ms", "4102444800000")
+            .header(
+                "lambda-runtime-invoked-function-arn",
+                "arn:aws:lambda:us-east-1:000000000000:function:authlink",
+            );
+        next.answer.send(given.body(event)?).map_err(|_| "the function has hung up")?;
+        let call = self.call(format!("POST {INVOCATIONS}{ID}/response")).await?;
+        let accepted = Response::builder().status(StatusCode::ACCEPTED).body(String::new())?;
+        call.answer.send(accepted).map_err(|_| "the function has hung up")?;
+        Ok((call.at, call.body))
+    }
+
+    async fn call(&mut self, expected: String) -> Result<Call, Error> {
+        let call = timeout(FUNCTION_TIMEOUT, self.calls.recv()).await?.ok_or("the server has ended")?;
+        if call.line == expected {
+            return Ok(call);
+        }
+        Err(format!("{}: {}", call.line, String::from_utf8_lossy(&call.body)).into())
+    }
+}
+
+pub(crate) struct StandIns {
+    pub(crate) origin: String,
+    counts: Arc<[AtomicU32; 4]>,
+}
+
+impl StandIns {
+    /// Starts all of them on one port, with the documents of `folder`, and the item of `status` in the store.
+    pub(crate) async fn start(folder: &Folder, status: &str) -> Result<Self, Error> {
+        let listener = listen().await?;
+        let (origin, secrets) = (format!("http://{}", listener.local_addr()?), folder.secrets());
+        let (item, token) = (item(status, &origin)?, template("token")?.to_string());
+        let sign = sign_rsa(token.as_bytes(), &folder.parties()?.alipay_private_key);
+        let token = format!(r#"{{"alipay_system_oauth_token_response":{token},"sign":"{sign}"}}"#);
+        let counts = Arc::<[AtomicU32; 4]>::default();
+        let counted = Arc::clone(&counts);
+        let router = Router::new().fallback(async move |uri: Uri, headers: HeaderMap, body: Bytes| {
+            let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+            let (service, answer) = match target.and_then(|target| target.split_once('.')) {
+                Some(("DynamoDB_20120810", operation)) => (0, dynamodb(operation, &body, &item)),
+                Some(("secretsmanager", "GetSecretValue")) => (1, secret(&secrets, &body)),
+                Some(("AmazonSQS", "SendMessage")) => (2, Some(json!({"MessageId": ID}).to_string())),
+                Some(_) => (3, None),
+                None if uri.path() == "/gateway.do" => (3, Some(token.clone())),
+                None => (3, Some("SUCCESS".to_owned())),
+            };
+            counted[service].fetch_add(1, Ordering::Relaxed);
+            answer.ok_or((StatusCode::BAD_REQUEST, r#"{"__type":"ResourceNotFoundException"}"#))
+        });
+        Ok(Self { origin: serve(listener, router), counts })
+    }
+
+    /// Calls of the store, of secrets, of the queue and of others so far.
+    pub(crate) fn calls(&self) -> [u32; 4] {
+        self.counts.each_ref().map(|count| count.load(Ordering::Relaxed))
+    }
+}
+
+fn secret(folder: &Path, body: &[u8]) -> Option<String> {
+    let request: Value = serde_json::from_slice(body).ok()?;
+    let name = request["SecretId"].as_str()?.strip_prefix("authlink/")?;
+    let document = fs::read_to_string(folder.join(format!("{name}.json"))).ok()?;
+    Some(json!({"Name": name, "VersionId": "v-1", "SecretString": document}).to_string())
+}
+
+fn dynamodb(operation: &str, body: &[u8], item: &Value) -> Option<String> {
+    let request: Value = serde_json::from_slice(body).ok()?;
+    let answer = match (operation, request["ReturnValues"].as_str()) {
+        ("GetItem", _) => json!({"Item": item}),
+        ("UpdateItem", Some("ALL_NEW")) => json!({"Attributes": item}),
+        // A reservation of an account's rate, which begins at once.
+        ("UpdateItem", Some("UPDATED_NEW")) => {
+            let values = &request["ExpressionAttributeValues"];
+            let number = |name: &str| values[name]["N"].as_str()?.parse::<i64>().ok();
+            let cost = || SystemClock.now().0 * 1_000 + number(":cost").unwrap_or_default();
+            json!({"Attributes": {"bookedUntil": {"N": number(":end").unwrap_or_else(cost).to_string()}}})
+        }
+        ("TransactWriteItems" | "PutItem" | "UpdateItem", _) => json!({}),
+        _ => return None,
+    };
+    Some(answer.to_string())
+}
+
+/// A free port.
+async fn listen() -> Result<TcpListener, Error> {
+    Ok(TcpListener::bind(("127.0.0.1", 0)).await?)
+}
+
+/// Serves `router` for as long as the runtime lives, and returns its origin.
+fn serve(listener: TcpListener, router: Router) -> String {
+    let origin = listener.local_addr().map_or(String::new(), |address| format!("http://{address}"));
+    // Fails on a broken connection only.
+    let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    origin
+}
