@@ -80,7 +80,8 @@ bench-all: built-functions $(PEERS)/node/installed $(PEERS)/python/installed ## 
 
 bench-long: ## Measure load and growth of the local host with wrk; writes results and documents
 	cargo build --release --locked --quiet --package local
-	$(BENCH) long $(ARGS)
+	python3 benches/load/load.py $(ARGS)
+	$(BENCH) render
 
 bench-render: ## Write the documents' tables from benches/results.json
 	cargo run --quiet --package benches -- render
@@ -127,10 +128,10 @@ tests/sdk/node_modules/installed: tests/sdk/package-lock.json
 $(PEERS)/node/installed: $(wildcard benches/peers/node/*)
 	mkdir -p $(@D) && cp $^ $(@D)
 	npm ci --no-audit --no-fund --prefix $(@D)
-	@touch $@
+	@echo "Node $$(node --version | tr -d v)" >$@
 
 $(PEERS)/python/installed: $(wildcard benches/peers/python/*)
 	mkdir -p $(@D) && cp $^ $(@D)
 	python3 -m venv --clear $(@D)/venv
 	$(@D)/venv/bin/pip install -q -r benches/peers/python/requirements.txt
-	@touch $@
+	@$(@D)/venv/bin/python --version >$@

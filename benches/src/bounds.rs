@@ -72,17 +72,21 @@ pub(crate) fn held(results: &Results) -> Vec<(bool, [String; 4])> {
     BOUNDS.iter().filter_map(judge).collect()
 }
 
-/// Each bound that is missed, and each ratio to the baseline that has become worse than in `before`, in words.
-pub(crate) fn missed(results: &Results, before: &Results) -> Vec<String> {
-    let missed = held(results).into_iter().filter(|(holds, _)| !holds);
-    let mut missed: Vec<_> = missed.map(|(_, row)| row.join(", ")).collect();
+/// Each bound that is missed, in words.
+pub(crate) fn missed(results: &Results) -> Vec<String> {
+    held(results).into_iter().filter(|(holds, _)| !holds).map(|(_, row)| row.join(", ")).collect()
+}
+
+/// Each ratio to the baseline that has become worse than in `before`, in words.
+pub(crate) fn worse(results: &Results, before: &Results) -> Vec<String> {
+    let mut worse = Vec::new();
     for row in results.rows("functions") {
         for figure in ["cpuToBaseline", "startToBaseline"] {
             let (now, then) = (row.figures[figure], before.figure("functions", &row.name, figure));
             if let Some(then) = then.filter(|then| now > then * WORSE_AT_MOST) {
-                missed.push(format!("{}: {figure} is {now:.2}; it was {then:.2}", row.name));
+                worse.push(format!("{}: {figure} is {now:.2}; it was {then:.2}", row.name));
             }
         }
     }
-    missed
+    worse
 }

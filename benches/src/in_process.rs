@@ -3,7 +3,7 @@
 //! The only file that builds handlers; their stores answer at once.
 
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use bytes::Bytes;
 use criterion::Criterion;
 use get_authorization_url::GetAuthorizationUrl;
 use http::Request;
-use local::folder::{ACCESS_KEY_ID, APP_ID, BUSINESS_ID, Folder};
+use local::folder::{ACCESS_KEY_ID, APP_ID, BUSINESS_ID};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 use shared::egress::callback_url::CallbackRules;
 use shared::model::authorization::Authorization;
-use shared::model::clock::{SystemClock, UnixMillis};
+use shared::model::clock::{Clock as _, SystemClock, UnixMillis};
 use shared::model::id::AuthorizationId;
 use shared::model::random::OsRandom;
 use shared::model::reservation::{Leased, Reservation};
@@ -45,12 +45,12 @@ use crate::Error;
 use crate::requests::Senders;
 use crate::results::{Row, figures, least, median};
 
-/// Measures every case on this thread, with criterion's files in `place`.
-pub(crate) fn measure(folder: &Folder, senders: &Senders, place: &Path) -> Result<Vec<Row>, Error> {
+/// Measures every case on this thread.
+pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
     // Every request writes its log line, to nowhere.
     shared::runtime::telemetry::start(LevelFilter::INFO, io::sink);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let secrets: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(folder.secrets()));
+    let secrets: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(senders.folder.secrets()));
     let (clock, random, store) = (Arc::new(SystemClock), Arc::new(OsRandom::default()), Arc::new(AtOnce));
     let links = LinkSettings {
         app_id: APP_ID.to_owned(),
@@ -108,7 +108,8 @@ pub(crate) fn measure(folder: &Folder, senders: &Senders, place: &Path) -> Resul
     let scheme_link = async |request: &Request<Bytes>| {
         get_authorization_url::handle(&scheme_links, request).await.body().starts_with(br#"{"Code":"OK","#)
     };
-    let criterion = Criterion::default().without_plots().sample_size(30).output_directory(place);
+    let place = senders.folder.database().with_file_name("criterion");
+    let criterion = Criterion::default().without_plots().sample_size(30).output_directory(&place);
     let criterion =
         criterion.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
     let mut cases = Cases { criterion, runtime, place, rows: Vec::new() };
@@ -131,14 +132,14 @@ pub(crate) fn measure(folder: &Folder, senders: &Senders, place: &Path) -> Resul
     Ok(cases.rows)
 }
 
-struct Cases<'a> {
+struct Cases {
     criterion: Criterion,
     runtime: Runtime,
-    place: &'a Path,
+    place: PathBuf,
     rows: Vec<Row>,
 }
 
-impl Cases<'_> {
+impl Cases {
     /// Measures `work`, on each of `requests` in turns. The first case is what the others are compared with.
     fn add(
         &mut self,
@@ -183,42 +184,20 @@ fn cpu_time() -> Duration {
 /// A store without a network.
 struct AtOnce;
 
-#[async_trait]
-impl RecordLinks for AtOnce {
-    async fn record_link(&self, _: &Authorization, _: &NonceUse) -> Result<Recorded, StoreError> {
-        Ok(Recorded::New)
-    }
+macro_rules! at_once {
+    ($($capability:ident::$method:ident($($argument:ty),*) -> $answer:ty = $value:expr;)*) => {$(
+        #[async_trait]
+        impl $capability for AtOnce {
+            async fn $method(&self, $(_: $argument),*) -> Result<$answer, StoreError> {
+                Ok($value)
+            }
+        }
+    )*};
 }
-
-#[async_trait]
-impl RecordPlatformLinks for AtOnce {
-    async fn record_platform_link(
-        &self,
-        _: &AuthorizationId,
-        _: &Url,
-        _: UnixMillis,
-    ) -> Result<Linked, StoreError> {
-        Ok(Linked::Ours)
-    }
-}
-
-#[async_trait]
-impl UseNonces for AtOnce {
-    async fn use_nonce(&self, _: &NonceUse) -> Result<bool, StoreError> {
-        Ok(true)
-    }
-}
-
-#[async_trait]
-impl FindLinks for AtOnce {
-    async fn link(&self, _: &AuthorizationId) -> Result<Option<FoundLink>, StoreError> {
-        Ok(None)
-    }
-}
-
-#[async_trait]
-impl ReserveRate for AtOnce {
-    async fn lease(&self, reservation: &Reservation) -> Result<Leased, StoreError> {
-        Ok(Leased::From(reservation.now))
-    }
+at_once! {
+    RecordLinks::record_link(&Authorization, &NonceUse) -> Recorded = Recorded::New;
+    RecordPlatformLinks::record_platform_link(&AuthorizationId, &Url, UnixMillis) -> Linked = Linked::Ours;
+    UseNonces::use_nonce(&NonceUse) -> bool = true;
+    FindLinks::link(&AuthorizationId) -> Option<FoundLink> = None;
+    ReserveRate::lease(&Reservation) -> Leased = Leased::From(SystemClock.now());
 }

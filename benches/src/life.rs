@@ -19,7 +19,7 @@ use crate::subject::Subject;
 const WARMING: usize = 1_000;
 
 /// Ends the process when dropped.
-pub(crate) struct Running(pub(crate) Child);
+struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -29,13 +29,16 @@ impl Drop for Running {
     }
 }
 
-/// Returns the lives of each subject, in the order of the rounds, which are odd so that there is a median.
+/// Rounds, odd so that there is a median, and warm events in each.
+pub(crate) type Scale = (u32, usize);
+
+/// Returns the lives of each subject, in the order of the rounds.
 pub(crate) async fn measure(
     subjects: &[Subject],
     senders: &Senders,
-    rounds: u32,
-    warm: usize,
+    scale: Scale,
 ) -> Result<Vec<Vec<Figures>>, Error> {
+    let (rounds, warm) = scale;
     let mut lives: Vec<Vec<Figures>> = subjects.iter().map(|_| Vec::new()).collect();
     // In the first round the programs come from the disk.
     for round in 0..=rounds {
@@ -52,12 +55,12 @@ pub(crate) async fn measure(
 }
 
 fn events(subject: &Subject, senders: &Senders, series: &str, count: usize) -> Result<Vec<String>, Error> {
-    (0..count).map(|index| senders.event(subject.kind, &format!("{series}-{index:06}"))).collect()
+    (0..count).map(|index| senders.event(subject.function, &format!("{series}-{index:06}"))).collect()
 }
 
 async fn live(subject: &Subject, mut events: Vec<String>) -> Result<Figures, Error> {
     let mut api = RuntimeApi::start().await?;
-    let mut command = subject.command(&[], &api.origin);
+    let mut command = subject.command(&[], &api.origin)?;
     let (process, began) = on_measured_cpu(|| {
         let began = Instant::now();
         Ok((Running(command.spawn()?), began))
@@ -124,7 +127,7 @@ pub(crate) async fn profile(subject: &Subject, senders: &Senders) -> Result<(), 
         let events = events(subject, senders, &format!("callgrind-{count}"), count)?;
         let out = format!("--callgrind-out-file=target/callgrind.{count}.out");
         let valgrind = ["/usr/bin/valgrind", "--tool=callgrind", "--quiet", &out];
-        let mut process = Running(subject.command(&valgrind, &api.origin).spawn()?);
+        let mut process = Running(subject.command(&valgrind, &api.origin)?.spawn()?);
         let asks = api.next().await?;
         let (_asks, _) = serve(subject, &mut api, asks, events).await?;
         // Unlike a killed process, one that is asked to end writes its profile.
@@ -140,7 +143,7 @@ pub(crate) async fn profile(subject: &Subject, senders: &Senders) -> Result<(), 
 }
 
 /// CPU time of all threads of a process, none of which has ended; `/proc/…/stat` counts ticks of 10 ms only.
-pub(crate) fn cpu_time(process: u32) -> Result<Duration, Error> {
+fn cpu_time(process: u32) -> Result<Duration, Error> {
     let mut nanoseconds = 0;
     for thread in fs::read_dir(format!("/proc/{process}/task"))? {
         let schedule = fs::read_to_string(thread?.path().join("schedstat"))?;
@@ -150,7 +153,7 @@ pub(crate) fn cpu_time(process: u32) -> Result<Duration, Error> {
 }
 
 /// A size of a process: `VmRSS:`, the resident size, or `VmHWM:`, the largest so far.
-pub(crate) fn status_bytes(process: u32, field: &str) -> Result<f64, Error> {
+fn status_bytes(process: u32, field: &str) -> Result<f64, Error> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let size = status.lines().find_map(|line| line.strip_prefix(field)?.strip_suffix("kB"));
     Ok(size.ok_or_else(|| format!("no {field}"))?.trim().parse::<f64>()? * 1_024.0)

@@ -28,19 +28,9 @@ const SERIAL_NO: &str = "S-0123456789";
 const STATE_SECRET: &str = "fedcba9876543210fedcba9876543210";
 const ORIGIN: &str = "https://links.example.com/";
 
-#[derive(Clone, Copy)]
-pub(crate) enum Kind {
-    /// A message, its signature and its key, for the baseline.
-    Signature,
-    Link,
-    Query,
-    GetAuthorizationUrl,
-    Return,
-    Hint,
-}
-
-/// The keys of the demo merchant and of the demo account.
+/// The demo merchant and the demo account, with their keys and the folder of everyone's documents.
 pub(crate) struct Senders {
+    pub(crate) folder: Folder,
     pub(crate) rsa: SigningKey,
     pub(crate) md5: Md5Key,
     pub(crate) public_der: Vec<u8>,
@@ -49,12 +39,13 @@ pub(crate) struct Senders {
 }
 
 impl Senders {
-    pub(crate) fn new(folder: &Folder) -> Result<Self, Error> {
+    pub(crate) fn new(folder: Folder) -> Result<Self, Error> {
         let parties = folder.parties()?;
         let public = parties.merchant_private_key.to_public_key();
         let access_key = folder.secrets().join(format!("access-key/{ACCESS_KEY_ID}.json"));
         let access_key: Value = serde_json::from_slice(&fs::read(access_key)?)?;
         Ok(Self {
+            folder,
             rsa: SigningKey::parse(&parties.merchant_private_key.to_pkcs8_pem(LineEnding::LF)?)?,
             md5: Md5Key::new(&parties.merchant_md5_key).ok_or("the MD5 key is too short")?,
             public_der: public.to_public_key_der()?.into_vec(),
@@ -63,28 +54,28 @@ impl Senders {
         })
     }
 
-    /// An event as JSON; `name` is unique, and becomes nonce and serialNo.
-    pub(crate) fn event(&self, kind: Kind, name: &str) -> Result<String, Error> {
-        let request = match kind {
-            Kind::Signature => {
+    /// An event of `function` as JSON; `name` is unique, and becomes nonce and serialNo.
+    pub(crate) fn event(&self, function: &str, name: &str) -> Result<String, Error> {
+        let request = match function {
+            "baseline-function" => {
                 let (message, key) = (link_body(name), STANDARD.encode(&self.public_der));
                 let signature = STANDARD.encode(self.rsa.sign(message.as_bytes())?);
                 let body = json!({"publicKey": key, "message": message, "signature": signature});
                 return Ok(json!({"body": body.to_string()}).to_string());
             }
-            Kind::Hint => {
+            "openid-delivery" => {
                 let hint = json!({"v": 1, "id": id(), "business": BUSINESS_ID, "attempt": 0});
                 let mut event = template("hint")?;
                 event["Records"][0]["body"] = hint.to_string().into();
                 return Ok(event.to_string());
             }
-            Kind::Link => self.link(Signer::Rsa(&self.rsa), name)?,
-            Kind::Query => {
+            "alipay-auth-url" => self.link(Signer::Rsa(&self.rsa), name)?,
+            "authorization-query" => {
                 let of = json!({"merchantId": MERCHANT_ID, "businessId": BUSINESS_ID, "serialNo": SERIAL_NO});
                 signed(authorization_query::PATH, Signer::Rsa(&self.rsa), name, of.to_string())?
             }
-            Kind::GetAuthorizationUrl => self.call_v3(name)?,
-            Kind::Return => {
+            "get-authorization-url" => self.call_v3(name)?,
+            _ => {
                 let (path, code) = (openid_callback::PATH, name.replace('-', ""));
                 let query = format!("scope=auth_base&state={}{STATE_SECRET}&auth_code={code:0>32}", id());
                 let browser = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 AlipayClient/10.6.0";
@@ -143,15 +134,10 @@ impl Senders {
 }
 
 /// The body of a request for a link.
-pub(crate) fn link_body(serial_no: &str) -> String {
-    json!({
-        "merchantId": MERCHANT_ID,
-        "businessId": BUSINESS_ID,
-        "serialNo": serial_no,
-        "userId": "user-0123456789abcdef0123456789abcdef",
-        "callbackUrl": "https://merchant.example.com/alipay/openid",
-    })
-    .to_string()
+fn link_body(serial_no: &str) -> String {
+    let (user_id, callback) =
+        ("user-0123456789abcdef0123456789abcdef", "https://merchant.example.com/alipay/openid");
+    json!({"merchantId": MERCHANT_ID, "businessId": BUSINESS_ID, "serialNo": serial_no, "userId": user_id, "callbackUrl": callback}).to_string()
 }
 
 fn signed(path: &str, signer: Signer<'_>, nonce: &str, body: String) -> Result<Request<Bytes>, Error> {

@@ -7,65 +7,32 @@ use crate::Error;
 use crate::bounds::held;
 use crate::results::{Results, file};
 
-/// A title, the sections that give the rows, and columns: heading and figure, with a colon between them.
-type Table = (&'static str, &'static [&'static str], &'static [&'static str]);
-
-const TABLES: [Table; 5] = [
+/// A title, the sections that give the rows, and columns: heading, colon, figure.
+const TABLES: [(&str, &[&str], &str); 5] = [
     (
         "A warm event",
         &["functions", "peers"],
-        &[
-            "CPU:warmCpuMicros",
-            "in baselines:cpuToBaselineMedian",
-            "least CPU:warmCpuLeastMicros",
-            "in the baseline's least:cpuToBaselineLeast",
-            "p50:warmP50Micros",
-            "p99:warmP99Micros",
-            "DynamoDB calls:storeCalls",
-            "Secrets Manager:secretCalls",
-            "SQS:queueCalls",
-            "others:otherCalls",
-            "resident:residentBytes",
-        ],
+        "CPU:warmCpuMicros, in baselines:cpuToBaselineMedian, least CPU:warmCpuLeastMicros, \
+         in the baseline's least:cpuToBaselineLeast, p50:warmP50Micros, p99:warmP99Micros, DynamoDB calls:storeCalls, \
+         Secrets Manager:secretCalls, SQS:queueCalls, others:otherCalls, resident:residentBytes",
     ),
     (
         "A start",
         &["functions", "peers"],
-        &[
-            "until it asks for an event:startMillis",
-            "over the baseline:startOverBaselineMillis",
-            "CPU:startCpuMillis",
-            "first event:firstMillis",
-            "CPU:firstCpuMillis",
-            "resident:residentAtStartBytes",
-            "program:programBytes",
-            "zip:zipBytes",
-        ],
+        "until it asks for an event:startMillis, over the baseline:startOverBaselineMillis, CPU:startCpuMillis, \
+         first event:firstMillis, CPU:firstCpuMillis, resident:residentAtStartBytes, program:programBytes, zip:zipBytes",
     ),
-    ("In process", &["inProcess"], &["CPU:medianMicros", "least CPU:leastMicros", "to RSA alone:toVerify"]),
+    ("In process", &["inProcess"], "CPU:medianMicros, least CPU:leastMicros, to RSA alone:toVerify"),
     (
         "Load on the local host",
         &["load"],
-        &[
-            "recorded:recorded",
-            "a second:perSecond",
-            "median:p50Millis",
-            "99 % within:p99Millis",
-            "longest:longestMillis",
-            "lost:lost",
-            "CPU a request:cpuMicros",
-            "resident:residentBytes",
-        ],
+        "recorded:recorded, a second:perSecond, median:p50Millis, 99 % within:p99Millis, longest:longestMillis, \
+         lost:lost, CPU a request:cpuMicros, resident:residentBytes",
     ),
     (
         "Growth of the local host's store, by authorizations",
         &["growth"],
-        &[
-            "CPU a request:cpuMicros",
-            "to the smallest:cpuToSmallest",
-            "median:p50Millis",
-            "99 % within:p99Millis",
-        ],
+        "CPU a request:cpuMicros, to the smallest:cpuToSmallest, median:p50Millis, 99 % within:p99Millis",
     ),
 ];
 
@@ -73,7 +40,7 @@ const TABLES: [Table; 5] = [
 pub(crate) fn tables(results: &Results) -> Result<String, Error> {
     let mut text = format!("Measured on {}.\n", results.machine);
     for (title, sections, columns) in TABLES {
-        let columns: Vec<_> = columns.iter().filter_map(|column| column.split_once(':')).collect();
+        let columns: Vec<_> = columns.split(", ").filter_map(|column| column.split_once(':')).collect();
         let headings: Vec<_> = columns.iter().map(|(heading, _)| *heading).collect();
         let (headings, rule) = (headings.join(" | "), "--:|".repeat(columns.len()));
         write!(text, "\n### {title}\n\n| | {headings} |\n|---|{rule}\n")?;
@@ -93,19 +60,13 @@ pub(crate) fn shown(name: &str, figure: f64) -> String {
     match name {
         _ if name.ends_with("Millis") => format!("{figure:.2} ms"),
         _ if name.ends_with("Micros") && figure < 100.0 => format!("{figure:.1} µs"),
-        _ if name.ends_with("Micros") => format!("{} µs", grouped(figure)),
+        _ if name.ends_with("Micros") => format!("{figure:.0} µs"),
         _ if name.ends_with("Bytes") => format!("{:.1} MB", figure / 1e6),
         _ if name.contains("To") || name.starts_with("to") || figure.fract() > 0.0 && figure < 10.0 => {
             format!("{figure:.2}")
         }
-        _ => grouped(figure),
+        _ => format!("{figure:.0}"),
     }
-}
-
-/// A whole number with commas between the thousands.
-fn grouped(figure: f64) -> String {
-    let (thousands, rest) = (figure.round() as u64 / 1_000, figure.round() as u64 % 1_000);
-    if thousands == 0 { rest.to_string() } else { format!("{},{rest:03}", grouped(thousands as f64)) }
 }
 
 /// A program's name, a single word, as code; other names as they are.
@@ -170,8 +131,10 @@ fn documents(results: &Results) -> Result<Vec<(&'static str, String, String)>, E
     Ok(documents)
 }
 
-/// Writes the results into the documents.
+/// Writes the results into their file and the documents.
 pub(crate) fn render(results: &Results) -> Result<(), Error> {
+    fs::write(file("benches/results.json"), results.json()?)?;
+    let results = &Results::committed()?;
     documents(results)?.iter().try_for_each(|(path, text, _)| Ok(fs::write(file(path), text)?))
 }
 
