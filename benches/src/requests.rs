@@ -155,7 +155,7 @@ fn client() -> Result<ClientInfo, Error> {
 }
 
 fn id() -> AuthorizationId {
-    AuthorizationId::of_serial(BUSINESS_ID, SERIAL_NO)
+    AuthorizationId::from_serial(BUSINESS_ID, SERIAL_NO)
 }
 
 /// The item of an authorization as DynamoDB has it: what `issued` says and what `status` adds. A text `@n` is the time in
