@@ -24,8 +24,8 @@ use shared::model::authorization::Authorization;
 use shared::model::clock::{Clock as _, SystemClock, UnixMillis};
 use shared::model::id::AuthorizationId;
 use shared::model::random::OsRandom;
-use shared::model::reservation::{Leased, Reservation};
-use shared::protocol::alibaba_cloud::HttpsClient;
+use shared::model::reservation::{Reservation, ReservationOutcome};
+use shared::protocol::alibaba_cloud::AlibabaCloudClient;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::protocol::open_api::client::transport::HttpPlatforms;
 use shared::secrets::{SecretCache, SecretFolder, SecretName, SecretSource};
@@ -60,8 +60,8 @@ pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
     };
     let scheme_links = GetAuthorizationUrl::new(
         &secrets,
-        SchemeLinks::of(store.clone()),
-        Arc::new(HttpsClient::new()?),
+        SchemeLinks::new(store.clone()),
+        Arc::new(AlibabaCloudClient::new()?),
         clock.clone(),
         random.clone(),
         links.clone(),
@@ -199,5 +199,5 @@ at_once! {
     RecordPlatformLinks::record_platform_link(&AuthorizationId, &Url, UnixMillis) -> Linked = Linked::Ours;
     UseNonces::use_nonce(&NonceUse) -> bool = true;
     FindLinks::link(&AuthorizationId) -> Option<FoundLink> = None;
-    ReserveRate::lease(&Reservation) -> Leased = Leased::From(SystemClock.now());
+    ReserveRate::lease(&Reservation) -> ReservationOutcome = ReservationOutcome::From(SystemClock.now());
 }

@@ -174,7 +174,7 @@ pub(crate) fn on_measured_cpu<T>(work: impl FnOnce() -> Result<T, Error>) -> Res
         sched_setaffinity(None, &measured)?;
         let done = work();
         sched_setaffinity(None, if others.count() > 0 { &others } else { &allowed })?;
-        return done;
+        done
     }
     #[cfg(not(target_os = "linux"))]
     work()

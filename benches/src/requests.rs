@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use form_urlencoded::byte_serialize;
 use http::Request;
-use local::folder::{ACCESS_KEY_ID, BUSINESS_ID, Folder, MERCHANT_ID, SCHEME_ID};
+use local::folder::{ACCESS_KEY_ID, APP_ID, BUSINESS_ID, Folder, MERCHANT_ID, SCHEME_ID};
 use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 use serde_json::{Value, json};
 use shared::model::clock::{Clock as _, SystemClock};
@@ -77,7 +77,10 @@ impl Senders {
             "get-authorization-url" => self.call_v3(name)?,
             _ => {
                 let (path, code) = (openid_callback::PATH, name.replace('-', ""));
-                let query = format!("scope=auth_base&state={}{STATE_SECRET}&auth_code={code:0>32}", id());
+                let query = format!(
+                    "app_id={APP_ID}&source=alipay_wallet&scope=auth_base&state={}{STATE_SECRET}&auth_code={code:0>32}",
+                    id()
+                );
                 let browser = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 AlipayClient/10.6.0";
                 let request = Request::get(format!("{path}?{query}")).header("user-agent", browser);
                 request.header("accept-language", "zh-CN,zh;q=0.9,en;q=0.8").body(Bytes::new())?
@@ -152,7 +155,7 @@ fn client() -> Result<ClientInfo, Error> {
 }
 
 fn id() -> AuthorizationId {
-    AuthorizationId::of_serial(BUSINESS_ID, SERIAL_NO)
+    AuthorizationId::from_serial(BUSINESS_ID, SERIAL_NO)
 }
 
 /// The item of an authorization as DynamoDB has it: what `issued` says and what `status` adds. A text `@n` is the time in
