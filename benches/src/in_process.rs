@@ -21,13 +21,15 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 use shared::egress::callback_url::CallbackRules;
 use shared::model::authorization::Authorization;
-use shared::model::clock::{Clock as _, SystemClock, UnixMillis};
+use shared::model::clock::{Clock, SystemClock, UnixMillis};
 use shared::model::id::AuthorizationId;
 use shared::model::random::OsRandom;
 use shared::model::reservation::{Reservation, ReservationOutcome};
 use shared::protocol::alibaba_cloud::AlibabaCloudClient;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::protocol::open_api::client::transport::HttpPlatforms;
+use shared::rate_limit::RateLimiter;
+use shared::registry::{AccessKey, Business};
 use shared::secrets::{SecretCache, SecretFolder, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::Call;
 use shared::signing::alipay_rsa2::answer_verifies;
@@ -58,27 +60,29 @@ pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
         public_url: None,
         retention: Duration::from_hours(24 * 400),
     };
-    let scheme_links = GetAuthorizationUrl::new(
-        &secrets,
-        SchemeLinks::new(store.clone()),
-        Arc::new(AlibabaCloudClient::new()?),
-        clock.clone(),
-        random.clone(),
-        links.clone(),
-    );
-    let merchant_links = AlipayAuthUrl {
-        businesses: Arc::new(SecretCache::new(secrets.clone(), clock.clone())),
-        platforms: Arc::new(SecretCache::new(secrets, clock.clone())),
+    let clock: Arc<dyn Clock> = clock;
+    let businesses = SecretCache::<Business>::shared(&secrets, &clock);
+    let access_keys = SecretCache::<AccessKey>::shared(&secrets, &clock);
+    let business = runtime.block_on(businesses.get(&SecretName::business(BUSINESS_ID)?))?;
+    let access_key = runtime.block_on(access_keys.get(&SecretName::access_key(ACCESS_KEY_ID)?))?;
+    let scheme_links = GetAuthorizationUrl::new(get_authorization_url::Deps {
+        secrets: secrets.clone(),
+        store: SchemeLinks::new(store.clone()),
+        rate_limiter: Arc::new(RateLimiter::new(store.clone(), clock.clone())),
+        aliyun: Arc::new(AlibabaCloudClient::new()?),
+        clock: clock.clone(),
+        random: random.clone(),
+        links: links.clone(),
+    });
+    let merchant_links = AlipayAuthUrl::new(alipay_auth_url::Deps {
+        secrets,
         network: Arc::new(HttpPlatforms::new()?),
         store,
         clock,
         random,
         links,
         callbacks: CallbackRules::default(),
-    };
-    let business = runtime.block_on(merchant_links.businesses.get(&SecretName::business(BUSINESS_ID)?))?;
-    let access_key = SecretName::access_key(ACCESS_KEY_ID)?;
-    let access_key = runtime.block_on(scheme_links.access_keys.get(&access_key))?;
+    });
 
     let many = |series: &str, sign: &dyn Fn(&str) -> Result<Request<Bytes>, Error>| {
         (0..200).map(|index| sign(&format!("{series}-{index:06}"))).collect::<Result<Vec<_>, _>>()
@@ -103,10 +107,10 @@ pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
         call.access_key_id() == Ok(ACCESS_KEY_ID) && call.verify(&access_key.secrets).is_ok()
     };
     let link = async |request: &Request<Bytes>| {
-        alipay_auth_url::handle(&merchant_links, request).await.body().starts_with(br#"{"status":0,"#)
+        merchant_links.handle(request).await.body().starts_with(br#"{"status":0,"#)
     };
     let scheme_link = async |request: &Request<Bytes>| {
-        get_authorization_url::handle(&scheme_links, request).await.body().starts_with(br#"{"Code":"OK","#)
+        scheme_links.handle(request).await.body().starts_with(br#"{"Code":"OK","#)
     };
     let place = senders.folder.database().with_file_name("criterion");
     let criterion = Criterion::default().without_plots().sample_size(30).output_directory(&place);
