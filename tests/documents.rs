@@ -120,7 +120,7 @@ fn fields(text: &str, derived: &str) -> Names {
 
 /// The variants of every enum in `text` that goes out in capitals, as they are on the wire.
 fn screaming_variants(text: &str) -> Names {
-    let enums = text.split("rename_all = \"SCREAMING_SNAKE_CASE\"").skip(1);
+    let enums = text.split("_all = \"SCREAMING_SNAKE_CASE\"").skip(1);
     let bodies = enums.filter_map(|rest| rest.split_once('{')?.1.split('}').next());
     let variants = bodies.flat_map(str::lines).filter_map(|line| line.trim().strip_suffix(','));
     let screaming = |name: &str| {
@@ -345,16 +345,7 @@ fn every_field_of_the_open_api_stands_in_both_languages() {
 fn every_header_and_state_of_the_open_api_stands_in_both_languages() {
     const HEADERS: [&str; 5] = ["businessId", "nonce", "timestamp", "sign", "signType"];
     let signing = source("shared/src/signing/open_api");
-    let words = |text: &str| -> Names {
-        let literals = text.split('"').skip(1).step_by(2);
-        let is_state = |word: &&str| {
-            word.len() > 5 && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
-        };
-        literals.filter(is_state).map(str::to_owned).collect()
-    };
-    let model = source("shared/src/model");
-    let states: Names =
-        words(&model).into_iter().filter(|word| model.contains(&format!("\"{word}\""))).collect();
+    let states = screaming_variants(&source("shared/src/model"));
     let told = screaming_variants(&read("functions/authorization-query/src/view.rs"));
     assert!(states.contains("EXCHANGE_UNKNOWN") && told.contains("NO_ADDRESS"), "{states:?}, {told:?}");
     let states = &states | &told;
