@@ -2,8 +2,7 @@
 
 use Limit::{AtLeast, AtMost};
 
-use crate::results::{Results, Row};
-use crate::tables::{code, shown};
+use crate::results::{Results, Row, code, shown};
 
 #[derive(Clone, Copy)]
 enum Limit {

@@ -15,6 +15,25 @@ pub(crate) fn figures<const COUNT: usize>(figures: [(&str, f64); COUNT]) -> Figu
     figures.map(|(name, figure)| (name.to_owned(), figure)).into()
 }
 
+/// A figure with the unit that its name ends with.
+pub(crate) fn shown(name: &str, figure: f64) -> String {
+    match name {
+        _ if name.ends_with("Millis") => format!("{figure:.2} ms"),
+        _ if name.ends_with("Micros") && figure < 100.0 => format!("{figure:.1} µs"),
+        _ if name.ends_with("Micros") => format!("{figure:.0} µs"),
+        _ if name.ends_with("Bytes") => format!("{:.1} MB", figure / 1e6),
+        _ if name.contains("To") || name.starts_with("to") || figure.fract() > 0.0 && figure < 10.0 => {
+            format!("{figure:.2}")
+        }
+        _ => format!("{figure:.0}"),
+    }
+}
+
+/// A program's name, a single word, as code; other names as they are.
+pub(crate) fn code(name: &str) -> String {
+    if name.contains('-') && !name.contains(' ') { format!("`{name}`") } else { name.to_owned() }
+}
+
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) name: String,

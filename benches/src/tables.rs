@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::Error;
 use crate::bounds::held;
-use crate::results::{Results, file};
+use crate::results::{Results, code, file, shown};
 
 /// A title, the sections that give the rows, and columns: heading, colon, figure.
 const TABLES: [(&str, &[&str], &str); 5] = [
@@ -53,25 +53,6 @@ pub(crate) fn tables(results: &Results) -> Result<String, Error> {
     text += "\n### Bounds\n\n| held | furthest from its bound | measured | bound |\n|---|---|--:|--:|\n";
     held(results).iter().try_for_each(|(_, row)| writeln!(text, "| {} |", row.join(" | ")))?;
     Ok(text)
-}
-
-/// A figure with the unit that its name ends with.
-pub(crate) fn shown(name: &str, figure: f64) -> String {
-    match name {
-        _ if name.ends_with("Millis") => format!("{figure:.2} ms"),
-        _ if name.ends_with("Micros") && figure < 100.0 => format!("{figure:.1} µs"),
-        _ if name.ends_with("Micros") => format!("{figure:.0} µs"),
-        _ if name.ends_with("Bytes") => format!("{:.1} MB", figure / 1e6),
-        _ if name.contains("To") || name.starts_with("to") || figure.fract() > 0.0 && figure < 10.0 => {
-            format!("{figure:.2}")
-        }
-        _ => format!("{figure:.0}"),
-    }
-}
-
-/// A program's name, a single word, as code; other names as they are.
-pub(crate) fn code(name: &str) -> String {
-    if name.contains('-') && !name.contains(' ') { format!("`{name}`") } else { name.to_owned() }
 }
 
 const FIVE: &str = "\
