@@ -20,10 +20,11 @@ async fn warm() -> Stage {
     let stage = Stage::with_secrets_manager().await;
     stage.world.authorized("S9", "open-0").await;
     assert_eq!(stage.drain().await, [Step::Delivered]);
+    assert_eq!(stage.world.query(&LinkCall::query("S9", stage.world.now())).await.status, 0);
     let fetched =
         stage.account.proxy.calls().into_iter().find(|(operation, _)| operation == "GetSecretValue");
-    // The function of links and that of deliveries each fetch the business: on AWS they are processes of their own.
-    assert_eq!(fetched, Some(("GetSecretValue".to_owned(), 4)), "business twice, app and callback key");
+    // Three functions fetch the business, each for itself: on AWS they are processes of their own.
+    assert_eq!(fetched, Some(("GetSecretValue".to_owned(), 5)), "business three times, app and callback key");
     stage
 }
 
