@@ -310,7 +310,7 @@ impl shared::secrets::SecretSource for Slow {
         &self,
         name: &SecretName,
     ) -> Result<shared::secrets::SecretValue, shared::secrets::FetchError> {
-        if *name == SecretName::aliyun("1001").expect("a name") {
+        if *name == SecretName::alibaba_cloud_key("1001").expect("a name") {
             self.clock.advance(get_authorization_url::ASK_WITHIN + Duration::from_millis(1));
         }
         self.secrets.fetch(name).await

@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "what fails here fails a test")]
 
 mod alarms;
+mod alibaba_cloud;
 mod alibaba_signatures;
 mod answers;
 mod authorization_urls;

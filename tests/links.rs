@@ -139,7 +139,7 @@ async fn the_first_failing_check_answers() {
     off["allowedIps"] = json!(["198.51.100.0/24"]);
     world.secrets.set("business/OFF", &off);
     off["enabled"] = json!(true);
-    world.secrets.set("business/HINT_GRACE_PERIOD", &off);
+    world.secrets.set("business/NET", &off);
 
     let worst = LinkCall {
         business_id: "../x".to_owned(),
@@ -157,7 +157,7 @@ async fn the_first_failing_check_answers() {
     let typed = LinkCall { sign_type: None, ..timed.clone() };
     let fresh = LinkCall { timestamp: now.to_string(), ..typed.clone() };
     let off = LinkCall { business_id: "OFF".to_owned(), ..fresh.clone() };
-    let net = LinkCall { business_id: "HINT_GRACE_PERIOD".to_owned(), ..fresh.clone() };
+    let net = LinkCall { business_id: "NET".to_owned(), ..fresh.clone() };
     let known = LinkCall { business_id: "B1".to_owned(), ..fresh.clone() };
     let signed = LinkCall { key: Key::Rsa(merchant()), ..known.clone() };
 

@@ -303,7 +303,7 @@ async fn the_first_failing_check_answers() {
     let now = world.now();
     let mut document = business();
     document["allowedIps"] = json!(["198.51.100.0/24"]);
-    world.secrets.set("business/HINT_GRACE_PERIOD", &document);
+    world.secrets.set("business/NET", &document);
     let used = LinkCall { nonce: "n".to_owned(), ..LinkCall::query("S1", now) };
     assert_eq!(refused(&world, &used).await, unknown());
 
@@ -318,7 +318,7 @@ async fn the_first_failing_check_answers() {
     let small = LinkCall { body: b"[".to_vec(), ..worst.clone() };
     let named = LinkCall { business_id: "NOBODY".to_owned(), ..small.clone() };
     let fresh = LinkCall { timestamp: now.to_string(), ..named.clone() };
-    let net = LinkCall { business_id: "HINT_GRACE_PERIOD".to_owned(), ..fresh.clone() };
+    let net = LinkCall { business_id: "NET".to_owned(), ..fresh.clone() };
     let known = LinkCall { business_id: "B1".to_owned(), ..fresh.clone() };
     let own_nonce = LinkCall { nonce: "n".to_owned(), ..known.clone() };
     let signed = LinkCall { key: Key::Rsa(merchant()), ..own_nonce.clone() };

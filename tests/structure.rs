@@ -207,6 +207,19 @@ fn arrows() -> BTreeSet<Arrow> {
 }
 
 #[test]
+fn every_file_of_a_test_program_is_compiled() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf();
+    for (folder, program) in [(tests.clone(), "authlink.rs"), (tests.join("aws"), "main.rs")] {
+        let mounts = fs::read_to_string(folder.join(program)).expect("a program");
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let file = entry.expect("an entry").file_name().into_string().expect("a name");
+            let Some(module) = file.strip_suffix(".rs").filter(|_| file != program) else { continue };
+            assert!(mounts.contains(&format!("mod {module};")), "{program} does not name {module}");
+        }
+    }
+}
+
+#[test]
 fn no_file_names_what_it_must_not_know() {
     let found = forbidden(&arrows());
     assert!(found.is_empty(), "{}", found.join("\n"));

@@ -58,7 +58,7 @@ pub(crate) fn tables(results: &Results) -> Result<String, Error> {
 const FIVE: &str = "\
 | one warm event of `alipay-auth-url`, as a whole program | |
 |---|--:|
-| CPU | {cpu}, {ratio} times a function that only verifies one RSA signature |
+| least CPU (quietest rounds) | {cpu}, {ratio} times a function that only verifies one RSA signature |
 | the same job in Node; in Python, with their official SDKs | {node}; {python} |
 | start until it asks for an event | {start} |
 | resident; zip | {resident}; {zip} |
@@ -67,11 +67,11 @@ const FIVE: &str = "\
 const FIVE_IN_CHINESE: &str = "\
 | `alipay-auth-url` 处理一个事件（热启动，完整进程） | |
 |---|--:|
-| CPU | {cpu}，为“只验一次 RSA 签名”的函数的 {ratio} 倍 |
+| CPU（最安静的几轮） | {cpu}，是仅验一次 RSA 签名的基线函数的 {ratio} 倍 |
 | 用官方 SDK 实现同样功能：Node；Python | {node}；{python} |
 | 启动到请求第一个事件 | {start} |
 | 常驻内存；zip 大小 | {resident}；{zip} |
-| 本地宿主，嵌入式存储，64 个连接 | 每秒 {rate} 个链接，99 % 在 {p99} 以内 |
+| 本地服务，嵌入式存储，64 个连接 | 每秒 {rate} 个链接，99 % 在 {p99} 以内 |
 ";
 
 /// Fills in the figures of a README.

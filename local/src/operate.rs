@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aws_config::BehaviorVersion;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use serde_json::{Value, json};
 use shared::aws::http_client;
 use shared::model::authorization::{Authorization, Callback};
@@ -81,6 +82,14 @@ fn nobody(id: &AuthorizationId) -> StartError {
     ))
 }
 
+/// Finds the credentials once, before any call: a process, a login or a chain of roles may take longer than the store
+/// gives an attempt.
+async fn with_found_credentials(config: SdkConfig) -> Result<SdkConfig, StartError> {
+    let Some(provider) = config.credentials_provider() else { return Ok(config) };
+    let found = SharedCredentialsProvider::new(provider.provide_credentials().await?);
+    Ok(config.into_builder().credentials_provider(found).build())
+}
+
 /// The folder's database is the one that the host uses: of the environment, or of the folder.
 async fn open(place: &Place) -> Result<Arc<dyn Operate>, StartError> {
     let folder = match place {
@@ -90,7 +99,7 @@ async fn open(place: &Place) -> Result<Arc<dyn Operate>, StartError> {
             if config.region().is_none() {
                 return Err(StartError::new("neither AWS_REGION nor a profile names a region".to_owned()));
             }
-            return Ok(Arc::new(DynamoStore::new(&config, table)));
+            return Ok(Arc::new(DynamoStore::new(&with_found_credentials(config).await?, table)));
         }
         Place::Folder(folder) => Folder::open(folder)?,
     };

@@ -41,7 +41,7 @@ pub(crate) async fn verify(
     function.access_keys.check_keys(&name, &key, check).await
 }
 
-/// The account, in good order and within its allowance.
+/// The account, in good order and within its rate limit.
 pub(crate) async fn admit(function: &GetAuthorizationUrl, key: &AccessKey) -> Result<Arc<Account>, ApiError> {
     let account = document(&function.accounts, key.account.clone()).await?;
     if account.suspended {
@@ -58,6 +58,6 @@ pub(crate) async fn admit(function: &GetAuthorizationUrl, key: &AccessKey) -> Re
     }
     match function.rate_limiter.admit(&key.account_id, account.requests_per_second).await {
         Admission::Admitted => Ok(account),
-        Admission::Over { retry_after } => Err(ApiError::OverAllowance { retry_after }),
+        Admission::Over { retry_after } => Err(ApiError::OverRateLimit { retry_after }),
     }
 }

@@ -57,8 +57,8 @@ pub enum ApiError {
     #[error("the account has not subscribed")]
     NotSubscribed,
     /// The account has asked for more than it may in a second.
-    #[error("over the account's allowance")]
-    OverAllowance {
+    #[error("over the account's rate limit")]
+    OverRateLimit {
         /// The wait until it may ask again.
         retry_after: Duration,
     },
@@ -129,7 +129,7 @@ impl ApiError {
     /// The wait after which a call that was refused for its time alone may come again.
     pub(crate) const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::OverAllowance { retry_after } => Some(*retry_after),
+            Self::OverRateLimit { retry_after } => Some(*retry_after),
             Self::Busy => Some(BUSY_FOR),
             _ => None,
         }

@@ -92,7 +92,7 @@ impl ApiError {
                 (Caller, BAD_REQUEST, "InvalidParameters", "The specified parameter is not valid.")
             }
             Self::Missing(_) => (Caller, BAD_REQUEST, "MissingParameter", "You must specify the parameter."),
-            Self::OverAllowance { .. } | Self::Busy => (
+            Self::OverRateLimit { .. } | Self::Busy => (
                 Transient,
                 BAD_REQUEST,
                 "Throttling.System",

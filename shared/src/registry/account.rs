@@ -1,4 +1,4 @@
-//! An account: whose access keys and schemes share one standing and one allowance.
+//! An account: whose access keys and schemes share one standing and one rate limit.
 
 use std::num::NonZeroU32;
 

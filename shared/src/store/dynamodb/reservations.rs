@@ -57,7 +57,7 @@ impl ReserveRate for DynamoStore {
                 _ => Booking::Restart,
             };
         }
-        Err(StoreError::Unavailable("an allowance that others changed at each try".to_owned()))
+        Err(StoreError::Unavailable("a rate limit that others changed at each try".to_owned()))
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
     #[tokio::test]
     async fn an_item_that_others_change_at_each_try_is_given_up() {
         let (store, fake_aws) = store([refused_by(&booked(NOW_MICROS))]).await;
-        let given_up = StoreError::Unavailable("an allowance that others changed at each try".to_owned());
+        let given_up = StoreError::Unavailable("a rate limit that others changed at each try".to_owned());
         assert_eq!(store.lease(&reservation(true)).await, Err(given_up));
         assert_eq!(fake_aws.asked().await.len(), 4);
     }
