@@ -22,7 +22,7 @@ use tests::world::{BEGINNING, World, access_key, scheme};
 /// A store that is away.
 struct Away;
 
-/// An allowance that is used up.
+/// A rate that is reserved for a long time to come.
 struct UsedUp;
 
 #[async_trait]
@@ -473,14 +473,14 @@ async fn bad_input_gets_the_right_error_and_never_a_500() {
 }
 
 #[tokio::test]
-async fn who_is_over_the_allowance_is_told_when_to_come_again_and_others_are_not_held_back() {
+async fn who_is_over_the_rate_limit_is_told_when_to_come_again_and_others_are_not_held_back() {
     let world = World::new();
     account(&world, &json!({"requestsPerSecond": 2}));
     world.secrets.set("account/1002", &json!({"requestsPerSecond": 2}));
     let mut other = access_key();
     other["accountId"] = json!("1002");
     world.secrets.set("access-key/otherAccessKeyId", &other);
-    // Whoever cannot sign uses nobody's allowance.
+    // Whoever cannot sign uses up nobody's rate.
     for _ in 0..20 {
         let forged = RpcCall { secret: "another".to_owned(), ..RpcCall::new(Protocol::V1, world.now()) };
         assert_eq!(world.call(&forged).await.code, "SignatureDoesNotMatch");
@@ -509,7 +509,7 @@ async fn a_consent_is_delivered_to_the_schemes_address_with_the_schemes_body() {
     let record = record(&world, &answer.link.expect("a link")).await;
     let link = record.link().expect("the authorize link");
     world.gateway.answer(tests::parties::identified("open-1"));
-    let shown = world.come_back(&tests::request::state_of(link), "codeA").await;
+    let shown = world.complete_return(&tests::request::state_of(link), "codeA").await;
     assert_eq!(shown.outcome, "authorized");
     world.drain().await;
     let posts = world.merchant.posts();
@@ -527,7 +527,7 @@ async fn a_consent_is_delivered_to_the_schemes_address_with_the_schemes_body() {
 }
 
 #[tokio::test]
-async fn a_repeated_call_uses_nobodys_allowance() {
+async fn a_repeated_call_uses_up_nobodys_rate() {
     let world = World::new();
     account(&world, &json!({"requestsPerSecond": 1}));
     let caught = RpcCall::new(Protocol::V1, world.now());

@@ -1,6 +1,6 @@
-//! Two authlinks, one behind the other, on local hosts: a merchant asks `A`, whose links come from `B`, whose links lead
-//! to the emulator of Alipay. Between the two stand recorders that keep what passes, for it to be verified by other
-//! signing code than either uses.
+//! Two authlinks, one behind the other, on local hosts: a merchant asks `A`, whose links come from `B`, whose links
+//! lead to the emulator of Alipay. Between the two stand recorders that keep what passes, for it to be verified by
+//! other signing code than either uses.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -374,7 +374,8 @@ async fn an_open_id_goes_through_both_with_rsa_between_them_and_md5_to_the_merch
 #[tokio::test]
 async fn a_second_host_that_is_away_is_asked_again_when_it_is_back() {
     let chain = Chain::start(BetweenThem::Md5).await;
-    // Its answers are lost, on a connection that breaks and on the next: B has granted the link, and A does not know it.
+    // Its answers are lost, on a connection that breaks and on the next: B has granted the link, and A does not know
+    // it.
     chain.before_b.lose_an_answer();
     chain.before_b.lose_an_answer();
     let lost = chain.a.merchant.request_link(SignType::Sha256Rsa, "user-1").await;

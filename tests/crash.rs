@@ -48,7 +48,7 @@ async fn killed_after_a_link_is_recorded_the_request_repeated_gets_the_recorded_
     assert_eq!(again.status, 8);
     let link = again.link.expect("the link").parse().expect("a URL");
     world.gateway.answer(identified("open-1"));
-    assert_eq!(world.come_back(&tests::request::state_of(&link), "codeA").await.outcome, "authorized");
+    assert_eq!(world.complete_return(&tests::request::state_of(&link), "codeA").await.outcome, "authorized");
 }
 
 #[tokio::test]
@@ -56,11 +56,11 @@ async fn killed_before_the_claim_the_same_return_goes_on() {
     let world = World::new();
     let issued = world.link("S1").await;
     crashes(&world, Before(Write::ClaimExchange), async |process| {
-        drop(process.come_back(&issued.state, "codeA").await)
+        drop(process.complete_return(&issued.state, "codeA").await)
     })
     .await;
     world.gateway.answer(identified("open-1"));
-    assert_eq!(world.come_back(&issued.state, "codeA").await.outcome, "authorized");
+    assert_eq!(world.complete_return(&issued.state, "codeA").await.outcome, "authorized");
     assert_eq!(world.gateway.codes(), ["codeA"]);
 }
 
@@ -74,12 +74,17 @@ async fn killed_between_claim_and_settlement_the_user_is_asked_once_more_and_no_
         let world = World::new();
         let issued = world.link("S1").await;
         answer.into_iter().for_each(|answer| world.gateway.answer(answer));
-        crashes(&world, point, async |process| drop(process.come_back(&issued.state, "codeA").await)).await;
-        assert_eq!(world.come_back(&issued.state, "codeA").await.outcome, "in-progress", "{point:?}");
+        crashes(&world, point, async |process| drop(process.complete_return(&issued.state, "codeA").await))
+            .await;
+        assert_eq!(world.complete_return(&issued.state, "codeA").await.outcome, "in-progress", "{point:?}");
         world.clock.advance(EXCHANGE_LEASE);
-        assert_eq!(world.come_back(&issued.state, "codeA").await.outcome, "authorize-again", "{point:?}");
+        assert_eq!(
+            world.complete_return(&issued.state, "codeA").await.outcome,
+            "authorize-again",
+            "{point:?}"
+        );
         world.gateway.answer(identified("open-1"));
-        assert_eq!(world.come_back(&issued.state, "codeB").await.outcome, "authorized", "{point:?}");
+        assert_eq!(world.complete_return(&issued.state, "codeB").await.outcome, "authorized", "{point:?}");
         let sent_a = world.gateway.codes().iter().filter(|code| *code == "codeA").count();
         assert_eq!(sent_a, sent, "{point:?}");
     }
@@ -91,11 +96,11 @@ async fn killed_after_a_refusal_is_recorded_a_new_code_works_at_once() {
     let issued = world.link("S1").await;
     world.gateway.answer(code_invalid());
     crashes(&world, After(Write::EndExchange), async |process| {
-        drop(process.come_back(&issued.state, "codeA").await)
+        drop(process.complete_return(&issued.state, "codeA").await)
     })
     .await;
     world.gateway.answer(identified("open-1"));
-    assert_eq!(world.come_back(&issued.state, "codeB").await.outcome, "authorized");
+    assert_eq!(world.complete_return(&issued.state, "codeB").await.outcome, "authorized");
 }
 
 #[tokio::test]
@@ -104,11 +109,11 @@ async fn killed_after_the_settlement_before_its_hint_the_sweep_delivers() {
     let issued = world.link("S1").await;
     world.gateway.answer(identified("open-1"));
     crashes(&world, After(Write::Settle), async |process| {
-        drop(process.come_back(&issued.state, "codeA").await)
+        drop(process.complete_return(&issued.state, "codeA").await)
     })
     .await;
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
-    assert_eq!(world.come_back(&issued.state, "codeA").await.outcome, "authorized");
+    assert_eq!(world.complete_return(&issued.state, "codeA").await.outcome, "authorized");
 }
 
 /// An authorization that is due, whose hint is lost.

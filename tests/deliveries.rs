@@ -72,7 +72,7 @@ async fn a_business_that_only_has_an_md5_key_gets_md5() {
     world.secrets.set("business/B1", &md5_only);
     let link = world.ask(&LinkCall::new("S1", world.now()).by_md5()).await.expect_link();
     world.gateway.answer(identified("open-1"));
-    world.come_back(&state_of(&link), "codeA").await;
+    world.complete_return(&state_of(&link), "codeA").await;
     world.drain().await;
     let [posted] = &world.merchant.posts()[..] else { panic!("one POST") };
     assert_eq!(posted.headers["signtype"], "MD5");
@@ -309,7 +309,7 @@ async fn a_default_address_is_read_at_each_attempt() {
     body["callbackUrl"] = json!("");
     let link = world.ask(&LinkCall::with_body(&body, world.now())).await.expect_link();
     world.gateway.answer(identified("open-1"));
-    world.come_back(&state_of(&link), "codeA").await;
+    world.complete_return(&state_of(&link), "codeA").await;
     world.merchant.answer(DeliveryOutcome::Status(410));
     world.drain().await;
 

@@ -1,7 +1,7 @@
 //! The documents against the code, and the Chinese pages against the English ones.
 //!
-//! Names are taken from the sources, cut off where their tests begin, so that whatever the code says has to stand in both
-//! languages, and nothing else.
+//! Names are taken from the sources, cut off where their tests begin, so that whatever the code says has to stand in
+//! both languages, and nothing else.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -78,7 +78,10 @@ async fn all_consent(world: &World) {
         call.business_id = "B2".to_owned();
         let link = world.ask(&call).await.expect_link();
         world.gateway.answer(identified("open-1"));
-        assert_eq!(world.come_back(&state_of(&link), &format!("code{number}")).await.outcome, "authorized");
+        assert_eq!(
+            world.complete_return(&state_of(&link), &format!("code{number}")).await.outcome,
+            "authorized"
+        );
     }
     world.clock.advance(Duration::from_secs(1));
     for number in 0..OF_THE_OTHER {

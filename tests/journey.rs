@@ -119,7 +119,7 @@ impl Rig {
     }
 
     /// Waits until the merchant was called back `count` times. The bound is for a failing test only.
-    async fn called_back(&self, count: usize) {
+    async fn receive_callback(&self, count: usize) {
         let called_back = self.local.merchant.callbacks(count);
         tokio::time::timeout(Duration::from_secs(20), called_back)
             .await
@@ -140,7 +140,7 @@ async fn a_signed_request_becomes_a_delivered_open_id_by_either_signature() {
     for (number, sign_type) in [SignType::Sha256Rsa, SignType::Md5].into_iter().enumerate() {
         let (serial_no, link) = rig.link(sign_type).await;
         assert_eq!(rig.decide(&link, "allow").await, (StatusCode::OK, "authorized".to_owned()));
-        rig.called_back(number + 1).await;
+        rig.receive_callback(number + 1).await;
         let received = rig.local.merchant.received().pop().expect("a callback");
         assert_eq!(received.serial_no.as_deref(), Some(serial_no.as_str()));
         assert_eq!(received.open_id.as_deref(), Some(TEST_USERS[0].open_id));
@@ -162,7 +162,7 @@ async fn a_query_of_either_signature_tells_what_the_callback_told() {
         let before = rig.told(sign_type, &serial_no).await;
         assert_eq!((&before["state"], before.get("openId")), (&"ISSUED".into(), None));
         assert_eq!(rig.decide(&link, "allow").await, (StatusCode::OK, "authorized".to_owned()));
-        rig.called_back(number + 1).await;
+        rig.receive_callback(number + 1).await;
         let received = rig.local.merchant.received().pop().expect("a callback");
         let received: Value = serde_json::from_str(&received.body).expect("JSON");
         let told = rig.told(sign_type, &serial_no).await;
@@ -202,7 +202,7 @@ async fn a_call_of_either_signature_becomes_a_delivered_open_id_whenever_the_hos
 
         let authorize = Url::parse(&authorize).expect("a URL");
         assert_eq!(rig.decide(&authorize, "allow").await, (StatusCode::OK, "authorized".to_owned()));
-        rig.called_back(1).await;
+        rig.receive_callback(1).await;
         let received = rig.local.merchant.received().pop().expect("a callback");
         assert!(received.signature_ok);
         let business_id = ("businessid".to_owned(), ACCOUNT_ID.to_owned());
@@ -254,7 +254,7 @@ async fn after_each_fault_of_the_gateway_a_second_consent_goes_through() {
         rig.local.emulator.set_fault(GatewayFault::None);
         assert_eq!(rig.decide(&link, "allow").await.1, "authorized", "{fault:?}");
     }
-    rig.called_back(4).await;
+    rig.receive_callback(4).await;
     let mut codes: Vec<_> = rig.local.emulator.exchanges().into_iter().map(|seen| seen.code).collect();
     assert_eq!(codes.len(), 8);
     codes.sort_unstable();
@@ -268,7 +268,7 @@ async fn after_a_restart_on_the_same_folder_keys_are_the_same_and_what_was_due_i
     rig.local.merchant.set_fault(MerchantFault::ServerError);
     let (serial_no, link) = rig.link(SignType::Sha256Rsa).await;
     rig.decide(&link, "allow").await;
-    rig.called_back(1).await;
+    rig.receive_callback(1).await;
     let Rig { local, browser, folder } = rig;
     let key = || std::fs::read(folder.path().join("secrets/callback-key.json")).expect("a document");
     let before = key();
@@ -298,7 +298,7 @@ async fn a_browser_that_hangs_up_during_the_exchange_loses_no_consent() {
     let impatient =
         client_builder(Duration::from_secs(5), Duration::from_millis(50)).build().expect("a client");
     assert!(impatient.get(&back).send().await.expect_err("no answer in time").is_timeout());
-    rig.called_back(1).await;
+    rig.receive_callback(1).await;
     assert_eq!(rig.browse(&back).await, (StatusCode::OK, "authorized".to_owned()));
     assert_eq!(rig.local.emulator.exchanges().len(), 1);
 }
@@ -323,7 +323,7 @@ async fn a_new_host_delivers_what_an_earlier_one_left_settled() {
     assert_eq!(store.settle(&settlement).await, Ok(Settled::Recorded));
     let options = Options { merchant_port, ..options(folder.path()) };
     let rig = Rig { local: Local::start(&options).await.expect("starts"), browser, folder };
-    rig.called_back(1).await;
+    rig.receive_callback(1).await;
     assert_eq!(rig.local.merchant.received()[0].open_id.as_deref(), Some("open-1"));
 }
 

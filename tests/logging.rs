@@ -26,9 +26,9 @@ async fn a_whole_journey_with_all_its_failures_leaves_one_line_a_request_and_no_
         assert_ne!(world.ask(call).await.status, 0);
     }
     world.gateway.answer(code_invalid());
-    world.come_back(&state, "secretCodeA").await;
+    world.complete_return(&state, "secretCodeA").await;
     world.gateway.answer(identified("open-identity-1"));
-    world.come_back(&state, "secretCodeB").await;
+    world.complete_return(&state, "secretCodeB").await;
     world.browse("app_id=1&auth_code=secretCodeC&state=x").await;
     world.merchant.answer(DeliveryOutcome::Status(500));
     world.drain().await;

@@ -43,7 +43,7 @@ async fn a_callback_settles_and_the_ordinary_delivery_follows() {
     let world = World::new();
     let (state, id) = linked(&world, "S1").await;
     let call = callback(&state, &id, "open-1", world.now());
-    assert_eq!(world.called_back(&call).await, success());
+    assert_eq!(world.receive_callback(&call).await, success());
     let record = world.record(&id).await;
     assert_eq!((record.status(), open_id_of(&record)), (Status::Authorized, Some("open-1")));
     world.drain().await;
@@ -65,14 +65,14 @@ async fn the_same_callback_is_a_success_at_any_time_and_changes_nothing() {
     let world = World::new();
     let (state, id) = linked(&world, "S1").await;
     let call = callback(&state, &id, "open-1", world.now());
-    assert_eq!(world.called_back(&call).await, success());
+    assert_eq!(world.receive_callback(&call).await, success());
     world.drain().await;
     let settled = world.record(&id).await;
     for later in [Duration::ZERO, Duration::from_hours(1), Duration::from_hours(24 * 30)] {
         world.clock.advance(later);
-        assert_eq!(world.called_back(&call).await, success());
+        assert_eq!(world.receive_callback(&call).await, success());
         let signed_anew = callback(&state, &id, "open-1", world.now());
-        assert_eq!(world.called_back(&signed_anew).await, success());
+        assert_eq!(world.receive_callback(&signed_anew).await, success());
     }
     assert_eq!(world.record(&id).await, settled);
     assert_eq!(world.merchant.posts().len(), 1);
@@ -83,7 +83,7 @@ async fn a_consent_that_comes_after_the_links_end_is_settled() {
     let world = World::new();
     let (state, id) = linked(&world, "S1").await;
     world.clock.advance(Duration::from_hours(25));
-    assert_eq!(world.called_back(&callback(&state, &id, "open-1", world.now())).await, success());
+    assert_eq!(world.receive_callback(&callback(&state, &id, "open-1", world.now())).await, success());
     assert_eq!(world.record(&id).await.status(), Status::Authorized);
 }
 
@@ -100,7 +100,7 @@ async fn a_record_whose_link_never_came_is_settled_by_either_serial() {
         if second {
             call.body = callback_body(&format!("{id}-2"), "open-1").to_string().into_bytes();
         }
-        assert_eq!(world.called_back(&call).await, success());
+        assert_eq!(world.receive_callback(&call).await, success());
         assert_eq!(world.record(&id).await.status(), Status::Authorized);
         // The request that was cut short is now of the past.
         let again = world.ask(&LinkCall::new("S1", world.now())).await;
@@ -113,10 +113,10 @@ async fn another_openid_fails_with_an_alarm_and_the_first_stays() {
     let logs = Logs::keep();
     let world = World::new();
     let (state, id) = linked(&world, "S1").await;
-    assert_eq!(world.called_back(&callback(&state, &id, "open-1", world.now())).await, success());
+    assert_eq!(world.receive_callback(&callback(&state, &id, "open-1", world.now())).await, success());
     let settled = world.record(&id).await;
     assert!(!logs.text().contains("alarm"));
-    assert_eq!(world.called_back(&callback(&state, &id, "open-2", world.now())).await, fail());
+    assert_eq!(world.receive_callback(&callback(&state, &id, "open-2", world.now())).await, fail());
     assert_eq!(world.record(&id).await, settled);
     let text = logs.text();
     assert_eq!(text.matches(r#""alarm":"settlement""#).count(), 1, "{text}");
@@ -129,7 +129,7 @@ async fn two_callbacks_at_once_settle_once() {
     let (state, id) = linked(&world, "S1").await;
     let (one, two) =
         (callback(&state, &id, "open-1", world.now()), callback(&state, &id, "open-2", world.now()));
-    let (one, two) = tokio::join!(world.called_back(&one), world.called_back(&two));
+    let (one, two) = tokio::join!(world.receive_callback(&one), world.receive_callback(&two));
     let mut texts = [one.text, two.text];
     texts.sort();
     assert_eq!(texts, ["FAIL", "SUCCESS"]);
@@ -146,7 +146,7 @@ async fn success_is_said_only_after_the_write() {
     other.deps.callback.store = Arc::new(away);
     other.rebuild();
     tokio::time::pause();
-    let answer = other.called_back(&call).await;
+    let answer = other.receive_callback(&call).await;
     tokio::time::resume();
     assert_eq!(answer, CallbackAnswer { http_status: 503, text: "FAIL".to_owned() });
     assert_eq!(world.record(&id).await.status(), Status::Issued);
@@ -155,7 +155,7 @@ async fn success_is_said_only_after_the_write() {
     other.deps.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &[Failure::AnswerLost]));
     other.rebuild();
     tokio::time::pause();
-    let answer = other.called_back(&call).await;
+    let answer = other.receive_callback(&call).await;
     tokio::time::resume();
     assert_eq!(answer, success());
     assert_eq!(world.record(&id).await.status(), Status::Authorized);
@@ -175,7 +175,7 @@ async fn a_request_of_ours_to_the_platform_is_no_callback_of_the_platforms() {
     reflected.sign_type = Some("MD5".to_owned());
     reflected.key = Key::Literal(asked.headers["sign"].clone());
     reflected.body = asked.bytes.to_vec();
-    assert_eq!(world.called_back(&reflected).await, fail());
+    assert_eq!(world.receive_callback(&reflected).await, fail());
     assert_eq!(world.record(&AuthorizationId::from_serial("B1", "S1")).await.status(), Status::Issued);
 }
 
@@ -188,10 +188,10 @@ async fn a_platform_by_md5_calls_back_by_md5() {
     let state = state_asked_with(&world.platforms.asked()[0]);
     let id = AuthorizationId::from_serial("B1", "S1");
     let mut call = callback(&state, &id, "open-1", world.now());
-    assert_eq!(world.called_back(&call).await, fail(), "SHA256-RSA, for which it has no key");
+    assert_eq!(world.receive_callback(&call).await, fail(), "SHA256-RSA, for which it has no key");
     call.sign_type = Some("MD5".to_owned());
     call.key = Key::Md5(SHARED_KEY);
-    assert_eq!(world.called_back(&call).await, success());
+    assert_eq!(world.receive_callback(&call).await, success());
     assert_eq!(open_id_of(&world.record(&id).await), Some("open-1"));
 }
 
@@ -200,20 +200,20 @@ async fn a_browser_settles_no_record_of_a_platforms_and_a_callback_none_of_our_o
     let world = World::new();
     let ours = world.link("S1").await;
     let callback_of_ours = callback(&ours.state, &ours.id, "open-1", world.now());
-    assert_eq!(world.called_back(&callback_of_ours).await, fail());
+    assert_eq!(world.receive_callback(&callback_of_ours).await, fail());
     assert_eq!(world.record(&ours.id).await.status(), Status::Issued);
 
     // Until the business's document is looked up again.
     world.clock.advance(Duration::from_mins(6));
     let (state, id) = linked(&world, "S2").await;
     let before = world.record(&id).await;
-    let shown = world.come_back(&state, "codeA").await;
+    let shown = world.complete_return(&state, "codeA").await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (404, "unknown-link"));
     assert_eq!(world.gateway.codes(), [""; 0], "its code went nowhere");
     assert_eq!(world.record(&id).await, before);
 
     world.gateway.answer(identified("open-1"));
-    assert_eq!(world.come_back(&ours.state, "codeB").await.outcome, "authorized");
+    assert_eq!(world.complete_return(&ours.state, "codeB").await.outcome, "authorized");
 }
 
 #[tokio::test]
@@ -241,7 +241,7 @@ async fn of_two_ids_one_that_is_well_formed_will_do() {
         body["openId"] = open_id.clone();
         body["alipayUserId"] = "2088123".into();
         call.body = body.to_string().into_bytes();
-        assert_eq!(world.called_back(&call).await, success(), "{open_id}");
+        assert_eq!(world.receive_callback(&call).await, success(), "{open_id}");
         let record = world.record(&id).await;
         let user_id = record.identity().and_then(|user| user.user_id()).map(|id| id.reveal());
         assert_eq!((user_id, open_id_of(&record)), (Some("2088123"), None));
@@ -256,7 +256,7 @@ async fn a_consent_that_comes_late_is_kept_as_long_as_its_delivery_may_take() {
     let (state, id) = linked(&world, "S1").await;
     let kept_until = world.record(&id).await.retain_until;
     world.clock.set(kept_until - Duration::from_hours(1));
-    assert_eq!(world.called_back(&callback(&state, &id, "open-1", world.now())).await, success());
+    assert_eq!(world.receive_callback(&callback(&state, &id, "open-1", world.now())).await, success());
     let record = world.record(&id).await;
     assert_eq!(record.retain_until, world.now() + Schedule::default().keeps_for());
 }
@@ -271,7 +271,7 @@ async fn a_new_business_id_of_ours_there_works_at_once() {
     world.clock.advance(Duration::from_secs(11));
     let mut call = callback(&state, &id, "open-1", world.now());
     call.business_id = "us-anew".to_owned();
-    assert_eq!(world.called_back(&call).await, success());
+    assert_eq!(world.receive_callback(&call).await, success());
 }
 
 #[tokio::test]
@@ -285,7 +285,7 @@ async fn a_new_key_of_the_platforms_works_at_once() {
     world.clock.advance(Duration::from_secs(11));
     let mut call = callback(&state, &id, "open-1", world.now());
     call.key = Key::Rsa(keys::foreign());
-    assert_eq!(world.called_back(&call).await, success());
+    assert_eq!(world.receive_callback(&call).await, success());
 }
 
 #[tokio::test]
@@ -297,15 +297,15 @@ async fn without_the_platforms_document_the_callback_has_to_come_again() {
     let unavailable = CallbackAnswer { http_status: 503, text: "FAIL".to_owned() };
     world.secrets.set_unavailable(true);
     let other = world.another_process();
-    assert_eq!(other.called_back(&call).await, unavailable);
+    assert_eq!(other.receive_callback(&call).await, unavailable);
     assert!(logs.text().contains(r#""alarm":"unavailable""#));
     world.secrets.set_unavailable(false);
     world.secrets.delete("upstream/rsa");
     let other = world.another_process();
-    assert_eq!(other.called_back(&call).await, unavailable);
+    assert_eq!(other.receive_callback(&call).await, unavailable);
     assert!(logs.text().contains(r#""alarm":"keys""#));
     world.secrets.set("upstream/rsa", &by_rsa());
-    assert_eq!(world.another_process().called_back(&call).await, success());
+    assert_eq!(world.another_process().receive_callback(&call).await, success());
 }
 
 #[tokio::test]
@@ -315,11 +315,11 @@ async fn a_platform_whose_callbacks_are_refused_raises_its_alarm_and_a_stranger_
     let (state, id) = linked(&world, "S1").await;
     let mut stranger = callback(&"0".repeat(64), &id, "open-1", world.now());
     stranger.key = Key::Rsa(keys::foreign());
-    assert_eq!(world.called_back(&stranger).await, fail());
+    assert_eq!(world.receive_callback(&stranger).await, fail());
     assert!(!logs.text().contains("alarm"), "{}", logs.text());
     let mut known = callback(&state, &id, "open-1", world.now());
     known.key = Key::Rsa(keys::foreign());
-    assert_eq!(world.called_back(&known).await, fail());
+    assert_eq!(world.receive_callback(&known).await, fail());
     assert!(logs.text().contains(r#""alarm":"upstream""#), "{}", logs.text());
     assert!(logs.text().contains(id.as_str()));
 }

@@ -402,7 +402,7 @@ async fn a_link_whose_record_cannot_be_written_goes_back_all_the_same() {
     // And its user settles it.
     let asked = world.platforms.asked();
     let call = callback(&state_asked_with(&asked[1]), &second, "open-2", world.now());
-    assert_eq!(world.called_back(&call).await.text, "SUCCESS");
+    assert_eq!(world.receive_callback(&call).await.text, "SUCCESS");
 }
 
 #[tokio::test]

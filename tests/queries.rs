@@ -70,7 +70,7 @@ async fn a_serial_no_is_told_of_from_its_link_to_its_delivery() {
     world.clock.advance(Duration::from_mins(1));
     let consented = world.now();
     world.gateway.answer(identified("open-1"));
-    world.come_back(&issued.state, "codeA").await;
+    world.complete_return(&issued.state, "codeA").await;
     expected["state"] = json!("AUTHORIZED");
     expected["openId"] = json!("open-1");
     expected["authTime"] = json!(consented);
@@ -112,7 +112,7 @@ async fn without_an_address_the_open_id_is_told_here_alone() {
     body["callbackUrl"] = json!("");
     let link = world.ask(&LinkCall::with_body(&body, world.now())).await.expect_link();
     world.gateway.answer(identified("open-1"));
-    world.come_back(&state_of(&link), "codeA").await;
+    world.complete_return(&state_of(&link), "codeA").await;
     assert!(world.sweep_and_drain().await.is_empty());
     let told = world.told("S1").await;
     assert_eq!((&told["state"], &told["openId"]), (&json!("AUTHORIZED"), &json!("open-1")));
@@ -358,7 +358,7 @@ async fn a_captured_callback_is_no_query() {
     world.secrets.set("business/B1", &md5_only);
     let link = world.ask(&LinkCall::new("S1", world.now()).by_md5()).await.expect_link();
     world.gateway.answer(identified("open-1"));
-    world.come_back(&state_of(&link), "codeA").await;
+    world.complete_return(&state_of(&link), "codeA").await;
     world.drain().await;
     let [posted] = &world.merchant.posts()[..] else { panic!("one POST") };
     let captured = LinkCall {
@@ -466,7 +466,7 @@ async fn a_query_leaves_one_line_without_who_was_asked_for() {
     body["userId"] = json!("customer-4711");
     let link = world.ask(&LinkCall::with_body(&body, world.now())).await.expect_link();
     world.gateway.answer(identified("open-identity-1"));
-    world.come_back(&state_of(&link), "codeA").await;
+    world.complete_return(&state_of(&link), "codeA").await;
     let good = LinkCall::query("serial-4711", world.now());
     assert_eq!(world.query(&good).await.expect_data()["openId"], "open-identity-1");
     let forged = LinkCall { key: Key::Rsa(foreign()), ..good.clone() };

@@ -143,7 +143,7 @@ impl Chance {
 }
 
 #[tokio::test]
-async fn fifty_instances_asked_for_twice_the_allowance_admit_it_evenly() {
+async fn fifty_instances_asked_for_twice_the_rate_admit_it_evenly() {
     for load in [Load::Steady, Load::Random(1), Load::Random(2)] {
         let run = Fleet::new(50).run(load, 2_000, 30).await;
         let (least, most) = run.least_and_most(10);
@@ -156,7 +156,7 @@ async fn fifty_instances_asked_for_twice_the_allowance_admit_it_evenly() {
 }
 
 #[tokio::test]
-async fn one_instance_asked_for_twice_the_allowance_admits_it_evenly() {
+async fn one_instance_asked_for_twice_the_rate_admits_it_evenly() {
     let run = Fleet::new(1).run(Load::Random(1), 2_000, 20).await;
     let (least, most) = run.least_and_most(10);
     assert!(least >= 980.0 && most <= 1_020.0, "{least} to {most} over ten seconds");
@@ -166,7 +166,7 @@ async fn one_instance_asked_for_twice_the_allowance_admits_it_evenly() {
 }
 
 #[tokio::test]
-async fn a_small_allowance_is_not_lost_between_many_instances() {
+async fn a_low_rate_is_not_lost_between_many_instances() {
     for (allowed, instances, per_second) in [(2, 20, 4), (10, 20, 8), (50, 50, 40), (300, 50, 600)] {
         let allowed = NonZeroU32::new(allowed).expect("some");
         let run = Fleet::allowed(allowed, instances).run(Load::Random(1), per_second, 20).await;
@@ -179,7 +179,7 @@ async fn a_small_allowance_is_not_lost_between_many_instances() {
 }
 
 #[tokio::test]
-async fn what_keeps_to_the_allowance_passes_however_many_instances_it_meets() {
+async fn what_keeps_to_the_rate_passes_however_many_instances_it_meets() {
     for (instances, per_second) in [(50, 950), (200, 800)] {
         let run = Fleet::new(instances).run(Load::Random(1), per_second, 10).await;
         assert!(run.part_admitted() >= 0.99, "{instances}: {}", run.part_admitted());
@@ -243,8 +243,8 @@ impl Told {
 fn alarms(logs: &Logs) -> Vec<String> {
     let lines: Vec<Value> =
         logs.text().lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
-    let of_allowance = lines.iter().filter(|line| line["alarm"] == "allowance");
-    of_allowance
+    let of_rate_limit = lines.iter().filter(|line| line["alarm"] == "rate-limit");
+    of_rate_limit
         .map(|line| {
             assert_eq!((&line["account"], &line["level"]), (&Value::from("A1"), &Value::from("ERROR")));
             line["trouble"].as_str().expect("a trouble").to_owned()

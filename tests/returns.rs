@@ -25,7 +25,7 @@ async fn a_consent_is_exchanged_recorded_and_due_for_delivery() {
     let world = World::new();
     let Issued { id, state, .. } = world.link("S1").await;
     world.gateway.answer(identified("open-1"));
-    let shown = world.come_back(&state, "codeA").await;
+    let shown = world.complete_return(&state, "codeA").await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (200, "authorized"));
     assert!(shown.html.contains(id.as_str()), "a reference to search for");
     assert!(!shown.html.contains("open-1"));
@@ -54,7 +54,7 @@ async fn reloading_the_page_asks_alipay_nothing_again() {
     let Issued { state, .. } = world.link("S1").await;
     world.gateway.answer(identified("open-1"));
     for _ in 0..3 {
-        assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized");
+        assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorized");
     }
     assert_eq!(world.gateway.codes(), ["codeA"]);
 }
@@ -64,9 +64,9 @@ async fn coming_back_twice_at_once_exchanges_once_and_the_other_page_waits() {
     let world = World::new();
     let Issued { state, .. } = world.link("S1").await;
     let let_go = world.gateway.answer_later();
-    let (first, second) = tokio::join!(world.come_back(&state, "codeA"), async {
+    let (first, second) = tokio::join!(world.complete_return(&state, "codeA"), async {
         world.gateway.asked(1).await;
-        let second = world.come_back(&state, "codeA").await;
+        let second = world.complete_return(&state, "codeA").await;
         let_go.send(identified("open-1")).expect("someone waits");
         second
     });
@@ -74,7 +74,7 @@ async fn coming_back_twice_at_once_exchanges_once_and_the_other_page_waits() {
     assert_eq!(second.outcome, "in-progress");
     assert!(second.html.contains(r#"http-equiv="refresh" content="2""#));
     assert_eq!(world.gateway.codes(), ["codeA"]);
-    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized");
+    assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorized");
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn a_state_that_is_foreign_unknown_or_altered_leads_nowhere() {
     let altered = format!("{}{}", &state[..63], if state.ends_with('0') { '1' } else { '0' });
     let unknown = format!("{}{}", "0".repeat(32), &state[32..]);
     for bad in [mixed, altered, unknown, state[..63].to_owned(), String::new()] {
-        let shown = world.come_back(&bad, "codeA").await;
+        let shown = world.complete_return(&bad, "codeA").await;
         assert_eq!((shown.http_status, shown.outcome.as_str()), (404, "unknown-link"), "{bad}");
         assert!(!shown.html.contains(id.as_str()), "nothing is told of the authorization");
     }
@@ -102,16 +102,20 @@ async fn an_expired_link_is_told_so_but_a_settlement_is_never_late() {
     let late = world.link("S1").await;
     let slow = world.link("S2").await;
     let let_go = world.gateway.answer_later();
-    let (settled, ()) = tokio::join!(world.come_back(&slow.state, "codeB"), async {
+    let (settled, ()) = tokio::join!(world.complete_return(&slow.state, "codeB"), async {
         world.gateway.asked(1).await;
         world.clock.advance(Duration::from_hours(25));
         let_go.send(identified("open-2")).expect("someone waits");
     });
     assert_eq!(settled.outcome, "authorized");
-    let shown = world.come_back(&late.state, "codeA").await;
+    let shown = world.complete_return(&late.state, "codeA").await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (410, "expired"));
     assert_eq!(world.gateway.codes(), ["codeB"]);
-    assert_eq!(world.come_back(&slow.state, "codeB").await.outcome, "authorized", "what is settled stays so");
+    assert_eq!(
+        world.complete_return(&slow.state, "codeB").await.outcome,
+        "authorized",
+        "what is settled stays so"
+    );
 }
 
 #[tokio::test]
@@ -122,7 +126,7 @@ async fn coming_back_without_a_code_is_not_authorized_and_changes_nothing() {
     assert_eq!((shown.http_status, shown.outcome.as_str()), (200, "not-authorized"));
     assert_eq!(world.record(&id).await.status(), Status::Issued);
     world.gateway.answer(identified("open-1"));
-    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized");
+    assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorized");
 }
 
 #[tokio::test]
@@ -130,14 +134,14 @@ async fn a_refused_code_is_never_sent_again_and_a_new_one_works() {
     let world = World::new();
     let Issued { id, state, link } = world.link("S1").await;
     world.gateway.answer(code_invalid());
-    let shown = world.come_back(&state, "codeA").await;
+    let shown = world.complete_return(&state, "codeA").await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (200, "authorize-again"));
     assert!(shown.html.contains(&link.as_str().replace('&', "&amp;")), "the way back to Alipay");
     assert_eq!(world.record(&id).await.status(), Status::Issued);
-    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
+    assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorize-again");
 
     world.gateway.answer(identified("open-1"));
-    assert_eq!(world.come_back(&state, "codeB").await.outcome, "authorized");
+    assert_eq!(world.complete_return(&state, "codeB").await.outcome, "authorized");
     assert_eq!(world.gateway.codes(), ["codeA", "codeB"]);
 }
 
@@ -146,13 +150,13 @@ async fn an_old_code_brought_again_after_a_newer_one_is_not_sent_again() {
     let world = World::new();
     let Issued { state, .. } = world.link("S1").await;
     world.gateway.answer(code_invalid());
-    world.come_back(&state, "codeA").await;
+    world.complete_return(&state, "codeA").await;
     world.gateway.answer(Exchange::Unknown(GatewayError::Status(502)));
-    world.come_back(&state, "codeB").await;
-    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
+    world.complete_return(&state, "codeB").await;
+    assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorize-again");
     world.gateway.answer(identified("open-1"));
-    world.come_back(&state, "codeC").await;
-    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized");
+    world.complete_return(&state, "codeC").await;
+    assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorized");
     assert_eq!(world.gateway.codes(), ["codeA", "codeB", "codeC"]);
 }
 
@@ -173,11 +177,11 @@ async fn every_kind_of_silence_is_unknown_and_asks_for_a_new_consent() {
         let Issued { id, state, .. } = world.link(&format!("S{number}")).await;
         let (a, b) = (format!("codeA{number}"), format!("codeB{number}"));
         world.gateway.answer(Exchange::Unknown(silence));
-        assert_eq!(world.come_back(&state, &a).await.outcome, "authorize-again", "{silence}");
+        assert_eq!(world.complete_return(&state, &a).await.outcome, "authorize-again", "{silence}");
         assert_eq!(world.record(&id).await.status(), Status::ExchangeUnknown);
-        assert_eq!(world.come_back(&state, &a).await.outcome, "authorize-again");
+        assert_eq!(world.complete_return(&state, &a).await.outcome, "authorize-again");
         world.gateway.answer(identified("open-1"));
-        assert_eq!(world.come_back(&state, &b).await.outcome, "authorized");
+        assert_eq!(world.complete_return(&state, &b).await.outcome, "authorized");
     }
     assert_eq!(world.gateway.codes().len(), 12);
 }
@@ -187,10 +191,10 @@ async fn answered_after_a_second_claim(first: Exchange, second: Exchange) -> (Wo
     let world = World::new();
     let issued = world.link("S1").await;
     let (let_first_go, let_second_go) = (world.gateway.answer_later(), world.gateway.answer_later());
-    let (a, (b, ())) = tokio::join!(world.come_back(&issued.state, "codeA"), async {
+    let (a, (b, ())) = tokio::join!(world.complete_return(&issued.state, "codeA"), async {
         world.gateway.asked(1).await;
         world.clock.advance(EXCHANGE_LEASE);
-        tokio::join!(world.come_back(&issued.state, "codeB"), async {
+        tokio::join!(world.complete_return(&issued.state, "codeB"), async {
             world.gateway.asked(2).await;
             let_first_go.send(first).expect("someone waits");
             let_second_go.send(second).expect("someone waits");
@@ -237,9 +241,9 @@ async fn ten_codes_are_tried_on_one_link_and_no_more() {
     let Issued { state, .. } = world.link("S1").await;
     for number in 0..MAX_CODES {
         world.gateway.answer(code_invalid());
-        world.come_back(&state, &format!("code{number}")).await;
+        world.complete_return(&state, &format!("code{number}")).await;
     }
-    let shown = world.come_back(&state, "codeX").await;
+    let shown = world.complete_return(&state, "codeX").await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (429, "too-many-tries"));
     assert_eq!(world.gateway.codes().len(), MAX_CODES);
 }
@@ -249,13 +253,13 @@ async fn our_own_trouble_before_the_claim_leaves_the_code_unspent() {
     let world = World::new();
     let Issued { id, state, .. } = world.link("S1").await;
     world.secrets.set_unavailable(true);
-    let shown = world.come_back(&state, "codeA").await;
+    let shown = world.complete_return(&state, "codeA").await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (503, "unavailable"));
     assert!(world.gateway.codes().is_empty());
     assert!(world.record(&id).await.codes.is_empty());
     world.secrets.set_unavailable(false);
     world.gateway.answer(identified("open-1"));
-    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized");
+    assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorized");
 }
 
 #[tokio::test]
@@ -265,7 +269,7 @@ async fn a_refusal_of_our_request_is_alarmed() {
     let Issued { state, .. } = world.link("S1").await;
     let refusal = GatewayRefusal { code: "40002".to_owned(), sub_code: "isv.invalid-signature".to_owned() };
     world.gateway.answer(Exchange::Refused(refusal));
-    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
+    assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorize-again");
     assert!(logs.text().contains(r#""alarm":"gateway""#));
 }
 
@@ -276,10 +280,10 @@ async fn a_user_id_is_delivered_under_its_own_name() {
     let migrating = world.link("S2").await;
     let user_id = AlipayUserId::parse("2088000000000001").ok();
     world.gateway.answer(Exchange::Identified(Identity::new(None, user_id.clone()).expect("an id")));
-    world.come_back(&old.state, "codeA").await;
+    world.complete_return(&old.state, "codeA").await;
     let both = Identity::new(OpenId::parse("open-2").ok(), user_id).expect("an id");
     world.gateway.answer(Exchange::Identified(both));
-    world.come_back(&migrating.state, "codeB").await;
+    world.complete_return(&migrating.state, "codeB").await;
 
     let body = |record: shared::model::authorization::Authorization| -> serde_json::Value {
         serde_json::from_slice(record.consent().expect("a consent").body.reveal()).expect("JSON")
@@ -300,7 +304,7 @@ async fn without_any_callback_address_the_user_is_recorded_and_nothing_is_due() 
     body["callbackUrl"] = json!(null);
     let link = world.ask(&LinkCall::with_body(&body, world.now())).await.expect_link();
     world.gateway.answer(identified("open-1"));
-    let shown = world.come_back(&tests::request::state_of(&link), "codeA").await;
+    let shown = world.complete_return(&tests::request::state_of(&link), "codeA").await;
     assert_eq!(shown.outcome, "authorized");
     let id = shared::model::id::AuthorizationId::from_serial("B1", "S1");
     let record = world.record(&id).await;
@@ -330,7 +334,8 @@ async fn two_processes_on_one_database_send_a_code_once() {
         let Issued { id, state, .. } = world.link(&format!("S{round}")).await;
         let code = format!("code{round}");
         world.gateway.answer(identified("open-1"));
-        let (one, other) = tokio::join!(world.come_back(&state, &code), another.come_back(&state, &code));
+        let (one, other) =
+            tokio::join!(world.complete_return(&state, &code), another.complete_return(&state, &code));
         for shown in [one, other] {
             assert!(["authorized", "in-progress"].contains(&shown.outcome.as_str()), "{}", shown.outcome);
         }
@@ -345,7 +350,7 @@ async fn another_consent_on_a_link_that_was_used_is_told_so_and_not_exchanged() 
     let logs = Logs::keep();
     let world = World::new();
     let issued = world.authorized("S1", "open-1").await;
-    let shown = world.come_back(&issued.state, "anotherCode").await;
+    let shown = world.complete_return(&issued.state, "anotherCode").await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (409, "already-used"));
     assert_eq!(world.gateway.codes(), ["codeS1"]);
     assert_eq!(open_id(world.record(&issued.id).await.identity()), Some("open-1"));
@@ -357,14 +362,14 @@ async fn an_answer_under_alipays_new_key_is_believed_as_soon_as_the_secret_has_i
     let world = World::new();
     let (before, after) = (world.link("S1").await, world.link("S2").await);
     world.gateway.answer(identified("open-1"));
-    world.come_back(&before.state, "codeA").await;
+    world.complete_return(&before.state, "codeA").await;
     let keys = [public_pem(alipay()), public_pem(foreign())];
     let document = json!({"privateKey": private_pem(app()), "alipayPublicKeys": keys});
     world.secrets.set(&format!("alipay-app/{APP_ID}"), &document);
     world.clock.advance(Duration::from_secs(60));
     // The stand-in for a wrong signature is one by the key that the secret now holds.
     world.gateway.answer(Exchange::Unknown(GatewayError::Signature));
-    assert_eq!(world.come_back(&after.state, "codeB").await.outcome, "authorized");
+    assert_eq!(world.complete_return(&after.state, "codeB").await.outcome, "authorized");
     assert_eq!(world.secrets.fetches(&format!("alipay-app/{APP_ID}")), 2);
 }
 
@@ -379,7 +384,7 @@ async fn a_settlement_is_tried_again_while_the_store_is_away() {
         world.deps.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &failures));
         world.rebuild();
         world.gateway.answer(identified("open-1"));
-        assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorized", "{failures:?}");
+        assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorized", "{failures:?}");
         assert_eq!(world.record(&id).await.status(), Status::Authorized);
         assert_eq!(world.drain().await.len(), 1, "delivered at once");
     }
@@ -393,11 +398,11 @@ async fn a_settlement_that_cannot_be_written_is_alarmed_and_the_user_asked_again
     world.deps.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &[Failure::NotDone; 4]));
     world.rebuild();
     world.gateway.answer(identified("open-1"));
-    assert_eq!(world.come_back(&state, "codeA").await.outcome, "authorize-again");
+    assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorize-again");
     assert_eq!(world.record(&id).await.status(), Status::ExchangeUnknown);
     assert!(logs.text().contains(r#""alarm":"settlement""#));
     world.gateway.answer(identified("open-1"));
-    assert_eq!(world.come_back(&state, "codeB").await.outcome, "authorized");
+    assert_eq!(world.complete_return(&state, "codeB").await.outcome, "authorized");
 }
 
 #[tokio::test]
@@ -406,7 +411,7 @@ async fn late_in_a_request_no_newer_key_is_waited_for() {
     let issued = world.link("S1").await;
     let let_go = world.gateway.answer_later();
     let app = format!("alipay-app/{APP_ID}");
-    let (shown, ()) = tokio::join!(world.come_back(&issued.state, "codeA"), async {
+    let (shown, ()) = tokio::join!(world.complete_return(&issued.state, "codeA"), async {
         world.gateway.asked(1).await;
         world.clock.advance(openid_callback::REFRESH_WITHIN);
         let_go.send(Exchange::Unknown(GatewayError::Signature)).expect("someone waits");

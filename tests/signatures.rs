@@ -107,7 +107,8 @@ fn our_signature_is_the_known_answer_to_the_byte() {
     assert_eq!(signed, 5);
 }
 
-/// Also where the header `signType` takes part: we leave it out with RSA, but the signature over the string is the same.
+/// Also where the header `signType` takes part: we leave it out with RSA, but the signature over the string is the
+/// same.
 #[test]
 fn our_key_over_every_rsa_string_gives_the_known_signature() {
     let rsa = SigningKey::parse(vector_text("private_key_pkcs8_bare_base64")).expect("a key");

@@ -1,4 +1,5 @@
-//! The structure of the sources: arrows that must never be, circles, and doc comments that begin with a question.
+//! The structure of the sources: arrows that must never be, circles, doc comments that begin with a question, and
+//! comments that are too wide.
 
 mod house;
 mod planted;
@@ -16,6 +17,8 @@ const WITHOUT_QUESTIONS: &[&str] = &["shared/", "functions/", "local/", "tests/"
 const QUESTIONS_LIMIT_PERCENT: usize = 5;
 const QUESTION_WORDS: [&str; 11] =
     ["Who", "Whose", "Whom", "What", "When", "Where", "Why", "How", "Which", "Whether", "If"];
+/// The columns of a comment, rows of tables excepted, which cannot be broken.
+const COMMENT_COLUMNS: usize = 120;
 
 /// An arrow that must never be.
 struct Never {
@@ -246,4 +249,18 @@ fn hardly_a_doc_comment_begins_with_a_question_word() {
             questions.len(),
         );
     }
+}
+
+#[test]
+fn no_comment_is_wider_than_a_line_of_code() {
+    let sources = sources(&["shared", "functions", "local", "tests", "benches"]);
+    let lines = sources.iter().flat_map(|(path, text)| {
+        text.lines().enumerate().map(move |(number, line)| (format!("{path}:{}", number + 1), line))
+    });
+    let wide = lines.filter(|(_, line)| line.chars().count() > COMMENT_COLUMNS).filter(|(_, line)| {
+        let comment = line.trim_start().strip_prefix("//");
+        comment.is_some_and(|text| !text.trim_start_matches(['/', '!', ' ']).starts_with('|'))
+    });
+    let found: Vec<String> = wide.map(|(place, _)| place).collect();
+    assert!(found.is_empty(), "{found:#?}");
 }

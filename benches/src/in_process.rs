@@ -69,7 +69,7 @@ pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
         secrets: secrets.clone(),
         store: SchemeLinks::new(store.clone()),
         rate_limiter: Arc::new(RateLimiter::new(store.clone(), clock.clone())),
-        aliyun: Arc::new(AlibabaCloudClient::new()?),
+        alibaba_cloud: Arc::new(AlibabaCloudClient::new()?),
         clock: clock.clone(),
         random: random.clone(),
         links: links.clone(),

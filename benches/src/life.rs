@@ -75,9 +75,9 @@ async fn live(subject: &Subject, mut events: Vec<String>) -> Result<Figures, Err
     let (asks, _) = serve(subject, &mut api, asks, warming).await?;
 
     let (cpu_before, calls_before, count) =
-        (cpu_time(id)?, subject.stand_ins.calls(), warm_events.len() as f64);
+        (cpu_time(id)?, subject.fake_services.calls(), warm_events.len() as f64);
     let (_asks, mut warm) = serve(subject, &mut api, asks, warm_events).await?;
-    let (warm_cpu, calls) = (cpu_time(id)? - cpu_before, subject.stand_ins.calls());
+    let (warm_cpu, calls) = (cpu_time(id)? - cpu_before, subject.fake_services.calls());
     let per_event = |service: usize| f64::from(calls[service] - calls_before[service]) / count;
     warm.sort_unstable();
     let within = |share: f64| warm[((count - 1.0) * share).round() as usize];
@@ -159,7 +159,8 @@ fn status_bytes(process: u32, field: &str) -> Result<f64, Error> {
     Ok(size.ok_or_else(|| format!("no {field}"))?.trim().parse::<f64>()? * 1_024.0)
 }
 
-/// Does `work` on the measured CPU, the last one, where the processes that it starts stay; then leaves that CPU to them.
+/// Does `work` on the measured CPU, the last one, where the processes that it starts stay; then leaves that CPU to
+/// them.
 pub(crate) fn on_measured_cpu<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     #[cfg(target_os = "linux")]
     {

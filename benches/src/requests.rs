@@ -158,8 +158,9 @@ fn id() -> AuthorizationId {
     AuthorizationId::from_serial(BUSINESS_ID, SERIAL_NO)
 }
 
-/// The item of an authorization as DynamoDB has it: what `issued` says and what `status` adds. A text `@n` is the time in
-/// `n` milliseconds, `ID` the authorization's id, `SHARD` its first digit, `ORIGIN` the merchant's origin; an object is an attribute already.
+/// The item of an authorization as DynamoDB has it: what `issued` says and what `status` adds. A text `@n` is the time
+/// in `n` milliseconds, `ID` the authorization's id, `SHARD` its first digit, `ORIGIN` the merchant's origin; an object
+/// is an attribute already.
 pub(crate) fn item(status: &str, origin: &str) -> Result<Value, Error> {
     let attribute = |value: &Value| match value {
         Value::String(text) if text.starts_with('@') => {

@@ -1,5 +1,5 @@
-//! Lambda's Runtime API, which serves one function at a time; and stand-ins for DynamoDB, Secrets Manager, SQS, Alipay's
-//! gateway and a merchant, which give fixed answers and count the calls. All on plain HTTP.
+//! Lambda's Runtime API, which serves one function at a time; and stand-ins for DynamoDB, Secrets Manager, SQS,
+//! Alipay's gateway and a merchant, which give fixed answers and count the calls. All on plain HTTP.
 
 use std::fs;
 use std::path::Path;
@@ -81,12 +81,12 @@ impl RuntimeApi {
     }
 }
 
-pub(crate) struct StandIns {
+pub(crate) struct FakeServices {
     pub(crate) origin: String,
     counts: Arc<[AtomicU32; 4]>,
 }
 
-impl StandIns {
+impl FakeServices {
     /// Starts all of them on one port, with the documents of `folder`, and the item of `status` in the store.
     pub(crate) async fn start(folder: &Folder, status: &str) -> Result<Self, Error> {
         let listener = listen().await?;

@@ -1,5 +1,5 @@
-//! The programs that are measured: the baseline, every function in the environment that the template and Lambda give it,
-//! and the peers.
+//! The programs that are measured: the baseline, every function in the environment that the template and Lambda give
+//! it, and the peers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::Error;
 use crate::requests::{Senders, template};
-use crate::servers::StandIns;
+use crate::servers::FakeServices;
 
 /// The baseline and the functions: name, a part of each answer, and the status of the item in the store.
 const FUNCTIONS: [(&str, &str, &str); 6] = [
@@ -26,7 +26,7 @@ pub(crate) struct Subject {
     pub(crate) function: &'static str,
     /// A part of the answer to each event.
     pub(crate) answer: &'static str,
-    pub(crate) stand_ins: StandIns,
+    pub(crate) fake_services: FakeServices,
     program: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(&'static str, String)>,
@@ -37,10 +37,10 @@ impl Subject {
     pub(crate) async fn functions(senders: &Senders) -> Result<Vec<Self>, Error> {
         let mut subjects = Vec::new();
         for (name, answer, status) in FUNCTIONS {
-            let stand_ins = StandIns::start(&senders.folder, status).await?;
+            let fake_services = FakeServices::start(&senders.folder, status).await?;
             let program = std::env::current_exe()?.with_file_name(name);
             let (function, name, arguments, environment) = (name, name.to_owned(), Vec::new(), Vec::new());
-            subjects.push(Self { name, function, answer, stand_ins, program, arguments, environment });
+            subjects.push(Self { name, function, answer, fake_services, program, arguments, environment });
         }
         Ok(subjects)
     }
@@ -65,7 +65,7 @@ impl Subject {
                 name: fs::read_to_string(place.join("installed"))?.trim().to_owned(),
                 function: "alipay-auth-url",
                 answer: "alipayAuthUrl",
-                stand_ins: StandIns::start(&senders.folder, "issued").await?,
+                fake_services: FakeServices::start(&senders.folder, "issued").await?,
                 program: place.join(program),
                 arguments,
                 environment,
@@ -81,7 +81,7 @@ impl Subject {
         command.args(words).args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null());
         let environment: BTreeMap<String, String> = serde_json::from_value(template("environment")?)?;
         command.env_clear().envs(environment);
-        let origin = &self.stand_ins.origin;
+        let origin = &self.fake_services.origin;
         command.env("AUTHLINK_ALIPAY_GATEWAY_URL", format!("{origin}/gateway.do"));
         command.env("AUTHLINK_DANGEROUS_CALLBACK_ORIGINS", origin).env("AWS_ENDPOINT_URL", origin);
         command.env("AWS_LAMBDA_RUNTIME_API", runtime_api.trim_start_matches("http://"));

@@ -216,7 +216,7 @@ fn host_functions(
             secrets: secrets.clone(),
             store: SchemeLinks::new(store.clone()),
             rate_limiter: Arc::new(RateLimiter::new(store.clone(), clock.clone())),
-            aliyun: Arc::new(AlibabaCloudClient::new()?),
+            alibaba_cloud: Arc::new(AlibabaCloudClient::new()?),
             clock: clock.clone(),
             random: random.clone(),
             links: config.links(),

@@ -163,7 +163,8 @@ impl SignatureArgs {
 
 #[derive(Args)]
 struct TableArgs {
-    /// A deployment's table, instead of the folder's database; region and credentials come from where the AWS CLI finds them
+    /// A deployment's table, instead of the folder's database; region and credentials come from where the AWS CLI finds
+    /// them
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
 }

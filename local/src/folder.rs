@@ -98,8 +98,8 @@ impl Folder {
         lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
     }
 
-    /// Makes the schemes that deliver to this machine, or nowhere yet, deliver to the demo merchant at `merchant`, which
-    /// may be on another port at each start. The rest of their documents stays.
+    /// Makes the schemes that deliver to this machine, or nowhere yet, deliver to the demo merchant at `merchant`,
+    /// which may be on another port at each start. The rest of their documents stays.
     pub fn point_schemes_to(&self, merchant: &Url) -> io::Result<()> {
         for (id, contract) in [(SCHEME_ID, false), (CONTRACT_SCHEME_ID, true)] {
             let name = format!("secrets/scheme/{id}.json");

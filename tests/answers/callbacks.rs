@@ -117,7 +117,7 @@ async fn every_callback_is_answered_as_documented() {
         let mut scene = Scene::new().await;
         let settled = matches!(row, "the same again" | "another openId than the recorded one");
         if settled {
-            assert_eq!(scene.world.called_back(&scene.good()).await.text, "SUCCESS");
+            assert_eq!(scene.world.receive_callback(&scene.good()).await.text, "SUCCESS");
         }
         let before = scene.world.record(&scene.id).await;
         let call = call(&scene, row).unwrap_or_else(|| panic!("no case for: {row}"));
@@ -125,7 +125,7 @@ async fn every_callback_is_answered_as_documented() {
             scene.world = scene.world.another_process();
         }
         let logs = Logs::keep();
-        let answer = scene.world.called_back(&call).await;
+        let answer = scene.world.receive_callback(&call).await;
         let text = logs.text();
         let alarm = text.split("\"alarm\":\"").nth(1).and_then(|rest| rest.split('"').next());
         let success = answer.text == "SUCCESS";
@@ -145,11 +145,11 @@ async fn every_callback_is_answered_as_documented() {
 async fn after_a_callback_that_was_refused_the_right_one_settles() {
     let scene = Scene::new().await;
     for row in ["signed by a key that nobody knows", "no openId", "the body of another authorization"] {
-        assert_eq!(scene.world.called_back(&call(&scene, row).expect("a case")).await.text, "FAIL");
+        assert_eq!(scene.world.receive_callback(&call(&scene, row).expect("a case")).await.text, "FAIL");
     }
-    assert_eq!(scene.world.called_back(&scene.good()).await.text, "SUCCESS");
+    assert_eq!(scene.world.receive_callback(&scene.good()).await.text, "SUCCESS");
     scene.world.gateway.answer(identified("open-3"));
-    assert_eq!(scene.world.come_back(&scene.state_of_ours, "codeA").await.outcome, "authorized");
+    assert_eq!(scene.world.complete_return(&scene.state_of_ours, "codeA").await.outcome, "authorized");
 }
 
 const HEADING: &str = "Our answer to a platform's callback";

@@ -29,8 +29,8 @@ pub(crate) struct Account {
 impl Account {
     /// An empty account.
     ///
-    /// The emulator takes an access key of twelve digits for an account. The region is the test's own as well: the SDK's
-    /// quota of repetitions is one for each service and region in a process, and one test would spend another's.
+    /// The emulator takes an access key of twelve digits for an account. The region is the test's own as well: the
+    /// SDK's quota of repetitions is one for each service and region in a process, and one test would spend another's.
     pub(crate) async fn new() -> Self {
         static ACCOUNTS: AtomicU32 = AtomicU32::new(0);
         let number = ACCOUNTS.fetch_add(1, Ordering::Relaxed);

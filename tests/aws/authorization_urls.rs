@@ -1,4 +1,4 @@
-//! Calls of `GetAuthorizationUrl` while DynamoDB fails: the allowance gives way, the record does not.
+//! Calls of `GetAuthorizationUrl` while DynamoDB fails: the rate limit gives way, the record does not.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ const SYSTEM_ERROR: (u16, &str, &str) =
     (500, "SystemError", "An error occurred while processing your request.");
 
 #[tokio::test]
-async fn when_allowances_cannot_be_booked_calls_pass_and_an_alarm_is_raised_once() {
+async fn when_rates_cannot_be_reserved_calls_pass_and_an_alarm_is_raised_once() {
     for (fate, trouble) in
         [(DOWN, "ServiceUnavailable"), (THROTTLED, "ThrottlingException"), (Fate::Stuck, "the store is slow")]
     {
@@ -43,7 +43,7 @@ async fn when_allowances_cannot_be_booked_calls_pass_and_an_alarm_is_raised_once
             assert_eq!(stage.world.call(&call(&stage)).await.code, "OK", "{fate:?}");
         }
         let lines = logs.text();
-        let alarms: Vec<_> = lines.lines().filter(|line| line.contains(r#""alarm":"allowance""#)).collect();
+        let alarms: Vec<_> = lines.lines().filter(|line| line.contains(r#""alarm":"rate-limit""#)).collect();
         assert_eq!(alarms.len(), 1, "{fate:?}: {lines}");
         assert!(alarms[0].contains(trouble), "{}", alarms[0]);
     }

@@ -42,7 +42,7 @@ async fn a_return_is_two_calls_of_the_store_one_of_alipay_and_one_hint() {
     stage.account.proxy.calls();
     let asked_before = stage.world.gateway.codes().len();
     stage.world.gateway.answer(identified("open-1"));
-    assert_eq!(stage.world.come_back(&issued.state, "codeA").await.outcome, "authorized");
+    assert_eq!(stage.world.complete_return(&issued.state, "codeA").await.outcome, "authorized");
     assert_eq!(stage.account.proxy.calls(), calls([("SendMessage", 1), ("UpdateItem", 2)]));
     assert_eq!(stage.world.gateway.codes().len() - asked_before, 1);
 }

@@ -57,12 +57,12 @@ async fn a_link_ends_by_the_clock_of_who_is_asked_and_a_consent_is_never_late() 
     let expires_at = stage.world.record(&issued.id).await.expires_at;
     stage.world.clock.set(expires_at - MINUTE / 2);
     let ahead = another(&stage, expires_at + MINUTE / 2);
-    assert_eq!(ahead.come_back(&issued.state, "codeA").await.outcome, "expired");
+    assert_eq!(ahead.complete_return(&issued.state, "codeA").await.outcome, "expired");
     assert!(stage.world.gateway.codes().is_empty(), "the code was not used");
 
     // The clock that is behind lets it in, and it is settled after the end by either clock.
     let answer = stage.world.gateway.answer_later();
-    let coming_back = stage.world.come_back(&issued.state, "codeA");
+    let coming_back = stage.world.complete_return(&issued.state, "codeA");
     let late = async {
         stage.world.gateway.asked(1).await;
         stage.world.clock.set(expires_at + MINUTE);
@@ -79,13 +79,13 @@ async fn overtaken(open_id: &str) -> (String, String) {
     let issued = stage.world.link("S1").await;
     let ahead = another(&stage, stage.world.now() + MINUTE);
     let answer = stage.world.gateway.answer_later();
-    let slow = stage.world.come_back(&issued.state, "codeA");
+    let slow = stage.world.complete_return(&issued.state, "codeA");
     let meanwhile = async {
         stage.world.gateway.asked(1).await;
-        assert_eq!(ahead.come_back(&issued.state, "codeA").await.outcome, "authorize-again");
+        assert_eq!(ahead.complete_return(&issued.state, "codeA").await.outcome, "authorize-again");
         assert_eq!(stage.world.gateway.codes(), ["codeA"], "no code reaches Alipay twice");
         ahead.gateway.answer(identified("open-1"));
-        assert_eq!(ahead.come_back(&issued.state, "codeB").await.outcome, "authorized");
+        assert_eq!(ahead.complete_return(&issued.state, "codeB").await.outcome, "authorized");
         answer.send(identified(open_id)).expect("somebody waits");
     };
     let (shown, ()) = tokio::join!(slow, meanwhile);
@@ -115,13 +115,13 @@ async fn a_clock_behind_waits_for_an_exchange_longer() {
     let meanwhile = async {
         stage.world.gateway.asked(1).await;
         for code in ["codeA", "codeB"] {
-            assert_eq!(behind.come_back(&issued.state, code).await.outcome, "in-progress");
+            assert_eq!(behind.complete_return(&issued.state, code).await.outcome, "in-progress");
         }
         answer.send(identified("open-1")).expect("somebody waits");
     };
-    let (shown, ()) = tokio::join!(stage.world.come_back(&issued.state, "codeA"), meanwhile);
+    let (shown, ()) = tokio::join!(stage.world.complete_return(&issued.state, "codeA"), meanwhile);
     assert_eq!(shown.outcome, "authorized");
-    assert_eq!(behind.come_back(&issued.state, "codeA").await.outcome, "authorized");
+    assert_eq!(behind.complete_return(&issued.state, "codeA").await.outcome, "authorized");
 }
 
 /// A merchant who gets every POST at once and answers when it is let go.

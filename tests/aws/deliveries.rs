@@ -1,5 +1,5 @@
-//! Deliveries while DynamoDB fails: nothing that is due is lost, and a POST is repeated only if nobody knows that it was
-//! made.
+//! Deliveries while DynamoDB fails: nothing that is due is lost, and a POST is repeated only if nobody knows that it
+//! was made.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The queue while it fails, and messages that come twice or are no hints: the record decides, so that a lost hint costs
-//! minutes and a doubled one nothing.
+//! The queue while it fails, and messages that come twice or are no hints: the record decides, so that a lost hint
+//! costs minutes and a doubled one nothing.
 
 use std::time::Duration;
 

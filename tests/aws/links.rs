@@ -70,7 +70,7 @@ async fn a_link_that_nobody_was_told_of_is_given_to_who_asks_again() {
     assert_eq!(recorded_link(&stage, "S1").await, again.link);
     let state = state_of(&again.link.expect("a link").parse().expect("a URL"));
     stage.world.gateway.answer(tests::parties::identified("open-1"));
-    assert_eq!(stage.world.come_back(&state, "codeA").await.outcome, "authorized");
+    assert_eq!(stage.world.complete_return(&state, "codeA").await.outcome, "authorized");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! A link that another platform makes, over HTTPS, with the records on DynamoDB and the keys in Secrets Manager: what it
-//! costs, and its user's return.
+//! A link that another platform makes, over HTTPS, with the records on DynamoDB and the keys in Secrets Manager: what
+//! it costs, and its user's return.
 
 use std::sync::Arc;
 
@@ -93,14 +93,14 @@ async fn a_platforms_callback_is_a_read_a_write_and_a_hint_and_a_repeat_is_a_rea
         chain.calls();
         let id = AuthorizationId::from_serial("B1", serial_no);
         let call = callback(&chain.state(), &id, "open-1", world.now());
-        assert_eq!(world.called_back(&call).await.text, "SUCCESS");
+        assert_eq!(world.receive_callback(&call).await.text, "SUCCESS");
         // The function of callbacks fetches the platform's document once, with its first callback.
         let fetched = calls([("GetSecretValue", documents)]).into_iter().filter(|(_, count)| *count > 0);
         let mut expected = calls([("GetItem", 1), ("SendMessage", 1), ("UpdateItem", 1)]);
         expected.extend(fetched);
         expected.sort();
         assert_eq!(chain.calls(), expected);
-        assert_eq!(world.called_back(&call).await.text, "SUCCESS");
+        assert_eq!(world.receive_callback(&call).await.text, "SUCCESS");
         assert_eq!(chain.calls(), calls([("GetItem", 1)]));
         assert_eq!(world.record(&id).await.status(), Status::Authorized);
     }

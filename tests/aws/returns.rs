@@ -32,8 +32,8 @@ impl Hurried {
     }
 }
 
-async fn come_back(stage: &Stage, issued: &Issued, code: &str) -> (u16, String) {
-    let shown = stage.world.come_back(&issued.state, code).await;
+async fn complete_return(stage: &Stage, issued: &Issued, code: &str) -> (u16, String) {
+    let shown = stage.world.complete_return(&issued.state, code).await;
     (shown.http_status, shown.outcome)
 }
 
@@ -59,7 +59,7 @@ async fn a_claim_whose_answer_was_lost_or_throttled_is_made_once() {
         let issued = stage.world.link("S1").await;
         stage.account.proxy.next(UPDATE, &[fate]);
         stage.world.gateway.answer(identified("open-1"));
-        assert_eq!(come_back(&stage, &issued, "codeA").await, page(200, "authorized"), "{fate:?}");
+        assert_eq!(complete_return(&stage, &issued, "codeA").await, page(200, "authorized"), "{fate:?}");
         assert_eq!(stage.world.gateway.codes(), ["codeA"]);
         is_delivered_once(&stage, &issued, "open-1").await;
     }
@@ -71,11 +71,11 @@ async fn without_a_claim_the_code_is_kept_for_the_next_try() {
         let stage = Stage::new().await;
         let issued = stage.world.link("S1").await;
         stage.account.proxy.always(UPDATE, fate);
-        assert_eq!(come_back(&stage, &issued, "codeA").await, page(503, "unavailable"), "{fate:?}");
+        assert_eq!(complete_return(&stage, &issued, "codeA").await, page(503, "unavailable"), "{fate:?}");
         assert!(stage.world.gateway.codes().is_empty());
         stage.account.proxy.heal();
         stage.world.gateway.answer(identified("open-1"));
-        assert_eq!(come_back(&stage, &issued, "codeA").await, page(200, "authorized"), "{fate:?}");
+        assert_eq!(complete_return(&stage, &issued, "codeA").await, page(200, "authorized"), "{fate:?}");
     }
 }
 
@@ -84,14 +84,14 @@ async fn a_claim_that_nobody_was_told_of_ends_by_itself_and_a_new_code_works() {
     let stage = Stage::new().await;
     let issued = stage.world.link("S1").await;
     stage.account.proxy.always(UPDATE, Fate::Untold);
-    assert_eq!(come_back(&stage, &issued, "codeA").await, page(503, "unavailable"));
+    assert_eq!(complete_return(&stage, &issued, "codeA").await, page(503, "unavailable"));
     stage.account.proxy.heal();
-    assert_eq!(come_back(&stage, &issued, "codeA").await, page(200, "in-progress"));
+    assert_eq!(complete_return(&stage, &issued, "codeA").await, page(200, "in-progress"));
     stage.world.clock.advance(EXCHANGE_LEASE);
-    assert_eq!(come_back(&stage, &issued, "codeA").await, page(200, "authorize-again"));
+    assert_eq!(complete_return(&stage, &issued, "codeA").await, page(200, "authorize-again"));
     assert!(stage.world.gateway.codes().is_empty(), "nobody knows that it was not used");
     stage.world.gateway.answer(identified("open-1"));
-    assert_eq!(come_back(&stage, &issued, "codeB").await, page(200, "authorized"));
+    assert_eq!(complete_return(&stage, &issued, "codeB").await, page(200, "authorized"));
     is_delivered_once(&stage, &issued, "open-1").await;
 }
 
@@ -102,7 +102,7 @@ async fn a_settlement_is_tried_until_it_is_told() {
         let issued = stage.world.link("S1").await;
         stage.account.proxy.next(UPDATE, fates);
         stage.world.gateway.answer(identified("open-1"));
-        assert_eq!(come_back(&stage, &issued, "codeA").await, page(200, "authorized"), "{fates:?}");
+        assert_eq!(complete_return(&stage, &issued, "codeA").await, page(200, "authorized"), "{fates:?}");
         assert_eq!(stage.drain().await, [Step::Delivered], "the hint came");
         is_delivered_once(&stage, &issued, "open-1").await;
     }
@@ -116,11 +116,11 @@ async fn a_consent_that_nobody_was_told_of_is_delivered_by_the_sweep() {
     stage.world.rebuild();
     stage.account.proxy.next(UPDATE, &[Fate::Passed, Fate::Untold, Fate::Untold, Fate::Untold]);
     stage.world.gateway.answer(identified("open-1"));
-    assert_eq!(come_back(&stage, &issued, "codeA").await, page(200, "authorize-again"));
+    assert_eq!(complete_return(&stage, &issued, "codeA").await, page(200, "authorize-again"));
     assert_eq!(stage.world.record(&issued.id).await.status(), Status::Authorized);
     assert_eq!(stage.drain().await, [], "no hint");
     is_delivered_once(&stage, &issued, "open-1").await;
-    assert_eq!(come_back(&stage, &issued, "codeB").await, page(409, "already-used"));
+    assert_eq!(complete_return(&stage, &issued, "codeB").await, page(409, "already-used"));
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_consent_that_could_not_be_recorded_is_asked_for_again() {
     stage.world.rebuild();
     stage.account.proxy.next(UPDATE, &[&[Fate::Passed][..], &[DOWN; 2 * TRIES]].concat());
     stage.world.gateway.answer(identified("open-1"));
-    assert_eq!(come_back(&stage, &issued, "codeA").await, page(200, "authorize-again"));
+    assert_eq!(complete_return(&stage, &issued, "codeA").await, page(200, "authorize-again"));
     assert_eq!(
         stage.world.record(&issued.id).await.status(),
         Status::Exchanging,
@@ -141,7 +141,7 @@ async fn a_consent_that_could_not_be_recorded_is_asked_for_again() {
     stage.world.rebuild();
     stage.world.clock.advance(EXCHANGE_LEASE);
     stage.world.gateway.answer(identified("open-1"));
-    assert_eq!(come_back(&stage, &issued, "codeB").await, page(200, "authorized"));
+    assert_eq!(complete_return(&stage, &issued, "codeB").await, page(200, "authorized"));
     assert_eq!(stage.world.gateway.codes(), ["codeA", "codeB"]);
     is_delivered_once(&stage, &issued, "open-1").await;
 }

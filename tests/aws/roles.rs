@@ -142,7 +142,7 @@ fn functions_of_the_open_api_are_held_to_the_items_that_they_use() {
 }
 
 #[test]
-fn get_authorization_url_books_allowances_alone_and_reads_what_its_page_shows() {
+fn get_authorization_url_reserves_rates_alone_and_reads_what_its_page_shows() {
     let template = Template::read();
     let conditions = conditions_of(&template, "get-authorization-url");
     let [(put, of_put), (update, of_update), (get, of_get)] = &conditions[..] else {
@@ -153,8 +153,8 @@ fn get_authorization_url_books_allowances_alone_and_reads_what_its_page_shows() 
     let records =
         json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["authorization#*", "nonce#*"]}});
     assert_eq!(*of_put, &records);
-    let allowances = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["allowance#*"]}});
-    assert_eq!(*of_update, &allowances);
+    let rate_limits = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["rate-limit#*"]}});
+    assert_eq!(*of_update, &rate_limits);
 
     let attributes = of_get["ForAllValues:StringEquals"]["dynamodb:Attributes"].as_array().expect("names");
     let attributes: BTreeSet<_> = attributes.iter().map(|name| name.as_str().expect("a name")).collect();

@@ -103,14 +103,14 @@ async fn without_any_key_a_return_keeps_its_code_for_the_next_try() {
     let stage = Stage::with_secrets_manager().await;
     let issued = stage.world.link("S1").await;
     stage.account.proxy.always(GET, DOWN);
-    let shown = stage.world.come_back(&issued.state, "codeA").await;
+    let shown = stage.world.complete_return(&issued.state, "codeA").await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (503, "unavailable"));
     let record = stage.world.record(&issued.id).await;
     assert_eq!((record.status(), record.codes.len()), (Status::Issued, 0));
     assert!(stage.world.gateway.codes().is_empty());
     stage.account.proxy.heal();
     stage.world.gateway.answer(identified("open-1"));
-    assert_eq!(stage.world.come_back(&issued.state, "codeA").await.outcome, "authorized");
+    assert_eq!(stage.world.complete_return(&issued.state, "codeA").await.outcome, "authorized");
 }
 
 #[tokio::test]

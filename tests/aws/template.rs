@@ -1,7 +1,7 @@
 //! template.yaml, as CloudFormation gets to see it, against the code and the documents.
 //!
-//! An emulator accepts much that it does not do: routes, expiry, throttling and alarms are therefore judged here, on the
-//! template after the SAM transform.
+//! An emulator accepts much that it does not do: routes, expiry, throttling and alarms are therefore judged here, on
+//! the template after the SAM transform.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -203,7 +203,8 @@ fn time_outs_and_leases_are_in_order() {
     );
     let gateways_own = Duration::from_secs(30);
     let link = template.timeout("alipay-auth-url");
-    // Business, its early refresh, platform; record, its nonce alone if the serialNo was used, and that record's platform.
+    // Business, its early refresh, platform; record, its nonce alone if the serialNo was used, and that record's
+    // platform.
     let recorded = 4 * FETCH_TIMEOUT + 2 * CALL_TIMEOUT;
     // The last question to a platform, and its link, whose write is repeated once.
     let asked = alipay_auth_url::QUESTIONS_WITHIN + ASK_TIMEOUT + 2 * CALL_TIMEOUT;

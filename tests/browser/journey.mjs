@@ -1,5 +1,5 @@
-// The whole journey in a real browser: get a link, consent, see the merchant receive the openId; and refuse once. Then the
-// same by a link of GetAuthorizationUrl and its page.
+// The whole journey in a real browser: get a link, consent, see the merchant receive the openId; and refuse once. Then
+// the same by a link of GetAuthorizationUrl and its page.
 //
 // node journey.mjs --demo http://127.0.0.1:8789 --authlink http://127.0.0.1:8787 --secret FILE --screenshots DIR
 //   [--browser /usr/bin/chromium]

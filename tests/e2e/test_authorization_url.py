@@ -195,7 +195,7 @@ def test_every_spelling_of_a_query_reaches_the_signature_check_as_it_was_sent(
     assert (answer.status, answer.code) == (200, "OK"), answer.text
 
 
-def test_an_account_over_its_allowance_is_throttled_and_told_when_to_come_again(world: World) -> None:
+def test_an_account_over_its_rate_limit_is_throttled_and_told_when_to_come_again(world: World) -> None:
     client = boto3.client("secretsmanager")
     secret = "slow-access-key-secret"
     key = {"secrets": [secret], "accountId": "slow", "permissions": ["dypns:GetAuthorizationUrl"]}
@@ -215,7 +215,7 @@ def test_an_account_over_its_allowance_is_throttled_and_told_when_to_come_again(
     answer = eventually(throttled, 20, "a call too many", every=0)
     assert answer.status == 400 and 1 <= int(answer.headers["x-acs-retry-after"]) <= 4000
     assert send(world).code == "OK", "another account"
-    eventually(lambda: send(world, **changes).code == "OK", 10, "a call within the allowance", every=0.2)
+    eventually(lambda: send(world, **changes).code == "OK", 10, "a call within the rate limit", every=0.2)
 
 
 def test_a_deployment_without_public_url_leads_to_the_address_that_the_call_arrived_at(world: World) -> None:

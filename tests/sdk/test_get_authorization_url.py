@@ -127,7 +127,7 @@ def test_a_store_that_fails_is_a_system_error_and_the_same_caller_is_granted_aft
     assert sdk.ask(caller).code == "OK"
 
 
-def test_a_caller_over_its_allowance_is_throttled_and_told_when_to_come_again(world: World, sdk: Sdk) -> None:
+def test_a_caller_over_its_rate_limit_is_throttled_and_told_when_to_come_again(world: World, sdk: Sdk) -> None:
     caller = world.caller(account={"requestsPerSecond": 1})
 
     def granted_or_refused(_: int) -> Granted | Refused:
@@ -136,7 +136,7 @@ def test_a_caller_over_its_allowance_is_throttled_and_told_when_to_come_again(wo
         except sdk.exceptions as error:
             return sdk.refusal(error)
 
-    # At once, since one alone may need as long as the allowance needs to grow.
+    # At once, since one alone may need as long as the next reservation needs to come due.
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(granted_or_refused, range(4)))
     assert any(isinstance(answer, Granted) for answer in answers)

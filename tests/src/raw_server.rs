@@ -80,8 +80,8 @@ pub struct RawServer {
 }
 
 impl RawServer {
-    /// Answers the first request by the first of `replies` and so on, over whichever connection it comes; the last reply
-    /// answers all that follow. With `tls`, connections are secured.
+    /// Answers the first request by the first of `replies` and so on, over whichever connection it comes; the last
+    /// reply answers all that follow. With `tls`, connections are secured.
     pub async fn start(replies: Vec<Reply>, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");

@@ -159,7 +159,7 @@ impl World {
                 secrets: source.clone(),
                 store: SchemeLinks::new(shared_store.clone()),
                 rate_limiter: Arc::new(RateLimiter::new(shared_store.clone(), clock.clone())),
-                aliyun: alibaba_cloud.clone(),
+                alibaba_cloud: alibaba_cloud.clone(),
                 clock: clock.clone(),
                 random: random.clone(),
                 links,
@@ -300,7 +300,7 @@ impl World {
     }
 
     /// The browser comes back with `code`.
-    pub async fn come_back(&self, state: &str, code: &str) -> Shown {
+    pub async fn complete_return(&self, state: &str, code: &str) -> Shown {
         self.browse(&format!(
             "app_id={APP_ID}&source=alipay_wallet&scope=auth_base&auth_code={code}&state={state}"
         ))
@@ -318,7 +318,7 @@ impl World {
     }
 
     /// A platform calls back.
-    pub async fn called_back(&self, call: &LinkCall) -> CallbackAnswer {
+    pub async fn receive_callback(&self, call: &LinkCall) -> CallbackAnswer {
         CallbackAnswer::read(&self.callback.handle(&call.build()).await)
     }
 
@@ -348,7 +348,7 @@ impl World {
     pub async fn authorized(&self, serial_no: &str, open_id: &str) -> Issued {
         let issued = self.link(serial_no).await;
         self.gateway.answer(crate::parties::identified(open_id));
-        let shown = self.come_back(&issued.state, &format!("code{serial_no}")).await;
+        let shown = self.complete_return(&issued.state, &format!("code{serial_no}")).await;
         assert_eq!(shown.outcome, "authorized");
         issued
     }

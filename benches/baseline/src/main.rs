@@ -1,5 +1,5 @@
-//! The least that a function can be: Lambda's runtime and one RSA signature verified. Every function is measured against
-//! it.
+//! The least that a function can be: Lambda's runtime and one RSA signature verified. Every function is measured
+//! against it.
 
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use base64::Engine as _;

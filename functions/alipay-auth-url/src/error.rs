@@ -45,8 +45,8 @@ pub enum LinkError {
 }
 
 impl LinkError {
-    /// The table of refusals: the open API's `status`, and the HTTP status, which is 200 for what is answered on purpose
-    /// and 5xx when it is we who failed.
+    /// The table of refusals: the open API's `status`, and the HTTP status, which is 200 for what is answered on
+    /// purpose and 5xx when it is we who failed.
     pub(crate) const fn refusal(&self) -> (u8, StatusCode) {
         match self {
             Self::Call(error) => {

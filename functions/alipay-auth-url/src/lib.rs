@@ -1,5 +1,5 @@
-//! `POST /v1/openapi/auth/alipay/url`: a merchant's signed request becomes a link to Alipay's authorize page, our own or one
-//! that another platform makes.
+//! `POST /v1/openapi/auth/alipay/url`: a merchant's signed request becomes a link to Alipay's authorize page, our own
+//! or one that another platform makes.
 //!
 //! The checks come cheapest first and the first failure answers. A request that fails before the record is written
 //! leaves nothing behind. Every other path below `/v1/openapi/` is answered here as well: there is no such interface.

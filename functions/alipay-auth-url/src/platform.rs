@@ -29,7 +29,8 @@ use url::Url;
 use crate::error::LinkError;
 use crate::{AlipayAuthUrl, Link};
 
-/// The time of a request within which a question may be begun: the last must end, and its link be recorded, in the function's time.
+/// The time of a request within which a question may be begun: the last must end, and its link be recorded, in the
+/// function's time.
 pub const QUESTIONS_WITHIN: Duration = Duration::from_secs(12);
 
 /// The platform's document.

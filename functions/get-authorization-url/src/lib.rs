@@ -1,13 +1,13 @@
 //! `GetAuthorizationUrl` (Dypnsapi 2017-05-25), as Alibaba Cloud's own SDKs call it, and the page behind its links.
 //!
-//! `GET` and `POST` on `/`: a call that is signed as V1 or V3 becomes a link, by the source that its scheme names: to our
-//! own page, which takes the user to Alipay, or to Alibaba Cloud's, which is asked for it. The checks come in the order of
-//! Alibaba Cloud's gateway, and then in the order of the action's error table; the first failure answers. A call whose
-//! signature holds consumes its nonce, unless it may come again as it is: it was throttled, or we failed before anybody
-//! else was asked.
+//! `GET` and `POST` on `/`: a call that is signed as V1 or V3 becomes a link, by the source that its scheme names: to
+//! our own page, which takes the user to Alipay, or to Alibaba Cloud's, which is asked for it. The checks come in the
+//! order of Alibaba Cloud's gateway, and then in the order of the action's error table; the first failure answers. A
+//! call whose signature holds consumes its nonce, unless it may come again as it is: it was throttled, or we failed
+//! before anybody else was asked.
 
+mod alibaba_cloud;
 mod alipay;
-mod aliyun;
 mod authenticate;
 mod error;
 mod landing;
@@ -35,7 +35,7 @@ use shared::store::{NonceUse, RecordLinks, SchemeLinks, StoreError, UseNonces};
 use shared::telemetry::{Alarm, RequestLog};
 use tracing::Instrument as _;
 
-pub use self::aliyun::ASK_WITHIN;
+pub use self::alibaba_cloud::ASK_WITHIN;
 pub use self::error::ApiError;
 use self::landing::Landing;
 pub use self::landing::PATH as LINK_PATH;
@@ -56,14 +56,15 @@ const VERSION: &str = "2017-05-25";
 /// The capabilities of this function.
 #[derive(Clone)]
 pub struct Deps {
-    /// The callers, their accounts and schemes, the keys of links and phone numbers, the accounts' keys at Alibaba Cloud.
+    /// The callers, their accounts and schemes, the keys of links and phone numbers, the accounts' keys at Alibaba
+    /// Cloud.
     pub secrets: Arc<dyn SecretSource>,
     /// Records nonces and authorizations, and finds the links that users open.
     pub store: SchemeLinks,
     /// The requests that each account may send.
     pub rate_limiter: Arc<RateLimiter>,
     /// The network to Alibaba Cloud.
-    pub aliyun: Arc<dyn AlibabaCloudNetwork>,
+    pub alibaba_cloud: Arc<dyn AlibabaCloudNetwork>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for ids and states.
@@ -79,12 +80,12 @@ pub struct GetAuthorizationUrl {
     schemes: Arc<SecretCache<Scheme>>,
     link_token: Arc<SecretCache<LinkToken>>,
     phone_key: Arc<SecretCache<PhoneKey>>,
-    aliyun_keys: Arc<SecretCache<AlibabaCloudKey>>,
+    alibaba_cloud_keys: Arc<SecretCache<AlibabaCloudKey>>,
     store: Arc<dyn RecordLinks>,
     nonces: Arc<dyn UseNonces>,
     landing: Landing,
     rate_limiter: Arc<RateLimiter>,
-    aliyun: Arc<dyn AlibabaCloudNetwork>,
+    alibaba_cloud: Arc<dyn AlibabaCloudNetwork>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     links: LinkSettings,
@@ -94,7 +95,7 @@ impl GetAuthorizationUrl {
     /// The function with empty caches.
     #[must_use]
     pub fn new(deps: Deps) -> Self {
-        let Deps { secrets, store, rate_limiter, aliyun, clock, random, links } = deps;
+        let Deps { secrets, store, rate_limiter, alibaba_cloud, clock, random, links } = deps;
         let schemes = SecretCache::shared(&secrets, &clock);
         let link_token = SecretCache::shared(&secrets, &clock);
         let landing = Landing {
@@ -110,12 +111,12 @@ impl GetAuthorizationUrl {
             schemes,
             link_token,
             phone_key: SecretCache::shared(&secrets, &clock),
-            aliyun_keys: SecretCache::shared(&secrets, &clock),
+            alibaba_cloud_keys: SecretCache::shared(&secrets, &clock),
             store: store.record,
             nonces: store.nonces,
             landing,
             rate_limiter,
-            aliyun,
+            alibaba_cloud,
             clock,
             random,
             links,
@@ -224,15 +225,15 @@ async fn make_link(
         LinkMaker::Us { phone_key, link_token } => {
             alipay::issue(function, request, link_request, (phone_key, link_token), request_id, nonce).await
         }
-        LinkMaker::AlibabaCloud { key } => aliyun::ask(function, link_request, key, nonce).await,
+        LinkMaker::AlibabaCloud { key } => alibaba_cloud::ask(function, link_request, key, nonce).await,
     }
 }
 
 /// Consumes the nonce of a call that is refused, and says why it is: the nonce is judged before everything else that
 /// follows the signature.
 ///
-/// A call that did nothing and that its caller is to send again keeps its nonce, so that a flood of them costs the store
-/// nothing.
+/// A call that did nothing and that its caller is to send again keeps its nonce, so that a flood of them costs the
+/// store nothing.
 async fn refuse(
     function: &GetAuthorizationUrl,
     error: ApiError,

@@ -1,5 +1,5 @@
-//! The HTTP client of the AWS SDK: ours, because the SDK's own takes roots as PEM certificates only, and parses them for
-//! every service's client at the start, just to see that it can, and once more in the first request: 7 million
+//! The HTTP client of the AWS SDK: ours, because the SDK's own takes roots as PEM certificates only, and parses them
+//! for every service's client at the start, just to see that it can, and once more in the first request: 7 million
 //! instructions each time.
 
 use aws_smithy_runtime_api::client::http::{

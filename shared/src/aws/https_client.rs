@@ -17,8 +17,8 @@ use crate::egress::client::{bundled_roots, tls_config};
 /// A function is frozen between its events, and the other side closes what it has not heard from: kept connections are
 /// young, so that a call's three attempts do not all meet dead ones.
 const IDLE: Duration = Duration::from_secs(20);
-/// For all addresses of a name together, so that a dead one leaves time for the others; a single one has the time of its
-/// attempt.
+/// For all addresses of a name together, so that a dead one leaves time for the others; a single one has the time of
+/// its attempt.
 const CONNECT: Duration = Duration::from_secs(2);
 /// A page of a query is the longest answer that we ask for: 1 MB of items, and more as JSON.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;

@@ -15,6 +15,8 @@ mod https_client;
 pub mod settings;
 
 #[cfg(feature = "aws")]
-pub use self::clients::*;
+pub(crate) use self::clients::{CallTimeouts, log_reason};
+#[cfg(feature = "aws")]
+pub use self::clients::{SdkConfig, sdk_config};
 #[cfg(feature = "aws")]
 pub use self::connector::http_client;

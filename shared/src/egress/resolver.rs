@@ -36,9 +36,9 @@ impl Resolver for SystemResolver {
 
 /// Lets only names through that lead to public addresses alone.
 ///
-/// One address that is not public refuses the whole name, with an [`AddressRefusal`](crate::model::delivery_outcome::AddressRefusal) as the
-/// error: a name that also leads inside is either a mistake or an attempt. A name without addresses is
-/// [`io::ErrorKind::NotFound`].
+/// One address that is not public refuses the whole name, with an
+/// [`AddressRefusal`](crate::model::delivery_outcome::AddressRefusal) as the error: a name that also leads inside is
+/// either a mistake or an attempt. A name without addresses is [`io::ErrorKind::NotFound`].
 #[derive(Clone)]
 pub struct JudgingResolver(Arc<dyn Resolver>);
 

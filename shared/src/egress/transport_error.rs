@@ -43,8 +43,8 @@ pub enum TransportError {
 }
 
 impl TransportError {
-    /// True if a connection ended before an answer began: a kept one may have been closed by the other side, and the same
-    /// request, signed anew, may do on another.
+    /// True if a connection ended before an answer began: a kept one may have been closed by the other side, and the
+    /// same request, signed anew, may do on another.
     #[must_use]
     pub const fn broke_before_answer(self) -> bool {
         matches!(self, Self::Broken | Self::Tls)

@@ -94,7 +94,7 @@ impl RateLimiter {
             Ok(Err(error)) => NoLimitError::Store(error),
             Err(_) => NoLimitError::Slow,
         };
-        tracing::error!(account, trouble = %error, alarm = Alarm::Allowance.as_str(), "requests pass without a rate limit");
+        tracing::error!(account, trouble = %error, alarm = Alarm::RateLimit.as_str(), "requests pass without a rate limit");
         share.open(now, PASSING);
         Admission::Admitted
     }

@@ -1,5 +1,5 @@
-//! Finds the sender of an inbound call of the open API. It stands beside the documents, because `protocol` knows keys but
-//! not the places that they are kept in.
+//! Finds the sender of an inbound call of the open API. It stands beside the documents, because `protocol` knows keys
+//! but not the places that they are kept in.
 //!
 //! The checks come cheapest first and the first failure answers. Nothing is written: a call that fails leaves nothing
 //! behind.

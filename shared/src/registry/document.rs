@@ -1,7 +1,7 @@
 //! Reads a document: JSON into a struct of its fields, and that into the validated type.
 //!
-//! A wrong document is reported by field and position. A value is never quoted, nor a field's name that may be a value in
-//! the wrong place: each of them may be a key.
+//! A wrong document is reported by field and position. A value is never quoted, nor a field's name that may be a value
+//! in the wrong place: each of them may be a key.
 
 use std::fmt;
 use std::ops::RangeInclusive;

@@ -1,7 +1,7 @@
 //! The documents of the parties, as they stand in the secrets, parsed into validated types.
 //!
-//! Every field is read by name and type, and an unknown or repeated one is an error: a misspelt `allowedIps` must not open
-//! a business to every address. Errors name the field and what it should be, never what it holds.
+//! Every field is read by name and type, and an unknown or repeated one is an error: a misspelt `allowedIps` must not
+//! open a business to every address. Errors name the field and what it should be, never what it holds.
 
 mod access_key;
 mod account;

@@ -48,8 +48,8 @@ where
     lambda_runtime::run(run).await.map_err(ended)
 }
 
-/// Hands one event to `handler` and returns the messages that go back to the queue: after as many receptions as the queue
-/// allows, to its dead-letter queue. An event without messages is the schedule's.
+/// Hands one event to `handler` and returns the messages that go back to the queue: after as many receptions as the
+/// queue allows, to its dead-letter queue. An event without messages is the schedule's.
 ///
 /// Only a message that is no hint goes back. A hint that could not be followed is done with: its record is due, and the
 /// sweep is no later than the queue would be.

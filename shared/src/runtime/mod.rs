@@ -1,5 +1,5 @@
-//! A process: its settings, its wiring, its logs, and AWS Lambda around it. Only `main.rs` files and the local host look
-//! in here.
+//! A process: its settings, its wiring, its logs, and AWS Lambda around it. Only `main.rs` files and the local host
+//! look in here.
 
 #[cfg(feature = "aws")]
 mod api_gateway;

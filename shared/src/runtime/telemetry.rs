@@ -8,8 +8,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Registry, fmt};
 
-/// The subscriber that writes events of authlink's own crates as JSON lines to `writer`; those of other crates only from
-/// `WARN` up.
+/// The subscriber that writes events of authlink's own crates as JSON lines to `writer`; those of other crates only
+/// from `WARN` up.
 pub fn subscriber<W>(level: LevelFilter, writer: W) -> impl tracing::Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,

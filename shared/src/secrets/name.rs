@@ -96,8 +96,8 @@ impl SecretName {
         Ok(Self(format!("{kind}/{key}").into()))
     }
 
-    /// The text that may be logged of a name that is not known to exist: of an access key its kind alone, because the text
-    /// that a caller sends as its id may be its secret.
+    /// The text that may be logged of a name that is not known to exist: of an access key its kind alone, because the
+    /// text that a caller sends as its id may be its secret.
     pub(super) fn log_text_of_unknown(&self) -> &str {
         if self.0.starts_with(ACCESS_KEY) { ACCESS_KEY } else { &self.0 }
     }

@@ -67,8 +67,8 @@ struct Claims {
     exp: i64,
 }
 
-/// A token for the link of `id`. Its time is over at `expires_at`, rounded down to the second, so that it never outlives
-/// its link.
+/// A token for the link of `id`. Its time is over at `expires_at`, rounded down to the second, so that it never
+/// outlives its link.
 #[must_use]
 pub fn issue(key: &LinkTokenKey, id: &AuthorizationId, expires_at: UnixMillis) -> String {
     let claims = Claims {

@@ -313,7 +313,7 @@ pub struct SchemeLinks {
     /// Finds the links of pages.
     pub find: Arc<dyn FindLinks>,
     /// Reserves rates.
-    pub rates: Arc<dyn ReserveRate>,
+    pub rate_limit: Arc<dyn ReserveRate>,
 }
 
 impl SchemeLinks {
@@ -323,7 +323,7 @@ impl SchemeLinks {
     where
         S: RecordLinks + UseNonces + FindLinks + ReserveRate + 'static,
     {
-        Self { record: store.clone(), nonces: store.clone(), find: store.clone(), rates: store }
+        Self { record: store.clone(), nonces: store.clone(), find: store.clone(), rate_limit: store }
     }
 }
 

@@ -1,7 +1,8 @@
-//! Repeats of calls that are safe to make twice: reads, and writes that recognise their own earlier try by an operation id.
+//! Repeats of calls that are safe to make twice: reads, and writes that recognise their own earlier try by an operation
+//! id.
 //!
-//! A store's client has made its own attempts when it gives a call up. These repeats are for the writes that a user or a
-//! merchant would notice the loss of, and for answers that were lost.
+//! A store's client has made its own attempts when it gives a call up. These repeats are for the writes that a user or
+//! a merchant would notice the loss of, and for answers that were lost.
 
 use std::time::Duration;
 

@@ -5,12 +5,12 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Alarm {
-    /// Rate limits cannot be kept: requests pass unlimited.
-    Allowance,
     /// Alipay's gateway refused our request, or gave no answer to believe.
     Gateway,
     /// A document is absent, denied, or cannot be read.
     Keys,
+    /// Rate limits cannot be kept: requests pass unlimited.
+    RateLimit,
     /// A stored record cannot be read.
     Record,
     /// A consent could not be recorded, or another user had consented before.

@@ -1,7 +1,7 @@
 //! The contract of every store. A backend takes the whole of it by one call of [`store_contract!`].
 
 mod deliveries;
-mod found;
+mod found_link;
 mod links;
 mod platform_links;
 mod rate_limit;
@@ -25,7 +25,7 @@ use shared::store::{
 };
 
 use self::deliveries::*;
-use self::found::*;
+use self::found_link::*;
 use self::links::*;
 use self::platform_links::*;
 use self::rate_limit::*;
@@ -58,8 +58,8 @@ impl<
 {
 }
 
-/// A test of every promise, each on a store of its own. `store_contract!(test open)`: `open().await` gives the store, and
-/// what has to be kept as long as it is used.
+/// A test of every promise, each on a store of its own. `store_contract!(test open)`: `open().await` gives the store,
+/// and what has to be kept as long as it is used.
 #[macro_export]
 macro_rules! store_contract {
     (test $open:path) => {

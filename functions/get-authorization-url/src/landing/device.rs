@@ -1,11 +1,11 @@
-//! The device that a link was opened with, by what its browser calls itself. It decides only which way into Alipay is offered, so
-//! nothing depends on its being true.
+//! The device that a link was opened with, by what its browser calls itself. It decides only which way into Alipay is
+//! offered, so nothing depends on its being true.
 
 use http::HeaderMap;
 use http::header::USER_AGENT;
 
-/// Words that stand in the names of browsers on phones and tablets, in lower case. Not `tablet` alone: desktops with a pen
-/// call themselves `Tablet PC`.
+/// Words that stand in the names of browsers on phones and tablets, in lower case. Not `tablet` alone: desktops with a
+/// pen call themselves `Tablet PC`.
 const HANDHELDS: [&str; 6] = ["mobile", "android", "iphone", "ipad", "ipod", "tablet;"];
 
 /// The device that a link was opened with.

@@ -1,8 +1,8 @@
 //! `GET /p/s/web-call-minapp/auth-bao`: the page behind a link, which says who asks for what and leads into Alipay.
 //!
 //! Links are opened by more than their users: messengers preview them, scanners follow them. So opening one consumes
-//! nothing and writes nothing, as often as it is done; only the consent at Alipay counts. Inside Alipay's app, where the
-//! scanned code ends, there is nothing left to choose, and the page gives way to Alipay's own.
+//! nothing and writes nothing, as often as it is done; only the consent at Alipay counts. Inside Alipay's app, where
+//! the scanned code ends, there is nothing left to choose, and the page gives way to Alipay's own.
 
 mod code;
 mod device;
@@ -190,8 +190,8 @@ fn token(query: &str) -> Option<String> {
     }
 }
 
-/// The authorization of a token. The keys may have changed a moment ago, so a token that none of them signed is checked once more
-/// with the newest.
+/// The authorization of a token. The keys may have changed a moment ago, so a token that none of them signed is checked
+/// once more with the newest.
 async fn verify_token(
     page: &Landing,
     token: &str,

@@ -1,4 +1,5 @@
-//! The texts that a visitor reads. The texts promise what authlink and Alipay do, and nothing that only the merchant could keep.
+//! The texts that a visitor reads. The texts promise what authlink and Alipay do, and nothing that only the merchant
+//! could keep.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
@@ -156,8 +157,8 @@ fn render_ask(
     })
 }
 
-/// The question: what is asked, until when, and what counts as consent. For [`Scope::AuthBase`] Alipay shows no page of its own, so
-/// opening it is the consent, and the page has to say so.
+/// The question: what is asked, until when, and what counts as consent. For [`Scope::AuthBase`] Alipay shows no page of
+/// its own, so opening it is the consent, and the page has to say so.
 fn question(ask: &Ask, language: Language) -> String {
     let Ask { merchant, end_date, code, .. } = ask;
     let name = &merchant.name;

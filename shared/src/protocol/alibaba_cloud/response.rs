@@ -1,8 +1,8 @@
 //! Classifies an answer of Alibaba Cloud by its HTTP status and body alone.
 //!
 //! Its own words are passed on only as far as they are what its gateway writes: a code of a bounded alphabet, a message
-//! of bounded length. Everything else (a proxy's page, a broken body, a server that failed) is no answer. Messages never
-//! get into the log: that of a wrong signature holds what was signed, and others may name the phone number.
+//! of bounded length. Everything else (a proxy's page, a broken body, a server that failed) is no answer. Messages
+//! never get into the log: that of a wrong signature holds what was signed, and others may name the phone number.
 
 use std::fmt;
 
@@ -114,8 +114,8 @@ impl AlibabaCloudError {
         }
     }
 
-    /// True if an operator has to mend it rather than the caller, because Alibaba Cloud does not answer, or does not accept
-    /// our key or know our scheme there.
+    /// True if an operator has to mend it rather than the caller, because Alibaba Cloud does not answer, or does not
+    /// accept our key or know our scheme there.
     #[must_use]
     pub fn is_ours_to_mend(&self) -> bool {
         const OF_OURS: [&str; 9] = [
@@ -140,9 +140,9 @@ impl AlibabaCloudError {
 /// Classifies an answer. With `loopback_allowed`, from an endpoint on this machine, the link may lead to this machine.
 ///
 /// # Errors
-/// [`AlibabaCloudError::Refused`] for an error of 4xx, and for one of 200, which becomes a 400 because the SDKs raise nothing on
-/// 200; [`AlibabaCloudError::Unanswered`] with [`UnansweredReason::Status`] or [`UnansweredReason::Malformed`] for everything that is neither that
-/// nor a link.
+/// [`AlibabaCloudError::Refused`] for an error of 4xx, and for one of 200, which becomes a 400 because the SDKs raise
+/// nothing on 200; [`AlibabaCloudError::Unanswered`] with [`UnansweredReason::Status`] or
+/// [`UnansweredReason::Malformed`] for everything that is neither that nor a link.
 pub fn classify(
     status: StatusCode,
     body: &[u8],

@@ -1,4 +1,5 @@
-//! Alipay: the authorize page that a link leads to, how its app opens it, and the gateway that exchanges its code for the user's id.
+//! Alipay: the authorize page that a link leads to, how its app opens it, and the gateway that exchanges its code for
+//! the user's id.
 
 pub mod authorize;
 pub mod deep_link;

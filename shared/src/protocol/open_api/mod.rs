@@ -1,5 +1,5 @@
-//! A call of the open API, as far as its routes are alike: its headers and signature, the fields of its body, and the form
-//! of its answer.
+//! A call of the open API, as far as its routes are alike: its headers and signature, the fields of its body, and the
+//! form of its answer.
 //!
 //! Nothing is looked up or written here. The keys that a call is checked with come from
 //! [`registry::authenticate`](crate::registry::authenticate).

@@ -53,8 +53,8 @@ pub enum Format {
 impl<'r> Call<'r> {
     /// Reads a request: V3 if its `Authorization` header begins with `ACS3-`, otherwise V1 with its parameters in the
     /// query and, if that is a form, the body. Reads at most 64 parameters; with more, [`Call::verify`] refuses. A call
-    /// that has neither such a header nor an `Action` and `AccessKeyId` among its parameters, but `x-acs-action`, is one
-    /// of V3 that nobody signed.
+    /// that has neither such a header nor an `Action` and `AccessKeyId` among its parameters, but `x-acs-action`, is
+    /// one of V3 that nobody signed.
     #[must_use]
     pub fn read(request: &'r Request<Bytes>) -> Self {
         let parameters = Parameters::read(request);
@@ -94,8 +94,8 @@ impl<'r> Call<'r> {
         self.text("Version", "x-acs-version")
     }
 
-    /// The syntax that the caller asks for: parameter `Format` in any case. If it is absent, repeated or unknown, XML for
-    /// V1, which is what its documentation says, and JSON for V3.
+    /// The syntax that the caller asks for: parameter `Format` in any case. If it is absent, repeated or unknown, XML
+    /// for V1, which is what its documentation says, and JSON for V3.
     #[must_use]
     pub fn format(&self) -> Format {
         match self.parameters.once("Format") {
@@ -117,7 +117,8 @@ impl<'r> Call<'r> {
             || self.parameters.all(b"SecurityToken").any(|token| !token.is_empty())
     }
 
-    /// The access key that the caller claims: parameter `AccessKeyId`, or the `Credential` of the V3 `Authorization` header.
+    /// The access key that the caller claims: parameter `AccessKeyId`, or the `Credential` of the V3 `Authorization`
+    /// header.
     ///
     /// # Errors
     /// [`CallError::MissingAccessKeyId`] if it is absent or empty; [`CallError::Incomplete`] if it is repeated or not

@@ -3,8 +3,8 @@
 //!
 //! Alibaba Cloud's gateway reports errors in a fixed order: the action, the access key, the time stamp, the signature,
 //! the nonce. So reading a [`Call`] cannot fail, and each accessor reports the errors of its own part. The values of
-//! accessors are trusted only once [`Call::verify`] has accepted, and then they are what was signed: both are made of the
-//! same decoded bytes.
+//! accessors are trusted only once [`Call::verify`] has accepted, and then they are what was signed: both are made of
+//! the same decoded bytes.
 //!
 //! The rules are Alibaba Cloud's own ("Signature method V1" of the RPC style, "V3 request structure and signature"),
 //! and those of its official SDKs. V1 signs neither path nor headers, and V3 the path as it is on the wire, so the host

@@ -1,7 +1,7 @@
 //! V1, HMAC-SHA1: everything is a parameter, and every parameter but `Signature` is signed.
 //!
-//! Unsigned parts must not be acted upon: a body that is no form, and a signature parameter that is given twice. Neither
-//! headers nor the path are signed, so nothing but the parameters and the method may be taken from such a call.
+//! Unsigned parts must not be acted upon: a body that is no form, and a signature parameter that is given twice.
+//! Neither headers nor the path are signed, so nothing but the parameters and the method may be taken from such a call.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;

@@ -1,9 +1,10 @@
-//! Conflicts of DynamoDB: refusals because somebody else was at the same item at the same moment. They are repeated, like
-//! throttling.
+//! Conflicts of DynamoDB: refusals because somebody else was at the same item at the same moment. They are repeated,
+//! like throttling.
 //!
 //! The SDK repeats throttling, time-outs and 5xx by itself, but takes these for final: a conflict with a transaction
 //! (`TransactionConflictException`), and a transaction that was cancelled for such a conflict or for throttling of one
-//! of its items. Neither says anything about the write's condition. An answer that is none of DynamoDB's is repeated, too.
+//! of its items. Neither says anything about the write's condition. An answer that is none of DynamoDB's is repeated,
+//! too.
 
 use aws_sdk_dynamodb::config::interceptors::InterceptorContext;
 use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction};
@@ -19,8 +20,8 @@ const PASSING: [&str; 4] =
 
 const CONFLICT: Option<&str> = Some("TransactionConflictException");
 
-/// Tells whether something stood in the transaction's way that passes by itself. As long as it did, nothing is concluded
-/// from the other reasons either.
+/// Tells whether something stood in the transaction's way that passes by itself. As long as it did, nothing is
+/// concluded from the other reasons either.
 pub(super) fn will_pass(cancelled: &TransactionCanceledException) -> bool {
     let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
     codes.any(|code| PASSING.contains(&code))

@@ -14,12 +14,12 @@ use crate::store::dynamodb::attribute::{self, Item};
 use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome};
 use crate::store::{ReserveRate, StoreError};
 
-/// The updates tried for one reservation. The first may be the wrong one, and then the right one may come too late: that
-/// takes three.
+/// The updates tried for one reservation. The first may be the wrong one, and then the right one may come too late:
+/// that takes three.
 const MAX_UPDATES: u32 = 4;
 
-/// The time that an item is kept after its last reservation: longer than anyone books ahead, and than clocks differ. Then
-/// nothing is lost with it, because an account without an item is free.
+/// The time that an item is kept after its last reservation: longer than anyone books ahead, and than clocks differ.
+/// Then nothing is lost with it, because an account without an item is free.
 const RETENTION: Duration = Duration::from_mins(10);
 
 const BOOKED_UNTIL: &str = "bookedUntil";
@@ -84,7 +84,7 @@ impl DynamoStore {
                 ("SET bookedUntil = :end, #ttl = :ttl", "attribute_not_exists(pk) OR bookedUntil < :floor")
             }
         };
-        let key = attribute::text(format!("allowance#{}", reservation.account));
+        let key = attribute::text(format!("rate-limit#{}", reservation.account));
         match self.update(key, update, condition, values, ReturnValue::UpdatedNew).await? {
             UpdateOutcome::Updated(item) => booked_until(&item).map(BookingOutcome::Booked),
             UpdateOutcome::Refused(old) => {
@@ -135,7 +135,7 @@ mod tests {
         let asked = fake_aws.asked().await;
         let [asked] = asked.as_slice() else { panic!("{} requests", asked.len()) };
         assert_eq!(asked.headers["x-amz-target"], "DynamoDB_20120810.UpdateItem");
-        assert_eq!(asked.body["Key"], json!({"pk": {"S": "allowance#A1"}}));
+        assert_eq!(asked.body["Key"], json!({"pk": {"S": "rate-limit#A1"}}));
         assert_eq!(asked.body["UpdateExpression"], "SET bookedUntil = bookedUntil + :cost, #ttl = :ttl");
         assert_eq!(asked.body["ConditionExpression"], BEHIND);
         assert_eq!(
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_item_that_is_no_allowance_is_named_by_its_attribute() {
+    async fn an_item_that_is_no_reservation_is_named_by_its_attribute() {
         let corrupt =
             StoreError::Corrupt("its attribute bookedUntil is missing or of another form".to_owned());
         let other: Item = [(BOOKED_UNTIL.into(), attribute::text("soon"))].into();

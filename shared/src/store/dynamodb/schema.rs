@@ -13,8 +13,8 @@ pub const OUTBOX: &str = "outbox";
 pub const OUTBOX_ATTRIBUTES: [&str; 3] = ["attempts", OWNER, "nextAttemptAt"];
 
 /// The attributes that [`FindLinks`](crate::store::FindLinks) reads, besides the key. For the conditions
-/// `dynamodb:Attributes` (which counts the key as well) and `dynamodb:Select` = `SPECIFIC_ATTRIBUTES` of a role that must
-/// not learn who a user is.
+/// `dynamodb:Attributes` (which counts the key as well) and `dynamodb:Select` = `SPECIFIC_ATTRIBUTES` of a role that
+/// must not learn who a user is.
 pub const FOUND_ATTRIBUTES: [&str; 5] = ["link", "status", "expiresAt", OWNER, END_DATE];
 
 /// The attribute of an authorization's owner; its name is of the time when only businesses were owners.

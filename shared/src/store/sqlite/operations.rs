@@ -74,8 +74,8 @@ impl PurgeExpired for SqliteStore {
                     "DELETE FROM authorizations WHERE id IN
                          (SELECT id FROM authorizations WHERE retain_until <= ?1 LIMIT ?2)",
                     // Free for ten minutes; the few accounts there are need no index.
-                    "DELETE FROM allowances WHERE account IN
-                         (SELECT account FROM allowances WHERE booked_until <= (?1 - 600000) * 1000 LIMIT ?2)",
+                    "DELETE FROM reservations WHERE account IN
+                         (SELECT account FROM reservations WHERE booked_until <= (?1 - 600000) * 1000 LIMIT ?2)",
                 ] {
                     let forgotten =
                         connection.prepare_cached(forget)?.execute(params![now, FORGOTTEN_AT_ONCE])?;

@@ -23,7 +23,7 @@ impl ReserveRate for SqliteStore {
 fn reserve(connection: &Connection, reservation: &Reservation) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached(
-            "INSERT INTO allowances (account, booked_until) VALUES (:account, :floor + :cost)
+            "INSERT INTO reservations (account, booked_until) VALUES (:account, :floor + :cost)
              ON CONFLICT (account) DO UPDATE SET booked_until = max(booked_until, :floor) + :cost
              WHERE booked_until <= :ceiling
              RETURNING booked_until - :cost",
@@ -42,6 +42,6 @@ fn reserve(connection: &Connection, reservation: &Reservation) -> rusqlite::Resu
 
 fn reserved_until(connection: &Connection, account: &str) -> rusqlite::Result<i64> {
     connection
-        .prepare_cached("SELECT booked_until FROM allowances WHERE account = ?1")?
+        .prepare_cached("SELECT booked_until FROM reservations WHERE account = ?1")?
         .query_row([account], |row| row.get(0))
 }

@@ -43,7 +43,7 @@ CREATE TABLE nonces (
 
 CREATE INDEX used_up ON nonces (until);
 
-CREATE TABLE allowances (
+CREATE TABLE reservations (
     account      TEXT PRIMARY KEY,
     booked_until INTEGER NOT NULL                -- in microseconds since 1970
 ) STRICT, WITHOUT ROWID;

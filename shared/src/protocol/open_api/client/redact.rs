@@ -55,8 +55,8 @@ fn long_runs(message: &str, max_chars: usize, is_of_it: impl Fn(char) -> bool) -
     runs.filter(|run| run.len() > max_chars).map(str::to_owned).collect()
 }
 
-/// As it is; inside a JSON string: only what must be escaped; slashes too; all but ASCII too, in either case; and inside
-/// a form or a query.
+/// As it is; inside a JSON string: only what must be escaped; slashes too; all but ASCII too, in either case; and
+/// inside a form or a query.
 fn written_forms(text: &str) -> Vec<String> {
     if text.is_empty() {
         return Vec::new();

@@ -25,8 +25,9 @@ pub enum PlatformAnswer {
     Refused {
         /// As the platform sent it.
         status: i64,
-        /// The platform's words, as it sent them: not for a log before [`redacted`](crate::protocol::open_api::client::redact::redacted).
-        /// Empty if there are none, or they are no text.
+        /// The platform's words, as it sent them: not for a log before
+        /// [`redacted`](crate::protocol::open_api::client::redact::redacted). Empty if there are none, or they are no
+        /// text.
         message: String,
     },
     /// An answer that cannot be used.

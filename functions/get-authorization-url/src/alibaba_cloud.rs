@@ -28,7 +28,7 @@ pub(crate) async fn ask(
     key: &SecretName,
     nonce: &NonceUse,
 ) -> Result<Link, ApiError> {
-    let key = document(&function.aliyun_keys, key.clone()).await?;
+    let key = document(&function.alibaba_cloud_keys, key.clone()).await?;
     if function.clock.now().since(nonce.used_at) > ASK_WITHIN {
         return Err(ApiError::TooLate);
     }
@@ -41,7 +41,7 @@ pub(crate) async fn ask(
         end_date: link_request.end_date,
     };
     let answer = alibaba_cloud::get_authorization_url(
-        &*function.aliyun,
+        &*function.alibaba_cloud,
         &key.credential(),
         &question,
         &*function.clock,
