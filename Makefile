@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 LAMBDA_ADDRESS := -A 127.0.0.1 -P 9000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint journey aws sdk browser lambda lambda-watch lambda-sweep e2e deploy show redrive bench bench-all bench-long \
+.PHONY: help run test lint journey aws sdk samples browser lambda lambda-watch lambda-sweep e2e deploy show redrive bench bench-all bench-long \
 	bench-render profile ci
 
 help: ## List what can be made
@@ -30,6 +30,9 @@ aws: .venv/installed .venv-emulator/installed ## The template, and what is made 
 sdk: .venv/installed .venv-sdk/installed tests/sdk/node_modules/installed ## The official SDKs: Alipay's against its emulator, Alibaba Cloud's against us
 	tests/scripts/sdk.sh
 	tests/scripts/alibaba_sdk.sh
+
+samples: .venv-merchants/installed ## The samples in seven languages against a fresh host
+	PYTHONPATH=tests/e2e .venv-merchants/bin/python -m pytest -q -p no:cacheprovider --rootdir tests/samples tests/samples
 
 browser: ## The journey in headless Chromium; pictures in target/screenshots
 	tests/scripts/browser.sh
@@ -118,6 +121,12 @@ ci: ## All that must hold before a change lands
 	.venv-sdk/bin/pip install -q -r $<
 	rm -rf .venv-sdk/v1
 	.venv-sdk/bin/pip install -q --no-deps --target .venv-sdk/v1 -r $(word 2,$^)
+	@touch $@
+
+# What tests as merchants do: apart, because its tools pin other versions than SAM.
+.venv-merchants/installed: tests/samples/requirements.txt
+	python3 -m venv .venv-merchants
+	.venv-merchants/bin/pip install -q -r $<
 	@touch $@
 
 tests/sdk/node_modules/installed: tests/sdk/package-lock.json

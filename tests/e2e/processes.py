@@ -47,6 +47,16 @@ class Process:
 
         return eventually(look, within, f"{text!r} in {self.log}")
 
+    def await_port(self, port: int, within: float) -> None:
+        """Until it takes connections there."""
+
+        def look() -> bool:
+            assert self.child.poll() is None, f"it ended by itself:\n{self.output()[-4000:]}"
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+
+        eventually(look, within, f"port {port} of {self.log}")
+
     def output(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
 

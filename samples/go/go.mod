@@ -1,0 +1,3 @@
+module authlink
+
+go 1.19
