@@ -3,6 +3,9 @@
 //! Names are taken from the sources, cut off where their tests begin, so that whatever the code says has to stand in
 //! both languages, and nothing else.
 
+#[path = "documents/merchants.rs"]
+mod merchants;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +15,7 @@ use serde_json::Value;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Pages that exist in both languages, in `docs` and in `docs/zh`.
-const PAGES: [&str; 4] = ["open-api", "get-authorization-url", "configuration", "operations"];
+const PAGES: [&str; 5] = ["merchants", "open-api", "get-authorization-url", "configuration", "operations"];
 
 /// The longest line that is no table, no code and holds no link, in characters.
 const MAX_LINE: usize = 100;
