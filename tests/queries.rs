@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use openid_delivery::ATTEMPT_LEASE;
 use serde_json::{Value, json};
 use shared::delivery::schedule::Schedule;
-use shared::model::authorization::{Authorization, Callback, Issue, NewLink};
+use shared::model::authorization::{Authorization, Callback, Issue, MAX_CODES, NewLink};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
 use shared::model::claim::AttemptClaim;
 use shared::model::clock::UnixMillis;
@@ -19,7 +19,7 @@ use shared::store::{
 };
 use tests::keys::{foreign, merchant, merchant_md5};
 use tests::logs::Logs;
-use tests::parties::identified;
+use tests::parties::{code_invalid, identified};
 use tests::request::{Key, LinkCall, QueryAnswer, link_body, query_body, state_of};
 use tests::world::{World, business};
 
@@ -514,4 +514,17 @@ async fn a_stale_query_is_told_the_servers_time() {
     let stale = LinkCall::query("S1", UnixMillis(now.0 - 300_001));
     let message = format!("the timestamp is 300001 ms behind the server's time {now}; 300000 ms are allowed");
     assert_eq!(refused(&world, &stale).await, (5, message));
+}
+
+#[tokio::test]
+async fn a_link_whose_tries_are_used_up_says_so() {
+    let world = World::new();
+    let issued = world.link("S1").await;
+    for number in 0..MAX_CODES {
+        assert_eq!(world.told("S1").await.get("triesUsedUp"), None, "{number} were tried");
+        world.gateway.answer(code_invalid());
+        world.come_back(&issued.state, &format!("code{number}")).await;
+    }
+    let told = world.told("S1").await;
+    assert_eq!((&told["state"], &told["triesUsedUp"]), (&json!("ISSUED"), &json!(true)));
 }

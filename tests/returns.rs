@@ -155,8 +155,10 @@ async fn an_old_code_brought_again_after_a_newer_one_is_not_sent_again() {
     world.complete_return(&state, "codeB").await;
     assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorize-again");
     world.gateway.answer(identified("open-1"));
-    world.complete_return(&state, "codeC").await;
-    assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorized");
+    assert_eq!(world.complete_return(&state, "codeC").await.outcome, "authorized");
+    for (code, outcome) in [("codeA", "already-used"), ("codeB", "already-used"), ("codeC", "authorized")] {
+        assert_eq!(world.complete_return(&state, code).await.outcome, outcome, "{code}");
+    }
     assert_eq!(world.gateway.codes(), ["codeA", "codeB", "codeC"]);
 }
 
@@ -232,6 +234,14 @@ async fn a_different_user_on_the_second_code_is_refused_and_alarmed() {
     );
     let first = if outcomes[0] == "authorized" { "open-1" } else { "open-2" };
     assert_eq!(kept.as_deref(), Some(first), "the first one settled stays");
+    for (code, outcome) in ["codeA", "codeB"].into_iter().zip(outcomes) {
+        let again = world.complete_return(&issued.state, code).await.outcome;
+        let expected = if outcome == "authorized" { "authorized" } else { "already-used" };
+        assert_eq!(
+            again, expected,
+            "{code} was {outcome}: nobody is told of another's consent as of their own"
+        );
+    }
     assert!(logs.text().contains(r#""alarm":"settlement""#));
 }
 

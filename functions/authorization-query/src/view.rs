@@ -23,6 +23,8 @@ pub(crate) struct View {
     pub(crate) reference: AuthorizationId,
     state: &'static str,
     expires_at: UnixMillis,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tries_used_up: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     open_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,6 +49,7 @@ impl View {
             reference: record.id.clone(),
             state: record.status().as_str(),
             expires_at: record.expires_at,
+            tries_used_up: consent.is_none() && record.tries_are_used_up(),
             open_id: identity.and_then(|user| user.open_id()).map(|id| id.reveal().to_owned()),
             alipay_user_id: identity.and_then(|user| user.user_id()).map(|id| id.reveal().to_owned()),
             auth_time: consent.map(|consent| consent.authorized_at),
@@ -245,6 +248,7 @@ mod tests {
             identity: Identity::new(OpenId::parse("open-1").ok(), None).unwrap(),
             body: DeliveryBody::new("body").unwrap(),
             authorized_at: UnixMillis(2_000),
+            code_digest: None,
         }
     }
 

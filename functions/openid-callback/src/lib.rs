@@ -105,7 +105,7 @@ impl OpenIdCallback {
 /// The outcome of a return, as the user is told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The consent is recorded, now or before.
+    /// The consent is recorded: by this code now or before, or by another one of the same user.
     Authorized,
     /// The user came back without a code.
     NotAuthorized,
@@ -119,7 +119,7 @@ pub enum Outcome {
     AuthorizeAgain(Option<Url>),
     /// Too many codes were tried on one link.
     TooManyTries,
-    /// Somebody, the same user or another, had consented before with another code; this one was not used.
+    /// Somebody, the same user or another, had consented before with another code; this one did not settle it.
     AlreadyUsed,
     /// Another user had consented before.
     AnotherUser,
@@ -184,9 +184,7 @@ async fn complete_return(
         }
     };
     match exchange(function, request, &name, &app, now + REFRESH_WITHIN).await {
-        Exchange::Identified(identity) => {
-            Ok(settle(function, &authorization, identity, claim.operation).await)
-        }
+        Exchange::Identified(identity) => Ok(settle(function, &authorization, identity, claim).await),
         Exchange::Refused(refusal) => {
             log_gateway_refusal(&claim.id, &refusal);
             release_claim(&claim.id, function.store.exchange_refused(&claim.id, &claim.operation)).await;
@@ -237,9 +235,10 @@ async fn settle(
     function: &OpenIdCallback,
     authorization: &Authorization,
     identity: Identity,
-    operation: OperationId,
+    claim: ExchangeClaim,
 ) -> Outcome {
-    match settlement::settle(function, authorization, identity, operation.clone()).await {
+    let (code, operation) = (Some(claim.code_digest), claim.operation);
+    match settlement::settle(function, authorization, identity, code, operation.clone()).await {
         Ok(Settled::Recorded | Settled::AlreadyRecorded) => Outcome::Authorized,
         Ok(Settled::Conflict) => Outcome::AnotherUser,
         Ok(Settled::NotFound) => Outcome::UnknownLink,
@@ -267,7 +266,10 @@ async fn release_claim(id: &AuthorizationId, write: impl Future<Output = Result<
 fn refusal_outcome(refusal: ClaimRefusal, old: Option<&Authorization>, claim: &ExchangeClaim) -> Outcome {
     match refusal {
         ClaimRefusal::UnknownState => Outcome::UnknownLink,
-        ClaimRefusal::AlreadyAuthorized if old.is_some_and(|old| old.codes.contains(&claim.code_digest)) => {
+        // Another code of the same link may have been another user's, whatever came of its exchange.
+        ClaimRefusal::AlreadyAuthorized
+            if old.is_some_and(|old| old.was_settled_by_code(&claim.code_digest)) =>
+        {
             Outcome::Authorized
         }
         ClaimRefusal::AlreadyAuthorized => {

@@ -164,7 +164,7 @@ async fn complete_callback(
         }
         None => {
             let operation = OperationId::generate(&*function.random)?;
-            match settle(function, authorization, identity, operation).await? {
+            match settle(function, authorization, identity, None, operation).await? {
                 Settled::Recorded | Settled::AlreadyRecorded => Ok(()),
                 Settled::Conflict => Err(CallbackError::AnotherUser),
                 Settled::NotFound => Err(CallbackError::UnknownState),

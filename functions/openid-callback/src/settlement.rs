@@ -20,7 +20,8 @@ const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1
 /// platform's keys) and a last try, below the function's time-out.
 pub const SETTLEMENT_PATIENCE: Duration = Duration::from_secs(6);
 
-/// Records who the user is, and has the delivery started if it was this settlement that did.
+/// Records who the user is, and has the delivery started if it was this settlement that did. `code_digest` is of the
+/// code that Alipay named the user for; a platform names one without.
 ///
 /// # Errors
 /// When the store could not be had in time.
@@ -28,6 +29,7 @@ pub(crate) async fn settle(
     function: &OpenIdCallback,
     authorization: &Authorization,
     identity: Identity,
+    code_digest: Option<String>,
     operation: OperationId,
 ) -> Result<Settled, StoreError> {
     let now = function.clock.now();
@@ -35,6 +37,7 @@ pub(crate) async fn settle(
         id: authorization.id.clone(),
         body: delivery_body(authorization, &identity, now),
         identity,
+        code_digest,
         deliver: authorization.callback != Callback::Nowhere,
         retain_until: authorization.retain_until.max(now + function.keep_for),
         operation,

@@ -160,7 +160,13 @@ impl Authorization {
     /// True while the link still leads to a consent.
     #[must_use]
     pub fn link_works(&self, now: UnixMillis) -> bool {
-        self.consent().is_none() && now < self.expires_at && self.codes.len() < MAX_CODES
+        self.consent().is_none() && now < self.expires_at && !self.tries_are_used_up()
+    }
+
+    /// True once as many codes were claimed as one authorization may try.
+    #[must_use]
+    pub const fn tries_are_used_up(&self) -> bool {
+        self.codes.len() >= MAX_CODES
     }
 
     /// The link; gone once the user is known.
@@ -198,6 +204,12 @@ impl Authorization {
             | AuthorizationState::Exchanging { .. }
             | AuthorizationState::ExchangeUnknown { .. } => None,
         }
+    }
+
+    /// True if it was the code of this digest that Alipay named the recorded user for.
+    #[must_use]
+    pub fn was_settled_by_code(&self, digest: &str) -> bool {
+        self.consent().is_some_and(|consent| consent.code_digest.as_deref() == Some(digest))
     }
 
     /// The user, once known.

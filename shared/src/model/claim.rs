@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::model::authorization::{Authorization, MAX_CODES};
+use crate::model::authorization::Authorization;
 use crate::model::clock::UnixMillis;
 use crate::model::id::{AuthorizationId, OperationId, State, same_digest};
 use crate::model::identity::AuthCode;
@@ -68,7 +68,7 @@ pub fn claim_refusal(old: Option<&Authorization>, claim: &ExchangeClaim) -> Clai
         () if in_progress => ClaimRefusal::InProgress,
         () if old.expires_at <= claim.now => ClaimRefusal::Expired,
         () if old.codes.contains(&claim.code_digest) => ClaimRefusal::CodeSpent,
-        () if old.codes.len() >= MAX_CODES => ClaimRefusal::TooManyCodes,
+        () if old.tries_are_used_up() => ClaimRefusal::TooManyCodes,
         () => ClaimRefusal::InProgress,
     }
 }
@@ -122,7 +122,7 @@ mod tests {
 
     use super::*;
     use crate::model::authorization::{
-        Attempts, AuthorizationState, Callback, Issue, Lease, NewLink, PendingDelivery,
+        Attempts, AuthorizationState, Callback, Issue, Lease, MAX_CODES, NewLink, PendingDelivery,
     };
     use crate::model::authorization_request::{AuthorizationRequest, MerchantRequest};
     use crate::model::consent::{Consent, DeliveryBody};
@@ -165,6 +165,7 @@ mod tests {
             identity: Identity::new(OpenId::parse("o").ok(), None).unwrap(),
             body: DeliveryBody::new("body").unwrap(),
             authorized_at: NOW,
+            code_digest: None,
         }
     }
 

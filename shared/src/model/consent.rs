@@ -16,6 +16,8 @@ pub struct Consent {
     pub body: DeliveryBody,
     /// The time of its record.
     pub authorized_at: UnixMillis,
+    /// Digest of the code that Alipay named the user for; `None` where a platform named the user.
+    pub code_digest: Option<String>,
 }
 
 /// The bytes of a delivery, the same on every attempt and never empty. They name the user, so `Debug` masks them.

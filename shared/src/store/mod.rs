@@ -162,6 +162,8 @@ pub enum Claimed {
 pub struct Settlement {
     pub id: AuthorizationId,
     pub identity: Identity,
+    /// Digest of the code that Alipay named the user for; `None` where a platform named the user.
+    pub code_digest: Option<String>,
     /// The bytes to deliver.
     pub body: DeliveryBody,
     /// False if there is no address to deliver to.

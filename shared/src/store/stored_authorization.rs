@@ -38,6 +38,7 @@ pub(super) struct StoredAuthorization {
     pub(super) exchange: Option<Lease>,
     pub(super) identity: Option<Identity>,
     pub(super) authorized_at: Option<UnixMillis>,
+    pub(super) consent_code: Option<String>,
     pub(super) body: Option<Vec<u8>>,
     pub(super) attempts: u32,
     pub(super) next_attempt_at: Option<UnixMillis>,
@@ -140,6 +141,7 @@ impl StoredAuthorization {
             identity: self.required(identity, "user")?,
             body: self.required(body, "body to deliver")?,
             authorized_at: self.required(at, "time of its consent")?,
+            code_digest: self.consent_code.take(),
         })
     }
 
@@ -167,6 +169,7 @@ impl StoredAuthorization {
             ("a lease of an exchange", self.exchange.is_some()),
             ("a user", self.identity.is_some()),
             ("a time of consent", self.authorized_at.is_some()),
+            ("a code of consent", self.consent_code.is_some()),
             ("a body to deliver", self.body.is_some()),
             ("a next attempt", self.next_attempt_at.is_some()),
             ("a time at which it is due", self.due_at.is_some()),
@@ -201,6 +204,7 @@ impl From<Authorization> for StoredAuthorization {
             exchange: record.exchange().cloned(),
             identity: consent.map(|consent| consent.identity.clone()),
             authorized_at: consent.map(|consent| consent.authorized_at),
+            consent_code: consent.and_then(|consent| consent.code_digest.clone()),
             body: consent.map(|consent| consent.body.reveal().to_vec()),
             attempts: record.attempts_begun(),
             history: record.history().to_vec(),
@@ -269,6 +273,7 @@ mod tests {
             identity: Identity::new(OpenId::parse("open-1").ok(), None).unwrap(),
             body: DeliveryBody::new("body").unwrap(),
             authorized_at: NOW,
+            code_digest: Some("digest".to_owned()),
         }
     }
 
@@ -337,12 +342,13 @@ mod tests {
 
     #[test]
     fn a_record_that_has_what_its_state_has_not_is_refused() {
-        let fields: [(&str, Change); 10] = [
+        let fields: [(&str, Change); 11] = [
             ("a state to ask with", |stored| stored.pending_state = State::parse(&"5".repeat(64))),
             ("a link", |stored| stored.link = Some(link().into())),
             ("a lease of an exchange", |stored| stored.exchange = Some(lease())),
             ("a user", |stored| stored.identity = Some(consent().identity)),
             ("a time of consent", |stored| stored.authorized_at = Some(NOW)),
+            ("a code of consent", |stored| stored.consent_code = Some("digest".to_owned())),
             ("a body to deliver", |stored| stored.body = Some(b"body".to_vec())),
             ("a next attempt", |stored| stored.next_attempt_at = Some(NOW)),
             ("a time at which it is due", |stored| stored.due_at = Some(NOW)),
@@ -356,9 +362,18 @@ mod tests {
             (&exchanging, &["a link", "a lease of an exchange"]),
             (&unknown, &["a link"]),
             // With a next attempt it is another state's record: one that is due.
-            (&nowhere, &["a user", "a time of consent", "a body to deliver", "a next attempt"]),
-            (&delivered, &["a user", "a time of consent", "a body to deliver", "attempts"]),
-            (&undeliverable, &["a user", "a time of consent", "a body to deliver", "attempts"]),
+            (
+                &nowhere,
+                &["a user", "a time of consent", "a code of consent", "a body to deliver", "a next attempt"],
+            ),
+            (
+                &delivered,
+                &["a user", "a time of consent", "a code of consent", "a body to deliver", "attempts"],
+            ),
+            (
+                &undeliverable,
+                &["a user", "a time of consent", "a code of consent", "a body to deliver", "attempts"],
+            ),
         ] {
             for (field, change) in fields.iter().filter(|(field, _)| !own.contains(field)) {
                 let unexpected = NoSuchStateError::Unexpected { status: record.status(), field };

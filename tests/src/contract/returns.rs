@@ -102,7 +102,9 @@ pub(super) async fn only_the_holder_ends_an_exchange(store: &dyn Backend) {
 }
 
 pub(super) async fn a_settlement_needs_nothing_but_that_nobody_is_recorded(store: &dyn Backend) {
-    for (serial_no, prepare) in [("issued", 0), ("exchanging", 1), ("unknown", 2)] {
+    for (serial_no, prepare, code) in
+        [("issued", 0, None), ("exchanging", 1, Some("exchanging")), ("unknown", 2, Some("unknown"))]
+    {
         let id = issued(store, serial_no).await;
         if prepare > 0 {
             ours(store.claim_exchange(&claim(serial_no, serial_no, "c", BEGINNING)).await.expect("answers"));
@@ -110,11 +112,16 @@ pub(super) async fn a_settlement_needs_nothing_but_that_nobody_is_recorded(store
         if prepare > 1 {
             assert_eq!(store.exchange_unknown(&id, &operation("c")).await, Ok(true));
         }
-        let late = Settlement { now: BEGINNING + MINUTE * 6_000, ..settlement(serial_no, "open-1", "s") };
+        let late = Settlement {
+            now: BEGINNING + MINUTE * 6_000,
+            code_digest: code.map(digest_of),
+            ..settlement(serial_no, "open-1", "s")
+        };
         assert_eq!(store.settle(&late).await, Ok(Settled::Recorded), "{serial_no}");
         let now = record(store, &id).await;
         assert_eq!(now.status(), Status::Authorized);
         assert_eq!(now.identity(), Some(&late.identity));
+        assert_eq!(now.consent().and_then(|consent| consent.code_digest.clone()), code.map(digest_of));
         assert_eq!(
             (now.consent().map(|consent| consent.authorized_at), due_at(&now), now.next_attempt_at()),
             (Some(late.now), Some(late.now), Some(late.now))

@@ -136,6 +136,7 @@ pub(super) fn settlement() -> Settlement {
     Settlement {
         id: authorization().id,
         identity: Identity::new(OpenId::parse("open-1").ok(), None).unwrap(),
+        code_digest: Some(exchange_claim().code_digest),
         body: DeliveryBody::new("body").unwrap(),
         deliver: true,
         retain_until: authorization().retain_until,

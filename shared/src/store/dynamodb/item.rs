@@ -119,6 +119,7 @@ pub(super) fn authorization(item: &Item) -> Result<Authorization, StoreError> {
         exchange: item.lease("exchangeBy", "exchangeUntil")?,
         identity: item.identity()?,
         authorized_at: item.optional_time("authorizedAt")?,
+        consent_code: item.optional_text("settledCode")?,
         body: item.optional_bytes("body")?,
         attempts: item.attempts()?,
         next_attempt_at: item.optional_time("nextAttemptAt")?,

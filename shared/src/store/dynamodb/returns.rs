@@ -79,6 +79,10 @@ impl RecordReturns for DynamoStore {
             set += ", alipayUserId = :userId";
             values.push((":userId", attribute::text(user_id.reveal())));
         }
+        if let Some(code) = &settlement.code_digest {
+            set += ", settledCode = :code";
+            values.push((":code", attribute::text(&**code)));
+        }
         if settlement.deliver {
             set += ", nextAttemptAt = :now, outbox = :due, outboxAt = :now";
             values.push((":due", item::due(&settlement.id)));

@@ -64,7 +64,8 @@ impl RecordReturns for SqliteStore {
                     .prepare_cached(
                         "UPDATE authorizations SET status = 'AUTHORIZED', open_id = :open_id,
                              alipay_user_id = :user_id, authorized_at = :now, body = :body, link = NULL,
-                             retain_until = :retain_until, pending_state = NULL, exchange_until = NULL, settled_by = :by, next_attempt_at = :due_at, due_at = :due_at
+                             retain_until = :retain_until, pending_state = NULL, exchange_until = NULL, settled_by = :by,
+                             settled_code = :code, next_attempt_at = :due_at, due_at = :due_at
                          WHERE id = :id AND open_id IS NULL AND alipay_user_id IS NULL",
                     )?
                     .execute(named_params! {
@@ -74,6 +75,7 @@ impl RecordReturns for SqliteStore {
                         ":now": settlement.now,
                         ":body": settlement.body.reveal().as_ref(),
                         ":by": settlement.operation,
+                        ":code": settlement.code_digest,
                         ":due_at": due_at,
                         ":retain_until": settlement.retain_until,
                     })?;

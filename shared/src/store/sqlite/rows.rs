@@ -154,6 +154,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
         exchange: lease(row, "exchange_by", "exchange_until")?,
         identity: identity(row)?,
         authorized_at: row.get("authorized_at")?,
+        consent_code: row.get("settled_code")?,
         body: row.get("body")?,
         attempts: row.get("attempts")?,
         next_attempt_at: row.get("next_attempt_at")?,

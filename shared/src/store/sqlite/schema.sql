@@ -21,6 +21,7 @@ CREATE TABLE authorizations (
     alipay_user_id    TEXT,
     authorized_at     INTEGER,
     settled_by        TEXT,
+    settled_code      TEXT,                     -- digest of the code that named the user
     body              BLOB,
     attempts          INTEGER NOT NULL DEFAULT 0,
     next_attempt_at   INTEGER,
@@ -48,4 +49,4 @@ CREATE TABLE reservations (
     booked_until INTEGER NOT NULL                -- in microseconds since 1970
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;

@@ -17,12 +17,7 @@ const JOBS_PER_COMMIT: usize = 256;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const SWITCH_TRIES: u32 = 250;
 const SWITCH_PAUSE: Duration = Duration::from_millis(20);
-const SCHEMA_VERSION: i64 = 3;
-/// The columns that version 3 has and version 2 had not.
-const FROM_2_TO_3: &str = "ALTER TABLE authorizations ADD COLUMN link_source TEXT NOT NULL DEFAULT 'alipay';
-     ALTER TABLE authorizations ADD COLUMN pending_state TEXT;
-     ALTER TABLE authorizations ADD COLUMN linked_at INTEGER;
-     PRAGMA user_version = 3;";
+const SCHEMA_VERSION: i64 = 4;
 
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 type Job = Box<dyn FnOnce(&Connection) -> Reply + Send>;
@@ -108,7 +103,6 @@ fn connect(file: &Path) -> rusqlite::Result<Connection> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     match transaction.pragma_query_value(None, "user_version", |row| row.get(0))? {
         0 => transaction.execute_batch(include_str!("schema.sql"))?,
-        2 => transaction.execute_batch(FROM_2_TO_3)?,
         SCHEMA_VERSION => {}
         version => {
             let reason = format!("its schema is version {version}, this program knows {SCHEMA_VERSION}");
@@ -157,29 +151,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_of_the_version_before_is_brought_up_to_date_and_an_older_one_refused() {
+    fn a_file_of_another_version_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("authlink.db");
-        let connection = connect(&file).unwrap();
-        let now = columns(&connection);
-        connection
-            .execute_batch(
-                "ALTER TABLE authorizations DROP COLUMN link_source;
-                 ALTER TABLE authorizations DROP COLUMN pending_state;
-                 ALTER TABLE authorizations DROP COLUMN linked_at;
-                 PRAGMA user_version = 2;",
-            )
-            .unwrap();
-        let reopened = connect(&file).unwrap();
-        assert_eq!(columns(&reopened), now);
-        reopened.execute_batch("PRAGMA user_version = 1").unwrap();
+        connect(&file).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
         let refused = connect(&file).unwrap_err().to_string();
-        assert!(refused.contains("version 1, this program knows 3"), "{refused}");
-    }
-
-    fn columns(connection: &Connection) -> Vec<String> {
-        let sql = "SELECT name || ' ' || type FROM pragma_table_info('authorizations') ORDER BY name";
-        let mut statement = connection.prepare(sql).unwrap();
-        statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+        assert!(refused.contains("version 3, this program knows 4"), "{refused}");
     }
 }
