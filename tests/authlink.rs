@@ -14,6 +14,7 @@ mod deliveries;
 mod documents;
 mod fairness;
 mod gateway;
+mod gateway_answers;
 mod journey;
 mod keys;
 mod links;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use local::emulator::{AlipayEmulator, EmulatorConfig, GatewayFault, TEST_USERS};
+use local::emulator::{AlipayEmulator, EmulatorConfig, GatewayFault, TEST_USERS, request_signature_holds};
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::sha2::{Digest as _, Sha256};
 use serde_json::json;
@@ -62,11 +62,16 @@ async fn rig(timeout: Duration) -> Rig {
 
 async fn exchange(rig: &Rig, code: &str, app: &AlipayApp) -> Exchange {
     let code = AuthCode::parse(code).expect("a code");
-    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app.private_key).expect("signs");
-    match rig.gateway.exchange(request).await {
+    let in_address = rig.gateway.address_parameters();
+    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app.private_key, in_address);
+    match rig.gateway.exchange(request.expect("signs")).await {
         Ok(body) => read_answer(&body, &app.alipay_public_keys),
         Err(reason) => Exchange::Unknown(reason),
     }
+}
+
+fn refusal(code: &str, sub_code: &str) -> GatewayRefusal {
+    GatewayRefusal { code: code.to_owned(), sub_code: sub_code.to_owned() }
 }
 
 fn identity(open_id: Option<&str>, user_id: Option<&str>) -> Exchange {
@@ -80,18 +85,19 @@ async fn a_code_gets_the_users_open_id_once() {
     let rig = rig(Duration::from_secs(8)).await;
     let code = rig.emulator.mint_code(0);
     assert_eq!(exchange(&rig, &code, &keys()).await, identity(Some(TEST_USERS[0].open_id), None));
-    let spent = GatewayRefusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() };
-    assert_eq!(exchange(&rig, &code, &keys()).await, Exchange::Refused(spent));
+    let spent = Exchange::Refused(refusal("40002", "isv.code-invalid"));
+    assert_eq!(exchange(&rig, &code, &keys()).await, spent);
 }
 
 #[tokio::test]
 async fn every_fault_of_a_gateway_has_its_own_outcome() {
     let user = &TEST_USERS[0];
-    let refused = GatewayRefusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() };
+    let refused = refusal("40002", "isv.code-invalid");
+    let busy = refusal("20000", "isp.unknow-error");
     for (fault, outcome) in [
-        (GatewayFault::WrongSign, Exchange::Unknown(GatewayError::Signature)),
+        (GatewayFault::WrongSign, Exchange::Unknown(GatewayError::Signature(None))),
         (GatewayFault::BadGateway, Exchange::Unknown(GatewayError::Status(502))),
-        (GatewayFault::UnknownError, Exchange::Unknown(GatewayError::Unavailable)),
+        (GatewayFault::UnknownError, Exchange::Unknown(GatewayError::Unavailable(busy))),
         (GatewayFault::RefusedCode, Exchange::Refused(refused)),
         (GatewayFault::UserId, identity(None, Some(user.user_id))),
         (GatewayFault::BothIds, identity(Some(user.open_id), Some(user.user_id))),
@@ -129,7 +135,7 @@ async fn either_of_two_alipay_keys_is_believed_and_another_is_not() {
     assert_eq!(exchange(&rig, &code, &two).await, identity(Some(TEST_USERS[0].open_id), None));
     let another = keys_with(&[public_pem(foreign())]);
     let code = rig.emulator.mint_code(0);
-    assert_eq!(exchange(&rig, &code, &another).await, Exchange::Unknown(GatewayError::Signature));
+    assert_eq!(exchange(&rig, &code, &another).await, Exchange::Unknown(GatewayError::Signature(None)));
 }
 
 #[tokio::test]
@@ -138,11 +144,12 @@ async fn an_answer_without_end_is_cut_off() {
     let endless = ResponseTemplate::new(200).set_body_bytes(vec![b' '; 65 * 1024]);
     Mock::given(path("/gateway.do")).respond_with(endless).mount(&server).await;
     let at = format!("{}/gateway.do", server.uri()).parse().expect("a URL");
-    let gateway = AlipayGateway::new(at, Duration::from_secs(8));
+    let gateway = AlipayGateway::new(at, Duration::from_secs(8)).expect("a client");
     let app = keys();
     let code = AuthCode::parse("code").expect("a code");
-    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app.private_key).expect("signs");
-    let outcome = gateway.expect("a client").exchange(request).await;
+    let in_address = gateway.address_parameters();
+    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app.private_key, in_address);
+    let outcome = gateway.exchange(request.expect("signs")).await;
     assert_eq!(outcome, Err(GatewayError::Malformed));
 }
 
@@ -168,6 +175,8 @@ fn an_answer_is_believed_by_the_signature_over_its_raw_node() {
         r#"{"open_id":"o1","user_id":""}"#,
         r#"{"open_id":"o1","user_id":"x"}"#,
         r#"{"open_id":"o1","user_id":null}"#,
+        r#"{"open_id":"o1","user_id":7}"#,
+        r#"{"code":10000,"open_id":"o1","user_id":{"a":[]}}"#,
     ] {
         assert_eq!(
             read(&answer(RESPONSE, node, node)),
@@ -179,11 +188,12 @@ fn an_answer_is_believed_by_the_signature_over_its_raw_node() {
     assert_eq!(read(&answer(RESPONSE, escaped, &unescaped)), identity(Some("o1"), None));
 
     for (text, outcome) in [
-        (answer(RESPONSE, plain, spaced), unknown(GatewayError::Signature)),
-        (format!(r#"{{"{RESPONSE}":{plain}}}"#), unknown(GatewayError::Signature)),
-        (format!(r#"{{"{RESPONSE}":{plain},"sign":""}}"#), unknown(GatewayError::Signature)),
-        (answer("another_response", plain, plain), unknown(GatewayError::Signature)),
+        (answer(RESPONSE, plain, spaced), unknown(GatewayError::Signature(None))),
+        (format!(r#"{{"{RESPONSE}":{plain}}}"#), unknown(GatewayError::Unsigned(None))),
+        (format!(r#"{{"{RESPONSE}":{plain},"sign":""}}"#), unknown(GatewayError::Unsigned(None))),
+        (answer("another_response", plain, plain), unknown(GatewayError::Malformed)),
         (answer(RESPONSE, "{}", "{}"), unknown(GatewayError::Malformed)),
+        (answer(RESPONSE, "[]", "[]"), unknown(GatewayError::Malformed)),
         (answer(RESPONSE, r#"{"open_id":""}"#, r#"{"open_id":""}"#), unknown(GatewayError::Malformed)),
         (answer(RESPONSE, r#"{"open_id":7}"#, r#"{"open_id":7}"#), unknown(GatewayError::Malformed)),
         ("<html>502</html>".to_owned(), unknown(GatewayError::Malformed)),
@@ -195,11 +205,55 @@ fn an_answer_is_believed_by_the_signature_over_its_raw_node() {
     ] {
         assert_eq!(read(&text), outcome, "{text}");
     }
-    let refused = r#"{"code":"40002","msg":"Invalid Arguments","sub_code":"isv.code-invalid"}"#;
-    for name in [RESPONSE, "error_response"] {
-        let refusal = GatewayRefusal { code: "40002".to_owned(), sub_code: "isv.code-invalid".to_owned() };
-        assert_eq!(read(&answer(name, refused, refused)), Exchange::Refused(refusal));
+}
+
+#[test]
+fn a_refusal_is_believed_if_it_is_signed_and_stated_if_it_is_not() {
+    let app = keys();
+    let read = |text: &str| read_answer(text.as_bytes(), &app.alipay_public_keys);
+    let stated = || Some(refusal("40002", "isv.code-invalid"));
+    let node = r#"{"code":"40002","msg":"Invalid Arguments","sub_code":"isv.code-invalid"}"#;
+    for name in ["alipay_system_oauth_token_response", "error_response"] {
+        assert_eq!(read(&answer(name, node, node)), Exchange::Refused(refusal("40002", "isv.code-invalid")));
     }
-    let unsigned = format!(r#"{{"error_response":{refused},"sign":"AAAA"}}"#);
-    assert_eq!(read(&unsigned), unknown(GatewayError::Signature), "a refusal has to be signed as well");
+    let unsigned = format!(r#"{{"error_response":{node}}}"#);
+    assert_eq!(read(&unsigned), Exchange::Unknown(GatewayError::Unsigned(stated())));
+    let wrong = format!(r#"{{"error_response":{node},"sign":"AAAA"}}"#);
+    assert_eq!(read(&wrong), Exchange::Unknown(GatewayError::Signature(stated())));
+    // Only what Alipay has signed counts, wherever something else stands.
+    let good = answer("error_response", node, node);
+    let beside = good.replacen('{', r#"{"alipay_system_oauth_token_response":{"open_id":"o1"},"#, 1);
+    assert_eq!(read(&beside), Exchange::Refused(refusal("40002", "isv.code-invalid")));
+}
+
+/// An exchange at a server that keeps what it is sent, at an address with `query`: the query and form that it got.
+async fn sent(query: &str) -> (String, String) {
+    let server = MockServer::start().await;
+    let spent = ResponseTemplate::new(200).set_body_string("{}");
+    Mock::given(path("/gateway.do")).respond_with(spent).mount(&server).await;
+    let at = format!("{}/gateway.do{query}", server.uri()).parse().expect("a URL");
+    let gateway = AlipayGateway::new(at, Duration::from_secs(8)).expect("a client");
+    let (app, code) = (keys(), AuthCode::parse("code").expect("a code"));
+    let in_address = gateway.address_parameters();
+    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app.private_key, in_address);
+    gateway.exchange(request.expect("signs")).await.expect("an answer");
+    let asked = server.received_requests().await.expect("kept").remove(0);
+    let form = String::from_utf8(asked.body).expect("text");
+    (asked.url.query().unwrap_or_default().to_owned(), form)
+}
+
+#[tokio::test]
+async fn the_charset_stands_in_the_address_and_what_stands_there_is_signed() {
+    for (configured, query) in [
+        ("", "charset=utf-8"),
+        ("?charset=GBK", "charset=utf-8"),
+        ("?route=a+b%26c&charset=UTF-8&empty=", "route=a+b%26c&empty=&charset=utf-8"),
+    ] {
+        let (in_address, form) = sent(configured).await;
+        assert_eq!(in_address, query);
+        assert!(!form.contains("charset"), "once only: {form}");
+        let holds = request_signature_holds(&in_address, form.as_bytes(), &app().to_public_key());
+        assert!(holds, "{in_address} {form}");
+        assert!(!request_signature_holds("", form.as_bytes(), &app().to_public_key()), "the query is signed");
+    }
 }

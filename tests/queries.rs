@@ -523,7 +523,7 @@ async fn a_link_whose_tries_are_used_up_says_so() {
     for number in 0..MAX_CODES {
         assert_eq!(world.told("S1").await.get("triesUsedUp"), None, "{number} were tried");
         world.gateway.answer(code_invalid());
-        world.come_back(&issued.state, &format!("code{number}")).await;
+        world.complete_return(&issued.state, &format!("code{number}")).await;
     }
     let told = world.told("S1").await;
     assert_eq!((&told["state"], &told["triesUsedUp"]), (&json!("ISSUED"), &json!(true)));

@@ -16,6 +16,10 @@ use tests::parties::{code_invalid, identified};
 use tests::request::{LinkCall, link_body};
 use tests::world::{APP_ID, Issued, World};
 
+fn refusal(code: &str, sub_code: &str) -> GatewayRefusal {
+    GatewayRefusal { code: code.to_owned(), sub_code: sub_code.to_owned() }
+}
+
 fn open_id(identity: Option<&Identity>) -> Option<&str> {
     identity.and_then(Identity::open_id).map(OpenId::reveal)
 }
@@ -170,22 +174,23 @@ async fn every_kind_of_silence_is_unknown_and_asks_for_a_new_consent() {
         GatewayError::Connection,
         GatewayError::Status(502),
         GatewayError::Malformed,
-        GatewayError::Signature,
-        GatewayError::Unavailable,
+        GatewayError::Signature(None),
+        GatewayError::Unsigned(None),
+        GatewayError::Unavailable(refusal("20000", "isp.unknow-error")),
     ]
     .into_iter()
     .enumerate()
     {
         let Issued { id, state, .. } = world.link(&format!("S{number}")).await;
         let (a, b) = (format!("codeA{number}"), format!("codeB{number}"));
-        world.gateway.answer(Exchange::Unknown(silence));
+        world.gateway.answer(Exchange::Unknown(silence.clone()));
         assert_eq!(world.complete_return(&state, &a).await.outcome, "authorize-again", "{silence}");
         assert_eq!(world.record(&id).await.status(), Status::ExchangeUnknown);
         assert_eq!(world.complete_return(&state, &a).await.outcome, "authorize-again");
         world.gateway.answer(identified("open-1"));
         assert_eq!(world.complete_return(&state, &b).await.outcome, "authorized");
     }
-    assert_eq!(world.gateway.codes().len(), 12);
+    assert_eq!(world.gateway.codes().len(), 14);
 }
 
 /// Code A is at the gateway for longer than its claim lasts, so that code B is claimed; then A is answered.
@@ -273,14 +278,90 @@ async fn our_own_trouble_before_the_claim_leaves_the_code_unspent() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_our_request_is_alarmed() {
-    let logs = Logs::keep();
+async fn a_refusal_of_our_request_is_alarmed_by_its_codes_and_told_as_our_fault() {
     let world = World::new();
-    let Issued { state, .. } = world.link("S1").await;
-    let refusal = GatewayRefusal { code: "40002".to_owned(), sub_code: "isv.invalid-signature".to_owned() };
-    world.gateway.answer(Exchange::Refused(refusal));
-    assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorize-again");
-    assert!(logs.text().contains(r#""alarm":"gateway""#));
+    let said = |code, sub_code| refusal(code, sub_code);
+    for (number, (answer, told)) in [
+        (
+            Exchange::Refused(said("40002", "isv.invalid-signature")),
+            r#""code":"40002","sub_code":"isv.invalid-signature","alarm":"gateway""#,
+        ),
+        (
+            Exchange::Refused(said("40006", "isv.insufficient-isv-permissions")),
+            r#""code":"40006","sub_code":"isv.insufficient-isv-permissions","alarm":"gateway""#,
+        ),
+        (
+            Exchange::Unknown(GatewayError::Unsigned(Some(said("40002", "isv.invalid-app-id")))),
+            r#""reason":"unsigned","unverified_code":"40002","unverified_sub_code":"isv.invalid-app-id","alarm":"gateway""#,
+        ),
+        (
+            Exchange::Unknown(GatewayError::Signature(Some(said("40001", "isv.missing-app-cert-sn")))),
+            r#""reason":"signature","unverified_code":"40001","unverified_sub_code":"isv.missing-app-cert-sn","alarm":"gateway""#,
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let logs = Logs::keep();
+        let issued = world.link(&format!("S{number}")).await;
+        let believed = matches!(answer, Exchange::Refused(_));
+        world.gateway.answer(answer);
+        let shown = world.complete_return(&issued.state, &format!("code{number}")).await;
+        assert_eq!((shown.http_status, shown.outcome.as_str()), (503, "our-fault"), "{told}");
+        assert!(!shown.html.contains("openauth"), "nobody is sent to authorize in vain");
+        let state = world.record(&issued.id).await.status();
+        assert_eq!(state, if believed { Status::Issued } else { Status::ExchangeUnknown }, "{told}");
+        assert!(logs.text().contains(told), "{told}: {}", logs.text());
+    }
+}
+
+#[tokio::test]
+async fn a_stale_code_pages_nobody_signed_or_not() {
+    let world = World::new();
+    for (number, answer) in [
+        code_invalid(),
+        Exchange::Refused(refusal("40002", "isv.unmatched-app-id")),
+        Exchange::Unknown(GatewayError::Unsigned(Some(refusal("40002", "isv.code-invalid")))),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let logs = Logs::keep();
+        let issued = world.link(&format!("S{number}")).await;
+        world.gateway.answer(answer);
+        let shown = world.complete_return(&issued.state, &format!("code{number}")).await;
+        assert_eq!(shown.outcome, "authorize-again");
+        assert!(
+            logs.text().contains("refused the code") && !logs.text().contains(r#""alarm""#),
+            "{}",
+            logs.text()
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_passes_at_alipay_is_alarmed_by_its_codes_and_the_user_asked_again() {
+    let world = World::new();
+    for (number, (answer, told)) in [
+        (
+            Exchange::Unknown(GatewayError::Unavailable(refusal("20000", "aop.unknow-error"))),
+            r#""reason":"unavailable","code":"20000","sub_code":"aop.unknow-error","alarm":"gateway""#,
+        ),
+        (
+            Exchange::Refused(refusal("40005", "isv.app-call-limited")),
+            r#""code":"40005","sub_code":"isv.app-call-limited","alarm":"gateway""#,
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let logs = Logs::keep();
+        let issued = world.link(&format!("S{number}")).await;
+        world.gateway.answer(answer);
+        let shown = world.complete_return(&issued.state, &format!("code{number}")).await;
+        assert_eq!(shown.outcome, "authorize-again");
+        assert!(logs.text().contains(told), "{told}: {}", logs.text());
+    }
 }
 
 #[tokio::test]
@@ -378,7 +459,7 @@ async fn an_answer_under_alipays_new_key_is_believed_as_soon_as_the_secret_has_i
     world.secrets.set(&format!("alipay-app/{APP_ID}"), &document);
     world.clock.advance(Duration::from_secs(60));
     // The stand-in for a wrong signature is one by the key that the secret now holds.
-    world.gateway.answer(Exchange::Unknown(GatewayError::Signature));
+    world.gateway.answer(Exchange::Unknown(GatewayError::Signature(None)));
     assert_eq!(world.complete_return(&after.state, "codeB").await.outcome, "authorized");
     assert_eq!(world.secrets.fetches(&format!("alipay-app/{APP_ID}")), 2);
 }
@@ -424,7 +505,7 @@ async fn late_in_a_request_no_newer_key_is_waited_for() {
     let (shown, ()) = tokio::join!(world.complete_return(&issued.state, "codeA"), async {
         world.gateway.asked(1).await;
         world.clock.advance(openid_callback::REFRESH_WITHIN);
-        let_go.send(Exchange::Unknown(GatewayError::Signature)).expect("someone waits");
+        let_go.send(Exchange::Unknown(GatewayError::Signature(None))).expect("someone waits");
     });
     assert_eq!(shown.outcome, "authorize-again");
     assert_eq!(world.secrets.fetches(&app), 1);

@@ -123,7 +123,9 @@ pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
     cases.add("open API, MD5: headers read and verified", &by_md5, open_api)?;
     cases.add("GetAuthorizationUrl, V1: call read and verified", &by_v1, alibaba_cloud)?;
     cases.add("GetAuthorizationUrl, V3: call read and verified", &by_v3, alibaba_cloud)?;
-    cases.add("Alipay's answer, RSA2: verified", &by_rsa, async |_| answer_verifies(node, &sign, &alipay))?;
+    cases.add("Alipay's answer, RSA2: verified", &by_rsa, async |_| {
+        answer_verifies(node.as_bytes(), &sign, &alipay)
+    })?;
     cases.add("a link, RSA: the whole handler", &by_rsa, link)?;
     cases.add("a link, MD5: the whole handler", &by_md5, link)?;
     cases.add("a link of GetAuthorizationUrl, V1: the whole handler", &by_v1, scheme_link)?;

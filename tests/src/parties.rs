@@ -37,6 +37,7 @@ pub struct ScriptedGateway {
 
 enum Scripted {
     Now(Exchange),
+    Body(Bytes),
     Later(oneshot::Receiver<Exchange>),
 }
 
@@ -44,6 +45,11 @@ impl ScriptedGateway {
     /// The next exchange gets this answer.
     pub fn answer(&self, exchange: Exchange) {
         self.answers.lock().unwrap().push_back(Scripted::Now(exchange));
+    }
+
+    /// The next exchange gets these bytes.
+    pub fn answer_with(&self, body: impl Into<Bytes>) {
+        self.answers.lock().unwrap().push_back(Scripted::Body(body.into()));
     }
 
     /// The next exchange waits for what is sent here.
@@ -79,8 +85,13 @@ impl TokenExchange for ScriptedGateway {
         let scripted = self.answers.lock().unwrap().pop_front().expect("an answer to give");
         said(match scripted {
             Scripted::Now(exchange) => exchange,
+            Scripted::Body(body) => return Ok(body),
             Scripted::Later(wait) => wait.await.unwrap_or(Exchange::Unknown(GatewayError::Connection)),
         })
+    }
+
+    fn address_parameters(&self) -> &[(String, String)] {
+        &[]
     }
 }
 
@@ -92,16 +103,28 @@ fn said(exchange: Exchange) -> Result<Bytes, GatewayError> {
             "user_id": identity.user_id().map(|id| id.reveal()),
         }),
         Exchange::Refused(refusal) => json!({"code": refusal.code, "sub_code": refusal.sub_code}),
-        Exchange::Unknown(GatewayError::Unavailable) => {
-            json!({"code": "20000", "sub_code": "isp.unknow-error"})
+        Exchange::Unknown(GatewayError::Unavailable(refusal)) => {
+            json!({"code": refusal.code, "sub_code": refusal.sub_code})
         }
         Exchange::Unknown(GatewayError::Malformed) => return Ok(Bytes::from_static(b"<html>")),
-        Exchange::Unknown(GatewayError::Signature) => {
-            return Ok(signed(keys::foreign(), &json!({"open_id": "forged"})));
+        Exchange::Unknown(GatewayError::Signature(stated)) => {
+            return Ok(signed(keys::foreign(), &unbelieved(stated)));
+        }
+        Exchange::Unknown(GatewayError::Unsigned(stated)) => {
+            let node = unbelieved(stated);
+            return Ok(Bytes::from(format!(r#"{{"error_response":{node}}}"#)));
         }
         Exchange::Unknown(reason) => return Err(reason),
     };
     Ok(signed(keys::alipay(), &node))
+}
+
+/// The node of an answer that is not to be believed: the refusal that it states, or a user.
+fn unbelieved(stated: Option<GatewayRefusal>) -> Value {
+    match stated {
+        Some(refusal) => json!({"code": refusal.code, "sub_code": refusal.sub_code}),
+        None => json!({"open_id": "forged"}),
+    }
 }
 
 /// An answer of the gateway, signed by `key`.

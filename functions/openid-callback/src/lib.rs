@@ -8,6 +8,7 @@
 //! recorded already.
 
 mod error;
+mod gateway_outcome;
 mod page;
 mod platform_callback;
 mod request;
@@ -26,7 +27,7 @@ use shared::model::identity::Identity;
 use shared::model::owner::Owner;
 use shared::model::random::Random;
 use shared::protocol::alipay::gateway::{
-    Exchange, ExchangeRequest, GatewayError, GatewayRefusal, TokenExchange, read_answer,
+    Exchange, ExchangeRequest, GatewayError, TokenExchange, read_answer,
 };
 use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, Platform};
@@ -38,6 +39,7 @@ use shared::web::language::Language;
 use url::Url;
 
 pub use self::error::ReturnError;
+use self::gateway_outcome::{log_refusal, log_unknown, without_user};
 use self::request::{Return, ReturnQuery};
 pub use self::settlement::SETTLEMENT_PATIENCE;
 
@@ -117,6 +119,8 @@ pub enum Outcome {
     InProgress,
     /// The code did not do: the user has to authorize again, by this link.
     AuthorizeAgain(Option<Url>),
+    /// Alipay refused our request, whoever asks: to authorize again would be in vain.
+    OurFault,
     /// Too many codes were tried on one link.
     TooManyTries,
     /// Somebody, the same user or another, had consented before with another code; this one did not settle it.
@@ -169,7 +173,8 @@ async fn complete_return(
     let name = SecretName::alipay_app(&function.app_id).map_err(|_| ReturnError::BadAppId)?;
     let app =
         function.apps.get(&name).await.map_err(|error| ReturnError::Keys { name: name.clone(), error })?;
-    let request = ExchangeRequest::sign(&function.app_id, &back.code, now, &app.private_key)?;
+    let in_address = function.gateway.address_parameters();
+    let request = ExchangeRequest::sign(&function.app_id, &back.code, now, &app.private_key, in_address)?;
     let claim = ExchangeClaim::new(&back.state, &back.code, OperationId::generate(&*function.random)?, now);
 
     let authorization = match repeat_once(|| function.store.claim_exchange(&claim)).await? {
@@ -186,26 +191,15 @@ async fn complete_return(
     match exchange(function, request, &name, &app, now + REFRESH_WITHIN).await {
         Exchange::Identified(identity) => Ok(settle(function, &authorization, identity, claim).await),
         Exchange::Refused(refusal) => {
-            log_gateway_refusal(&claim.id, &refusal);
+            log_refusal(&claim.id, &refusal);
             release_claim(&claim.id, function.store.exchange_refused(&claim.id, &claim.operation)).await;
-            Ok(Outcome::AuthorizeAgain(link(&authorization)))
+            Ok(without_user(Some(&refusal), link(&authorization)))
         }
         Exchange::Unknown(reason) => {
-            tracing::error!(reference = %claim.id, %reason, alarm = Alarm::Gateway.as_str(), "no answer from Alipay to believe");
+            log_unknown(&claim.id, &reason);
             release_claim(&claim.id, function.store.exchange_unknown(&claim.id, &claim.operation)).await;
-            Ok(Outcome::AuthorizeAgain(link(&authorization)))
+            Ok(without_user(reason.unverified(), link(&authorization)))
         }
-    }
-}
-
-fn log_gateway_refusal(reference: &AuthorizationId, refusal: &GatewayRefusal) {
-    if refusal.is_about_the_code() {
-        tracing::warn!(%reference, sub_code = %refusal.sub_code, "Alipay refused the code");
-    } else {
-        tracing::error!(
-            %reference, code = %refusal.code, sub_code = %refusal.sub_code, alarm = Alarm::Gateway.as_str(),
-            "Alipay refused our request"
-        );
     }
 }
 
@@ -223,8 +217,10 @@ async fn exchange(
         Err(reason) => return Exchange::Unknown(reason),
     };
     let read = |app: &Arc<AlipayApp>| match read_answer(&body, &app.alipay_public_keys) {
-        unsigned @ Exchange::Unknown(GatewayError::Signature) if function.clock.now() < refresh_until => {
-            KeyCheck::NoKeyFits(unsigned)
+        unbelieved @ Exchange::Unknown(GatewayError::Signature(_))
+            if function.clock.now() < refresh_until =>
+        {
+            KeyCheck::NoKeyFits(unbelieved)
         }
         said => KeyCheck::Decided(said),
     };

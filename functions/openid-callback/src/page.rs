@@ -20,6 +20,7 @@ pub(crate) const fn log_reason(outcome: &Outcome) -> &'static str {
         Outcome::Expired => "expired",
         Outcome::InProgress => "in-progress",
         Outcome::AuthorizeAgain(_) => "authorize-again",
+        Outcome::OurFault => "our-fault",
         Outcome::TooManyTries => "too-many-tries",
         Outcome::AlreadyUsed => "already-used",
         Outcome::AnotherUser => "another-user",
@@ -64,71 +65,80 @@ const fn face(outcome: &Outcome) -> (StatusCode, Tone) {
         Outcome::TooManyTries => (StatusCode::TOO_MANY_REQUESTS, Tone::Bad),
         Outcome::AlreadyUsed => (StatusCode::CONFLICT, Tone::Open),
         Outcome::AnotherUser => (StatusCode::CONFLICT, Tone::Bad),
-        Outcome::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Tone::Bad),
+        Outcome::OurFault | Outcome::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Tone::Bad),
     }
 }
 
+/// Title and text. Nobody is asked to authorize once more where that would be in vain.
 const fn texts(outcome: &Outcome, language: Language) -> (&'static str, &'static str) {
-    let (chinese, english) = match outcome {
-        Outcome::Authorized => (
-            ("授权成功", "您已完成支付宝授权，现在可以返回商家页面。"),
-            ("Authorized", "You have authorized with Alipay. You can return to the merchant now."),
+    match language {
+        Language::Chinese => chinese(outcome),
+        Language::English => english(outcome),
+    }
+}
+
+const fn chinese(outcome: &Outcome) -> (&'static str, &'static str) {
+    match outcome {
+        Outcome::Authorized => ("授权成功", "您已完成支付宝授权，现在可以返回商家页面。"),
+        Outcome::NotAuthorized => ("未授权", "您没有同意授权。如需继续，请重新打开商家提供的链接。"),
+        Outcome::UnknownLink => ("链接无效", "该链接不存在或不完整，请向商家索取新的链接。"),
+        Outcome::Expired => ("链接已过期", "该授权链接已超过有效期，请向商家索取新的链接。"),
+        Outcome::InProgress => ("正在处理", "正在确认您的授权，请稍候，本页面会自动刷新。"),
+        Outcome::AuthorizeAgain(_) => ("请重新授权", "本次授权未能确认，请重新授权一次。"),
+        Outcome::OurFault => (
+            "暂时无法完成授权",
+            "问题出在我们这边，与您的操作无关，现在再次授权也不会成功。请联系商家，或稍后再打开商家提供的链接。",
         ),
-        Outcome::NotAuthorized => (
-            ("未授权", "您没有同意授权。如需继续，请重新打开商家提供的链接。"),
-            ("Not authorized", "You have not consented. To go on, open the merchant's link again."),
-        ),
-        Outcome::UnknownLink => (
-            ("链接无效", "该链接不存在或不完整，请向商家索取新的链接。"),
-            (
-                "Link not valid",
-                "This link does not exist or is incomplete. Please ask the merchant for a new one.",
-            ),
-        ),
-        Outcome::Expired => (
-            ("链接已过期", "该授权链接已超过有效期，请向商家索取新的链接。"),
-            ("Link expired", "This link is no longer valid. Please ask the merchant for a new one."),
-        ),
-        Outcome::InProgress => (
-            ("正在处理", "正在确认您的授权，请稍候，本页面会自动刷新。"),
-            ("One moment", "Your authorization is being confirmed. This page reloads by itself."),
-        ),
-        Outcome::AuthorizeAgain(_) => (
-            ("请重新授权", "本次授权未能确认，请重新授权一次。"),
-            (
-                "Please authorize again",
-                "This authorization could not be confirmed. Please authorize once more.",
-            ),
-        ),
-        Outcome::TooManyTries => (
-            ("尝试次数过多", "该链接的授权尝试次数过多，请向商家索取新的链接。"),
-            ("Too many tries", "This link was tried too often. Please ask the merchant for a new one."),
-        ),
+        Outcome::TooManyTries => ("尝试次数过多", "该链接的授权尝试次数过多，请向商家索取新的链接。"),
         Outcome::AlreadyUsed => (
-            (
-                "该链接已完成授权",
-                "通过该链接的授权此前已经完成，本次授权未被采用。如果不是您本人操作，请联系商家。",
-            ),
-            (
-                "Already authorized",
-                "An authorization with this link was completed before; this one was not used. If it was not you, tell the merchant.",
-            ),
+            "该链接已完成授权",
+            "通过该链接的授权此前已经完成，本次授权未被采用。如果不是您本人操作，请联系商家。",
+        ),
+        Outcome::AnotherUser => {
+            ("该链接已被使用", "已有其他支付宝账号通过该链接完成授权。如有疑问，请联系商家。")
+        }
+        Outcome::Unavailable => ("服务暂不可用", "系统繁忙，请稍后刷新本页面。"),
+    }
+}
+
+const fn english(outcome: &Outcome) -> (&'static str, &'static str) {
+    match outcome {
+        Outcome::Authorized => {
+            ("Authorized", "You have authorized with Alipay. You can return to the merchant now.")
+        }
+        Outcome::NotAuthorized => {
+            ("Not authorized", "You have not consented. To go on, open the merchant's link again.")
+        }
+        Outcome::UnknownLink => (
+            "Link not valid",
+            "This link does not exist or is incomplete. Please ask the merchant for a new one.",
+        ),
+        Outcome::Expired => {
+            ("Link expired", "This link is no longer valid. Please ask the merchant for a new one.")
+        }
+        Outcome::InProgress => {
+            ("One moment", "Your authorization is being confirmed. This page reloads by itself.")
+        }
+        Outcome::AuthorizeAgain(_) => (
+            "Please authorize again",
+            "This authorization could not be confirmed. Please authorize once more.",
+        ),
+        Outcome::OurFault => (
+            "Not possible for now",
+            "The fault is on our side, not yours, and another try would end here too. Please tell the merchant, or open the merchant's link later.",
+        ),
+        Outcome::TooManyTries => {
+            ("Too many tries", "This link was tried too often. Please ask the merchant for a new one.")
+        }
+        Outcome::AlreadyUsed => (
+            "Already authorized",
+            "An authorization with this link was completed before; this one was not used. If it was not you, tell the merchant.",
         ),
         Outcome::AnotherUser => (
-            ("该链接已被使用", "已有其他支付宝账号通过该链接完成授权。如有疑问，请联系商家。"),
-            (
-                "Link already used",
-                "Another Alipay account has authorized with this link. If in doubt, ask the merchant.",
-            ),
+            "Link already used",
+            "Another Alipay account has authorized with this link. If in doubt, ask the merchant.",
         ),
-        Outcome::Unavailable => (
-            ("服务暂不可用", "系统繁忙，请稍后刷新本页面。"),
-            ("Not available", "We are busy. Please reload this page in a moment."),
-        ),
-    };
-    match language {
-        Language::Chinese => chinese,
-        Language::English => english,
+        Outcome::Unavailable => ("Not available", "We are busy. Please reload this page in a moment."),
     }
 }
 
@@ -146,6 +156,7 @@ mod tests {
             Outcome::Expired,
             Outcome::InProgress,
             Outcome::AuthorizeAgain(link),
+            Outcome::OurFault,
             Outcome::TooManyTries,
             Outcome::AlreadyUsed,
             Outcome::AnotherUser,

@@ -118,7 +118,7 @@ impl Config {
             alipay: AlipaySettings {
                 app_id: settings.app_id()?,
                 authorize_page: settings.url("AUTHLINK_ALIPAY_AUTHORIZE_URL", Some(AUTHORIZE_PAGE))?,
-                gateway: settings.url("AUTHLINK_ALIPAY_GATEWAY_URL", Some(GATEWAY))?,
+                gateway: settings.gateway()?,
             },
             public_url: settings
                 .text("AUTHLINK_PUBLIC_URL")
@@ -191,17 +191,27 @@ impl Settings<'_> {
     }
 
     fn url(&self, name: &'static str, default: Option<&str>) -> Result<Url, ConfigError> {
+        let problem = "must be an http or https URL without query, fragment and user name";
+        self.web_url(name, default)
+            .filter(|url| url.query().is_none())
+            .ok_or_else(|| ConfigError { name, problem: problem.to_owned() })
+    }
+
+    fn gateway(&self) -> Result<Url, ConfigError> {
+        let name = "AUTHLINK_ALIPAY_GATEWAY_URL";
+        let problem = "must be an http or https URL without fragment and user name";
+        self.web_url(name, Some(GATEWAY)).ok_or_else(|| ConfigError { name, problem: problem.to_owned() })
+    }
+
+    fn web_url(&self, name: &str, default: Option<&str>) -> Option<Url> {
         let text = self.text(name).or_else(|| default.map(str::to_owned)).unwrap_or_default();
-        let plain = |url: &Url| {
+        Url::parse(&text).ok().filter(|url| {
             matches!(url.scheme(), "http" | "https")
                 && url.has_host()
-                && url.query().is_none()
                 && url.fragment().is_none()
                 && url.username().is_empty()
                 && url.password().is_none()
-        };
-        let problem = "must be an http or https URL without query, fragment and user name";
-        Url::parse(&text).ok().filter(plain).ok_or_else(|| ConfigError { name, problem: problem.to_owned() })
+        })
     }
 
     fn list<T>(
@@ -322,6 +332,13 @@ mod tests {
     }
 
     #[test]
+    fn the_gateways_address_may_carry_a_query() {
+        let address = "https://openapi.alipay.com/gateway.do?charset=utf-8";
+        let config = read(&[&LOCAL[..], &[("AUTHLINK_ALIPAY_GATEWAY_URL", address)]].concat());
+        assert_eq!(config.map(|config| config.alipay.gateway.to_string()).as_deref(), Ok(address));
+    }
+
+    #[test]
     fn on_aws_lambdas_own_variables_are_read_and_not_shown() {
         let config = read(&[
             ("AUTHLINK_ALIPAY_APP_ID", "2021"),
@@ -402,6 +419,11 @@ mod tests {
                 "AUTHLINK_PUBLIC_URL",
                 "https://x/?y",
                 "AUTHLINK_PUBLIC_URL must be an http or https URL without query, fragment and user name",
+            ),
+            (
+                "AUTHLINK_ALIPAY_GATEWAY_URL",
+                "https://x/gateway.do#y",
+                "AUTHLINK_ALIPAY_GATEWAY_URL must be an http or https URL without fragment and user name",
             ),
             (
                 "AUTHLINK_DELIVERY_WAITS_SECS",

@@ -1,7 +1,7 @@
 //! Alipay's gateway signature, RSA2: over the sorted parameters of a request, and over the raw node of an answer.
 //!
 //! RSA2 is RSASSA-PKCS1-v1_5 with SHA-256 in Base64. A request's values are signed raw, before percent-encoding; an
-//! answer's node is signed as sent, escapes included, so it is checked before it is parsed.
+//! answer's node is signed as sent, byte for byte, so it is checked before it is parsed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,13 +19,10 @@ pub fn sign_request(parameters: &[(&str, &str)], key: &SigningKey) -> Result<Str
 }
 
 /// Returns true if `sign` is Alipay's over `node`, the raw bytes of an answer's value, by any of `keys`.
-///
-/// As in Alipay's Java SDK, a node that does not verify is tried again with `\/` read as `/`.
 #[must_use]
-pub fn answer_verifies(node: &str, sign: &str, keys: &[VerifyingKey]) -> bool {
+pub fn answer_verifies(node: &[u8], sign: &str, keys: &[VerifyingKey]) -> bool {
     let Ok(signature) = STANDARD.decode(sign) else { return false };
-    let verifies = |text: &str| keys.iter().any(|key| key.verifies(text.as_bytes(), &signature));
-    verifies(node) || (node.contains("\\/") && verifies(&node.replace("\\/", "/")))
+    keys.iter().any(|key| key.verifies(node, &signature))
 }
 
 fn string_to_sign(parameters: &[(&str, &str)]) -> String {

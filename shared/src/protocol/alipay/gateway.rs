@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use time::macros::{format_description, offset};
 use time::{OffsetDateTime, UtcOffset};
 use url::Url;
@@ -19,14 +17,20 @@ use crate::egress::transport_error::TransportError;
 use crate::model::clock::UnixMillis;
 use crate::model::identity::{AlipayUserId, AuthCode, Identity, OpenId};
 use crate::model::random::RandomError;
+use crate::protocol::alipay::raw_answer::{Envelope, Node, narrowed, widened};
 use crate::signing::alipay_rsa2::{answer_verifies, sign_request};
 use crate::signing::rsa::{SigningKey, VerifyingKey};
+
+pub use crate::protocol::alipay::refusal::{Fault, GatewayRefusal};
 
 /// The time that the gateway has in all; below the function's time-out, which is below the claim's lease.
 pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(8);
 
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 const BEIJING: UtcOffset = offset!(+8);
+/// The charset of what we send and want sent. The gateway looks for it in the address alone, and answers in GBK if it
+/// is not there.
+const CHARSET: (&str, &str) = ("charset", "utf-8");
 
 /// The outcome of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,25 +43,8 @@ pub enum Exchange {
     Unknown(GatewayError),
 }
 
-/// Alipay's signed refusal, by its own codes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GatewayRefusal {
-    /// The gateway's code, as `40002`.
-    pub code: String,
-    /// The method's code, as `isv.code-invalid`.
-    pub sub_code: String,
-}
-
-impl GatewayRefusal {
-    /// True if the user's code was at fault, rather than our request or configuration, which an operator must see.
-    #[must_use]
-    pub fn is_about_the_code(&self) -> bool {
-        self.sub_code == "isv.code-invalid"
-    }
-}
-
 /// The exchange has no answer that can be believed. It displays as the log's word for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GatewayError {
     /// Nothing within [`EXCHANGE_TIMEOUT`].
     #[error("timeout")]
@@ -71,12 +58,26 @@ pub enum GatewayError {
     /// Too long, or not the JSON of a gateway's answer.
     #[error("malformed")]
     Malformed,
-    /// The signature is missing or wrong.
+    /// The signature is wrong; and the refusal that the answer states, which nobody vouches for.
     #[error("signature")]
-    Signature,
+    Signature(Option<GatewayRefusal>),
+    /// There is no signature, as under refusals of an app that Alipay does not find: and the refusal, not believed.
+    #[error("unsigned")]
+    Unsigned(Option<GatewayRefusal>),
     /// Alipay says that it does not know itself (code 20000).
     #[error("unavailable")]
-    Unavailable,
+    Unavailable(GatewayRefusal),
+}
+
+impl GatewayError {
+    /// The refusal by Alipay's codes that the answer stated, though nobody vouches for it.
+    #[must_use]
+    pub const fn unverified(&self) -> Option<&GatewayRefusal> {
+        match self {
+            Self::Signature(stated) | Self::Unsigned(stated) => stated.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 impl From<TransportError> for GatewayError {
@@ -104,6 +105,9 @@ pub trait TokenExchange: Send + Sync {
     /// # Errors
     /// There is no answer; it is unknown then if the code is spent.
     async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, GatewayError>;
+
+    /// The parameters in the query of the gateway's address. They are part of each request, and so of what is signed.
+    fn address_parameters(&self) -> &[(String, String)];
 }
 
 /// A signed request for one code; consumed by being sent.
@@ -112,7 +116,7 @@ pub struct ExchangeRequest {
 }
 
 impl ExchangeRequest {
-    /// Signs the exchange of `code` with the app's private key.
+    /// Signs the exchange of `code` with the app's private key, for a gateway whose address has `address_parameters`.
     ///
     /// # Errors
     /// The operating system has no randomness; the code is unspent then.
@@ -121,22 +125,23 @@ impl ExchangeRequest {
         code: &AuthCode,
         now: UnixMillis,
         key: &SigningKey,
+        address_parameters: &[(String, String)],
     ) -> Result<Self, RandomError> {
         let timestamp = beijing_time(now);
-        let mut parameters = vec![
+        let mut form = vec![
             ("app_id", app_id),
             ("method", "alipay.system.oauth.token"),
             ("format", "JSON"),
-            ("charset", "utf-8"),
             ("sign_type", "RSA2"),
             ("timestamp", &timestamp),
             ("version", "1.0"),
             ("grant_type", "authorization_code"),
             ("code", code.reveal()),
         ];
-        let sign = sign_request(&parameters, key)?;
-        parameters.push(("sign", &sign));
-        Ok(Self { form: form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish() })
+        let in_address = address_parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let sign = sign_request(&in_address.chain(form.iter().copied()).collect::<Vec<_>>(), key)?;
+        form.push(("sign", &sign));
+        Ok(Self { form: form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish() })
     }
 
     /// The form to post.
@@ -151,17 +156,23 @@ impl ExchangeRequest {
 pub struct AlipayGateway {
     client: reqwest::Client,
     gateway: Url,
+    parameters: Vec<(String, String)>,
 }
 
 impl AlipayGateway {
-    /// A client for `gateway`, which has `timeout` for each exchange.
+    /// A client for `gateway`, which has `timeout` for each exchange. A charset in its query gives way to ours.
     ///
     /// # Errors
     /// TLS cannot be set up.
-    pub fn new(gateway: Url, timeout: Duration) -> Result<Self, reqwest::Error> {
+    pub fn new(mut gateway: Url, timeout: Duration) -> Result<Self, reqwest::Error> {
+        let (charset, ours) = CHARSET;
+        let mut parameters: Vec<(String, String)> =
+            gateway.query_pairs().into_owned().filter(|(name, _)| name != charset).collect();
+        parameters.push((charset.to_owned(), ours.to_owned()));
+        gateway.query_pairs_mut().clear().extend_pairs(&parameters);
         // One connection per exchange: a kept one that the gateway has closed would cost the user's code.
         let client = client_builder(Duration::from_secs(3), timeout).pool_max_idle_per_host(0).build()?;
-        Ok(Self { client, gateway })
+        Ok(Self { client, gateway, parameters })
     }
 }
 
@@ -182,53 +193,62 @@ impl TokenExchange for AlipayGateway {
         };
         Ok(read_bounded(answer, MAX_ANSWER_BYTES).await.map_err(TransportError::from)?)
     }
+
+    fn address_parameters(&self) -> &[(String, String)] {
+        &self.parameters
+    }
 }
 
-/// Reads an answer: its signature over the raw node first, by one of Alipay's public keys, then the node.
+/// Reads an answer: its signature over the node's raw bytes first, by one of Alipay's public keys, then the node.
 #[must_use]
 pub fn read_answer(body: &[u8], alipay_public_keys: &[VerifyingKey]) -> Exchange {
-    let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(body) else {
+    let text = widened(body);
+    let Ok(Envelope { response, error, mut signs }) = serde_json::from_str(&text) else {
         return Exchange::Unknown(GatewayError::Malformed);
     };
-    let (Some(node), Some(sign)) = (envelope.response.or(envelope.error), envelope.sign) else {
-        return Exchange::Unknown(GatewayError::Signature);
+    signs.retain(|sign| !sign.is_empty());
+    let nodes = || response.into_iter().chain(error).map(|node| node.get());
+    let Some(first) = nodes().next() else {
+        return Exchange::Unknown(GatewayError::Malformed);
     };
-    if !answer_verifies(node.get(), &sign, alipay_public_keys) {
-        return Exchange::Unknown(GatewayError::Signature);
+    match nodes().find(|node| is_signed(node, &signs, alipay_public_keys)) {
+        Some(node) => read_node(node),
+        None if signs.is_empty() => Exchange::Unknown(GatewayError::Unsigned(stated_refusal(first))),
+        None => Exchange::Unknown(GatewayError::Signature(stated_refusal(first))),
     }
-    let Ok(node) = serde_json::from_str::<Node>(node.get()) else {
+}
+
+/// True if one of `signs` is Alipay's over `node`. As in Alipay's Java SDK, a node that does not verify as it was sent
+/// is tried again with `\/` read as `/`.
+fn is_signed(node: &str, signs: &[String], keys: &[VerifyingKey]) -> bool {
+    let verifies = |bytes: &[u8]| signs.iter().any(|sign| answer_verifies(bytes, sign, keys));
+    verifies(&narrowed(node)) || (node.contains("\\/") && verifies(&narrowed(&node.replace("\\/", "/"))))
+}
+
+fn read_node(node: &str) -> Exchange {
+    let Ok(node) = serde_json::from_str::<Node>(node) else {
         return Exchange::Unknown(GatewayError::Malformed);
     };
-    match node {
-        Node { code: Some(code), .. } if code == "20000" => Exchange::Unknown(GatewayError::Unavailable),
-        Node { code: Some(code), sub_code, .. } if code != "10000" => {
-            Exchange::Refused(GatewayRefusal { code, sub_code: sub_code.unwrap_or_default() })
-        }
+    match refusal(&node) {
+        Some(refusal) if refusal.code == "20000" => Exchange::Unknown(GatewayError::Unavailable(refusal)),
+        Some(refusal) => Exchange::Refused(refusal),
         // Of two ids one that is well-formed will do: the user has consented.
-        Node { open_id, user_id, .. } => {
-            let open_id = open_id.and_then(|id| OpenId::parse(&id).ok());
-            let user_id = user_id.and_then(|id| AlipayUserId::parse(&id).ok());
+        None => {
+            let open_id = node.open_id.and_then(|id| OpenId::parse(&id).ok());
+            let user_id = node.user_id.and_then(|id| AlipayUserId::parse(&id).ok());
             Identity::new(open_id, user_id)
                 .map_or(Exchange::Unknown(GatewayError::Malformed), Exchange::Identified)
         }
     }
 }
 
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, rename = "alipay_system_oauth_token_response")]
-    response: Option<&'a RawValue>,
-    #[serde(borrow, rename = "error_response")]
-    error: Option<&'a RawValue>,
-    sign: Option<String>,
+fn refusal(node: &Node) -> Option<GatewayRefusal> {
+    let code = node.code.as_deref().filter(|code| *code != "10000")?;
+    Some(GatewayRefusal::new(code, node.sub_code.as_deref().unwrap_or_default()))
 }
 
-#[derive(Deserialize)]
-struct Node {
-    code: Option<String>,
-    sub_code: Option<String>,
-    open_id: Option<String>,
-    user_id: Option<String>,
+fn stated_refusal(node: &str) -> Option<GatewayRefusal> {
+    refusal(&serde_json::from_str(node).ok()?)
 }
 
 fn beijing_time(now: UnixMillis) -> String {

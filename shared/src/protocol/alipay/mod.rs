@@ -4,3 +4,5 @@
 pub mod authorize;
 pub mod deep_link;
 pub mod gateway;
+mod raw_answer;
+mod refusal;
