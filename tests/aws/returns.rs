@@ -7,7 +7,7 @@ use std::time::Duration;
 use openid_delivery::Step;
 use shared::model::authorization::Status;
 use shared::model::claim::EXCHANGE_LEASE;
-use shared::model::clock::{Clock, ManualClock, UnixMillis};
+use shared::model::clock::{Clock, ManualClock, Monotonic, UnixMillis};
 use tests::parties::identified;
 use tests::world::{Issued, World};
 
@@ -23,6 +23,10 @@ impl Clock for Hurried {
     fn now(&self) -> UnixMillis {
         self.0.advance(Duration::from_secs(6));
         self.0.now()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        self.0.monotonic()
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -48,10 +49,55 @@ impl fmt::Display for UnixMillis {
     }
 }
 
+/// A moment by the process's monotonic clock, which nobody sets: for lengths of time within one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Monotonic(pub Duration);
+
+impl Monotonic {
+    /// The time from `earlier` to this moment; zero if it is not later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Add<Duration> for Monotonic {
+    type Output = Self;
+
+    fn add(self, wait: Duration) -> Self {
+        Self(self.0.saturating_add(wait))
+    }
+}
+
 /// Tells the time.
 pub trait Clock: Send + Sync {
     /// The present moment.
     fn now(&self) -> UnixMillis;
+
+    /// The present moment by the monotonic clock.
+    fn monotonic(&self) -> Monotonic;
+}
+
+/// A moment by both clocks, to tell later how much time has passed.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch {
+    wall: UnixMillis,
+    monotonic: Monotonic,
+}
+
+impl Stopwatch {
+    /// Begins now.
+    #[must_use]
+    pub fn start(clock: &dyn Clock) -> Self {
+        Self { wall: clock.now(), monotonic: clock.monotonic() }
+    }
+
+    /// The time that has passed at least by one of the clocks: the monotonic one may stand still while the machine
+    /// sleeps, the other may be set back.
+    #[must_use]
+    pub fn passed(&self, clock: &dyn Clock) -> Duration {
+        clock.monotonic().since(self.monotonic).max(clock.now().since(self.wall))
+    }
 }
 
 /// The machine's clock.
@@ -64,33 +110,48 @@ impl Clock for SystemClock {
         let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         UnixMillis(0) + elapsed
     }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    fn monotonic(&self) -> Monotonic {
+        static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+        Monotonic(BEGINNING.elapsed())
+    }
 }
 
 /// A clock that stands still until it is told otherwise.
 #[derive(Debug)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    wall: AtomicI64,
+    monotonic_millis: AtomicU64,
+}
 
 impl ManualClock {
     /// A clock that stands at `now`.
     #[must_use]
     pub const fn at(now: UnixMillis) -> Self {
-        Self(AtomicI64::new(now.0))
+        Self { wall: AtomicI64::new(now.0), monotonic_millis: AtomicU64::new(0) }
     }
 
     /// Lets `wait` pass.
     pub fn advance(&self, wait: Duration) {
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.monotonic_millis.fetch_add(millis, Ordering::SeqCst);
         self.set(self.now() + wait);
     }
 
-    /// Sets the clock, forwards or back.
+    /// Sets the clock, forwards or back, while no time passes.
     pub fn set(&self, now: UnixMillis) {
-        self.0.store(now.0, Ordering::SeqCst);
+        self.wall.store(now.0, Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> UnixMillis {
-        UnixMillis(self.0.load(Ordering::SeqCst))
+        UnixMillis(self.wall.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        Monotonic(Duration::from_millis(self.monotonic_millis.load(Ordering::SeqCst)))
     }
 }
 
@@ -110,5 +171,25 @@ mod tests {
         assert_eq!(clock.now(), UnixMillis(1_000));
         clock.advance(Duration::from_secs(2));
         assert_eq!(clock.now(), UnixMillis(3_000));
+    }
+
+    #[test]
+    fn what_has_passed_is_what_either_clock_says() {
+        let clock = ManualClock::at(UnixMillis(1_000_000));
+        let hour = Duration::from_hours(1);
+        let stopwatch = Stopwatch::start(&clock);
+        assert_eq!(stopwatch.passed(&clock), Duration::ZERO);
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(stopwatch.passed(&clock), Duration::from_secs(2));
+        clock.set(clock.now() - hour);
+        assert_eq!(stopwatch.passed(&clock), Duration::from_secs(2), "set back");
+        clock.set(UnixMillis(1_000_000) + hour);
+        assert_eq!(stopwatch.passed(&clock), hour, "asleep, or set forward");
+    }
+
+    #[test]
+    fn the_machines_monotonic_clock_goes_on() {
+        let before = SystemClock.monotonic();
+        assert!(SystemClock.monotonic() >= before);
     }
 }
