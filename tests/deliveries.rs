@@ -286,6 +286,27 @@ async fn a_last_attempt_whose_worker_died_ends_undeliverable_and_can_be_redriven
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
 }
 
+/// The store was locked, or the process paused, between the claim and the POST.
+#[tokio::test]
+async fn nothing_is_posted_when_the_lease_might_end_before_the_post_does() {
+    let milli = Duration::from_millis(1);
+    for (waited, is_posted) in
+        [(secs(20) - milli, true), (secs(20), false), (secs(30), false), (secs(43), false)]
+    {
+        let mut world = World::new();
+        let issued = world.authorized("S1", "open-1").await;
+        let slow = FlakyStore::new(world.store.clone(), &[]).by(&world.clock, &[waited]);
+        world.deps.delivery.store = Arc::new(slow);
+        world.rebuild();
+        let steps: &[Step] = if is_posted { &[Step::Delivered] } else { &[Step::Postponed, Step::Delivered] };
+        assert_eq!(world.drain().await, steps, "{waited:?}");
+        assert_eq!(world.merchant.posts().len(), 1);
+        let numbers: Vec<_> =
+            world.record(&issued.id).await.history().iter().map(|made| made.number).collect();
+        assert_eq!(numbers, [1], "an attempt that was not made does not count");
+    }
+}
+
 async fn claim_and_die(world: &World, issued: &tests::world::Issued, attempts_before: u32) {
     let claim = shared::model::claim::AttemptClaim {
         id: issued.id.clone(),

@@ -124,7 +124,7 @@ async fn silence_is_a_timeout_and_nobody_there_is_no_connection() {
     drop(server);
     tokio::task::yield_now().await;
     let gone = Rig { emulator, gateway, _server: JoinSet::new() };
-    assert_eq!(exchange(&gone, &code, &keys()).await, Exchange::Unknown(GatewayError::Connection));
+    assert_eq!(exchange(&gone, &code, &keys()).await, Exchange::Unknown(GatewayError::Unreachable));
 }
 
 #[tokio::test]

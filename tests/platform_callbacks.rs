@@ -140,9 +140,10 @@ async fn success_is_said_only_after_the_write() {
     let world = World::new();
     let (state, id) = linked(&world, "S1").await;
     let call = callback(&state, &id, "open-1", world.now());
-    // Not done, four times: the callback has to come again.
-    let away = FlakyStore::new(world.store.clone(), &[Failure::NotDone; 4]);
+    // Not done for as long as the function may try: the callback has to come again.
     let mut other = world.another_process();
+    let away = [Failure::NotDoneAfter(Duration::from_secs(6)); 4];
+    let away = FlakyStore::new(world.store.clone(), &away).by(&other.clock, &[]);
     other.deps.callback.store = Arc::new(away);
     other.rebuild();
     tokio::time::pause();

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use openid_delivery::ATTEMPT_LEASE;
 use serde_json::{Value, json};
 use shared::delivery::schedule::Schedule;
-use shared::model::authorization::{Authorization, Callback, Issue, MAX_CODES, NewLink};
+use shared::model::authorization::{Authorization, Callback, Issue, MAX_REFUSED_CODES, NewLink};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
 use shared::model::claim::AttemptClaim;
 use shared::model::clock::UnixMillis;
@@ -520,7 +520,7 @@ async fn a_stale_query_is_told_the_servers_time() {
 async fn a_link_whose_tries_are_used_up_says_so() {
     let world = World::new();
     let issued = world.link("S1").await;
-    for number in 0..MAX_CODES {
+    for number in 0..MAX_REFUSED_CODES {
         assert_eq!(world.told("S1").await.get("triesUsedUp"), None, "{number} were tried");
         world.gateway.answer(code_invalid());
         world.complete_return(&issued.state, &format!("code{number}")).await;

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use openid_callback::EXCHANGE_WITHIN;
 use serde_json::json;
-use shared::model::authorization::{MAX_CODES, Status};
-use shared::model::claim::EXCHANGE_LEASE;
-use shared::model::identity::{AlipayUserId, Identity, OpenId};
+use shared::model::authorization::{MAX_REFUSED_CODES, RETRY_GRACE_PERIOD, Status};
+use shared::model::claim::{EXCHANGE_LEASE, ExchangeClaim};
+use shared::model::id::{OperationId, State};
+use shared::model::identity::{AlipayUserId, AuthCode, Identity, OpenId};
 use shared::protocol::alipay::gateway::{Exchange, GatewayError, GatewayRefusal};
-use shared::store::ReadAuthorizations as _;
+use shared::store::{ReadAuthorizations as _, RecordReturns as _};
 use tests::flaky::{Failure, FlakyStore};
 use tests::keys::{alipay, app, foreign, private_pem, public_pem};
 use tests::logs::Logs;
@@ -254,13 +256,95 @@ async fn a_different_user_on_the_second_code_is_refused_and_alarmed() {
 async fn ten_codes_are_tried_on_one_link_and_no_more() {
     let world = World::new();
     let Issued { state, .. } = world.link("S1").await;
-    for number in 0..MAX_CODES {
+    let faults = || {
+        let refusal =
+            GatewayRefusal { code: "40002".to_owned(), sub_code: "isv.invalid-signature".to_owned() };
+        [Exchange::Refused(refusal), Exchange::Unknown(GatewayError::Status(502))]
+    };
+    for number in 0..MAX_REFUSED_CODES {
+        for (fault, exchange) in faults().into_iter().enumerate() {
+            world.gateway.answer(exchange);
+            world.complete_return(&state, &format!("fault{fault}of{number}")).await;
+        }
         world.gateway.answer(code_invalid());
-        world.complete_return(&state, &format!("code{number}")).await;
+        let shown = world.complete_return(&state, &format!("code{number}")).await;
+        assert_eq!(shown.outcome, "authorize-again", "faults of ours and of the gateway use up no try");
     }
     let shown = world.complete_return(&state, "codeX").await;
     assert_eq!((shown.http_status, shown.outcome.as_str()), (429, "too-many-tries"));
-    assert_eq!(world.gateway.codes().len(), MAX_CODES);
+    assert_eq!(world.gateway.codes().len(), 30);
+}
+
+#[tokio::test]
+async fn a_code_that_was_not_sent_works_again_and_is_sent_once() {
+    let world = World::new();
+    let Issued { id, state, .. } = world.link("S1").await;
+    for _ in 0..MAX_REFUSED_CODES + 1 {
+        world.gateway.answer(Exchange::Unknown(GatewayError::Unreachable));
+        let shown = world.complete_return(&state, "codeA").await;
+        assert_eq!((shown.http_status, shown.outcome.as_str()), (503, "unavailable"));
+    }
+    let record = world.record(&id).await;
+    assert_eq!((record.status(), record.codes.len(), record.refused_codes), (Status::Issued, 0, 0));
+    world.gateway.answer(identified("open-1"));
+    assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorized");
+}
+
+/// The store was locked, or the process paused, between the claim and the exchange.
+#[tokio::test]
+async fn a_code_is_not_sent_when_its_exchange_might_outlast_the_function_or_the_lease() {
+    let milli = Duration::from_millis(1);
+    for (waited, is_sent) in [
+        (EXCHANGE_WITHIN - milli, true),
+        (EXCHANGE_WITHIN, false),
+        (EXCHANGE_LEASE, false),
+        (Duration::from_secs(43), false),
+    ] {
+        let mut world = World::new();
+        let Issued { id, state, .. } = world.link("S1").await;
+        let slow = FlakyStore::new(world.store.clone(), &[]).by(&world.clock, &[waited]);
+        world.deps.callback.store = Arc::new(slow);
+        world.rebuild();
+        if is_sent {
+            world.gateway.answer(identified("open-1"));
+            assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorized");
+            continue;
+        }
+        assert_eq!(world.complete_return(&state, "codeA").await.outcome, "unavailable", "{waited:?}");
+        assert!(world.gateway.codes().is_empty());
+        assert_eq!(world.record(&id).await.codes.len(), 0, "the same return works again");
+        world.gateway.answer(identified("open-1"));
+        assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorized");
+    }
+}
+
+#[tokio::test]
+async fn a_short_link_waits_for_a_dead_claim_and_for_its_user() {
+    let world = World::new();
+    let mut short = tests::world::business();
+    short["linkLifetimeSecs"] = json!(60);
+    world.secrets.set("business/B1", &short);
+    let Issued { id, state, .. } = world.link("S1").await;
+    world.clock.advance(Duration::from_secs(59));
+    let claim = ExchangeClaim::new(
+        &State::parse(&state).expect("a state"),
+        &AuthCode::parse("codeA").expect("a code"),
+        OperationId::recorded("a worker that dies".to_owned()),
+        world.now(),
+    );
+    world.store.claim_exchange(&claim).await.expect("the store answers");
+    world.clock.advance(EXCHANGE_LEASE);
+    let record = world.record(&id).await;
+    assert_eq!(
+        (record.status(), record.status_at(world.now())),
+        (Status::Exchanging, Status::ExchangeUnknown)
+    );
+    assert_eq!(world.told("S1").await["state"], "EXCHANGE_UNKNOWN");
+    assert_eq!(world.told("S1").await["expiresAt"], json!(world.now() + RETRY_GRACE_PERIOD));
+    assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorize-again");
+    world.clock.advance(RETRY_GRACE_PERIOD - Duration::from_millis(1));
+    world.gateway.answer(identified("open-1"));
+    assert_eq!(world.complete_return(&state, "codeB").await.outcome, "authorized");
 }
 
 #[tokio::test]
@@ -467,12 +551,12 @@ async fn an_answer_under_alipays_new_key_is_believed_as_soon_as_the_secret_has_i
 /// Time stands still but for the pauses between tries, which are skipped.
 #[tokio::test(start_paused = true)]
 async fn a_settlement_is_tried_again_while_the_store_is_away() {
-    for failures in
-        [vec![Failure::NotDone; 3], vec![Failure::AnswerLost], vec![Failure::NotDone, Failure::AnswerLost]]
-    {
+    let away = Failure::NotDoneAfter(Duration::from_secs(3));
+    for failures in [vec![away; 5], vec![Failure::AnswerLost], vec![Failure::NotDone, Failure::AnswerLost]] {
         let mut world = World::new();
         let Issued { id, state, .. } = world.link("S1").await;
-        world.deps.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &failures));
+        let flaky = FlakyStore::new(world.store.clone(), &failures).by(&world.clock, &[]);
+        world.deps.callback.store = Arc::new(flaky);
         world.rebuild();
         world.gateway.answer(identified("open-1"));
         assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorized", "{failures:?}");
@@ -486,10 +570,13 @@ async fn a_settlement_that_cannot_be_written_is_alarmed_and_the_user_asked_again
     let logs = Logs::keep();
     let mut world = World::new();
     let Issued { id, state, .. } = world.link("S1").await;
-    world.deps.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &[Failure::NotDone; 4]));
+    let away = [Failure::NotDoneAfter(Duration::from_secs(4)); 5];
+    let flaky = FlakyStore::new(world.store.clone(), &away).by(&world.clock, &[]);
+    world.deps.callback.store = Arc::new(flaky);
     world.rebuild();
     world.gateway.answer(identified("open-1"));
-    assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorize-again");
+    let shown = world.complete_return(&state, "codeA").await;
+    assert_eq!((shown.http_status, shown.outcome.as_str()), (503, "not-recorded"));
     assert_eq!(world.record(&id).await.status(), Status::ExchangeUnknown);
     assert!(logs.text().contains(r#""alarm":"settlement""#));
     world.gateway.answer(identified("open-1"));

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::aws::http_client;
 use shared::model::authorization::{Authorization, Callback};
 use shared::model::authorization_request::AuthorizationRequest;
-use shared::model::clock::{Clock as _, SystemClock};
+use shared::model::clock::{Clock as _, SystemClock, UnixMillis};
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::owner::Owner;
 use shared::model::random::OsRandom;
@@ -43,7 +43,7 @@ pub enum Redrive {
 pub async fn show(place: &Place, id: &AuthorizationId) -> Result<(), StartError> {
     let record = open(place).await?.authorization(id).await?;
     let record = record.ok_or_else(|| nobody(id))?;
-    println!("{:#}", summary(&record));
+    println!("{:#}", summary(&record, SystemClock.now()));
     Ok(())
 }
 
@@ -112,7 +112,7 @@ async fn open(place: &Place) -> Result<Arc<dyn Operate>, StartError> {
 }
 
 /// The part of a record that may be shown: neither the user's identity or phone number nor the link.
-fn summary(record: &Authorization) -> Value {
+fn summary(record: &Authorization, now: UnixMillis) -> Value {
     let mut summary = match &record.request {
         AuthorizationRequest::Merchant(request) => json!({
             "businessId": request.business_id,
@@ -133,12 +133,12 @@ fn summary(record: &Authorization) -> Value {
     };
     let state = json!({
         "reference": record.id,
-        "status": record.status().as_str(),
+        "status": record.status_at(now).as_str(),
         "source": record.source.to_string(),
         "callbackUrl": callback,
         "createdAt": record.created_at,
         "linkedAt": record.linked_at,
-        "expiresAt": record.expires_at,
+        "expiresAt": record.link_ends_at(),
         "codesTried": record.codes.len(),
         "authorizedAt": record.consent().map(|consent| consent.authorized_at),
         "attempts": record.attempts_begun(),

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use openid_callback::SETTLE_WITHIN;
 use openid_delivery::Step;
 use shared::model::authorization::Status;
 use shared::model::claim::EXCHANGE_LEASE;
@@ -16,16 +17,17 @@ use crate::stage::Stage;
 
 const UPDATE: &str = "UpdateItem";
 
-/// A clock that is in a hurry: time passes whenever somebody looks at it, so that nobody's patience takes long.
+/// A clock that is in a hurry: half of the time that a settlement may take passes whenever somebody looks how much has
+/// passed, so that nobody's patience takes long.
 struct Hurried(Arc<ManualClock>);
 
 impl Clock for Hurried {
     fn now(&self) -> UnixMillis {
-        self.0.advance(Duration::from_secs(6));
         self.0.now()
     }
 
     fn monotonic(&self) -> Monotonic {
+        self.0.advance(SETTLE_WITHIN / 2);
         self.0.monotonic()
     }
 }
@@ -120,7 +122,7 @@ async fn a_consent_that_nobody_was_told_of_is_delivered_by_the_sweep() {
     stage.world.rebuild();
     stage.account.proxy.next(UPDATE, &[Fate::Passed, Fate::Untold, Fate::Untold, Fate::Untold]);
     stage.world.gateway.answer(identified("open-1"));
-    assert_eq!(complete_return(&stage, &issued, "codeA").await, page(200, "authorize-again"));
+    assert_eq!(complete_return(&stage, &issued, "codeA").await, page(503, "not-recorded"));
     assert_eq!(stage.world.record(&issued.id).await.status(), Status::Authorized);
     assert_eq!(stage.drain().await, [], "no hint");
     is_delivered_once(&stage, &issued, "open-1").await;
@@ -133,9 +135,9 @@ async fn a_consent_that_could_not_be_recorded_is_asked_for_again() {
     let issued = stage.world.link("S1").await;
     stage.world.deps.callback.clock = Hurried::over(&stage.world);
     stage.world.rebuild();
-    stage.account.proxy.next(UPDATE, &[&[Fate::Passed][..], &[DOWN; 2 * TRIES]].concat());
+    stage.account.proxy.next(UPDATE, &[&[Fate::Passed][..], &[DOWN; 3 * TRIES]].concat());
     stage.world.gateway.answer(identified("open-1"));
-    assert_eq!(complete_return(&stage, &issued, "codeA").await, page(200, "authorize-again"));
+    assert_eq!(complete_return(&stage, &issued, "codeA").await, page(503, "not-recorded"));
     assert_eq!(
         stage.world.record(&issued.id).await.status(),
         Status::Exchanging,

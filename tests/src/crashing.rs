@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use shared::model::authorization::{Attempt, Authorization};
-use shared::model::claim::{AttemptClaim, ExchangeClaim};
+use shared::model::claim::{AttemptClaim, EndedExchange, ExchangeClaim};
 use shared::model::clock::UnixMillis;
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::store::sqlite::SqliteStore;
@@ -35,6 +35,7 @@ pub enum Write {
     Settle,
     ClaimAttempt,
     ConcludeAttempt,
+    ReleaseAttempt,
     GiveUp,
     Postpone,
 }
@@ -112,12 +113,8 @@ impl RecordReturns for CrashingStore {
         self.run(Write::ClaimExchange, self.inner.claim_exchange(claim)).await
     }
 
-    async fn exchange_refused(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError> {
-        self.run(Write::EndExchange, self.inner.exchange_refused(id, holder)).await
-    }
-
-    async fn exchange_unknown(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError> {
-        self.run(Write::EndExchange, self.inner.exchange_unknown(id, holder)).await
+    async fn end_exchange(&self, ended: &EndedExchange) -> Result<bool, StoreError> {
+        self.run(Write::EndExchange, self.inner.end_exchange(ended)).await
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
@@ -139,6 +136,15 @@ impl RecordDeliveries for CrashingStore {
         next: AfterAttempt,
     ) -> Result<bool, StoreError> {
         self.run(Write::ConcludeAttempt, self.inner.conclude_attempt(id, holder, attempt, next)).await
+    }
+
+    async fn release_attempt(
+        &self,
+        id: &AuthorizationId,
+        holder: &OperationId,
+        due_at: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        self.run(Write::ReleaseAttempt, self.inner.release_attempt(id, holder, due_at)).await
     }
 
     async fn give_up(

@@ -1,11 +1,12 @@
-//! A store with writes that fail, done or not.
+//! A store with writes that fail, done or not, or take their time.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::model::authorization::{Attempt, Authorization};
-use shared::model::claim::{AttemptClaim, ExchangeClaim};
-use shared::model::clock::UnixMillis;
+use shared::model::claim::{AttemptClaim, EndedExchange, ExchangeClaim};
+use shared::model::clock::{ManualClock, UnixMillis};
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
@@ -23,18 +24,37 @@ pub enum Failure {
     NotDone,
     /// It is done, but its answer is lost.
     AnswerLost,
+    /// It is not done, which takes this long to find out.
+    NotDoneAfter(Duration),
 }
 
 /// A store whose next writes fail as given.
 pub struct FlakyStore {
     inner: SqliteStore,
     failures: Mutex<Vec<Failure>>,
+    claims_take: Mutex<Vec<Duration>>,
+    clock: Arc<ManualClock>,
 }
 
 impl FlakyStore {
     /// The writes fail in this order, each once; those after them succeed.
     pub fn new(inner: SqliteStore, failures: &[Failure]) -> Self {
-        Self { inner, failures: Mutex::new(failures.iter().rev().copied().collect()) }
+        let failures = Mutex::new(failures.iter().rev().copied().collect());
+        let clock = Arc::new(ManualClock::at(UnixMillis(0)));
+        Self { inner, failures, claims_take: Mutex::default(), clock }
+    }
+
+    /// What takes time takes it by `clock`; so do the first claims, in this order.
+    pub fn by(self, clock: &Arc<ManualClock>, claims_take: &[Duration]) -> Self {
+        let claims_take = Mutex::new(claims_take.iter().rev().copied().collect());
+        Self { claims_take, clock: clock.clone(), ..self }
+    }
+
+    /// The time between a claim's being asked for and its answer.
+    fn wait_for_claim(&self) {
+        if let Some(wait) = self.claims_take.lock().unwrap().pop() {
+            self.clock.advance(wait);
+        }
     }
 
     async fn run<T>(
@@ -47,6 +67,10 @@ impl FlakyStore {
             None | Some(Failure::None) => doing.await,
             Some(Failure::NotDone) => away,
             Some(Failure::AnswerLost) => doing.await.and(away),
+            Some(Failure::NotDoneAfter(wait)) => {
+                self.clock.advance(wait);
+                away
+            }
         }
     }
 }
@@ -80,15 +104,13 @@ impl ReadAuthorizations for FlakyStore {
 #[async_trait]
 impl RecordReturns for FlakyStore {
     async fn claim_exchange(&self, claim: &ExchangeClaim) -> Result<Claimed, StoreError> {
-        self.inner.claim_exchange(claim).await
+        let claimed = self.inner.claim_exchange(claim).await;
+        self.wait_for_claim();
+        claimed
     }
 
-    async fn exchange_refused(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError> {
-        self.inner.exchange_refused(id, holder).await
-    }
-
-    async fn exchange_unknown(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError> {
-        self.inner.exchange_unknown(id, holder).await
+    async fn end_exchange(&self, ended: &EndedExchange) -> Result<bool, StoreError> {
+        self.inner.end_exchange(ended).await
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
@@ -99,7 +121,9 @@ impl RecordReturns for FlakyStore {
 #[async_trait]
 impl RecordDeliveries for FlakyStore {
     async fn claim_attempt(&self, claim: &AttemptClaim) -> Result<AttemptClaimed, StoreError> {
-        self.run(self.inner.claim_attempt(claim)).await
+        let claimed = self.run(self.inner.claim_attempt(claim)).await;
+        self.wait_for_claim();
+        claimed
     }
 
     async fn conclude_attempt(
@@ -110,6 +134,15 @@ impl RecordDeliveries for FlakyStore {
         next: AfterAttempt,
     ) -> Result<bool, StoreError> {
         self.run(self.inner.conclude_attempt(id, holder, attempt, next)).await
+    }
+
+    async fn release_attempt(
+        &self,
+        id: &AuthorizationId,
+        holder: &OperationId,
+        due_at: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        self.inner.release_attempt(id, holder, due_at).await
     }
 
     async fn give_up(

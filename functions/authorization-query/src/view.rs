@@ -47,8 +47,8 @@ impl View {
             business_id: request.business_id.clone(),
             user_id: request.user_id.clone(),
             reference: record.id.clone(),
-            state: record.status().as_str(),
-            expires_at: record.expires_at,
+            state: record.status_at(now).as_str(),
+            expires_at: record.link_ends_at(),
             tries_used_up: consent.is_none() && record.tries_are_used_up(),
             open_id: identity.and_then(|user| user.open_id()).map(|id| id.reveal().to_owned()),
             alipay_user_id: identity.and_then(|user| user.user_id()).map(|id| id.reveal().to_owned()),
@@ -169,7 +169,7 @@ fn timeline(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) 
     };
     let authorized_at = record.consent().map(|consent| consent.authorized_at);
     let unknown_until = authorized_at.unwrap_or(now);
-    let expired_at = (record.expires_at <= unknown_until).then_some(record.expires_at);
+    let expired_at = Some(record.link_ends_at()).filter(|end| *end <= unknown_until);
     let mut happened: Vec<_> = [
         (Event::Requested, Some(record.created_at)),
         (Event::LinkIssued, linked_at),

@@ -1,7 +1,7 @@
 //! An answer of Alipay's gateway that names no user: who has to know of it, and what the user is told.
 //!
-//! Codes of an answer that Alipay has not signed decide nothing of the record. They are logged as unverified, and choose
-//! the words on the page.
+//! Codes of an answer that Alipay has not signed decide nothing of the record. They are logged as unverified, and
+//! choose the words on the page.
 
 use shared::model::id::AuthorizationId;
 use shared::protocol::alipay::gateway::{Fault, GatewayError, GatewayRefusal};

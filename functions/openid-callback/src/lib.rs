@@ -7,6 +7,7 @@
 //! between the claim and the call. Whatever the gateway says afterwards, a user who is known is recorded, unless one is
 //! recorded already.
 
+mod conclusion;
 mod error;
 mod gateway_outcome;
 mod page;
@@ -20,10 +21,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use shared::model::authorization::Authorization;
-use shared::model::claim::{ClaimRefusal, ExchangeClaim};
-use shared::model::clock::{Clock, UnixMillis};
+use shared::model::claim::{ClaimRefusal, ExchangeClaim, ExchangeEnding};
+use shared::model::clock::{Clock, Monotonic, Stopwatch};
 use shared::model::id::{AuthorizationId, OperationId};
-use shared::model::identity::Identity;
 use shared::model::owner::Owner;
 use shared::model::random::Random;
 use shared::protocol::alipay::gateway::{
@@ -33,17 +33,21 @@ use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, Platform};
 use shared::secrets::{KeyCheck, SecretCache, SecretName, SecretSource};
 use shared::store::repeat::repeat_once;
-use shared::store::{Claimed, RecordReturns, Settled, StoreError};
+use shared::store::{Claimed, RecordReturns};
 use shared::telemetry::{Alarm, RequestLog};
 use shared::web::language::Language;
 use url::Url;
 
+use self::conclusion::{Held, conclude};
 pub use self::error::ReturnError;
-use self::gateway_outcome::{log_refusal, log_unknown, without_user};
 use self::request::{Return, ReturnQuery};
-pub use self::settlement::SETTLEMENT_PATIENCE;
+pub use self::settlement::SETTLE_WITHIN;
 
 pub use shared::protocol::alipay::authorize::RETURN_PATH as PATH;
+
+/// The time in a request within which an exchange may begin: what follows must end within the function's time, and
+/// before the claim's lease is over. A store that was slow, or a process that was paused, may have used it up.
+pub const EXCHANGE_WITHIN: Duration = Duration::from_secs(12);
 
 /// The time in a request within which Alipay's newest key is still asked for, if its answer fails only the signature:
 /// the settlement must have its time.
@@ -121,6 +125,8 @@ pub enum Outcome {
     AuthorizeAgain(Option<Url>),
     /// Alipay refused our request, whoever asks: to authorize again would be in vain.
     OurFault,
+    /// The user is known to us, and the store did not take it: the user has to authorize again, by this link.
+    NotRecorded(Option<Url>),
     /// Too many codes were tried on one link.
     TooManyTries,
     /// Somebody, the same user or another, had consented before with another code; this one did not settle it.
@@ -169,7 +175,7 @@ async fn complete_return(
     back: &Return,
     owner: &mut Option<Owner>,
 ) -> Result<Outcome, ReturnError> {
-    let now = function.clock.now();
+    let (arrived, now) = (Stopwatch::start(&*function.clock), function.clock.now());
     let name = SecretName::alipay_app(&function.app_id).map_err(|_| ReturnError::BadAppId)?;
     let app =
         function.apps.get(&name).await.map_err(|error| ReturnError::Keys { name: name.clone(), error })?;
@@ -188,19 +194,14 @@ async fn complete_return(
             return Ok(refusal_outcome(refusal, old.as_deref(), &claim));
         }
     };
-    match exchange(function, request, &name, &app, now + REFRESH_WITHIN).await {
-        Exchange::Identified(identity) => Ok(settle(function, &authorization, identity, claim).await),
-        Exchange::Refused(refusal) => {
-            log_refusal(&claim.id, &refusal);
-            release_claim(&claim.id, function.store.exchange_refused(&claim.id, &claim.operation)).await;
-            Ok(without_user(Some(&refusal), link(&authorization)))
-        }
-        Exchange::Unknown(reason) => {
-            log_unknown(&claim.id, &reason);
-            release_claim(&claim.id, function.store.exchange_unknown(&claim.id, &claim.operation)).await;
-            Ok(without_user(reason.unverified(), link(&authorization)))
-        }
+    let held = Held { function, authorization: &authorization, claim: &claim };
+    if arrived.passed(&*function.clock) >= EXCHANGE_WITHIN {
+        tracing::warn!(reference = %claim.id, "too late for an exchange; the code was not sent");
+        held.end(ExchangeEnding::NotSent).await;
+        return Ok(Outcome::Unavailable);
     }
+    let said = exchange(function, request, &name, &app, arrived.began() + REFRESH_WITHIN).await;
+    Ok(conclude(&held, said, arrived.began() + SETTLE_WITHIN).await)
 }
 
 /// Alipay's answer. One that fails only its signature is read once more with the newest document, as long as there is
@@ -210,7 +211,7 @@ async fn exchange(
     request: ExchangeRequest,
     name: &SecretName,
     app: &Arc<AlipayApp>,
-    refresh_until: UnixMillis,
+    refresh_until: Monotonic,
 ) -> Exchange {
     let body = match function.gateway.exchange(request).await {
         Ok(body) => body,
@@ -218,45 +219,13 @@ async fn exchange(
     };
     let read = |app: &Arc<AlipayApp>| match read_answer(&body, &app.alipay_public_keys) {
         unbelieved @ Exchange::Unknown(GatewayError::Signature(_))
-            if function.clock.now() < refresh_until =>
+            if function.clock.monotonic() < refresh_until =>
         {
             KeyCheck::NoKeyFits(unbelieved)
         }
         said => KeyCheck::Decided(said),
     };
     function.apps.check_keys(name, app, read).await
-}
-
-async fn settle(
-    function: &OpenIdCallback,
-    authorization: &Authorization,
-    identity: Identity,
-    claim: ExchangeClaim,
-) -> Outcome {
-    let (code, operation) = (Some(claim.code_digest), claim.operation);
-    match settlement::settle(function, authorization, identity, code, operation.clone()).await {
-        Ok(Settled::Recorded | Settled::AlreadyRecorded) => Outcome::Authorized,
-        Ok(Settled::Conflict) => Outcome::AnotherUser,
-        Ok(Settled::NotFound) => Outcome::UnknownLink,
-        Err(error) => {
-            tracing::error!(
-                reference = %authorization.id, %error, alarm = Alarm::Settlement.as_str(),
-                "a consent could not be recorded; the user is asked to authorize again"
-            );
-            let id = &authorization.id;
-            release_claim(id, function.store.exchange_unknown(id, &operation)).await;
-            Outcome::AuthorizeAgain(link(authorization))
-        }
-    }
-}
-
-/// Ends a claim by `write`. It changes nothing for the user: if it cannot be written, the claim ends by itself.
-async fn release_claim(id: &AuthorizationId, write: impl Future<Output = Result<bool, StoreError>>) {
-    match write.await {
-        Ok(true) => {}
-        Ok(false) => tracing::warn!(reference = %id, "a later claim has taken over"),
-        Err(error) => tracing::warn!(reference = %id, %error, "the claim will end by itself"),
-    }
 }
 
 fn refusal_outcome(refusal: ClaimRefusal, old: Option<&Authorization>, claim: &ExchangeClaim) -> Outcome {

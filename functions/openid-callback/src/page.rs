@@ -21,6 +21,7 @@ pub(crate) const fn log_reason(outcome: &Outcome) -> &'static str {
         Outcome::InProgress => "in-progress",
         Outcome::AuthorizeAgain(_) => "authorize-again",
         Outcome::OurFault => "our-fault",
+        Outcome::NotRecorded(_) => "not-recorded",
         Outcome::TooManyTries => "too-many-tries",
         Outcome::AlreadyUsed => "already-used",
         Outcome::AnotherUser => "another-user",
@@ -37,7 +38,7 @@ pub(crate) fn answer(
     let (status, tone) = face(outcome);
     let (title, text) = texts(outcome, language);
     let link = match outcome {
-        Outcome::AuthorizeAgain(link) => link.as_ref(),
+        Outcome::AuthorizeAgain(link) | Outcome::NotRecorded(link) => link.as_ref(),
         _ => None,
     };
     render(&Page {
@@ -65,7 +66,9 @@ const fn face(outcome: &Outcome) -> (StatusCode, Tone) {
         Outcome::TooManyTries => (StatusCode::TOO_MANY_REQUESTS, Tone::Bad),
         Outcome::AlreadyUsed => (StatusCode::CONFLICT, Tone::Open),
         Outcome::AnotherUser => (StatusCode::CONFLICT, Tone::Bad),
-        Outcome::OurFault | Outcome::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Tone::Bad),
+        Outcome::OurFault | Outcome::NotRecorded(_) | Outcome::Unavailable => {
+            (StatusCode::SERVICE_UNAVAILABLE, Tone::Bad)
+        }
     }
 }
 
@@ -85,6 +88,9 @@ const fn chinese(outcome: &Outcome) -> (&'static str, &'static str) {
         Outcome::Expired => ("链接已过期", "该授权链接已超过有效期，请向商家索取新的链接。"),
         Outcome::InProgress => ("正在处理", "正在确认您的授权，请稍候，本页面会自动刷新。"),
         Outcome::AuthorizeAgain(_) => ("请重新授权", "本次授权未能确认，请重新授权一次。"),
+        Outcome::NotRecorded(_) => {
+            ("未能保存授权", "您已同意授权，但系统暂时无法保存。请稍候片刻，再重新授权一次。")
+        }
         Outcome::OurFault => (
             "暂时无法完成授权",
             "问题出在我们这边，与您的操作无关，现在再次授权也不会成功。请联系商家，或稍后再打开商家提供的链接。",
@@ -123,6 +129,10 @@ const fn english(outcome: &Outcome) -> (&'static str, &'static str) {
             "Please authorize again",
             "This authorization could not be confirmed. Please authorize once more.",
         ),
+        Outcome::NotRecorded(_) => (
+            "Not saved",
+            "You have consented, but we could not save it. Please wait a moment, then authorize once more.",
+        ),
         Outcome::OurFault => (
             "Not possible for now",
             "The fault is on our side, not yours, and another try would end here too. Please tell the merchant, or open the merchant's link later.",
@@ -155,7 +165,8 @@ mod tests {
             Outcome::UnknownLink,
             Outcome::Expired,
             Outcome::InProgress,
-            Outcome::AuthorizeAgain(link),
+            Outcome::AuthorizeAgain(link.clone()),
+            Outcome::NotRecorded(link),
             Outcome::OurFault,
             Outcome::TooManyTries,
             Outcome::AlreadyUsed,
@@ -173,7 +184,7 @@ mod tests {
             for page in [chinese, english] {
                 assert!(page.contains(&format!(r#"data-outcome="{}""#, log_reason(&outcome))));
                 let offered = page.contains("https://openauth.example/authorize?a=1&amp;b=2");
-                assert_eq!(offered, matches!(outcome, Outcome::AuthorizeAgain(_)));
+                assert_eq!(offered, matches!(outcome, Outcome::AuthorizeAgain(_) | Outcome::NotRecorded(_)));
             }
         }
     }

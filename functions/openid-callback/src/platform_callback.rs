@@ -24,7 +24,7 @@ use shared::store::{Settled, StoreError};
 use shared::telemetry::{Alarm, RequestLog};
 
 use crate::OpenIdCallback;
-use crate::settlement::{alarm_different, settle};
+use crate::settlement::{SETTLE_WITHIN, alarm_different, settle};
 
 /// A callback was not answered with SUCCESS. It displays as the log's reason.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -146,6 +146,7 @@ async fn complete_callback(
     request: &Request<Bytes>,
     known: &mut Option<Authorization>,
 ) -> Result<(), CallbackError> {
+    let settle_until = function.clock.monotonic() + SETTLE_WITHIN;
     let state = callback_state(request.uri().path()).ok_or(CallbackError::NoState)?;
     // First of all, so that whatever else is wrong with a callback whose sender knows the state raises an alarm.
     let authorization = known.insert(find(function, &state).await?);
@@ -164,7 +165,7 @@ async fn complete_callback(
         }
         None => {
             let operation = OperationId::generate(&*function.random)?;
-            match settle(function, authorization, identity, None, operation).await? {
+            match settle(function, authorization, identity, None, operation, settle_until).await? {
                 Settled::Recorded | Settled::AlreadyRecorded => Ok(()),
                 Settled::Conflict => Err(CallbackError::AnotherUser),
                 Settled::NotFound => Err(CallbackError::UnknownState),

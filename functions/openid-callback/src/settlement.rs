@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use shared::delivery::body::delivery_body;
 use shared::model::authorization::{Authorization, Callback};
+use shared::model::clock::Monotonic;
 use shared::model::id::OperationId;
 use shared::model::identity::Identity;
 use shared::queue::Hint;
@@ -13,15 +14,16 @@ use shared::telemetry::Alarm;
 
 use crate::OpenIdCallback;
 
-/// The pauses before a settlement is tried again; then the user has to consent again, or the platform to call again.
+/// The pauses before a settlement is tried again, of which the last goes on.
 const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 
-/// The time within which a settlement is tried again; with what came before it (an exchange, or a look at a
-/// platform's keys) and a last try, below the function's time-out.
-pub const SETTLEMENT_PATIENCE: Duration = Duration::from_secs(6);
+/// The time in a request within which a settlement is tried again: nearly all that the function has, because otherwise
+/// the user has to consent again, or the platform to call again. A last try, and the end of the claim after it, end
+/// below the function's time-out.
+pub const SETTLE_WITHIN: Duration = Duration::from_secs(23);
 
-/// Records who the user is, and has the delivery started if it was this settlement that did. `code_digest` is of the
-/// code that Alipay named the user for; a platform names one without.
+/// Records who the user is, and has the delivery started if it was this settlement that did. It is tried again until
+/// `deadline`. `code_digest` is of the code that Alipay named the user for; a platform names one without.
 ///
 /// # Errors
 /// When the store could not be had in time.
@@ -31,6 +33,7 @@ pub(crate) async fn settle(
     identity: Identity,
     code_digest: Option<String>,
     operation: OperationId,
+    deadline: Monotonic,
 ) -> Result<Settled, StoreError> {
     let now = function.clock.now();
     let settlement = Settlement {
@@ -43,7 +46,6 @@ pub(crate) async fn settle(
         operation,
         now,
     };
-    let deadline = now + SETTLEMENT_PATIENCE;
     let record = || function.store.settle(&settlement);
     let settled = repeat_until(deadline, &PAUSES, &*function.clock, tokio::time::sleep, record).await;
     match settled {

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use shared::delivery::response::AttemptResult;
 use shared::delivery::schedule::Jitter;
+use shared::delivery::sender::TimeLimits;
 use shared::model::authorization::{Attempt, Authorization};
-use shared::model::claim::{AttemptClaim, AttemptRefusal};
-use shared::model::clock::UnixMillis;
+use shared::model::claim::{AttemptClaim, AttemptRefusal, lease_suffices};
+use shared::model::clock::{Stopwatch, UnixMillis};
 use shared::model::delivery_outcome::{AddressRefusal, DeliveryOutcome};
 use shared::model::id::OperationId;
 use shared::model::owner::Owner;
@@ -15,7 +16,7 @@ use shared::store::repeat::repeat_once;
 use shared::store::{AfterAttempt, AttemptClaimed};
 use shared::telemetry::Alarm;
 
-use crate::post::{Keys, post};
+use crate::post::{Keys, Post};
 use crate::{ATTEMPT_LEASE, DeliveryError, OpenIdDelivery, Step, send_hint};
 
 /// Makes the attempt that `hint` speaks of, unless it is `latest` already when it could be claimed.
@@ -26,7 +27,7 @@ pub(crate) async fn deliver_before(
 ) -> Result<Step, DeliveryError> {
     // Before the lease begins to run: a slow source of keys must not let a POST outlast it.
     let keys = Keys::fetch(function, &hint.owner).await;
-    let now = function.clock.now();
+    let (asked, now) = (Stopwatch::start(&*function.clock), function.clock.now());
     if latest.is_some_and(|latest| latest <= now) {
         return Ok(Step::Nothing);
     }
@@ -40,8 +41,10 @@ pub(crate) async fn deliver_before(
     };
     match repeat_once(|| function.store.claim_attempt(&claim)).await? {
         AttemptClaimed::Ours(authorization) => {
-            let made = make(function, &authorization, keys, &hint.owner).await?;
-            conclude(function, claim, &authorization, &made).await
+            match make(function, &authorization, keys, &hint.owner, &asked).await? {
+                Some(made) => conclude(function, claim, &authorization, &made).await,
+                None => release(function, claim, &authorization).await,
+            }
         }
         AttemptClaimed::Refused(AttemptRefusal::Stale | AttemptRefusal::Taken) => Ok(Step::Nothing),
         AttemptClaimed::Refused(AttemptRefusal::Early(at)) => {
@@ -59,20 +62,47 @@ struct Made {
     result: AttemptResult,
 }
 
-/// `keys` are those of `hinted`: a message says what it likes, the record decides.
+/// `keys` are those of `hinted`: a message says what it likes, the record decides. Nothing is sent if so much time has
+/// passed since the claim was `asked` for that the lease might end before the POST does: the store was slow, or this
+/// process was paused, and another worker would send the same meanwhile.
 async fn make(
     function: &OpenIdDelivery,
     authorization: &Authorization,
     mut keys: Keys,
     hinted: &Owner,
-) -> Result<Made, DeliveryError> {
+    asked: &Stopwatch,
+) -> Result<Option<Made>, DeliveryError> {
     let owner = authorization.owner();
     if owner != *hinted {
         keys = Keys::fetch(function, &owner).await;
     }
-    let began = function.clock.now();
-    let result = post(function, authorization, &keys).await?;
-    Ok(Made { began, ended: function.clock.now(), result })
+    let (began, post_takes) = (function.clock.now(), TimeLimits::default().total);
+    let result = match Post::prepare(function, authorization, &keys)? {
+        Err(outcome) => outcome.into(),
+        Ok(_) if !lease_suffices(ATTEMPT_LEASE, asked.passed(&*function.clock), post_takes) => {
+            return Ok(None);
+        }
+        Ok(post) => post.send(function).await,
+    };
+    Ok(Some(Made { began, ended: function.clock.now(), result }))
+}
+
+/// Takes an attempt back that was not made: it does not count, and is due at once.
+async fn release(
+    function: &OpenIdDelivery,
+    claim: AttemptClaim,
+    authorization: &Authorization,
+) -> Result<Step, DeliveryError> {
+    let due_at = function.clock.now() + HINT_GRACE_PERIOD;
+    let release = || function.store.release_attempt(&claim.id, &claim.operation, due_at);
+    if !repeat_once(release).await? {
+        tracing::warn!(reference = %claim.id, "the lease was over before the POST; another worker goes on");
+        return Ok(Step::Nothing);
+    }
+    tracing::warn!(reference = %claim.id, "the lease would end before the POST; the attempt is made anew");
+    send_hint(function, Hint::new(claim.id, authorization.owner(), claim.attempts_before), Duration::ZERO)
+        .await;
+    Ok(Step::Postponed)
 }
 
 /// Records the attempt and what follows it, and sends the hint for the next one.

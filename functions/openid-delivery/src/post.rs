@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::HeaderName;
 use shared::delivery::response::AttemptResult;
 use shared::egress::callback_url::CallbackUrl;
 use shared::model::authorization::{Authorization, Callback};
+use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::owner::Owner;
 use shared::model::random::hex_128;
@@ -68,40 +71,56 @@ impl Document {
     }
 }
 
-/// Sends the record's body. A POST that could not be sent has its outcome as well.
-pub(crate) async fn post(
-    function: &OpenIdDelivery,
-    authorization: &Authorization,
-    keys: &Keys,
-) -> Result<AttemptResult, DeliveryError> {
-    let (default_address, signer) = match keys.signer() {
-        Ok(signer) => signer,
-        Err(error) => {
-            log_missing_key(authorization, error);
-            return Ok(DeliveryOutcome::KeyUnavailable.into());
-        }
-    };
-    let address = match &authorization.callback {
-        Callback::Explicit(url) => Some(url.as_str()),
-        Callback::OwnersDefault => default_address,
-        Callback::Nowhere => None,
-    };
-    let url = match address.map(|address| CallbackUrl::parse(address, &function.callbacks)) {
-        Some(Ok(url)) => url,
-        Some(Err(refused)) => {
-            tracing::warn!(reference = %authorization.id, %refused, "the callback address is not acceptable");
-            return Ok(DeliveryOutcome::from(refused).into());
-        }
-        None => return Ok(DeliveryOutcome::NoCallbackAddress.into()),
-    };
-    let Some(consent) = authorization.consent() else {
-        return Err(StoreError::Corrupt("a claimed attempt has no consent".to_owned()).into());
-    };
-    let body = consent.body.reveal().clone();
-    let now = function.clock.now();
-    let nonce = format!("{CALLBACK_NONCE_PREFIX}{}", hex_128(&*function.random)?);
-    let headers = signer.sign(authorization.request.caller(), &nonce, now, &body)?;
-    Ok(function.sender.post(&url, headers, body, now).await)
+/// A signed POST.
+pub(crate) struct Post {
+    url: CallbackUrl,
+    headers: Vec<(HeaderName, String)>,
+    body: Bytes,
+    signed_at: UnixMillis,
+}
+
+impl Post {
+    /// Signs the record's body. A POST that cannot be sent has its outcome as well.
+    pub(crate) fn prepare(
+        function: &OpenIdDelivery,
+        authorization: &Authorization,
+        keys: &Keys,
+    ) -> Result<Result<Self, DeliveryOutcome>, DeliveryError> {
+        let (default_address, signer) = match keys.signer() {
+            Ok(signer) => signer,
+            Err(error) => {
+                log_missing_key(authorization, error);
+                return Ok(Err(DeliveryOutcome::KeyUnavailable));
+            }
+        };
+        let address = match &authorization.callback {
+            Callback::Explicit(url) => Some(url.as_str()),
+            Callback::OwnersDefault => default_address,
+            Callback::Nowhere => None,
+        };
+        let url = match address.map(|address| CallbackUrl::parse(address, &function.callbacks)) {
+            Some(Ok(url)) => url,
+            Some(Err(refused)) => {
+                tracing::warn!(reference = %authorization.id, %refused, "the callback address is not acceptable");
+                return Ok(Err(refused.into()));
+            }
+            None => return Ok(Err(DeliveryOutcome::NoCallbackAddress)),
+        };
+        let Some(consent) = authorization.consent() else {
+            return Err(StoreError::Corrupt("a claimed attempt has no consent".to_owned()).into());
+        };
+        let body = consent.body.reveal().clone();
+        let signed_at = function.clock.now();
+        let nonce = format!("{CALLBACK_NONCE_PREFIX}{}", hex_128(&*function.random)?);
+        let headers = signer.sign(authorization.request.caller(), &nonce, signed_at, &body)?;
+        Ok(Ok(Self { url, headers, body, signed_at }))
+    }
+
+    /// Sends it, once.
+    pub(crate) async fn send(self, function: &OpenIdDelivery) -> AttemptResult {
+        let Self { url, headers, body, signed_at } = self;
+        function.sender.post(&url, headers, body, signed_at).await
+    }
 }
 
 fn log_missing_key(authorization: &Authorization, error: &SecretError) {

@@ -24,6 +24,9 @@ pub enum TransportError {
     /// TLS failed after the handshake, as when the other side then asks for a certificate of the client's.
     #[error("broken")]
     Tls,
+    /// There was no connection in time: nothing was sent.
+    #[error("timeout")]
+    ConnectTimeout,
     /// There was no whole answer in time.
     #[error("timeout")]
     Timeout,
@@ -50,6 +53,20 @@ impl TransportError {
         matches!(self, Self::Broken | Self::Tls)
     }
 
+    /// True if it is certain that no byte of the request was sent.
+    #[must_use]
+    pub const fn never_sent(self) -> bool {
+        match self {
+            Self::AddressRefused(_)
+            | Self::Dns
+            | Self::Connect
+            | Self::Handshake
+            | Self::ConnectTimeout
+            | Self::NotSent => true,
+            Self::Tls | Self::Timeout | Self::Broken | Self::CutOff | Self::TooLong => false,
+        }
+    }
+
     /// Classifies the failure of a request by the types in the error's chain.
     ///
     /// The order matters: the client counts a resolver's failure as one of connecting, a handshake's too, and any I/O
@@ -63,7 +80,7 @@ impl TransportError {
         } else if find::<rustls::Error>(error).is_some() {
             if error.is_connect() { Self::Handshake } else { Self::Tls }
         } else if error.is_timeout() {
-            Self::Timeout
+            if error.is_connect() { Self::ConnectTimeout } else { Self::Timeout }
         } else if error.is_connect() {
             Self::Connect
         } else {
@@ -90,7 +107,7 @@ impl From<TransportError> for DeliveryOutcome {
             TransportError::Dns => Self::Dns,
             TransportError::Connect => Self::Connect,
             TransportError::Handshake | TransportError::Tls => Self::Tls,
-            TransportError::Timeout => Self::Timeout,
+            TransportError::ConnectTimeout | TransportError::Timeout => Self::Timeout,
             TransportError::TooLong => Self::TooLong,
             TransportError::Broken | TransportError::CutOff | TransportError::NotSent => Self::Broken,
         }

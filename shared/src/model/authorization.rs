@@ -3,7 +3,7 @@
 //! ```text
 //! LINK_PENDING ──the platform's link──▶ ISSUED
 //! ISSUED, EXCHANGE_UNKNOWN, EXCHANGING older than 30 s ──claim(code)──▶ EXCHANGING
-//! EXCHANGING ──refused──▶ ISSUED      EXCHANGING ──no answer──▶ EXCHANGE_UNKNOWN   (both only by the claim's holder)
+//! EXCHANGING ──refused, or not sent──▶ ISSUED   EXCHANGING ──no answer──▶ EXCHANGE_UNKNOWN   (by the claim's holder)
 //! any of these four ──settle──▶ AUTHORIZED ──SUCCESS──▶ DELIVERED
 //!                                AUTHORIZED ──last failure──▶ UNDELIVERABLE ──redrive──▶ AUTHORIZED
 //! ```
@@ -26,8 +26,16 @@ pub use crate::model::authorization_state::{
     Attempt, Attempts, AuthorizationState, Lease, PendingDelivery, Status,
 };
 
-/// The greatest number of codes that one authorization may try.
-pub const MAX_CODES: usize = 10;
+/// The greatest number of codes of one link that Alipay may refuse.
+pub const MAX_REFUSED_CODES: u32 = 10;
+
+/// The greatest number of codes that one link may try: each is remembered, so that none is sent twice. Those that
+/// failed by a fault of ours or of the gateway are among them, so it is far above [`MAX_REFUSED_CODES`].
+pub const MAX_CODES: usize = 50;
+
+/// The time that a user has at least to come back once more, after an exchange has ended without telling who it was:
+/// enough to read the page, and to log in to an app and consent again.
+pub const RETRY_GRACE_PERIOD: Duration = Duration::from_mins(5);
 
 /// The address that the openId is delivered to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,12 +69,15 @@ pub struct Authorization {
     pub created_at: UnixMillis,
     /// The time of a platform's link; `None` for our own links and while the platform has not answered.
     pub linked_at: Option<UnixMillis>,
-    /// The end of link and pages. A settlement is never late.
+    /// The end of link and pages while no exchange is under way, see [`link_ends_at`](Self::link_ends_at). A settlement
+    /// is never late.
     pub expires_at: UnixMillis,
     /// The record may be deleted from this time on.
     pub retain_until: UnixMillis,
-    /// Digest of every code that was claimed, oldest first, [`MAX_CODES`] at most.
+    /// Digest of every code that was claimed and may have been sent, oldest first, [`MAX_CODES`] at most.
     pub codes: Vec<String>,
+    /// The number of these that Alipay refused, [`MAX_REFUSED_CODES`] at most.
+    pub refused_codes: u32,
     pub state: AuthorizationState,
 }
 
@@ -109,6 +120,7 @@ impl fmt::Debug for Authorization {
             .field("expires_at", &self.expires_at)
             .field("retain_until", &self.retain_until)
             .field("codes", &self.codes.len())
+            .field("refused_codes", &self.refused_codes)
             .field("state", &self.state)
             .finish_non_exhaustive()
     }
@@ -141,6 +153,7 @@ impl Authorization {
             expires_at: issue.now + issue.lifetime,
             retain_until: issue.now + issue.lifetime + issue.retention,
             codes: Vec::new(),
+            refused_codes: 0,
             state,
         }
     }
@@ -157,16 +170,29 @@ impl Authorization {
         self.state.status()
     }
 
+    /// The name of its state for whoever looks at `now`, see [`AuthorizationState::status_at`].
+    #[must_use]
+    pub fn status_at(&self, now: UnixMillis) -> Status {
+        self.state.status_at(now)
+    }
+
     /// True while the link still leads to a consent.
     #[must_use]
     pub fn link_works(&self, now: UnixMillis) -> bool {
-        self.consent().is_none() && now < self.expires_at && !self.tries_are_used_up()
+        self.consent().is_none() && now < self.link_ends_at() && !self.tries_are_used_up()
     }
 
-    /// True once as many codes were claimed as one authorization may try.
+    /// The end of link and pages. With an exchange under way it does not come before the user could try again if that
+    /// one told nothing.
+    #[must_use]
+    pub fn link_ends_at(&self) -> UnixMillis {
+        self.exchange().map_or(self.expires_at, |lease| self.expires_at.max(lease.until + RETRY_GRACE_PERIOD))
+    }
+
+    /// True if no further code may be tried on the link.
     #[must_use]
     pub const fn tries_are_used_up(&self) -> bool {
-        self.codes.len() >= MAX_CODES
+        self.refused_codes >= MAX_REFUSED_CODES || self.codes.len() >= MAX_CODES
     }
 
     /// The link; gone once the user is known.

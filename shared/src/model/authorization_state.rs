@@ -163,6 +163,16 @@ impl AuthorizationState {
             Self::Undeliverable { .. } => Status::Undeliverable,
         }
     }
+
+    /// The state's name for whoever looks at `now`: an exchange whose lease is over has ended without an answer, as its
+    /// worker would have said if it were still there.
+    #[must_use]
+    pub fn status_at(&self, now: UnixMillis) -> Status {
+        match self {
+            Self::Exchanging { lease, .. } if lease.until <= now => Status::ExchangeUnknown,
+            _ => self.status(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -186,5 +196,25 @@ mod tests {
             );
         }
         assert!("issued".parse::<Status>().is_err());
+    }
+
+    #[test]
+    fn an_exchange_has_ended_for_whoever_looks_once_its_lease_is_over() {
+        let link = Url::parse("https://openauth.example/authorize").unwrap();
+        let lease =
+            Lease { operation: OperationId::recorded("worker".to_owned()), until: UnixMillis(30_000) };
+        let exchanging = AuthorizationState::Exchanging { link: link.clone(), lease };
+        let issued = AuthorizationState::Issued { link: link.clone() };
+        let unknown = AuthorizationState::ExchangeUnknown { link };
+        for (state, now, status) in [
+            (&exchanging, 0, Status::Exchanging),
+            (&exchanging, 29_999, Status::Exchanging),
+            (&exchanging, 30_000, Status::ExchangeUnknown),
+            (&exchanging, i64::MAX, Status::ExchangeUnknown),
+            (&issued, i64::MAX, Status::Issued),
+            (&unknown, 0, Status::ExchangeUnknown),
+        ] {
+            assert_eq!(state.status_at(UnixMillis(now)), status, "{state:?} at {now}");
+        }
     }
 }

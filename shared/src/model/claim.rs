@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::model::authorization::Authorization;
+use crate::model::authorization::{Authorization, RETRY_GRACE_PERIOD, Status};
 use crate::model::clock::UnixMillis;
 use crate::model::id::{AuthorizationId, OperationId, State, same_digest};
 use crate::model::identity::AuthCode;
@@ -13,6 +13,13 @@ use crate::model::link_source::LinkSource;
 
 /// The time for which a claimed exchange keeps others away; longer than the function may run.
 pub const EXCHANGE_LEASE: Duration = Duration::from_secs(30);
+
+/// True if a lease of `lease` still lasts for work that takes `work` at most, when `passed` has gone by since it was
+/// asked for. A claim is dated before the wait for the store, so the wait is part of what has passed.
+#[must_use]
+pub fn lease_suffices(lease: Duration, passed: Duration, work: Duration) -> bool {
+    passed.saturating_add(work) < lease
+}
 
 /// The claim of a browser's return to be the only one that exchanges its code.
 #[derive(Clone, Debug)]
@@ -35,6 +42,62 @@ impl ExchangeClaim {
     }
 }
 
+/// The way in which an exchange ended without naming a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExchangeEnding {
+    /// Alipay refused the code: back to ISSUED, with one try of the link used up.
+    CodeRefused,
+    /// Alipay refused our request, whatever the code was: back to ISSUED.
+    RequestRefused,
+    /// Nobody knows what became of the code: EXCHANGE_UNKNOWN.
+    Unknown,
+    /// No byte of the request was sent: back to ISSUED, and the code is forgotten, so that the same return works again.
+    NotSent,
+}
+
+impl ExchangeEnding {
+    /// The status that follows.
+    #[must_use]
+    pub const fn status(self) -> Status {
+        match self {
+            Self::CodeRefused | Self::RequestRefused | Self::NotSent => Status::Issued,
+            Self::Unknown => Status::ExchangeUnknown,
+        }
+    }
+}
+
+/// An exchange that ended without naming a user, as its holder records it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedExchange {
+    pub id: AuthorizationId,
+    /// The claim's operation.
+    pub holder: OperationId,
+    pub ending: ExchangeEnding,
+    /// The place of the claim's code among the record's. Nobody adds one while the claim is held.
+    pub code_place: usize,
+    /// The end of the link from now on: the user has time to come back once more.
+    pub expires_at: UnixMillis,
+}
+
+impl EndedExchange {
+    /// The end at `now` of the claim by `holder`, by which the record stands as `claimed`.
+    #[must_use]
+    pub fn new(
+        claimed: &Authorization,
+        holder: &OperationId,
+        ending: ExchangeEnding,
+        now: UnixMillis,
+    ) -> Self {
+        Self {
+            id: claimed.id.clone(),
+            holder: holder.clone(),
+            ending,
+            code_place: claimed.codes.len().saturating_sub(1),
+            expires_at: claimed.expires_at.max(now + RETRY_GRACE_PERIOD),
+        }
+    }
+}
+
 /// The cause for which a code may not be exchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimRefusal {
@@ -49,7 +112,7 @@ pub enum ClaimRefusal {
     Expired,
     /// This code was at the gateway before.
     CodeSpent,
-    /// As many codes as one authorization may try were tried.
+    /// As many codes as one link may try were tried.
     TooManyCodes,
 }
 
@@ -66,7 +129,7 @@ pub fn claim_refusal(old: Option<&Authorization>, claim: &ExchangeClaim) -> Clai
     match () {
         () if old.consent().is_some() => ClaimRefusal::AlreadyAuthorized,
         () if in_progress => ClaimRefusal::InProgress,
-        () if old.expires_at <= claim.now => ClaimRefusal::Expired,
+        () if old.link_ends_at() <= claim.now => ClaimRefusal::Expired,
         () if old.codes.contains(&claim.code_digest) => ClaimRefusal::CodeSpent,
         () if old.tries_are_used_up() => ClaimRefusal::TooManyCodes,
         () => ClaimRefusal::InProgress,
@@ -122,7 +185,8 @@ mod tests {
 
     use super::*;
     use crate::model::authorization::{
-        Attempts, AuthorizationState, Callback, Issue, Lease, MAX_CODES, NewLink, PendingDelivery,
+        Attempts, AuthorizationState, Callback, Issue, Lease, MAX_CODES, MAX_REFUSED_CODES, NewLink,
+        PendingDelivery,
     };
     use crate::model::authorization_request::{AuthorizationRequest, MerchantRequest};
     use crate::model::consent::{Consent, DeliveryBody};
@@ -187,6 +251,10 @@ mod tests {
         let busy = Authorization { state: exchanging, ..issued() };
         let spent = Authorization { codes: vec![code.digest()], ..issued() };
         let many = Authorization { codes: vec![String::new(); MAX_CODES], ..issued() };
+        let refused = Authorization { refused_codes: MAX_REFUSED_CODES, ..issued() };
+        let over = NOW + SECOND + RETRY_GRACE_PERIOD;
+        let retried = ExchangeClaim { now: over - Duration::from_millis(1), ..claim.clone() };
+        let too_late = ExchangeClaim { now: over, ..claim.clone() };
         let spent_and_many = Authorization { codes: vec![code.digest(); MAX_CODES], ..issued() };
         let of_a_platform = Authorization { source: LinkSource::Platform("p".to_owned()), ..issued() };
         for (old, claim, refusal) in [
@@ -195,16 +263,52 @@ mod tests {
             (Some(&known), &foreign, ClaimRefusal::UnknownState),
             (Some(&known), &late, ClaimRefusal::AlreadyAuthorized),
             (Some(&busy), &claim, ClaimRefusal::InProgress),
-            (Some(&busy), &late, ClaimRefusal::Expired),
+            // Its link would be over, but the user can try again.
+            (Some(&busy), &late, ClaimRefusal::InProgress),
+            (Some(&busy), &retried, ClaimRefusal::InProgress),
+            (Some(&busy), &too_late, ClaimRefusal::Expired),
             (Some(&issued()), &late, ClaimRefusal::Expired),
             (Some(&spent), &claim, ClaimRefusal::CodeSpent),
             (Some(&spent_and_many), &claim, ClaimRefusal::CodeSpent),
             (Some(&many), &claim, ClaimRefusal::TooManyCodes),
+            (Some(&refused), &claim, ClaimRefusal::TooManyCodes),
             // Whatever refused it has passed: it may come again.
             (Some(&issued()), &claim, ClaimRefusal::InProgress),
         ] {
             assert_eq!(claim_refusal(old, claim), refusal);
         }
+    }
+
+    #[test]
+    fn a_lease_suffices_for_work_that_ends_before_it() {
+        for (passed, work, suffices) in [
+            (0, 10, true),
+            (19, 10, true),
+            (20, 10, false),
+            (31, 10, false),
+            (0, 30, false),
+            (3_600, 10, false),
+        ] {
+            assert_eq!(
+                lease_suffices(SECOND * 30, SECOND * passed, SECOND * work),
+                suffices,
+                "{passed} {work}"
+            );
+        }
+        assert!(!lease_suffices(SECOND * 30, Duration::MAX, SECOND));
+    }
+
+    #[test]
+    fn an_exchange_that_told_nothing_leaves_time_to_come_back() {
+        let claimed = Authorization { codes: vec!["a".to_owned(), "b".to_owned()], ..issued() };
+        let mine = OperationId::recorded("mine".to_owned());
+        let ended = |now| EndedExchange::new(&claimed, &mine, ExchangeEnding::Unknown, now);
+        assert_eq!((ended(NOW).code_place, ended(NOW).holder), (1, mine.clone()));
+        let last = NOW + SECOND * 59;
+        let hour_link = Authorization { expires_at: NOW + SECOND * 3_600, ..claimed.clone() };
+        let of_an_hour = EndedExchange::new(&hour_link, &mine, ExchangeEnding::CodeRefused, last);
+        assert_eq!(ended(last).expires_at, last + RETRY_GRACE_PERIOD);
+        assert_eq!(of_an_hour.expires_at, hour_link.expires_at, "a link that lives longer is as it was");
     }
 
     #[test]

@@ -92,6 +92,12 @@ impl Stopwatch {
         Self { wall: clock.now(), monotonic: clock.monotonic() }
     }
 
+    /// Its beginning by the monotonic clock.
+    #[must_use]
+    pub const fn began(&self) -> Monotonic {
+        self.monotonic
+    }
+
     /// The time that has passed at least by one of the clocks: the monotonic one may stand still while the machine
     /// sleeps, the other may be set back.
     #[must_use]

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use url::Url;
 
 use crate::model::authorization::{Attempt, Authorization, Status};
-use crate::model::claim::{AttemptClaim, AttemptRefusal, ClaimRefusal, ExchangeClaim};
+use crate::model::claim::{AttemptClaim, AttemptRefusal, ClaimRefusal, EndedExchange, ExchangeClaim};
 use crate::model::clock::UnixMillis;
 use crate::model::consent::DeliveryBody;
 use crate::model::end_date::EndDate;
@@ -194,11 +194,8 @@ pub trait RecordReturns: ReadAuthorizations {
     /// was never claimed for this authorization.
     async fn claim_exchange(&self, claim: &ExchangeClaim) -> Result<Claimed, StoreError>;
 
-    /// Alipay refused the code: back to ISSUED, if the claim is still `holder`'s. Whether it was.
-    async fn exchange_refused(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError>;
-
-    /// Nobody knows what became of the code: EXCHANGE_UNKNOWN, if the claim is still `holder`'s. Whether it was.
-    async fn exchange_unknown(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError>;
+    /// Ends an exchange that named no user, if the claim is still its holder's. Whether it was.
+    async fn end_exchange(&self, ended: &EndedExchange) -> Result<bool, StoreError>;
 
     /// Records who the user is, on the one condition that nobody is recorded yet.
     async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError>;
@@ -243,6 +240,15 @@ pub trait RecordDeliveries: Send + Sync {
         holder: &OperationId,
         attempt: &Attempt,
         next: AfterAttempt,
+    ) -> Result<bool, StoreError>;
+
+    /// Takes back an attempt that was claimed and not made, so that it does not count, if the lease is still
+    /// `holder`'s; the sweep takes it up at `due_at`, unless a hint was faster. Whether it was.
+    async fn release_attempt(
+        &self,
+        id: &AuthorizationId,
+        holder: &OperationId,
+        due_at: UnixMillis,
     ) -> Result<bool, StoreError>;
 
     /// UNDELIVERABLE, for a record that has no attempt left and nobody at work on it at `now`: its last attempt was

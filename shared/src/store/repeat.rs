@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::model::clock::{Clock, UnixMillis};
+use crate::model::clock::{Clock, Monotonic};
 use crate::store::StoreError;
 
 /// Makes `call`, and once more at once if it may succeed then.
@@ -23,13 +23,13 @@ where
     }
 }
 
-/// Makes `call`, and again after each of `pauses` while it may succeed later, if the pause ends before `deadline` by
-/// `clock`. Pauses by `sleep`.
+/// Makes `call`, and again after each of `pauses`, of which the last goes on, while it may succeed later and the pause
+/// ends before `deadline` by `clock`. Pauses by `sleep`.
 ///
 /// # Errors
 /// As [`repeat_once`].
 pub async fn repeat_until<T, F, S>(
-    deadline: UnixMillis,
+    deadline: Monotonic,
     pauses: &[Duration],
     clock: &dyn Clock,
     sleep: impl Fn(Duration) -> S,
@@ -40,9 +40,9 @@ where
     S: Future<Output = ()>,
 {
     let mut outcome = call().await;
-    for &pause in pauses {
+    for &pause in pauses.iter().chain(pauses.last().into_iter().cycle()) {
         match &outcome {
-            Err(error) if error.retryable() && clock.now() + pause < deadline => {
+            Err(error) if error.retryable() && clock.monotonic() + pause < deadline => {
                 sleep(pause).await;
                 outcome = call().await;
             }
@@ -57,7 +57,7 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use super::*;
-    use crate::model::clock::ManualClock;
+    use crate::model::clock::{ManualClock, UnixMillis};
 
     const PAUSES: [Duration; 3] =
         [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
@@ -104,6 +104,8 @@ mod tests {
             (vec![corrupt()], 0, 6_000, Err(corrupt()), vec![]),
             (vec![away(); 3], 0, 6_000, Ok(4), vec![first, second, third]),
             (vec![away(); 4], 0, 6_000, Err(away()), vec![first, second, third]),
+            (vec![away(); 5], 0, 11_000, Ok(6), vec![first, second, third, third, third]),
+            (vec![away(); 9], 0, 11_000, Err(away()), vec![first, second, third, third, third]),
             // No pause that would end at the deadline, or later, is begun.
             (vec![away()], 0, 200, Err(away()), vec![]),
             (vec![away()], 0, 201, Ok(2), vec![first]),
@@ -122,7 +124,8 @@ mod tests {
                 RefCell::<Vec<_>>::borrow_mut(&pauses).push(pause);
                 clock.advance(pause);
             };
-            let repeated = repeat_until(NOW + millis(within), &PAUSES, &clock, sleep, call).await;
+            let deadline = clock.monotonic() + millis(within);
+            let repeated = repeat_until(deadline, &PAUSES, &clock, sleep, call).await;
             let case = format!("{failures:?} {call_takes} {within}");
             assert_eq!((repeated, pauses.take()), (outcome, slept), "{case}");
         }

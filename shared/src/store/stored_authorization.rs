@@ -35,6 +35,7 @@ pub(super) struct StoredAuthorization {
     pub(super) expires_at: UnixMillis,
     pub(super) retain_until: UnixMillis,
     pub(super) codes: Vec<String>,
+    pub(super) refused_codes: u32,
     pub(super) exchange: Option<Lease>,
     pub(super) identity: Option<Identity>,
     pub(super) authorized_at: Option<UnixMillis>,
@@ -85,6 +86,7 @@ impl TryFrom<StoredAuthorization> for Authorization {
             expires_at: stored.expires_at,
             retain_until: stored.retain_until,
             codes: stored.codes,
+            refused_codes: stored.refused_codes,
             state,
         })
     }
@@ -222,6 +224,7 @@ impl From<Authorization> for StoredAuthorization {
             expires_at: record.expires_at,
             retain_until: record.retain_until,
             codes: record.codes,
+            refused_codes: record.refused_codes,
         }
     }
 }
@@ -287,7 +290,8 @@ mod tests {
     }
 
     fn in_state(state: AuthorizationState) -> Authorization {
-        Authorization { state, codes: vec!["digest".to_owned()], ..new(NewLink::Ours(link())) }
+        let codes = vec!["digest".to_owned()];
+        Authorization { state, codes, refused_codes: 1, ..new(NewLink::Ours(link())) }
     }
 
     /// A record in each state, with a delivery and without one.

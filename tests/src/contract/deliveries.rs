@@ -53,6 +53,29 @@ pub(super) async fn an_attempt_is_claimed_by_one_in_its_turn_and_never_early(sto
     );
 }
 
+pub(super) async fn an_attempt_that_was_not_made_does_not_count(store: &dyn Backend) {
+    let id = settled(store, "S1").await;
+    let claim = attempt_claim("S1", 0, "a", BEGINNING);
+    store.claim_attempt(&claim).await.expect("answers");
+    let due = BEGINNING + MINUTE * 2;
+    assert_eq!(store.release_attempt(&id, &operation("b"), due).await, Ok(false));
+    for _ in 0..2 {
+        assert_eq!(
+            store.release_attempt(&id, &operation("a"), due).await,
+            Ok(true),
+            "a repeat had succeeded"
+        );
+    }
+    let now = record(store, &id).await;
+    assert_eq!((now.attempts_begun(), due_at(&now), now.next_attempt_at()), (0, Some(due), Some(BEGINNING)));
+    assert_eq!(now.pending_delivery().and_then(|delivery| delivery.lease.as_ref()), None);
+    let again = attempt_claim("S1", 0, "c", BEGINNING);
+    let claimed = store.claim_attempt(&again).await.expect("answers");
+    assert!(matches!(claimed, AttemptClaimed::Ours(record) if record.attempts_begun() == 1));
+    assert_eq!(store.release_attempt(&id, &operation("a"), due).await, Ok(false), "another worker has it");
+    assert_eq!(record(store, &id).await.attempts_begun(), 1);
+}
+
 pub(super) async fn a_lease_that_ended_is_taken_over_and_its_holder_concludes_nothing(store: &dyn Backend) {
     let id = settled(store, "S1").await;
     store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await.expect("answers");

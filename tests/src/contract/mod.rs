@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use shared::model::authorization::{Authorization, Callback, Issue, NewLink};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest, SchemeRequest};
-use shared::model::claim::{AttemptClaim, ClaimRefusal, ExchangeClaim};
+use shared::model::claim::{AttemptClaim, ClaimRefusal, EndedExchange, ExchangeClaim, ExchangeEnding};
 use shared::model::clock::UnixMillis;
 use shared::model::consent::DeliveryBody;
 use shared::model::end_date::EndDate;
@@ -86,12 +86,16 @@ macro_rules! store_contract {
             a_claim_is_refused_by_cause
             a_code_is_claimed_once_whatever_became_of_it
             as_many_codes_as_allowed_are_claimed
+            only_codes_that_alipay_refused_use_up_the_tries
+            a_code_that_was_not_sent_may_be_claimed_again
+            a_link_does_not_end_before_its_user_could_try_again
             only_the_holder_ends_an_exchange
             a_settlement_needs_nothing_but_that_nobody_is_recorded
             the_first_user_recorded_stays
             a_settlement_keeps_its_record_as_long_as_it_says
             without_an_address_nothing_is_due
             an_attempt_is_claimed_by_one_in_its_turn_and_never_early
+            an_attempt_that_was_not_made_does_not_count
             a_lease_that_ended_is_taken_over_and_its_holder_concludes_nothing
             after_the_last_attempt_a_dead_workers_record_is_given_up
             who_has_no_attempt_left_is_given_up_even_if_nobody_died
@@ -194,6 +198,11 @@ fn claim(serial_no: &str, code: &str, by: &str, now: UnixMillis) -> ExchangeClai
         operation: operation(by),
         now,
     }
+}
+
+/// The end of the exchange that `by` has claimed.
+fn ended(claimed: &Authorization, by: &str, ending: ExchangeEnding) -> EndedExchange {
+    EndedExchange::new(claimed, &operation(by), ending, BEGINNING)
 }
 
 /// A settlement of `serial_no` for a user.

@@ -1,10 +1,11 @@
 //! The contract of a repeated operation, whose first answer was lost.
 
 use shared::model::authorization::Attempt;
+use shared::model::claim::ExchangeEnding;
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::store::{AfterAttempt, AttemptClaimed, Recorded, Settled};
 
-use super::{Backend, attempt_claim, authorization, claim, issued, nonce, ours, record, settlement};
+use super::{Backend, attempt_claim, authorization, claim, ended, issued, nonce, ours, record, settlement};
 use crate::world::BEGINNING;
 
 pub(super) async fn a_repeat_of_the_same_operation_had_succeeded(store: &dyn Backend) {
@@ -16,13 +17,20 @@ pub(super) async fn a_repeat_of_the_same_operation_had_succeeded(store: &dyn Bac
     let claimed = ours(store.claim_exchange(&first).await.expect("answers"));
     assert_eq!(ours(store.claim_exchange(&first).await.expect("answers")), claimed);
     assert_eq!(record(store, &id).await.codes.len(), 1);
-    assert_eq!(store.exchange_refused(&id, &first.operation).await, Ok(true));
-    assert_eq!(store.exchange_refused(&id, &first.operation).await, Ok(true));
-
-    let second = claim("S1", "codeB", "c2", BEGINNING);
-    ours(store.claim_exchange(&second).await.expect("answers"));
+    let refused = ended(&claimed, "c", ExchangeEnding::CodeRefused);
     for _ in 0..2 {
-        assert_eq!(store.exchange_unknown(&id, &second.operation).await, Ok(true));
+        assert_eq!(store.end_exchange(&refused).await, Ok(true));
+    }
+    assert_eq!(record(store, &id).await.refused_codes, 1);
+
+    for (code, by, ending, codes) in
+        [("codeB", "c2", ExchangeEnding::NotSent, 1), ("codeB", "c3", ExchangeEnding::Unknown, 2)]
+    {
+        let claimed = ours(store.claim_exchange(&claim("S1", code, by, BEGINNING)).await.expect("answers"));
+        for _ in 0..2 {
+            assert_eq!(store.end_exchange(&ended(&claimed, by, ending)).await, Ok(true));
+        }
+        assert_eq!(record(store, &id).await.codes.len(), codes);
     }
 
     assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Recorded));

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use shared::model::authorization::{MAX_CODES, Status};
-use shared::model::claim::{AttemptRefusal, ClaimRefusal, EXCHANGE_LEASE, ExchangeClaim};
+use shared::model::authorization::{MAX_CODES, MAX_REFUSED_CODES, RETRY_GRACE_PERIOD, Status};
+use shared::model::claim::ExchangeEnding::{self, CodeRefused, NotSent, RequestRefused, Unknown};
+use shared::model::claim::{AttemptRefusal, ClaimRefusal, EXCHANGE_LEASE, EndedExchange, ExchangeClaim};
 use shared::model::id::digest_of;
 use shared::store::{AttemptClaimed, Recorded, Settled, Settlement};
 
 use super::{
-    Backend, MINUTE, attempt_claim, authorization, body, claim, due_at, issued, nonce, operation, ours,
-    record, refusal, settled, settlement,
+    Backend, MINUTE, attempt_claim, authorization, body, claim, due_at, ended, issued, nonce, operation,
+    ours, record, refusal, settled, settlement,
 };
 use crate::world::BEGINNING;
 
@@ -50,13 +51,13 @@ pub(super) async fn a_code_is_claimed_once_whatever_became_of_it(store: &dyn Bac
         refusal(store.claim_exchange(&claim("S1", "codeA", "again", now)).await.expect("answers"))
     };
 
-    ours(store.claim_exchange(&claim("S1", "codeA", "c1", now)).await.expect("answers"));
-    assert_eq!(store.exchange_refused(&id, &operation("c1")).await, Ok(true));
+    let claimed = ours(store.claim_exchange(&claim("S1", "codeA", "c1", now)).await.expect("answers"));
+    assert_eq!(store.end_exchange(&ended(&claimed, "c1", CodeRefused)).await, Ok(true));
     assert_eq!(record(store, &id).await.status(), Status::Issued);
     assert_eq!(spent(now).await, ClaimRefusal::CodeSpent);
 
-    ours(store.claim_exchange(&claim("S1", "codeB", "c2", now)).await.expect("answers"));
-    assert_eq!(store.exchange_unknown(&id, &operation("c2")).await, Ok(true));
+    let claimed = ours(store.claim_exchange(&claim("S1", "codeB", "c2", now)).await.expect("answers"));
+    assert_eq!(store.end_exchange(&ended(&claimed, "c2", Unknown)).await, Ok(true));
     assert_eq!(record(store, &id).await.status(), Status::ExchangeUnknown);
     assert_eq!(spent(now).await, ClaimRefusal::CodeSpent);
 
@@ -68,36 +69,88 @@ pub(super) async fn a_code_is_claimed_once_whatever_became_of_it(store: &dyn Bac
 }
 
 pub(super) async fn as_many_codes_as_allowed_are_claimed(store: &dyn Backend) {
-    let id = issued(store, "S1").await;
+    issued(store, "S1").await;
     for number in 0..MAX_CODES {
-        let by = format!("c{number}");
-        ours(
-            store
-                .claim_exchange(&claim("S1", &format!("code{number}"), &by, BEGINNING))
-                .await
-                .expect("answers"),
-        );
-        assert_eq!(store.exchange_refused(&id, &operation(&by)).await, Ok(true));
+        try_code(store, &format!("code{number}"), Unknown).await;
     }
     let one_more = store.claim_exchange(&claim("S1", "codeX", "cX", BEGINNING)).await.expect("answers");
     assert_eq!(refusal(one_more), ClaimRefusal::TooManyCodes);
 }
 
+/// Claims `code` for S1, and ends its exchange so.
+async fn try_code(store: &dyn Backend, code: &str, ending: ExchangeEnding) {
+    let claimed = ours(store.claim_exchange(&claim("S1", code, code, BEGINNING)).await.expect("answers"));
+    assert_eq!(store.end_exchange(&ended(&claimed, code, ending)).await, Ok(true));
+}
+
+pub(super) async fn only_codes_that_alipay_refused_use_up_the_tries(store: &dyn Backend) {
+    let id = issued(store, "S1").await;
+    for ending in [Unknown, RequestRefused, NotSent, CodeRefused] {
+        for number in 0..MAX_REFUSED_CODES {
+            try_code(store, &format!("{ending:?}{number}"), ending).await;
+        }
+    }
+    let now = record(store, &id).await;
+    assert_eq!(
+        (now.refused_codes, now.codes.len()),
+        (MAX_REFUSED_CODES, 30),
+        "what was not sent is forgotten"
+    );
+    let one_more = store.claim_exchange(&claim("S1", "codeX", "cX", BEGINNING)).await.expect("answers");
+    assert_eq!(refusal(one_more), ClaimRefusal::TooManyCodes);
+}
+
+pub(super) async fn a_code_that_was_not_sent_may_be_claimed_again(store: &dyn Backend) {
+    let id = issued(store, "S1").await;
+    try_code(store, "codeA", CodeRefused).await;
+    for _ in 0..2 {
+        try_code(store, "codeB", NotSent).await;
+    }
+    let now = record(store, &id).await;
+    assert_eq!((now.status(), now.exchange()), (Status::Issued, None));
+    assert_eq!(now.codes, [digest_of("codeA")]);
+    ours(store.claim_exchange(&claim("S1", "codeB", "c", BEGINNING)).await.expect("answers"));
+    assert_eq!(record(store, &id).await.codes, ["codeA", "codeB"].map(digest_of));
+}
+
+pub(super) async fn a_link_does_not_end_before_its_user_could_try_again(store: &dyn Backend) {
+    let id = issued(store, "S1").await;
+    let milli = Duration::from_millis(1);
+    let end = BEGINNING + MINUTE * 60;
+    ours(store.claim_exchange(&claim("S1", "codeA", "c1", end - milli)).await.expect("answers"));
+    // Its worker dies. Nobody else comes before the lease is over, and the user has time after it.
+    let over = end - milli + EXCHANGE_LEASE;
+    assert_eq!(record(store, &id).await.link_ends_at(), over + RETRY_GRACE_PERIOD);
+    let too_late = claim("S1", "codeB", "c2", over + RETRY_GRACE_PERIOD);
+    assert_eq!(refusal(store.claim_exchange(&too_late).await.expect("answers")), ClaimRefusal::Expired);
+    let last = over + RETRY_GRACE_PERIOD - milli;
+    let claimed = ours(store.claim_exchange(&claim("S1", "codeB", "c2", last)).await.expect("answers"));
+    let unknown = EndedExchange::new(&claimed, &operation("c2"), Unknown, last);
+    assert_eq!(store.end_exchange(&unknown).await, Ok(true));
+    let now = record(store, &id).await;
+    assert_eq!((now.expires_at, now.link_ends_at()), (last + RETRY_GRACE_PERIOD, last + RETRY_GRACE_PERIOD));
+    let too_late = claim("S1", "codeC", "c3", now.expires_at);
+    assert_eq!(refusal(store.claim_exchange(&too_late).await.expect("answers")), ClaimRefusal::Expired);
+    ours(store.claim_exchange(&claim("S1", "codeC", "c3", now.expires_at - milli)).await.expect("answers"));
+}
+
 pub(super) async fn only_the_holder_ends_an_exchange(store: &dyn Backend) {
     let id = issued(store, "S1").await;
-    ours(store.claim_exchange(&claim("S1", "codeA", "c1", BEGINNING)).await.expect("answers"));
-    ours(
+    let first = ours(store.claim_exchange(&claim("S1", "codeA", "c1", BEGINNING)).await.expect("answers"));
+    let second = ours(
         store.claim_exchange(&claim("S1", "codeB", "c2", BEGINNING + EXCHANGE_LEASE)).await.expect("answers"),
     );
-    assert_eq!(store.exchange_refused(&id, &operation("c1")).await, Ok(false));
-    assert_eq!(store.exchange_unknown(&id, &operation("c1")).await, Ok(false));
+    for ending in [CodeRefused, RequestRefused, Unknown, NotSent] {
+        assert_eq!(store.end_exchange(&ended(&first, "c1", ending)).await, Ok(false));
+    }
     let now = record(store, &id).await;
     assert_eq!(
         (now.status(), now.exchange().map(|lease| lease.operation.clone())),
         (Status::Exchanging, Some(operation("c2")))
     );
     assert_eq!(store.settle(&settlement("S1", "open-1", "s")).await, Ok(Settled::Recorded));
-    assert_eq!(store.exchange_unknown(&id, &operation("c2")).await, Ok(false), "nothing undoes a settlement");
+    let undone = store.end_exchange(&ended(&second, "c2", Unknown)).await;
+    assert_eq!(undone, Ok(false), "nothing undoes a settlement");
     assert_eq!(record(store, &id).await.status(), Status::Authorized);
 }
 
@@ -107,10 +160,11 @@ pub(super) async fn a_settlement_needs_nothing_but_that_nobody_is_recorded(store
     {
         let id = issued(store, serial_no).await;
         if prepare > 0 {
-            ours(store.claim_exchange(&claim(serial_no, serial_no, "c", BEGINNING)).await.expect("answers"));
-        }
-        if prepare > 1 {
-            assert_eq!(store.exchange_unknown(&id, &operation("c")).await, Ok(true));
+            let claim = claim(serial_no, serial_no, "c", BEGINNING);
+            let claimed = ours(store.claim_exchange(&claim).await.expect("answers"));
+            if prepare > 1 {
+                assert_eq!(store.end_exchange(&ended(&claimed, "c", Unknown)).await, Ok(true));
+            }
         }
         let late = Settlement {
             now: BEGINNING + MINUTE * 6_000,

@@ -49,7 +49,10 @@ pub enum GatewayError {
     /// Nothing within [`EXCHANGE_TIMEOUT`].
     #[error("timeout")]
     Timeout,
-    /// No connection, or one that broke.
+    /// There is no connection: no byte of the request was sent, and the code cannot have been spent.
+    #[error("unreachable")]
+    Unreachable,
+    /// A connection that broke.
     #[error("connection")]
     Connection,
     /// An HTTP status other than 200.
@@ -83,16 +86,10 @@ impl GatewayError {
 impl From<TransportError> for GatewayError {
     fn from(error: TransportError) -> Self {
         match error {
+            never_sent if never_sent.never_sent() => Self::Unreachable,
             TransportError::Timeout => Self::Timeout,
             TransportError::TooLong => Self::Malformed,
-            TransportError::AddressRefused(_)
-            | TransportError::Dns
-            | TransportError::Connect
-            | TransportError::Handshake
-            | TransportError::Tls
-            | TransportError::Broken
-            | TransportError::CutOff
-            | TransportError::NotSent => Self::Connection,
+            _ => Self::Connection,
         }
     }
 }
@@ -103,7 +100,7 @@ pub trait TokenExchange: Send + Sync {
     /// Sends `request`, once only, and gives the answer's body for [`read_answer`], 64 KiB at most.
     ///
     /// # Errors
-    /// There is no answer; it is unknown then if the code is spent.
+    /// There is no answer. The code is unspent after [`GatewayError::Unreachable`]; otherwise that is unknown.
     async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, GatewayError>;
 
     /// The parameters in the query of the gateway's address. They are part of each request, and so of what is signed.

@@ -66,8 +66,15 @@ impl Reader<'_> {
     }
 
     pub(super) fn attempts(&self) -> Result<u32, StoreError> {
-        let attempts = self.0.get("attempts").and_then(|value| value.as_n().ok());
-        attempts.and_then(|attempts| attempts.parse().ok()).ok_or_else(|| corrupt("attempts"))
+        self.optional_count("attempts")?.ok_or_else(|| corrupt("attempts"))
+    }
+
+    pub(super) fn optional_count(&self, name: &'static str) -> Result<Option<u32>, StoreError> {
+        let count = |value: &AttributeValue| {
+            let count = value.as_n().ok().and_then(|count| count.parse().ok());
+            count.ok_or_else(|| corrupt(name))
+        };
+        self.0.get(name).map(count).transpose()
     }
 
     pub(super) fn text(&self, name: &'static str) -> Result<String, StoreError> {

@@ -98,15 +98,29 @@ impl RecordDeliveries for DynamoStore {
                 ReturnValue::None,
             )
             .await?;
-        // A lease without an end is one that its holder has concluded: an earlier try of the same write had succeeded.
-        Ok(match outcome {
-            UpdateOutcome::Updated(_) => true,
-            UpdateOutcome::Refused(Some(old)) => {
-                Reader(&old).optional_text("deliveryBy")?.as_deref() == Some(holder.as_str())
-                    && !old.contains_key("deliveryUntil")
-            }
-            UpdateOutcome::Refused(None) => false,
-        })
+        lease_was_ended_by(holder, outcome)
+    }
+
+    async fn release_attempt(
+        &self,
+        id: &AuthorizationId,
+        holder: &OperationId,
+        due_at: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        let outcome = self
+            .update(
+                item::key(id),
+                "SET attempts = attempts - :one, outboxAt = :outboxAt REMOVE deliveryUntil",
+                "deliveryBy = :by AND attribute_exists(deliveryUntil)",
+                [
+                    (":one", attribute::number(1)),
+                    (":outboxAt", attribute::time(due_at)),
+                    (":by", attribute::operation(holder)),
+                ],
+                ReturnValue::None,
+            )
+            .await?;
+        lease_was_ended_by(holder, outcome)
     }
 
     async fn give_up(
@@ -137,6 +151,18 @@ impl RecordDeliveries for DynamoStore {
             .await?;
         Ok(outcome.is_updated())
     }
+}
+
+/// A lease without an end is one that its holder has ended: an earlier try of the same write had succeeded.
+fn lease_was_ended_by(holder: &OperationId, outcome: UpdateOutcome) -> Result<bool, StoreError> {
+    Ok(match outcome {
+        UpdateOutcome::Updated(_) => true,
+        UpdateOutcome::Refused(Some(old)) => {
+            Reader(&old).optional_text("deliveryBy")?.as_deref() == Some(holder.as_str())
+                && !old.contains_key("deliveryUntil")
+        }
+        UpdateOutcome::Refused(None) => false,
+    })
 }
 
 #[async_trait]

@@ -116,6 +116,7 @@ pub(super) fn authorization(item: &Item) -> Result<Authorization, StoreError> {
         expires_at: item.time("expiresAt")?,
         retain_until: item.time("retainUntil")?,
         codes: item.texts("codes")?,
+        refused_codes: item.optional_count("refusedCodes")?.unwrap_or(0),
         exchange: item.lease("exchangeBy", "exchangeUntil")?,
         identity: item.identity()?,
         authorized_at: item.optional_time("authorizedAt")?,

@@ -3,9 +3,8 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
-use crate::model::authorization::{MAX_CODES, Status};
-use crate::model::claim::{EXCHANGE_LEASE, ExchangeClaim, claim_refusal};
-use crate::model::id::{AuthorizationId, OperationId};
+use crate::model::authorization::{MAX_CODES, MAX_REFUSED_CODES, RETRY_GRACE_PERIOD, Status};
+use crate::model::claim::{EXCHANGE_LEASE, EndedExchange, ExchangeClaim, ExchangeEnding, claim_refusal};
 use crate::store::dynamodb::attribute::{self, Reader};
 use crate::store::dynamodb::item;
 use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome};
@@ -19,9 +18,12 @@ impl RecordReturns for DynamoStore {
                 item::key(&claim.id),
                 "SET #status = :exchanging, exchangeBy = :by, exchangeUntil = :until,
                      codes = list_append(codes, :codes)",
-                "stateDigest = :state AND attribute_not_exists(linkSource) AND expiresAt > :now
-                 AND (#status IN (:issued, :unknown) OR (#status = :exchanging AND exchangeUntil <= :now))
-                 AND size(codes) < :maxCodes AND NOT contains(codes, :code)",
+                "stateDigest = :state AND attribute_not_exists(linkSource)
+                 AND ((#status IN (:issued, :unknown) AND expiresAt > :now)
+                      OR (#status = :exchanging AND exchangeUntil <= :now
+                          AND (expiresAt > :now OR exchangeUntil > :retried)))
+                 AND size(codes) < :maxCodes AND NOT contains(codes, :code)
+                 AND (attribute_not_exists(refusedCodes) OR refusedCodes < :maxRefused)",
                 [
                     (":exchanging", attribute::status(Status::Exchanging)),
                     (":issued", attribute::status(Status::Issued)),
@@ -29,10 +31,12 @@ impl RecordReturns for DynamoStore {
                     (":by", attribute::operation(&claim.operation)),
                     (":until", attribute::time(claim.now + EXCHANGE_LEASE)),
                     (":now", attribute::time(claim.now)),
+                    (":retried", attribute::time(claim.now - RETRY_GRACE_PERIOD)),
                     (":state", attribute::text(&*claim.state_digest)),
                     (":code", attribute::text(&*claim.code_digest)),
                     (":codes", AttributeValue::L(vec![attribute::text(&*claim.code_digest)])),
                     (":maxCodes", attribute::number(MAX_CODES)),
+                    (":maxRefused", attribute::number(MAX_REFUSED_CODES)),
                 ],
                 ReturnValue::AllNew,
             )
@@ -49,12 +53,43 @@ impl RecordReturns for DynamoStore {
         })
     }
 
-    async fn exchange_refused(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError> {
-        self.end_exchange(id, holder, Status::Issued).await
-    }
-
-    async fn exchange_unknown(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError> {
-        self.end_exchange(id, holder, Status::ExchangeUnknown).await
+    async fn end_exchange(&self, ended: &EndedExchange) -> Result<bool, StoreError> {
+        let status = ended.ending.status();
+        let mut values = vec![
+            (":status", attribute::status(status)),
+            (":exchanging", attribute::status(Status::Exchanging)),
+            (":by", attribute::operation(&ended.holder)),
+            (":expires", attribute::time(ended.expires_at)),
+        ];
+        let (counted, forgotten) = match ended.ending {
+            ExchangeEnding::CodeRefused => {
+                values.extend([(":none", attribute::number(0)), (":one", attribute::number(1))]);
+                (", refusedCodes = if_not_exists(refusedCodes, :none) + :one", String::new())
+            }
+            ExchangeEnding::NotSent => ("", format!(", codes[{}]", ended.code_place)),
+            ExchangeEnding::RequestRefused | ExchangeEnding::Unknown => ("", String::new()),
+        };
+        let outcome = self
+            .update(
+                item::key(&ended.id),
+                &format!(
+                    "SET #status = :status, expiresAt = :expires{counted} REMOVE exchangeUntil{forgotten}"
+                ),
+                "exchangeBy = :by AND #status = :exchanging",
+                values,
+                ReturnValue::None,
+            )
+            .await?;
+        // A claim that its holder has ended is an earlier try of the same write that had succeeded.
+        Ok(match outcome {
+            UpdateOutcome::Updated(_) => true,
+            UpdateOutcome::Refused(Some(old)) => {
+                let old = Reader(&old);
+                old.optional_text("exchangeBy")?.as_deref() == Some(ended.holder.as_str())
+                    && old.text("status")? == status.as_str()
+            }
+            UpdateOutcome::Refused(None) => false,
+        })
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
@@ -106,38 +141,15 @@ impl RecordReturns for DynamoStore {
     }
 }
 
-impl DynamoStore {
-    async fn end_exchange(
-        &self,
-        id: &AuthorizationId,
-        holder: &OperationId,
-        status: Status,
-    ) -> Result<bool, StoreError> {
-        // The second status is that of a repeat of our own write.
-        let outcome = self
-            .update(
-                item::key(id),
-                "SET #status = :status REMOVE exchangeUntil",
-                "exchangeBy = :by AND #status IN (:exchanging, :status)",
-                [
-                    (":status", attribute::status(status)),
-                    (":exchanging", attribute::status(Status::Exchanging)),
-                    (":by", attribute::operation(holder)),
-                ],
-                ReturnValue::None,
-            )
-            .await?;
-        Ok(outcome.is_updated())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::authorization::Authorization;
     use crate::model::claim::ClaimRefusal;
     use crate::store::dynamodb::attribute::Item;
     use crate::store::dynamodb::fixtures::{
-        MINUTE, NOW, authorized, exchange_claim, operation, record, refused_by, settlement, store,
+        self, MINUTE, NOW, authorization, authorized, error, exchange_claim, operation, record, refused_by,
+        settlement, store,
     };
 
     fn exchanging(by: &str) -> Item {
@@ -186,6 +198,40 @@ mod tests {
                 asked["ConditionExpression"],
                 "attribute_exists(pk) AND attribute_not_exists(settledBy)"
             );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_exchange_is_ended_as_it_ended_and_only_by_its_holder() {
+        let claimed = Authorization { codes: vec!["old".to_owned(), "ours".to_owned()], ..authorization() };
+        for (ending, update) in [
+            (
+                ExchangeEnding::CodeRefused,
+                "SET #status = :status, expiresAt = :expires, refusedCodes = if_not_exists(refusedCodes, :none) + :one \
+                 REMOVE exchangeUntil",
+            ),
+            (ExchangeEnding::Unknown, "SET #status = :status, expiresAt = :expires REMOVE exchangeUntil"),
+            (
+                ExchangeEnding::NotSent,
+                "SET #status = :status, expiresAt = :expires REMOVE exchangeUntil, codes[1]",
+            ),
+        ] {
+            let ended = EndedExchange::new(&claimed, &operation("mine"), ending, NOW);
+            let ours =
+                [("status", attribute::status(ending.status())), ("exchangeBy", attribute::text("mine"))];
+            for (answer, done) in [
+                (fixtures::done(), true),
+                (refused_by(&record("issuer", ours)), true),
+                (refused_by(&exchanging("other")), false),
+                (refused_by(&authorized("issuer", [("exchangeBy", attribute::text("mine"))])), false),
+                (error("ConditionalCheckFailedException"), false),
+            ] {
+                let (store, fake_aws) = store([answer]).await;
+                assert_eq!(store.end_exchange(&ended).await, Ok(done), "{ending:?}");
+                let asked = &fake_aws.asked().await[0].body;
+                assert_eq!(asked["UpdateExpression"], update);
+                assert_eq!(asked["ConditionExpression"], "exchangeBy = :by AND #status = :exchanging");
+            }
         }
     }
 

@@ -78,6 +78,26 @@ impl RecordDeliveries for SqliteStore {
             .await
     }
 
+    async fn release_attempt(
+        &self,
+        id: &AuthorizationId,
+        holder: &OperationId,
+        due_at: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        let (id, holder) = (id.clone(), holder.clone());
+        self.0
+            .run(move |connection| {
+                let released = connection
+                    .prepare_cached(
+                        "UPDATE authorizations SET attempts = attempts - 1, due_at = :due_at, delivery_until = NULL
+                         WHERE id = :id AND delivery_by = :by AND delivery_until IS NOT NULL",
+                    )?
+                    .execute(named_params! {":id": id, ":by": holder, ":due_at": due_at})?;
+                Ok(released == 1 || holds_ended_lease(connection, &id, &holder)?)
+            })
+            .await
+    }
+
     async fn give_up(
         &self,
         id: &AuthorizationId,
@@ -103,7 +123,7 @@ impl RecordDeliveries for SqliteStore {
     }
 }
 
-/// A lease without an end is one that its holder has concluded: an earlier try of the same write had succeeded.
+/// A lease without an end is one that its holder has ended: an earlier try of the same write had succeeded.
 fn holds_ended_lease(
     connection: &Connection,
     id: &AuthorizationId,

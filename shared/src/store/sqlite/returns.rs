@@ -1,11 +1,11 @@
 //! A return: the exchange's claim and end, and the settlement.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, named_params};
+use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
-use crate::model::authorization::{Authorization, MAX_CODES, Status};
-use crate::model::claim::{EXCHANGE_LEASE, ExchangeClaim, claim_refusal};
-use crate::model::id::{AuthorizationId, OperationId};
+use crate::model::authorization::{Authorization, MAX_CODES, MAX_REFUSED_CODES, RETRY_GRACE_PERIOD};
+use crate::model::claim::{EXCHANGE_LEASE, EndedExchange, ExchangeClaim, ExchangeEnding, claim_refusal};
+use crate::model::id::AuthorizationId;
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::rows::find;
 use crate::store::{Claimed, RecordReturns, Settled, Settlement, StoreError};
@@ -20,10 +20,12 @@ impl RecordReturns for SqliteStore {
                     .prepare_cached(
                         "UPDATE authorizations SET status = 'EXCHANGING', exchange_by = :by, exchange_until = :until,
                              codes = json_insert(codes, '$[#]', :code)
-                         WHERE id = :id AND state_digest = :state AND link_source = 'alipay' AND expires_at > :now
-                           AND (status IN ('ISSUED', 'EXCHANGE_UNKNOWN')
-                                OR status = 'EXCHANGING' AND exchange_until <= :now)
-                           AND json_array_length(codes) < :max_codes AND instr(codes, :code) = 0",
+                         WHERE id = :id AND state_digest = :state AND link_source = 'alipay'
+                           AND (status IN ('ISSUED', 'EXCHANGE_UNKNOWN') AND expires_at > :now
+                                OR status = 'EXCHANGING' AND exchange_until <= :now
+                                   AND max(expires_at, exchange_until + :grace) > :now)
+                           AND json_array_length(codes) < :max_codes AND instr(codes, :code) = 0
+                           AND refused_codes < :max_refused",
                     )?
                     .execute(named_params! {
                         ":id": claim.id,
@@ -33,6 +35,8 @@ impl RecordReturns for SqliteStore {
                         ":state": claim.state_digest,
                         ":now": claim.now,
                         ":max_codes": MAX_CODES as i64,
+                        ":max_refused": MAX_REFUSED_CODES,
+                        ":grace": RETRY_GRACE_PERIOD.as_millis() as i64,
                     })?;
                 let record = find(connection, &claim.id)?.map(Box::new);
                 let ours = |record: &Authorization| {
@@ -46,12 +50,30 @@ impl RecordReturns for SqliteStore {
             .await
     }
 
-    async fn exchange_refused(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError> {
-        self.end_exchange(id, holder, Status::Issued).await
-    }
-
-    async fn exchange_unknown(&self, id: &AuthorizationId, holder: &OperationId) -> Result<bool, StoreError> {
-        self.end_exchange(id, holder, Status::ExchangeUnknown).await
+    async fn end_exchange(&self, ended: &EndedExchange) -> Result<bool, StoreError> {
+        let ended = ended.clone();
+        self.0
+            .run(move |connection| {
+                let forgotten = ended.ending == ExchangeEnding::NotSent;
+                let done = connection
+                    .prepare_cached(
+                        "UPDATE authorizations SET status = :status, exchange_until = NULL, expires_at = :expires_at,
+                             refused_codes = refused_codes + :refused,
+                             codes = iif(:forgotten, json_remove(codes, '$[' || :place || ']'), codes)
+                         WHERE id = :id AND exchange_by = :by AND status = 'EXCHANGING'",
+                    )?
+                    .execute(named_params! {
+                        ":id": ended.id,
+                        ":by": ended.holder,
+                        ":status": ended.ending.status(),
+                        ":expires_at": ended.expires_at,
+                        ":refused": u32::from(ended.ending == ExchangeEnding::CodeRefused),
+                        ":forgotten": forgotten,
+                        ":place": ended.code_place as i64,
+                    })?;
+                Ok(done == 1 || was_ended(connection, &ended)?)
+            })
+            .await
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
@@ -103,25 +125,9 @@ fn settled_by(connection: &Connection, id: &AuthorizationId) -> rusqlite::Result
         .map(Option::flatten)
 }
 
-impl SqliteStore {
-    async fn end_exchange(
-        &self,
-        id: &AuthorizationId,
-        holder: &OperationId,
-        status: Status,
-    ) -> Result<bool, StoreError> {
-        let (id, holder) = (id.clone(), holder.clone());
-        self.0
-            .run(move |connection| {
-                // The second half of the condition is a repeat of our own write.
-                let ended = connection
-                    .prepare_cached(
-                        "UPDATE authorizations SET status = :status, exchange_until = NULL
-                         WHERE id = :id AND exchange_by = :by AND status IN ('EXCHANGING', :status)",
-                    )?
-                    .execute(named_params! {":id": id, ":by": holder, ":status": status})?;
-                Ok(ended == 1)
-            })
-            .await
-    }
+/// A claim that its holder has ended is an earlier try of the same write that had succeeded.
+fn was_ended(connection: &Connection, ended: &EndedExchange) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM authorizations WHERE id = ?1 AND exchange_by = ?2 AND status = ?3")?
+        .exists(params![ended.id, ended.holder, ended.ending.status()])
 }

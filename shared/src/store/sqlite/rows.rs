@@ -151,6 +151,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
         expires_at: row.get("expires_at")?,
         retain_until: row.get("retain_until")?,
         codes: from_json(row, "codes")?,
+        refused_codes: row.get("refused_codes")?,
         exchange: lease(row, "exchange_by", "exchange_until")?,
         identity: identity(row)?,
         authorized_at: row.get("authorized_at")?,

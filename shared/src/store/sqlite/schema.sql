@@ -15,6 +15,7 @@ CREATE TABLE authorizations (
     expires_at        INTEGER NOT NULL,
     retain_until      INTEGER NOT NULL,
     codes             TEXT NOT NULL DEFAULT '[]',
+    refused_codes     INTEGER NOT NULL DEFAULT 0,
     exchange_by       TEXT,
     exchange_until    INTEGER,
     open_id           TEXT,
@@ -49,4 +50,4 @@ CREATE TABLE reservations (
     booked_until INTEGER NOT NULL                -- in microseconds since 1970
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;

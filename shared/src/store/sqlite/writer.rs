@@ -17,7 +17,7 @@ const JOBS_PER_COMMIT: usize = 256;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const SWITCH_TRIES: u32 = 250;
 const SWITCH_PAUSE: Duration = Duration::from_millis(20);
-const SCHEMA_VERSION: i64 = 4;
+const SCHEMA_VERSION: i64 = 5;
 
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 type Job = Box<dyn FnOnce(&Connection) -> Reply + Send>;
@@ -154,8 +154,12 @@ mod tests {
     fn a_file_of_another_version_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("authlink.db");
-        connect(&file).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
-        let refused = connect(&file).unwrap_err().to_string();
-        assert!(refused.contains("version 3, this program knows 4"), "{refused}");
+        let connection = connect(&file).unwrap();
+        for version in [SCHEMA_VERSION - 1, SCHEMA_VERSION + 1] {
+            connection.pragma_update(None, "user_version", version).unwrap();
+            let refused = connect(&file).unwrap_err().to_string();
+            let expected = format!("version {version}, this program knows {SCHEMA_VERSION}");
+            assert!(refused.contains(&expected), "{refused}");
+        }
     }
 }

@@ -1,0 +1,81 @@
+//! The end of an exchange: whatever Alipay said, the claim is ended by what the code may have become.
+
+use shared::model::authorization::Authorization;
+use shared::model::claim::{EndedExchange, ExchangeClaim, ExchangeEnding};
+use shared::model::clock::Monotonic;
+use shared::model::identity::Identity;
+use shared::protocol::alipay::gateway::{Exchange, Fault, GatewayError};
+use shared::store::repeat::repeat_once;
+use shared::store::{Settled, StoreError};
+use shared::telemetry::Alarm;
+
+use crate::gateway_outcome::{log_refusal, log_unknown, without_user};
+use crate::settlement::settle;
+use crate::{OpenIdCallback, Outcome, link};
+
+/// A claim that is ours, and the record as it then stood.
+pub(crate) struct Held<'a> {
+    pub(crate) function: &'a OpenIdCallback,
+    pub(crate) authorization: &'a Authorization,
+    pub(crate) claim: &'a ExchangeClaim,
+}
+
+impl Held<'_> {
+    /// Ends the claim. If it cannot be written, the claim ends by itself.
+    pub(crate) async fn end(&self, ending: ExchangeEnding) {
+        let Self { function, authorization, claim } = self;
+        let ended = EndedExchange::new(authorization, &claim.operation, ending, function.clock.now());
+        match repeat_once(|| function.store.end_exchange(&ended)).await {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!(reference = %ended.id, "a later claim has taken over"),
+            Err(error) => tracing::warn!(reference = %ended.id, %error, "the claim will end by itself"),
+        }
+    }
+}
+
+/// Records what came of an exchange, and says it.
+pub(crate) async fn conclude(held: &Held<'_>, said: Exchange, settle_until: Monotonic) -> Outcome {
+    let id = &held.authorization.id;
+    let (ending, outcome) = match said {
+        Exchange::Identified(identity) => return record(held, identity, settle_until).await,
+        Exchange::Refused(refusal) => {
+            log_refusal(id, &refusal);
+            let ending = match refusal.fault() {
+                Fault::Code => ExchangeEnding::CodeRefused,
+                Fault::Ours | Fault::Passing => ExchangeEnding::RequestRefused,
+            };
+            (ending, without_user(Some(&refusal), link(held.authorization)))
+        }
+        Exchange::Unknown(reason) => {
+            log_unknown(id, &reason);
+            match reason {
+                GatewayError::Unreachable => (ExchangeEnding::NotSent, Outcome::Unavailable),
+                _ => (ExchangeEnding::Unknown, without_user(reason.unverified(), link(held.authorization))),
+            }
+        }
+    };
+    held.end(ending).await;
+    outcome
+}
+
+async fn record(held: &Held<'_>, identity: Identity, settle_until: Monotonic) -> Outcome {
+    let Held { function, authorization, claim } = *held;
+    let (code, operation) = (Some(claim.code_digest.clone()), claim.operation.clone());
+    match settle(function, authorization, identity, code, operation, settle_until).await {
+        Ok(Settled::Recorded | Settled::AlreadyRecorded) => Outcome::Authorized,
+        Ok(Settled::Conflict) => Outcome::AnotherUser,
+        Ok(Settled::NotFound) => Outcome::UnknownLink,
+        Err(error) => {
+            log_unrecorded(authorization, &error);
+            held.end(ExchangeEnding::Unknown).await;
+            Outcome::NotRecorded(link(authorization))
+        }
+    }
+}
+
+fn log_unrecorded(authorization: &Authorization, error: &StoreError) {
+    tracing::error!(
+        reference = %authorization.id, %error, alarm = Alarm::Settlement.as_str(),
+        "a consent could not be recorded; the user is asked to authorize again"
+    );
+}
