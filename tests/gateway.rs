@@ -6,7 +6,9 @@ use std::time::Duration;
 use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use local::emulator::{AlipayEmulator, EmulatorConfig, GatewayFault, TEST_USERS, request_signature_holds};
+use local::emulator::{
+    AlipayEmulator, AnswerForm, EmulatorConfig, GatewayFault, TEST_USERS, request_signature_holds,
+};
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::sha2::{Digest as _, Sha256};
 use serde_json::json;
@@ -74,6 +76,10 @@ fn refusal(code: &str, sub_code: &str) -> GatewayRefusal {
     GatewayRefusal { code: code.to_owned(), sub_code: sub_code.to_owned() }
 }
 
+fn unsigned(code: &str, sub_code: &str) -> Exchange {
+    Exchange::Unknown(GatewayError::Unsigned(Some(refusal(code, sub_code))))
+}
+
 fn identity(open_id: Option<&str>, user_id: Option<&str>) -> Exchange {
     let open_id = open_id.map(|id| OpenId::parse(id).expect("an id"));
     let user_id = user_id.map(|id| AlipayUserId::parse(id).expect("an id"));
@@ -99,6 +105,15 @@ async fn every_fault_of_a_gateway_has_its_own_outcome() {
         (GatewayFault::BadGateway, Exchange::Unknown(GatewayError::Status(502))),
         (GatewayFault::UnknownError, Exchange::Unknown(GatewayError::Unavailable(busy))),
         (GatewayFault::RefusedCode, Exchange::Refused(refused)),
+        (GatewayFault::UnmatchedAppId, Exchange::Refused(refusal("40002", "isv.unmatched-app-id"))),
+        (GatewayFault::InvalidSignature, Exchange::Refused(refusal("40002", "isv.invalid-signature"))),
+        (
+            GatewayFault::InsufficientPermissions,
+            Exchange::Refused(refusal("40006", "isv.insufficient-isv-permissions")),
+        ),
+        (GatewayFault::AppCallLimited, Exchange::Refused(refusal("40005", "isv.app-call-limited"))),
+        (GatewayFault::InvalidAppId, unsigned("40002", "isv.invalid-app-id")),
+        (GatewayFault::MissingAppCertSn, unsigned("40001", "isv.missing-app-cert-sn")),
         (GatewayFault::UserId, identity(None, Some(user.user_id))),
         (GatewayFault::BothIds, identity(Some(user.open_id), Some(user.user_id))),
         (GatewayFault::Slow, identity(Some(user.open_id), None)),
@@ -109,6 +124,41 @@ async fn every_fault_of_a_gateway_has_its_own_outcome() {
         let code = rig.emulator.mint_code(0);
         assert_eq!(exchange(&rig, &code, &keys()).await, outcome, "{fault:?}");
         assert_eq!(rig.emulator.exchanges().len(), 1, "{fault:?}: a code is sent once");
+    }
+}
+
+/// Each form alone, and each two that can come together.
+fn forms() -> Vec<Vec<AnswerForm>> {
+    let all = || AnswerForm::ALL.into_iter();
+    let pairs = all().flat_map(|one| all().map(move |other| vec![one, other]));
+    all().map(|form| vec![form]).chain(pairs).collect()
+}
+
+#[tokio::test]
+async fn every_form_of_an_answer_is_read_as_the_plain_one() {
+    let rig = rig(Duration::from_secs(8)).await;
+    let app = keys();
+    for forms in forms() {
+        rig.emulator.set_forms(forms.clone());
+        let believed = !forms.contains(&AnswerForm::Unsigned);
+        for (fault, signed, stated) in [
+            (GatewayFault::None, identity(Some(TEST_USERS[0].open_id), None), None),
+            (
+                GatewayFault::RefusedCode,
+                Exchange::Refused(refusal("40002", "isv.code-invalid")),
+                Some(refusal("40002", "isv.code-invalid")),
+            ),
+            (
+                GatewayFault::UnknownError,
+                Exchange::Unknown(GatewayError::Unavailable(refusal("20000", "isp.unknow-error"))),
+                Some(refusal("20000", "isp.unknow-error")),
+            ),
+        ] {
+            rig.emulator.set_fault(fault);
+            let expected = if believed { signed } else { Exchange::Unknown(GatewayError::Unsigned(stated)) };
+            let code = rig.emulator.mint_code(0);
+            assert_eq!(exchange(&rig, &code, &app).await, expected, "{fault:?} {forms:?}");
+        }
     }
 }
 

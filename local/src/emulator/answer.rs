@@ -1,155 +1,63 @@
-//! The gateway's signed answers: the granted token and the documented refusals.
+//! What the gateway answers: the granted token, or a refusal.
 
-use rsa::RsaPrivateKey;
 use rsa::rand_core::{OsRng, RngCore as _};
-use serde::Serialize;
+use serde_json::{Map, Value, json};
 use shared::model::clock::UnixMillis;
 use time::format_description::BorrowedFormatItem;
 use time::macros::{format_description, offset};
 use time::{Date, Month, OffsetDateTime, Time};
 
-use super::signing::sign;
+use super::refusal::Refusal;
 
 const TIMESTAMP: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
 
-/// A reason to refuse a request, by the public table of the gateway's codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    MissingMethod,
-    MissingAppId,
-    MissingSignature,
-    MissingSignatureType,
-    MissingTimestamp,
-    MissingVersion,
-    InvalidMethod,
-    InvalidAppId,
-    InvalidSignatureType,
-    InvalidSignature,
-    InvalidTimestamp,
-    InvalidCharset,
-    InvalidFormat,
-    GrantTypeInvalid,
-    CodeInvalid,
-    UnknownError,
+/// An answer before it is written in some form.
+pub(super) struct Answer {
+    /// The name of its node.
+    pub(super) node: &'static str,
+    pub(super) members: Map<String, Value>,
+    pub(super) signature: Signature,
 }
 
-impl Refusal {
-    /// `sub_code` and `sub_msg`. No text holds a brace: the SDKs find the node's end by counting them.
-    const fn detail(self) -> (&'static str, &'static str) {
-        match self {
-            Self::MissingMethod => ("isv.missing-method", "缺少方法名"),
-            Self::MissingAppId => ("isv.missing-app-id", "缺少应用编号"),
-            Self::MissingSignature => ("isv.missing-signature", "缺少签名"),
-            Self::MissingSignatureType => ("isv.missing-signature-type", "缺少签名类型"),
-            Self::MissingTimestamp => ("isv.missing-timestamp", "缺少时间戳"),
-            Self::MissingVersion => ("isv.missing-version", "缺少版本号"),
-            Self::InvalidMethod => ("isv.invalid-method", "没有这个方法"),
-            Self::InvalidAppId => ("isv.invalid-app-id", "没有这个应用"),
-            Self::InvalidSignatureType => ("isv.invalid-signature-type", "签名类型不对"),
-            Self::InvalidSignature => ("isv.invalid-signature", "签名不对"),
-            Self::InvalidTimestamp => ("isv.invalid-timestamp", "时间戳格式不对"),
-            Self::InvalidCharset => ("isv.invalid-charset", "字符集不对"),
-            Self::InvalidFormat => ("isv.invalid-format", "数据格式不对"),
-            Self::GrantTypeInvalid => ("isv.grant-type-invalid", "授权类型不对"),
-            Self::CodeInvalid => ("isv.code-invalid", "授权码无效、已用过或已过期"),
-            Self::UnknownError => ("isp.unknow-error", "系统繁忙"),
-        }
-    }
-
-    pub(super) const fn sub_code(self) -> &'static str {
-        self.detail().0
-    }
-
-    const fn code(self) -> (&'static str, &'static str) {
-        match self {
-            Self::MissingMethod
-            | Self::MissingAppId
-            | Self::MissingSignature
-            | Self::MissingSignatureType
-            | Self::MissingTimestamp
-            | Self::MissingVersion => ("40001", "Missing Required Arguments"),
-            Self::UnknownError => ("20000", "Service Currently Unavailable"),
-            Self::InvalidMethod
-            | Self::InvalidAppId
-            | Self::InvalidSignatureType
-            | Self::InvalidSignature
-            | Self::InvalidTimestamp
-            | Self::InvalidCharset
-            | Self::InvalidFormat
-            | Self::GrantTypeInvalid
-            | Self::CodeInvalid => ("40002", "Invalid Arguments"),
-        }
-    }
-
-    /// The error in an `error_response`, as the gateway answers this method.
-    pub(super) fn signed(self, key: &RsaPrivateKey) -> String {
-        let (code, msg) = self.code();
-        let (sub_code, sub_msg) = self.detail();
-        let error = ErrorNode { code, msg, sub_code, sub_msg };
-        let node = json(&error);
-        envelope("error_response", &node, &sign(&node, key))
-    }
+/// The signature of an answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signature {
+    /// Over the node.
+    Good,
+    /// Well-formed, but over other bytes.
+    OverOtherBytes,
+    Absent,
 }
 
-#[derive(Serialize)]
-struct ErrorNode {
-    code: &'static str,
-    msg: &'static str,
-    sub_code: &'static str,
-    sub_msg: &'static str,
-}
-
-/// The node of a successful exchange.
-#[derive(Serialize)]
-pub(super) struct Token {
-    access_token: String,
-    auth_start: String,
-    expires_in: u32,
-    re_expires_in: u32,
-    refresh_token: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    open_id: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<&'static str>,
-}
-
-impl Token {
+impl Answer {
+    /// The node of a successful exchange.
     pub(super) fn granted(
         now: UnixMillis,
         open_id: Option<&'static str>,
         user_id: Option<&'static str>,
+        signature: Signature,
     ) -> Self {
-        Self {
-            access_token: random_token("authbseB"),
-            auth_start: beijing_time(now),
-            expires_in: 1_296_000,
-            re_expires_in: 2_592_000,
-            refresh_token: random_token("authbseR"),
-            open_id,
-            user_id,
-        }
+        let mut members: Map<String, Value> = [
+            ("access_token", json!(random_token("authbseB"))),
+            ("auth_start", json!(beijing_time(now))),
+            ("expires_in", json!(1_296_000)),
+            ("re_expires_in", json!(2_592_000)),
+            ("refresh_token", json!(random_token("authbseR"))),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .collect();
+        let ids = [("open_id", open_id), ("user_id", user_id)];
+        members.extend(ids.into_iter().filter_map(|(name, id)| Some((name.to_owned(), json!(id?)))));
+        Self { node: "alipay_system_oauth_token_response", members, signature }
     }
 
-    pub(super) fn signed(&self, key: &RsaPrivateKey) -> String {
-        let node = json(self);
-        envelope("alipay_system_oauth_token_response", &node, &sign(&node, key))
+    /// The error, as the gateway answers this method.
+    pub(super) fn refused(refusal: Refusal) -> Self {
+        let signature = if refusal.is_signed() { Signature::Good } else { Signature::Absent };
+        Self { node: "error_response", members: refusal.members(), signature }
     }
-
-    /// The same with a signature that is well-formed but over other bytes.
-    pub(super) fn wrongly_signed(&self, key: &RsaPrivateKey) -> String {
-        let node = json(self);
-        envelope("alipay_system_oauth_token_response", &node, &sign(&format!("{node} "), key))
-    }
-}
-
-/// The node stands first and `sign` right behind it: that is where the SDKs look.
-fn envelope(name: &str, node: &str, sign: &str) -> String {
-    format!(r#"{{"{name}":{node},"sign":"{sign}"}}"#)
-}
-
-fn json(node: &impl Serialize) -> String {
-    serde_json::to_string(node).unwrap_or_else(|error| unreachable!("strings and numbers: {error}"))
 }
 
 fn random_token(prefix: &str) -> String {

@@ -9,12 +9,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::{AlipayEmulator, GatewayFault};
+use super::{AlipayEmulator, AnswerForm, GatewayFault};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Faults {
     gateway: GatewayFault,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    forms: Vec<AnswerForm>,
     slow_millis: u128,
 }
 
@@ -22,11 +24,17 @@ pub(super) struct Faults {
 #[serde(rename_all = "camelCase")]
 pub(super) struct FaultChange {
     gateway: GatewayFault,
+    #[serde(default)]
+    forms: Vec<AnswerForm>,
     slow_millis: Option<u64>,
 }
 
 pub(super) async fn faults(State(emulator): State<AlipayEmulator>) -> Json<Faults> {
-    Json(Faults { gateway: emulator.fault(), slow_millis: emulator.slow_delay().as_millis() })
+    Json(Faults {
+        gateway: emulator.fault(),
+        forms: emulator.forms(),
+        slow_millis: emulator.slow_delay().as_millis(),
+    })
 }
 
 pub(super) async fn set_faults(
@@ -34,6 +42,7 @@ pub(super) async fn set_faults(
     Json(change): Json<FaultChange>,
 ) -> Json<Faults> {
     emulator.set_fault(change.gateway);
+    emulator.set_forms(change.forms);
     if let Some(millis) = change.slow_millis {
         emulator.set_slow_delay(Duration::from_millis(millis));
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::refusal::Refusal;
+
 /// A fault of the gateway, for every request. Each spends the request's code, as Alipay would.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -25,10 +27,22 @@ pub enum GatewayFault {
     BothIds,
     /// A signed 20000 `isp.unknow-error`.
     UnknownError,
+    /// A signed `isv.unmatched-app-id`.
+    UnmatchedAppId,
+    /// `isv.invalid-app-id`, unsigned.
+    InvalidAppId,
+    /// A signed `isv.invalid-signature`.
+    InvalidSignature,
+    /// `isv.missing-app-cert-sn`, unsigned.
+    MissingAppCertSn,
+    /// A signed 40006 `isv.insufficient-isv-permissions`.
+    InsufficientPermissions,
+    /// A signed 40005 `isv.app-call-limited`.
+    AppCallLimited,
 }
 
 impl GatewayFault {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 15] = [
         Self::None,
         Self::WrongSign,
         Self::BadGateway,
@@ -38,6 +52,12 @@ impl GatewayFault {
         Self::UserId,
         Self::BothIds,
         Self::UnknownError,
+        Self::UnmatchedAppId,
+        Self::InvalidAppId,
+        Self::InvalidSignature,
+        Self::MissingAppCertSn,
+        Self::InsufficientPermissions,
+        Self::AppCallLimited,
     ];
 
     /// The name it has in JSON.
@@ -53,6 +73,33 @@ impl GatewayFault {
             Self::UserId => "user-id",
             Self::BothIds => "both-ids",
             Self::UnknownError => "unknown-error",
+            Self::UnmatchedAppId => "unmatched-app-id",
+            Self::InvalidAppId => "invalid-app-id",
+            Self::InvalidSignature => "invalid-signature",
+            Self::MissingAppCertSn => "missing-app-cert-sn",
+            Self::InsufficientPermissions => "insufficient-permissions",
+            Self::AppCallLimited => "app-call-limited",
+        }
+    }
+
+    /// The refusal of a request that has nothing wrong.
+    pub(super) const fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::RefusedCode => Some(Refusal::CodeInvalid),
+            Self::UnknownError => Some(Refusal::UnknownError),
+            Self::UnmatchedAppId => Some(Refusal::UnmatchedAppId),
+            Self::InvalidAppId => Some(Refusal::InvalidAppId),
+            Self::InvalidSignature => Some(Refusal::InvalidSignature),
+            Self::MissingAppCertSn => Some(Refusal::MissingAppCertSn),
+            Self::InsufficientPermissions => Some(Refusal::InsufficientPermissions),
+            Self::AppCallLimited => Some(Refusal::AppCallLimited),
+            Self::None
+            | Self::WrongSign
+            | Self::BadGateway
+            | Self::Silence
+            | Self::Slow
+            | Self::UserId
+            | Self::BothIds => None,
         }
     }
 }

@@ -6,11 +6,14 @@ use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use encoding_rs::GBK;
 use serde::Serialize;
 use shared::model::clock::UnixMillis;
 use tokio::time::sleep;
 
-use super::answer::{Refusal, Token, is_timestamp};
+use super::answer::{Answer, Signature, is_timestamp};
+use super::form::{charset, charset_of_answer, written};
+use super::refusal::Refusal;
 use super::signing::{Parameters, parameters, signature_holds, string_to_sign};
 use super::{AlipayEmulator, GatewayFault, TEST_USERS};
 use crate::journal::{Direction, Event, Party, Title};
@@ -47,67 +50,71 @@ pub(super) async fn gateway(State(emulator): State<AlipayEmulator>, request: Req
     let Ok(form) = to_bytes(body, FORM_LIMIT_BYTES).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let parameters = parameters(head.uri.query().unwrap_or_default(), &form);
-    let fault = emulator.fault();
+    let query = head.uri.query().unwrap_or_default();
+    let (parameters, charset) = (parameters(query, &form), charset_of_answer(query));
+    let (fault, forms) = (emulator.fault(), emulator.forms());
     let (outcome, answer) = emulator.handle(&parameters, fault);
-    emulator.record(&parameters, outcome, &answer, fault);
+    let key = &emulator.config.alipay_private_key;
+    let written = answer.map(|answer| written(&answer, &forms, charset, key));
+    emulator.record(&parameters, outcome, &text_of(written.as_deref(), fault), fault);
     match fault {
         GatewayFault::Slow => sleep(emulator.slow_delay()).await,
         GatewayFault::Silence => sleep(SILENCE).await,
         _ => {}
     }
-    match fault {
-        GatewayFault::Silence => StatusCode::GATEWAY_TIMEOUT.into_response(),
-        GatewayFault::BadGateway => {
-            (StatusCode::BAD_GATEWAY, [(header::CONTENT_TYPE, "text/html")], answer).into_response()
-        }
+    match written {
         // Alipay labels its JSON so.
-        _ => ([(header::CONTENT_TYPE, "text/html;charset=utf-8")], answer).into_response(),
+        Some(written) => ([(header::CONTENT_TYPE, format!("text/html;charset={}", charset.name()))], written)
+            .into_response(),
+        None if fault == GatewayFault::BadGateway => {
+            (StatusCode::BAD_GATEWAY, [(header::CONTENT_TYPE, "text/html")], BAD_GATEWAY_PAGE).into_response()
+        }
+        None => StatusCode::GATEWAY_TIMEOUT.into_response(),
+    }
+}
+
+/// The answer for a page to show.
+fn text_of(written: Option<&[u8]>, fault: GatewayFault) -> String {
+    match written {
+        Some(written) => match std::str::from_utf8(written) {
+            Ok(text) => text.to_owned(),
+            Err(_) => GBK.decode(written).0.into_owned(),
+        },
+        None if fault == GatewayFault::BadGateway => BAD_GATEWAY_PAGE.to_owned(),
+        None => String::new(),
     }
 }
 
 impl AlipayEmulator {
-    fn handle(&self, parameters: &Parameters, fault: GatewayFault) -> (ExchangeOutcome, String) {
-        let key = &self.config.alipay_private_key;
-        if let Some(answer) = self.broken_answer(fault) {
+    /// The outcome, and the answer of a gateway that gives one.
+    fn handle(&self, parameters: &Parameters, fault: GatewayFault) -> (ExchangeOutcome, Option<Answer>) {
+        if matches!(fault, GatewayFault::BadGateway | GatewayFault::Silence) {
             self.spend(parameters);
-            return (ExchangeOutcome::Faulted(fault), answer);
+            return (ExchangeOutcome::Faulted(fault), None);
         }
-        let exchanged = self.check(parameters).and_then(|()| match self.spend(parameters) {
-            Some(_) if fault == GatewayFault::RefusedCode => Err(Refusal::CodeInvalid),
-            Some(user) => Ok(&TEST_USERS[user]),
-            None => Err(Refusal::CodeInvalid),
-        });
+        let exchanged =
+            self.check(parameters).and_then(|()| match (self.spend(parameters), fault.refusal()) {
+                (Some(_), Some(refusal)) => Err(refusal),
+                (Some(user), None) => Ok(&TEST_USERS[user]),
+                (None, _) => Err(Refusal::CodeInvalid),
+            });
         let user = match exchanged {
             Ok(user) => user,
-            Err(refusal) => return (ExchangeOutcome::Refused(refusal.sub_code()), refusal.signed(key)),
+            Err(refusal) => {
+                return (ExchangeOutcome::Refused(refusal.sub_code()), Some(Answer::refused(refusal)));
+            }
         };
         let (open_id, user_id) = match fault {
             GatewayFault::UserId => (None, Some(user.user_id)),
             GatewayFault::BothIds => (Some(user.open_id), Some(user.user_id)),
             _ => (Some(user.open_id), None),
         };
-        let token = Token::granted(self.clock.now(), open_id, user_id);
-        let answer = match fault {
-            GatewayFault::WrongSign => token.wrongly_signed(key),
-            _ => token.signed(key),
+        let signature = match fault {
+            GatewayFault::WrongSign => Signature::OverOtherBytes,
+            _ => Signature::Good,
         };
-        (ExchangeOutcome::Granted(user.open_id), answer)
-    }
-
-    /// The answer of a gateway that fails before it reads the request.
-    fn broken_answer(&self, fault: GatewayFault) -> Option<String> {
-        match fault {
-            GatewayFault::BadGateway => Some(BAD_GATEWAY_PAGE.to_owned()),
-            GatewayFault::Silence => Some(String::new()),
-            GatewayFault::UnknownError => Some(Refusal::UnknownError.signed(&self.config.alipay_private_key)),
-            GatewayFault::None
-            | GatewayFault::WrongSign
-            | GatewayFault::Slow
-            | GatewayFault::RefusedCode
-            | GatewayFault::UserId
-            | GatewayFault::BothIds => None,
-        }
+        let answer = Answer::granted(self.clock.now(), open_id, user_id, signature);
+        (ExchangeOutcome::Granted(user.open_id), Some(answer))
     }
 
     fn spend(&self, parameters: &Parameters) -> Option<usize> {
@@ -127,7 +134,7 @@ impl AlipayEmulator {
             (method == METHOD, Refusal::InvalidMethod),
             (app_id == self.config.app_id, Refusal::InvalidAppId),
             (sign_type == "RSA2", Refusal::InvalidSignatureType),
-            (value("charset").is_none_or(|name| name.eq_ignore_ascii_case("utf-8")), Refusal::InvalidCharset),
+            (value("charset").is_none_or(|name| charset(name).is_some()), Refusal::InvalidCharset),
             (value("format").is_none_or(|name| name.eq_ignore_ascii_case("json")), Refusal::InvalidFormat),
             (is_timestamp(timestamp), Refusal::InvalidTimestamp),
             (signature_holds(parameters, &self.config.app_public_key), Refusal::InvalidSignature),

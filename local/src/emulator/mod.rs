@@ -10,7 +10,9 @@ mod codes;
 mod consent;
 mod control;
 mod faults;
+mod form;
 mod gateway;
+mod refusal;
 mod signing;
 mod users;
 
@@ -26,6 +28,7 @@ use shared::model::clock::{Clock, SystemClock};
 use crate::journal::Journal;
 use codes::Codes;
 pub use faults::GatewayFault;
+pub use form::AnswerForm;
 pub use gateway::{ExchangeOutcome, SeenExchange};
 pub use signing::request_signature_holds;
 pub use users::{TEST_USERS, TestUser};
@@ -56,6 +59,7 @@ struct Memory {
     codes: Codes,
     exchanges: VecDeque<SeenExchange>,
     fault: GatewayFault,
+    forms: Vec<AnswerForm>,
     slow_delay: Duration,
 }
 
@@ -67,6 +71,7 @@ impl AlipayEmulator {
             codes: Codes::default(),
             exchanges: VecDeque::new(),
             fault: GatewayFault::None,
+            forms: Vec::new(),
             slow_delay: Duration::from_secs(3),
         };
         Self {
@@ -115,6 +120,17 @@ impl AlipayEmulator {
     /// Sets what the gateway does to every request from now on.
     pub fn set_fault(&self, fault: GatewayFault) {
         self.memory().fault = fault;
+    }
+
+    /// The peculiarities of the gateway's answers.
+    #[must_use]
+    pub fn forms(&self) -> Vec<AnswerForm> {
+        self.memory().forms.clone()
+    }
+
+    /// Sets the form that the gateway's answers have from now on; none of them is the plain one.
+    pub fn set_forms(&self, forms: impl Into<Vec<AnswerForm>>) {
+        self.memory().forms = forms.into();
     }
 
     /// Sets the delay of an answer under [`GatewayFault::Slow`]; 3 s at first.

@@ -63,13 +63,13 @@ impl Running {
     }
 
     async fn exchange(&self, parameters: &Parameters) -> (u16, String) {
-        self.send(Method::POST, "/gateway.do", &encoded(parameters)).await
+        self.send(Method::POST, "/gateway.do?charset=utf-8", &encoded(parameters)).await
     }
 
     async fn sub_code(&self, parameters: &Parameters) -> String {
         let (status, answer) = self.exchange(parameters).await;
         assert_eq!(status, 200);
-        let node = verified(&answer, "error_response").unwrap();
+        let node = verified(&answer, "error_response").or_else(|| unsigned(&answer)).unwrap();
         node["sub_code"].as_str().unwrap().to_owned()
     }
 }
@@ -95,7 +95,7 @@ fn request_for(code: &str) -> Parameters {
 
 fn signed(mut parameters: Parameters) -> Parameters {
     parameters.remove("sign");
-    let sign = sign(&string_to_sign(&parameters), &key());
+    let sign = sign(string_to_sign(&parameters).as_bytes(), &key());
     parameters.insert("sign".to_owned(), sign);
     parameters
 }
@@ -107,6 +107,14 @@ fn verified(answer: &str, node: &str) -> Option<Value> {
     let sign = Signature::try_from(STANDARD.decode(sign).ok()?.as_slice()).ok()?;
     VerifyingKey::<Sha256>::new(key().to_public_key()).verify(node.as_bytes(), &sign).ok()?;
     serde_json::from_str(node).ok()
+}
+
+/// The node of a refusal that Alipay cannot sign, for want of an app.
+fn unsigned(answer: &str) -> Option<Value> {
+    let node = answer.strip_prefix("{\"error_response\":")?.strip_suffix('}')?;
+    let node: Value = serde_json::from_str(node).ok()?;
+    let of_no_app = ["isv.missing-app-id", "isv.invalid-app-id", "isv.missing-app-cert-sn"];
+    of_no_app.contains(&node["sub_code"].as_str()?).then_some(node)
 }
 
 const TOKEN: &str = "alipay_system_oauth_token_response";
@@ -188,7 +196,7 @@ async fn each_wrong_parameter_has_its_documented_code_and_leaves_the_code_unspen
         ("method", Some("alipay.trade.pay"), "isv.invalid-method"),
         ("app_id", Some("2021000000000002"), "isv.invalid-app-id"),
         ("sign_type", Some("RSA"), "isv.invalid-signature-type"),
-        ("charset", Some("gbk"), "isv.invalid-charset"),
+        ("charset", Some("big5"), "isv.invalid-charset"),
         ("format", Some("xml"), "isv.invalid-format"),
         ("timestamp", Some("1795315000000"), "isv.invalid-timestamp"),
         ("grant_type", Some("refresh_token"), "isv.grant-type-invalid"),
@@ -326,6 +334,16 @@ async fn faults_and_codes_are_steered_over_http() {
     let set =
         set.header(header::CONTENT_TYPE, "application/json").body(r#"{"gateway":"both-ids","slowMillis":7}"#);
     assert_eq!(set.send().await.unwrap().text().await.unwrap(), r#"{"gateway":"both-ids","slowMillis":7}"#);
+    let set = running.client.post(running.url("/_emulator/faults"));
+    let set = set
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(r#"{"gateway":"refused-code","forms":["gbk","unsigned"]}"#);
+    let expected = r#"{"gateway":"refused-code","forms":["gbk","unsigned"],"slowMillis":7}"#;
+    assert_eq!(set.send().await.unwrap().text().await.unwrap(), expected);
+    assert_eq!(running.emulator.forms(), [AnswerForm::Gbk, AnswerForm::Unsigned]);
+    let set = running.client.post(running.url("/_emulator/faults"));
+    let set = set.header(header::CONTENT_TYPE, "application/json").body(r#"{"gateway":"both-ids"}"#);
+    assert_eq!(set.send().await.unwrap().text().await.unwrap(), r#"{"gateway":"both-ids","slowMillis":7}"#);
     assert_eq!(running.emulator.fault(), GatewayFault::BothIds);
     let (_, shown) = running.send(Method::GET, "/_emulator/faults", "").await;
     assert_eq!(shown, r#"{"gateway":"both-ids","slowMillis":7}"#);
@@ -335,4 +353,26 @@ async fn faults_and_codes_are_steered_over_http() {
     let (_, answer) = running.exchange(&request_for(minted["auth_code"].as_str().unwrap())).await;
     assert_eq!(verified(&answer, TOKEN).unwrap()["user_id"], TEST_USERS[2].user_id);
     assert_eq!(running.send(Method::POST, "/_emulator/codes", "two").await.0, 400);
+}
+
+#[tokio::test]
+async fn the_charset_of_the_answer_is_that_of_the_address_and_gbk_without_one() {
+    let running = Running::start().await;
+    for (target, charset) in [
+        ("/gateway.do", encoding_rs::GBK),
+        ("/gateway.do?charset=gbk", encoding_rs::GBK),
+        ("/gateway.do?charset=UTF8", encoding_rs::UTF_8),
+    ] {
+        let mut request = request_for("spent");
+        request
+            .extend(target.split_once("charset=").map(|(_, name)| ("charset".to_owned(), name.to_owned())));
+        let asked = running.client.post(running.url(target)).body(encoded(&signed(request)));
+        let asked = asked.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let answer = asked.send().await.unwrap();
+        let label = format!("text/html;charset={}", charset.name());
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], *label);
+        let body = answer.bytes().await.unwrap();
+        let (text, _, broken) = charset.decode(&body);
+        assert!(!broken && text.contains("授权码无效、已用过或已过期"), "{target}: {text}");
+    }
 }

@@ -179,6 +179,20 @@ const fn gateway_fault(fault: GatewayFault, language: Language) -> &'static str 
         GatewayFault::UserId => language.choose("只给 user_id（2088…）", "Names a user_id (2088…) only"),
         GatewayFault::BothIds => language.choose("同时给 open_id 和 user_id", "Names open_id and user_id"),
         GatewayFault::UnknownError => language.choose("系统繁忙（20000）", "Unknown error (20000)"),
+        GatewayFault::UnmatchedAppId => {
+            language.choose("授权码属于别的应用", "Says the code is another app's")
+        }
+        GatewayFault::InvalidAppId => {
+            language.choose("没有这个应用（不签名）", "Knows no such app (unsigned)")
+        }
+        GatewayFault::InvalidSignature => language.choose("说我方签名不对", "Says our signature is wrong"),
+        GatewayFault::MissingAppCertSn => {
+            language.choose("缺少证书编号（不签名）", "Misses a certificate (unsigned)")
+        }
+        GatewayFault::InsufficientPermissions => {
+            language.choose("没有权限（40006）", "Lacks permissions (40006)")
+        }
+        GatewayFault::AppCallLimited => language.choose("调用次数过多（40005）", "Calls limited (40005)"),
     }
 }
 

@@ -150,11 +150,11 @@ mod tests {
 
     #[test]
     fn a_node_is_its_own_bytes_whatever_its_texts_are() {
-        // In GBK these end in the bytes of \ { | }.
-        let in_gbk = ["\u{8AA0}", "\u{4E7B}", "\u{4E7D}", "系统繁忙", "€", "\u{8AA0}\\\"\u{8AA0}"]
-            .map(|text| GBK.encode(text).0.into_owned());
+        // In GBK the first three end in the bytes of \, { and }.
+        let in_gbk =
+            ["誠", "調", "諁", "系统繁忙", "€", "誠\\\"誠"].map(|text| GBK.encode(text).0.into_owned());
         let utf8 = ["系统繁忙", "é", "中\\\"中", "\u{1F600}"].map(|text| text.as_bytes().to_vec());
-        let mixed = [[GBK.encode("\u{8AA0}").0.as_ref(), "\\\"中".as_bytes()].concat()];
+        let mixed = [[GBK.encode("誠").0.as_ref(), "\\\"中".as_bytes()].concat()];
         // Of no charset at all.
         let broken = [b"\xFF".to_vec(), b"\x81".to_vec(), b"\xE4\xB8".to_vec(), b"\x80\\n\x80".to_vec()];
         for msg in in_gbk.into_iter().chain(utf8).chain(mixed).chain(broken) {
