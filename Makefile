@@ -5,8 +5,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 LAMBDA_ADDRESS := -A 127.0.0.1 -P 9000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint journey aws sdk samples browser lambda lambda-watch lambda-sweep e2e deploy show redrive bench bench-all bench-long \
-	bench-render profile ci
+.PHONY: help run test lint journey aws sdk samples openapi browser lambda lambda-watch lambda-sweep e2e deploy show redrive \
+	bench bench-all bench-long bench-render profile ci
 
 help: ## List what can be made
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
@@ -32,7 +32,10 @@ sdk: .venv/installed .venv-sdk/installed tests/sdk/node_modules/installed ## The
 	tests/scripts/alibaba_sdk.sh
 
 samples: .venv-merchants/installed ## The samples in seven languages against a fresh host
-	PYTHONPATH=tests/e2e .venv-merchants/bin/python -m pytest -q -p no:cacheprovider --rootdir tests/samples tests/samples
+	PYTHONPATH=tests/e2e .venv-merchants/bin/python -m pytest -q -p no:cacheprovider -p no:schemathesis --rootdir tests/samples tests/samples
+
+openapi: .venv-merchants/installed tests/openapi/node_modules/installed ## The OpenAPI document and Postman's collection, and requests made from the document
+	PYTHONPATH=tests/e2e .venv-merchants/bin/python -m pytest -q -p no:cacheprovider -p no:schemathesis --rootdir tests/openapi tests/openapi
 
 browser: ## The journey in headless Chromium; pictures in target/screenshots
 	tests/scripts/browser.sh
@@ -124,13 +127,17 @@ ci: ## All that must hold before a change lands
 	@touch $@
 
 # What tests as merchants do: apart, because its tools pin other versions than SAM.
-.venv-merchants/installed: tests/samples/requirements.txt
+.venv-merchants/installed: tests/samples/requirements.txt tests/openapi/requirements.txt
 	python3 -m venv .venv-merchants
-	.venv-merchants/bin/pip install -q -r $<
+	.venv-merchants/bin/pip install -q $(addprefix -r ,$^)
 	@touch $@
 
 tests/sdk/node_modules/installed: tests/sdk/package-lock.json
 	npm ci --ignore-scripts --prefix tests/sdk
+	@touch $@
+
+tests/openapi/node_modules/installed: tests/openapi/package-lock.json
+	npm ci --ignore-scripts --prefix tests/openapi
 	@touch $@
 
 # Node's runtime client is built from C++, which needs cmake, autoconf, automake and libtool.

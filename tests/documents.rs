@@ -5,6 +5,8 @@
 
 #[path = "documents/merchants.rs"]
 mod merchants;
+#[path = "documents/openapi.rs"]
+mod openapi;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,0 +1,274 @@
+//! The OpenAPI document against the code: routes, fields, limits, statuses, codes and states, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use serde_json::Value;
+use shared::egress::callback_url::MAX_CALLBACK_URL_CHARS;
+use shared::protocol::open_api::{MAX_FIELD_CHARACTERS, RefusalClass};
+use yaml_rust2::{Yaml, YamlLoader};
+
+use super::{
+    Names, assert_same, camel_case, fields, files, literals_after, read, screaming_variants, source, statuses,
+};
+
+fn json(yaml: &Yaml) -> Value {
+    match yaml {
+        Yaml::Integer(number) => (*number).into(),
+        Yaml::String(text) => text.as_str().into(),
+        Yaml::Boolean(flag) => (*flag).into(),
+        Yaml::Array(items) => items.iter().map(json).collect(),
+        Yaml::Hash(pairs) => {
+            let text = |key: &Yaml| key.as_str().expect("a key that is text").to_owned();
+            pairs.iter().map(|(key, value)| (text(key), json(value))).collect()
+        }
+        other => panic!("{other:?} has no place here"),
+    }
+}
+
+fn document() -> Value {
+    json(&YamlLoader::load_from_str(&read("docs/openapi.yaml")).expect("YAML")[0])
+}
+
+/// A schema by its name.
+fn schema(document: &Value, name: &str) -> Value {
+    document["components"]["schemas"][name].clone()
+}
+
+fn texts(list: &Value) -> Names {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    list.as_array().expect("a list").iter().map(text).collect()
+}
+
+fn keys(object: &Value) -> Names {
+    object.as_object().expect("an object").keys().cloned().collect()
+}
+
+fn names<const COUNT: usize>(names: [&str; COUNT]) -> Names {
+    names.map(str::to_owned).into()
+}
+
+/// The fields of one struct of `text` as they are on the wire, and those of them that may be left out.
+fn of_struct(text: &str, name: &str) -> (Names, Names) {
+    let (_, rest) = text.split_once(&format!("struct {name}")).expect(name);
+    let (_, rest) = rest.split_once("{\n").expect("a body");
+    let own = rest.split("\n}\n").next().expect("an end");
+    let head = "#[derive(Serialize)]\n#[serde(rename_all = \"camelCase\")]\nstruct Alone {\n";
+    let all = fields(&format!("{head}{own}\n}}\n"), "Serialize");
+    let after = own.split("skip_serializing_if").skip(1).filter_map(|rest| rest.lines().nth(1));
+    let bare = |line: &str| {
+        let (name, _) = line.split_once(':')?;
+        Some(camel_case(name.rsplit(' ').next()?))
+    };
+    (all, after.filter_map(bare).collect())
+}
+
+#[test]
+fn the_routes_are_those_of_the_template() {
+    let document = document();
+    let methods = |path: &str| keys(&document["paths"][path]);
+    let documented: Names = keys(&document["paths"])
+        .iter()
+        .flat_map(|path| {
+            methods(path).into_iter().map(move |method| format!("{} {path}", method.to_uppercase()))
+        })
+        .collect();
+    let template = read("template.yaml");
+    let routes = template.lines().filter_map(|line| line.trim().strip_prefix("RouteKey: "));
+    let of_template = routes.map(|route| match route {
+        "ANY /v1/openapi/{proxy+}" => "POST /v1/openapi/{other}".to_owned(),
+        route => route.to_owned(),
+    });
+    assert_same(&documented, &of_template.collect(), "routes");
+    let of_functions = [
+        alipay_auth_url::PATH,
+        authorization_query::PATH,
+        get_authorization_url::PATH,
+        get_authorization_url::LINK_PATH,
+        openid_callback::PATH,
+    ];
+    let missing: Vec<_> =
+        of_functions.into_iter().filter(|path| document["paths"].get(*path).is_none()).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn requests_have_the_fields_that_are_read() {
+    let document = document();
+    for (name, folder) in [
+        ("LinkRequest", "functions/alipay-auth-url/src"),
+        ("Query", "functions/authorization-query/src"),
+        ("PlatformCallback", "functions/openid-callback/src"),
+    ] {
+        let schema = schema(&document, name);
+        let text = source(folder);
+        let required = literals_after(&text, &["fields.required("]);
+        let optional = literals_after(&text, &["fields.optional(", "id(&fields,"]);
+        assert_same(&keys(&schema["properties"]), &(&required | &optional), name);
+        assert_same(&texts(&schema["required"]), &required, name);
+    }
+    let either = |name: &str| -> Names {
+        let schema = schema(&document, name);
+        schema["anyOf"].as_array().expect("a choice").iter().flat_map(|one| texts(&one["required"])).collect()
+    };
+    assert_eq!(either("LinkRequest"), names(["userId", "thirdAccount"]));
+    assert_eq!(either("PlatformCallback"), names(["openId", "alipayUserId"]));
+    assert_eq!(schema(&document, "Field")["maxLength"], MAX_FIELD_CHARACTERS);
+    let callback_url = &schema(&document, "LinkRequest")["properties"]["callbackUrl"];
+    assert_eq!(callback_url["maxLength"], MAX_CALLBACK_URL_CHARS);
+    let headers: BTreeMap<_, _> = ["BusinessId", "Nonce", "Timestamp", "Sign", "SignType"]
+        .map(|name| &document["components"]["parameters"][name])
+        .map(|header| (header["name"].as_str().expect("a name"), header["required"] == true))
+        .into();
+    let expected =
+        [("businessId", true), ("nonce", true), ("timestamp", true), ("sign", true), ("signType", false)];
+    assert_eq!(headers, expected.into());
+}
+
+#[test]
+fn answers_of_the_open_api_have_the_statuses_of_the_code() {
+    let document = document();
+    let of = |name: &str| -> Names {
+        let status = &schema(&document, name)["properties"]["status"];
+        if status.get("enum").is_some() {
+            texts(&status["enum"])
+        } else {
+            names([&status["const"].to_string()])
+        }
+    };
+    let shared = &statuses(&read("shared/src/protocol/open_api/error.rs")) | &names(["0"]);
+    let of_links = &statuses(&source("functions/alipay-auth-url/src"))
+        | &statuses(&source("shared/src/protocol/open_api"));
+    let union = |schemas: &[&str]| -> Names { schemas.iter().flat_map(|name| of(name)).collect() };
+    let links = union(&["LinkGranted", "SerialUsed", "LinkRefused", "NoSuchInterface", "Failed"]);
+    assert_same(&links, &(&of_links | &shared), "statuses of links");
+    let queries = union(&["QueryAnswered", "QueryRefused", "NoSuchInterface", "Failed"]);
+    let of_queries = &statuses(&source("functions/authorization-query/src")) | &shared;
+    assert_same(&queries, &of_queries, "statuses of queries");
+
+    let (body, _) = of_struct(&read("shared/src/protocol/open_api/response.rs"), "Body");
+    for name in ["LinkGranted", "SerialUsed", "LinkRefused", "QueryAnswered", "QueryRefused", "Failed"] {
+        let schema = schema(&document, name);
+        assert_same(&keys(&schema["properties"]), &body, name);
+        assert_same(&texts(&schema["required"]), &body, name);
+    }
+    let (data, _) = of_struct(&source("functions/alipay-auth-url/src"), "Data");
+    for name in ["LinkGranted", "SerialUsed"] {
+        assert_same(&keys(&schema(&document, name)["properties"]["data"]["properties"]), &data, name);
+    }
+    let classes = [RefusalClass::Caller, RefusalClass::Dependency, RefusalClass::Configuration];
+    let http = classes.map(|class| class.http_status().as_str().to_owned());
+    assert_eq!(keys(&document["paths"][alipay_auth_url::PATH]["post"]["responses"]), http.into());
+}
+
+#[test]
+fn a_query_is_answered_with_the_fields_and_states_of_the_code() {
+    let document = document();
+    let view = read("functions/authorization-query/src/view.rs");
+    for (name, of) in [
+        ("Authorization", "View "),
+        ("Delivery", "Delivery "),
+        ("Attempt", "Made "),
+        ("Happened", "Happened "),
+    ] {
+        let schema = schema(&document, name);
+        let (all, optional) = of_struct(&view, of);
+        assert_same(&keys(&schema["properties"]), &all, name);
+        assert_same(&texts(&schema["required"]), &(&all - &optional), name);
+    }
+    let words = |name: &str, field: &str| texts(&schema(&document, name)["properties"][field]["enum"]);
+    let states = screaming_variants(&read("shared/src/model/authorization_state.rs"));
+    assert_same(&words("Authorization", "state"), &states, "states");
+    let of_view = screaming_variants(&view);
+    assert_same(&(&words("Delivery", "state") | &words("Happened", "event")), &of_view, "states and events");
+
+    let outcomes = read("shared/src/model/delivery_outcome.rs");
+    let (_, rest) = outcomes.split_once("pub enum DeliveryOutcome {\n").expect("the outcomes");
+    let variants = rest.split("\n}\n").next().expect("an end").lines().map(str::trim);
+    let variants = variants.filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()));
+    let snake = |line: &str| {
+        let bare = line.split(['(', ',']).next().unwrap_or_default();
+        let letters = bare.chars().enumerate().map(|(at, letter)| match letter {
+            'A'..='Z' if at > 0 => format!("_{}", letter.to_ascii_lowercase()),
+            _ => letter.to_ascii_lowercase().to_string(),
+        });
+        letters.collect::<String>()
+    };
+    let open = literals_after(&view, &["const UNDER_WAY: &str =", "const UNFINISHED: &str ="]);
+    let of_the_code: Names = variants.map(snake).chain(open).collect();
+    assert_same(&words("Attempt", "outcome"), &of_the_code, "outcomes");
+}
+
+#[test]
+fn both_callbacks_have_the_fields_of_the_code() {
+    let document = document();
+    let body = read("shared/src/delivery/body.rs");
+    let (user, either) = of_struct(&body, "User<'a> ");
+    for (name, of) in [("MerchantCallback", "OfMerchant"), ("SchemeCallback", "OfScheme")] {
+        let schema = schema(&document, name);
+        let (own, optional) = of_struct(&body, of);
+        assert_same(&keys(&schema["properties"]), &(&own | &user), name);
+        let required = &(&own - &optional) | &(&user - &either);
+        assert_same(&texts(&schema["required"]), &required, name);
+        let choice: Names = schema["anyOf"]
+            .as_array()
+            .expect("a choice")
+            .iter()
+            .flat_map(|one| texts(&one["required"]))
+            .collect();
+        assert_same(&choice, &either, name);
+    }
+    assert_eq!(keys(&document["webhooks"]), names(["merchantCallback", "schemeCallback"]));
+}
+
+#[test]
+fn answers_of_get_authorization_url_are_those_of_the_golden_files() {
+    let document = document();
+    let responses = keys(&document["paths"]["/"]["get"]["responses"]);
+    let mut codes = Names::new();
+    let mut http = BTreeSet::new();
+    for path in files("tests/golden/get-authorization-url", ".json.http") {
+        let text = fs::read_to_string(&path).expect("a golden file");
+        let (head, body) = text.split_once("\n\n").expect("a head and a body");
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        let code = body["Code"].as_str().expect("a code");
+        let schema = schema(&document, if code == "OK" { "AuthorizationUrl" } else { "RpcError" });
+        assert_same(&keys(&schema["properties"]), &keys(&body), code);
+        assert_same(&texts(&schema["required"]), &keys(&body), code);
+        http.insert(head.lines().next().expect("a status").to_owned());
+        if code != "OK" {
+            codes.insert(code.to_owned());
+        }
+    }
+    assert_same(&texts(&schema(&document, "RpcCode")["enum"]), &codes, "codes");
+    http.insert("4XX".to_owned());
+    assert_eq!(responses, http);
+}
+
+#[test]
+fn pages_have_the_http_statuses_of_the_code() {
+    const STATUSES: [(&str, &str); 8] = [
+        ("OK", "200"),
+        ("FOUND", "302"),
+        ("FORBIDDEN", "403"),
+        ("NOT_FOUND", "404"),
+        ("CONFLICT", "409"),
+        ("GONE", "410"),
+        ("TOO_MANY_REQUESTS", "429"),
+        ("SERVICE_UNAVAILABLE", "503"),
+    ];
+    let document = document();
+    for (path, page) in [
+        (openid_callback::PATH, "functions/openid-callback/src/page.rs"),
+        (get_authorization_url::LINK_PATH, "functions/get-authorization-url/src/landing/page.rs"),
+    ] {
+        let text = read(page);
+        let used = text.split("StatusCode::").skip(1).map(|rest| {
+            let name: String =
+                rest.chars().take_while(|char| char.is_ascii_uppercase() || *char == '_').collect();
+            let known = STATUSES.iter().find(|(known, _)| *known == name);
+            known.unwrap_or_else(|| panic!("{page}: {name}")).1.to_owned()
+        });
+        assert_same(&keys(&document["paths"][path]["get"]["responses"]), &used.collect(), path);
+    }
+}
