@@ -24,6 +24,11 @@ lint: ## Check format and lints
 journey: ## One journey by HTTP on a fresh host; OpenSSL verifies the callback
 	tests/scripts/journey.sh
 
+.PHONY: storm
+# SEED=… repeats the plan of an earlier one; ARGS="--help" lists what else can be said.
+storm: ## 10,000 authorizations while processes, gateway and merchants fail, reconciled at the end: SEED=…
+	tests/scripts/storm.sh --authorizations 10000 --seconds 360 --patience 240 $(if $(SEED),--seed '$(SEED)') $(ARGS)
+
 aws: .venv/installed .venv-emulator/installed ## The template, and what is made of AWS against an emulator of it
 	tests/scripts/aws.sh
 

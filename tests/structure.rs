@@ -89,7 +89,7 @@ const NEVER: &[Never] = &[
     Never {
         from: &["shared/", "functions/"],
         but_from: &[],
-        to: &["local::", "tests::"],
+        to: &["faults::", "local::", "tests::"],
         but_to: &[],
         because: "the product does not know what it is tried with",
     },
@@ -115,7 +115,7 @@ const NEVER: &[Never] = &[
         because: "main.rs and the local host wire, nobody else",
     },
     Never {
-        from: &["local/src/emulator/", "local/src/merchant/", "tests/src/"],
+        from: &["local/src/emulator/", "local/src/merchant/", "tests/src/", "tests/faults/"],
         but_from: &[],
         to: &["shared::signing"],
         but_to: &[],
@@ -198,8 +198,13 @@ fn sources(folders: &[&str]) -> Vec<(String, String)> {
 
 fn house() -> House {
     let functions = FUNCTIONS.map(|(folder, _)| format!("{folder}src"));
-    let folders =
-        functions.iter().map(String::as_str).chain(["shared/src", "local/src", "tests/src", "benches/src"]);
+    let folders = functions.iter().map(String::as_str).chain([
+        "shared/src",
+        "local/src",
+        "tests/src",
+        "tests/faults/src",
+        "benches/src",
+    ]);
     House::read(&sources(&folders.collect::<Vec<_>>()))
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::source::{Path, Source};
 
 /// The crates that a path may begin with, by their folders.
-const CRATES: [(&str, &str); 9] = [
+const CRATES: [(&str, &str); 10] = [
     ("shared", "shared/src"),
     ("alipay_auth_url", "functions/alipay-auth-url/src"),
     ("authorization_query", "functions/authorization-query/src"),
@@ -14,6 +14,7 @@ const CRATES: [(&str, &str); 9] = [
     ("openid_delivery", "functions/openid-delivery/src"),
     ("local", "local/src"),
     ("tests", "tests/src"),
+    ("faults", "tests/faults/src"),
     ("benches", "benches/src"),
 ];
 

@@ -1,0 +1,281 @@
+//! The storm's plan: everything that is drawn by lot, from one seed.
+
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+use fastrand::Rng;
+use strum::IntoEnumIterator as _;
+
+use crate::business::{BUSINESSES, Site};
+use crate::clock::{Millis, Window};
+use crate::gateway_answer::GatewayFate;
+use crate::journal::ProcessFault;
+use crate::merchant_answer::{CONFIRMING, FAILING};
+
+/// Codes of one authorization that the gateway spoils; authlink takes ten.
+const MAX_BAD_CODES: usize = 3;
+/// Businesses without a good address at first get their authorizations this late, so that few attempts fail.
+const LATE: Millis = 20_000;
+/// More than the longest storm has time for.
+const BLOWS: usize = 2_000;
+
+/// A code of Alipay's: whose it is, and for which authorization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// The number of the authorization.
+    pub journey: usize,
+    /// 0 for the user whom the link is for, 1 for another.
+    pub user: usize,
+    /// The number of the user's consents before.
+    pub consents: usize,
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "c{}u{}n{}", self.journey, self.user, self.consents)
+    }
+}
+
+impl Code {
+    /// Reads a code as it is displayed.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (journey, rest) = text.strip_prefix('c')?.split_once('u')?;
+        let (user, consents) = rest.split_once('n')?;
+        Some(Self {
+            journey: journey.parse().ok()?,
+            user: user.parse().ok()?,
+            consents: consents.parse().ok()?,
+        })
+    }
+
+    /// The openId of the user who consented.
+    #[must_use]
+    pub fn open_id(&self) -> String {
+        open_id(self.journey, self.user)
+    }
+}
+
+/// The openId of a user of an authorization.
+#[must_use]
+pub fn open_id(journey: usize, user: usize) -> String {
+    format!("open-{journey}-{user}")
+}
+
+/// The manner in which a user comes back from Alipay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Habit {
+    /// Reads each page and does as it says.
+    Patient,
+    /// The browser loads each page twice at once.
+    TwiceAtOnce,
+    /// Closes the page at once, and opens it again later.
+    HangsUp,
+    /// Closes the page at once, for good.
+    Leaves,
+    /// Gives the link to somebody else afterwards.
+    Forwards,
+}
+
+/// One authorization.
+#[derive(Clone, Debug)]
+pub struct Journey {
+    /// The place in [`BUSINESSES`].
+    pub business: usize,
+    pub starts_at: Millis,
+    /// The request is signed by MD5.
+    pub by_md5: bool,
+    pub habit: Habit,
+    /// The fates of the first codes; those after them are good.
+    gateway: Vec<GatewayFate>,
+    /// The wait of a slow gateway.
+    slowness: Duration,
+    /// The answers to the first POSTs; those after them confirm.
+    merchant: Vec<&'static str>,
+    confirms: &'static str,
+}
+
+/// A fault of the host's process.
+#[derive(Clone, Copy, Debug)]
+pub struct Blow {
+    /// The wait after the last one.
+    pub after: Millis,
+    pub fault: ProcessFault,
+    /// The time that it lasts, as far as that is ours to say.
+    pub lasts: Millis,
+}
+
+/// The whole plan.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub journeys: Vec<Journey>,
+    pub blows: Vec<Blow>,
+    /// The time from which on nothing fails.
+    pub calm_from: Millis,
+    pub gateway_outages: Vec<Window>,
+    pub merchant_outages: Vec<Window>,
+}
+
+impl Plan {
+    /// The plan of this seed, with so many authorizations in a storm that lasts so long.
+    #[must_use]
+    pub fn draw(seed: u64, authorizations: usize, calm_from: Millis) -> Self {
+        let mut lots = Rng::with_seed(seed);
+        let journeys = (0..authorizations).map(|number| {
+            let begins = calm_from * number as u64 / authorizations.max(1) as u64;
+            Journey::draw(&mut lots, begins, calm_from)
+        });
+        Self {
+            seed,
+            journeys: journeys.collect(),
+            blows: (0..BLOWS).map(|number| Blow::draw(&mut lots, number, calm_from)).collect(),
+            calm_from,
+            gateway_outages: outages(&mut lots, calm_from, 10_000..25_000, 300..2_500),
+            merchant_outages: outages(&mut lots, calm_from, 2_000..8_000, 1_000..6_000),
+        }
+    }
+
+    /// What the gateway does to `code`.
+    #[must_use]
+    pub fn gateway_fate(&self, code: &Code, now: Millis) -> GatewayFate {
+        let fates = self.journeys.get(code.journey).map_or(&[][..], |journey| &journey.gateway);
+        let fate = fates.get(code.consents).filter(|_| now < self.calm_from && code.user == 0);
+        fate.copied().unwrap_or(GatewayFate::Signed)
+    }
+
+    /// The wait before a slow answer.
+    #[must_use]
+    pub fn slowness(&self, code: &Code) -> Duration {
+        self.journeys.get(code.journey).map_or(Duration::ZERO, |journey| journey.slowness)
+    }
+
+    /// A merchant's answer to POST number `before` + 1 of an authorization.
+    #[must_use]
+    pub fn merchant_answer(&self, journey: usize, before: usize, now: Millis) -> &'static str {
+        let Some(journey) = self.journeys.get(journey) else { return CONFIRMING[0] };
+        let answer = journey.merchant.get(before).filter(|_| now < self.calm_from);
+        answer.copied().unwrap_or(journey.confirms)
+    }
+}
+
+impl Journey {
+    fn draw(lots: &mut Rng, begins: Millis, calm_from: Millis) -> Self {
+        let business = lots.usize(..BUSINESSES.len());
+        let late = BUSINESSES[business].default_at.is_some_and(|site| site != Site::Plain);
+        let starts_at = if late { calm_from.saturating_sub(lots.u64(..LATE)) } else { begins };
+        let bad_codes = *pick(lots, &[(0, 50), (1, 35), (2, 10), (MAX_BAD_CODES, 5)]);
+        let fates: Vec<_> = GatewayFate::iter().collect();
+        let mut gateway: Vec<_> = (0..bad_codes).map(|_| fates[lots.usize(..fates.len())]).collect();
+        gateway.push(*pick(lots, &[(GatewayFate::Signed, 60), (GatewayFate::SignedSlowly, 40)]));
+        let bad_posts = *pick(lots, &[(0, 55), (1, 37), (2, 8)]);
+        Self {
+            business,
+            starts_at,
+            by_md5: BUSINESSES[business].md5_only || lots.bool(),
+            habit: *pick(
+                lots,
+                &[
+                    (Habit::Patient, 75),
+                    (Habit::TwiceAtOnce, 8),
+                    (Habit::HangsUp, 8),
+                    (Habit::Leaves, 3),
+                    (Habit::Forwards, 6),
+                ],
+            ),
+            gateway,
+            slowness: Duration::from_millis(lots.u64(1_000..4_000)),
+            merchant: (0..bad_posts).map(|_| FAILING[lots.usize(..FAILING.len())]).collect(),
+            confirms: CONFIRMING[lots.usize(..CONFIRMING.len())],
+        }
+    }
+}
+
+impl Blow {
+    fn draw(lots: &mut Rng, number: usize, calm_from: Millis) -> Self {
+        // Longer than a lease, once, where there is time for it.
+        if number == 5 && calm_from >= 150_000 {
+            return Self { after: 500, fault: ProcessFault::Pause, lasts: 33_000 };
+        }
+        let fault = *pick(
+            lots,
+            &[
+                (ProcessFault::Kill, 58),
+                (ProcessFault::KillAtStart, 6),
+                (ProcessFault::Stop, 10),
+                (ProcessFault::Pause, 18),
+                (ProcessFault::Lock, 8),
+            ],
+        );
+        let lasts = match fault {
+            ProcessFault::Kill | ProcessFault::Stop => 0,
+            ProcessFault::KillAtStart => lots.u64(0..60),
+            ProcessFault::Pause => span(lots, &[(100..3_000, 75), (3_000..9_000, 20), (9_000..13_000, 5)]),
+            ProcessFault::Lock => span(lots, &[(100..2_500, 75), (2_500..9_000, 25)]),
+        };
+        Self { after: lots.u64(200..1_500), fault, lasts }
+    }
+}
+
+/// A span of time of one of these.
+fn span(lots: &mut Rng, of: &[(Range<Millis>, u32)]) -> Millis {
+    let range = pick(lots, of).clone();
+    lots.u64(range)
+}
+
+/// One of these, by their weights.
+fn pick<'a, T>(lots: &mut Rng, of: &'a [(T, u32)]) -> &'a T {
+    let all: u32 = of.iter().map(|(_, weight)| weight).sum();
+    let mut lot = lots.u32(..all);
+    for (one, weight) in of {
+        if lot < *weight {
+            return one;
+        }
+        lot -= weight;
+    }
+    unreachable!("the lot is below the sum of the weights")
+}
+
+fn outages(lots: &mut Rng, until: Millis, apart: Range<Millis>, last: Range<Millis>) -> Vec<Window> {
+    let mut windows = Vec::new();
+    let mut at = 0;
+    loop {
+        let from = at + lots.u64(apart.clone());
+        at = from + lots.u64(last.clone());
+        if at >= until {
+            return windows;
+        }
+        windows.push(Window { from, until: at });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_has_one_plan() {
+        let plan = |seed| format!("{:?}", Plan::draw(seed, 50, 60_000));
+        assert_eq!(plan(1), plan(1));
+        assert_ne!(plan(1), plan(2));
+    }
+
+    #[test]
+    fn a_code_is_read_as_it_is_displayed() {
+        let code = Code { journey: 17, user: 1, consents: 3 };
+        assert_eq!(Code::parse(&code.to_string()), Some(code));
+        assert_eq!(Code::parse("c17u1"), None);
+    }
+
+    #[test]
+    fn once_it_is_calm_nothing_fails() {
+        let plan = Plan::draw(1, 200, 60_000);
+        for journey in 0..200 {
+            let code = Code { journey, user: 0, consents: 0 };
+            assert_eq!(plan.gateway_fate(&code, 60_000), GatewayFate::Signed);
+            assert!(CONFIRMING.contains(&plan.merchant_answer(journey, 0, 60_000)));
+        }
+        assert!(plan.gateway_outages.iter().all(|outage| outage.until < 60_000));
+    }
+}

@@ -1,0 +1,227 @@
+//! Reads the journals side by side: a pure function of them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::clock::Millis;
+use crate::journal::{Exchanged, Posted, ProcessFault, Struck, Told, Travelled};
+use crate::open_api::serial_no;
+use crate::plan::{Code, open_id};
+
+/// An answer that took no longer than this was in time: below the 8 s that an exchange has.
+const IN_TIME: Millis = 7_500;
+/// The time in which the outcome of an attempt is recorded, once the merchant has answered.
+const RECORDED_WITHIN: Millis = 1_500;
+/// An attempt begins this long after it is due at the latest: a hint's grace period and two sweeps.
+const BEGUN_WITHIN: Duration = Duration::from_secs(120 + 2 * 60);
+
+/// Everything that was written down.
+#[derive(Clone, Debug, Default)]
+pub struct Journals {
+    pub exchanged: Vec<Exchanged>,
+    pub posted: Vec<Posted>,
+    pub struck: Vec<Struck>,
+    /// By the authorization's number.
+    pub travelled: Vec<Travelled>,
+    /// By the authorization's number.
+    pub told: Vec<Told>,
+}
+
+/// The counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Findings {
+    /// Authorizations whose user was named by a signed answer in time.
+    pub signed: usize,
+    /// Of these, recorded with that user.
+    pub recorded: usize,
+    /// Of these, told to be unknown.
+    pub unknown: usize,
+    /// Codes that came to the gateway.
+    pub codes: usize,
+    /// POSTs that came to merchants.
+    pub posts: usize,
+    /// POSTs after one that was confirmed, or beside one that was under way, by what explains them.
+    pub doubles: BTreeMap<String, usize>,
+    /// Users who were asked to consent once more, by what became of the code before.
+    pub asked_again: BTreeMap<&'static str, usize>,
+    /// The last pages, by their outcome.
+    pub pages: BTreeMap<String, usize>,
+    /// The answers to queries, by state and delivery.
+    pub told: BTreeMap<String, usize>,
+    /// Answers to requests for a link that were none.
+    pub refusals: BTreeMap<String, usize>,
+    /// What must not be: by its name, each case in words.
+    pub broken: BTreeMap<&'static str, Vec<String>>,
+}
+
+/// The bars, by their names in [`Findings::broken`].
+pub const BARS: [&str; 12] = [
+    "lost",
+    "still exchanging",
+    "codes sent twice",
+    "requests not signed by the app",
+    "wrong openIds",
+    "told to be authorized on another's link",
+    "bodies that differ",
+    "callbacks not signed by us",
+    "doubles unexplained",
+    "told to be delivered without a SUCCESS",
+    "without a link or an answer to the query",
+    "attempts long overdue",
+];
+
+/// Compares the journals.
+#[must_use]
+pub fn reconcile(journals: &Journals) -> Findings {
+    let mut findings = Findings { broken: BARS.map(|bar| (bar, Vec::new())).into(), ..Findings::default() };
+    findings.gateway(&journals.exchanged);
+    for number in 0..journals.told.len() {
+        findings.authorization(number, journals);
+    }
+    findings.asked_again(journals);
+    findings
+}
+
+impl Findings {
+    /// True if nothing is there that must not be.
+    #[must_use]
+    pub fn hold(&self) -> bool {
+        self.broken.values().all(Vec::is_empty)
+    }
+
+    fn broken(&mut self, bar: &'static str, case: String) {
+        self.broken.entry(bar).or_default().push(case);
+    }
+
+    fn gateway(&mut self, exchanged: &[Exchanged]) {
+        let mut seen: BTreeMap<&str, Vec<Millis>> = BTreeMap::new();
+        for exchange in exchanged {
+            self.codes += 1;
+            seen.entry(&exchange.code).or_default().push(exchange.at);
+            if !exchange.sound {
+                self.broken(BARS[3], format!("{} at {}", exchange.code, exchange.at));
+            }
+        }
+        for (code, times) in seen.into_iter().filter(|(_, times)| times.len() > 1) {
+            self.broken(BARS[2], format!("{code} at {times:?}"));
+        }
+    }
+
+    fn authorization(&mut self, number: usize, journals: &Journals) {
+        let (told, serial, owner) = (&journals.told[number], serial_no(number), open_id(number, 0));
+        *self.told.entry(in_words(told)).or_default() += 1;
+        let signed: Vec<_> =
+            journals.exchanged.iter().filter(|exchange| is_signed_for(exchange, number)).collect();
+        let is_recorded = told.open_id.as_deref() == Some(&owner);
+        let is_unknown = told.open_id.is_none() && told.state == "EXCHANGE_UNKNOWN";
+        self.signed += usize::from(!signed.is_empty());
+        self.recorded += usize::from(!signed.is_empty() && is_recorded);
+        self.unknown += usize::from(!signed.is_empty() && is_unknown);
+        if let [.., last] = signed.as_slice()
+            && !is_recorded
+            && !is_unknown
+        {
+            self.broken(
+                BARS[0],
+                format!("{serial}: {}, {} signed at {:?}", told.state, last.code, last.signed),
+            );
+        }
+        if told.state == "EXCHANGING" {
+            self.broken(BARS[1], serial.clone());
+        }
+        if told.open_id.is_some() && !is_recorded {
+            self.broken(BARS[4], format!("{serial}: a query tells {:?}", told.open_id));
+        }
+        if told.state.is_empty() {
+            self.broken(BARS[10], serial.clone());
+        }
+        if told.overdue.is_some_and(|overdue| overdue > BEGUN_WITHIN) {
+            self.broken(BARS[11], format!("{serial}: {:?}", told.overdue));
+        }
+        let posts: Vec<_> = journals.posted.iter().filter(|post| post.journey == number).collect();
+        self.deliveries(&serial, &owner, &posts, &journals.struck);
+        if told.state == "DELIVERED" && !posts.iter().any(|post| post.success) {
+            self.broken(BARS[9], serial);
+        }
+    }
+
+    fn deliveries(&mut self, serial: &str, owner: &str, posts: &[&Posted], struck: &[Struck]) {
+        self.posts += posts.len();
+        for post in posts {
+            let body: serde_json::Value = serde_json::from_slice(&post.body).unwrap_or_default();
+            if body["openId"] != owner {
+                self.broken(BARS[4], format!("{serial}: {} was delivered", body["openId"]));
+            }
+            if !post.sound {
+                self.broken(BARS[7], format!("{serial} at {}", post.at));
+            }
+            if post.body != posts[0].body {
+                self.broken(BARS[6], format!("{serial} at {}", post.at));
+            }
+        }
+        for (first, second) in posts.iter().zip(posts.iter().skip(1)) {
+            let at_once = first.ended.is_none_or(|ended| second.at < ended);
+            if !first.success && !at_once {
+                continue;
+            }
+            match explanation(first, struck) {
+                Some(fault) => *self.doubles.entry(fault.to_string()).or_default() += 1,
+                None => {
+                    let answered = (first.answer, first.ended);
+                    self.broken(BARS[8], format!("{serial} at {} and {}, {answered:?}", first.at, second.at));
+                }
+            }
+        }
+    }
+
+    fn asked_again(&mut self, journals: &Journals) {
+        for (number, travelled) in journals.travelled.iter().enumerate() {
+            if !travelled.linked {
+                self.broken(BARS[10], serial_no(number));
+            }
+            if travelled.wrongly_authorized {
+                self.broken(BARS[5], serial_no(number));
+            }
+            *self.pages.entry(travelled.outcome.clone()).or_default() += 1;
+            for refusal in &travelled.refusals {
+                *self.refusals.entry(refusal.clone()).or_default() += 1;
+            }
+            for code in &travelled.asked_again {
+                let came = journals.exchanged.iter().find(|exchange| exchange.code == *code);
+                let why = match came {
+                    None => "the code never came to the gateway",
+                    Some(exchange) if is_signed_for(exchange, number) => "the gateway had signed in time",
+                    Some(_) => "the gateway had failed or refused",
+                };
+                *self.asked_again.entry(why).or_default() += 1;
+            }
+        }
+    }
+}
+
+fn in_words(told: &Told) -> String {
+    match told.delivery.as_str() {
+        "PENDING" => format!("{}, attempts so far: {}", told.state, told.attempts),
+        _ => told.state.clone(),
+    }
+}
+
+/// True if this answer named the authorization's user in time.
+fn is_signed_for(exchange: &Exchanged, number: usize) -> bool {
+    let in_time = exchange.signed.as_ref().is_some_and(|(_, at)| *at <= exchange.at + IN_TIME);
+    in_time
+        && exchange.fate.names_the_user()
+        && Code::parse(&exchange.code).is_some_and(|code| code.journey == number && code.user == 0)
+}
+
+/// The fault in which the outcome of `post` got lost.
+fn explanation(post: &Posted, struck: &[Struck]) -> Option<ProcessFault> {
+    let until = post.ended.unwrap_or(post.at) + RECORDED_WITHIN;
+    let met = struck.iter().filter(|struck| struck.from <= until && post.at <= struck.until);
+    met.map(|struck| struck.fault).min()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+use super::*;
+use crate::gateway_answer::GatewayFate;
+
+/// One authorization that went well.
+fn good() -> Journals {
+    Journals {
+        exchanged: vec![Exchanged {
+            code: "c0u0n0".to_owned(),
+            at: 1_000,
+            fate: GatewayFate::Signed,
+            sound: true,
+            signed: Some((open_id(0, 0), 1_001)),
+        }],
+        posted: vec![post(2_000)],
+        struck: Vec::new(),
+        travelled: vec![Travelled { linked: true, outcome: "authorized".to_owned(), ..Travelled::default() }],
+        told: vec![Told {
+            state: "DELIVERED".to_owned(),
+            open_id: Some(open_id(0, 0)),
+            delivery: "DELIVERED".to_owned(),
+            attempts: 1,
+            overdue: None,
+        }],
+    }
+}
+
+fn post(at: Millis) -> Posted {
+    Posted {
+        journey: 0,
+        at,
+        answer: "`SUCCESS`",
+        success: true,
+        ended: Some(at + 1),
+        body: br#"{"openId":"open-0-0"}"#.to_vec(),
+        sound: true,
+    }
+}
+
+fn without_user(state: &str) -> Told {
+    Told { state: state.to_owned(), ..Told::default() }
+}
+
+/// The bars that are broken, and how often.
+fn broken(change: impl FnOnce(&mut Journals)) -> Vec<(&'static str, usize)> {
+    let mut journals = good();
+    change(&mut journals);
+    let broken = reconcile(&journals).broken.into_iter().filter(|(_, cases)| !cases.is_empty());
+    broken.map(|(bar, cases)| (bar, cases.len())).collect()
+}
+
+#[test]
+fn what_went_well_breaks_nothing() {
+    let findings = reconcile(&good());
+    assert!(findings.hold());
+    assert_eq!((findings.signed, findings.recorded, findings.codes, findings.posts), (1, 1, 1, 1));
+    assert_eq!(broken(|_| {}), []);
+}
+
+#[test]
+fn a_signed_openid_is_recorded_or_told_to_be_unknown() {
+    assert_eq!(broken(|journals| journals.told[0] = without_user("ISSUED")), [("lost", 1),]);
+    let exchanging = |journals: &mut Journals| journals.told[0] = without_user("EXCHANGING");
+    assert_eq!(broken(exchanging), [("lost", 1), ("still exchanging", 1)]);
+    assert_eq!(broken(|journals| journals.told[0] = without_user("EXCHANGE_UNKNOWN")), []);
+    let late = |journals: &mut Journals| {
+        journals.told[0] = without_user("ISSUED");
+        journals.exchanged[0].signed = Some((open_id(0, 0), 9_000));
+    };
+    assert_eq!(broken(late), []);
+}
+
+#[test]
+fn a_code_comes_once_and_signed() {
+    let twice = |journals: &mut Journals| {
+        let again = Exchanged { fate: GatewayFate::ResetUnread, ..journals.exchanged[0].clone() };
+        journals.exchanged.push(again);
+    };
+    assert_eq!(broken(twice), [("codes sent twice", 1)]);
+    assert_eq!(
+        broken(|journals| journals.exchanged[0].sound = false),
+        [("requests not signed by the app", 1)]
+    );
+}
+
+#[test]
+fn an_openid_is_the_users_everywhere() {
+    let recorded = |journals: &mut Journals| journals.told[0].open_id = Some(open_id(1, 0));
+    assert_eq!(broken(recorded), [("lost", 1), ("wrong openIds", 1)]);
+    let delivered = |journals: &mut Journals| journals.posted[0].body = br#"{"openId":"open-1-0"}"#.to_vec();
+    assert_eq!(broken(delivered), [("wrong openIds", 1)]);
+    let shown = |journals: &mut Journals| journals.travelled[0].wrongly_authorized = true;
+    assert_eq!(broken(shown), [("told to be authorized on another's link", 1)]);
+}
+
+#[test]
+fn attempts_have_the_same_body_and_our_signature() {
+    let differs = |journals: &mut Journals| {
+        journals.posted[0].success = false;
+        journals.posted.push(Posted { body: br#"{"openId": "open-0-0"}"#.to_vec(), ..post(20_000) });
+    };
+    assert_eq!(broken(differs), [("bodies that differ", 1)]);
+    assert_eq!(broken(|journals| journals.posted[0].sound = false), [("callbacks not signed by us", 1)]);
+}
+
+#[test]
+fn a_double_is_explained_by_a_fault_before_its_outcome_was_recorded() {
+    let twice = |journals: &mut Journals| journals.posted.push(post(40_000));
+    assert_eq!(broken(twice), [("doubles unexplained", 1)]);
+    let beside = |journals: &mut Journals| {
+        journals.posted[0] = Posted { success: false, ended: Some(12_000), ..post(2_000) };
+        journals.posted.push(post(11_000));
+    };
+    assert_eq!(broken(beside), [("doubles unexplained", 1)]);
+    for (from, until, explained) in [(2_000, 2_100, true), (3_400, 3_500, true), (4_000, 4_100, false)] {
+        let mut journals = good();
+        twice(&mut journals);
+        journals.struck.push(Struck { fault: ProcessFault::Pause, from, until });
+        let findings = reconcile(&journals);
+        assert_eq!(findings.hold(), explained, "{from}");
+        assert_eq!(findings.doubles.contains_key("pause"), explained, "{from}");
+    }
+}
+
+#[test]
+fn a_failed_attempt_is_followed_by_another_and_no_double() {
+    let mut journals = good();
+    journals.posted[0].success = false;
+    journals.posted.push(post(20_000));
+    let findings = reconcile(&journals);
+    assert!(findings.hold() && findings.doubles.is_empty());
+}
+
+#[test]
+fn delivered_means_confirmed() {
+    assert_eq!(
+        broken(|journals| journals.posted[0].success = false),
+        [("told to be delivered without a SUCCESS", 1)]
+    );
+}
+
+#[test]
+fn an_attempt_begins_soon_after_it_is_due() {
+    for (secs, late) in [(200, vec![]), (241, vec![("attempts long overdue", 1)])] {
+        assert_eq!(broken(|journals| journals.told[0].overdue = Some(Duration::from_secs(secs))), late);
+    }
+}
+
+#[test]
+fn everyone_has_a_link_and_an_answer() {
+    let silent = |journals: &mut Journals| {
+        journals.exchanged.clear();
+        journals.told[0] = Told::default();
+        journals.travelled[0].linked = false;
+    };
+    assert_eq!(broken(silent), [("without a link or an answer to the query", 2)]);
+}
+
+#[test]
+fn who_is_asked_again_is_counted_by_what_became_of_the_code() {
+    let mut journals = good();
+    journals.travelled[0].asked_again = ["c0u0n0", "c0u0n1"].map(str::to_owned).to_vec();
+    let asked = reconcile(&journals).asked_again;
+    assert_eq!(asked["the gateway had signed in time"], 1);
+    assert_eq!(asked["the code never came to the gateway"], 1);
+}
