@@ -16,7 +16,7 @@ use shared::model::id::AuthorizationId;
 use shared::model::reservation::{Reservation, ReservationOutcome};
 use shared::rate_limit::RateLimiter;
 use shared::store::{NonceUse, RecordLinks, Recorded, ReserveRate, StoreError, UseNonces};
-use tests::rpc::{ACCESS_KEY_SECRET, Protocol, RpcAnswer, RpcCall, utc, whole};
+use tests::rpc::{ACCESS_KEY_SECRET, HOST, Protocol, RpcAnswer, RpcCall, utc, whole};
 use tests::world::{BEGINNING, World, access_key, scheme};
 
 /// A store that is away.
@@ -470,6 +470,23 @@ async fn bad_input_gets_the_right_error_and_never_a_500() {
     *large.body_mut() = vec![b'x'; get_authorization_url::MAX_BODY_BYTES + 1].into();
     let answer = world.authorization_url.handle(&large).await;
     assert!(whole(&answer).contains(r#""Code":"InvalidParameters""#));
+}
+
+#[tokio::test]
+async fn a_call_that_is_signed_for_another_host_is_refused_where_our_address_is_set() {
+    let mut world = World::new();
+    for (public_url, v3) in [
+        (None, "OK"),
+        (Some(format!("https://{HOST}/stage")), "OK"),
+        (Some("https://other.example.com".to_owned()), "InvalidAction.NotFound"),
+    ] {
+        let links = &mut world.deps.authorization_url.links;
+        links.public_url = public_url.as_ref().map(|url| url.parse().expect("a URL"));
+        world.rebuild();
+        assert_eq!(world.call(&RpcCall::new(Protocol::V3, world.now())).await.code, v3, "{public_url:?}");
+        let v1 = world.call(&RpcCall::new(Protocol::V1, world.now())).await;
+        assert_eq!(v1.code, "OK", "V1 does not sign the host");
+    }
 }
 
 #[tokio::test]

@@ -16,7 +16,8 @@ pub const ACCESS_KEY_ID: &str = "testAccessKeyId";
 /// The secret of [`ACCESS_KEY_ID`].
 pub const ACCESS_KEY_SECRET: &str = "testAccessKeySecret";
 
-const HOST: &str = "dypnsapi.example.com";
+/// The host that calls are signed for, unless they say otherwise.
+pub const HOST: &str = "dypnsapi.example.com";
 
 /// The signature protocol of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::Request;
+use http::header::HOST;
 use shared::model::clock::UnixMillis;
+use shared::protocol::alipay::authorize::LinkSettings;
 use shared::rate_limit::Admission;
 use shared::registry::{AccessKey, Account};
 use shared::secrets::{KeyCheck, SecretError, SecretName};
-use shared::signing::alibaba_cloud::{Call, SignatureError, is_fresh};
+use shared::signing::alibaba_cloud::{Call, Protocol, SignatureError, is_fresh};
+use shared::web::client_info::client_info;
+use url::{Host, Url};
 
 use crate::error::ApiError;
 use crate::{GetAuthorizationUrl, document};
@@ -41,6 +47,32 @@ pub(crate) async fn verify(
     function.access_keys.check_keys(&name, &key, check).await
 }
 
+/// True if a call is not signed for another host than ours: a signature of V3 covers `Host`, so that one which somebody
+/// else was sent is of no use here. Where no public address is set, any host is as good as ours.
+pub(crate) fn is_for_us(call: &Call<'_>, request: &Request<Bytes>, settings: &LinkSettings) -> bool {
+    let (Protocol::V3, Some(public_url)) = (call.protocol(), &settings.public_url) else { return true };
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let arrived_at = client_info(request).origin.as_ref();
+    [Some(public_url), arrived_at].into_iter().flatten().any(|ours| names(host, ours))
+}
+
+/// True if `host` is what a client that calls `ours` sends. The names of one machine for itself are one.
+fn names(host: &str, ours: &Url) -> bool {
+    let Ok(sent) = Url::parse(&format!("{}://{host}/", ours.scheme())) else { return false };
+    let is_bare = sent.username().is_empty() && sent.password().is_none() && sent.path() == "/";
+    let same_host = sent.host() == ours.host() || is_this_machine(&sent) && is_this_machine(ours);
+    is_bare && same_host && sent.port_or_known_default() == ours.port_or_known_default()
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
 /// The account, in good order and within its rate limit.
 pub(crate) async fn admit(function: &GetAuthorizationUrl, key: &AccessKey) -> Result<Arc<Account>, ApiError> {
     let account = document(&function.accounts, key.account.clone()).await?;
@@ -59,5 +91,30 @@ pub(crate) async fn admit(function: &GetAuthorizationUrl, key: &AccessKey) -> Re
     match function.rate_limiter.admit(&key.account_id, account.requests_per_second).await {
         Admission::Admitted => Ok(account),
         Admission::Over { retry_after } => Err(ApiError::OverRateLimit { retry_after }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_ours_in_every_spelling_that_a_client_sends() {
+        for (host, ours, is_ours) in [
+            ("links.example.com", "https://links.example.com/", true),
+            ("LINKS.example.com", "https://links.example.com/stage", true),
+            ("links.example.com:443", "https://links.example.com/", true),
+            ("links.example.com:8443", "https://links.example.com/", false),
+            ("links.example.com", "https://links.example.com:8443/", false),
+            ("links.example.com.evil.example", "https://links.example.com/", false),
+            ("evil.example", "https://links.example.com/", false),
+            ("x@links.example.com", "https://links.example.com/", false),
+            ("links.example.com/path", "https://links.example.com/", false),
+            ("", "https://links.example.com/", false),
+            ("localhost:8080", "http://127.0.0.1:8080/", true),
+            ("127.0.0.1:8081", "http://127.0.0.1:8080/", false),
+        ] {
+            assert_eq!(names(host, &Url::parse(ours).unwrap()), is_ours, "{host} {ours}");
+        }
     }
 }

@@ -17,6 +17,9 @@ pub enum ApiError {
     /// Another action, version, path or method.
     #[error("no such action")]
     NoSuchAction,
+    /// A call of V3 that is signed for another host.
+    #[error("the signed host is not ours")]
+    ForeignHost,
     /// Over 16 KiB.
     #[error("the body is too large")]
     BodyTooLarge,
@@ -152,6 +155,7 @@ impl ApiError {
             self,
             Self::BodyTooLarge
                 | Self::NoSuchAction
+                | Self::ForeignHost
                 | Self::TemporaryCredentials
                 | Self::NoAccessKeyId
                 | Self::UnknownAccessKey

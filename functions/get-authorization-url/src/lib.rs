@@ -191,6 +191,9 @@ async fn issue_link(
     if !named || !routed {
         return Err(ApiError::NoSuchAction);
     }
+    if !authenticate::is_for_us(call, request, &function.links) {
+        return Err(ApiError::ForeignHost);
+    }
     let now = function.clock.now();
     let key = authenticate::verify(function, call, now).await?;
     let nonce = NonceUse {

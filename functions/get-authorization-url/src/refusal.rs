@@ -44,7 +44,7 @@ impl ApiError {
     pub(crate) fn refusal(&self) -> Refusal<'_> {
         use Class::{Caller, Configuration, Dependency, Transient, Upstream};
         let (class, status, code, message) = match self {
-            Self::NoSuchAction => (
+            Self::NoSuchAction | Self::ForeignHost => (
                 Caller,
                 NOT_FOUND,
                 "InvalidAction.NotFound",

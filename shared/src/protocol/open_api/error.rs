@@ -60,6 +60,9 @@ pub enum CallError {
     /// The body is not a JSON object.
     #[error("the body must be a JSON object")]
     NotAJsonObject,
+    /// A field is given twice, so that it says two things.
+    #[error("the body gives a field twice")]
+    FieldRepeated,
     /// A required field is absent or empty.
     #[error("parameter {0} is missing")]
     FieldMissing(&'static str),
@@ -138,6 +141,7 @@ impl CallError {
                 | HeaderError::BadTimestamp,
             )
             | Self::NotAJsonObject
+            | Self::FieldRepeated
             | Self::FieldMissing(_)
             | Self::FieldNotText(_)
             | Self::FieldTooLong { .. }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::protocol::open_api::error::CallError;
@@ -20,12 +22,13 @@ impl fmt::Debug for Fields {
 }
 
 impl Fields {
-    /// Reads a body.
+    /// Reads a body. A name that stands twice in it is refused: readers differ in which of the two counts.
     ///
     /// # Errors
-    /// [`CallError::NotAJsonObject`].
+    /// [`CallError::NotAJsonObject`] or [`CallError::FieldRepeated`].
     pub fn read(body: &[u8]) -> Result<Self, CallError> {
-        serde_json::from_slice(body).map(Self).map_err(|_| CallError::NotAJsonObject)
+        let object: Object = serde_json::from_slice(body).map_err(|_| CallError::NotAJsonObject)?;
+        if object.repeats { Err(CallError::FieldRepeated) } else { Ok(Self(object.fields)) }
     }
 
     /// A field that must be there, of [`MAX_FIELD_CHARACTERS`] at most.
@@ -53,6 +56,37 @@ impl Fields {
     }
 }
 
+/// An object's fields, and whether one of them is given more than once. Objects within it are never looked into.
+#[derive(Default)]
+struct Object {
+    fields: Map<String, Value>,
+    repeats: bool,
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Object, A::Error> {
+        let mut object = Object::default();
+        while let Some((name, value)) = entries.next_entry::<String, Value>()? {
+            object.repeats |= object.fields.insert(name, value).is_some();
+        }
+        Ok(object)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +107,12 @@ mod tests {
             (r#"{"serialNo":""}"#, CallError::FieldMissing("serialNo")),
             (r#"{"serialNo":null}"#, CallError::FieldMissing("serialNo")),
             (r#"{"serialNo":7}"#, CallError::FieldNotText("serialNo")),
+            (r#"{"serialNo":"1","serialNo":"2"}"#, CallError::FieldRepeated),
+            (r#"{"serialNo":"1","serialNo":"1"}"#, CallError::FieldRepeated),
+            (r#"{"serialNo":"1","serial\u004eo":"2"}"#, CallError::FieldRepeated),
+            (r#"{"serialNo":"1","other":null,"other":[]}"#, CallError::FieldRepeated),
+            (r#"{"serialNo":"1","serialNo":"2"} x"#, CallError::NotAJsonObject),
+            (r#"{"serialNo":"1","serialNo":}"#, CallError::NotAJsonObject),
             (
                 &format!(r#"{{"serialNo":"{long}"}}"#),
                 CallError::FieldTooLong { name: "serialNo", max_characters: 128 },
@@ -80,6 +120,12 @@ mod tests {
         ] {
             assert_eq!(required(body), Err(refusal), "{body}");
         }
+    }
+
+    #[test]
+    fn what_is_not_read_may_be_anything() {
+        let nested = r#"{"other":{"a":1,"a":2},"serialNo":"1","SerialNo":"2","serialno":"3"}"#;
+        assert_eq!(required(nested), Ok("1".to_owned()));
     }
 
     #[test]
