@@ -116,7 +116,11 @@ fn closes(text: &str) -> Party {
 }
 
 fn rambles(text: &str) -> Party {
-    Party::Server(Reply::SendEndlessly(format!("HTTP/1.1 200 X\r\n\r\n{text}").into()))
+    endless(&format!("HTTP/1.1 200 X\r\n\r\n{text}"), &" ".repeat(1_000))
+}
+
+fn endless(first: &str, more: &str) -> Party {
+    Party::Server(Reply::SendEndlessly(first.into(), more.into()))
 }
 
 /// White space and `body`: every byte comes soon after the one before, and the last one too late.

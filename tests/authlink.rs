@@ -15,6 +15,7 @@ mod documents;
 mod fairness;
 mod gateway;
 mod gateway_answers;
+mod interim_answers;
 mod journey;
 mod keys;
 mod links;

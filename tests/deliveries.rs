@@ -172,8 +172,9 @@ async fn retry_after_stretches_a_wait_to_twice_its_length_at_most() {
     for (asked_for, wait) in [(1, 15), (20, 20), (3_600, 30)] {
         let world = World::new();
         world.authorized("S1", "open-1").await;
-        let outcome = DeliveryOutcome::Status(429);
-        world.merchant.answer(AttemptResult { outcome, retry_after: Some(secs(asked_for)) });
+        let asked =
+            AttemptResult { retry_after: Some(secs(asked_for)), ..DeliveryOutcome::Status(429).into() };
+        world.merchant.answer(asked);
         assert_eq!(world.drain().await, [Step::Failed(world.now() + secs(wait))], "{asked_for}");
     }
 }
@@ -377,7 +378,7 @@ impl Resolver for Inwards {
 
 #[tokio::test]
 async fn a_name_that_leads_inwards_is_recorded_with_its_reason_at_every_attempt() {
-    let sender = HttpSender::new(Arc::new(Inwards), CallbackRules::default()).expect("a sender");
+    let sender = HttpSender::new(Arc::new(Inwards), CallbackRules::default());
     let world = World::new().with_sender(Arc::new(sender));
     let issued = world.authorized("S1", "open-1").await;
     assert_eq!(world.drain().await, [Step::Failed(world.now() + secs(15))]);

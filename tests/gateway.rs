@@ -57,8 +57,7 @@ async fn rig(timeout: Duration) -> Rig {
         redirect_uri_prefix: None,
     });
     let (at, server) = serve(emulator.router()).await;
-    let gateway =
-        AlipayGateway::new(format!("{at}/gateway.do").parse().expect("a URL"), timeout).expect("a client");
+    let gateway = AlipayGateway::new(format!("{at}/gateway.do").parse().expect("a URL"), timeout);
     Rig { emulator, gateway, _server: server }
 }
 
@@ -194,7 +193,7 @@ async fn an_answer_without_end_is_cut_off() {
     let endless = ResponseTemplate::new(200).set_body_bytes(vec![b' '; 65 * 1024]);
     Mock::given(path("/gateway.do")).respond_with(endless).mount(&server).await;
     let at = format!("{}/gateway.do", server.uri()).parse().expect("a URL");
-    let gateway = AlipayGateway::new(at, Duration::from_secs(8)).expect("a client");
+    let gateway = AlipayGateway::new(at, Duration::from_secs(8));
     let app = keys();
     let code = AuthCode::parse("code").expect("a code");
     let in_address = gateway.address_parameters();
@@ -282,7 +281,7 @@ async fn sent(query: &str) -> (String, String) {
     let spent = ResponseTemplate::new(200).set_body_string("{}");
     Mock::given(path("/gateway.do")).respond_with(spent).mount(&server).await;
     let at = format!("{}/gateway.do{query}", server.uri()).parse().expect("a URL");
-    let gateway = AlipayGateway::new(at, Duration::from_secs(8)).expect("a client");
+    let gateway = AlipayGateway::new(at, Duration::from_secs(8));
     let (app, code) = (keys(), AuthCode::parse("code").expect("a code"));
     let in_address = gateway.address_parameters();
     let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app.private_key, in_address);

@@ -59,7 +59,7 @@ async fn server(replies: Vec<Reply>) -> (RawServer, String) {
 }
 
 fn platforms() -> HttpPlatforms {
-    HttpPlatforms::trusting(bundled_roots(), ASK_TIMEOUT).expect("a client")
+    HttpPlatforms::trusting(bundled_roots(), ASK_TIMEOUT)
 }
 
 /// The request that reaches a platform with this document.
@@ -134,7 +134,7 @@ async fn two_requests_use_one_connection_over_tls() {
     let authority = Authority::default();
     let server = RawServer::start(vec![granted()], Some(authority.server("127.0.0.1"))).await;
     let origin = format!("https://{}", server.address());
-    let platforms = HttpPlatforms::trusting(authority.roots(), ASK_TIMEOUT).expect("a client");
+    let platforms = HttpPlatforms::trusting(authority.roots(), ASK_TIMEOUT);
     for _ in 0..2 {
         assert!(platforms.post(&request(&md5_platform(&origin))).await.is_ok());
     }
@@ -145,7 +145,7 @@ async fn two_requests_use_one_connection_over_tls() {
 async fn the_bundled_roots_do_not_vouch_for_another_authority() {
     let server = RawServer::start(vec![granted()], Some(Authority::default().server("127.0.0.1"))).await;
     let origin = format!("https://{}", server.address());
-    let answer = HttpPlatforms::new().expect("a client").post(&request(&md5_platform(&origin))).await;
+    let answer = HttpPlatforms::new().post(&request(&md5_platform(&origin))).await;
     assert_eq!((answer, counts(&server)), (Err(TransportError::Handshake.into()), Vec::new()));
 }
 

@@ -69,14 +69,14 @@ pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
         secrets: secrets.clone(),
         store: SchemeLinks::new(store.clone()),
         rate_limiter: Arc::new(RateLimiter::new(store.clone(), clock.clone())),
-        alibaba_cloud: Arc::new(AlibabaCloudClient::new()?),
+        alibaba_cloud: Arc::new(AlibabaCloudClient::new()),
         clock: clock.clone(),
         random: random.clone(),
         links: links.clone(),
     });
     let merchant_links = AlipayAuthUrl::new(alipay_auth_url::Deps {
         secrets,
-        network: Arc::new(HttpPlatforms::new()?),
+        network: Arc::new(HttpPlatforms::new()),
         store,
         clock,
         random,

@@ -16,7 +16,7 @@ use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::DeliveryOutcome;
 use tests::raw_server::Reply;
 
-use super::{Party, Site, assert_documented, closes, drips, http, rambles, raw, says};
+use super::{Party, Site, assert_documented, closes, drips, endless, http, rambles, raw, says};
 
 /// Tue, 14 Nov 2023 22:13:20 GMT
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -50,6 +50,57 @@ fn merchants() -> Vec<(&'static str, Merchant)> {
         ("`SUCCESS` without a length, up to the connection's end", closes("HTTP/1.1 200 X\r\n\r\nSUCCESS")),
         ("`SUCCESS` over TLS", Party::Secured("127.0.0.1", true, success())),
         ("`\"SUCCESS\"`, a JSON string", ok("\"SUCCESS\"")),
+        (
+            "`SUCCESS` over TLS without a length, ended as TLS ends",
+            Party::Secured("127.0.0.1", true, Reply::SendAndClose(b"HTTP/1.1 200 X\r\n\r\nSUCCESS".into())),
+        ),
+        (
+            "`SUCCESS` over TLS without a length, cut off",
+            Party::Secured("127.0.0.1", true, Reply::SendAndDrop(b"HTTP/1.1 200 X\r\n\r\nSUCCESS".into())),
+        ),
+        (
+            "`SUCCESS` in a chunk, and the connection's end instead of the last chunk",
+            closes("HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n7\r\nSUCCESS\r\n"),
+        ),
+        (
+            "`SUCCESS` in a chunk, and silence instead of the last chunk",
+            Party::Late(Reply::Send(
+                b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n7\r\nSUCCESS\r\n".into(),
+            )),
+        ),
+        ("`SUCCESS` after a folded header line", says(200, "set-cookie: a=b;\r\n path=/\r\n", "SUCCESS")),
+        ("`SUCCESS` after a header with white space before its colon", says(200, "x-a : b\r\n", "SUCCESS")),
+        ("`SUCCESS` after a header with a control character", says(200, "x-a: b\u{1}c\r\n", "SUCCESS")),
+        (
+            "`SUCCESS` after a warning of PHP's among the headers",
+            says(
+                200,
+                "<br />\r\n<b>Warning</b>:  Undefined variable $x in <b>/a.php</b> on line <b>3</b><br />\r\n",
+                "SUCCESS",
+            ),
+        ),
+        (
+            "`SUCCESS` after header lines that end without a carriage return",
+            says(200, "x-a: b\nx-c: d\n", "SUCCESS"),
+        ),
+        ("`SUCCESS` after 150 headers", says(200, &"x-a: b\r\n".repeat(150), "SUCCESS")),
+        ("`SUCCESS` after 300 headers", says(200, &"x-a: b\r\n".repeat(300), "SUCCESS")),
+        ("`SUCCESS` after a header with a NUL", says(200, "x-a: b\0c\r\n", "SUCCESS")),
+        ("a page without status line and headers, `SUCCESS`", closes("SUCCESS")),
+        ("interim answers without end", endless("", &"HTTP/1.1 103 X\r\nlink: a\r\n\r\n".repeat(40))),
+        ("a header line without end", endless("HTTP/1.1 200 X\r\nx-a: ", &"a".repeat(1_000))),
+        ("headers without end", endless("HTTP/1.1 200 X\r\n", &"x-a: b\r\n".repeat(100))),
+        (
+            "chunks with extensions without end",
+            endless("HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n1;", &"a".repeat(1_000)),
+        ),
+        (
+            "trailers without end after `SUCCESS`",
+            endless(
+                "HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n7\r\nSUCCESS\r\n0\r\n",
+                &"x-a: b\r\n".repeat(100),
+            ),
+        ),
         ("`{\"code\":\"SUCCESS\"}`, a JSON object", ok("{\"code\":\"SUCCESS\"}")),
         ("HTML that holds `SUCCESS`", ok("<html>SUCCESS</html>")),
         ("`SUCCESS` compressed", says(200, "content-encoding: gzip\r\n", GZIP)),
@@ -125,7 +176,7 @@ async fn post(
     limits: TimeLimits,
 ) -> AttemptResult {
     let url = CallbackUrl::parse(&format!("{origin}/callback"), &exempt(origin)).expect("was accepted");
-    let sender = HttpSender::trusting(roots, Arc::new(LeadsTo(leads_to)), rules, limits).expect("a client");
+    let sender = HttpSender::trusting(roots, Arc::new(LeadsTo(leads_to)), rules, limits);
     sender.post(&url, Vec::new(), Bytes::from_static(b"{}"), NOW).await
 }
 

@@ -15,7 +15,7 @@ use shared::registry::Platform;
 use shared::secrets::Document as _;
 use tests::raw_server::Reply;
 
-use super::{Party, Site, assert_documented, closes, drips, http, rambles, raw, says};
+use super::{Party, Site, assert_documented, closes, drips, endless, http, rambles, raw, says};
 
 const LINK: &str = "https://openauth.example/oauth2?state=1";
 const GRANTED: &str =
@@ -106,6 +106,7 @@ fn cases() -> Vec<(&'static str, Case)> {
         ("something that is not HTTP", raw("SSH-2.0-x\r\n\r\n")),
         ("the connection's end within the body", closes("HTTP/1.1 200 X\r\ncontent-length: 99\r\n\r\n{")),
         ("a body without end", rambles(GRANTED)),
+        ("interim answers without end", endless("", &"HTTP/1.1 103 X\r\nlink: a\r\n\r\n".repeat(40))),
         ("a body longer than 16 KiB", ok(&format!("{GRANTED:16385}"))),
         ("204", raw("HTTP/1.1 204 X\r\n\r\n")),
         ("302", says(302, "location: /elsewhere\r\n", GRANTED)),
@@ -145,7 +146,7 @@ async fn answer_of(party: Party, on_this_machine: bool) -> Result<PlatformAnswer
     let now = UnixMillis(1_700_000_000_000);
     let request =
         PlatformRequest::sign(&platform.credential(), &wanted, &OsRandom::default(), now).expect("signs");
-    let platforms = HttpPlatforms::trusting(site.roots.clone(), site.total).expect("a client");
+    let platforms = HttpPlatforms::trusting(site.roots.clone(), site.total);
     let body = platforms.post(&request).await;
     assert!(site.requests() <= 1, "repeated, or followed");
     Ok(read_answer(&body?, on_this_machine))

@@ -42,7 +42,7 @@ impl Chain {
             "publicKeys": [keys::public_pem(keys::platform())],
         });
         vault.create("upstream/tls", &document).await;
-        let network = HttpPlatforms::trusting(authority.roots(), ASK_TIMEOUT).expect("a client");
+        let network = HttpPlatforms::trusting(authority.roots(), ASK_TIMEOUT);
         stage.world.deps.auth_url.network = Arc::new(network);
         stage.world.rebuild();
         Self { stage, platform }

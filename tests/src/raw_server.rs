@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,8 +22,10 @@ pub enum Reply {
     Send(Vec<u8>),
     /// Sends this and closes the connection.
     SendAndClose(Vec<u8>),
-    /// Sends this, and then spaces without end.
-    SendEndlessly(Vec<u8>),
+    /// Sends this and ends the connection, over TLS without saying so.
+    SendAndDrop(Vec<u8>),
+    /// Sends the first, and then the second again and again.
+    SendEndlessly(Vec<u8>, Vec<u8>),
     /// Sends the first at once, and the second byte by byte, one every 20 ms.
     SendSlowly(Vec<u8>, Vec<u8>),
     /// Reset the connection.
@@ -76,6 +79,7 @@ pub fn http(status: u16, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
 pub struct RawServer {
     address: SocketAddr,
     seen: Seen,
+    sent: Arc<AtomicUsize>,
     _tasks: JoinSet<()>,
 }
 
@@ -85,15 +89,21 @@ impl RawServer {
     pub async fn start(replies: Vec<Reply>, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let seen = Seen::default();
+        let (seen, sent) = (Seen::default(), Arc::default());
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, Arc::new(replies), tls.map(TlsAcceptor::from), Arc::clone(&seen)));
-        Self { address, seen, _tasks: tasks }
+        let script = Script { replies, seen: Arc::clone(&seen), sent: Arc::clone(&sent) };
+        tasks.spawn(accept(listener, Arc::new(script), tls.map(TlsAcceptor::from)));
+        Self { address, seen, sent, _tasks: tasks }
     }
 
     /// The address that it listens on.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The bytes of answers without end that were sent, or lie in the machine's buffers.
+    pub fn sent_endlessly(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// The requests, by connection.
@@ -102,34 +112,35 @@ impl RawServer {
     }
 }
 
-async fn accept(listener: TcpListener, replies: Arc<Vec<Reply>>, tls: Option<TlsAcceptor>, seen: Seen) {
+/// The replies, and the record of what came and went.
+struct Script {
+    replies: Vec<Reply>,
+    seen: Seen,
+    sent: Arc<AtomicUsize>,
+}
+
+async fn accept(listener: TcpListener, script: Arc<Script>, tls: Option<TlsAcceptor>) {
     let mut served = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let (replies, seen, tls) = (Arc::clone(&replies), Arc::clone(&seen), tls.clone());
+        let (script, tls) = (Arc::clone(&script), tls.clone());
         served.spawn(async move {
             // Whoever has read enough hangs up, and a write fails.
-            let _ = serve_one(stream, &replies, tls, &seen).await;
+            let _ = serve_one(stream, &script, tls).await;
         });
     }
 }
 
-async fn serve_one(
-    stream: TcpStream,
-    replies: &[Reply],
-    tls: Option<TlsAcceptor>,
-    seen: &Seen,
-) -> io::Result<()> {
-    if replies.iter().any(|reply| matches!(reply, Reply::Reset)) {
+async fn serve_one(stream: TcpStream, script: &Script, tls: Option<TlsAcceptor>) -> io::Result<()> {
+    if script.replies.iter().any(|reply| matches!(reply, Reply::Reset)) {
         stream.set_zero_linger()?;
     }
-    let Some(tls) = tls else { return converse(stream, replies, seen).await };
-    converse(tls.accept(stream).await?, replies, seen).await
+    let Some(tls) = tls else { return converse(stream, script).await };
+    converse(tls.accept(stream).await?, script).await
 }
 
 async fn converse(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    replies: &[Reply],
-    seen: &Seen,
+    Script { replies, seen, sent }: &Script,
 ) -> io::Result<()> {
     let connection = {
         let mut connections = seen.lock().unwrap();
@@ -149,10 +160,15 @@ async fn converse(
                 stream.write_all(text).await?;
                 return stream.shutdown().await;
             }
-            Reply::SendEndlessly(text) => {
+            Reply::SendAndDrop(text) => {
+                stream.write_all(text).await?;
+                return stream.flush().await;
+            }
+            Reply::SendEndlessly(text, more) => {
                 stream.write_all(text).await?;
                 loop {
-                    stream.write_all(&[b' '; 1_000]).await?;
+                    stream.write_all(more).await?;
+                    sent.fetch_add(more.len(), Ordering::Relaxed);
                 }
             }
             Reply::SendSlowly(first, text) => {

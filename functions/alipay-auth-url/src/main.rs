@@ -9,7 +9,7 @@ use shared::runtime::{lambda, start::StartError, wiring::Process};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     let process = Process::start()?;
-    let (store, network) = (process.platform_links()?, Arc::new(HttpPlatforms::new()?));
+    let (store, network) = (process.platform_links()?, Arc::new(HttpPlatforms::new()));
     let Process { config, clock, random, secrets, .. } = process;
     let (links, callbacks) = (config.links(), config.callbacks);
     let function = AlipayAuthUrl::new(Deps { secrets, network, store, clock, random, links, callbacks });

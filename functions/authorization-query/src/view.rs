@@ -136,7 +136,7 @@ impl Made {
             Known::Concluded(attempt) => Self {
                 number: attempt.number,
                 time: Some(attempt.at),
-                outcome: attempt.outcome.as_str(),
+                outcome: attempt.outcome.told(),
                 http_status: attempt.outcome.http_status(),
             },
         }

@@ -10,7 +10,7 @@ use shared::runtime::{lambda, start::StartError, wiring::Process};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     let process = Process::start()?;
-    let (store, alibaba_cloud) = (process.scheme_links()?, Arc::new(AlibabaCloudClient::new()?));
+    let (store, alibaba_cloud) = (process.scheme_links()?, Arc::new(AlibabaCloudClient::new()));
     let Process { config, clock, random, secrets, .. } = process;
     let rate_limiter = Arc::new(RateLimiter::new(store.rate_limit.clone(), clock.clone()));
     let deps = Deps { secrets, store, rate_limiter, alibaba_cloud, clock, random, links: config.links() };

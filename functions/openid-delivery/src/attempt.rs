@@ -17,6 +17,7 @@ use shared::store::{AfterAttempt, AttemptClaimed};
 use shared::telemetry::Alarm;
 
 use crate::post::{Keys, Post};
+use crate::redirect::redirect_for_log;
 use crate::{ATTEMPT_LEASE, DeliveryError, OpenIdDelivery, Step, send_hint};
 
 /// Makes the attempt that `hint` speaks of, unless it is `latest` already when it could be claimed.
@@ -135,11 +136,13 @@ async fn conclude(
 
 fn log(authorization: &Authorization, number: u32, made: &Made) {
     let outcome = made.result.outcome;
+    let redirect = made.result.redirect.as_ref().map(|target| redirect_for_log(target, authorization));
     tracing::info!(
         route = "openid-delivery",
         outcome = outcome.as_str(),
         refusal = outcome.refusal().map(AddressRefusal::as_str),
         http_status = outcome.http_status(),
+        redirect,
         attempt = number,
         owner = %authorization.owner(),
         reference = %authorization.id,

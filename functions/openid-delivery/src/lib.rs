@@ -7,6 +7,7 @@ mod attempt;
 mod error;
 mod fair_queue;
 mod post;
+mod redirect;
 mod sweep;
 
 use std::sync::Arc;

@@ -13,7 +13,7 @@ async fn main() -> Result<(), StartError> {
     let hints = process.hints().unwrap_or_else(|| Arc::new(queue.clone()));
     let Process { config, clock, random, secrets, .. } = process;
     let (callbacks, schedule) = (config.callbacks, config.schedule);
-    let sender = Arc::new(HttpSender::by_system_resolver(callbacks.clone())?);
+    let sender = Arc::new(HttpSender::by_system_resolver(callbacks.clone()));
     let deps = Deps { secrets, store, due, sender, hints, clock, random, callbacks, schedule };
     let function = OpenIdDelivery::new(deps);
     lambda::serve_events(async |event| function.handle_and_drain(event, &queue).await).await

@@ -5,6 +5,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use url::Url;
+
 use crate::model::clock::UnixMillis;
 use crate::model::delivery_outcome::{CONFIRMED_STATUS, DeliveryOutcome};
 
@@ -12,16 +14,18 @@ const CONFIRMED_BODY: &[u8] = b"SUCCESS";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The result of one attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptResult {
     pub outcome: DeliveryOutcome,
     /// The wait asked for with 429 or 503, as it was asked: no limit is applied here.
     pub retry_after: Option<Duration>,
+    /// The address that was named with a 3xx, without its query; it is not followed.
+    pub redirect: Option<Url>,
 }
 
 impl From<DeliveryOutcome> for AttemptResult {
     fn from(outcome: DeliveryOutcome) -> Self {
-        Self { outcome, retry_after: None }
+        Self { outcome, retry_after: None, redirect: None }
     }
 }
 
@@ -38,7 +42,8 @@ pub enum ResponseBody<'a> {
 
 /// Judges an answer: `status` first, then, of a 200 only, the body.
 ///
-/// The body confirms when it is `SUCCESS` in any case, between ASCII white space and after a byte order mark at most.
+/// The body confirms when it is `SUCCESS` in any case, between ASCII white space and after a byte order mark at most; or
+/// a JSON string of that word, which is what many frameworks make of a handler's `return "SUCCESS"`.
 /// `retry_after` is the header's text, in seconds or as a date that is held against `now`; a date gone by asks for no
 /// wait, and text that is neither is as good as absent.
 #[must_use]
@@ -52,8 +57,8 @@ pub fn classify(
         CONFIRMED_STATUS => classify_body(body).into(),
         300..=399 => DeliveryOutcome::Redirect(status).into(),
         429 | 503 => AttemptResult {
-            outcome: DeliveryOutcome::Status(status),
             retry_after: retry_after.and_then(|text| wait_asked(text, now)),
+            ..DeliveryOutcome::Status(status).into()
         },
         _ => DeliveryOutcome::Status(status).into(),
     }
@@ -69,7 +74,9 @@ fn classify_body(body: ResponseBody<'_>) -> DeliveryOutcome {
 }
 
 fn confirms(body: &[u8]) -> bool {
-    body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body).trim_ascii().eq_ignore_ascii_case(CONFIRMED_BODY)
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body).trim_ascii();
+    let string = serde_json::from_slice::<String>(body).unwrap_or_default();
+    body.eq_ignore_ascii_case(CONFIRMED_BODY) || string.as_bytes().eq_ignore_ascii_case(CONFIRMED_BODY)
 }
 
 fn wait_asked(text: &str, now: UnixMillis) -> Option<Duration> {
@@ -101,7 +108,14 @@ mod tests {
             (200, b"\xef\xbb\xbfSUCCESS", Success),
             (200, b"\xef\xbb\xbf success \n", Success),
             (200, b"", WrongAnswer),
-            (200, b"\"success\"", WrongAnswer),
+            (200, b"\"SUCCESS\"", Success),
+            (200, b"\xef\xbb\xbf \"success\"\n", Success),
+            (200, b"\"\\u0053UCCESS\"", Success),
+            (200, b"\" SUCCESS \"", WrongAnswer),
+            (200, b"\"\\\"SUCCESS\\\"\"", WrongAnswer),
+            (200, b"\"SUCCESS", WrongAnswer),
+            (200, b"'SUCCESS'", WrongAnswer),
+            (200, b"[\"SUCCESS\"]", WrongAnswer),
             (200, b"{\"code\":\"SUCCESS\"}", WrongAnswer),
             (200, b"<html>SUCCESS</html>", WrongAnswer),
             (200, b"SUCCESS SUCCESS", WrongAnswer),
@@ -176,7 +190,7 @@ mod tests {
             (Status(500), r#"{"outcome":"status","httpStatus":500}"#),
             (Redirect(302), r#"{"outcome":"redirect","httpStatus":302}"#),
             (WrongAnswer, r#"{"outcome":"wrong_answer","httpStatus":200}"#),
-            (TooLong, r#"{"outcome":"too_long","httpStatus":200}"#),
+            (TooLong, r#"{"outcome":"too_long"}"#),
             (Timeout, r#"{"outcome":"timeout"}"#),
             (Dns, r#"{"outcome":"dns"}"#),
             (Connect, r#"{"outcome":"connect"}"#),

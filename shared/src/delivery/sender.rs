@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::Client;
+use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use rustls::RootCertStore;
+use url::Url;
 
 use crate::delivery::response::{self, AttemptResult, ResponseBody};
 use crate::egress::callback_url::{CallbackRules, CallbackUrl};
-use crate::egress::client::{ReadError, bundled_roots, client_builder_trusting, read_bounded};
-use crate::egress::resolver::{DangerousResolver, JudgingResolver, Resolver, SystemResolver};
+use crate::egress::client::bundled_roots;
+use crate::egress::http_client::{HttpClient, Limits};
+use crate::egress::resolver::{Reach, Resolver, SystemResolver};
 use crate::egress::transport_error::TransportError;
 use crate::model::clock::UnixMillis;
 use crate::model::delivery_outcome::{CONFIRMED_STATUS, DeliveryOutcome};
@@ -60,67 +61,47 @@ impl Default for TimeLimits {
 /// Sends over HTTP/1.1: no redirects, no proxy, no repetition, no connection kept.
 pub struct HttpSender {
     rules: CallbackRules,
-    strict: Client,
-    dangerous: Option<Client>,
+    strict: HttpClient,
+    dangerous: Option<HttpClient>,
 }
 
 impl HttpSender {
     /// A sender with the usual [`TimeLimits`], to be built once per process.
-    ///
-    /// # Errors
-    /// The HTTP client could not be set up.
-    pub fn new(resolver: Arc<dyn Resolver>, rules: CallbackRules) -> Result<Self, reqwest::Error> {
+    #[must_use]
+    pub fn new(resolver: Arc<dyn Resolver>, rules: CallbackRules) -> Self {
         Self::with_limits(resolver, rules, TimeLimits::default())
     }
 
     /// The same, with the names of the system's resolver.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn by_system_resolver(rules: CallbackRules) -> Result<Self, reqwest::Error> {
+    #[must_use]
+    pub fn by_system_resolver(rules: CallbackRules) -> Self {
         Self::new(Arc::new(SystemResolver), rules)
     }
 
     /// A sender with other limits.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn with_limits(
-        resolver: Arc<dyn Resolver>,
-        rules: CallbackRules,
-        limits: TimeLimits,
-    ) -> Result<Self, reqwest::Error> {
+    #[must_use]
+    pub fn with_limits(resolver: Arc<dyn Resolver>, rules: CallbackRules, limits: TimeLimits) -> Self {
         Self::trusting(&bundled_roots(), resolver, rules, limits)
     }
 
     /// A sender that trusts `roots` alone.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
+    #[must_use]
     pub fn trusting(
         roots: &RootCertStore,
         resolver: Arc<dyn Resolver>,
         rules: CallbackRules,
         limits: TimeLimits,
-    ) -> Result<Self, reqwest::Error> {
-        let client = || {
-            client_builder_trusting(roots.clone(), limits.connect, limits.total)
-                .http1_only()
-                .retry(reqwest::retry::never())
-                .pool_max_idle_per_host(0)
-        };
-        let strict =
-            client().https_only(true).dns_resolver(JudgingResolver::new(Arc::clone(&resolver))).build()?;
-        let dangerous = if rules.dangerous_origins.is_empty() {
-            None
-        } else {
-            Some(client().dns_resolver(DangerousResolver(resolver)).build()?)
-        };
-        Ok(Self { rules, strict, dangerous })
+    ) -> Self {
+        let TimeLimits { connect, total } = limits;
+        let limits = Limits { connect, total, idle: None, body_bytes: MAX_ANSWER_BYTES };
+        let client = |reach| HttpClient::new(roots.clone(), reach, limits);
+        let strict = client(Reach::PublicHttps(Arc::clone(&resolver)));
+        let dangerous = (!rules.dangerous_origins.is_empty()).then(|| client(Reach::Anywhere(resolver)));
+        Self { rules, strict, dangerous }
     }
 
     /// The client that may talk to `url`. An address literal is judged here, because no resolver is asked for it.
-    fn client_for(&self, url: &CallbackUrl) -> Result<&Client, DeliveryOutcome> {
+    fn client_for(&self, url: &CallbackUrl) -> Result<&HttpClient, DeliveryOutcome> {
         url.check(&self.rules)?;
         match &self.dangerous {
             Some(dangerous) if self.rules.exempts(url) => Ok(dangerous),
@@ -136,18 +117,24 @@ impl HttpSender {
         now: UnixMillis,
     ) -> Result<AttemptResult, DeliveryOutcome> {
         let client = self.client_for(url)?;
-        let request = client.post(url.url().clone()).headers(header_map(headers)?).body(body);
-        let response = request.send().await.map_err(|error| cause_of(&error))?;
-        let status = response.status().as_u16();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let mut request = Request::new(body);
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = url.url().as_str().parse().map_err(|_| TransportError::NotSent)?;
+        *request.headers_mut() = header_map(headers)?;
+        let answer = client.send(request).await?;
+        let status = answer.status().as_u16();
+        let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
         if status != CONFIRMED_STATUS {
-            return Ok(response::classify(status, retry_after, ResponseBody::Whole(&[]), now));
+            let judged = response::classify(status, header(RETRY_AFTER), ResponseBody::Whole(&[]), now);
+            let redirects = matches!(judged.outcome, DeliveryOutcome::Redirect(_));
+            let location = header(LOCATION).filter(|_| redirects);
+            return Ok(AttemptResult { redirect: location.and_then(|to| target(url.url(), to)), ..judged });
         }
-        let body = read_bounded(response, MAX_ANSWER_BYTES).await;
+        let body = answer.read().await;
         let body = match &body {
             Ok(body) => ResponseBody::Whole(body),
-            Err(ReadError::TooLong { .. }) => ResponseBody::TooLong,
-            Err(ReadError::Broken(error)) => ResponseBody::Lost(cause_of(error)),
+            Err(TransportError::TooLong) => ResponseBody::TooLong,
+            Err(error) => ResponseBody::Lost((*error).into()),
         };
         Ok(response::classify(status, None, body, now))
     }
@@ -166,6 +153,14 @@ impl CallbackSender for HttpSender {
     }
 }
 
+/// The address that `location` names, seen from `url`: without its query, which may hold anything, and its fragment.
+fn target(url: &Url, location: &str) -> Option<Url> {
+    let mut target = url.join(location).ok().filter(Url::has_host)?;
+    target.set_query(None);
+    target.set_fragment(None);
+    Some(target)
+}
+
 fn header_map(headers: Vec<(HeaderName, String)>) -> Result<HeaderMap, DeliveryOutcome> {
     let mut map = HeaderMap::with_capacity(headers.len() + 1);
     for (name, value) in headers {
@@ -175,10 +170,6 @@ fn header_map(headers: Vec<(HeaderName, String)>) -> Result<HeaderMap, DeliveryO
     }
     map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     Ok(map)
-}
-
-fn cause_of(error: &reqwest::Error) -> DeliveryOutcome {
-    TransportError::classify(error).into()
 }
 
 #[cfg(test)]
@@ -322,7 +313,7 @@ mod tests {
     }
 
     fn sender(resolver: Arc<dyn Resolver>, rules: &CallbackRules, total: Duration) -> HttpSender {
-        HttpSender::with_limits(resolver, rules.clone(), TimeLimits { connect: total, total }).unwrap()
+        HttpSender::with_limits(resolver, rules.clone(), TimeLimits { connect: total, total })
     }
 
     fn exempt(origin: &str) -> CallbackRules {
@@ -379,8 +370,8 @@ mod tests {
     #[tokio::test]
     async fn an_answer_is_judged_by_status_wait_and_body() {
         let asked = |status, seconds| AttemptResult {
-            outcome: DeliveryOutcome::Status(status),
             retry_after: Some(Duration::from_secs(seconds)),
+            ..DeliveryOutcome::Status(status).into()
         };
         let rows = [
             ("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nFAIL", answered(DeliveryOutcome::WrongAnswer)),
@@ -404,11 +395,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_redirect_is_not_followed() {
-        let behaviour =
-            Behaviour::Says("HTTP/1.1 307 Go\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n");
+        let behaviour = Behaviour::Says(
+            "HTTP/1.1 307 Go\r\nlocation: /elsewhere?openId=1#x\r\ncontent-length: 0\r\n\r\n",
+        );
         let merchant = Merchant::that(behaviour).await;
         let answer = answer_of(&format!("http://{}", merchant.address), TimeLimits::default().total).await;
-        assert_eq!(answer, answered(DeliveryOutcome::Redirect(307)));
+        let redirect = format!("http://{}/elsewhere", merchant.address).parse().ok();
+        assert_eq!(answer, AttemptResult { redirect, ..DeliveryOutcome::Redirect(307).into() });
         assert_eq!(merchant.requests().concat().len(), 1);
     }
 

@@ -47,8 +47,7 @@ pub struct CallbackUrl {
 impl CallbackUrl {
     /// Takes `text` as a URL, with `https://` in front if it names no scheme, and holds it against `rules`.
     ///
-    /// The fragment is dropped, and so is the dot at the end of a name. What [`as_str`](Self::as_str) then gives,
-    /// parses to the same again.
+    /// The dot at the end of a name is dropped. What [`as_str`](Self::as_str) then gives, parses to the same again.
     ///
     /// # Errors
     /// By cause; the form of the text comes before the rules.
@@ -116,6 +115,9 @@ pub enum CallbackUrlError {
     /// User name or password before an `@`, be they empty.
     #[error("the callback address must not hold a user name or password")]
     Userinfo,
+    /// A `#`: what follows it stays in a browser, so the POST would go to another address than the one that is meant.
+    #[error("the callback address must not hold a fragment (#…), which is never sent to a server")]
+    Fragment,
     /// Another scheme than https.
     #[error("the callback address must begin with https://")]
     NotHttps,
@@ -141,7 +143,7 @@ impl Origin {
     /// [`NotAnOrigin`] unless `text` is a URL of http or https and nothing beyond host and port.
     pub fn parse(text: &str) -> Result<Self, NotAnOrigin> {
         let url = read(text).map_err(|_| NotAnOrigin)?;
-        let bare = url.path() == "/" && url.query().is_none() && !text.contains('#');
+        let bare = url.path() == "/" && url.query().is_none();
         if has_scheme(text) && matches!(url.scheme(), "http" | "https") && bare {
             Ok(Self(url.origin()))
         } else {
@@ -166,8 +168,10 @@ fn read(text: &str) -> Result<Url, CallbackUrlError> {
         return Err(CallbackUrlError::TooLong);
     }
     let with_scheme = if has_scheme(text) { text.to_owned() } else { format!("https://{text}") };
-    let mut url = web_url::parse(&with_scheme)?;
-    url.set_fragment(None);
+    let url = web_url::parse(&with_scheme)?;
+    if url.fragment().is_some() {
+        return Err(CallbackUrlError::Fragment);
+    }
     if url.as_str().len() > MAX_CALLBACK_URL_CHARS {
         return Err(CallbackUrlError::TooLong);
     }
@@ -202,6 +206,7 @@ impl From<CallbackUrlError> for DeliveryOutcome {
             | CallbackUrlError::BadCharacter
             | CallbackUrlError::NotAUrl
             | CallbackUrlError::Userinfo
+            | CallbackUrlError::Fragment
             | CallbackUrlError::NotHttps
             | CallbackUrlError::Port(_)
             | CallbackUrlError::LocalName => Self::UrlRefused,
@@ -228,7 +233,7 @@ mod tests {
             ("example.com:443/x", "https://example.com/x"),
             ("HTTPS://Example.COM/X", "https://example.com/X"),
             ("example.com?next=http://10.0.0.1/", "https://example.com/?next=http://10.0.0.1/"),
-            ("https://example.com/a/../b?c=%20&d=@#part", "https://example.com/b?c=%20&d=@"),
+            ("https://example.com/a/../b?c=%20&d=@", "https://example.com/b?c=%20&d=@"),
             ("https://example.com./x", "https://example.com/x"),
             ("https://a_b.example.com/", "https://a_b.example.com/"),
             ("https://例子.测试/回调", "https://xn--fsqu00a.xn--0zwm56d/%E5%9B%9E%E8%B0%83"),
@@ -249,7 +254,7 @@ mod tests {
     #[test]
     fn the_parts_are_those_of_the_parsed_form() {
         let rules = CallbackRules { ports: vec![443, 8443], ..CallbackRules::default() };
-        let url = CallbackUrl::parse("Example.com:8443/x#y", &rules).unwrap();
+        let url = CallbackUrl::parse("Example.com:8443/x", &rules).unwrap();
         assert_eq!((url.url().host_str(), url.port()), (Some("example.com"), 8443));
         assert_eq!((url.url().path(), url.to_string().as_str()), ("/x", "https://example.com:8443/x"));
     }
@@ -289,6 +294,10 @@ mod tests {
             ("https://:@example.com/", Userinfo),
             ("https://example.com@10.0.0.1/", Userinfo),
             ("mailto:a@example.com", Userinfo),
+            ("https://example.com/#/alipay/callback", Fragment),
+            ("https://example.com/x#", Fragment),
+            ("example.com#", Fragment),
+            ("http://example.com/#x", Fragment),
             ("http://example.com/", NotHttps),
             ("ftp://example.com/", NotHttps),
             ("http://127.0.0.1:8789/", NotHttps),
@@ -318,6 +327,7 @@ mod tests {
             ("https://[::ffff:127.0.0.1]/", NotPublic(Mapped)),
             ("https://[::ffff:8.8.8.8]/", NotPublic(Mapped)),
             ("https://[64:ff9b::10.0.0.1]/", NotPublic(Nat64)),
+            ("https://[64:ff9b:1::8.8.8.8]/", NotPublic(Nat64)),
             ("https://[fd00:ec2::254]/", NotPublic(UniqueLocal)),
         ];
         for (text, error) in rows {

@@ -1,4 +1,4 @@
-//! The one place that builds HTTP clients (AWS's aside) and reads their answers without trusting their length.
+//! TLS as every outgoing call has it, and the client of those that ask authlink on the same machine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,23 +6,11 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use rustls::RootCertStore;
 
-/// A client builder with what every outgoing call of authlink has in common: bundled roots, no redirects, no proxy.
-///
-/// Redirects are never followed, because an address that was checked would lead to one that was not; proxies of the
-/// environment are ignored for the same reason.
+/// A builder of clients for those that ask authlink: the demo merchant and tests. Redirects are told, not followed.
+#[expect(clippy::disallowed_methods, reason = "the one place that builds such clients")]
 pub fn client_builder(connect: Duration, total: Duration) -> reqwest::ClientBuilder {
-    client_builder_trusting(bundled_roots(), connect, total)
-}
-
-/// As [`client_builder`], but `roots` are trusted and no others.
-#[expect(clippy::disallowed_methods, reason = "the one place that builds clients, but for AWS")]
-pub fn client_builder_trusting(
-    roots: RootCertStore,
-    connect: Duration,
-    total: Duration,
-) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
-        .tls_backend_preconfigured(tls_config(roots))
+        .tls_backend_preconfigured(tls_config(bundled_roots()))
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .connect_timeout(connect)

@@ -4,6 +4,9 @@
 //! the IANA registries is refused, so that a callback reaches neither our network, nor the metadata service, nor an
 //! IPv4 address wrapped into an IPv6 one. IPv6 is checked the other way round as well: what lies outside 2000::/3 has
 //! not been given out as public, so it is refused without being listed.
+//!
+//! A network without IPv4 reaches IPv4 addresses through a translator (NAT64), under addresses that begin with
+//! 64:ff9b::/96: there the IPv4 address inside is judged. Any other wrapping is refused, be the address inside public.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -15,13 +18,28 @@ use AddressRefusal as Kind;
 /// Accepts public addresses only.
 ///
 /// # Errors
-/// The special range that `ip` lies in. An IPv4 address inside an IPv6 one is refused even if it is public itself.
+/// The special range that `ip` lies in; of a translated one, [`Nat64`](AddressRefusal::Nat64).
 pub fn check(ip: IpAddr) -> Result<(), AddressRefusal> {
     let refusal = match ip {
         IpAddr::V4(ip) => special_v4(ip),
-        IpAddr::V6(ip) => special_v6(ip).or_else(|| outside_global_unicast(ip)),
+        IpAddr::V6(ip) => match translated(ip) {
+            Some(inside) => special_v4(inside).map(|_| Kind::Nat64),
+            None => special_v6(ip).or_else(|| outside_global_unicast(ip)),
+        },
     };
     refusal.map_or(Ok(()), Err)
+}
+
+/// True if a translator would connect to an IPv4 address under this one.
+#[must_use]
+pub fn is_translated(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if translated(ip).is_some())
+}
+
+/// The IPv4 address inside one of the well-known prefix (RFC 6052); a local one (RFC 8215) is a network's own affair.
+fn translated(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [.., a, b, c, d] = ip.octets();
+    TRANSLATED.contains(&ip).then(|| Ipv4Addr::new(a, b, c, d))
 }
 
 fn special_v4(ip: Ipv4Addr) -> Option<AddressRefusal> {
@@ -36,6 +54,7 @@ fn outside_global_unicast(ip: Ipv6Addr) -> Option<AddressRefusal> {
     (!GLOBAL_UNICAST.contains(&ip)).then_some(Kind::NotGlobal)
 }
 
+const TRANSLATED: Ipv6Net = v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96);
 const GLOBAL_UNICAST: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 
 /// <https://www.iana.org/assignments/iana-ipv4-special-registry>, and multicast; narrower nets stand first.
@@ -62,12 +81,11 @@ static SPECIAL_V4: [(Ipv4Net, AddressRefusal); 19] = [
 ];
 
 /// <https://www.iana.org/assignments/iana-ipv6-special-registry>, and the older forms; narrower nets stand first.
-static SPECIAL_V6: [(Ipv6Net, AddressRefusal); 19] = [
+static SPECIAL_V6: [(Ipv6Net, AddressRefusal); 18] = [
     (v6([0, 0, 0, 0, 0, 0, 0, 0], 128), Kind::Unspecified),
     (v6([0, 0, 0, 0, 0, 0, 0, 1], 128), Kind::Loopback),
     (v6([0, 0, 0, 0, 0, 0, 0, 0], 96), Kind::Compatible),
     (v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96), Kind::Mapped),
-    (v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96), Kind::Nat64),
     (v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48), Kind::Nat64),
     (v6([0x100, 0, 0, 0, 0, 0, 0, 0], 64), Kind::Discard),
     (v6([0x100, 0, 0, 1, 0, 0, 0, 0], 64), Kind::Discard),
@@ -167,6 +185,15 @@ mod tests {
             ("::ffff:0:7f00:1", Some(Kind::NotGlobal)),
             ("64:ff9b::", Some(Kind::Nat64)),
             ("64:ff9b::a9fe:a9fe", Some(Kind::Nat64)),
+            ("64:ff9b::10.0.0.1", Some(Kind::Nat64)),
+            ("64:ff9b::127.0.0.1", Some(Kind::Nat64)),
+            ("64:ff9b::100.100.100.200", Some(Kind::Nat64)),
+            ("64:ff9b::192.168.1.1", Some(Kind::Nat64)),
+            ("64:ff9b::255.255.255.255", Some(Kind::Nat64)),
+            ("64:ff9b::8.8.8.8", None),
+            ("64:ff9b::808:808", None),
+            ("64:ff9b:0:0:0:1:808:808", Some(Kind::NotGlobal)),
+            ("64:ff9b:1::8.8.8.8", Some(Kind::Nat64)),
             ("64:ff9b:0:0:0:1::", Some(Kind::NotGlobal)),
             ("64:ff9b:1::a00:1", Some(Kind::Nat64)),
             ("64:ff9b:1:ffff:ffff:ffff:ffff:ffff", Some(Kind::Nat64)),

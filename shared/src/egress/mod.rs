@@ -5,7 +5,10 @@
 
 pub mod callback_url;
 pub mod client;
+pub(crate) mod connector;
+pub mod http_client;
 pub mod ip_ranges;
+pub(crate) mod read_budget;
 pub mod resolver;
 pub mod third_party_link;
 pub mod transport_error;

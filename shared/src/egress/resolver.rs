@@ -4,14 +4,19 @@
 //! rebinding). Here the client has no other resolver. It does not ask for address literals, though: who sends judges
 //! those himself.
 
-use std::io;
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::{io, vec};
 
 use async_trait::async_trait;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use hyper_util::client::legacy::connect::dns::Name;
+use tower_service::Service;
 
 use crate::egress::ip_ranges;
+use crate::model::delivery_outcome::AddressRefusal;
 
 /// Finds the addresses of a name.
 #[async_trait]
@@ -34,61 +39,79 @@ impl Resolver for SystemResolver {
     }
 }
 
-/// Lets only names through that lead to public addresses alone.
-///
-/// One address that is not public refuses the whole name, with an
-/// [`AddressRefusal`](crate::model::delivery_outcome::AddressRefusal) as the error: a name that also leads inside is
-/// either a mistake or an attempt. A name without addresses is [`io::ErrorKind::NotFound`].
+/// The addresses that a client may connect to.
 #[derive(Clone)]
-pub struct JudgingResolver(Arc<dyn Resolver>);
+pub enum Reach {
+    /// Public ones, over https alone: for addresses that someone else has chosen.
+    ///
+    /// One address that is not public refuses the whole name: a name that also leads inside is either a mistake or an
+    /// attempt.
+    PublicHttps(Arc<dyn Resolver>),
+    /// Any: for what an operator has configured, and for the origins that are exempt from judging.
+    Anywhere(Arc<dyn Resolver>),
+}
 
-impl JudgingResolver {
-    /// Judges what `inner` finds.
+impl Reach {
+    /// Any address, by the machine's resolver.
     #[must_use]
-    pub fn new(inner: Arc<dyn Resolver>) -> Self {
-        Self(inner)
+    pub fn anywhere() -> Self {
+        Self::Anywhere(Arc::new(SystemResolver))
     }
-}
 
-impl Resolve for JudgingResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let inner = Arc::clone(&self.0);
-        Box::pin(async move {
-            let addresses = look_up(&*inner, name).await?;
+    pub(crate) const fn is_public_https(&self) -> bool {
+        matches!(self, Self::PublicHttps(_))
+    }
+
+    async fn look_up(self, host: &str) -> Result<vec::IntoIter<SocketAddr>, LookUpError> {
+        let (Self::PublicHttps(resolver) | Self::Anywhere(resolver)) = &self;
+        let addresses = resolver.resolve(host).await?;
+        if addresses.is_empty() {
+            return Err(LookUpError::Failed(io::ErrorKind::NotFound.into()));
+        }
+        if self.is_public_https() {
             addresses.iter().try_for_each(|&ip| ip_ranges::check(ip))?;
-            Ok(without_port(addresses))
-        })
+        }
+        Ok(in_order(addresses).into_iter())
     }
 }
 
-/// Lets every address through: for the origins that are exempt from judging, and for nothing else.
-#[derive(Clone)]
-pub(crate) struct DangerousResolver(pub(crate) Arc<dyn Resolver>);
-
-impl Resolve for DangerousResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let inner = Arc::clone(&self.0);
-        Box::pin(async move { Ok(without_port(look_up(&*inner, name).await?)) })
-    }
-}
-
-async fn look_up(inner: &dyn Resolver, name: Name) -> io::Result<Vec<IpAddr>> {
-    let addresses = inner.resolve(name.as_str()).await?;
-    if addresses.is_empty() {
-        return Err(io::ErrorKind::NotFound.into());
-    }
-    Ok(addresses)
-}
-
+/// As the resolver has them, translated ones last: behind each is an IPv4 address that most often is there itself.
+///
 /// Port 0 leaves the choice to the client, which takes the URL's.
-fn without_port(addresses: Vec<IpAddr>) -> Addrs {
-    Box::new(addresses.into_iter().map(|ip| SocketAddr::new(ip, 0)))
+fn in_order(mut addresses: Vec<IpAddr>) -> Vec<SocketAddr> {
+    addresses.sort_by_key(|&ip| ip_ranges::is_translated(ip));
+    addresses.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect()
+}
+
+/// A name that leads nowhere.
+#[derive(Debug, thiserror::Error)]
+pub enum LookUpError {
+    /// It leads to an address that is not public.
+    #[error(transparent)]
+    Refused(#[from] AddressRefusal),
+    /// It is unknown, or could not be looked up.
+    #[error("the name could not be looked up")]
+    Failed(#[from] io::Error),
+}
+
+impl Service<Name> for Reach {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = LookUpError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, LookUpError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), LookUpError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let reach = self.clone();
+        Box::pin(async move { reach.look_up(name.as_str()).await })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::delivery_outcome::AddressRefusal;
 
     struct Fixed(&'static [&'static str]);
 
@@ -100,10 +123,10 @@ mod tests {
     }
 
     async fn judged(addresses: &'static [&'static str]) -> Result<Vec<String>, AddressRefusal> {
-        let resolver = JudgingResolver::new(Arc::new(Fixed(addresses)));
-        match resolver.resolve("merchant.example".parse().unwrap()).await {
+        match Reach::PublicHttps(Arc::new(Fixed(addresses))).look_up("merchant.example").await {
             Ok(addresses) => Ok(addresses.map(|address| address.to_string()).collect()),
-            Err(error) => Err(*error.downcast_ref().unwrap()),
+            Err(LookUpError::Refused(refusal)) => Err(refusal),
+            Err(LookUpError::Failed(error)) => panic!("{error}"),
         }
     }
 
@@ -123,10 +146,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_translated_address_is_judged_by_the_one_inside_and_comes_after_those_that_are_not() {
+        let of = |addresses: &[&str]| Ok(addresses.iter().map(|address| (*address).to_owned()).collect());
+        assert_eq!(judged(&["64:ff9b::8.8.8.8"]).await, of(&["[64:ff9b::808:808]:0"]));
+        assert_eq!(
+            judged(&["64:ff9b::8.8.8.8", "8.8.8.8"]).await,
+            of(&["8.8.8.8:0", "[64:ff9b::808:808]:0"])
+        );
+        assert_eq!(
+            judged(&["2001:4860:4860::8888", "64:ff9b::8.8.8.8", "8.8.8.8"]).await,
+            of(&["[2001:4860:4860::8888]:0", "8.8.8.8:0", "[64:ff9b::808:808]:0"])
+        );
+        assert_eq!(judged(&["8.8.8.8", "64:ff9b::10.0.0.1"]).await, Err(AddressRefusal::Nat64));
+        assert_eq!(judged(&["64:ff9b::169.254.169.254"]).await, Err(AddressRefusal::Nat64));
+        assert_eq!(judged(&["64:ff9b:1::8.8.8.8"]).await, Err(AddressRefusal::Nat64));
+    }
+
+    #[tokio::test]
     async fn a_name_without_addresses_is_not_found() {
-        let resolver = JudgingResolver::new(Arc::new(Fixed(&[])));
-        let error = resolver.resolve("merchant.example".parse().unwrap()).await.err().unwrap();
-        assert_eq!(error.downcast_ref::<io::Error>().unwrap().kind(), io::ErrorKind::NotFound);
+        let found = Reach::PublicHttps(Arc::new(Fixed(&[]))).look_up("merchant.example").await;
+        assert!(matches!(found, Err(LookUpError::Failed(error)) if error.kind() == io::ErrorKind::NotFound));
     }
 
     #[tokio::test]

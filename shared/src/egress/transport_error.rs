@@ -3,7 +3,11 @@
 use std::error::Error;
 use std::io;
 
-use crate::egress::client::ReadError;
+use http_body_util::LengthLimitError;
+use tokio::time::error::Elapsed;
+
+use crate::egress::read_budget::BudgetSpent;
+use crate::egress::resolver::LookUpError;
 use crate::model::delivery_outcome::{AddressRefusal, DeliveryOutcome};
 
 /// A request that has no answer. It displays as the log's word for it.
@@ -37,7 +41,7 @@ pub enum TransportError {
     /// The answer began and broke off.
     #[error("cut_off")]
     CutOff,
-    /// The answer has more bytes than are read.
+    /// The answer has more bytes than are read: of its body, its headers or trailers, or in interim answers before it.
     #[error("too_long")]
     TooLong,
     /// The request cannot be written as HTTP, or there was no randomness to sign it: nothing was sent.
@@ -67,37 +71,57 @@ impl TransportError {
         }
     }
 
-    /// Classifies the failure of a request by the types in the error's chain.
+    /// Classifies the failure of a request whose answer had not begun, by the types in the error's chain.
     ///
-    /// The order matters: the client counts a resolver's failure as one of connecting, a handshake's too, and any I/O
-    /// error of the kind "timed out" as a time-out.
+    /// The order matters: the client counts a resolver's failure as one of connecting, and a handshake's too.
     #[must_use]
-    pub fn classify(error: &reqwest::Error) -> Self {
-        if let Some(&refusal) = find::<AddressRefusal>(error) {
-            Self::AddressRefused(refusal)
-        } else if error.is_dns() {
-            Self::Dns
-        } else if find::<rustls::Error>(error).is_some() {
-            if error.is_connect() { Self::Handshake } else { Self::Tls }
-        } else if error.is_timeout() {
-            if error.is_connect() { Self::ConnectTimeout } else { Self::Timeout }
-        } else if error.is_connect() {
-            Self::Connect
+    pub(crate) fn of_request(error: &hyper_util::client::legacy::Error) -> Self {
+        match find(error) {
+            Some(&LookUpError::Refused(refusal)) => Self::AddressRefused(refusal),
+            Some(LookUpError::Failed(_)) => Self::Dns,
+            None if find::<rustls::Error>(error).is_some() => {
+                if error.is_connect() {
+                    Self::Handshake
+                } else {
+                    Self::Tls
+                }
+            }
+            None if is_too_long(error) => Self::TooLong,
+            None if is_timeout(error) && error.is_connect() => Self::ConnectTimeout,
+            None if is_timeout(error) => Self::Timeout,
+            None if error.is_connect() => Self::Connect,
+            None => Self::Broken,
+        }
+    }
+
+    /// Classifies the failure of an answer whose head had come.
+    #[must_use]
+    pub(crate) fn of_body(error: &(dyn Error + 'static)) -> Self {
+        if is_too_long(error) || is_bad_framing(error) {
+            Self::TooLong
+        } else if is_timeout(error) {
+            Self::Timeout
         } else {
-            Self::Broken
+            Self::CutOff
         }
     }
 }
 
-/// The failure of an answer whose head had come.
-impl From<ReadError> for TransportError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::TooLong { .. } => Self::TooLong,
-            ReadError::Broken(error) if error.is_timeout() => Self::Timeout,
-            ReadError::Broken(_) => Self::CutOff,
-        }
-    }
+fn is_too_long(error: &(dyn Error + 'static)) -> bool {
+    find::<BudgetSpent>(error).is_some()
+        || find::<LengthLimitError>(error).is_some()
+        || find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse_too_large)
+}
+
+/// The client has bounds of its own on the extensions of chunks and on trailers, and tells of them by this kind alone.
+fn is_bad_framing(error: &(dyn Error + 'static)) -> bool {
+    find::<rustls::Error>(error).is_none()
+        && find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
+}
+
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    find::<Elapsed>(error).is_some()
+        || find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 impl From<TransportError> for DeliveryOutcome {

@@ -19,7 +19,7 @@ pub enum DeliveryOutcome {
     Redirect(u16),
     /// HTTP 200 with another body than `SUCCESS`.
     WrongAnswer,
-    /// HTTP 200 with a body longer than is read.
+    /// The answer is longer than is read: its body, its headers, or interim answers before it.
     TooLong,
     /// No complete answer in time.
     Timeout,
@@ -48,6 +48,18 @@ impl DeliveryOutcome {
         OutcomeWord::from(self).into()
     }
 
+    /// The outcome in one word, as the merchant is told it.
+    ///
+    /// A name that leads nowhere and one that leads inside have the same word: whoever may choose callback addresses
+    /// could otherwise ask what our resolver knows.
+    #[must_use]
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::Dns | Self::AddressRefused(_) => "address_unusable",
+            outcome => outcome.as_str(),
+        }
+    }
+
     /// The range that an address was refused for.
     #[must_use]
     pub const fn refusal(self) -> Option<AddressRefusal> {
@@ -62,8 +74,9 @@ impl DeliveryOutcome {
     pub const fn http_status(self) -> Option<u16> {
         match self {
             Self::Status(status) | Self::Redirect(status) => Some(status),
-            Self::Success | Self::WrongAnswer | Self::TooLong => Some(CONFIRMED_STATUS),
-            Self::Timeout
+            Self::Success | Self::WrongAnswer => Some(CONFIRMED_STATUS),
+            Self::TooLong
+            | Self::Timeout
             | Self::Dns
             | Self::Connect
             | Self::Tls
@@ -169,7 +182,8 @@ pub enum AddressRefusal {
     Mapped,
     /// ::/96: the older such form (RFC 4291).
     Compatible,
-    /// 64:ff9b::/96 and 64:ff9b:1::/48: IPv4 addresses behind a translator (RFC 6052, RFC 8215).
+    /// Behind a translator: in 64:ff9b::/96 an IPv4 address that is not public (RFC 6052), and all of 64:ff9b:1::/48
+    /// (RFC 8215).
     Nat64,
     /// 100::/64 and 100:0:0:1::/64: traffic to be thrown away (RFC 6666, RFC 9780).
     Discard,
@@ -196,6 +210,19 @@ impl AddressRefusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_merchant_is_not_told_if_a_name_is_unknown_or_leads_inside() {
+        for (outcome, log, told) in [
+            (DeliveryOutcome::Dns, "dns", "address_unusable"),
+            (DeliveryOutcome::AddressRefused(AddressRefusal::Private), "address_refused", "address_unusable"),
+            (DeliveryOutcome::UrlRefused, "url_refused", "url_refused"),
+            (DeliveryOutcome::Connect, "connect", "connect"),
+            (DeliveryOutcome::Success, "success", "success"),
+        ] {
+            assert_eq!((outcome.as_str(), outcome.told()), (log, told));
+        }
+    }
 
     #[test]
     fn a_range_has_the_same_word_in_logs_and_in_records() {

@@ -104,7 +104,10 @@ impl TryFrom<BusinessFields> for Business {
             enabled: fields.enabled.or(true),
             keys,
             merchant_ids,
-            default_callback_url: fields.default_callback_url.optional().filter(|url| !url.is_empty()),
+            default_callback_url: document::callback_address(
+                "defaultCallbackUrl",
+                fields.default_callback_url,
+            )?,
             allowed_ips: allowed_ips.iter().map(|text| parse_net(text)).collect::<Result<_, _>>()?,
             link_lifetime: terms.lifetime,
             scope: terms.scope,

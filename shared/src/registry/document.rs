@@ -284,6 +284,16 @@ pub(super) fn md5_keys(name: &str, texts: KeyTexts) -> Result<Vec<Md5Key>, Docum
     texts.iter().map(|text| Md5Key::new(text.expose_secret()).ok_or_else(too_short)).collect()
 }
 
+/// The address that callbacks go to unless a request names one; an empty one is none. Whether it is acceptable depends
+/// on the deployment, but for a fragment, which no server is ever sent.
+pub(super) fn callback_address(name: &str, address: Field<String>) -> Result<Option<String>, DocumentError> {
+    let address = address.optional().filter(|address| !address.is_empty());
+    if address.as_ref().is_some_and(|address| address.contains('#')) {
+        return Err(DocumentError(format!("{name} must not hold a fragment (#…)")));
+    }
+    Ok(address)
+}
+
 fn at_most_two(name: &str, texts: KeyTexts) -> Result<Vec<SecretString>, DocumentError> {
     let texts = texts.or(Vec::new());
     if texts.len() > KEYS_AT_ONCE {
@@ -320,6 +330,16 @@ mod tests {
 
     fn reason<D: Document>(json: &str) -> String {
         D::parse(json).err().map(|DocumentError(reason)| reason).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_address_with_a_fragment_is_refused_by_name() {
+        assert_eq!(
+            reason::<Business>(r#"{"defaultCallbackUrl": "https://a.example/#/back"}"#),
+            "defaultCallbackUrl must not hold a fragment (#…)"
+        );
+        let scheme = json!({"merchantName": "A", "accountId": "1001", "callbackUrl": "https://a.example/#"});
+        assert_eq!(reason::<Scheme>(&scheme.to_string()), "callbackUrl must not hold a fragment (#…)");
     }
 
     #[test]

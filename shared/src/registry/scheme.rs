@@ -90,7 +90,7 @@ impl TryFrom<SchemeFields> for Scheme {
             merchant_name,
             passed: fields.passed.or(true),
             contract: fields.contract.or(false),
-            callback_url: fields.callback_url.optional().filter(|url| !url.is_empty()),
+            callback_url: document::callback_address("callbackUrl", fields.callback_url)?,
             link_lifetime: terms.lifetime,
             scope: terms.scope,
             source,

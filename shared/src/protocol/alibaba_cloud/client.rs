@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::egress::client::{client_builder, read_bounded};
+use crate::egress::client::bundled_roots;
+use crate::egress::http_client::{HttpClient, Limits};
+use crate::egress::resolver::Reach;
 use crate::egress::transport_error::TransportError;
 use crate::protocol::alibaba_cloud::call::{ANSWER_TIMEOUT, AlibabaCloudNetwork, MAX_ANSWER_BYTES};
 
@@ -16,30 +18,34 @@ const IDLE: Duration = Duration::from_secs(20);
 
 /// Calls over HTTPS. Build one per process: it keeps connections for all calls.
 #[derive(Debug)]
-pub struct AlibabaCloudClient(reqwest::Client);
+pub struct AlibabaCloudClient(HttpClient);
 
 impl AlibabaCloudClient {
     /// A client that has 3 s to connect and [`ANSWER_TIMEOUT`] for each call, and sends nothing twice.
-    ///
-    /// # Errors
-    /// TLS cannot be set up.
-    pub fn new() -> Result<Self, reqwest::Error> {
-        client_builder(CONNECT, ANSWER_TIMEOUT)
-            .pool_idle_timeout(IDLE)
-            .retry(reqwest::retry::never())
-            .build()
-            .map(Self)
+    #[must_use]
+    pub fn new() -> Self {
+        let limits = Limits {
+            connect: CONNECT,
+            total: ANSWER_TIMEOUT,
+            idle: Some(IDLE),
+            body_bytes: MAX_ANSWER_BYTES,
+        };
+        Self(HttpClient::new(bundled_roots(), Reach::anywhere(), limits))
+    }
+}
+
+impl Default for AlibabaCloudClient {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 #[async_trait]
 impl AlibabaCloudNetwork for AlibabaCloudClient {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        let request = request.try_into().map_err(|_| TransportError::NotSent)?;
-        let answer = self.0.execute(request).await.map_err(|error| TransportError::classify(&error))?;
+        let answer = self.0.send(request).await?;
         let status = answer.status();
-        let body = read_bounded(answer, MAX_ANSWER_BYTES).await?;
-        let mut response = Response::new(body);
+        let mut response = Response::new(answer.read().await?);
         *response.status_mut() = status;
         Ok(response)
     }

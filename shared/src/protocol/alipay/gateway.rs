@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::Request;
 use time::macros::{format_description, offset};
 use time::{OffsetDateTime, UtcOffset};
 use url::Url;
 
-use crate::egress::client::{client_builder, read_bounded};
+use crate::egress::client::bundled_roots;
+use crate::egress::http_client::{HttpClient, Limits};
+use crate::egress::resolver::Reach;
 use crate::egress::transport_error::TransportError;
 use crate::model::clock::UnixMillis;
 use crate::model::identity::{AlipayUserId, AuthCode, Identity, OpenId};
@@ -26,6 +29,7 @@ pub use crate::protocol::alipay::refusal::{Fault, GatewayRefusal};
 /// The time that the gateway has in all; below the function's time-out, which is below the claim's lease.
 pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(8);
 
+const CONNECT: Duration = Duration::from_secs(3);
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 const BEIJING: UtcOffset = offset!(+8);
 /// The charset of what we send and want sent. The gateway looks for it in the address alone, and answers in GBK if it
@@ -151,44 +155,38 @@ impl ExchangeRequest {
 /// Alipay's gateway over HTTPS.
 #[derive(Debug)]
 pub struct AlipayGateway {
-    client: reqwest::Client,
+    client: HttpClient,
     gateway: Url,
     parameters: Vec<(String, String)>,
 }
 
 impl AlipayGateway {
     /// A client for `gateway`, which has `timeout` for each exchange. A charset in its query gives way to ours.
-    ///
-    /// # Errors
-    /// TLS cannot be set up.
-    pub fn new(mut gateway: Url, timeout: Duration) -> Result<Self, reqwest::Error> {
+    #[must_use]
+    pub fn new(mut gateway: Url, timeout: Duration) -> Self {
         let (charset, ours) = CHARSET;
         let mut parameters: Vec<(String, String)> =
             gateway.query_pairs().into_owned().filter(|(name, _)| name != charset).collect();
         parameters.push((charset.to_owned(), ours.to_owned()));
         gateway.query_pairs_mut().clear().extend_pairs(&parameters);
         // One connection per exchange: a kept one that the gateway has closed would cost the user's code.
-        let client = client_builder(Duration::from_secs(3), timeout).pool_max_idle_per_host(0).build()?;
-        Ok(Self { client, gateway, parameters })
+        let limits = Limits { connect: CONNECT, total: timeout, idle: None, body_bytes: MAX_ANSWER_BYTES };
+        Self { client: HttpClient::new(bundled_roots(), Reach::anywhere(), limits), gateway, parameters }
     }
 }
 
 #[async_trait]
 impl TokenExchange for AlipayGateway {
     async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, GatewayError> {
-        let sent = self
-            .client
-            .post(self.gateway.clone())
+        let post = Request::post(self.gateway.as_str())
             .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded;charset=utf-8")
-            .body(request.into_form())
-            .send()
-            .await;
-        let answer = match sent {
-            Ok(answer) if answer.status() == http::StatusCode::OK => answer,
-            Ok(answer) => return Err(GatewayError::Status(answer.status().as_u16())),
-            Err(error) => return Err(TransportError::classify(&error).into()),
-        };
-        Ok(read_bounded(answer, MAX_ANSWER_BYTES).await.map_err(TransportError::from)?)
+            .body(request.into_form().into())
+            .map_err(|_| TransportError::NotSent)?;
+        let answer = self.client.send(post).await?;
+        if answer.status() != http::StatusCode::OK {
+            return Err(GatewayError::Status(answer.status().as_u16()));
+        }
+        Ok(answer.read().await?)
     }
 
     fn address_parameters(&self) -> &[(String, String)] {

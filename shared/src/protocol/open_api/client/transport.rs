@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use reqwest::Client;
+use http::{HeaderValue, Request};
 use rustls::RootCertStore;
 
-use crate::egress::client::{bundled_roots, client_builder_trusting, read_bounded};
+use crate::egress::client::bundled_roots;
+use crate::egress::http_client::{HttpClient, Limits};
+use crate::egress::resolver::Reach;
 use crate::egress::transport_error::TransportError;
 use crate::protocol::open_api::client::request::{self, PlatformRequest};
 
@@ -49,45 +50,45 @@ pub enum PlatformError {
 
 /// Platforms over HTTPS, on connections that are kept; no redirects, no proxy, no repetition.
 #[derive(Debug)]
-pub struct HttpPlatforms(Client);
+pub struct HttpPlatforms(HttpClient);
 
 impl HttpPlatforms {
     /// A client that trusts the bundled roots and gives each request [`ASK_TIMEOUT`]; to be built once per process.
-    ///
-    /// # Errors
-    /// The HTTP client could not be set up.
-    pub fn new() -> Result<Self, reqwest::Error> {
+    #[must_use]
+    pub fn new() -> Self {
         Self::trusting(bundled_roots(), ASK_TIMEOUT)
     }
 
     /// A client that trusts `roots` alone and gives each request `timeout`.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn trusting(roots: RootCertStore, timeout: Duration) -> Result<Self, reqwest::Error> {
-        client_builder_trusting(roots, CONNECT, timeout)
-            .pool_idle_timeout(IDLE)
-            .retry(reqwest::retry::never())
-            .build()
-            .map(Self)
+    #[must_use]
+    pub fn trusting(roots: RootCertStore, timeout: Duration) -> Self {
+        let limits =
+            Limits { connect: CONNECT, total: timeout, idle: Some(IDLE), body_bytes: MAX_ANSWER_BYTES };
+        Self(HttpClient::new(roots, Reach::anywhere(), limits))
+    }
+}
+
+impl Default for HttpPlatforms {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 #[async_trait]
 impl Platforms for HttpPlatforms {
     async fn post(&self, request: &PlatformRequest) -> Result<Bytes, PlatformError> {
-        let mut post = self.0.post(request.url().clone()).header(CONTENT_TYPE, request::CONTENT_TYPE);
+        let mut post = Request::post(request.url().as_str()).header(CONTENT_TYPE, request::CONTENT_TYPE);
         for (name, value) in request.headers() {
             // A document's businessId and our own digits and Base64 are always fit for a header.
-            let mut value = HeaderValue::try_from(value).map_err(|_| TransportError::Connect)?;
+            let mut value = HeaderValue::try_from(value).map_err(|_| TransportError::NotSent)?;
             value.set_sensitive(true);
             post = post.header(name, value);
         }
-        let sent = post.body(request.body()).send().await;
-        let answer = sent.map_err(|error| TransportError::classify(&error))?;
+        let post = post.body(request.body()).map_err(|_| TransportError::NotSent)?;
+        let answer = self.0.send(post).await?;
         if answer.status() != http::StatusCode::OK {
             return Err(PlatformError::Status(answer.status().as_u16()));
         }
-        Ok(read_bounded(answer, MAX_ANSWER_BYTES).await.map_err(TransportError::from)?)
+        Ok(answer.read().await?)
     }
 }

@@ -1,0 +1,128 @@
+//! The HTTP client of every outgoing call but those to AWS: hyper's, with everything bounded that the other side sends.
+//!
+//! Redirects are never followed, because an address that was checked would lead to one that was not; proxies of the
+//! environment are ignored for the same reason. Header lines that browsers forgive are forgiven here too: a folded
+//! line is unfolded, white space before the colon is dropped, and a line that is no header is passed over. Who answers
+//! so has answered all the same.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::RootCertStore;
+use tokio::time::{Instant, timeout_at};
+
+use crate::egress::client::tls_config;
+use crate::egress::connector::Connector;
+use crate::egress::resolver::Reach;
+use crate::egress::transport_error::TransportError;
+
+/// The bytes of one exchange that are no body, at most: interim answers, headers, the framing of chunks, trailers.
+pub const MAX_FRAMING_BYTES: usize = 64 * 1024;
+/// The header lines of an answer, and of its trailers, at most.
+pub const MAX_HEADERS: usize = 256;
+
+const OUR_NAME: HeaderValue = HeaderValue::from_static(concat!("authlink/", env!("CARGO_PKG_VERSION")));
+const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
+
+/// The bounds of each exchange.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Until the connection stands: name, TCP and TLS.
+    pub connect: Duration,
+    /// Until the answer has been read.
+    pub total: Duration,
+    /// The time that a connection is kept for the next exchange; `None` closes each after its exchange.
+    pub idle: Option<Duration>,
+    /// The bytes of an answer's body.
+    pub body_bytes: usize,
+}
+
+/// Sends requests; build one per process. Nothing is sent twice, and nobody is asked for a redirect's sake.
+pub struct HttpClient {
+    client: Client<Connector, Full<Bytes>>,
+    limits: Limits,
+}
+
+impl HttpClient {
+    /// A client that trusts `roots` alone and connects to what is in `reach`.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that builds clients, but for AWS")]
+    pub fn new(roots: RootCertStore, reach: Reach, limits: Limits) -> Self {
+        let budget_bytes = MAX_FRAMING_BYTES + limits.body_bytes;
+        let connector = Connector::new(reach, tls_config(roots), limits.connect, budget_bytes);
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder
+            .http1_max_headers(MAX_HEADERS)
+            .http1_max_buf_size(MAX_FRAMING_BYTES)
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .pool_timer(TokioTimer::new());
+        match limits.idle {
+            Some(idle) => builder.pool_idle_timeout(idle),
+            None => builder.pool_max_idle_per_host(0),
+        };
+        Self { client: builder.build(connector), limits }
+    }
+
+    /// Sends `request`, once, and gives the head of the answer; the body is [read](Answer::read) by who wants it.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn send(&self, request: Request<Bytes>) -> Result<Answer, TransportError> {
+        let deadline = Instant::now() + self.limits.total;
+        let mut request = request.map(Full::new);
+        request.headers_mut().entry(USER_AGENT).or_insert(OUR_NAME);
+        request.headers_mut().entry(ACCEPT).or_insert(ANYTHING);
+        let sent = timeout_at(deadline, self.client.request(request)).await;
+        let response = sent.map_err(|_| TransportError::Timeout)?;
+        let response = response.map_err(|error| TransportError::of_request(&error))?;
+        Ok(Answer { response, deadline, body_bytes: self.limits.body_bytes })
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// An answer whose body has not been read.
+#[derive(Debug)]
+pub struct Answer {
+    response: Response<Incoming>,
+    deadline: Instant,
+    body_bytes: usize,
+}
+
+impl Answer {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// Reads the whole body.
+    ///
+    /// # Errors
+    /// [`TooLong`](TransportError::TooLong) as soon as one byte too many has come, whatever `Content-Length` said;
+    /// [`Timeout`](TransportError::Timeout) or [`CutOff`](TransportError::CutOff).
+    pub async fn read(self) -> Result<Bytes, TransportError> {
+        let body = Limited::new(self.response.into_body(), self.body_bytes).collect();
+        let read = timeout_at(self.deadline, body).await.map_err(|_| TransportError::Timeout)?;
+        read.map(http_body_util::Collected::to_bytes).map_err(|error| TransportError::of_body(&*error))
+    }
+}
