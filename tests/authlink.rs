@@ -8,6 +8,7 @@ mod alibaba_cloud;
 mod alibaba_signatures;
 mod answers;
 mod authorization_urls;
+mod breakers;
 mod chained;
 mod crash;
 mod deliveries;

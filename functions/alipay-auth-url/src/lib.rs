@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
+use shared::egress::breakers::Breakers;
 use shared::egress::callback_url::{CallbackRules, CallbackUrl};
 use shared::model::authorization::{Authorization, Callback, Issue, NewLink, Status};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
@@ -61,6 +62,7 @@ pub struct AlipayAuthUrl {
     businesses: Arc<SecretCache<Business>>,
     platforms: Arc<SecretCache<Platform>>,
     network: Arc<dyn Platforms>,
+    breakers: Breakers,
     store: Arc<dyn RecordPlatformLinks>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -75,7 +77,8 @@ impl AlipayAuthUrl {
         let Deps { secrets, network, store, clock, random, links, callbacks } = deps;
         let businesses = SecretCache::shared(&secrets, &clock);
         let platforms = SecretCache::shared(&secrets, &clock);
-        Self { businesses, platforms, network, store, clock, random, links, callbacks }
+        let breakers = Breakers::new(Arc::clone(&clock));
+        Self { businesses, platforms, network, breakers, store, clock, random, links, callbacks }
     }
 
     /// Answers one request.

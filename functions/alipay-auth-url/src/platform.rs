@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::egress::transport_error::TransportError;
 use shared::model::authorization::{Authorization, AuthorizationState};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
 use shared::model::clock::UnixMillis;
@@ -132,8 +133,14 @@ impl Questions<'_> {
             callback_url: &self.callback_url,
         };
         let (random, now) = (&*self.function.random, self.function.clock.now());
+        let party = self.pending.source.to_string();
+        if !self.function.breakers.may_ask(&party) {
+            return Ok(Err(TransportError::Paused.into()));
+        }
         let request = PlatformRequest::sign(&self.platform.credential(), &wanted, random, now)?;
         let answer = self.function.network.post(&request).await;
+        let timed_out = matches!(answer, Err(PlatformError::Transport(error)) if error.is_timeout());
+        self.function.breakers.report(&party, timed_out);
         Ok(answer.map(|body| read_answer(&body, self.platform.is_on_loopback())))
     }
 

@@ -7,7 +7,8 @@
 
 use std::time::Duration;
 
-use shared::protocol::alibaba_cloud::{self, AlibabaCloudLink};
+use shared::egress::transport_error::TransportError;
+use shared::protocol::alibaba_cloud::{self, AlibabaCloudError, AlibabaCloudLink};
 use shared::secrets::SecretName;
 use shared::store::NonceUse;
 use shared::telemetry::Alarm;
@@ -32,6 +33,11 @@ pub(crate) async fn ask(
     if function.clock.now().since(nonce.used_at) > ASK_WITHIN {
         return Err(ApiError::TooLate);
     }
+    let party = key.credential().endpoint.as_str();
+    if !function.breakers.may_ask(party) {
+        tracing::warn!(account = %link_request.scheme.account_id, "Alibaba Cloud hangs and is not asked");
+        return Err(AlibabaCloudError::from(TransportError::Paused).into());
+    }
     if !function.nonces.use_nonce(nonce).await? {
         return Err(ApiError::NonceUsed);
     }
@@ -48,6 +54,7 @@ pub(crate) async fn ask(
         &*function.random,
     )
     .await;
+    function.breakers.report(party, answer.as_ref().is_err_and(AlibabaCloudError::is_timeout));
     if let Err(failure) = &answer
         && failure.is_ours_to_mend()
     {

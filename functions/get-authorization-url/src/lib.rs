@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
+use shared::egress::breakers::Breakers;
 use shared::model::clock::Clock;
 use shared::model::id::OperationId;
 use shared::model::random::Random;
@@ -86,6 +87,7 @@ pub struct GetAuthorizationUrl {
     landing: Landing,
     rate_limiter: Arc<RateLimiter>,
     alibaba_cloud: Arc<dyn AlibabaCloudNetwork>,
+    breakers: Breakers,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     links: LinkSettings,
@@ -117,6 +119,7 @@ impl GetAuthorizationUrl {
             landing,
             rate_limiter,
             alibaba_cloud,
+            breakers: Breakers::new(Arc::clone(&clock)),
             clock,
             random,
             links,

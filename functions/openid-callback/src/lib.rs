@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
+use shared::egress::breakers::Breakers;
 use shared::model::authorization::Authorization;
 use shared::model::claim::{ClaimRefusal, ExchangeClaim, ExchangeEnding};
 use shared::model::clock::{Clock, Monotonic, Stopwatch};
@@ -53,6 +54,9 @@ pub const EXCHANGE_WITHIN: Duration = Duration::from_secs(12);
 /// the settlement must have its time.
 pub const REFRESH_WITHIN: Duration = Duration::from_secs(14);
 
+/// The gateway's name among the [`Breakers`].
+const GATEWAY: &str = "alipay-gateway";
+
 /// The capabilities of this function.
 #[derive(Clone)]
 pub struct Deps {
@@ -81,6 +85,7 @@ pub struct OpenIdCallback {
     app_id: String,
     store: Arc<dyn RecordReturns>,
     gateway: Arc<dyn TokenExchange>,
+    breakers: Breakers,
     hints: Arc<dyn HintQueue>,
     keep_for: Duration,
     clock: Arc<dyn Clock>,
@@ -94,7 +99,8 @@ impl OpenIdCallback {
         let Deps { secrets, app_id, store, gateway, hints, keep_for, clock, random } = deps;
         let apps = SecretCache::shared(&secrets, &clock);
         let platforms = SecretCache::shared(&secrets, &clock);
-        Self { apps, platforms, app_id, store, gateway, hints, keep_for, clock, random }
+        let breakers = Breakers::new(Arc::clone(&clock));
+        Self { apps, platforms, app_id, store, gateway, breakers, hints, keep_for, clock, random }
     }
 
     /// Answers one request.
@@ -181,6 +187,11 @@ async fn complete_return(
         function.apps.get(&name).await.map_err(|error| ReturnError::Keys { name: name.clone(), error })?;
     let in_address = function.gateway.address_parameters();
     let request = ExchangeRequest::sign(&function.app_id, &back.code, now, &app.private_key, in_address)?;
+    // Before the claim: the same return does once the gateway answers again.
+    if !function.breakers.may_ask(GATEWAY) {
+        tracing::warn!(reference = %back.state.id(), "the gateway hangs and is not asked");
+        return Ok(Outcome::Unavailable);
+    }
     let claim = ExchangeClaim::new(&back.state, &back.code, OperationId::generate(&*function.random)?, now);
 
     let authorization = match repeat_once(|| function.store.claim_exchange(&claim)).await? {
@@ -213,7 +224,9 @@ async fn exchange(
     app: &Arc<AlipayApp>,
     refresh_until: Monotonic,
 ) -> Exchange {
-    let body = match function.gateway.exchange(request).await {
+    let answered = function.gateway.exchange(request).await;
+    function.breakers.report(GATEWAY, answered == Err(GatewayError::Timeout));
+    let body = match answered {
         Ok(body) => body,
         Err(reason) => return Exchange::Unknown(reason),
     };

@@ -42,8 +42,9 @@ pub enum ResponseBody<'a> {
 
 /// Judges an answer: `status` first, then, of a 200 only, the body.
 ///
-/// The body confirms when it is `SUCCESS` in any case, between ASCII white space and after a byte order mark at most; or
-/// a JSON string of that word, which is what many frameworks make of a handler's `return "SUCCESS"`.
+/// The body confirms when it is `SUCCESS` in any case, between ASCII white space and after a byte order mark at most;
+/// or a JSON string of that word, which is what many frameworks make of a handler's `return "SUCCESS"`.
+///
 /// `retry_after` is the header's text, in seconds or as a date that is held against `now`; a date gone by asks for no
 /// wait, and text that is neither is as good as absent.
 #[must_use]

@@ -3,6 +3,7 @@
 //! An address is checked twice: as text when it is configured or sent to us, and as the numbers it resolves to right
 //! before a connection. Nothing here knows what is sent.
 
+pub mod breakers;
 pub mod callback_url;
 pub mod client;
 pub(crate) mod connector;

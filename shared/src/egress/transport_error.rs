@@ -44,6 +44,9 @@ pub enum TransportError {
     /// The answer has more bytes than are read: of its body, its headers or trailers, or in interim answers before it.
     #[error("too_long")]
     TooLong,
+    /// The party has hung again and again and is left alone for a while: nothing was sent.
+    #[error("paused")]
+    Paused,
     /// The request cannot be written as HTTP, or there was no randomness to sign it: nothing was sent.
     #[error("not_sent")]
     NotSent,
@@ -57,6 +60,12 @@ impl TransportError {
         matches!(self, Self::Broken | Self::Tls)
     }
 
+    /// True if the other side has let the time run out.
+    #[must_use]
+    pub const fn is_timeout(self) -> bool {
+        matches!(self, Self::ConnectTimeout | Self::Timeout)
+    }
+
     /// True if it is certain that no byte of the request was sent.
     #[must_use]
     pub const fn never_sent(self) -> bool {
@@ -66,6 +75,7 @@ impl TransportError {
             | Self::Connect
             | Self::Handshake
             | Self::ConnectTimeout
+            | Self::Paused
             | Self::NotSent => true,
             Self::Tls | Self::Timeout | Self::Broken | Self::CutOff | Self::TooLong => false,
         }
@@ -133,7 +143,10 @@ impl From<TransportError> for DeliveryOutcome {
             TransportError::Handshake | TransportError::Tls => Self::Tls,
             TransportError::ConnectTimeout | TransportError::Timeout => Self::Timeout,
             TransportError::TooLong => Self::TooLong,
-            TransportError::Broken | TransportError::CutOff | TransportError::NotSent => Self::Broken,
+            TransportError::Broken
+            | TransportError::CutOff
+            | TransportError::Paused
+            | TransportError::NotSent => Self::Broken,
         }
     }
 }

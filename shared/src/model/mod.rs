@@ -3,6 +3,7 @@
 pub mod authorization;
 pub mod authorization_request;
 mod authorization_state;
+pub mod breaker;
 pub mod claim;
 pub mod clock;
 pub mod consent;

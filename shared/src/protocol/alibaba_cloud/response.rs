@@ -95,6 +95,12 @@ impl From<TransportError> for AlibabaCloudError {
 }
 
 impl AlibabaCloudError {
+    /// True if there was no whole answer in time.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Unanswered { reason: UnansweredReason::Transport(error), .. } if error.is_timeout())
+    }
+
     /// Alibaba Cloud's code, if it gave one that is well-formed.
     #[must_use]
     pub fn code(&self) -> Option<&str> {

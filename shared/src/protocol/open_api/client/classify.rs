@@ -3,6 +3,7 @@
 //! A platform's status is never passed on. To our caller, 2 or 10 would say that its own signature or address is wrong
 //! where ours at the platform is; and only where the outcome is unknown or may pass is the same request again of use.
 
+use crate::egress::transport_error::TransportError;
 use crate::protocol::open_api::client::response::{PlatformAnswer, Unusable};
 use crate::protocol::open_api::client::transport::PlatformError;
 
@@ -101,6 +102,10 @@ pub const fn classify(
                 (NextStep::Refuse(NoLink::Abnormal), Severity::Alarm)
             }
         },
+        // Each time-out that led to it has raised the alarm.
+        Err(PlatformError::Transport(TransportError::Paused)) => {
+            (NextStep::Refuse(NoLink::Unknown), Severity::Warning)
+        }
         Err(PlatformError::Transport(_) | PlatformError::Status(_)) => {
             (NextStep::Refuse(NoLink::Unknown), Severity::Alarm)
         }
@@ -111,7 +116,6 @@ pub const fn classify(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::egress::transport_error::TransportError;
 
     fn of(answer: Result<PlatformAnswer, PlatformError>, attempt: LinkAttempt) -> (Option<u8>, Severity) {
         let Classification { next_step, severity } = classify(&answer, attempt);
@@ -165,5 +169,7 @@ mod tests {
         ] {
             assert_eq!(of(Err(reason), LinkAttempt::First), (Some(98), Severity::Alarm), "{reason}");
         }
+        let paused = TransportError::Paused.into();
+        assert_eq!(of(Err(paused), LinkAttempt::First), (Some(98), Severity::Warning));
     }
 }

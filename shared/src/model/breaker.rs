@@ -1,0 +1,122 @@
+//! A breaker: whoever has hung again and again is left alone for a while, and then asked by one request alone.
+//!
+//! Only silence counts. A party that refuses, or cannot be connected to, answers at once and costs nothing to ask; one
+//! that hangs holds its caller for the whole time-out.
+
+use std::time::Duration;
+
+use crate::model::clock::UnixMillis;
+
+/// The time-outs in a row after which nobody asks any more.
+pub const TIMEOUTS_IN_A_ROW: u32 = 3;
+/// The time for which a party is left alone, and for which the one request that is then let through is waited for.
+pub const PAUSE: Duration = Duration::from_secs(10);
+
+/// The state of one party.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breaker {
+    /// Everybody may ask.
+    Closed {
+        /// The time-outs since the last answer.
+        timeouts: u32,
+    },
+    /// Nobody may ask before this time.
+    Open(UnixMillis),
+    /// One request was let through; no other may ask before this time.
+    HalfOpen(UnixMillis),
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self::Closed { timeouts: 0 }
+    }
+}
+
+impl Breaker {
+    /// The state in one word, for logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed { .. } => "closed",
+            Self::Open(_) => "open",
+            Self::HalfOpen(_) => "half_open",
+        }
+    }
+
+    /// The state after someone wants to ask, and whether he may.
+    #[must_use]
+    pub fn asked(self, now: UnixMillis) -> (Self, bool) {
+        match self {
+            Self::Closed { .. } => (self, true),
+            Self::Open(until) | Self::HalfOpen(until) if is_ahead(until, now) => (self, false),
+            Self::Open(_) | Self::HalfOpen(_) => (Self::HalfOpen(now + PAUSE), true),
+        }
+    }
+
+    /// The state after an exchange that timed out, or that did not.
+    #[must_use]
+    pub fn reported(self, timed_out: bool, now: UnixMillis) -> Self {
+        match self {
+            _ if !timed_out => Self::default(),
+            Self::Closed { timeouts } if timeouts + 1 < TIMEOUTS_IN_A_ROW => {
+                Self::Closed { timeouts: timeouts + 1 }
+            }
+            // One that was begun before the breaker opened prolongs nothing.
+            Self::Open(_) => self,
+            Self::Closed { .. } | Self::HalfOpen(_) => Self::Open(now + PAUSE),
+        }
+    }
+}
+
+/// True if `until` is still to come. One further away than a pause is long dates from before the clock was set back.
+fn is_ahead(until: UnixMillis, now: UnixMillis) -> bool {
+    now < until && until.since(now) <= PAUSE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(1_000_000);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn closed(timeouts: u32) -> Breaker {
+        Breaker::Closed { timeouts }
+    }
+
+    #[test]
+    fn who_may_ask() {
+        let (soon, over) = (NOW + SECOND, NOW);
+        let probe = Breaker::HalfOpen(NOW + PAUSE);
+        for (before, after, may) in [
+            (closed(0), closed(0), true),
+            (closed(2), closed(2), true),
+            (Breaker::Open(soon), Breaker::Open(soon), false),
+            (Breaker::Open(NOW + PAUSE), Breaker::Open(NOW + PAUSE), false),
+            (Breaker::Open(over), probe, true),
+            (Breaker::HalfOpen(soon), Breaker::HalfOpen(soon), false),
+            (Breaker::HalfOpen(over), probe, true),
+            // The clock was set back by an hour.
+            (Breaker::Open(NOW + Duration::from_secs(3_600)), probe, true),
+        ] {
+            assert_eq!(before.asked(NOW), (after, may), "{before:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_exchange_changes() {
+        let (soon, opened) = (NOW + SECOND, Breaker::Open(NOW + PAUSE));
+        for (before, timed_out, after) in [
+            (closed(0), true, closed(1)),
+            (closed(1), true, closed(2)),
+            (closed(2), true, opened),
+            (closed(2), false, closed(0)),
+            (Breaker::Open(soon), true, Breaker::Open(soon)),
+            (Breaker::Open(soon), false, closed(0)),
+            (Breaker::HalfOpen(soon), true, opened),
+            (Breaker::HalfOpen(soon), false, closed(0)),
+        ] {
+            assert_eq!(before.reported(timed_out, NOW), after, "{before:?} {timed_out}");
+        }
+    }
+}
