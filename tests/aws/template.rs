@@ -156,8 +156,8 @@ fn a_parameter_accepts_what_the_configuration_accepts() {
         ("AUTHLINK_ALIPAY_APP_ID", ["0", "2021", "20210000000000012021000000000001"], ["", "x", "2 1"]),
         (
             "AUTHLINK_ALIPAY_GATEWAY_URL",
-            ["https://a", "http://a:8080/b", "https://a.example/b/c.do"],
-            ["https://a:70000", "https://a/?b", "https://a@b/"],
+            ["https://a", "http://a:8080/b", "https://a.example/b/c.do?charset=utf-8"],
+            ["https://a:70000", "https://a/?b#c", "https://a@b/"],
         ),
     ] {
         let parameter = variables[variable]["Ref"].as_str().expect("a parameter");

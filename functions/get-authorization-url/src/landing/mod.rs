@@ -169,7 +169,7 @@ pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<B
     let answer = page::answer(&outcome, Language::preferred(request.headers()), reference);
     RequestLog {
         route: "landing",
-        outcome: Some(page::word(&outcome)),
+        outcome: Some(page::log_reason(&outcome)),
         http_status: answer.status().as_u16(),
         reference,
         ..RequestLog::default()

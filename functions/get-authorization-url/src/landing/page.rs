@@ -16,7 +16,7 @@ use super::{Ask, Outcome};
 const BREAK: char = '\u{200b}';
 
 /// The outcome's name, in the log and in the page's `data-outcome`.
-pub(super) const fn word(outcome: &Outcome) -> &'static str {
+pub(super) const fn log_reason(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Redirect(_) => "redirect",
         Outcome::Ask(Ask { code: None, .. }) => "open",
@@ -33,7 +33,7 @@ pub(super) const fn word(outcome: &Outcome) -> &'static str {
 pub(super) fn answer(outcome: &Outcome, language: Language, reference: Option<&str>) -> Response<Bytes> {
     let (status, tone, chinese, english) = match outcome {
         Outcome::Redirect(link) => return redirect(link),
-        Outcome::Ask(ask) => return render_ask(ask, word(outcome), language, reference),
+        Outcome::Ask(ask) => return render_ask(ask, log_reason(outcome), language, reference),
         Outcome::Expired => (
             StatusCode::GONE,
             Tone::Bad,
@@ -83,7 +83,7 @@ pub(super) fn answer(outcome: &Outcome, language: Language, reference: Option<&s
     render(&Page {
         status,
         language,
-        outcome: word(outcome),
+        outcome: log_reason(outcome),
         tone,
         title,
         text,
@@ -124,22 +124,6 @@ fn render_ask(
         path: &code.path,
         caption: language.choose("打开支付宝，扫描二维码", "Scan this code with Alipay"),
     });
-    let aside = if figure.is_some() {
-        Aside {
-            text: language.choose("支付宝就在本设备上？", "Is Alipay on this device?"),
-            link: &by_scheme,
-            label: language.choose("直接打开", "Open it here"),
-        }
-    } else {
-        Aside {
-            text: language.choose(
-                "没有反应？如在微信等应用中，请先用浏览器打开本页，或者",
-                "Nothing happened? Inside another app, such as WeChat, open this page in your browser first, or",
-            ),
-            link: &by_web_page,
-            label: language.choose("换一种方式打开支付宝", "try another way into Alipay"),
-        }
-    };
     render(&Page {
         status: StatusCode::OK,
         language,
@@ -150,11 +134,34 @@ fn render_ask(
         action: figure
             .is_none()
             .then_some((&by_scheme, language.choose("打开支付宝授权", "Authorize in Alipay"))),
+        aside: Some(if figure.is_some() {
+            on_this_device(&by_scheme, language)
+        } else {
+            another_way(&by_web_page, language)
+        }),
         figure,
-        aside: Some(aside),
         reference,
         reload_secs: None,
     })
+}
+
+fn on_this_device(by_scheme: &Url, language: Language) -> Aside<'_> {
+    Aside {
+        text: language.choose("支付宝就在本设备上？", "Is Alipay on this device?"),
+        link: by_scheme,
+        label: language.choose("直接打开", "Open it here"),
+    }
+}
+
+fn another_way(by_web_page: &Url, language: Language) -> Aside<'_> {
+    Aside {
+        text: language.choose(
+            "没有反应？如在微信等应用中，请先用浏览器打开本页，或者",
+            "Nothing happened? Inside another app, such as WeChat, open this page in your browser first, or",
+        ),
+        link: by_web_page,
+        label: language.choose("换一种方式打开支付宝", "try another way into Alipay"),
+    }
 }
 
 /// The question: what is asked, until when, and what counts as consent. For [`Scope::AuthBase`] Alipay shows no page of
