@@ -10,7 +10,7 @@ use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::owner::Owner;
 use crate::store::dynamodb::attribute::{self, Reader};
 use crate::store::dynamodb::item;
-use crate::store::dynamodb::schema::{OUTBOX, PARTITION_KEY};
+use crate::store::dynamodb::schema::PARTITION_KEY;
 use crate::store::dynamodb::table::{DynamoStore, unavailable};
 use crate::store::{Operate, ReadAuthorizations, StoreError};
 
@@ -70,13 +70,7 @@ impl DynamoStore {
         partition: AttributeValue,
         owner: Option<&Owner>,
     ) -> Result<Vec<AuthorizationId>, StoreError> {
-        let mut query = self
-            .client
-            .query()
-            .table_name(&*self.table)
-            .index_name(OUTBOX)
-            .key_condition_expression("outbox = :outbox")
-            .expression_attribute_values(":outbox", partition);
+        let mut query = self.query_outbox(partition, "outbox = :outbox");
         if let Some(owner) = owner {
             query = query
                 .filter_expression("businessId = :owner")

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
@@ -13,7 +14,7 @@ use crate::aws::{CallTimeouts, SdkConfig, log_reason};
 use crate::store::StoreError;
 use crate::store::dynamodb::attribute::Item;
 use crate::store::dynamodb::conflicts::Conflicts;
-use crate::store::dynamodb::schema::{PARTITION_KEY, TIME_TO_LIVE};
+use crate::store::dynamodb::schema::{OUTBOX, PARTITION_KEY, TIME_TO_LIVE};
 
 const TIMEOUTS: CallTimeouts = CallTimeouts {
     attempt: Duration::from_millis(800),
@@ -45,6 +46,16 @@ impl DynamoStore {
             .retry_classifier(Conflicts)
             .build();
         Self { client: Client::from_conf(config), table: table.into() }
+    }
+
+    /// A query of one partition of the index of what is left to do. `:outbox` stands for the partition in `condition`.
+    pub(super) fn query_outbox(&self, partition: AttributeValue, condition: &str) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&*self.table)
+            .index_name(OUTBOX)
+            .key_condition_expression(condition)
+            .expression_attribute_values(":outbox", partition)
     }
 
     /// Updates the item of `key`, if `condition` holds; `values` are those of both expressions. The placeholders
