@@ -291,7 +291,7 @@ async fn while_the_store_is_slow_requests_pass_and_one_a_second_waits_for_it() {
 }
 
 #[tokio::test]
-async fn an_account_that_a_wrong_clock_booked_for_an_hour_is_not_refused_for_an_hour() {
+async fn an_account_that_a_wrong_clock_reserved_for_an_hour_is_not_refused_for_an_hour() {
     let logs = Logs::keep();
     let (store, _clock, limiter) = told();
     store.full_for_an_hour.store(true, Ordering::SeqCst);

@@ -135,7 +135,7 @@ fn dynamodb(operation: &str, body: &[u8], item: &Value) -> Option<String> {
             let values = &request["ExpressionAttributeValues"];
             let number = |name: &str| values[name]["N"].as_str()?.parse::<i64>().ok();
             let cost = || SystemClock.now().0 * 1_000 + number(":cost").unwrap_or_default();
-            json!({"Attributes": {"bookedUntil": {"N": number(":end").unwrap_or_else(cost).to_string()}}})
+            json!({"Attributes": {"reservedUntil": {"N": number(":end").unwrap_or_else(cost).to_string()}}})
         }
         ("TransactWriteItems" | "PutItem" | "UpdateItem", _) => json!({}),
         _ => return None,

@@ -12,7 +12,7 @@ use crate::proxy::{DOWN, Fate, THROTTLED, TRIES};
 use crate::stage::Stage;
 
 const TRANSACTION: &str = "TransactWriteItems";
-const BOOKING: &str = "UpdateItem";
+const RESERVATION: &str = "UpdateItem";
 
 fn call(stage: &Stage) -> RpcCall {
     RpcCall::new(Protocol::V3, stage.world.now())
@@ -38,7 +38,7 @@ async fn when_rates_cannot_be_reserved_calls_pass_and_an_alarm_is_raised_once() 
             stage.world.deps.authorization_url.rate_limiter = Arc::new(rate_limiter);
             stage.world.rebuild();
         }
-        stage.account.proxy.always(BOOKING, fate);
+        stage.account.proxy.always(RESERVATION, fate);
         for _ in 0..3 {
             assert_eq!(stage.world.call(&call(&stage)).await.code, "OK", "{fate:?}");
         }
@@ -53,7 +53,7 @@ async fn when_rates_cannot_be_reserved_calls_pass_and_an_alarm_is_raised_once() 
 async fn while_dynamodb_is_away_a_call_is_a_system_error_and_works_afterwards_with_the_same_nonce() {
     for fate in [THROTTLED, DOWN] {
         let stage = Stage::new().await;
-        stage.account.proxy.always(BOOKING, fate);
+        stage.account.proxy.always(RESERVATION, fate);
         stage.account.proxy.next(TRANSACTION, &[fate; TRIES]);
         let call = call(&stage);
         assert_eq!(said(&stage.world.call(&call).await), SYSTEM_ERROR, "{fate:?}");

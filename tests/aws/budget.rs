@@ -108,13 +108,13 @@ async fn links(stage: &Stage, calls: usize) -> usize {
 }
 
 #[tokio::test]
-async fn a_link_of_get_authorization_url_is_one_call_of_the_store_and_a_twentieth_of_a_booking() {
+async fn a_link_of_get_authorization_url_is_one_call_of_the_store_and_a_twentieth_of_a_reservation() {
     let stage = warm_account().await;
     assert_eq!(links(&stage, 100).await, 100);
     let calls = stage.account.proxy.calls();
-    let [(written, links), (booked, bookings)] = &calls[..] else { panic!("{calls:?}") };
-    assert_eq!((written.as_str(), *links, booked.as_str()), ("TransactWriteItems", 100, "UpdateItem"));
-    assert!((4..=6).contains(bookings), "{bookings}");
+    let [(written, links), (updated, updates)] = &calls[..] else { panic!("{calls:?}") };
+    assert_eq!((written.as_str(), *links, updated.as_str()), ("TransactWriteItems", 100, "UpdateItem"));
+    assert!((4..=6).contains(updates), "{updates}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tests::world::BEGINNING;
 
 use crate::account::Account;
 
-/// Enough that it is booked ahead, so that the processes take turns.
+/// Enough that it is reserved ahead, so that the processes take turns.
 const ALLOWED: NonZeroU32 = NonZeroU32::new(250).expect("some");
 
 #[tokio::test]

@@ -104,11 +104,11 @@ macro_rules! store_contract {
             an_undeliverable_record_is_redriven_with_the_same_body
             what_is_undeliverable_is_listed_by_owner
             what_is_due_is_found_longest_overdue_first_and_postponed_once
-            bookings_made_at_once_follow_each_other_without_overlap
+            reservations_made_at_once_follow_each_other_without_overlap
             idle_time_is_made_up_for_by_the_tolerance_at_most
             a_rate_limit_reserved_to_the_horizon_refuses_and_says_until_when
             accounts_have_rate_limits_of_their_own
-            a_clock_that_is_behind_does_not_undo_a_booking
+            a_clock_that_is_behind_does_not_undo_a_reservation
             microseconds_are_not_lost
         }
     };

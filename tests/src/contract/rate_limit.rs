@@ -25,7 +25,7 @@ fn from(millis: u64) -> Result<ReservationOutcome, shared::store::StoreError> {
     Ok(ReservationOutcome::From(BEGINNING - TOLERANCE + ms(millis)))
 }
 
-pub(super) async fn bookings_made_at_once_follow_each_other_without_overlap(store: &dyn Backend) {
+pub(super) async fn reservations_made_at_once_follow_each_other_without_overlap(store: &dyn Backend) {
     let reservations: Vec<_> = (0..40)
         .map(|number| Reservation { busy: number % 2 == 0, ..reservation(5, 1_000, BEGINNING) })
         .collect();
@@ -61,8 +61,8 @@ pub(super) async fn a_rate_limit_reserved_to_the_horizon_refuses_and_says_until_
     for seconds in 0..3 {
         assert_eq!(store.lease(&reservation(1_000, 1_000, BEGINNING)).await, from(seconds * 1_000));
     }
-    let booked_until = BEGINNING - TOLERANCE + ms(3_000);
-    let again_at = booked_until - HORIZON;
+    let reserved_until = BEGINNING - TOLERANCE + ms(3_000);
+    let again_at = reserved_until - HORIZON;
     for busy in [false, true] {
         for now in [BEGINNING, again_at - ms(1)] {
             let refused = Reservation { busy, ..reservation(1_000, 1_000, now) };
@@ -71,7 +71,7 @@ pub(super) async fn a_rate_limit_reserved_to_the_horizon_refuses_and_says_until_
     }
     assert_eq!(
         store.lease(&reservation(1_000, 1_000, again_at)).await,
-        Ok(ReservationOutcome::From(booked_until))
+        Ok(ReservationOutcome::From(reserved_until))
     );
 }
 
@@ -82,7 +82,7 @@ pub(super) async fn accounts_have_rate_limits_of_their_own(store: &dyn Backend) 
     assert_eq!(store.lease(&reservation(20, 1_000, BEGINNING)).await, from(20));
 }
 
-pub(super) async fn a_clock_that_is_behind_does_not_undo_a_booking(store: &dyn Backend) {
+pub(super) async fn a_clock_that_is_behind_does_not_undo_a_reservation(store: &dyn Backend) {
     let ahead = BEGINNING + ms(1_000);
     assert_eq!(
         store.lease(&reservation(5, 1_000, ahead)).await,

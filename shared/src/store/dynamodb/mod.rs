@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | authorization | `authorization#<id>` | the record, one attribute a field ([`item`]); `ttl` from its retention; `createdBy`, `exchangeBy`, `settledBy`, `deliveryBy`: the operation ids that a repeat recognises its own write by |
 //! | nonce | `nonce#<space>#<nonce>` | `until` (ms), `usedBy` (operation id), `ttl` |
-//! | rate limit of an account | `rate-limit#<account>` | `bookedUntil` (µs), `ttl` |
+//! | rate limit of an account | `rate-limit#<account>` | `reservedUntil` (µs), `ttl` |
 //!
 //! The index [`OUTBOX`] holds what is left to do, and nothing else: an authorization is in it while it carries `outbox`
 //! and `outboxAt` (ms). `outbox` is `due-<x>` for what is due at `outboxAt`, and `undeliverable-<x>` for what was given

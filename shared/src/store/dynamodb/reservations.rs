@@ -1,6 +1,6 @@
-//! An account's rate limit: the moment until which it is booked, in one item.
+//! An account's rate limit: the moment until which it is reserved, in one item.
 //!
-//! An update cannot take the later of two moments, so there are two: one books behind what is booked, the other begins
+//! An update cannot take the later of two moments, so there are two: one reserves behind what is reserved, the other begins
 //! anew where too much time was left unused. Each has the other's opposite as its condition, and the item that refuses
 //! one says which of them to try next.
 
@@ -18,43 +18,43 @@ use crate::store::{ReserveRate, StoreError};
 /// that takes three.
 const MAX_UPDATES: u32 = 4;
 
-/// The time that an item is kept after its last reservation: longer than anyone books ahead, and than clocks differ.
+/// The time that an item is kept after its last reservation: longer than anyone reserves ahead, and than clocks differ.
 /// Then nothing is lost with it, because an account without an item is free.
 const RETENTION: Duration = Duration::from_mins(10);
 
-const BOOKED_UNTIL: &str = "bookedUntil";
+const RESERVED_UNTIL: &str = "reservedUntil";
 
 #[derive(Clone, Copy)]
-enum Booking {
-    /// Behind what is booked.
+enum Step {
+    /// Behind what is reserved.
     Append,
     /// From the earliest moment allowed, because too much time was left unused.
     Restart,
 }
 
-/// The outcome of one update, with `bookedUntil` of the item in microseconds.
-enum BookingOutcome {
-    Booked(i64),
+/// The outcome of one update, with `reservedUntil` of the item in microseconds.
+enum StepOutcome {
+    Reserved(i64),
     Refused(Option<i64>),
 }
 
 #[async_trait]
 impl ReserveRate for DynamoStore {
     async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
-        let mut booking = if reservation.busy { Booking::Append } else { Booking::Restart };
+        let mut step = if reservation.busy { Step::Append } else { Step::Restart };
         for _ in 0..MAX_UPDATES {
-            let booked_until = match self.book(reservation, booking).await? {
-                BookingOutcome::Booked(end) => {
+            let reserved_until = match self.update_reservation(reservation, step).await? {
+                StepOutcome::Reserved(end) => {
                     return Ok(ReservationOutcome::from_micros(end - reservation.cost_micros()));
                 }
-                BookingOutcome::Refused(booked_until) => booked_until,
+                StepOutcome::Refused(reserved_until) => reserved_until,
             };
-            booking = match booked_until {
+            step = match reserved_until {
                 Some(end) if reservation.begin_micros(Some(end)).is_none() => {
                     return Ok(reservation.full(end));
                 }
-                Some(end) if end >= reservation.floor_micros() => Booking::Append,
-                _ => Booking::Restart,
+                Some(end) if end >= reservation.floor_micros() => Step::Append,
+                _ => Step::Restart,
             };
         }
         Err(StoreError::Unavailable("a rate limit that others changed at each try".to_owned()))
@@ -62,42 +62,49 @@ impl ReserveRate for DynamoStore {
 }
 
 impl DynamoStore {
-    async fn book(&self, reservation: &Reservation, booking: Booking) -> Result<BookingOutcome, StoreError> {
+    async fn update_reservation(
+        &self,
+        reservation: &Reservation,
+        step: Step,
+    ) -> Result<StepOutcome, StoreError> {
         let mut values = vec![
             (":ttl", attribute::time_to_live(reservation.now + RETENTION)),
             (":floor", attribute::number(reservation.floor_micros())),
         ];
-        let (update, condition) = match booking {
-            Booking::Append => {
+        let (update, condition) = match step {
+            Step::Append => {
                 values.push((":ceiling", attribute::number(reservation.ceiling_micros())));
                 values.push((":cost", attribute::number(reservation.cost_micros())));
                 (
-                    "SET bookedUntil = bookedUntil + :cost, #ttl = :ttl",
-                    "bookedUntil BETWEEN :floor AND :ceiling",
+                    "SET reservedUntil = reservedUntil + :cost, #ttl = :ttl",
+                    "reservedUntil BETWEEN :floor AND :ceiling",
                 )
             }
-            Booking::Restart => {
+            Step::Restart => {
                 values.push((
                     ":end",
                     attribute::number(reservation.floor_micros() + reservation.cost_micros()),
                 ));
-                ("SET bookedUntil = :end, #ttl = :ttl", "attribute_not_exists(pk) OR bookedUntil < :floor")
+                (
+                    "SET reservedUntil = :end, #ttl = :ttl",
+                    "attribute_not_exists(pk) OR reservedUntil < :floor",
+                )
             }
         };
         let key = attribute::text(format!("rate-limit#{}", reservation.account));
         match self.update(key, update, condition, values, ReturnValue::UpdatedNew).await? {
-            UpdateOutcome::Updated(item) => booked_until(&item).map(BookingOutcome::Booked),
+            UpdateOutcome::Updated(item) => reserved_until(&item).map(StepOutcome::Reserved),
             UpdateOutcome::Refused(old) => {
-                Ok(BookingOutcome::Refused(old.as_ref().map(booked_until).transpose()?))
+                Ok(StepOutcome::Refused(old.as_ref().map(reserved_until).transpose()?))
             }
         }
     }
 }
 
-fn booked_until(item: &Item) -> Result<i64, StoreError> {
-    let micros = item.get(BOOKED_UNTIL).and_then(|value| value.as_n().ok());
+fn reserved_until(item: &Item) -> Result<i64, StoreError> {
+    let micros = item.get(RESERVED_UNTIL).and_then(|value| value.as_n().ok());
     let micros = micros.and_then(|micros| micros.parse().ok());
-    micros.ok_or_else(|| attribute::corrupt(BOOKED_UNTIL))
+    micros.ok_or_else(|| attribute::corrupt(RESERVED_UNTIL))
 }
 
 #[cfg(test)]
@@ -111,8 +118,8 @@ mod tests {
     use crate::store::dynamodb::fixtures::{MINUTE, NOW, done, error, now_stands, refused_by, store};
 
     const NOW_MICROS: i64 = NOW.0 * 1_000;
-    const BEHIND: &str = "bookedUntil BETWEEN :floor AND :ceiling";
-    const ANEW: &str = "attribute_not_exists(pk) OR bookedUntil < :floor";
+    const BEHIND: &str = "reservedUntil BETWEEN :floor AND :ceiling";
+    const ANEW: &str = "attribute_not_exists(pk) OR reservedUntil < :floor";
 
     /// Ten requests, a hundredth of a second.
     fn reservation(busy: bool) -> Reservation {
@@ -120,8 +127,8 @@ mod tests {
         Reservation { account: "A1".to_owned(), requests, per_second, now: NOW, busy }
     }
 
-    fn booked(until: i64) -> Item {
-        [(BOOKED_UNTIL.into(), attribute::number(until))].into()
+    fn reserved(until: i64) -> Item {
+        [(RESERVED_UNTIL.into(), attribute::number(until))].into()
     }
 
     fn from(micros: i64) -> ReservationOutcome {
@@ -129,14 +136,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_busy_account_is_booked_behind_what_is_booked() {
-        let (store, fake_aws) = store([now_stands(&booked(NOW_MICROS + 40_000))]).await;
+    async fn a_busy_account_is_reserved_behind_what_is_reserved() {
+        let (store, fake_aws) = store([now_stands(&reserved(NOW_MICROS + 40_000))]).await;
         assert_eq!(store.lease(&reservation(true)).await, Ok(from(NOW_MICROS + 30_000)));
         let asked = fake_aws.asked().await;
         let [asked] = asked.as_slice() else { panic!("{} requests", asked.len()) };
         assert_eq!(asked.headers["x-amz-target"], "DynamoDB_20120810.UpdateItem");
         assert_eq!(asked.body["Key"], json!({"pk": {"S": "rate-limit#A1"}}));
-        assert_eq!(asked.body["UpdateExpression"], "SET bookedUntil = bookedUntil + :cost, #ttl = :ttl");
+        assert_eq!(asked.body["UpdateExpression"], "SET reservedUntil = reservedUntil + :cost, #ttl = :ttl");
         assert_eq!(asked.body["ConditionExpression"], BEHIND);
         assert_eq!(
             asked.body["ExpressionAttributeValues"],
@@ -152,11 +159,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_idle_account_is_booked_anew() {
-        let (store, fake_aws) = store([now_stands(&booked(NOW_MICROS - 70_000))]).await;
+    async fn an_idle_account_is_reserved_anew() {
+        let (store, fake_aws) = store([now_stands(&reserved(NOW_MICROS - 70_000))]).await;
         assert_eq!(store.lease(&reservation(false)).await, Ok(from(NOW_MICROS - 80_000)));
         let asked = &fake_aws.asked().await[0].body;
-        assert_eq!(asked["UpdateExpression"], "SET bookedUntil = :end, #ttl = :ttl");
+        assert_eq!(asked["UpdateExpression"], "SET reservedUntil = :end, #ttl = :ttl");
         assert_eq!(asked["ConditionExpression"], ANEW);
         assert_eq!(
             asked["ExpressionAttributeValues"][":end"],
@@ -166,10 +173,10 @@ mod tests {
 
     #[tokio::test]
     async fn the_item_that_refused_says_what_to_try_next() {
-        let within = refused_by(&booked(NOW_MICROS));
-        let below = refused_by(&booked(NOW_MICROS - 80_001));
+        let within = refused_by(&reserved(NOW_MICROS));
+        let below = refused_by(&reserved(NOW_MICROS - 80_001));
         let absent = error("ConditionalCheckFailedException");
-        let done = now_stands(&booked(NOW_MICROS + 10_000));
+        let done = now_stands(&reserved(NOW_MICROS + 10_000));
         for (busy, answers, conditions) in [
             (false, vec![within.clone(), done.clone()], vec![ANEW, BEHIND]),
             (true, vec![below.clone(), done.clone()], vec![BEHIND, ANEW]),
@@ -185,9 +192,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_account_booked_beyond_the_horizon_is_full_and_says_when_it_is_not() {
+    async fn an_account_reserved_beyond_the_horizon_is_full_and_says_when_it_is_not() {
         for busy in [false, true] {
-            let (store, fake_aws) = store([refused_by(&booked(NOW_MICROS + 2_000_001))]).await;
+            let (store, fake_aws) = store([refused_by(&reserved(NOW_MICROS + 2_000_001))]).await;
             let again_at = UnixMillis(NOW.0 + 1);
             assert_eq!(store.lease(&reservation(busy)).await, Ok(ReservationOutcome::Full { again_at }));
             assert_eq!(fake_aws.asked().await.len(), 1);
@@ -196,7 +203,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_item_that_others_change_at_each_try_is_given_up() {
-        let (store, fake_aws) = store([refused_by(&booked(NOW_MICROS))]).await;
+        let (store, fake_aws) = store([refused_by(&reserved(NOW_MICROS))]).await;
         let given_up = StoreError::Unavailable("a rate limit that others changed at each try".to_owned());
         assert_eq!(store.lease(&reservation(true)).await, Err(given_up));
         assert_eq!(fake_aws.asked().await.len(), 4);
@@ -205,8 +212,8 @@ mod tests {
     #[tokio::test]
     async fn an_item_that_is_no_reservation_is_named_by_its_attribute() {
         let corrupt =
-            StoreError::Corrupt("its attribute bookedUntil is missing or of another form".to_owned());
-        let other: Item = [(BOOKED_UNTIL.into(), attribute::text("soon"))].into();
+            StoreError::Corrupt("its attribute reservedUntil is missing or of another form".to_owned());
+        let other: Item = [(RESERVED_UNTIL.into(), attribute::text("soon"))].into();
         for answer in [refused_by(&other), now_stands(&other), done()] {
             let (store, _fake_aws) = store([answer]).await;
             assert_eq!(store.lease(&reservation(true)).await, Err(corrupt.clone()));
