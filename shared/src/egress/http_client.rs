@@ -11,15 +11,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::egress::client::tls_config;
 use crate::egress::connector::Connector;
+use crate::egress::last_look::{self, DepartingBody, Departure};
 use crate::egress::resolver::Reach;
 use crate::egress::transport_error::TransportError;
 
@@ -46,7 +47,7 @@ pub struct Limits {
 
 /// Sends requests; build one per process. Nothing is sent twice, and nobody is asked for a redirect's sake.
 pub struct HttpClient {
-    client: Client<Connector, Full<Bytes>>,
+    client: Client<Connector, DepartingBody>,
     limits: Limits,
 }
 
@@ -78,13 +79,14 @@ impl HttpClient {
     /// There is no answer.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Answer, TransportError> {
         let deadline = Instant::now() + self.limits.total;
-        let mut request = request.map(Full::new);
+        let departure = Departure::default();
+        let mut request = request.map(|body| departure.of(body));
         request.headers_mut().entry(USER_AGENT).or_insert(OUR_NAME);
         request.headers_mut().entry(ACCEPT).or_insert(ANYTHING);
-        let sent = timeout_at(deadline, self.client.request(request)).await;
-        let response = sent.map_err(|_| TransportError::Timeout)?;
+        let sent = last_look::until(deadline, &departure, self.client.request(request)).await;
+        let response = sent.ok_or(TransportError::Timeout)?;
         let response = response.map_err(|error| TransportError::of_request(&error))?;
-        Ok(Answer { response, deadline, body_bytes: self.limits.body_bytes })
+        Ok(Answer { response, deadline, departure, body_bytes: self.limits.body_bytes })
     }
 }
 
@@ -99,6 +101,7 @@ impl fmt::Debug for HttpClient {
 pub struct Answer {
     response: Response<Incoming>,
     deadline: Instant,
+    departure: Departure,
     body_bytes: usize,
 }
 
@@ -122,7 +125,8 @@ impl Answer {
     /// [`Timeout`](TransportError::Timeout) or [`CutOff`](TransportError::CutOff).
     pub async fn read(self) -> Result<Bytes, TransportError> {
         let body = Limited::new(self.response.into_body(), self.body_bytes).collect();
-        let read = timeout_at(self.deadline, body).await.map_err(|_| TransportError::Timeout)?;
+        let read = last_look::until(self.deadline, &self.departure, body).await;
+        let read = read.ok_or(TransportError::Timeout)?;
         read.map(http_body_util::Collected::to_bytes).map_err(|error| TransportError::of_body(&*error))
     }
 }

@@ -9,6 +9,7 @@ pub mod client;
 pub(crate) mod connector;
 pub mod http_client;
 pub mod ip_ranges;
+pub(crate) mod last_look;
 pub(crate) mod read_budget;
 pub mod resolver;
 pub mod third_party_link;

@@ -1,0 +1,135 @@
+//! A deadline that is believed only after a last look at what has come.
+//!
+//! A process that stood still (it was stopped, its machine frozen) wakes up with timer and answer ready at once, but a
+//! connection is a task of its own, which has yet to read the answer. What was asked for once must not be lost by that.
+//! A request that was not sent yet is not begun so late: its time is over.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// A timer that goes off later than this went off in a process that stood still.
+const LATE: Duration = Duration::from_millis(100);
+
+/// The time in which what has come is read then.
+pub(crate) const LAST_LOOK: Duration = Duration::from_millis(500);
+
+/// Tells if a request has begun to leave.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Departure(Arc<AtomicBool>);
+
+impl Departure {
+    /// True once the request's body was taken to be written.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The body that tells when it is taken.
+    pub(crate) fn of(&self, bytes: Bytes) -> DepartingBody {
+        DepartingBody { body: Full::new(bytes), departure: self.clone() }
+    }
+}
+
+/// The body of a request that tells when it is taken.
+#[derive(Debug)]
+pub(crate) struct DepartingBody {
+    body: Full<Bytes>,
+    departure: Departure,
+}
+
+impl Body for DepartingBody {
+    type Data = Bytes;
+    type Error = <Full<Bytes> as Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.departure.0.store(true, Ordering::Relaxed);
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// What `work` comes to until `deadline`, or in a last look if the timer was late and the request had begun to leave.
+pub(crate) async fn until<T>(
+    deadline: Instant,
+    departure: &Departure,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout_at(deadline, &mut work).await {
+        return Some(done);
+    }
+    let stood_still = Instant::now().duration_since(deadline) > LATE;
+    if stood_still && departure.has_begun() { timeout(LAST_LOOK, work).await.ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    const TIME: Duration = Duration::from_secs(8);
+
+    /// Waits for the answer of a connection that takes `turns` to read it, in a process that stands still for `still`.
+    async fn waited(still: Duration, turns: usize, has_begun: bool) -> Option<&'static str> {
+        let (arrive, arrived) = oneshot::channel::<()>();
+        let (tell, told) = oneshot::channel();
+        tokio::spawn(async move {
+            arrived.await.unwrap();
+            for _ in 0..turns {
+                yield_now().await;
+            }
+            tell.send("answer")
+        });
+        let departure = Departure::default();
+        if has_begun {
+            departure.0.store(true, Ordering::Relaxed);
+        }
+        let freeze = async {
+            arrive.send(()).unwrap();
+            tokio::time::advance(still).await;
+        };
+        let (said, ()) = tokio::join!(until(Instant::now() + TIME, &departure, told), freeze);
+        said.transpose().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_while_the_process_stood_still_is_read() {
+        for still in [Duration::ZERO, TIME + Duration::from_secs(1), Duration::from_hours(1)] {
+            assert_eq!(waited(still, 5, true).await, Some("answer"), "{still:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_had_not_left_is_not_begun_late() {
+        assert_eq!(waited(Duration::from_hours(1), 5, false).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_waited_for_no_longer_than_its_time() {
+        let departure = Departure::default();
+        departure.0.store(true, Ordering::Relaxed);
+        let began = Instant::now();
+        let silence = std::future::pending::<()>();
+        assert_eq!(until(began + TIME, &departure, silence).await, None);
+        assert!(Instant::now() - began < TIME + LATE);
+    }
+}
