@@ -9,7 +9,7 @@ use openid_delivery::Step;
 use shared::model::authorization::Status;
 use shared::model::claim::EXCHANGE_LEASE;
 use shared::model::clock::{Clock, ManualClock, Monotonic, UnixMillis};
-use tests::parties::identified;
+use tests::parties::{ScriptedGateway, identified};
 use tests::world::{Issued, World};
 
 use crate::proxy::{DOWN, Fate, THROTTLED, TRIES};
@@ -17,9 +17,9 @@ use crate::stage::Stage;
 
 const UPDATE: &str = "UpdateItem";
 
-/// A clock that is in a hurry: half of the time that a settlement may take passes whenever somebody looks how much has
-/// passed, so that nobody's patience takes long.
-struct Hurried(Arc<ManualClock>);
+/// A clock that is in a hurry once Alipay has been asked: the time that a settlement may take passes whenever somebody
+/// looks how much has passed, so that nobody's patience takes long.
+struct Hurried(Arc<ManualClock>, Arc<ScriptedGateway>);
 
 impl Clock for Hurried {
     fn now(&self) -> UnixMillis {
@@ -27,14 +27,16 @@ impl Clock for Hurried {
     }
 
     fn monotonic(&self) -> Monotonic {
-        self.0.advance(SETTLE_WITHIN / 2);
+        if !self.1.codes().is_empty() {
+            self.0.advance(SETTLE_WITHIN);
+        }
         self.0.monotonic()
     }
 }
 
 impl Hurried {
     fn over(world: &World) -> Arc<Self> {
-        Arc::new(Self(world.clock.clone()))
+        Arc::new(Self(world.clock.clone(), world.gateway.clone()))
     }
 }
 
