@@ -180,6 +180,7 @@ async fn a_call_of_either_signature_becomes_a_delivered_open_id_whenever_the_hos
         let mut call = RpcCall::new(protocol, SystemClock.now())
             .with("SchemeId", CONTRACT_SCHEME_ID)
             .with("EndDate", "2099-12-31");
+        call.host = rig.local.authlink.authority().to_owned();
         call.access_key_id = ACCESS_KEY_ID.to_owned();
         call.secret = std::fs::read_to_string(secret).expect("a secret");
         let granted = rig.call(&call).await;

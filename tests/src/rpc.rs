@@ -36,6 +36,8 @@ pub struct RpcCall {
     pub protocol: Protocol,
     pub method: Method,
     pub path: String,
+    /// The host that it is sent to, and signed for by V3.
+    pub host: String,
     pub action: String,
     pub version: String,
     pub access_key_id: String,
@@ -59,6 +61,7 @@ impl RpcCall {
             protocol,
             method: Method::POST,
             path: "/".to_owned(),
+            host: HOST.to_owned(),
             action: "GetAuthorizationUrl".to_owned(),
             version: "2017-05-25".to_owned(),
             access_key_id: ACCESS_KEY_ID.to_owned(),
@@ -138,7 +141,7 @@ impl RpcCall {
         let query = canonical(&parameters);
         let nothing = hex(&Sha256::digest(b""));
         let mut headers = vec![
-            ("host", HOST.to_owned()),
+            ("host", self.host.clone()),
             ("x-acs-action", self.action.clone()),
             ("x-acs-content-sha256", nothing.clone()),
             ("x-acs-date", self.timestamp.clone()),
@@ -174,7 +177,7 @@ impl RpcCall {
         Request::builder()
             .method(self.method.clone())
             .uri(format!("{}?{query}", self.path))
-            .header("host", HOST)
+            .header("host", &self.host)
             .extension(ClientInfo { source_ip: Some([203, 0, 113, 7].into()), origin })
     }
 }

@@ -1,8 +1,8 @@
 //! An account's rate limit: the moment until which it is reserved, in one item.
 //!
-//! An update cannot take the later of two moments, so there are two: one reserves behind what is reserved, the other begins
-//! anew where too much time was left unused. Each has the other's opposite as its condition, and the item that refuses
-//! one says which of them to try next.
+//! An update cannot take the later of two moments, so there are two: one reserves behind what is reserved, the other
+//! begins anew where too much time was left unused. Each has the other's opposite as its condition, and the item that
+//! refuses one says which of them to try next.
 
 use std::time::Duration;
 
