@@ -19,6 +19,7 @@ use tests::parties::identified;
 use tests::request::{LinkCall, link_body, state_of};
 use tests::world::{World, business};
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
 /// More than any worker makes attempts at once.
 const OF_THE_SILENT: u32 = 140;
@@ -123,7 +124,8 @@ async fn the_local_loop_delivers_to_others_while_one_merchant_is_silent() {
     let another = world.another_process();
     let delivery = Arc::new(std::mem::replace(&mut world.delivery, another.delivery));
     let store = Arc::new(world.store.clone());
-    let running = local::deliveries::run(delivery, world.queue.clone(), store, world.clock.clone());
+    let (queue, clock, under_way) = (world.queue.clone(), world.clock.clone(), TaskTracker::new());
+    let running = local::deliveries::run(delivery, queue, store, clock, under_way);
     let delivered = async {
         tokio::select! {
             biased;

@@ -22,6 +22,7 @@ use shared::store::sqlite::SqliteStore;
 use shared::store::{ReadAuthorizations as _, RecordReturns as _, Settled, Settlement};
 use tempfile::TempDir;
 use tests::host::options;
+use tests::request::state_of;
 use tests::rpc::{Protocol, RpcAnswer, RpcCall};
 use url::Url;
 
@@ -367,4 +368,70 @@ async fn a_port_that_is_taken_is_named_with_the_option_that_changes_it() {
     let error = Local::start(&options).await.err().expect("no start").to_string();
     assert!(error.starts_with(&format!("cannot listen on 127.0.0.1:{taken}: ")), "{error}");
     assert!(error.ends_with("; choose another with --port"), "{error}");
+}
+
+#[tokio::test]
+async fn below_the_path_of_the_public_url_links_lead_to_what_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let elsewhere = vec![("AUTHLINK_PUBLIC_URL", "http://127.0.0.1:1/pay/stage/".to_owned())];
+    let options = Options { settings: elsewhere, ..options(folder.path()) };
+    let local = Local::start(&options).await.expect("starts");
+    let rig = Rig { local, browser: browser(), folder };
+    let (_, link) = rig.link(SignType::Md5).await;
+    let back =
+        link.query_pairs().find(|(name, _)| name == "redirect_uri").expect("a way back").1.into_owned();
+    let back: Url = back.parse().expect("a URL");
+    assert!(back.path().starts_with("/pay/stage/v1/"), "{back}");
+    let code = rig.local.emulator.mint_code(0);
+    for path in [back.path(), back.path().trim_start_matches("/pay/stage")] {
+        let query = format!("auth_code={code}&app_id={}&state={}", local::folder::APP_ID, state_of(&link));
+        let at = rig.local.authlink.join(&format!("{path}?{query}")).expect("a URL");
+        assert_eq!(rig.browse(at.as_str()).await, (StatusCode::OK, "authorized".to_owned()), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_is_for_its_caller_alone() {
+    let rig = rig().await;
+    let (_, link) = rig.link(SignType::Md5).await;
+    let at = |origin: &Url, path: &str| origin.join(path).expect("a URL");
+    for url in [
+        at(&rig.local.authlink, "/nowhere"),
+        at(&rig.local.authlink, "/v1/openapi/unknown"),
+        at(&rig.local.authlink, "/"),
+        at(&rig.local.authlink, "/v1/openapi/auth/alipay/callback"),
+        at(&rig.local.authlink, "/p/s/web-call-minapp/auth-bao"),
+        at(&rig.local.merchant_at, "/"),
+        at(&rig.local.merchant_at, "/demo.css"),
+        at(&rig.local.emulator_at, "/gateway.do"),
+        link,
+    ] {
+        let answer = rig.browser.get(url.clone()).send().await.expect("an answer");
+        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(header("cache-control"), Some("no-store"), "{url}");
+        assert_eq!(header("x-content-type-options"), Some("nosniff"), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_is_in_use_or_whose_database_is_gone_is_refused_by_name() {
+    let Rig { local, folder, .. } = rig().await;
+    let refused = async |options: &Options| Local::start(options).await.err().expect("no start").to_string();
+    let again = options(folder.path());
+    let said = refused(&again).await;
+    assert!(said.contains("another authlink is using it"), "{said}");
+    drop(local);
+    tokio::task::yield_now().await;
+    let database = folder.path().join("authlink.db");
+    for name in ["authlink.db", "authlink.db-wal", "authlink.db-shm"] {
+        // They are there or not, as the store's thread has ended or not.
+        let _ = std::fs::remove_file(folder.path().join(name));
+    }
+    let said = refused(&again).await;
+    assert!(said.contains("authlink.db: it is gone; put it back; or start with --new-database"), "{said}");
+    assert!(!database.exists());
+    let meant = Options { new_database: true, ..again };
+    drop(Local::start(&meant).await.expect("starts"));
+    tokio::task::yield_now().await;
+    drop(start(folder.path()).await);
 }

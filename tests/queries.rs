@@ -13,6 +13,7 @@ use shared::model::claim::AttemptClaim;
 use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::{AuthorizationId, OperationId, State};
+use shared::model::purge::RECORDS_APART;
 use shared::store::{
     NonceUse, PurgeExpired as _, ReadAuthorizations, RecordDeliveries as _, RecordLinks as _,
     RecordPlatformLinks as _, StoreError, UseNonces,
@@ -260,7 +261,9 @@ async fn a_record_that_is_kept_no_longer_is_unknown_whether_or_not_the_store_has
     assert_eq!(world.told("S1").await["state"], "ISSUED");
     world.clock.set(until);
     assert_eq!(refused(&world, &LinkCall::query("S1", until)).await, unknown());
-    world.store.forget(until).await.expect("the store answers");
+    world.store.purge_expired(until).await.expect("the store answers");
+    world.store.purge_expired(until + RECORDS_APART).await.expect("the store answers");
+    assert_eq!(world.store.authorization(&issued.id).await, Ok(None));
     assert_eq!(refused(&world, &LinkCall::query("S1", until)).await, unknown());
 }
 

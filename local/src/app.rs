@@ -2,39 +2,24 @@
 //! on a port of its own. Tests start it the same way as `cargo run`.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use alipay_auth_url::AlipayAuthUrl;
-use authorization_query::AuthorizationQuery;
 use axum::Router;
-use get_authorization_url::GetAuthorizationUrl;
-use openid_callback::OpenIdCallback;
-use openid_delivery::OpenIdDelivery;
-use shared::delivery::sender::HttpSender;
-use shared::model::clock::{Clock, SystemClock};
-use shared::model::random::{OsRandom, Random};
-use shared::protocol::alibaba_cloud::AlibabaCloudClient;
-use shared::protocol::alipay::gateway::{AlipayGateway, EXCHANGE_TIMEOUT};
-use shared::protocol::open_api::client::transport::HttpPlatforms;
-use shared::queue::in_process::InProcessQueue;
-use shared::rate_limit::RateLimiter;
-use shared::runtime::config::{Config, SecretsFrom, StoreAt};
+use shared::runtime::config::Config;
 use shared::runtime::start::StartError;
 use shared::runtime::telemetry;
-use shared::secrets::{SecretFolder, SecretSource};
-use shared::store::SchemeLinks;
-use shared::store::sqlite::SqliteStore;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::deliveries;
+use crate::database;
 use crate::emulator::{AlipayEmulator, EmulatorConfig};
 use crate::folder::{self, ACCESS_KEY_ID, Folder};
-use crate::host::{self, Functions};
+use crate::functions::{Hosted, host_functions};
 use crate::merchant::{DemoMerchant, MerchantConfig};
+use crate::server::{Bounds, serve};
 
 /// The folder of keys and database, unless told otherwise.
 pub const DEFAULT_FOLDER: &str = ".authlink";
@@ -44,6 +29,9 @@ pub const DEFAULT_PORT: u16 = 8787;
 pub const DEFAULT_EMULATOR_PORT: u16 = 8788;
 /// The demo merchant's port, unless told otherwise.
 pub const DEFAULT_MERCHANT_PORT: u16 = 8789;
+
+/// Bytes that a party reads of a body, before it refuses it.
+const PARTY_BODY_BYTES: usize = 2 * 1024 * 1024;
 
 /// The options of a start.
 #[derive(Clone, Debug)]
@@ -60,6 +48,8 @@ pub struct Options {
     pub log: bool,
     /// The address of authlink, if it is not hosted here but by `cargo lambda watch`.
     pub authlink_elsewhere: Option<Url>,
+    /// Takes any database, or makes one, whatever the folder remembers.
+    pub new_database: bool,
     /// Settings of authlink's that go before those of a local run, as `AUTHLINK_DELIVERY_WAITS_SECS`.
     pub settings: Vec<(&'static str, String)>,
 }
@@ -76,8 +66,12 @@ pub struct Local {
     pub emulator: AlipayEmulator,
     /// The demo merchant itself.
     pub merchant: DemoMerchant,
-    folder: PathBuf,
-    tasks: JoinSet<()>,
+    folder_named: PathBuf,
+    /// Nobody else has it meanwhile.
+    _folder: Folder,
+    /// The functions, unless they are elsewhere.
+    hosted: Option<Hosted>,
+    parties: JoinSet<()>,
 }
 
 impl Local {
@@ -130,20 +124,22 @@ impl Local {
         if options.log {
             telemetry::start(config.log_level, io::stderr);
         }
-        let mut tasks = JoinSet::new();
-        serve(&mut tasks, emulator_listener, emulator.router());
-        serve(&mut tasks, merchant_listener, merchant.router());
-        if let Some(listener) = authlink_listener {
-            host_functions(&mut tasks, listener, config, &authlink)?;
-        }
+        let store = |file: &Path| database::start(&folder, file, options.new_database);
+        let hosted = authlink_listener
+            .map(|listener| host_functions(listener, config, &authlink, store))
+            .transpose()?;
+        let parties =
+            [party(emulator_listener, emulator.router()), party(merchant_listener, merchant.router())];
         Ok(Self {
             authlink,
             emulator_at,
             merchant_at,
             emulator,
             merchant,
-            folder: options.folder.clone(),
-            tasks,
+            folder_named: options.folder.clone(),
+            _folder: folder,
+            hosted,
+            parties: parties.into_iter().collect(),
         })
     }
 
@@ -168,8 +164,8 @@ impl Local {
 
     fn request_options(&self) -> String {
         let mut options = String::new();
-        if self.folder != Path::new(DEFAULT_FOLDER) {
-            options += &format!(" --folder {}", self.folder.display());
+        if self.folder_named != Path::new(DEFAULT_FOLDER) {
+            options += &format!(" --folder {}", self.folder_named.display());
         }
         if self.authlink.port() != Some(DEFAULT_PORT)
             || self.merchant_at.port() != Some(DEFAULT_MERCHANT_PORT)
@@ -181,79 +177,32 @@ impl Local {
 
     /// Runs until something stops by itself.
     pub async fn wait(&mut self) {
-        self.tasks.join_next().await;
+        let hosted = async {
+            match &mut self.hosted {
+                Some(hosted) => hosted.wait().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = hosted => {}
+            _ = self.parties.join_next() => {}
+        }
     }
-}
 
-fn host_functions(
-    tasks: &mut JoinSet<()>,
-    listener: TcpListener,
-    config: Config,
-    authlink: &Url,
-) -> Result<(), StartError> {
-    let SecretsFrom::Folder(secrets) = &config.secrets else {
-        return Err(StartError::new("a local run takes its keys from AUTHLINK_SECRETS_DIR".to_owned()));
-    };
-    let StoreAt::File(file) = &config.store else {
-        return Err(StartError::new("a local run keeps its records in AUTHLINK_DATABASE".to_owned()));
-    };
-    let store = Arc::new(SqliteStore::open(file)?);
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let random: Arc<dyn Random> = Arc::new(OsRandom::default());
-    let queue = InProcessQueue::new(clock.clone());
-    let secrets: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(secrets));
-    let functions = Functions {
-        auth_url: AlipayAuthUrl::new(alipay_auth_url::Deps {
-            secrets: secrets.clone(),
-            network: Arc::new(HttpPlatforms::new()),
-            store: store.clone(),
-            clock: clock.clone(),
-            random: random.clone(),
-            links: config.links(),
-            callbacks: config.callbacks.clone(),
-        }),
-        authorization_url: GetAuthorizationUrl::new(get_authorization_url::Deps {
-            secrets: secrets.clone(),
-            store: SchemeLinks::new(store.clone()),
-            rate_limiter: Arc::new(RateLimiter::new(store.clone(), clock.clone())),
-            alibaba_cloud: Arc::new(AlibabaCloudClient::new()),
-            clock: clock.clone(),
-            random: random.clone(),
-            links: config.links(),
-        }),
-        query: AuthorizationQuery::new(authorization_query::Deps {
-            secrets: secrets.clone(),
-            nonces: store.clone(),
-            records: store.clone(),
-            clock: clock.clone(),
-            random: random.clone(),
-        }),
-        callback: OpenIdCallback::new(openid_callback::Deps {
-            secrets: secrets.clone(),
-            app_id: config.alipay.app_id,
-            store: store.clone(),
-            gateway: Arc::new(AlipayGateway::new(config.alipay.gateway, EXCHANGE_TIMEOUT)),
-            hints: Arc::new(queue.clone()),
-            keep_for: config.schedule.keeps_for(),
-            clock: clock.clone(),
-            random: random.clone(),
-        }),
-        origin: authlink.clone(),
-    };
-    let delivery = OpenIdDelivery::new(openid_delivery::Deps {
-        secrets,
-        store: store.clone(),
-        due: store.clone(),
-        sender: Arc::new(HttpSender::by_system_resolver(config.callbacks.clone())),
-        hints: Arc::new(queue.clone()),
-        clock: clock.clone(),
-        random,
-        callbacks: config.callbacks,
-        schedule: config.schedule,
-    });
-    serve(tasks, listener, host::router(Arc::new(functions)));
-    tasks.spawn(deliveries::run(Arc::new(delivery), queue, store, clock));
-    Ok(())
+    /// Takes nothing more, and returns when what was begun has ended; emulator and merchant answer until then.
+    ///
+    /// # Errors
+    /// What has not ended within [`crate::functions::STOP_PATIENCE`].
+    pub async fn stop(self) -> Result<(), StartError> {
+        let cut_off = match self.hosted {
+            Some(hosted) => hosted.stop().await,
+            None => 0,
+        };
+        if cut_off == 0 {
+            return Ok(());
+        }
+        Err(StartError::new(format!("{cut_off} requests and attempts had not ended; they were cut off")))
+    }
 }
 
 /// The settings of the functions, here and, by the folder's `lambda.env`, under `cargo lambda watch`.
@@ -288,12 +237,7 @@ fn origin(listener: &TcpListener) -> Result<Url, StartError> {
     Ok(Url::parse(&format!("http://{}/", listener.local_addr()?))?)
 }
 
-fn serve(tasks: &mut JoinSet<()>, listener: TcpListener, router: Router) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    tasks.spawn(async move {
-        let served: io::Result<()> = axum::serve(listener, service).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "a port has stopped answering");
-        }
-    });
+/// Serves a party around authlink, for as long as the program runs.
+async fn party(listener: TcpListener, router: Router) {
+    serve(listener, router, Bounds::with_body_bytes(PARTY_BODY_BYTES), CancellationToken::new()).await;
 }

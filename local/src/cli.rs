@@ -6,7 +6,6 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use shared::model::id::AuthorizationId;
 use shared::model::owner::Owner;
 use shared::runtime::start::StartError;
-use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
 use crate::app::{
@@ -16,6 +15,7 @@ use crate::folder::BUSINESS_ID;
 use crate::merchant::SignType;
 use crate::operate::{self, Place, Redrive};
 use crate::request;
+use crate::signals::StopSignals;
 
 /// The program's arguments.
 #[derive(Parser)]
@@ -76,6 +76,9 @@ struct ServeArgs {
     /// Host the emulator and the merchant only, around an authlink that runs at this address (cargo lambda watch)
     #[arg(long, value_name = "URL")]
     authlink: Option<Url>,
+    /// Begin a new database, or go on with another one or an earlier copy
+    #[arg(long)]
+    new_database: bool,
 }
 
 impl ServeArgs {
@@ -87,13 +90,20 @@ impl ServeArgs {
             merchant_port: self.merchant_port,
             log: true,
             authlink_elsewhere: self.authlink,
+            new_database: self.new_database,
             settings: Vec::new(),
         })
         .await?;
+        let mut signals = StopSignals::listen()?;
         println!("{}", local.greeting());
         tokio::select! {
-            () = local.wait() => Err(StartError::new("a part has stopped by itself".to_owned())),
-            stopped = shutdown() => stopped,
+            () = local.wait() => return Err(StartError::new("a part has stopped by itself".to_owned())),
+            () = signals.next() => {}
+        }
+        println!("Stopping: what was begun may end. A second signal stops at once.");
+        tokio::select! {
+            stopped = local.stop() => stopped,
+            () = signals.next() => Err(StartError::new("stopped at once".to_owned())),
         }
     }
 }
@@ -201,14 +211,4 @@ impl AuthorizationArgs {
         };
         Ok(AuthorizationId::from_serial(&business_id, self.serial_no.as_deref().unwrap_or_default()))
     }
-}
-
-/// Waits for SIGINT or SIGTERM. SIGKILL loses nothing either.
-async fn shutdown() -> Result<(), StartError> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
-    }
-    Ok(())
 }

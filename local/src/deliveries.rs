@@ -1,99 +1,167 @@
 //! The delivery loop: what SQS and the schedule do on AWS. It calls the same two steps.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use openid_delivery::{FairQueue, Limits, OpenIdDelivery, SWEEP_PATIENCE, deliver, sweep};
 use shared::model::clock::{Clock, UnixMillis};
-use shared::model::owner::Owner;
+use shared::model::clock_step::{ClockStep, ClockWatch};
+use shared::model::id::AuthorizationId;
 use shared::queue::Hint;
 use shared::queue::in_process::InProcessQueue;
-use shared::store::PurgeExpired;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use shared::store::{MoveWaits, PurgeExpired};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
 
 /// Sixteen merchants have to be silent at once before the others wait for them; one costs the others a sixteenth.
 const LIMITS: Limits = Limits { at_once: 128, at_once_of_one: 8, waiting: 100_000, waiting_of_one: 25_000 };
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
-/// Delivers until it is dropped. The first sweep is at once: it goes on with what an earlier run left behind.
+/// Delivers until it is dropped. The first sweep is at once: it goes on with what an earlier run left behind. Attempts
+/// are counted on `under_way` until they are recorded, and dropping it does not end them.
 ///
-/// Sweeping and forgetting go on beside the deliveries, which a long backlog would otherwise hold up.
-pub async fn run(
+/// Sweeping and purging go on beside the deliveries, which a long backlog would otherwise hold up. All of it waits by
+/// the time that passes; when the clock is set back, the store's waits follow.
+pub async fn run<S: PurgeExpired + MoveWaits + 'static>(
     function: Arc<OpenIdDelivery>,
     queue: InProcessQueue,
-    store: Arc<dyn PurgeExpired>,
+    store: Arc<S>,
     clock: Arc<dyn Clock>,
+    under_way: TaskTracker,
 ) {
-    let mut turns = FairQueue::new(LIMITS);
-    let (tell, mut ended) = unbounded_channel();
-    let mut next_sweep = clock.now();
-    let (mut sweeping, mut forgetting) = (JoinSet::new(), JoinSet::new());
+    let mut attempts = Attempts::new(function.clone(), under_way);
+    let mut steps = Steps { watch: ClockWatch::begin(&*clock), back: Duration::ZERO };
+    let mut next_sweep = clock.monotonic();
+    let (mut sweeping, mut purging) = (JoinSet::new(), JoinSet::new());
     loop {
-        while sweeping.try_join_next().is_some() || forgetting.try_join_next().is_some() {}
-        if clock.now() >= next_sweep && sweeping.is_empty() {
-            next_sweep = clock.now() + SWEEP_EVERY;
+        steps.follow(&*store, &*clock).await;
+        while sweeping.try_join_next().is_some() || purging.try_join_next().is_some() {}
+        if clock.monotonic() >= next_sweep && sweeping.is_empty() {
+            next_sweep = clock.monotonic() + SWEEP_EVERY;
             sweeping.spawn(sweep_all(function.clone(), clock.clone()));
-            if forgetting.is_empty() {
-                forgetting.spawn(forget(store.clone(), clock.now()));
+            if purging.is_empty() {
+                purging.spawn(purge(store.clone(), clock.now()));
             }
         }
-        while let Some(hint) = queue.take() {
-            // One that is lost here is found by a sweep.
-            turns.push(hint);
-        }
-        while let Some(hint) = turns.take() {
-            let under_way = UnderWay { owner: hint.owner.clone(), tell: tell.clone() };
-            tokio::spawn(attempt(function.clone(), hint, under_way));
-        }
+        attempts.begin(&queue);
         tokio::select! {
-            Some(owner) = ended.recv() => turns.ended(&owner),
+            () = attempts.one_ends() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }
 }
 
-/// Tells that an attempt is over, however it ends.
-struct UnderWay {
-    owner: Owner,
-    tell: UnboundedSender<Owner>,
+/// The attempts of this process: those that are made, and those that wait for their turn.
+struct Attempts {
+    function: Arc<OpenIdDelivery>,
+    turns: FairQueue,
+    /// A lease ends by the clock, which may be set forward meanwhile; what is made here is not made twice at once.
+    made: HashSet<AuthorizationId>,
+    under_way: TaskTracker,
+    tell: UnboundedSender<Hint>,
+    ended: UnboundedReceiver<Hint>,
 }
 
-impl Drop for UnderWay {
+impl Attempts {
+    fn new(function: Arc<OpenIdDelivery>, under_way: TaskTracker) -> Self {
+        let (tell, ended) = unbounded_channel();
+        Self { function, turns: FairQueue::new(LIMITS), made: HashSet::new(), under_way, tell, ended }
+    }
+
+    /// Begins what has come and may begin. A hint that is lost here is found by a sweep.
+    fn begin(&mut self, queue: &InProcessQueue) {
+        while let Some(hint) = queue.take() {
+            self.turns.push(hint);
+        }
+        while let Some(hint) = self.turns.take() {
+            if self.made.insert(hint.id.clone()) {
+                let place = Place { hint, tell: self.tell.clone() };
+                self.under_way.spawn(attempt(self.function.clone(), place));
+            } else {
+                self.turns.ended(&hint.owner);
+            }
+        }
+    }
+
+    async fn one_ends(&mut self) {
+        if let Some(hint) = self.ended.recv().await {
+            self.made.remove(&hint.id);
+            self.turns.ended(&hint.owner);
+        }
+    }
+}
+
+/// The place of an attempt; free again however the attempt ends.
+struct Place {
+    hint: Hint,
+    tell: UnboundedSender<Hint>,
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
         // Nobody is there to be told once the loop has been dropped.
-        let _ = self.tell.send(self.owner.clone());
+        let _ = self.tell.send(self.hint.clone());
     }
 }
 
-async fn attempt(function: Arc<OpenIdDelivery>, hint: Hint, under_way: UnderWay) {
-    if let Err(error) = deliver(&function, &hint).await {
+/// The steps of the clock.
+struct Steps {
+    watch: ClockWatch,
+    /// What the store's waits have still to follow.
+    back: Duration,
+}
+
+impl Steps {
+    async fn follow(&mut self, store: &dyn MoveWaits, clock: &dyn Clock) {
+        match self.watch.look(clock) {
+            Some(ClockStep::Forward(by)) => {
+                tracing::warn!(by_secs = by.as_secs(), "the clock was set forward");
+            }
+            Some(ClockStep::Back(by)) => {
+                tracing::warn!(by_secs = by.as_secs(), "the clock was set back; waits follow it");
+                self.back += by;
+            }
+            None => {}
+        }
+        if self.back > Duration::ZERO {
+            match store.clock_went_back(self.back, clock.now()).await {
+                Ok(()) => self.back = Duration::ZERO,
+                Err(error) => tracing::error!(%error, "waits do not follow the clock yet"),
+            }
+        }
+    }
+}
+
+async fn attempt(function: Arc<OpenIdDelivery>, place: Place) {
+    let hint = &place.hint;
+    if let Err(error) = deliver(&function, hint).await {
         tracing::error!(reference = %hint.id, %error, "an attempt could not be made; the sweep will");
     }
-    drop(under_way);
 }
 
 /// Until nothing is due: a sweep that has used up its time has left something, most likely.
 async fn sweep_all(function: Arc<OpenIdDelivery>, clock: Arc<dyn Clock>) {
     loop {
-        let patient_until = clock.now() + SWEEP_PATIENCE;
+        let patient_until = clock.monotonic() + SWEEP_PATIENCE;
         if let Err(error) = sweep(&function).await {
             return tracing::error!(%error, "the sweep failed; the next one goes on");
         }
-        if clock.now() < patient_until {
+        if clock.monotonic() < patient_until {
             return;
         }
     }
 }
 
-/// In small bites, so that requests come between them, until nothing is left to forget.
-async fn forget(store: Arc<dyn PurgeExpired>, now: UnixMillis) {
+/// In small bites, so that requests come between them, until nothing is left to delete.
+async fn purge(store: Arc<dyn PurgeExpired>, now: UnixMillis) {
     loop {
-        match store.forget(now).await {
+        match store.purge_expired(now).await {
             Ok(true) => {}
             Ok(false) => return,
-            Err(error) => return tracing::warn!(%error, "what is old could not be deleted"),
+            Err(error) => return tracing::warn!(%error, "what is over could not be deleted"),
         }
     }
 }

@@ -1,15 +1,16 @@
 //! The folder of a local run: the documents that Secrets Manager holds in a deployment, the parties' own keys, and the
 //! database. The first start makes it.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 use rsa::rand_core::{OsRng, RngCore as _};
 use rsa::{RsaPrivateKey, RsaPublicKey};
 use serde_json::{Map, Value, json};
+use shared::store::sqlite::DatabaseMark;
 use url::Url;
 
 /// Our app at the emulator of Alipay.
@@ -32,8 +33,16 @@ const KEY_BITS: usize = 2048;
 const COMPLETE: &str = "complete";
 const VERSION: &str = "2\n";
 
+/// The file that a running host holds locked.
+const IN_USE: &str = "in-use";
+const DATABASE_MARK: &str = "database.json";
+
 /// The folder, by its absolute path.
-pub struct Folder(PathBuf);
+pub struct Folder {
+    path: PathBuf,
+    /// Nobody else makes or changes the folder for as long as this is open.
+    _in_use: Option<File>,
+}
 
 /// The keys of the parties around authlink, who sign and verify for themselves.
 pub struct Parties {
@@ -47,20 +56,21 @@ pub struct Parties {
 impl Folder {
     /// Opens the folder of an earlier start.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let folder = Self(path.to_owned());
+        let folder = Self { path: path.to_owned(), _in_use: None };
         if folder.is_complete()? {
-            return folder.0.canonicalize().map(Self);
+            return Ok(Self { path: folder.path.canonicalize()?, _in_use: None });
         }
         let problem = format!("{} is no folder of authlink's; `cargo run` makes one", path.display());
         Err(io::Error::new(io::ErrorKind::NotFound, problem))
     }
 
-    /// Opens the folder, and makes and fills it if it is new.
+    /// Opens the folder for one host alone, and makes and fills it if it is new.
     ///
     /// The mark of a complete folder is written last, so that an interrupted start is repeated.
     pub fn make(path: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        let folder = Self(path.canonicalize()?);
+        let path = path.canonicalize()?;
+        let folder = Self { _in_use: Some(lock(&path.join(IN_USE))?), path };
         if !folder.is_complete()? {
             folder.fill()?;
         }
@@ -84,6 +94,20 @@ impl Folder {
 
     pub fn database(&self) -> PathBuf {
         self.file("authlink.db")
+    }
+
+    /// What is remembered of the database; nothing before the first start.
+    pub fn remembered_database(&self) -> io::Result<Option<DatabaseMark>> {
+        let text = match fs::read_to_string(self.file(DATABASE_MARK)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read?,
+        };
+        let mark = serde_json::from_str(&text);
+        mark.map(Some).map_err(|error| io::Error::other(format!("{DATABASE_MARK}: {error}")))
+    }
+
+    pub fn remember_database(&self, mark: &DatabaseMark) -> io::Result<()> {
+        self.write(DATABASE_MARK, &format!("{}\n", serde_json::to_string(mark)?))
     }
 
     /// Keeps `settings` as lines `NAME=value` in `lambda.env`, for `cargo lambda watch --env-file`.
@@ -177,15 +201,34 @@ impl Folder {
         self.write(COMPLETE, VERSION)
     }
 
-    /// Writes a file that only its owner may read.
+    /// Writes a file that only its owner may read, if it says something else now. It is whole at every moment: written
+    /// beside its place, and put there once it is on the disk.
     fn write(&self, name: &str, text: &str) -> io::Result<()> {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(self.file(name))?;
-        file.write_all(text.as_bytes())
+        let file = self.file(name);
+        if fs::read(&file).is_ok_and(|now| now == text.as_bytes()) {
+            return Ok(());
+        }
+        let folder = file.parent().unwrap_or(&self.path);
+        let mut beside = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+        beside.write_all(text.as_bytes())?;
+        beside.as_file().sync_all()?;
+        beside.persist(&file)?;
+        File::open(folder)?.sync_all()
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.path.join(name)
+    }
+}
+
+fn lock(file: &Path) -> io::Result<File> {
+    let lock = File::options().create(true).truncate(false).write(true).open(file)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(io::Error::other(
+            "another authlink is using it; stop that one, or name another with --folder",
+        )),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
@@ -220,58 +263,4 @@ fn pretty(document: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A folder in which nothing is yet but where schemes go.
-    fn bare() -> (tempfile::TempDir, Folder) {
-        let kept = tempfile::tempdir().unwrap();
-        fs::create_dir_all(kept.path().join("secrets/scheme")).unwrap();
-        let folder = Folder(kept.path().to_owned());
-        (kept, folder)
-    }
-
-    fn merchant(port: u16) -> Url {
-        Url::parse(&format!("http://127.0.0.1:{port}/")).unwrap()
-    }
-
-    fn scheme(folder: &Folder) -> Value {
-        serde_json::from_str(&fs::read_to_string(folder.file("secrets/scheme/234.json")).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn schemes_follow_the_demo_merchant_unless_they_deliver_elsewhere() {
-        let (_kept, folder) = bare();
-        folder.point_schemes_to(&merchant(1)).unwrap();
-        assert_eq!(scheme(&folder)["callbackUrl"], "http://127.0.0.1:1/callback");
-        for (address, now) in [
-            (json!("http://127.0.0.1:1/callback"), "http://127.0.0.1:2/callback"),
-            (json!(""), "http://127.0.0.1:2/callback"),
-            (json!("https://merchant.example/cb"), "https://merchant.example/cb"),
-        ] {
-            let document = json!({"accountId": "mine", "callbackUrl": address});
-            folder.write("secrets/scheme/234.json", &pretty(&document)).unwrap();
-            folder.point_schemes_to(&merchant(2)).unwrap();
-            assert_eq!(scheme(&folder), json!({"accountId": "mine", "callbackUrl": now}));
-        }
-    }
-
-    #[test]
-    fn a_scheme_that_is_no_object_is_named() {
-        for document in ["[]", "{\"accountId\":"] {
-            let (_kept, folder) = bare();
-            folder.write("secrets/scheme/234.json", document).unwrap();
-            let error = folder.point_schemes_to(&merchant(1)).unwrap_err();
-            assert_eq!(error.to_string(), "secrets/scheme/234.json is no JSON object, at line 1");
-        }
-    }
-
-    #[test]
-    fn a_folder_of_another_version_is_left_alone() {
-        let (kept, folder) = bare();
-        folder.write(COMPLETE, "").unwrap();
-        let error = "another version of authlink made it; move it away, or name another with --folder";
-        assert_eq!(Folder::make(kept.path()).map(drop).unwrap_err().to_string(), error);
-        assert_eq!(Folder::open(kept.path()).map(drop).unwrap_err().to_string(), error);
-    }
-}
+mod tests;

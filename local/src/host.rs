@@ -7,16 +7,17 @@ use std::sync::Arc;
 use alipay_auth_url::AlipayAuthUrl;
 use authorization_query::AuthorizationQuery;
 use axum::Router;
-use axum::body::{Body, HttpBody as _};
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use get_authorization_url::GetAuthorizationUrl;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Collected};
 use openid_callback::OpenIdCallback;
-use shared::protocol::open_api::MAX_BODY_BYTES;
 use shared::web::client_info::ClientInfo;
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 /// The path that a platform calls back, once it has made a link.
@@ -32,8 +33,15 @@ pub(crate) struct Functions {
     pub(crate) origin: Url,
 }
 
-/// Every route of the functions; anything else is 404.
-pub(crate) fn router(functions: Arc<Functions>) -> Router {
+/// Every route of the functions; anything else is 404. They stand below the path of `public_url`, too, where links lead
+/// to. Requests are counted on `under_way` until they are answered.
+pub(crate) fn router(functions: Arc<Functions>, public_url: Option<&Url>, under_way: TaskTracker) -> Router {
+    let path = public_url.map_or("", |url| url.path().trim_end_matches('/'));
+    let routes = routes(functions, under_way);
+    if path.is_empty() { routes } else { routes.clone().nest(path, routes) }
+}
+
+fn routes(functions: Arc<Functions>, under_way: TaskTracker) -> Router {
     Router::new()
         .route(get_authorization_url::PATH, axum::routing::get(authorization_url).post(authorization_url))
         .route(get_authorization_url::LINK_PATH, axum::routing::get(authorization_url))
@@ -41,66 +49,42 @@ pub(crate) fn router(functions: Arc<Functions>) -> Router {
         .route(openid_callback::PATH, axum::routing::any(callback))
         .route(PLATFORM_CALLBACK, axum::routing::post(callback).fallback(auth_url))
         .route("/v1/openapi/{*path}", axum::routing::any(auth_url))
+        .layer(from_fn_with_state(under_way, to_its_end))
         .with_state(functions)
 }
 
-async fn auth_url(
-    State(functions): State<Arc<Functions>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
-    let request = arrived(request, peer, &functions.origin).await;
-    to_its_end(async move { functions.auth_url.handle(&request).await }).await
+async fn auth_url(State(functions): State<Arc<Functions>>, request: Request) -> Response {
+    let request = arrived(request, &functions.origin).await;
+    functions.auth_url.handle(&request).await.map(Body::from)
 }
 
-async fn query(
-    State(functions): State<Arc<Functions>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
-    let request = arrived(request, peer, &functions.origin).await;
-    to_its_end(async move { functions.query.handle(&request).await }).await
+async fn query(State(functions): State<Arc<Functions>>, request: Request) -> Response {
+    let request = arrived(request, &functions.origin).await;
+    functions.query.handle(&request).await.map(Body::from)
 }
 
-async fn authorization_url(
-    State(functions): State<Arc<Functions>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
-    let request = arrived(request, peer, &functions.origin).await;
-    to_its_end(async move { functions.authorization_url.handle(&request).await }).await
+async fn authorization_url(State(functions): State<Arc<Functions>>, request: Request) -> Response {
+    let request = arrived(request, &functions.origin).await;
+    functions.authorization_url.handle(&request).await.map(Body::from)
 }
 
-async fn callback(
-    State(functions): State<Arc<Functions>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
-    let request = arrived(request, peer, &functions.origin).await;
-    to_its_end(async move { functions.callback.handle(&request).await }).await
+async fn callback(State(functions): State<Arc<Functions>>, request: Request) -> Response {
+    let request = arrived(request, &functions.origin).await;
+    functions.callback.handle(&request).await.map(Body::from)
 }
 
 /// Runs a function to its end even if the client has hung up, as Lambda does: between a claim and its settlement a
 /// consent would be lost.
-async fn to_its_end(answer: impl Future<Output = http::Response<Bytes>> + Send + 'static) -> Response {
-    match tokio::spawn(answer).await {
-        Ok(answer) => answer.map(Body::from),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+async fn to_its_end(State(under_way): State<TaskTracker>, request: Request, next: Next) -> Response {
+    let answer = under_way.spawn(next.run(request)).await;
+    answer.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-/// The request with its body, of which no more is read than is needed to see that it is too large.
-async fn arrived(request: Request, peer: SocketAddr, origin: &Url) -> http::Request<Bytes> {
-    let (mut parts, mut body) = request.into_parts();
-    parts.extensions.insert(ClientInfo { source_ip: Some(peer.ip()), origin: Some(origin.clone()) });
-    let mut read = BytesMut::new();
-    while !body.is_end_stream()
-        && read.len() <= MAX_BODY_BYTES
-        && let Some(Ok(frame)) = body.frame().await
-    {
-        if let Ok(data) = frame.into_data() {
-            read.extend_from_slice(&data);
-        }
-    }
-    http::Request::from_parts(parts, read.freeze())
+/// The request with its body, which [`crate::message`] has read, and with who connected.
+async fn arrived(request: Request, origin: &Url) -> http::Request<Bytes> {
+    let (mut parts, body) = request.into_parts();
+    let source_ip = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    parts.extensions.insert(ClientInfo { source_ip, origin: Some(origin.clone()) });
+    let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+    http::Request::from_parts(parts, body)
 }

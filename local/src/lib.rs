@@ -3,12 +3,17 @@
 
 pub mod app;
 pub mod cli;
+mod database;
 pub mod deliveries;
 pub mod emulator;
 pub mod folder;
+pub mod functions;
 mod host;
 pub mod journal;
 pub mod merchant;
+mod message;
 pub mod operate;
 mod page;
 pub mod request;
+mod server;
+mod signals;

@@ -18,8 +18,8 @@ use shared::runtime::config::{Config, StoreAt};
 use shared::runtime::start::StartError;
 use shared::store::Operate;
 use shared::store::dynamodb::DynamoStore;
-use shared::store::sqlite::SqliteStore;
 
+use crate::database;
 use crate::folder::Folder;
 
 /// The place of the records.
@@ -108,7 +108,7 @@ async fn open(place: &Place) -> Result<Arc<dyn Operate>, StartError> {
         StoreAt::File(file) => file,
         StoreAt::Table(_) => folder.database(),
     };
-    Ok(Arc::new(SqliteStore::open(&file)?))
+    Ok(Arc::new(database::open(&file)?))
 }
 
 /// The part of a record that may be shown: neither the user's identity or phone number nor the link.

@@ -65,6 +65,7 @@ fn the_routes_are_those_of_the_code_and_the_readme() {
         (format!("GET {}", get_authorization_url::PATH), "get-authorization-url".to_owned()),
         (format!("POST {}", get_authorization_url::PATH), "get-authorization-url".to_owned()),
         (format!("GET {}", get_authorization_url::LINK_PATH), "get-authorization-url".to_owned()),
+        (format!("HEAD {}", get_authorization_url::LINK_PATH), "get-authorization-url".to_owned()),
         (format!("GET {}", openid_callback::PATH), "openid-callback".to_owned()),
         (format!("POST {}/{{state}}", openid_callback::PATH), "openid-callback".to_owned()),
     ]
@@ -178,6 +179,24 @@ fn a_parameter_accepts_what_the_configuration_accepts() {
         for value in refused {
             assert!(!pattern.is_match(value) && !starts(value), "{parameter} {value}");
         }
+    }
+}
+
+/// Nothing in front of the API takes a path off.
+#[test]
+fn the_public_url_has_no_path() {
+    let template = Template::read();
+    let pattern = template.0["Parameters"]["PublicUrl"]["AllowedPattern"].as_str().expect("a pattern");
+    let pattern = regex_lite::Regex::new(pattern).expect("a pattern");
+    for (url, accepted) in [
+        ("", true),
+        ("https://pay.example.org", true),
+        ("http://127.0.0.1:8787", true),
+        ("https://pay.example.org/", false),
+        ("https://pay.example.org/stage", false),
+        ("https://pay.example.org:70000", false),
+    ] {
+        assert_eq!(pattern.is_match(url), accepted, "{url}");
     }
 }
 

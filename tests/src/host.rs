@@ -13,6 +13,7 @@ pub fn options(folder: &Path) -> Options {
         merchant_port: 0,
         log: false,
         authlink_elsewhere: None,
+        new_database: false,
         settings: Vec::new(),
     }
 }

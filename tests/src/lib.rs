@@ -13,6 +13,7 @@ pub mod keys;
 pub mod logs;
 pub mod parties;
 pub mod platform;
+pub mod process;
 pub mod raw_server;
 pub mod request;
 pub mod rpc;

@@ -16,6 +16,7 @@ use super::{DemoMerchant, MerchantFault};
 use crate::journal::{Direction, Event, Party, Title};
 
 const SILENCE: Duration = Duration::from_mins(2);
+const NONCES_KEPT: usize = 1_000;
 const SIGNED_HEADERS: [&str; 4] = ["businessId", "nonce", "timestamp", "signType"];
 
 /// One POST to `/callback`.
@@ -42,10 +43,12 @@ pub(super) async fn callback(
 ) -> Response {
     let text = signed_text(&headers, &body).unwrap_or_default();
     let signature_ok = merchant.holds(&headers, &text);
+    let meant =
+        signature_ok && merchant.is_meant_by(&headers) && merchant.is_the_first_with_its_nonce(&headers);
     let fault = merchant.fault();
-    let taken = signature_ok && matches!(fault, MerchantFault::None | MerchantFault::Slow);
+    let taken = meant && matches!(fault, MerchantFault::None | MerchantFault::Slow);
     let (status, answer) = match fault {
-        MerchantFault::None | MerchantFault::Slow if signature_ok => (StatusCode::OK, "SUCCESS"),
+        MerchantFault::None | MerchantFault::Slow if meant => (StatusCode::OK, "SUCCESS"),
         MerchantFault::None | MerchantFault::Slow => (StatusCode::OK, "FAIL"),
         MerchantFault::ServerError => (StatusCode::INTERNAL_SERVER_ERROR, "out of order"),
         MerchantFault::Redirect => (StatusCode::FOUND, ""),
@@ -94,6 +97,24 @@ impl DemoMerchant {
             }
             None => false,
         }
+    }
+
+    /// The signature covers the businessId and not the host: keys may be shared by businesses and by places.
+    fn is_meant_by(&self, headers: &HeaderMap) -> bool {
+        let own = self.config.own_origin.split("://").nth(1);
+        single(headers, "businessId") == Some(&self.config.business_id) && single(headers, "host") == own
+    }
+
+    /// Whoever sends a callback again signs it anew; the same one again is somebody else's.
+    fn is_the_first_with_its_nonce(&self, headers: &HeaderMap) -> bool {
+        let Some(nonce) = single(headers, "nonce") else { return false };
+        let nonces = &mut self.memory().nonces;
+        if nonces.iter().any(|known| known == nonce) {
+            return false;
+        }
+        nonces.push_front(nonce.to_owned());
+        nonces.truncate(NONCES_KEPT);
+        true
     }
 }
 

@@ -13,6 +13,7 @@ mod link;
 mod query;
 pub mod signing;
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -66,6 +67,8 @@ pub struct DemoMerchant {
 
 struct Memory {
     ledger: Ledger,
+    /// Of callbacks, latest first.
+    nonces: VecDeque<String>,
     fault: MerchantFault,
     slow_delay: Duration,
 }
@@ -80,6 +83,7 @@ impl DemoMerchant {
             .build()?;
         let memory = Memory {
             ledger: Ledger::default(),
+            nonces: VecDeque::new(),
             fault: MerchantFault::None,
             slow_delay: Duration::from_secs(3),
         };

@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use axum::http::header;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -134,16 +136,34 @@ async fn says_what_stands_in_the_way_of_a_link() {
 struct Callback {
     sign_type: Option<SignType>,
     body: String,
+    business_id: &'static str,
+    host: &'static str,
+    /// One of its own, unless it is said.
+    nonce: Option<&'static str>,
 }
 
 impl Callback {
     fn new(serial_no: &str) -> Self {
-        Self { sign_type: None, body: format!(r#"{{"serialNo":"{serial_no}","openId":"the-open-id"}}"#) }
+        Self {
+            sign_type: None,
+            body: format!(r#"{{"serialNo":"{serial_no}","openId":"the-open-id"}}"#),
+            business_id: "B1",
+            host: "127.0.0.1:8789",
+            nonce: None,
+        }
     }
 
     async fn send(&self, origin: &str, alter: impl Fn(&mut String)) -> (u16, String) {
         let kind = self.sign_type.map_or("", SignType::name);
-        let headers = [("businessId", "B1"), ("nonce", "n"), ("timestamp", "1"), ("signType", kind)];
+        static SENT: AtomicU32 = AtomicU32::new(0);
+        let nonce =
+            self.nonce.map_or_else(|| SENT.fetch_add(1, Ordering::Relaxed).to_string(), str::to_owned);
+        let headers = [
+            ("businessId", self.business_id),
+            ("nonce", nonce.as_str()),
+            ("timestamp", "1"),
+            ("signType", kind),
+        ];
         let text = string_to_sign(&headers, self.body.as_bytes());
         let sign = match self.sign_type {
             Some(SignType::Md5) => sign_md5(&text, SHARED_KEY),
@@ -155,6 +175,7 @@ impl Callback {
             .build()
             .unwrap();
         let mut request = client.post(format!("{origin}/callback")).header("sign", sign).body(body);
+        request = request.header(header::HOST, self.host);
         for (name, value) in headers.into_iter().filter(|(_, value)| !value.is_empty()) {
             request = request.header(name, value);
         }
@@ -208,9 +229,24 @@ async fn refuses_an_altered_callback_and_one_of_a_kind_it_has_no_key_for() {
 }
 
 #[tokio::test]
+async fn refuses_a_callback_for_somebody_else_and_one_that_was_seen() {
+    let merchant = merchant(String::new(), None);
+    let origin = serve(merchant.router()).await;
+    for (callback, answer) in [
+        (Callback { business_id: "B2", ..Callback::new("S1") }, "FAIL"),
+        (Callback { host: "another.example", ..Callback::new("S1") }, "FAIL"),
+        (Callback { nonce: Some("seen"), ..Callback::new("S1") }, "SUCCESS"),
+        (Callback { nonce: Some("seen"), ..Callback::new("S1") }, "FAIL"),
+        (Callback::new("S1"), "SUCCESS"),
+    ] {
+        assert_eq!(callback.send(&origin, |_| {}).await, (200, answer.to_owned()));
+    }
+}
+
+#[tokio::test]
 async fn refuses_a_callback_above_the_limit() {
     let origin = serve(merchant(String::new(), None).router()).await;
-    let long = Callback { sign_type: None, body: " ".repeat(BODY_LIMIT_BYTES + 1) };
+    let long = Callback { body: " ".repeat(BODY_LIMIT_BYTES + 1), ..Callback::new("S1") };
     assert_eq!(long.send(&origin, |_| {}).await.0, 413);
 }
 

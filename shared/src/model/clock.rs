@@ -71,7 +71,7 @@ impl Add<Duration> for Monotonic {
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
-    /// The present moment.
+    /// The present moment, by a clock that may be set: what is due, and what others are told.
     fn now(&self) -> UnixMillis;
 
     /// The present moment by the monotonic clock.
@@ -140,13 +140,17 @@ impl ManualClock {
 
     /// Lets `wait` pass.
     pub fn advance(&self, wait: Duration) {
-        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        self.monotonic_millis.fetch_add(millis, Ordering::SeqCst);
         self.set(self.now() + wait);
     }
 
-    /// Sets the clock, forwards or back, while no time passes.
+    /// Lets time pass until the clock says `now`; an earlier moment sets it back.
     pub fn set(&self, now: UnixMillis) {
+        self.monotonic_millis.fetch_add(now.millis_since(self.now()), Ordering::SeqCst);
+        self.step_to(now);
+    }
+
+    /// Sets the clock, forwards or back, while no time passes.
+    pub fn step_to(&self, now: UnixMillis) {
         self.wall.store(now.0, Ordering::SeqCst);
     }
 }
@@ -187,9 +191,9 @@ mod tests {
         assert_eq!(stopwatch.passed(&clock), Duration::ZERO);
         clock.advance(Duration::from_secs(2));
         assert_eq!(stopwatch.passed(&clock), Duration::from_secs(2));
-        clock.set(clock.now() - hour);
+        clock.step_to(clock.now() - hour);
         assert_eq!(stopwatch.passed(&clock), Duration::from_secs(2), "set back");
-        clock.set(UnixMillis(1_000_000) + hour);
+        clock.step_to(UnixMillis(1_000_000) + hour);
         assert_eq!(stopwatch.passed(&clock), hour, "asleep, or set forward");
     }
 

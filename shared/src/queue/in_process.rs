@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::clock::{Clock, UnixMillis};
+use crate::model::clock::{Clock, Monotonic};
 use crate::model::id::AuthorizationId;
 use crate::model::owner::Owner;
 use crate::queue::{Hint, HintError, HintQueue};
@@ -15,7 +15,7 @@ use crate::queue::{Hint, HintError, HintQueue};
 /// Hints that are waiting at most; more are lost.
 const CAPACITY: usize = 100_000;
 
-/// A delay queue by a clock. Clones share it.
+/// A delay queue by the time that passes, however the clock is set. Clones share it.
 #[derive(Clone)]
 pub struct InProcessQueue {
     clock: Arc<dyn Clock>,
@@ -24,7 +24,7 @@ pub struct InProcessQueue {
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Waiting {
-    at: UnixMillis,
+    at: Monotonic,
     id: AuthorizationId,
     owner: Owner,
     attempt: u32,
@@ -40,7 +40,7 @@ impl InProcessQueue {
     /// Takes the hint that has arrived longest ago, if any has.
     #[must_use]
     pub fn take(&self) -> Option<Hint> {
-        let now = self.clock.now();
+        let now = self.clock.monotonic();
         let mut waiting = self.lock();
         if waiting.peek()?.0.at > now {
             return None;
@@ -61,7 +61,7 @@ impl InProcessQueue {
 #[async_trait]
 impl HintQueue for InProcessQueue {
     async fn send(&self, hint: Hint, delay: Duration) -> Result<(), HintError> {
-        let at = self.clock.now() + delay;
+        let at = self.clock.monotonic() + delay;
         let mut waiting = self.lock();
         if waiting.len() >= CAPACITY {
             return Err(HintError("too many are waiting".to_owned()));

@@ -20,6 +20,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
+use crate::web::caller_alone;
 use crate::web::client_info::ClientInfo;
 
 /// Bytes that `http::Uri` refuses in a query, and `#`, which would end it.
@@ -55,7 +56,11 @@ where
     let service = service_fn(move |request: lambda_http::Request| {
         let kept = kept.take().unwrap_or_default();
         let answer = handler(kept.put_back(request));
-        async move { Ok::<_, Error>(answer.await.map(Full::new)) }
+        async move {
+            let mut answer = answer.await.map(Full::new);
+            caller_alone::mark(answer.headers_mut());
+            Ok::<_, Error>(answer)
+        }
     });
     Adapter::from(service).call(LambdaEvent::new(LambdaRequest::ApiGatewayV2(event), context)).await
 }
@@ -237,7 +242,11 @@ mod tests {
             let (_, answer) = serve(&event, response.body(Bytes::from(body)).unwrap()).unwrap();
             let expected = json!({
                 "statusCode": 404,
-                "headers": {"content-type": content_type},
+                "headers": {
+                    "cache-control": "no-store",
+                    "content-type": content_type,
+                    "x-content-type-options": "nosniff",
+                },
                 "multiValueHeaders": {},
                 "body": body,
                 "isBase64Encoded": false,

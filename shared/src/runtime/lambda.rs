@@ -49,23 +49,26 @@ where
 }
 
 /// Hands one event to `handler` and returns the messages that go back to the queue: after as many receptions as the
-/// queue allows, to its dead-letter queue. An event without messages is the schedule's.
+/// queue allows, to its dead-letter queue. An event without `Records` is the schedule's.
 ///
 /// Only a message that is no hint goes back. A hint that could not be followed is done with: its record is due, and the
 /// sweep is no later than the queue would be.
 ///
 /// # Errors
-/// The text of `handler`'s error if a sweep fails.
+/// The text of `handler`'s error if a sweep fails; if there are `Records` that are none of a queue's, that.
 pub async fn answer_event<H, E>(handler: &H, event: Value) -> Result<SqsBatchResponse, String>
 where
     H: AsyncFn(Event) -> Result<(), E>,
     E: std::fmt::Display,
 {
     let mut response = SqsBatchResponse::default();
-    let Ok(SqsEvent { records, .. }) = serde_json::from_value(event) else {
+    if event.get("Records").is_none() {
         handler(Event::Sweep).await.map_err(|error| error.to_string())?;
         return Ok(response);
-    };
+    }
+    // The reader's own words would quote what it cannot read.
+    let SqsEvent { records, .. } =
+        serde_json::from_value(event).map_err(|_| "the event's Records are no messages of a queue")?;
     for message in records {
         let Ok(hint) = serde_json::from_str::<Hint>(message.body.as_deref().unwrap_or_default()) else {
             let message_id = message.message_id.unwrap_or_default();
@@ -151,5 +154,15 @@ mod tests {
         assert_eq!((answered, handled), (Ok(json!({"batchItemFailures": []})), vec![Event::Sweep]));
         let (answered, _) = answer(schedule, &[hint("S1")]).await;
         assert_eq!(answered, Err("the store is away".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn records_that_cannot_be_read_are_no_schedule() {
+        for records in [json!(null), json!("x"), json!([1]), json!([{"messageId": "m1", "body": 1}])] {
+            let (answered, handled) = answer(json!({"Records": records}), &[]).await;
+            assert!(answered.is_err_and(|error| error.contains("Records")), "{records}");
+            assert_eq!(handled, []);
+        }
+        assert_eq!(answer(json!({"Records": []}), &[]).await, (Ok(json!({"batchItemFailures": []})), vec![]));
     }
 }

@@ -12,6 +12,7 @@ pub mod sqlite;
 mod stored_authorization;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use url::Url;
@@ -335,10 +336,19 @@ impl SchemeLinks {
     }
 }
 
-/// Forgets, for a store that does not do so by itself.
+/// Deletes what is over, for a store that does not do so by itself.
 #[async_trait]
 pub trait PurgeExpired: Send + Sync {
-    /// Deletes some of what may be forgotten at `now`: nonces and codes that are used up, records past their
-    /// retention, and reservations that are long over. True if there may be more.
-    async fn forget(&self, now: UnixMillis) -> Result<bool, StoreError>;
+    /// Deletes some of what is over at `now` and was so at an earlier call, long enough before
+    /// ([`crate::model::purge`]): nonces that are used up, records past their retention, and reservations. True if there
+    /// may be more.
+    async fn purge_expired(&self, now: UnixMillis) -> Result<bool, StoreError>;
+}
+
+/// Moves waits along with the clock, for a store of one machine.
+#[async_trait]
+pub trait MoveWaits: Send + Sync {
+    /// The clock was set back by `by` and now says `now`: waits, leases and reservations that end later end earlier by as
+    /// much. A wait that was begun before the clock had been ahead may end early.
+    async fn clock_went_back(&self, by: Duration, now: UnixMillis) -> Result<(), StoreError>;
 }

@@ -1,7 +1,7 @@
-//! An operator's tools, and forgetting.
+//! An operator's tools.
 
 use async_trait::async_trait;
-use rusqlite::{named_params, params};
+use rusqlite::named_params;
 
 use crate::model::authorization::Authorization;
 use crate::model::clock::UnixMillis;
@@ -9,10 +9,7 @@ use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::owner::Owner;
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::rows::find;
-use crate::store::{Operate, PurgeExpired, ReadAuthorizations, StoreError};
-
-/// Rows that one call of [`PurgeExpired::forget`] deletes of each kind.
-const FORGOTTEN_AT_ONCE: u32 = 1_000;
+use crate::store::{Operate, ReadAuthorizations, StoreError};
 
 #[async_trait]
 impl ReadAuthorizations for SqliteStore {
@@ -57,31 +54,6 @@ impl Operate for SqliteStore {
                     )?
                     .execute(named_params! {":id": id, ":by": operation, ":now": now})?;
                 Ok(redriven == 1)
-            })
-            .await
-    }
-}
-
-#[async_trait]
-impl PurgeExpired for SqliteStore {
-    async fn forget(&self, now: UnixMillis) -> Result<bool, StoreError> {
-        self.0
-            .run(move |connection| {
-                let mut more = false;
-                for forget in [
-                    "DELETE FROM nonces WHERE (space, nonce) IN
-                         (SELECT space, nonce FROM nonces WHERE until <= ?1 LIMIT ?2)",
-                    "DELETE FROM authorizations WHERE id IN
-                         (SELECT id FROM authorizations WHERE retain_until <= ?1 LIMIT ?2)",
-                    // Free for ten minutes; the few accounts there are need no index.
-                    "DELETE FROM reservations WHERE account IN
-                         (SELECT account FROM reservations WHERE booked_until <= (?1 - 600000) * 1000 LIMIT ?2)",
-                ] {
-                    let forgotten =
-                        connection.prepare_cached(forget)?.execute(params![now, FORGOTTEN_AT_ONCE])?;
-                    more |= forgotten == FORGOTTEN_AT_ONCE as usize;
-                }
-                Ok(more)
             })
             .await
     }

@@ -50,4 +50,15 @@ CREATE TABLE reservations (
     booked_until INTEGER NOT NULL                -- in microseconds since 1970
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA user_version = 5;
+CREATE TABLE looks (
+    at INTEGER PRIMARY KEY                       -- what the clock said when something was to be deleted
+) STRICT;
+
+CREATE TABLE identity (
+    id     TEXT NOT NULL,                        -- of this database and its copies
+    starts INTEGER NOT NULL                      -- a copy has seen fewer
+) STRICT;
+
+INSERT INTO identity (id, starts) VALUES (lower(hex(randomblob(16))), 0);
+
+PRAGMA user_version = 6;

@@ -3,41 +3,49 @@
 //! A commit waits for the disk (`synchronous = FULL`: what was answered survives even a loss of power), so whatever
 //! requests have come while the disk was busy share the next commit, each in a savepoint of its own. Other processes
 //! on the same file wait their turn at `BEGIN IMMEDIATE`.
+//!
+//! Nobody waits long for the file: whoever asks says what time it is, and a lease that is written late would be over
+//! too early.
 
-use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::model::clock::{Clock as _, Monotonic, SystemClock};
 use crate::store::StoreError;
 
 const WAITING_JOBS: usize = 1_024;
 const JOBS_PER_COMMIT: usize = 256;
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const SWITCH_TRIES: u32 = 250;
-const SWITCH_PAUSE: Duration = Duration::from_millis(20);
-const SCHEMA_VERSION: i64 = 5;
+/// The wait for a process that holds the file. With the repeat of a call a request is answered within two seconds.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(800);
+/// What has waited longer for its turn is not done any more.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-type Job = Box<dyn FnOnce(&Connection) -> Reply + Send>;
+type Work = Box<dyn FnOnce(&Connection) -> Reply + Send>;
+
+/// What somebody waits for. Dropping it tells them that the store is unavailable.
+struct Job {
+    asked: Monotonic,
+    work: Work,
+}
 
 /// Hands work to the connection's thread. The thread ends when the last handle is dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Writer(mpsc::Sender<Job>);
 
 impl Writer {
-    pub(super) fn open(file: &Path) -> Result<Self, StoreError> {
-        let mut connection = connect(file).map_err(|error| unavailable(&error))?;
+    pub(super) fn new(mut connection: Connection) -> std::io::Result<Self> {
         let (jobs, mut waiting) = mpsc::channel(WAITING_JOBS);
-        std::thread::Builder::new()
-            .name("sqlite".to_owned())
-            .spawn(move || {
-                while let Some(job) = waiting.blocking_recv() {
-                    commit_together(&mut connection, job, &mut waiting);
-                }
-            })
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        std::thread::Builder::new().name("sqlite".to_owned()).spawn(move || {
+            if let Err(error) = connection.busy_timeout(BUSY_TIMEOUT) {
+                return tracing::error!(%error, "the database cannot be used");
+            }
+            while let Some(job) = waiting.blocking_recv() {
+                commit_together(&mut connection, job, &mut waiting);
+            }
+        })?;
         Ok(Self(jobs))
     }
 
@@ -47,7 +55,8 @@ impl Writer {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
+        let asked = SystemClock.monotonic();
+        let work: Work = Box::new(move |connection| {
             let done = in_savepoint(connection, work);
             Box::new(move |committed| {
                 let outcome = done.map_err(|error| store_error(&error));
@@ -55,8 +64,8 @@ impl Writer {
                 let _ = answer.send(committed.and(outcome));
             })
         });
-        let gone = || StoreError::Unavailable("the database's thread has ended".to_owned());
-        self.0.send(job).await.map_err(|_| gone())?;
+        let gone = || StoreError::Unavailable("the database is locked, or its thread has ended".to_owned());
+        self.0.send(Job { asked, work }).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 }
@@ -66,15 +75,19 @@ fn commit_together(connection: &mut Connection, first: Job, waiting: &mut mpsc::
         Ok(transaction) => transaction,
         Err(error) => {
             tracing::error!(%error, "the database cannot be written to");
-            // Dropping the job drops its answer: its caller is told that the store is unavailable.
+            // All who have waited as long, or nearly; each by itself they would wait one after another.
+            for _ in 0..waiting.len() {
+                drop(waiting.try_recv());
+            }
             return drop(first);
         }
     };
-    let mut replies = vec![first(&transaction)];
-    while replies.len() < JOBS_PER_COMMIT
-        && let Ok(job) = waiting.try_recv()
-    {
-        replies.push(job(&transaction));
+    let (mut replies, mut next) = (Vec::new(), Some(first));
+    while let Some(job) = next {
+        if SystemClock.monotonic().since(job.asked) <= PATIENCE {
+            replies.push((job.work)(&transaction));
+        }
+        next = if replies.len() < JOBS_PER_COMMIT { waiting.try_recv().ok() } else { None };
     }
     let committed = transaction.commit().map_err(|error| unavailable(&error));
     for reply in replies {
@@ -95,44 +108,6 @@ fn in_savepoint<T>(
     done
 }
 
-fn connect(file: &Path) -> rusqlite::Result<Connection> {
-    let mut connection = Connection::open(file)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    switch_to_wal(&connection)?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    match transaction.pragma_query_value(None, "user_version", |row| row.get(0))? {
-        0 => transaction.execute_batch(include_str!("schema.sql"))?,
-        SCHEMA_VERSION => {}
-        version => {
-            let reason = format!("its schema is version {version}, this program knows {SCHEMA_VERSION}");
-            return Err(rusqlite::Error::SqliteFailure(
-                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_MISMATCH),
-                Some(reason),
-            ));
-        }
-    }
-    transaction.commit()?;
-    Ok(connection)
-}
-
-/// The busy time-out does not cover the switch of a new file: while another process makes it, we are told at once that
-/// the file is locked.
-fn switch_to_wal(connection: &Connection) -> rusqlite::Result<()> {
-    let mut tries = 0;
-    loop {
-        match connection.pragma_update(None, "journal_mode", "WAL") {
-            Err(error)
-                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && tries < SWITCH_TRIES =>
-            {
-                tries += 1;
-                std::thread::sleep(SWITCH_PAUSE);
-            }
-            switched => return switched,
-        }
-    }
-}
-
 fn store_error(error: &rusqlite::Error) -> StoreError {
     match error {
         rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
@@ -147,19 +122,4 @@ fn unavailable(error: &rusqlite::Error) -> StoreError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_of_another_version_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("authlink.db");
-        let connection = connect(&file).unwrap();
-        for version in [SCHEMA_VERSION - 1, SCHEMA_VERSION + 1] {
-            connection.pragma_update(None, "user_version", version).unwrap();
-            let refused = connect(&file).unwrap_err().to_string();
-            let expected = format!("version {version}, this program knows {SCHEMA_VERSION}");
-            assert!(refused.contains(&expected), "{refused}");
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,153 @@
+//! The functions in this process, wired to the embedded store and to each other, and their end.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alipay_auth_url::AlipayAuthUrl;
+use authorization_query::AuthorizationQuery;
+use futures_util::FutureExt as _;
+use get_authorization_url::GetAuthorizationUrl;
+use openid_callback::OpenIdCallback;
+use openid_delivery::OpenIdDelivery;
+use shared::delivery::sender::HttpSender;
+use shared::model::clock::{Clock, SystemClock};
+use shared::model::random::{OsRandom, Random};
+use shared::protocol::alibaba_cloud::AlibabaCloudClient;
+use shared::protocol::alipay::gateway::{AlipayGateway, EXCHANGE_TIMEOUT};
+use shared::protocol::open_api::MAX_BODY_BYTES;
+use shared::protocol::open_api::client::transport::HttpPlatforms;
+use shared::queue::in_process::InProcessQueue;
+use shared::rate_limit::RateLimiter;
+use shared::runtime::config::{Config, SecretsFrom, StoreAt};
+use shared::runtime::start::StartError;
+use shared::secrets::{SecretFolder, SecretSource};
+use shared::store::SchemeLinks;
+use shared::store::sqlite::SqliteStore;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use crate::deliveries;
+use crate::host::{self, Functions};
+use crate::server::{Bounds, serve};
+
+/// The time for what is under way at a stop: a return may take as long as its function, an attempt less.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(30);
+/// The time for answers that are ready, to clients that do not read them.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
+/// The functions that run. When it is dropped they take nothing more; what was begun goes to its end.
+pub(crate) struct Hosted {
+    stop: CancellationToken,
+    under_way: TaskTracker,
+    port: JoinHandle<()>,
+    delivering: JoinHandle<()>,
+}
+
+impl Hosted {
+    /// Runs until a part stops by itself.
+    pub(crate) async fn wait(&mut self) {
+        tokio::select! {
+            _ = &mut self.port => {}
+            _ = &mut self.delivering => {}
+        }
+    }
+
+    /// Takes nothing more, and lets requests, settlements and attempts end. The number of those that did not.
+    pub(crate) async fn stop(mut self) -> usize {
+        self.stop.cancel();
+        self.under_way.close();
+        let all_ended = tokio::time::timeout(STOP_PATIENCE, self.under_way.wait()).await;
+        if all_ended.is_err() {
+            return self.under_way.len();
+        }
+        // Without an end: a client that has asked for nothing yet is no reason to wait.
+        let _ = tokio::time::timeout(LAST_ANSWERS, &mut self.port).await;
+        0
+    }
+}
+
+impl Drop for Hosted {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Hosts all of them at `listener`, which browsers call `authlink`; `store` opens the file that the settings name.
+pub(crate) fn host_functions(
+    listener: TcpListener,
+    config: Config,
+    authlink: &Url,
+    store: impl FnOnce(&Path) -> Result<SqliteStore, StartError>,
+) -> Result<Hosted, StartError> {
+    let SecretsFrom::Folder(secrets) = &config.secrets else {
+        return Err(StartError::new("a local run takes its keys from AUTHLINK_SECRETS_DIR".to_owned()));
+    };
+    let StoreAt::File(file) = &config.store else {
+        return Err(StartError::new("a local run keeps its records in AUTHLINK_DATABASE".to_owned()));
+    };
+    let (store, public_url) = (Arc::new(store(file)?), config.public_url.clone());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let random: Arc<dyn Random> = Arc::new(OsRandom::default());
+    let queue = InProcessQueue::new(clock.clone());
+    let secrets: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(secrets));
+    let functions = Functions {
+        auth_url: AlipayAuthUrl::new(alipay_auth_url::Deps {
+            secrets: secrets.clone(),
+            network: Arc::new(HttpPlatforms::new()),
+            store: store.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            links: config.links(),
+            callbacks: config.callbacks.clone(),
+        }),
+        authorization_url: GetAuthorizationUrl::new(get_authorization_url::Deps {
+            secrets: secrets.clone(),
+            store: SchemeLinks::new(store.clone()),
+            rate_limiter: Arc::new(RateLimiter::new(store.clone(), clock.clone())),
+            alibaba_cloud: Arc::new(AlibabaCloudClient::new()),
+            clock: clock.clone(),
+            random: random.clone(),
+            links: config.links(),
+        }),
+        query: AuthorizationQuery::new(authorization_query::Deps {
+            secrets: secrets.clone(),
+            nonces: store.clone(),
+            records: store.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+        }),
+        callback: OpenIdCallback::new(openid_callback::Deps {
+            secrets: secrets.clone(),
+            app_id: config.alipay.app_id,
+            store: store.clone(),
+            gateway: Arc::new(AlipayGateway::new(config.alipay.gateway, EXCHANGE_TIMEOUT)),
+            hints: Arc::new(queue.clone()),
+            keep_for: config.schedule.keeps_for(),
+            clock: clock.clone(),
+            random: random.clone(),
+        }),
+        origin: authlink.clone(),
+    };
+    let delivery = OpenIdDelivery::new(openid_delivery::Deps {
+        secrets,
+        store: store.clone(),
+        due: store.clone(),
+        sender: Arc::new(HttpSender::by_system_resolver(config.callbacks.clone())),
+        hints: Arc::new(queue.clone()),
+        clock: clock.clone(),
+        random,
+        callbacks: config.callbacks,
+        schedule: config.schedule,
+    });
+    let (stop, under_way) = (CancellationToken::new(), TaskTracker::new());
+    let router = host::router(Arc::new(functions), public_url.as_ref(), under_way.clone());
+    let bounds = Bounds::with_body_bytes(MAX_BODY_BYTES);
+    let port = tokio::spawn(serve(listener, router, bounds, stop.clone()));
+    let delivering = deliveries::run(Arc::new(delivery), queue, store, clock, under_way.clone());
+    let delivering = tokio::spawn(stop.clone().run_until_cancelled_owned(delivering).map(drop));
+    Ok(Hosted { stop, under_way, port, delivering })
+}

@@ -1,0 +1,53 @@
+use super::*;
+use crate::store::sqlite::database;
+
+const COUNT: &str = "SELECT count(*) FROM looks";
+const ADD: &str = "INSERT INTO looks (at) SELECT count(*) FROM looks";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_database_says_so_to_all_who_wait_and_does_nothing_of_theirs_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("authlink.db");
+    let writer = Writer::new(database::open(&file, true).unwrap()).unwrap();
+    let locked = Connection::open(&file).unwrap();
+    locked.execute_batch("BEGIN IMMEDIATE").unwrap();
+
+    let began = SystemClock.monotonic();
+    let asking = || {
+        let writer = writer.clone();
+        tokio::spawn(async move { writer.run(|connection| connection.execute(ADD, [])).await })
+    };
+    let asked: Vec<_> = (0..30).map(|_| asking()).collect();
+    for asked in asked {
+        assert!(matches!(asked.await.unwrap(), Err(StoreError::Unavailable(_))));
+    }
+    let waited = SystemClock.monotonic().since(began);
+    assert!(waited < Duration::from_millis(1_900), "{waited:?}");
+
+    locked.execute_batch("ROLLBACK").unwrap();
+    let count = || writer.run(|connection| connection.query_row(COUNT, [], |row| row.get::<_, i64>(0)));
+    assert_eq!(count().await, Ok(0));
+    assert_eq!(asking().await.unwrap(), Ok(1));
+    assert_eq!(count().await, Ok(1));
+}
+
+#[test]
+fn what_has_waited_too_long_for_its_turn_is_not_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut connection = database::open(&folder.path().join("authlink.db"), true).unwrap();
+    let (sender, mut waiting) = mpsc::channel(2);
+    let long_ago = SystemClock.monotonic();
+    while SystemClock.monotonic().since(long_ago) <= PATIENCE {
+        std::thread::yield_now();
+    }
+    for asked in [long_ago, SystemClock.monotonic()] {
+        let work: Work = Box::new(|connection| {
+            let added = connection.execute(ADD, []);
+            Box::new(move |committed| assert_eq!((added, committed), (Ok(1), Ok(()))))
+        });
+        sender.try_send(Job { asked, work }).ok().unwrap();
+    }
+    let first = waiting.try_recv().unwrap();
+    commit_together(&mut connection, first, &mut waiting);
+    assert_eq!(connection.query_row(COUNT, [], |row| row.get::<_, i64>(0)), Ok(1));
+}

@@ -1,0 +1,129 @@
+//! The machine's clock is set while the local loop delivers: nothing stops, and nothing is made twice at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::HeaderName;
+use openid_delivery::ATTEMPT_LEASE;
+use shared::delivery::response::AttemptResult;
+use shared::delivery::sender::CallbackSender;
+use shared::egress::callback_url::CallbackUrl;
+use shared::model::authorization::Status;
+use shared::model::clock::UnixMillis;
+use shared::model::delivery_outcome::DeliveryOutcome;
+use shared::model::id::AuthorizationId;
+use shared::queue::HINT_GRACE_PERIOD;
+use shared::store::FindDue as _;
+use tests::world::World;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+const HOUR: Duration = Duration::from_hours(1);
+/// For a failing test only.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A merchant who answers once it is let.
+#[derive(Default)]
+struct Held {
+    posts: watch::Sender<usize>,
+    open: watch::Sender<bool>,
+}
+
+impl Held {
+    async fn posts(&self, count: usize) {
+        let _ = self.posts.subscribe().wait_for(|posts| *posts >= count).await;
+    }
+}
+
+#[async_trait]
+impl CallbackSender for Held {
+    async fn post(
+        &self,
+        _: &CallbackUrl,
+        _: Vec<(HeaderName, String)>,
+        _: Bytes,
+        _: UnixMillis,
+    ) -> AttemptResult {
+        self.posts.send_modify(|posts| *posts += 1);
+        let _ = self.open.subscribe().wait_for(|open| *open).await;
+        DeliveryOutcome::Success.into()
+    }
+}
+
+/// Does `doing` while the local loop runs on the world's store and queue.
+async fn while_it_delivers(mut world: World, doing: impl AsyncFnOnce(&World)) {
+    let another = world.another_process();
+    let delivery = Arc::new(std::mem::replace(&mut world.delivery, another.delivery));
+    let (store, under_way) = (Arc::new(world.store.clone()), TaskTracker::new());
+    let running =
+        local::deliveries::run(delivery, world.queue.clone(), store, world.clock.clone(), under_way);
+    let done = async {
+        tokio::select! {
+            biased;
+            () = doing(&world) => true,
+            () = running => false,
+        }
+    };
+    assert_eq!(tokio::time::timeout(PATIENCE, done).await, Ok(true));
+}
+
+async fn becomes(world: &World, id: &AuthorizationId, holds: impl Fn(Status, u32) -> bool) {
+    loop {
+        let record = world.record(id).await;
+        if holds(record.status(), record.attempts_begun()) {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Lets time pass, until a sweep has taken up what is due then.
+async fn swept(world: &World) {
+    world.clock.advance(HINT_GRACE_PERIOD);
+    while world.store.due(world.now(), 1).await.is_ok_and(|due| !due.is_empty()) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_forward_makes_no_attempt_twice_at_once() {
+    let merchant = Arc::new(Held::default());
+    let world = World::new().with_sender(merchant.clone());
+    let issued = world.authorized("S1", "open-1").await;
+    while_it_delivers(world, async |world| {
+        merchant.posts(1).await;
+        world.clock.step_to(world.now() + HOUR);
+        for _ in 0..3 {
+            swept(world).await;
+        }
+        merchant.open.send_replace(true);
+        becomes(world, &issued.id, |status, _| status == Status::Delivered).await;
+        assert_eq!(*merchant.posts.borrow(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_keeps_no_retry_and_no_sweep_waiting() {
+    let world = World::new();
+    world.merchant.answer(DeliveryOutcome::Status(500));
+    let retried = world.authorized("S1", "open-1").await;
+    while_it_delivers(world, async |world| {
+        becomes(world, &retried.id, |_, attempts| attempts == 1).await;
+        while world.record(&retried.id).await.next_attempt_at().is_none_or(|next| next <= world.now()) {
+            tokio::task::yield_now().await;
+        }
+        world.clock.step_to(world.now() - HOUR);
+        let swept = world.authorized("S2", "open-2").await;
+        world.queue.lose_all();
+        // No hint is left of either; sweeps go on by the time that passes.
+        world.clock.advance(ATTEMPT_LEASE + HINT_GRACE_PERIOD);
+        for id in [&retried.id, &swept.id] {
+            becomes(world, id, |status, _| status == Status::Delivered).await;
+        }
+        assert_eq!(world.merchant.posts().len(), 3);
+    })
+    .await;
+}
