@@ -36,7 +36,9 @@ impl Stage {
     /// # Errors
     /// A file cannot be written, or there is no port.
     pub fn set(path: &Path) -> io::Result<Self> {
-        let folder = Folder::make(path)?;
+        // Made, and left to the host.
+        drop(Folder::make(path)?);
+        let folder = Folder::open(path)?;
         let parties = folder.parties()?;
         let port = Port::reserve;
         let ports = Ports {
