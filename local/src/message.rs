@@ -23,8 +23,8 @@ pub(crate) struct BodyBounds {
     pub(crate) bytes: usize,
 }
 
-/// Hands a request on with its whole body. One without a host or with two, or whose body breaks off, is refused, and its
-/// connection closed.
+/// Hands a request on with its whole body. One without a host or with two, or whose body breaks off, is refused, and
+/// its connection closed.
 pub(crate) async fn whole(request: Request, next: Next, bounds: BodyBounds) -> Response {
     if !names_one_host(request.version(), request.headers()) {
         return closing(StatusCode::BAD_REQUEST.into_response());

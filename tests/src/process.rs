@@ -73,8 +73,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `test`, which calls [`serve_if_a_parent_says_so`], as a process on `folder` with these settings, by a shell
-    /// that does `first` beforehand. Returns when it is ready.
+    /// Starts `test`, which calls [`serve_if_a_parent_says_so`], as a process on `folder` with these settings, by a
+    /// shell that does `first` beforehand. Returns when it is ready.
     pub fn start(test: &str, folder: &Path, settings: &[(&str, String)], first: &str) -> Self {
         let program = std::env::current_exe().expect("this program");
         let mut child = Command::new("sh")

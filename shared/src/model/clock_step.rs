@@ -1,5 +1,5 @@
-//! The machine's clock is set now and then. Waits go on by the time that has passed; what the clock says is compared with
-//! that, so that a step is seen.
+//! The machine's clock is set now and then. Waits go on by the time that has passed; what the clock says is compared
+//! with that, so that a step is seen.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What is over is deleted, and a clock that is wrong for an hour must not delete everything: the end of a record counts
-//! only if the clock said so twice, long apart.
+//! What is over is deleted, and a clock that is wrong for an hour must not delete everything: the end of a record
+//! counts only if the clock said so twice, long apart.
 
 use std::time::Duration;
 

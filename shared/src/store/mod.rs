@@ -340,15 +340,15 @@ impl SchemeLinks {
 #[async_trait]
 pub trait PurgeExpired: Send + Sync {
     /// Deletes some of what is over at `now` and was so at an earlier call, long enough before
-    /// ([`crate::model::purge`]): nonces that are used up, records past their retention, and reservations. True if there
-    /// may be more.
+    /// ([`crate::model::purge`]): nonces that are used up, records past their retention, and reservations. True if
+    /// there may be more.
     async fn purge_expired(&self, now: UnixMillis) -> Result<bool, StoreError>;
 }
 
 /// Moves waits along with the clock, for a store of one machine.
 #[async_trait]
 pub trait MoveWaits: Send + Sync {
-    /// The clock was set back by `by` and now says `now`: waits, leases and reservations that end later end earlier by as
-    /// much. A wait that was begun before the clock had been ahead may end early.
+    /// The clock was set back by `by` and now says `now`: waits, leases and reservations that end later end earlier by
+    /// as much. A wait that was begun before the clock had been ahead may end early.
     async fn clock_went_back(&self, by: Duration, now: UnixMillis) -> Result<(), StoreError>;
 }

@@ -40,8 +40,8 @@ impl SqliteStore {
         database::open(file, false).and_then(Self::on)
     }
 
-    /// Opens `file` for its keeper, who remembers it by a mark from start to start. Without a mark it may be any, and is
-    /// made if it is not there. The new mark is to be remembered.
+    /// Opens `file` for its keeper, who remembers it by a mark from start to start. Without a mark it may be any, and
+    /// is made if it is not there. The new mark is to be remembered.
     ///
     /// # Errors
     /// As [`SqliteStore::open_existing`], and when it is another database or an earlier copy.
