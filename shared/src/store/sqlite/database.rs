@@ -15,6 +15,7 @@ const SCHEMA_VERSION: i64 = 6;
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 const SWITCH_TRIES: u32 = 250;
 const SWITCH_PAUSE: Duration = Duration::from_millis(20);
+const LEAST_PAGE_BYTES: u64 = 512;
 /// For its owner alone.
 const MODE: u32 = 0o600;
 
@@ -50,19 +51,19 @@ pub struct DatabaseMark {
 /// Opens `file`, and makes it if it may be made and is not there.
 pub(super) fn open(file: &Path, may_make: bool) -> Result<Connection, DatabaseError> {
     make_private(file, may_make).map_err(|error| of_file(&error))?;
-    let suspicious = is_shorter_than_it_says(file).map_err(|error| of_file(&error))?;
+    let suspicious = is_shorter_than_it_says(file)?;
     let mut connection = Connection::open(file)?;
     connection.busy_timeout(OPEN_TIMEOUT)?;
     if connection.is_readonly("main")? {
         return Err(DatabaseError::ReadOnly);
     }
+    if suspicious {
+        check(&connection)?;
+    }
     switch_to_wal(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     // What is deleted is overwritten: a link's state, once it was used, is nowhere in the file.
     connection.pragma_update(None, "secure_delete", "ON")?;
-    if suspicious {
-        check(&connection)?;
-    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     match transaction.pragma_query_value(None, "user_version", |row| row.get(0))? {
         0 if may_make => transaction.execute_batch(include_str!("schema.sql"))?,
@@ -116,17 +117,18 @@ fn make_private(file: &Path, may_make: bool) -> io::Result<()> {
 }
 
 /// Compares the file's length with that in its header (SQLite's file format, section 1.3). A process that was killed
-/// may leave it so, with the rest in the file beside it; whoever has cut it, without.
-fn is_shorter_than_it_says(file: &Path) -> io::Result<bool> {
+/// may leave it so, with the rest in the file beside it; whoever has cut it, without. SQLite would take what is shorter
+/// than a page for a new database.
+fn is_shorter_than_it_says(file: &Path) -> Result<bool, DatabaseError> {
+    let mut file = File::open(file).map_err(|error| of_file(&error))?;
+    let length = file.metadata().map_err(|error| of_file(&error))?.len();
+    match length {
+        0 => return Ok(false),
+        ..LEAST_PAGE_BYTES => return Err(DatabaseError::Damaged("it is shorter than a page".to_owned())),
+        _ => {}
+    }
     let mut header = [0; 32];
-    let mut file = File::open(file)?;
-    let length = file.metadata()?.len();
-    if length == 0 {
-        return Ok(false);
-    }
-    if file.read_exact(&mut header).is_err() {
-        return Ok(true);
-    }
+    file.read_exact(&mut header).map_err(|error| of_file(&error))?;
     let page_bytes = match u16::from_be_bytes([header[16], header[17]]) {
         1 => 65_536,
         bytes => u64::from(bytes),
