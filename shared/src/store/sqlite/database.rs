@@ -124,7 +124,7 @@ fn is_shorter_than_it_says(file: &Path) -> Result<bool, DatabaseError> {
     let length = file.metadata().map_err(|error| of_file(&error))?.len();
     match length {
         0 => return Ok(false),
-        ..LEAST_PAGE_BYTES => return Err(DatabaseError::Damaged("it is shorter than a page".to_owned())),
+        1..LEAST_PAGE_BYTES => return Err(DatabaseError::Damaged("it is shorter than a page".to_owned())),
         _ => {}
     }
     let mut header = [0; 32];
