@@ -11,6 +11,7 @@ use shared::model::id::AuthorizationId;
 use shared::queue::Hint;
 use shared::queue::in_process::InProcessQueue;
 use shared::store::{MoveWaits, PurgeExpired};
+use shared::telemetry::Alarming as _;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
@@ -147,7 +148,7 @@ async fn sweep_all(function: Arc<OpenIdDelivery>, clock: Arc<dyn Clock>) {
     loop {
         let patient_until = clock.monotonic() + SWEEP_PATIENCE;
         if let Err(error) = sweep(&function).await {
-            return tracing::error!(%error, "the sweep failed; the next one goes on");
+            return tracing::error!(%error, alarm = error.alarm().as_str(), "the sweep failed; the next one goes on");
         }
         if clock.monotonic() < patient_until {
             return;

@@ -9,9 +9,20 @@ use aws_sdk_dynamodb::types::{
 };
 use shared::aws::settings::AwsSettings;
 use shared::aws::{SdkConfig, sdk_config};
+use shared::runtime::config::Config;
 use shared::store::dynamodb::{DynamoStore, OUTBOX, OUTBOX_ATTRIBUTES, PARTITION_KEY};
 
 use crate::proxy::Proxy;
+
+/// What a deployment sets beside the variables of the AWS SDKs.
+fn setting(name: &str) -> Option<String> {
+    let value = match name {
+        "AUTHLINK_ALIPAY_APP_ID" => "2021000000000001",
+        "AUTHLINK_SECRETS_PREFIX" | "AUTHLINK_TABLE" => TABLE,
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
 
 /// The table's name.
 pub(crate) const TABLE: &str = "authlink";
@@ -34,7 +45,7 @@ impl Account {
     pub(crate) async fn new() -> Self {
         static ACCOUNTS: AtomicU32 = AtomicU32::new(0);
         let number = ACCOUNTS.fetch_add(1, Ordering::Relaxed);
-        let settings = AwsSettings::from_env().expect("the emulator's address and any credentials");
+        let settings = Config::from_env_or(&setting).expect("the emulator's address and any credentials").aws;
         let emulator = settings.endpoint_url.clone().expect("AWS_ENDPOINT_URL");
         let settings = AwsSettings {
             region: format!("test-{number}"),

@@ -86,18 +86,20 @@ impl LinkError {
         }
     }
 
-    /// The alarm that a failure of ours raises.
-    pub(crate) const fn alarm(&self) -> Alarm {
+    /// The alarm of a failure of ours. What a platform did is alarmed where it is known for whom it was asked.
+    pub(crate) const fn alarm(&self) -> Option<Alarm> {
         match self {
-            Self::Platform { error: SecretError::Absent | SecretError::Unparsable { .. }, .. } => Alarm::Keys,
-            _ => Alarm::Unavailable,
+            Self::Call(error) => error.alarm(),
+            Self::Platform { error, .. } => error.alarm(),
+            Self::NoPublicUrl => Some(Alarm::Unavailable),
+            Self::UserIdsDiffer | Self::CallbackUrl(_) | Self::SerialUsed { .. } | Self::NoLink(..) => None,
         }
     }
 }
 
 impl From<StoreError> for LinkError {
     fn from(error: StoreError) -> Self {
-        Self::Call(CallError::StoreUnavailable(error.to_string()))
+        Self::Call(CallError::Unavailable { reason: error.to_string(), alarm: error.alarm() })
     }
 }
 

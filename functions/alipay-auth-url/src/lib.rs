@@ -97,10 +97,8 @@ async fn answer_call(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resp
     let answer = response::respond(&outcome);
     let error = outcome.as_ref().err();
     let reason = error.map(LinkError::log_reason);
-    if let Some(error) = error
-        && answer.status().is_server_error()
-    {
-        tracing::error!(trouble = reason, alarm = error.alarm().as_str(), "a request failed");
+    if let Some(alarm) = error.and_then(LinkError::alarm) {
+        tracing::error!(trouble = reason, alarm = alarm.as_str(), "a request failed");
     }
     let business = request.headers().get(BUSINESS_ID).and_then(|value| value.to_str().ok());
     RequestLog {

@@ -21,7 +21,7 @@ use shared::protocol::open_api::client::request::{LinkParameters, PlatformReques
 use shared::protocol::open_api::client::response::{PlatformAnswer, read_answer};
 use shared::protocol::open_api::client::transport::PlatformError;
 use shared::registry::Platform;
-use shared::secrets::{SecretError, SecretName};
+use shared::secrets::SecretName;
 use shared::store::repeat::repeat_once;
 use shared::store::{Linked, StoreError};
 use shared::telemetry::Alarm;
@@ -38,7 +38,7 @@ pub const QUESTIONS_WITHIN: Duration = Duration::from_secs(12);
 pub(crate) async fn fetch(function: &AlipayAuthUrl, platform: &str) -> Result<Arc<Platform>, LinkError> {
     // A record holds only names that a document has held.
     let name = SecretName::upstream(platform)
-        .map_err(|_| CallError::KeysUnavailable(SecretError::Absent.to_string()))?;
+        .map_err(|bad| CallError::Unavailable { reason: bad.to_string(), alarm: Alarm::Record })?;
     function.platforms.get(&name).await.map_err(|error| LinkError::Platform { name, error })
 }
 

@@ -4,6 +4,7 @@ use http::StatusCode;
 use shared::model::random::RandomError;
 use shared::protocol::open_api::CallError;
 use shared::store::StoreError;
+use shared::telemetry::Alarm;
 
 /// A query was refused. It displays as the answer's `message`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,11 +37,19 @@ impl QueryError {
             Self::UnknownSerial => self.to_string(),
         }
     }
+
+    /// The alarm of a failure of ours.
+    pub(crate) const fn alarm(&self) -> Option<Alarm> {
+        match self {
+            Self::Call(error) => error.alarm(),
+            Self::UnknownSerial => None,
+        }
+    }
 }
 
 impl From<StoreError> for QueryError {
     fn from(error: StoreError) -> Self {
-        Self::Call(CallError::StoreUnavailable(error.to_string()))
+        Self::Call(CallError::Unavailable { reason: error.to_string(), alarm: error.alarm() })
     }
 }
 

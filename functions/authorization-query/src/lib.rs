@@ -24,7 +24,7 @@ use shared::registry::{Business, authenticate};
 use shared::secrets::{SecretCache, SecretSource};
 use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{ReadAuthorizations, UseNonces};
-use shared::telemetry::{Alarm, RequestLog};
+use shared::telemetry::RequestLog;
 
 pub use self::error::QueryError;
 use self::request::Query;
@@ -80,13 +80,9 @@ async fn answer_query(function: &AuthorizationQuery, request: &Request<Bytes>) -
     };
     let answer = response::respond(&outcome);
     if let Err(error) = &outcome
-        && answer.status().is_server_error()
+        && let Some(alarm) = error.alarm()
     {
-        tracing::error!(
-            trouble = error.log_reason(),
-            alarm = Alarm::Unavailable.as_str(),
-            "a request failed"
-        );
+        tracing::error!(trouble = error.log_reason(), alarm = alarm.as_str(), "a request failed");
     }
     let business = request.headers().get(BUSINESS_ID).and_then(|value| value.to_str().ok());
     let reason = outcome.as_ref().err().map(QueryError::log_reason);

@@ -7,6 +7,9 @@ use shared::protocol::alibaba_cloud::AlibabaCloudError;
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::alibaba_cloud::{CallError, IncompleteSignatureError, Protocol, SignatureMismatch};
 use shared::store::StoreError;
+use shared::telemetry::Alarm;
+
+use crate::refusal::Class;
 
 /// The wait that a caller is asked for while too many unknown names are being asked for.
 const BUSY_FOR: Duration = Duration::from_secs(1);
@@ -135,6 +138,16 @@ impl ApiError {
             Self::OverRateLimit { retry_after } => Some(*retry_after),
             Self::Busy => Some(BUSY_FOR),
             _ => None,
+        }
+    }
+
+    /// The alarm of a failure of ours. What Alibaba Cloud did is alarmed where it is known for whom it was asked.
+    pub(crate) fn alarm(&self) -> Option<Alarm> {
+        match (self, self.refusal().class) {
+            (Self::Store(error), _) => Some(error.alarm()),
+            (_, Class::Dependency) => Some(Alarm::Unavailable),
+            (_, Class::Configuration) => Some(Alarm::Keys),
+            (_, Class::Upstream | Class::Caller | Class::Transient) => None,
         }
     }
 

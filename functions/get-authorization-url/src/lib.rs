@@ -33,7 +33,7 @@ use shared::registry::{AccessKey, Account, AlibabaCloudKey, LinkToken, PhoneKey,
 use shared::secrets::{Document, SecretCache, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::{Call, NONCE_LIFETIME};
 use shared::store::{NonceUse, RecordLinks, SchemeLinks, StoreError, UseNonces};
-use shared::telemetry::{Alarm, RequestLog};
+use shared::telemetry::RequestLog;
 use tracing::Instrument as _;
 
 pub use self::alibaba_cloud::ASK_WITHIN;
@@ -153,13 +153,9 @@ async fn answer_call(
     let answer = response::answer(&outcome, call.format(), request_id, request.headers());
     let error = outcome.as_ref().err();
     let refusal = error.map(ApiError::refusal);
-    let alarm = match refusal.as_ref().map(|refusal| refusal.class) {
-        Some(Class::Dependency) => Some(Alarm::Unavailable),
-        Some(Class::Configuration) => Some(Alarm::Keys),
-        // What Alibaba Cloud did is logged where it is known for whom it was asked.
-        Some(Class::Upstream | Class::Caller | Class::Transient) | None => None,
-    };
-    if let (Some(trouble), Some(alarm)) = (error, alarm) {
+    if let Some(trouble) = error
+        && let Some(alarm) = trouble.alarm()
+    {
         tracing::error!(%trouble, alarm = alarm.as_str(), "a request failed");
     }
     let known = error.is_none_or(ApiError::is_of_a_known_access_key);

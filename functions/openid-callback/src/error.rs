@@ -3,6 +3,7 @@
 use shared::model::random::RandomError;
 use shared::secrets::{SecretError, SecretName};
 use shared::store::StoreError;
+use shared::telemetry::Alarm;
 
 /// A return could not be completed; for the log only.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,4 +20,16 @@ pub enum ReturnError {
     /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
+}
+
+impl ReturnError {
+    /// The alarm that it raises.
+    pub(crate) fn alarm(&self) -> Alarm {
+        match self {
+            Self::BadAppId => Alarm::Keys,
+            Self::Keys { error, .. } => error.alarm().unwrap_or(Alarm::Unavailable),
+            Self::Store(error) => error.alarm(),
+            Self::Random(_) => Alarm::Unavailable,
+        }
+    }
 }

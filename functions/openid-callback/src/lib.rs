@@ -156,7 +156,7 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
         ReturnQuery::WithoutCode(state) => (Outcome::NotAuthorized, Some(state.id().clone())),
         ReturnQuery::WithCode(back) => {
             let outcome = complete_return(function, &back, &mut owner).await.unwrap_or_else(|error| {
-                tracing::error!(reference = %back.state.id(), trouble = %error, alarm = Alarm::Unavailable.as_str(), "a return failed");
+                tracing::error!(reference = %back.state.id(), trouble = %error, alarm = error.alarm().as_str(), "a return failed");
                 Outcome::Unavailable
             });
             (outcome, Some(back.state.id().clone()))

@@ -81,6 +81,15 @@ enum Notice {
     Alarm(Alarm),
 }
 
+impl Notice {
+    const fn of(alarm: Option<Alarm>) -> Self {
+        match alarm {
+            Some(alarm) => Self::Alarm(alarm),
+            None => Self::None,
+        }
+    }
+}
+
 impl CallbackError {
     /// The table of refusals: 200 for what was refused on purpose, 503 for what failed on our side; and the notice.
     const fn refusal(&self) -> (StatusCode, Notice) {
@@ -95,12 +104,9 @@ impl CallbackError {
             | Self::OthersSerial
             | Self::NoUser => (StatusCode::OK, Notice::Alarm(Alarm::Upstream)),
             Self::AnotherUser => (StatusCode::OK, Notice::Given),
-            Self::Keys { error: SecretError::Absent | SecretError::Unparsable { .. }, .. } => {
-                (StatusCode::SERVICE_UNAVAILABLE, Notice::Alarm(Alarm::Keys))
-            }
-            Self::Keys { error: SecretError::Unavailable { .. } | SecretError::Busy, .. }
-            | Self::Store(_)
-            | Self::Random(_) => (StatusCode::SERVICE_UNAVAILABLE, Notice::Alarm(Alarm::Unavailable)),
+            Self::Keys { error, .. } => (StatusCode::SERVICE_UNAVAILABLE, Notice::of(error.alarm())),
+            Self::Store(error) => (StatusCode::SERVICE_UNAVAILABLE, Notice::Alarm(error.alarm())),
+            Self::Random(_) => (StatusCode::SERVICE_UNAVAILABLE, Notice::Alarm(Alarm::Unavailable)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use shared::model::random::RandomError;
 use shared::store::StoreError;
+use shared::telemetry::{Alarm, Alarming};
 
 /// A step was not made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,4 +13,13 @@ pub enum DeliveryError {
     /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
+}
+
+impl Alarming for DeliveryError {
+    fn alarm(&self) -> Alarm {
+        match self {
+            Self::Store(error) => error.alarm(),
+            Self::Random(_) => Alarm::Unavailable,
+        }
+    }
 }

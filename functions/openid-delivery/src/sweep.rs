@@ -9,6 +9,7 @@ use shared::model::clock::UnixMillis;
 use shared::queue::in_process::InProcessQueue;
 use shared::queue::{HINT_GRACE_PERIOD, Hint};
 use shared::store::{Due, StoreError};
+use shared::telemetry::Alarming as _;
 
 use crate::{DeliveryError, FairQueue, Limits, OpenIdDelivery, Step, deliver, deliver_before, send_hint};
 
@@ -67,7 +68,7 @@ pub(crate) async fn sweep_and_deliver_what_is_neglected(
             under_way.push(async move {
                 let made = deliver_before(function, &hint, Some(latest)).await;
                 if let Err(error) = &made {
-                    tracing::error!(reference = %hint.id, trouble = %error, "an attempt could not be made; the sweep will");
+                    tracing::error!(reference = %hint.id, trouble = %error, alarm = error.alarm().as_str(), "an attempt could not be made; the sweep will");
                 }
                 (hint.owner, made)
             });
@@ -179,7 +180,7 @@ pub async fn drain(function: &OpenIdDelivery, queue: &InProcessQueue) -> Result<
             (Ok(step), Ok(steps)) => steps.push(step),
             (Ok(_), Err(_)) => {}
             (Err(error), steps) => {
-                tracing::error!(reference = %hint.id, trouble = %error, "an attempt could not be made; the sweep will");
+                tracing::error!(reference = %hint.id, trouble = %error, alarm = error.alarm().as_str(), "an attempt could not be made; the sweep will");
                 if steps.is_ok() {
                     *steps = Err(error);
                 }

@@ -1,5 +1,6 @@
 //! The common part of all services' clients: configuration, time-outs, and words for their failures.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -11,6 +12,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, IdentityCache, Region, StalledSt
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 pub use aws_types::SdkConfig;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use secrecy::ExposeSecret as _;
 
 use crate::aws::connector::http_client;
 use crate::aws::settings::AwsSettings;
@@ -21,8 +23,8 @@ pub fn sdk_config(settings: &AwsSettings) -> SdkConfig {
     // Lambda gives each process credentials for as long as it lives.
     let credentials = Credentials::new(
         &settings.access_key_id,
-        &settings.secret_access_key,
-        settings.session_token.clone(),
+        settings.secret_access_key.expose_secret(),
+        settings.session_token.as_ref().map(|token| token.expose_secret().to_owned()),
         None,
         "environment",
     );
@@ -31,7 +33,7 @@ pub fn sdk_config(settings: &AwsSettings) -> SdkConfig {
         .region(Region::new(settings.region.clone()))
         .use_fips(settings.use_fips)
         .use_dual_stack(settings.use_dual_stack)
-        .service_config(ServiceEndpoints(settings.clone()))
+        .service_config(ServiceEndpoints(settings.service_endpoint_urls.clone()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         // They are here, so there is nothing to fetch and to keep.
         .identity_cache(IdentityCache::no_cache())
@@ -44,12 +46,12 @@ pub fn sdk_config(settings: &AwsSettings) -> SdkConfig {
 
 /// The endpoints that settings name for one service each.
 #[derive(Debug)]
-struct ServiceEndpoints(AwsSettings);
+struct ServiceEndpoints(BTreeMap<&'static str, String>);
 
 impl LoadServiceConfig for ServiceEndpoints {
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
         let service = key.service_id().to_uppercase().replace(' ', "_");
-        self.0.service_endpoint_urls.get(format!("{}_{service}", key.env()).as_str()).cloned()
+        self.0.get(format!("{}_{service}", key.env()).as_str()).cloned()
     }
 }
 

@@ -98,8 +98,8 @@ fn sdk(address: &str) -> SdkConfig {
         region: format!("test-{}", REGIONS.fetch_add(1, Ordering::Relaxed)),
         endpoint_url: Some(format!("http://{address}")),
         access_key_id: "AKID".to_owned(),
-        secret_access_key: "hush".to_owned(),
-        session_token: Some("session".to_owned()),
+        secret_access_key: "hush".into(),
+        session_token: Some("session".into()),
         ..AwsSettings::default()
     })
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use secrecy::SecretString;
+
 /// The way to AWS, by the variables that the AWS SDKs share. Empty if no setting names anything of AWS.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct AwsSettings {
     /// `AWS_REGION`.
     pub region: String,
@@ -16,12 +18,12 @@ pub struct AwsSettings {
     pub use_fips: bool,
     /// `AWS_USE_DUALSTACK_ENDPOINT`.
     pub use_dual_stack: bool,
-    /// `AWS_ACCESS_KEY_ID`.
+    /// `AWS_ACCESS_KEY_ID`: visible ASCII.
     pub access_key_id: String,
     /// `AWS_SECRET_ACCESS_KEY`.
-    pub secret_access_key: String,
-    /// `AWS_SESSION_TOKEN`.
-    pub session_token: Option<String>,
+    pub secret_access_key: SecretString,
+    /// `AWS_SESSION_TOKEN`: visible ASCII.
+    pub session_token: Option<SecretString>,
 }
 
 /// The variables with the endpoints of single services.

@@ -16,6 +16,7 @@ use crate::protocol::open_api::{CallError, check_signature, read_headers};
 use crate::registry::business::Business;
 use crate::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
 use crate::signing::open_api::{AuthHeaders, CALLBACK_NONCE_PREFIX, NONCE_LIFETIME};
+use crate::telemetry::Alarm;
 use crate::web::client_info::client_info;
 
 /// A call whose sender is known and whose signature holds. Its nonce is not used yet.
@@ -44,7 +45,10 @@ pub async fn authenticate(
     let name = SecretName::business(headers.business_id()).map_err(|_| CallError::UnknownBusiness)?;
     let business = businesses.get(&name).await.map_err(|error| match error {
         SecretError::Absent => CallError::UnknownBusiness,
-        error => CallError::KeysUnavailable(error.to_string()),
+        error => CallError::Unavailable {
+            reason: error.to_string(),
+            alarm: error.alarm().unwrap_or(Alarm::Unavailable),
+        },
     })?;
     if !business.enabled {
         return Err(CallError::UnknownBusiness);

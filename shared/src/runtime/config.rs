@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use url::Url;
 
 use crate::aws::settings::{AwsSettings, SERVICE_ENDPOINT_VARIABLES};
@@ -160,17 +161,6 @@ impl Config {
     }
 }
 
-impl AwsSettings {
-    /// Reads the process's environment.
-    ///
-    /// # Errors
-    /// The first setting that is missing.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Settings(&|name| std::env::var(name).ok()).aws()
-    }
-}
-
 struct Settings<'a>(&'a dyn Fn(&str) -> Option<String>);
 
 impl Settings<'_> {
@@ -264,9 +254,13 @@ impl Settings<'_> {
             service_endpoint_urls: self.service_endpoints()?,
             use_fips: self.flag("AWS_USE_FIPS_ENDPOINT")?,
             use_dual_stack: self.flag("AWS_USE_DUALSTACK_ENDPOINT")?,
-            access_key_id: self.required("AWS_ACCESS_KEY_ID")?,
-            secret_access_key: self.required("AWS_SECRET_ACCESS_KEY")?,
-            session_token: self.text("AWS_SESSION_TOKEN"),
+            access_key_id: visible("AWS_ACCESS_KEY_ID", self.required("AWS_ACCESS_KEY_ID")?)?,
+            secret_access_key: self.required("AWS_SECRET_ACCESS_KEY")?.into(),
+            session_token: self
+                .text("AWS_SESSION_TOKEN")
+                .map(|token| visible("AWS_SESSION_TOKEN", token))
+                .transpose()?
+                .map(SecretString::from),
         })
     }
 
@@ -300,6 +294,14 @@ impl Settings<'_> {
     }
 }
 
+/// A text that goes into a header of every call.
+fn visible(name: &'static str, text: String) -> Result<String, ConfigError> {
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text);
+    }
+    Err(ConfigError { name, problem: "must be visible ASCII characters".to_owned() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,7 +330,7 @@ mod tests {
         assert_eq!(config.secrets, SecretsFrom::Folder("keys".into()));
         assert_eq!(config.store, StoreAt::File("authlink.db".into()));
         assert_eq!(config.queue_url, None);
-        assert_eq!(config.aws, AwsSettings::default());
+        assert_eq!((config.aws.region.as_str(), config.aws.access_key_id.as_str()), ("", ""));
     }
 
     #[test]
@@ -362,13 +364,13 @@ mod tests {
     #[test]
     fn endpoints_of_aws_are_read_for_all_services_and_for_one() {
         let aws = |settings: &[(&str, &str)]| {
-            let mut all = vec![
+            let mut all = settings.to_vec();
+            all.extend([
                 ("AUTHLINK_QUEUE_URL", "https://sqs.example/1/hints"),
                 ("AWS_REGION", "eu-central-1"),
                 ("AWS_ACCESS_KEY_ID", "AKID"),
                 ("AWS_SECRET_ACCESS_KEY", "hush"),
-            ];
-            all.extend(settings);
+            ]);
             all.extend(LOCAL);
             read(&all).map(|config| config.aws).map_err(|error| error.to_string())
         };
@@ -390,8 +392,11 @@ mod tests {
                 "must be an http or https URL without query, fragment and user name",
             ),
             ("AWS_USE_FIPS_ENDPOINT", "yes", "must be true or false"),
+            ("AWS_ACCESS_KEY_ID", "AK\u{7f}ID", "must be visible ASCII characters"),
+            ("AWS_SESSION_TOKEN", "ses sion", "must be visible ASCII characters"),
+            ("AWS_SESSION_TOKEN", "séance", "must be visible ASCII characters"),
         ] {
-            assert_eq!(aws(&[(name, value)]), Err(format!("{name} {problem}")));
+            assert_eq!(aws(&[(name, value)]).err(), Some(format!("{name} {problem}")));
         }
     }
 

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use crate::queue::{Event, Hint};
 use crate::runtime::api_gateway;
 use crate::runtime::start::StartError;
-use crate::telemetry::Alarm;
+use crate::telemetry::Alarming;
 
 /// Serves HTTP requests by `handle`, which is called with `function`, until the runtime ends.
 ///
@@ -39,7 +39,7 @@ where
 pub async fn serve_events<H, E>(handler: H) -> Result<(), StartError>
 where
     H: AsyncFn(Event) -> Result<(), E>,
-    E: std::fmt::Display,
+    E: Alarming,
 {
     let run = service_fn(async |event: LambdaEvent<Value>| {
         let answer = answer_event(&handler, event.payload).await;
@@ -59,7 +59,7 @@ where
 pub async fn answer_event<H, E>(handler: &H, event: Value) -> Result<SqsBatchResponse, String>
 where
     H: AsyncFn(Event) -> Result<(), E>,
-    E: std::fmt::Display,
+    E: Alarming,
 {
     let mut response = SqsBatchResponse::default();
     if event.get("Records").is_none() {
@@ -78,7 +78,7 @@ where
         };
         let reference = hint.id.clone();
         if let Err(error) = handler(Event::Hint(hint)).await {
-            tracing::error!(%reference, %error, alarm = Alarm::Unavailable.as_str(), "an attempt could not be made; the sweep will");
+            tracing::error!(%reference, %error, alarm = error.alarm().as_str(), "an attempt could not be made; the sweep will");
         }
     }
     Ok(response)
@@ -97,6 +97,17 @@ mod tests {
     use super::*;
     use crate::model::id::AuthorizationId;
     use crate::model::owner::Owner;
+    use crate::telemetry::Alarm;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the store is away")]
+    struct Away;
+
+    impl Alarming for Away {
+        fn alarm(&self) -> Alarm {
+            Alarm::Unavailable
+        }
+    }
 
     fn hint(serial_no: &str) -> Hint {
         Hint::new(AuthorizationId::from_serial("B1", serial_no), Owner::Business("B1".to_owned()), 0)
@@ -119,7 +130,7 @@ mod tests {
                 Event::Sweep => !failing.is_empty(),
             };
             handled.borrow_mut().push(event);
-            if fails { Err("the store is away") } else { Ok(()) }
+            if fails { Err(Away) } else { Ok(()) }
         };
         let answer = answer_event(&handler, event).await;
         (answer.map(|failures| json!(failures)), handled.into_inner())

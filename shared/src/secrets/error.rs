@@ -1,6 +1,7 @@
 //! The failures between a name and its parsed document: first as a source sees them, then as the cache answers them.
 
 use crate::secrets::name::SecretName;
+use crate::telemetry::Alarm;
 
 /// A source gave no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +54,18 @@ pub enum SecretError {
     /// Too many names that were never seen are being asked for; this one was not looked up.
     #[error("too many look-ups of unknown secrets")]
     Busy,
+}
+
+impl SecretError {
+    /// The alarm that the lack of a document that has to be there raises; none for what anybody can bring about.
+    #[must_use]
+    pub const fn alarm(&self) -> Option<Alarm> {
+        match self {
+            Self::Absent | Self::Unparsable { .. } => Some(Alarm::Keys),
+            Self::Unavailable { .. } => Some(Alarm::Unavailable),
+            Self::Busy => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::identity::Identity;
 use crate::model::owner::Owner;
 use crate::model::reservation::{Reservation, ReservationOutcome};
+use crate::telemetry::Alarm;
 
 pub use crate::model::nonce_use::NonceUse;
 
@@ -47,6 +48,15 @@ impl StoreError {
         match self {
             Self::Unavailable(_) => true,
             Self::Corrupt(_) => false,
+        }
+    }
+
+    /// The alarm that a failure raises wherever it is met.
+    #[must_use]
+    pub const fn alarm(&self) -> Alarm {
+        match self {
+            Self::Unavailable(_) => Alarm::Unavailable,
+            Self::Corrupt(_) => Alarm::Record,
         }
     }
 }

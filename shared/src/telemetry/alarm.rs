@@ -1,5 +1,7 @@
 //! The alarms that a log line can raise.
 
+use std::fmt::Display;
+
 /// An alarm, as the field `alarm` of the log line that raises it. `template.yaml` counts these lines by its word, and
 /// has an alarm of CloudWatch for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
@@ -21,6 +23,12 @@ pub enum Alarm {
     Undeliverable,
     /// A platform that makes links, or Alibaba Cloud, refused or broke its protocol.
     Upstream,
+}
+
+/// An error that raises an alarm wherever it ends.
+pub trait Alarming: Display {
+    /// The alarm.
+    fn alarm(&self) -> Alarm;
 }
 
 impl Alarm {

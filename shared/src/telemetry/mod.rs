@@ -4,5 +4,5 @@
 mod alarm;
 mod request_log;
 
-pub use self::alarm::Alarm;
+pub use self::alarm::{Alarm, Alarming};
 pub use self::request_log::RequestLog;

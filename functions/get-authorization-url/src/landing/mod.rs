@@ -130,10 +130,12 @@ enum LandingError {
 }
 
 impl LandingError {
-    const fn secret_error(&self) -> Option<&SecretError> {
+    /// The alarm that it raises; none if somebody asks for many schemes that there are not.
+    const fn alarm(&self) -> Option<Alarm> {
         match self {
-            Self::Keys(error) | Self::Scheme { error, .. } => Some(error),
-            Self::Store(_) | Self::NoPublicUrl | Self::Code(_) => None,
+            Self::Keys(error) | Self::Scheme { error, .. } => error.alarm(),
+            Self::Store(error) => Some(error.alarm()),
+            Self::NoPublicUrl | Self::Code(_) => Some(Alarm::Unavailable),
         }
     }
 }
@@ -154,15 +156,11 @@ pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<B
     };
     let reference = reference.as_ref().map(AuthorizationId::as_str);
     let outcome = outcome.unwrap_or_else(|trouble| {
-        match trouble.secret_error() {
-            Some(SecretError::Absent | SecretError::Unparsable { .. }) => {
-                tracing::error!(reference, %trouble, alarm = Alarm::Keys.as_str(), "a landing page failed");
+        match trouble.alarm() {
+            Some(alarm) => {
+                tracing::error!(reference, %trouble, alarm = alarm.as_str(), "a landing page failed");
             }
-            // Somebody asks for many schemes that there are not.
-            Some(SecretError::Busy) => tracing::warn!(reference, %trouble, "a landing page failed"),
-            Some(SecretError::Unavailable { .. }) | None => {
-                tracing::error!(reference, %trouble, alarm = Alarm::Unavailable.as_str(), "a landing page failed");
-            }
+            None => tracing::warn!(reference, %trouble, "a landing page failed"),
         }
         Outcome::Unavailable
     });

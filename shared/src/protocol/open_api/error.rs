@@ -7,6 +7,7 @@ use http::StatusCode;
 use crate::model::clock::UnixMillis;
 use crate::model::random::RandomError;
 use crate::signing::open_api::{HeaderError, SignType, SignatureError, WINDOW};
+use crate::telemetry::Alarm;
 
 /// The largest body that is read.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -86,12 +87,14 @@ pub enum CallError {
     /// The nonce was used before.
     #[error("this nonce was used before")]
     NonceUsed,
-    /// A document with keys is unavailable at the moment; the text is the log's reason.
+    /// Keys or the store cannot be had at the moment.
     #[error("temporarily unavailable, try again")]
-    KeysUnavailable(String),
-    /// The store is unavailable at the moment; the text is the log's reason.
-    #[error("temporarily unavailable, try again")]
-    StoreUnavailable(String),
+    Unavailable {
+        /// The cause for the log.
+        reason: String,
+        /// The alarm that it raises.
+        alarm: Alarm,
+    },
     /// The operating system has no randomness.
     #[error("temporarily unavailable, try again")]
     Random(#[from] RandomError),
@@ -126,7 +129,7 @@ impl CallError {
     pub const fn refusal(&self) -> (u8, RefusalClass) {
         use RefusalClass::{Caller, Dependency};
         match self {
-            Self::KeysUnavailable(_) | Self::StoreUnavailable(_) | Self::Random(_) => (1, Dependency),
+            Self::Unavailable { .. } | Self::Random(_) => (1, Dependency),
             Self::Headers(HeaderError::UnknownSignType)
             | Self::NonceOfCallback
             | Self::NoKey(_)
@@ -159,9 +162,19 @@ impl CallError {
     pub fn log_reason(&self) -> String {
         match self {
             Self::BadSignature { .. } => "signature".to_owned(),
-            Self::KeysUnavailable(reason) | Self::StoreUnavailable(reason) => reason.clone(),
+            Self::Unavailable { reason, .. } => reason.clone(),
             Self::Random(error) => error.to_string(),
             other => other.to_string(),
+        }
+    }
+
+    /// The alarm of a failure of ours.
+    #[must_use]
+    pub const fn alarm(&self) -> Option<Alarm> {
+        match self {
+            Self::Unavailable { alarm, .. } => Some(*alarm),
+            Self::Random(_) => Some(Alarm::Unavailable),
+            _ => None,
         }
     }
 }
