@@ -6,7 +6,7 @@ LAMBDA_ADDRESS := -A 127.0.0.1 -P 9000
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint journey aws sdk samples openapi browser lambda lambda-watch lambda-sweep e2e deploy show redrive \
-	bench bench-all bench-long bench-render profile ci
+	bench bench-cold bench-all bench-long bench-render profile ci
 
 help: ## List what can be made
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
@@ -85,6 +85,9 @@ built-functions:
 
 bench: built-functions ## Measure the functions beside a baseline; fails when a bound is missed, or a ratio is worse than it was
 	$(BENCH) short
+
+bench-cold: ## Send the first requests of 1,000 businesses to a fresh process, alone and beside a flood of invented names
+	$(BENCH) cold
 
 bench-all: built-functions $(PEERS)/node/installed $(PEERS)/python/installed ## Measure longer, with peers in Node and Python; writes results and documents
 	$(BENCH) all

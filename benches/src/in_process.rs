@@ -54,12 +54,7 @@ pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let secrets: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(senders.folder.secrets()));
     let (clock, random, store) = (Arc::new(SystemClock), Arc::new(OsRandom::default()), Arc::new(AtOnce));
-    let links = LinkSettings {
-        app_id: APP_ID.to_owned(),
-        authorize_page: "https://openauth.alipay.com/oauth2/publicAppAuthorize.htm".parse()?,
-        public_url: None,
-        retention: Duration::from_hours(24 * 400),
-    };
+    let links = links()?;
     let clock: Arc<dyn Clock> = clock;
     let businesses = SecretCache::<Business>::shared(&secrets, &clock);
     let access_keys = SecretCache::<AccessKey>::shared(&secrets, &clock);
@@ -72,17 +67,9 @@ pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
         alibaba_cloud: Arc::new(AlibabaCloudClient::new()),
         clock: clock.clone(),
         random: random.clone(),
-        links: links.clone(),
-    });
-    let merchant_links = AlipayAuthUrl::new(alipay_auth_url::Deps {
-        secrets,
-        network: Arc::new(HttpPlatforms::new()),
-        store,
-        clock,
-        random,
         links,
-        callbacks: CallbackRules::default(),
     });
+    let merchant_links = merchant_links(secrets)?;
 
     let many = |series: &str, sign: &dyn Fn(&str) -> Result<Request<Bytes>, Error>| {
         (0..200).map(|index| sign(&format!("{series}-{index:06}"))).collect::<Result<Vec<_>, _>>()
@@ -180,6 +167,28 @@ impl Cases {
         self.rows.push(Row { name: name.to_owned(), figures });
         Ok(())
     }
+}
+
+fn links() -> Result<LinkSettings, Error> {
+    Ok(LinkSettings {
+        app_id: APP_ID.to_owned(),
+        authorize_page: "https://openauth.alipay.com/oauth2/publicAppAuthorize.htm".parse()?,
+        public_url: None,
+        retention: Duration::from_hours(24 * 400),
+    })
+}
+
+/// The function of merchants' links, which has fetched no document yet.
+pub(crate) fn merchant_links(secrets: Arc<dyn SecretSource>) -> Result<AlipayAuthUrl, Error> {
+    Ok(AlipayAuthUrl::new(alipay_auth_url::Deps {
+        secrets,
+        network: Arc::new(HttpPlatforms::new()),
+        store: Arc::new(AtOnce),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(OsRandom::default()),
+        links: links()?,
+        callbacks: CallbackRules::default(),
+    }))
 }
 
 /// CPU time of this thread.

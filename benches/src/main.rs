@@ -2,6 +2,7 @@
 //! and parts of it in process. `docs/performance.md` says how, and has the tables; `load/load.py` loads the local host.
 
 mod bounds;
+mod cold;
 mod in_process;
 mod life;
 mod requests;
@@ -31,6 +32,8 @@ enum Action {
     All,
     /// Write the documents from the last results
     Render,
+    /// Send the first requests of 1,000 businesses to a fresh process, alone and beside a flood of invented names
+    Cold,
     /// Count the instructions of a warm event with callgrind
     Profile { function: String },
 }
@@ -60,6 +63,7 @@ async fn main() -> Result<ExitCode, Error> {
             tables::render(&results)?;
             bounds::missed(&results)
         }
+        Action::Cold => cold::measure(&senders).await?,
         Action::Profile { function } => {
             let subjects = Subject::functions(&senders).await?;
             let subject = subjects.iter().find(|subject| subject.name == function);

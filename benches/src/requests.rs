@@ -58,7 +58,7 @@ impl Senders {
     pub(crate) fn event(&self, function: &str, name: &str) -> Result<String, Error> {
         let request = match function {
             "baseline-function" => {
-                let (message, key) = (link_body(name), STANDARD.encode(&self.public_der));
+                let (message, key) = (link_body(BUSINESS_ID, name), STANDARD.encode(&self.public_der));
                 let signature = STANDARD.encode(self.rsa.sign(message.as_bytes())?);
                 let body = json!({"publicKey": key, "message": message, "signature": signature});
                 return Ok(json!({"body": body.to_string()}).to_string());
@@ -72,7 +72,12 @@ impl Senders {
             "alipay-auth-url" => self.link(Signer::Rsa(&self.rsa), name)?,
             "authorization-query" => {
                 let of = json!({"merchantId": MERCHANT_ID, "businessId": BUSINESS_ID, "serialNo": SERIAL_NO});
-                signed(authorization_query::PATH, Signer::Rsa(&self.rsa), name, of.to_string())?
+                signed(
+                    authorization_query::PATH,
+                    Signer::Rsa(&self.rsa),
+                    (BUSINESS_ID, name),
+                    of.to_string(),
+                )?
             }
             "get-authorization-url" => self.call_v3(name)?,
             _ => {
@@ -101,7 +106,13 @@ impl Senders {
 
     /// A request for a link.
     pub(crate) fn link(&self, signer: Signer<'_>, name: &str) -> Result<Request<Bytes>, Error> {
-        signed(alipay_auth_url::PATH, signer, name, link_body(name))
+        signed(alipay_auth_url::PATH, signer, (BUSINESS_ID, name), link_body(BUSINESS_ID, name))
+    }
+
+    /// The same of a business that has the demo merchant's key.
+    pub(crate) fn link_of(&self, business_id: &str, name: &str) -> Result<Request<Bytes>, Error> {
+        let body = link_body(business_id, name);
+        signed(alipay_auth_url::PATH, Signer::Rsa(&self.rsa), (business_id, name), body)
     }
 
     /// A call of `GetAuthorizationUrl` by V3, signed in headers.
@@ -137,14 +148,19 @@ impl Senders {
 }
 
 /// The body of a request for a link.
-fn link_body(serial_no: &str) -> String {
+fn link_body(business_id: &str, serial_no: &str) -> String {
     let (user_id, callback) =
         ("user-0123456789abcdef0123456789abcdef", "https://merchant.example.com/alipay/openid");
-    json!({"merchantId": MERCHANT_ID, "businessId": BUSINESS_ID, "serialNo": serial_no, "userId": user_id, "callbackUrl": callback}).to_string()
+    json!({"merchantId": MERCHANT_ID, "businessId": business_id, "serialNo": serial_no, "userId": user_id, "callbackUrl": callback}).to_string()
 }
 
-fn signed(path: &str, signer: Signer<'_>, nonce: &str, body: String) -> Result<Request<Bytes>, Error> {
-    let headers = signer.sign(BUSINESS_ID, nonce, SystemClock.now(), body.as_bytes())?;
+fn signed(
+    path: &str,
+    signer: Signer<'_>,
+    (business_id, nonce): (&str, &str),
+    body: String,
+) -> Result<Request<Bytes>, Error> {
+    let headers = signer.sign(business_id, nonce, SystemClock.now(), body.as_bytes())?;
     let request = Request::post(path).extension(client()?).header("content-type", "application/json");
     let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
     Ok(request.body(body.into())?)

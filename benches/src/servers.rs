@@ -118,7 +118,7 @@ impl FakeServices {
     }
 }
 
-fn secret(folder: &Path, body: &[u8]) -> Option<String> {
+pub(crate) fn secret(folder: &Path, body: &[u8]) -> Option<String> {
     let request: Value = serde_json::from_slice(body).ok()?;
     let name = request["SecretId"].as_str()?.strip_prefix("authlink/")?;
     let document = fs::read_to_string(folder.join(format!("{name}.json"))).ok()?;
@@ -144,12 +144,12 @@ fn dynamodb(operation: &str, body: &[u8], item: &Value) -> Option<String> {
 }
 
 /// A free port.
-async fn listen() -> Result<TcpListener, Error> {
+pub(crate) async fn listen() -> Result<TcpListener, Error> {
     Ok(TcpListener::bind(("127.0.0.1", 0)).await?)
 }
 
 /// Serves `router` for as long as the runtime lives, and returns its origin.
-fn serve(listener: TcpListener, router: Router) -> String {
+pub(crate) fn serve(listener: TcpListener, router: Router) -> String {
     let origin = listener.local_addr().map_or(String::new(), |address| format!("http://{address}"));
     // Fails on a broken connection only.
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
