@@ -52,6 +52,18 @@ def objection_to_public_key(text: str) -> str | None:
     return "holds no RSA public key, neither as PEM nor as bare Base64"
 
 
+def same_public_key(one: str, other: str) -> bool:
+    """Whether two public keys, each in any usual form, are one."""
+    return as_public_pem(one) == as_public_pem(other)
+
+
+def as_public_pem(public_key: str) -> bytes:
+    if public_key.startswith("-----"):
+        return openssl("rsa", "-pubin", "-pubout", stdin=public_key.encode() + b"\n")
+    der = openssl("base64", "-d", "-A", stdin="".join(public_key.split()).encode())
+    return openssl("rsa", "-pubin", "-inform", "DER", "-pubout", stdin=der)
+
+
 class Folder:
     """Files that only their owner may read. A private key in it is never overwritten."""
 

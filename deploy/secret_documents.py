@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import boto3
 
-from keys import Folder, new_private_key, public_half
+from keys import Folder, new_private_key, public_half, same_public_key
+from problem import Problem
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class Secrets:
         if alipay_public_key is None:
             print(f"waits  {self.prefix}/{name}: Alipay's public key is not known yet")
             return False
+        if same_public_key(alipay_public_key, public_half(private_key)):
+            raise Problem(f"{name}: this public key is our own; Alipay's console shows Alipay's beside it")
         self.make(name, {"privateKey": private_key, "alipayPublicKeys": [alipay_public_key]})
         if given is None:
             file.unlink()
@@ -102,6 +105,8 @@ class Secrets:
             file = self.folder.business_key(business.id)
             public_key = public_half(self.folder.kept_or_new(file))
             print(f"       {file} is the business's private key: hand it over safely")
+        elif same_public_key(public_key, self.folder.callback_public_key.read_text(encoding="utf-8")):
+            raise Problem(f"{name}: this public key is our own, of callback-key: ask the business for its key")
         self.make(name, business.document(public_key))
 
     def make_link_token(self) -> None:

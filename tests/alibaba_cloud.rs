@@ -315,6 +315,13 @@ impl shared::secrets::SecretSource for Slow {
         }
         self.secrets.fetch(name).await
     }
+
+    async fn names(
+        &self,
+        kind: &str,
+    ) -> Result<std::collections::HashSet<SecretName>, shared::secrets::FetchError> {
+        self.secrets.names(kind).await
+    }
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ mod gateway;
 mod gateway_answers;
 mod interim_answers;
 mod journey;
+mod key_outages;
 mod keys;
 mod links;
 mod logging;

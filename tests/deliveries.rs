@@ -354,7 +354,7 @@ async fn a_default_address_is_read_at_each_attempt() {
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_had_cost_an_attempt_and_lose_nothing() {
+async fn keys_that_are_not_there_cost_an_attempt_and_lose_nothing() {
     let world = World::new();
     let issued = world.authorized("S1", "open-1").await;
     world.secrets.delete("callback-key");

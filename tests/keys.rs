@@ -80,6 +80,15 @@ fn what_is_no_key_is_refused_by_cause_without_repeating_it() {
         assert_eq!(SigningKey::parse(text).err(), Some(error), "{text}");
     }
     assert_eq!(VerifyingKey::parse(elliptic).err(), Some(KeyFormError::NotRsa("public")));
+    for key in [public_pem(merchant()), vector_text("public_key_bare_base64").to_owned()] {
+        let escaped = format!("{key}\n").replace('\n', "\\n");
+        assert_eq!(VerifyingKey::parse(&escaped).err(), Some(KeyFormError::LiteralLineBreaks));
+        let marked = format!("\u{feff}{key}");
+        assert_eq!(VerifyingKey::parse(&marked).err(), Some(KeyFormError::ByteOrderMark));
+    }
+    let of_three = RsaPrivateKey::new_with_exp(&mut OsRng, 2048, &3u8.into()).expect("a key");
+    assert_eq!(VerifyingKey::parse(&public_pem(&of_three)).err(), Some(KeyFormError::Exponent));
+    assert!(SigningKey::parse(&private_pem(&of_three)).is_err());
     assert_eq!(VerifyingKey::parse(&public_pem(&short)).err(), Some(KeyFormError::Bits(1024)));
     assert_eq!(
         VerifyingKey::parse(&private_pem(merchant())).err(),
@@ -122,6 +131,9 @@ fn a_business_document_is_refused_by_field() {
         Business::parse(&neither).err(),
         Some(DocumentError("needs publicKeys or md5Keys".to_owned()))
     );
+    let marked = Business::parse(&format!("\u{feff}{}", business())).err();
+    let reason = "begins with a byte order mark; save it as UTF-8 without one";
+    assert_eq!(marked, Some(DocumentError(reason.to_owned())));
 }
 
 #[test]
@@ -145,12 +157,15 @@ fn documents_that_are_no_json_are_refused_without_quoting_them() {
 #[test]
 fn the_other_documents_are_read_and_refused_by_field() {
     let (key, public) = (private_pem(merchant()), public_pem(merchant()));
-    assert!(AlipayApp::parse(&json!({"privateKey": key, "alipayPublicKeys": [public]}).to_string()).is_ok());
+    let alipays = public_pem(foreign());
+    assert!(AlipayApp::parse(&json!({"privateKey": key, "alipayPublicKeys": [alipays]}).to_string()).is_ok());
     assert!(CallbackKey::parse(&json!({"privateKey": key, "nextPrivateKey": key}).to_string()).is_ok());
     let app =
         |document: serde_json::Value| AlipayApp::parse(&document.to_string()).err().map(|error| error.0);
     assert_eq!(app(json!({"privateKey": key})), Some("needs alipayPublicKeys".to_owned()));
     assert_eq!(app(json!({"alipayPublicKeys": [public]})), Some("needs privateKey".to_owned()));
+    let with_own = json!({"privateKey": key, "alipayPublicKeys": [alipays, public]});
+    assert_eq!(app(with_own), Some(format!("alipayPublicKeys[1] {OWN_KEY}")));
     let callback =
         |document: serde_json::Value| CallbackKey::parse(&document.to_string()).err().map(|error| error.0);
     assert_eq!(
@@ -285,6 +300,7 @@ fn a_scheme_says_whose_it_is_and_who_asks() {
     assert_eq!(phone_key(&"k".repeat(31)).as_deref(), Some("key must have 32 bytes or more"));
 }
 
+const OWN_KEY: &str = "is the public half of our own privateKey; the other side's public key belongs here";
 const SHARED_KEY: &str = "key-shared-with-a-platform";
 
 fn platform() -> serde_json::Value {
@@ -361,6 +377,7 @@ fn a_platforms_document_is_refused_by_field() {
     assert_eq!(refused("md5Keys", json!([SHARED_KEY])), None);
     assert_eq!(refused("signType", json!("SHA256-RSA")), None);
     assert_eq!(refused("merchantId", json!("商".repeat(128))), None);
+    let own_key = format!("publicKeys[0] {OWN_KEY}");
     for (field, value, error) in [
         ("baseUrl", json!(null), "needs baseUrl"),
         ("businessId", json!(null), "needs businessId"),
@@ -373,6 +390,7 @@ fn a_platforms_document_is_refused_by_field() {
         ("privateKey", json!("AAAA"), "privateKey is not an RSA private key"),
         ("publicKeys", json!([]), "needs publicKeys or md5Keys"),
         ("publicKeys", json!(["AAAA"]), "publicKeys[0] is not an RSA public key"),
+        ("publicKeys", json!([public_pem(merchant())]), own_key.as_str()),
         ("md5Keys", json!(["short"]), "md5Keys: one has fewer than 16 characters"),
         ("secret", json!("x"), "has an unknown field secret"),
     ] {

@@ -1,6 +1,7 @@
 //! Links that another platform makes: what it is asked, what its answers become, and how a request goes on that was cut
 //! short.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -324,6 +325,10 @@ impl SecretSource for Slow {
             self.clock.advance(QUESTIONS_WITHIN);
         }
         self.secrets.fetch(name).await
+    }
+
+    async fn names(&self, kind: &str) -> Result<HashSet<SecretName>, FetchError> {
+        self.secrets.names(kind).await
     }
 }
 

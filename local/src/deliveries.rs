@@ -139,7 +139,7 @@ impl Steps {
 async fn attempt(function: Arc<OpenIdDelivery>, place: Place) {
     let hint = &place.hint;
     if let Err(error) = deliver(&function, hint).await {
-        tracing::error!(reference = %hint.id, %error, "an attempt could not be made; the sweep will");
+        tracing::error!(reference = %hint.id, %error, alarm = error.alarm().as_str(), "an attempt could not be made; the sweep will");
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use openid_delivery::Step;
 use serde_json::{Value, json};
 use shared::model::authorization::Status;
-use shared::model::delivery_outcome::DeliveryOutcome;
 use tests::keys::{foreign, merchant, public_pem};
 use tests::parties::identified;
 use tests::request::{Key, LinkCall};
@@ -114,21 +113,16 @@ async fn without_any_key_a_return_keeps_its_code_for_the_next_try() {
 }
 
 #[tokio::test]
-async fn without_any_key_a_delivery_is_tried_again() {
+async fn without_any_key_a_delivery_waits_and_keeps_its_attempts() {
     let mut stage = Stage::with_secrets_manager().await;
     let issued = stage.world.authorized("S1", "open-1").await;
     stage.world = stage.another_process();
     stage.account.proxy.always(GET, DOWN);
-    let at = stage.world.now() + Duration::from_secs(15);
-    assert_eq!(stage.drain().await, [Step::Failed(at)]);
+    assert_eq!(stage.drain().await, [Step::Postponed]);
     assert!(stage.world.merchant.posts().is_empty());
-    let outcomes = |history: &[shared::model::authorization::Attempt]| {
-        history.iter().map(|attempt| attempt.outcome).collect::<Vec<_>>()
-    };
-    let record = stage.world.record(&issued.id).await;
-    assert_eq!(outcomes(record.history()), [DeliveryOutcome::KeyUnavailable]);
+    assert_eq!(stage.world.record(&issued.id).await.attempts_begun(), 0);
     stage.account.proxy.heal();
-    stage.world.clock.set(at + shared::queue::HINT_GRACE_PERIOD);
+    stage.world.clock.advance(shared::queue::HINT_GRACE_PERIOD);
     assert_eq!(stage.sweep_and_drain().await, (1, vec![Step::Delivered]));
     assert_eq!(stage.world.merchant.posts().len(), 1);
 }

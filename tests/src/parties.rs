@@ -1,6 +1,6 @@
 //! Fakes of the parties around the functions, which answer as scripted and record their requests.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -196,6 +196,7 @@ pub struct InMemorySecrets(Arc<Mutex<Vault>>);
 struct Vault {
     documents: HashMap<String, (u32, String)>,
     unavailable: bool,
+    failures: HashMap<String, FetchError>,
     fetches: HashMap<String, u32>,
 }
 
@@ -217,6 +218,15 @@ impl InMemorySecrets {
         self.0.lock().unwrap().unavailable = unavailable;
     }
 
+    /// Makes every fetch of one document fail in this way, or not.
+    pub fn fail(&self, name: &str, failure: Option<FetchError>) {
+        let mut vault = self.0.lock().unwrap();
+        match failure {
+            Some(failure) => vault.failures.insert(name.to_owned(), failure),
+            None => vault.failures.remove(name),
+        };
+    }
+
     /// The number of fetches of a document.
     pub fn fetches(&self, name: &str) -> u32 {
         self.0.lock().unwrap().fetches.get(name).copied().unwrap_or_default()
@@ -231,9 +241,23 @@ impl SecretSource for InMemorySecrets {
         if vault.unavailable {
             return Err(FetchError::Unavailable("told to".to_owned()));
         }
+        if let Some(failure) = vault.failures.get(name.as_str()) {
+            return Err(failure.clone());
+        }
         let (version, document) =
             vault.documents.get(name.as_str()).cloned().ok_or(FetchError::Absent(AbsentReason::NotFound))?;
         Ok(SecretValue { version: version.to_string(), document: document.into() })
+    }
+
+    async fn names(&self, kind: &str) -> Result<HashSet<SecretName>, FetchError> {
+        let vault = self.0.lock().unwrap();
+        let business = |name: &String| SecretName::business(name.strip_prefix("business/")?).ok();
+        let access_key = |name: &String| SecretName::access_key(name.strip_prefix("access-key/")?).ok();
+        Ok(match kind {
+            "business" => vault.documents.keys().filter_map(business).collect(),
+            "access-key" => vault.documents.keys().filter_map(access_key).collect(),
+            _ => HashSet::new(),
+        })
     }
 }
 

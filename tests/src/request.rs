@@ -145,6 +145,8 @@ impl LinkAnswer {
         assert_eq!(answer.headers()["cache-control"], "no-store");
         let body: Value = serde_json::from_slice(answer.body()).expect("an answer is JSON");
         assert!(body["data"].is_object(), "{body}");
+        let retry_after = answer.headers().get("retry-after").map(|value| value.to_str().expect("text"));
+        assert_eq!(retry_after, (answer.status() == 429).then_some("1"));
         Self {
             http_status: answer.status().as_u16(),
             status: body["status"].as_i64().expect("status is a number"),

@@ -23,9 +23,8 @@ use shared::model::random::Random;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::protocol::open_api::CallError;
 use shared::protocol::open_api::client::transport::Platforms;
-use shared::registry::{Business, Platform, authenticate};
+use shared::registry::{Business, Platform, authenticate, known_business_id};
 use shared::secrets::{SecretCache, SecretSource};
-use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{RecordPlatformLinks, Recorded};
 use shared::telemetry::RequestLog;
 use shared::web::client_info::client_info;
@@ -75,7 +74,7 @@ impl AlipayAuthUrl {
     #[must_use]
     pub fn new(deps: Deps) -> Self {
         let Deps { secrets, network, store, clock, random, links, callbacks } = deps;
-        let businesses = SecretCache::shared(&secrets, &clock);
+        let businesses = SecretCache::of_callers(&secrets, &clock);
         let platforms = SecretCache::shared(&secrets, &clock);
         let breakers = Breakers::new(Arc::clone(&clock));
         Self { businesses, platforms, network, breakers, store, clock, random, links, callbacks }
@@ -100,12 +99,11 @@ async fn answer_call(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resp
     if let Some(alarm) = error.and_then(LinkError::alarm) {
         tracing::error!(trouble = reason, alarm = alarm.as_str(), "a request failed");
     }
-    let business = request.headers().get(BUSINESS_ID).and_then(|value| value.to_str().ok());
     RequestLog {
         route: "alipay-auth-url",
         status: Some(response::status(&outcome)),
         http_status: answer.status().as_u16(),
-        business: business.filter(|id| is_business_id(id)),
+        business: known_business_id(request, &function.businesses),
         reason: reason.as_ref().map(|reason| reason as _),
         reference: outcome.as_ref().map_or_else(LinkError::reference, |link| Some(link.id.as_str())),
         ..RequestLog::default()

@@ -20,9 +20,8 @@ use shared::model::clock::{Clock, UnixMillis};
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::random::Random;
 use shared::protocol::open_api::CallError;
-use shared::registry::{Business, authenticate};
+use shared::registry::{Business, authenticate, known_business_id};
 use shared::secrets::{SecretCache, SecretSource};
-use shared::signing::open_api::{BUSINESS_ID, is_business_id};
 use shared::store::{ReadAuthorizations, UseNonces};
 use shared::telemetry::RequestLog;
 
@@ -62,7 +61,7 @@ impl AuthorizationQuery {
     #[must_use]
     pub fn new(deps: Deps) -> Self {
         let Deps { secrets, nonces, records, clock, random } = deps;
-        Self { businesses: SecretCache::shared(&secrets, &clock), nonces, records, clock, random }
+        Self { businesses: SecretCache::of_callers(&secrets, &clock), nonces, records, clock, random }
     }
 
     /// Answers one request.
@@ -84,13 +83,12 @@ async fn answer_query(function: &AuthorizationQuery, request: &Request<Bytes>) -
     {
         tracing::error!(trouble = error.log_reason(), alarm = alarm.as_str(), "a request failed");
     }
-    let business = request.headers().get(BUSINESS_ID).and_then(|value| value.to_str().ok());
     let reason = outcome.as_ref().err().map(QueryError::log_reason);
     RequestLog {
         route: "authorization-query",
         status: Some(response::status(&outcome)),
         http_status: answer.status().as_u16(),
-        business: business.filter(|id| is_business_id(id)),
+        business: known_business_id(request, &function.businesses),
         reason: reason.as_ref().map(|reason| reason as _),
         reference: outcome.as_ref().ok().map(|view| view.reference.as_str()),
         ..RequestLog::default()

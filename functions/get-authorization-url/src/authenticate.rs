@@ -29,9 +29,7 @@ pub(crate) async fn verify(
     let name = SecretName::access_key(call.access_key_id()?).map_err(|_| ApiError::UnknownAccessKey)?;
     let key = match function.access_keys.get(&name).await {
         Err(SecretError::Absent) => return Err(ApiError::UnknownAccessKey),
-        // Without the name, which may be a secret in the wrong place.
-        Err(SecretError::Unavailable { reason, .. }) => return Err(ApiError::Keys(reason)),
-        found => found.map_err(|error| ApiError::document(name.clone(), error))?,
+        found => found.map_err(|error| ApiError::document(&name, error))?,
     };
     let timestamp = call.timestamp()?;
     if !is_fresh(timestamp, now) {

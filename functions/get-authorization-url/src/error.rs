@@ -7,12 +7,9 @@ use shared::protocol::alibaba_cloud::AlibabaCloudError;
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::alibaba_cloud::{CallError, IncompleteSignatureError, Protocol, SignatureMismatch};
 use shared::store::StoreError;
-use shared::telemetry::Alarm;
-
-use crate::refusal::Class;
 
 /// The wait that a caller is asked for while too many unknown names are being asked for.
-const BUSY_FOR: Duration = Duration::from_secs(1);
+const LOOK_UP_PAUSE: Duration = Duration::from_secs(1);
 
 /// The cause of a refusal. It displays as the log's reason.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,18 +89,17 @@ pub enum ApiError {
     /// Nobody has verified who the account is.
     #[error("the account's identity was not verified")]
     IdentityNotVerified,
-    /// Too many names that nobody knows are being asked for, so this one was not looked up.
-    #[error("too many look-ups of unknown secrets")]
-    Busy,
-    /// Secrets Manager cannot be reached; what it said.
-    #[error("{0}")]
-    Keys(String),
-    /// A document that has to be there is not.
-    #[error("there is no secret {0}")]
-    DocumentAbsent(SecretName),
-    /// A document cannot be read.
-    #[error(transparent)]
-    DocumentUnreadable(SecretError),
+    /// So many unknown names are being asked for that this one was not looked up.
+    #[error("too many look-ups of unknown names")]
+    TooManyLookUps,
+    /// A document cannot be had.
+    #[error("secret {name}: {error}")]
+    Document {
+        /// The secret's name, as far as it may be logged.
+        name: String,
+        /// The cause.
+        error: SecretError,
+    },
     /// The store cannot be had at the moment.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -122,13 +118,11 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// A document that is needed for every request, or that another one names, and that could not be had.
-    pub(crate) fn document(name: SecretName, error: SecretError) -> Self {
+    /// A document that is needed and could not be had.
+    pub(crate) fn document(name: &SecretName, error: SecretError) -> Self {
         match error {
-            SecretError::Busy => Self::Busy,
-            SecretError::Unavailable { .. } => Self::Keys(error.to_string()),
-            SecretError::Absent => Self::DocumentAbsent(name),
-            SecretError::Unparsable { .. } => Self::DocumentUnreadable(error),
+            SecretError::TooManyLookUps => Self::TooManyLookUps,
+            error => Self::Document { name: name.log_text_of_unknown().to_owned(), error },
         }
     }
 
@@ -136,18 +130,8 @@ impl ApiError {
     pub(crate) const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::OverRateLimit { retry_after } => Some(*retry_after),
-            Self::Busy => Some(BUSY_FOR),
+            Self::TooManyLookUps => Some(LOOK_UP_PAUSE),
             _ => None,
-        }
-    }
-
-    /// The alarm of a failure of ours. What Alibaba Cloud did is alarmed where it is known for whom it was asked.
-    pub(crate) fn alarm(&self) -> Option<Alarm> {
-        match (self, self.refusal().class) {
-            (Self::Store(error), _) => Some(error.alarm()),
-            (_, Class::Dependency) => Some(Alarm::Unavailable),
-            (_, Class::Configuration) => Some(Alarm::Keys),
-            (_, Class::Upstream | Class::Caller | Class::Transient) => None,
         }
     }
 
@@ -159,22 +143,6 @@ impl ApiError {
     /// Alibaba Cloud's name for the call, if it gave one.
     pub(crate) fn upstream_request_id(&self) -> Option<&str> {
         if let Self::Upstream(failure) = self { failure.request_id() } else { None }
-    }
-
-    /// True if the access key was found before the call was refused. An id that names none may be a secret in the wrong
-    /// place, which the log must not repeat.
-    pub(crate) const fn is_of_a_known_access_key(&self) -> bool {
-        !matches!(
-            self,
-            Self::BodyTooLarge
-                | Self::NoSuchAction
-                | Self::ForeignHost
-                | Self::TemporaryCredentials
-                | Self::NoAccessKeyId
-                | Self::UnknownAccessKey
-                | Self::Busy
-                | Self::Keys(_)
-        )
     }
 }
 

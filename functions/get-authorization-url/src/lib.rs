@@ -98,7 +98,7 @@ impl GetAuthorizationUrl {
     #[must_use]
     pub fn new(deps: Deps) -> Self {
         let Deps { secrets, store, rate_limiter, alibaba_cloud, clock, random, links } = deps;
-        let schemes = SecretCache::shared(&secrets, &clock);
+        let schemes = SecretCache::of_callers(&secrets, &clock);
         let link_token = SecretCache::shared(&secrets, &clock);
         let landing = Landing {
             keys: Arc::clone(&link_token),
@@ -108,7 +108,7 @@ impl GetAuthorizationUrl {
             clock: Arc::clone(&clock),
         };
         Self {
-            access_keys: SecretCache::shared(&secrets, &clock),
+            access_keys: SecretCache::of_callers(&secrets, &clock),
             accounts: SecretCache::shared(&secrets, &clock),
             schemes,
             link_token,
@@ -158,12 +158,13 @@ async fn answer_call(
     {
         tracing::error!(%trouble, alarm = alarm.as_str(), "a request failed");
     }
-    let known = error.is_none_or(ApiError::is_of_a_known_access_key);
+    // An id that names no key may be a secret in the wrong place.
+    let is_known = |id: &&str| SecretName::access_key(id).is_ok_and(|name| function.access_keys.knows(&name));
     RequestLog {
         route: "get-authorization-url",
         code: Some(refusal.as_ref().map_or("OK", |refusal| refusal.code)),
         http_status: answer.status().as_u16(),
-        access_key: call.access_key_id().ok().filter(|_| known),
+        access_key: call.access_key_id().ok().filter(is_known),
         reason: error.map(|error| error as _),
         reference: outcome.as_ref().ok().and_then(Link::reference),
         upstream_code: outcome.as_ref().map_or_else(ApiError::upstream_code, Link::upstream_code),
@@ -248,5 +249,5 @@ async fn refuse(
 
 /// A document that has to be there.
 async fn document<T: Document>(cache: &SecretCache<T>, name: SecretName) -> Result<Arc<T>, ApiError> {
-    cache.get(&name).await.map_err(|error| ApiError::document(name, error))
+    cache.get(&name).await.map_err(|error| ApiError::document(&name, error))
 }

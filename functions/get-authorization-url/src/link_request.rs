@@ -67,7 +67,7 @@ async fn scheme(
     let name = SecretName::scheme(scheme_id);
     let scheme = match function.schemes.get(&name).await {
         Err(SecretError::Absent) => return Err(ApiError::UnknownScheme),
-        found => found.map_err(|error| ApiError::document(name, error))?,
+        found => found.map_err(|error| ApiError::document(&name, error))?,
     };
     if scheme.account_id != key.account_id {
         return Err(ApiError::ForeignScheme);

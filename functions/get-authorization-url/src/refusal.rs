@@ -7,7 +7,9 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 use shared::protocol::alibaba_cloud::AlibabaCloudError;
+use shared::secrets::SecretError;
 use shared::signing::alibaba_cloud::{Protocol, SignatureMismatch};
+use shared::telemetry::Alarm;
 
 use crate::error::ApiError;
 
@@ -92,7 +94,7 @@ impl ApiError {
                 (Caller, BAD_REQUEST, "InvalidParameters", "The specified parameter is not valid.")
             }
             Self::Missing(_) => (Caller, BAD_REQUEST, "MissingParameter", "You must specify the parameter."),
-            Self::OverRateLimit { .. } | Self::Busy => (
+            Self::OverRateLimit { .. } | Self::TooManyLookUps => (
                 Transient,
                 BAD_REQUEST,
                 "Throttling.System",
@@ -129,20 +131,22 @@ impl ApiError {
                 "IdentityCertifyNotExist",
                 "The identity verification record does not exist.",
             ),
-            Self::DocumentAbsent(_) => {
+            Self::Document { error: SecretError::Absent, .. } => {
                 (Configuration, FAILED, "InternalError", "An error occurred while processing your request.")
             }
             Self::Random(_) | Self::NoPublicUrl => {
                 (Dependency, FAILED, "InternalError", "An error occurred while processing your request.")
             }
-            Self::DocumentUnreadable(_) => {
+            Self::Document { error: SecretError::Unparsable(_), .. } => {
                 (Configuration, FAILED, "InternalError", "An internal error occurred.")
             }
             Self::Upstream(failure @ AlibabaCloudError::Refused(refused)) => {
                 let class = if failure.is_ours_to_mend() { Upstream } else { Caller };
                 (class, refused.status, refused.code.as_str(), refused.message.as_str())
             }
-            Self::Keys(_) | Self::TooLate => (Dependency, FAILED, "SystemError", "A system error occurred."),
+            Self::Document { .. } | Self::TooLate => {
+                (Dependency, FAILED, "SystemError", "A system error occurred.")
+            }
             Self::Upstream(AlibabaCloudError::Unanswered { .. }) => {
                 (Upstream, FAILED, "SystemError", "A system error occurred.")
             }
@@ -155,6 +159,17 @@ impl ApiError {
             }
         };
         Refusal { class, status, code, message: Cow::Borrowed(message) }
+    }
+
+    /// The alarm of a failure of ours. What Alibaba Cloud did is alarmed where it is known for whom it was asked.
+    pub(crate) fn alarm(&self) -> Option<Alarm> {
+        match (self, self.refusal().class) {
+            (Self::Store(error), _) => Some(error.alarm()),
+            (Self::Document { error, .. }, _) => error.alarm(),
+            (_, Class::Dependency) => Some(Alarm::Unavailable),
+            (_, Class::Configuration) => Some(Alarm::Keys),
+            (_, Class::Upstream | Class::Caller | Class::Transient) => None,
+        }
     }
 }
 

@@ -35,7 +35,7 @@ use shared::registry::{AlipayApp, Platform};
 use shared::secrets::{KeyCheck, SecretCache, SecretName, SecretSource};
 use shared::store::repeat::repeat_once;
 use shared::store::{Claimed, RecordReturns};
-use shared::telemetry::{Alarm, RequestLog};
+use shared::telemetry::RequestLog;
 use shared::web::language::Language;
 use url::Url;
 

@@ -16,11 +16,14 @@ use shared::store::repeat::repeat_once;
 use shared::store::{AfterAttempt, AttemptClaimed};
 use shared::telemetry::Alarm;
 
-use crate::post::{Keys, Post};
+use crate::post::{Keys, Post, log_missing_key};
 use crate::redirect::redirect_for_log;
 use crate::{ATTEMPT_LEASE, DeliveryError, OpenIdDelivery, Step, send_hint};
 
 /// Makes the attempt that `hint` speaks of, unless it is `latest` already when it could be claimed.
+///
+/// While the source of keys is away no attempt is used up: none is claimed, and the record, which stays due, is the
+/// sweep's.
 pub(crate) async fn deliver_before(
     function: &OpenIdDelivery,
     hint: &Hint,
@@ -28,6 +31,10 @@ pub(crate) async fn deliver_before(
 ) -> Result<Step, DeliveryError> {
     // Before the lease begins to run: a slow source of keys must not let a POST outlast it.
     let keys = Keys::fetch(function, &hint.owner).await;
+    if let Some(error) = keys.kept_back() {
+        log_missing_key(&hint.id, &hint.owner, error);
+        return Ok(Step::Postponed);
+    }
     let (asked, now) = (Stopwatch::start(&*function.clock), function.clock.now());
     if latest.is_some_and(|latest| latest <= now) {
         return Ok(Step::Nothing);
@@ -76,6 +83,10 @@ async fn make(
     let owner = authorization.owner();
     if owner != *hinted {
         keys = Keys::fetch(function, &owner).await;
+        if let Some(error) = keys.kept_back() {
+            log_missing_key(&authorization.id, &owner, error);
+            return Ok(None);
+        }
     }
     let (began, post_takes) = (function.clock.now(), TimeLimits::default().total);
     let result = match Post::prepare(function, authorization, &keys)? {
@@ -100,7 +111,7 @@ async fn release(
         tracing::warn!(reference = %claim.id, "the lease was over before the POST; another worker goes on");
         return Ok(Step::Nothing);
     }
-    tracing::warn!(reference = %claim.id, "the lease would end before the POST; the attempt is made anew");
+    tracing::warn!(reference = %claim.id, "nothing was sent under this claim; the attempt is made anew");
     send_hint(function, Hint::new(claim.id, authorization.owner(), claim.attempts_before), Duration::ZERO)
         .await;
     Ok(Step::Postponed)

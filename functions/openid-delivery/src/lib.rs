@@ -124,7 +124,7 @@ pub enum Step {
     Failed(UnixMillis),
     /// It was the last attempt.
     GivenUp,
-    /// The hint came before its time and was sent again.
+    /// The hint came before its time and was sent again; or the source of keys is away, and the sweep comes back to it.
     Postponed,
     /// There was nothing to do: another worker has it, or the hint is of the past.
     Nothing,

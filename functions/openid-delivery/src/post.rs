@@ -9,6 +9,7 @@ use shared::egress::callback_url::CallbackUrl;
 use shared::model::authorization::{Authorization, Callback};
 use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::DeliveryOutcome;
+use shared::model::id::AuthorizationId;
 use shared::model::owner::Owner;
 use shared::model::random::hex_128;
 use shared::registry::{Business, CallbackKey, Scheme};
@@ -33,14 +34,29 @@ enum Document {
 }
 
 impl Keys {
-    pub(crate) async fn fetch(function: &OpenIdDelivery, owner: &Owner) -> Self {
-        let owner = Document::fetch(function, owner).await;
+    pub(crate) async fn fetch(function: &OpenIdDelivery, asked: &Owner) -> Self {
+        let owner = Document::fetch(function, asked).await;
         let callback_key = match &owner {
             Ok(Document::Business(business)) if business.callback_md5_key().is_some() => None,
             Ok(_) => Some(function.callback_key.get(&SecretName::callback_key()).await),
             Err(_) => None,
         };
+        if let (Ok(Document::Business(business)), Some(Ok(key))) = (&owner, &callback_key)
+            && business.has_public_half_of(&key.private_key)
+        {
+            tracing::error!(
+                owner = %asked, alarm = Alarm::Keys.as_str(),
+                "the business's publicKeys hold the public half of our callback-key: its requests cannot be verified"
+            );
+        }
         Self { owner, callback_key }
+    }
+
+    /// The error of a source that keeps a key back: nothing is wrong with the delivery, and later there is a key.
+    pub(crate) fn kept_back(&self) -> Option<&SecretError> {
+        let errors =
+            [self.owner.as_ref().err(), self.callback_key.as_ref().and_then(|key| key.as_ref().err())];
+        errors.into_iter().flatten().find(|error| error.is_of_the_source())
     }
 
     /// The owner's default address, and the key to sign with.
@@ -89,7 +105,7 @@ impl Post {
         let (default_address, signer) = match keys.signer() {
             Ok(signer) => signer,
             Err(error) => {
-                log_missing_key(authorization, error);
+                log_missing_key(&authorization.id, &authorization.owner(), error);
                 return Ok(Err(DeliveryOutcome::KeyUnavailable));
             }
         };
@@ -123,14 +139,12 @@ impl Post {
     }
 }
 
-fn log_missing_key(authorization: &Authorization, error: &SecretError) {
-    let (reference, owner) = (&authorization.id, authorization.owner());
-    match error {
-        SecretError::Unavailable { .. } | SecretError::Busy => {
-            tracing::error!(%reference, %owner, %error, alarm = Alarm::Unavailable.as_str(), "a key could not be fetched");
+/// Says that the owner's document, or our key, cannot be had.
+pub(crate) fn log_missing_key(reference: &AuthorizationId, owner: &Owner, error: &SecretError) {
+    match error.alarm() {
+        Some(alarm) => {
+            tracing::error!(%reference, %owner, %error, alarm = alarm.as_str(), "a delivery has no key to sign with");
         }
-        SecretError::Absent | SecretError::Unparsable { .. } => {
-            tracing::error!(%reference, %owner, %error, alarm = Alarm::Keys.as_str(), "the owner's document or our key cannot be read");
-        }
+        None => tracing::warn!(%reference, %owner, %error, "a delivery has no key to sign with"),
     }
 }

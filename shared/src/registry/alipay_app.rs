@@ -10,7 +10,7 @@ use crate::signing::rsa::{SigningKey, VerifyingKey};
 /// `alipay-app/<appId>`: our app at Alipay.
 ///
 /// `privateKey`: ours, that requests to the gateway are signed with. `alipayPublicKeys`: one or two of Alipay's, that
-/// answers are verified with.
+/// answers are verified with; none of them may be the public half of ours.
 #[derive(Debug)]
 pub struct AlipayApp {
     /// Signs our requests.
@@ -43,6 +43,7 @@ impl TryFrom<AlipayAppFields> for AlipayApp {
         if alipay_public_keys.is_empty() {
             return Err(DocumentError("needs alipayPublicKeys".to_owned()));
         }
+        document::no_own_key("alipayPublicKeys", &alipay_public_keys, &private_key)?;
         Ok(Self { private_key, alipay_public_keys })
     }
 }

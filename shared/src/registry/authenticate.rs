@@ -15,8 +15,7 @@ use crate::model::nonce_use::NonceUse;
 use crate::protocol::open_api::{CallError, check_signature, read_headers};
 use crate::registry::business::Business;
 use crate::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
-use crate::signing::open_api::{AuthHeaders, CALLBACK_NONCE_PREFIX, NONCE_LIFETIME};
-use crate::telemetry::Alarm;
+use crate::signing::open_api::{AuthHeaders, BUSINESS_ID, CALLBACK_NONCE_PREFIX, NONCE_LIFETIME};
 use crate::web::client_info::client_info;
 
 /// A call whose sender is known and whose signature holds. Its nonce is not used yet.
@@ -43,15 +42,9 @@ pub async fn authenticate(
     let (headers, body) = (read_headers(request, now)?, request.body());
     let source_ip = client_info(request).source_ip;
     let name = SecretName::business(headers.business_id()).map_err(|_| CallError::UnknownBusiness)?;
-    let business = businesses.get(&name).await.map_err(|error| match error {
-        SecretError::Absent => CallError::UnknownBusiness,
-        error => CallError::Unavailable {
-            reason: error.to_string(),
-            alarm: error.alarm().unwrap_or(Alarm::Unavailable),
-        },
-    })?;
+    let business = businesses.get(&name).await.map_err(|error| not_had(&error))?;
     if !business.enabled {
-        return Err(CallError::UnknownBusiness);
+        return Err(CallError::DisabledBusiness);
     }
     if !business.allows(source_ip) {
         return Err(CallError::AddressNotAllowed { source_ip });
@@ -61,7 +54,7 @@ pub async fn authenticate(
     }
     let check = |business: &Arc<Business>| match check_signature(&headers, body, &business.keys) {
         // A newer document may have ended what the first one allowed.
-        Ok(()) if !business.enabled => KeyCheck::NoKeyFits(Err(CallError::UnknownBusiness)),
+        Ok(()) if !business.enabled => KeyCheck::NoKeyFits(Err(CallError::DisabledBusiness)),
         Ok(()) if !business.allows(source_ip) => {
             KeyCheck::NoKeyFits(Err(CallError::AddressNotAllowed { source_ip }))
         }
@@ -69,6 +62,24 @@ pub async fn authenticate(
     };
     let business = businesses.check_keys(&name, &business, check).await?;
     Ok(AuthenticatedCall { headers, business, now })
+}
+
+fn not_had(error: &SecretError) -> CallError {
+    match error.alarm() {
+        _ if *error == SecretError::Absent => CallError::UnknownBusiness,
+        Some(alarm) => CallError::Unavailable { reason: format!("the business's document: {error}"), alarm },
+        None => CallError::TooManyLookUps,
+    }
+}
+
+/// The caller's businessId, if it is one that is known: nobody else's may be logged, for it may be anything.
+#[must_use]
+pub fn known_business_id<'a>(
+    request: &'a Request<Bytes>,
+    businesses: &SecretCache<Business>,
+) -> Option<&'a str> {
+    let id = request.headers().get(BUSINESS_ID)?.to_str().ok()?;
+    SecretName::business(id).is_ok_and(|name| businesses.knows(&name)).then_some(id)
 }
 
 impl AuthenticatedCall {

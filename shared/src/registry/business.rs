@@ -12,7 +12,7 @@ use crate::registry::document::{self, Field, KeyTexts, LinkTerms};
 use crate::secrets::{Document, DocumentError, SecretName};
 use crate::signing::md5::Md5Key;
 use crate::signing::open_api::VerificationKeys;
-use crate::signing::rsa::VerifyingKey;
+use crate::signing::rsa::{SigningKey, VerifyingKey};
 
 /// `business/<businessId>`: a caller of the open API.
 ///
@@ -54,6 +54,13 @@ impl Business {
         let source = source.map(|address| address.to_canonical());
         self.allowed_ips.is_empty()
             || source.is_some_and(|source| self.allowed_ips.iter().any(|net| net.contains(&source)))
+    }
+
+    /// True if one of its public keys is the half of `own`: a key that is ours stands where its key should, and no
+    /// request of its verifies.
+    #[must_use]
+    pub fn has_public_half_of(&self, own: &SigningKey) -> bool {
+        self.keys.rsa.iter().any(|key| key.is_half_of(own))
     }
 
     /// The key that its callbacks are signed with, if it is to be MD5: only for a business without a public key.

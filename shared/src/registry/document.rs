@@ -14,7 +14,7 @@ use serde_path_to_error::Segment;
 use crate::model::scope::Scope;
 use crate::secrets::DocumentError;
 use crate::signing::md5::{MIN_KEY_CHARACTERS, Md5Key};
-use crate::signing::rsa::KeyFormError;
+use crate::signing::rsa::{KeyFormError, SigningKey, VerifyingKey};
 
 /// Keys of one kind that are valid at once: one, or two while one replaces the other.
 const KEYS_AT_ONCE: usize = 2;
@@ -31,6 +31,9 @@ where
     F: Deserialize<'de>,
     D: TryFrom<F, Error = DocumentError>,
 {
+    if json.starts_with('\u{feff}') {
+        return Err(DocumentError("begins with a byte order mark; save it as UTF-8 without one".to_owned()));
+    }
     serde_json::from_str::<IgnoredAny>(json).map_err(|error| {
         DocumentError(format!("is not JSON at line {} column {}", error.line(), error.column()))
     })?;
@@ -275,6 +278,14 @@ pub(super) fn keys<K>(
     let texts = at_most_two(name, texts)?;
     let texts = texts.iter().enumerate();
     texts.map(|(index, text)| key(&format!("{name}[{index}]"), text, &parse)).collect()
+}
+
+/// Refuses our own public key where another party's belongs: the private key that it is the half of stands beside it.
+pub(super) fn no_own_key(name: &str, keys: &[VerifyingKey], own: &SigningKey) -> Result<(), DocumentError> {
+    keys.iter().position(|key| key.is_half_of(own)).map_or(Ok(()), |index| {
+        let flaw = "is the public half of our own privateKey; the other side's public key belongs here";
+        Err(DocumentError(format!("{name}[{index}] {flaw}")))
+    })
 }
 
 /// No, one or two keys shared with the other side.

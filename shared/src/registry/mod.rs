@@ -20,7 +20,7 @@ pub use access_key::AccessKey;
 pub use account::Account;
 pub use alibaba_cloud_key::AlibabaCloudKey;
 pub use alipay_app::AlipayApp;
-pub use authenticate::{AuthenticatedCall, authenticate};
+pub use authenticate::{AuthenticatedCall, authenticate, known_business_id};
 pub use business::Business;
 pub use callback_key::CallbackKey;
 pub use link_token::LinkToken;

@@ -25,7 +25,7 @@ const MAX_MERCHANT_ID_CHARACTERS: usize = 128;
 /// | `merchantId` | no, the caller's | ours there: 1 to 128 characters |
 /// | `signType` | no, `SHA256-RSA` | `SHA256-RSA` or `MD5`: what our requests are signed with |
 /// | `privateKey` | with `SHA256-RSA` alone | our RSA private key there, in any usual form |
-/// | `publicKeys` | or `md5Keys` | one or two of the platform's RSA public keys, for its callbacks |
+/// | `publicKeys` | or `md5Keys` | one or two of the platform's RSA public keys, for its callbacks; not the half of our own |
 /// | `md5Keys` | or `publicKeys`; with `MD5` | one or two keys shared with it; the first signs |
 #[derive(Debug)]
 pub struct Platform {
@@ -111,6 +111,9 @@ impl TryFrom<PlatformFields> for Platform {
         }
         let (sign_type, private_key) = (fields.sign_type.optional(), fields.private_key.optional());
         let own = own_key(sign_type.as_deref(), private_key.as_ref(), &keys.md5)?;
+        if let OwnKey::Rsa(own) = &own {
+            document::no_own_key("publicKeys", &keys.rsa, own)?;
+        }
         Ok(Self { link_url, business_id, merchant_id, keys, own })
     }
 }

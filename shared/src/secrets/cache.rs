@@ -1,5 +1,5 @@
-//! The cache in front of a source: one caller fetches a secret, the others wait or use the old document, and names that
-//! are not known are looked up at a limited rate. The rules about time are in [`crate::secrets::entry`].
+//! The cache in front of a source: one caller fetches a secret, the others wait or use the old document, and look-ups
+//! of names that strangers invent are limited. The rules about time are in [`crate::secrets::entry`].
 //!
 //! One fetch per secret at a time: its right is an asynchronous mutex, so a caller that is dropped half-way (the
 //! client left, the function timed out) hands it to the next one. No other lock is held while waiting.
@@ -7,9 +7,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::model::clock::{Clock, UnixMillis};
+use crate::model::clock::Clock;
 use crate::secrets::entry::{CacheEntry, Lookup};
-use crate::secrets::error::{AbsentReason, FetchError, SecretError};
+use crate::secrets::error::{FetchError, SecretError};
+use crate::secrets::known_names::KnownNames;
 use crate::secrets::lookup_limit::LookupLimit;
 use crate::secrets::name::SecretName;
 use crate::secrets::source::{Document, SecretSource};
@@ -24,14 +25,31 @@ const MAX_UNKNOWN_NAMES: usize = 1_000;
 ///   meanwhile. Callers who find no document wait for the one fetch.
 /// - While the source does not answer, a document is used for up to an hour since its source last vouched for it, and
 ///   a failed refresh is repeated after 30 s, not by every caller.
-/// - A secret that is missing, deleted or denied is revoked at once, and remembered as absent for 30 s.
+/// - A secret that is missing or deleted is revoked at once, and remembered as absent for 30 s. One that is denied
+///   counts as one that cannot be had.
 /// - A version that does not parse leaves the last good one in force and is logged as an error, once.
 /// - The same version is the same `Arc`.
-/// - Names never seen are looked up 50 at once and 20 a second; names with a document are not limited.
+/// - Where callers bring the names, 50 look-ups at once and 20 a second may end in nothing. While these are used up, a
+///   name that the source does not list is not looked up; whoever is listed is.
 pub struct SecretCache<T> {
     source: Arc<dyn SecretSource>,
     clock: Arc<dyn Clock>,
     names: Mutex<Names<T>>,
+    /// None if no stranger can bring a name.
+    strangers: Option<Strangers>,
+}
+
+/// The limit on what strangers cost.
+struct Strangers {
+    lookup_limit: Mutex<LookupLimit>,
+    known: KnownNames,
+}
+
+/// The price of a look-up, which is kept if the name is unknown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Charge {
+    None,
+    OneLookUp,
 }
 
 /// The result of a check with a document's keys.
@@ -54,7 +72,6 @@ struct Names<T> {
     slots: HashMap<SecretName, Arc<Slot<T>>>,
     /// The names in `slots` that have no document, oldest first.
     unknown_names: VecDeque<SecretName>,
-    lookup_limit: LookupLimit,
 }
 
 /// The place of one secret.
@@ -65,31 +82,45 @@ struct Slot<T> {
 }
 
 impl<T: Document> SecretCache<T> {
-    /// An empty cache. Whoever asks for different kinds of documents has one cache for each.
+    /// An empty cache of documents whose names are our own: they stand in settings, records and other documents.
+    /// Whoever asks for different kinds of documents has one cache for each.
     #[must_use]
     pub fn new(source: Arc<dyn SecretSource>, clock: Arc<dyn Clock>) -> Self {
-        let names = Names {
-            slots: HashMap::new(),
-            unknown_names: VecDeque::new(),
-            lookup_limit: LookupLimit::full(),
-        };
-        Self { source, clock, names: Mutex::new(names) }
+        let names = Names { slots: HashMap::new(), unknown_names: VecDeque::new() };
+        Self { source, clock, names: Mutex::new(names), strangers: None }
     }
 
-    /// An empty cache over a source and a clock that others use as well.
+    /// An empty cache over a source and a clock that others use as well, of documents whose names are our own.
     #[must_use]
     pub fn shared(source: &Arc<dyn SecretSource>, clock: &Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self::new(Arc::clone(source), Arc::clone(clock)))
     }
 
+    /// The same, of documents whose names callers bring, so that anybody can invent one.
+    #[must_use]
+    pub fn of_callers(source: &Arc<dyn SecretSource>, clock: &Arc<dyn Clock>) -> Arc<Self> {
+        let lookup_limit = Mutex::new(LookupLimit::full());
+        let strangers = Some(Strangers { lookup_limit, known: KnownNames::none() });
+        Arc::new(Self { strangers, ..Self::new(Arc::clone(source), Arc::clone(clock)) })
+    }
+
+    /// True if a document of this name is here, however old: the name is no stranger's, and may be logged.
+    #[must_use]
+    pub fn knows(&self, name: &SecretName) -> bool {
+        self.slot(name).is_some_and(|slot| slot.entry().is_known())
+    }
+
     /// The secret's document.
     ///
     /// # Errors
-    /// [`SecretError::Absent`] when there is none for us, [`SecretError::Unavailable`] when the source does not answer
-    /// and nothing young enough is known, [`SecretError::Unparsable`] when no version was a document, and
-    /// [`SecretError::Busy`] when too many unknown names are being looked up.
+    /// [`SecretError::Absent`] when there is none, [`SecretError::Unavailable`] or [`SecretError::Denied`] when the
+    /// source does not answer, or not us, and nothing young enough is known, [`SecretError::Unparsable`] when no
+    /// version was a document, and [`SecretError::TooManyLookUps`] when too many unknown names are being asked for.
     pub async fn get(&self, name: &SecretName) -> Result<Arc<T>, SecretError> {
-        let slot = self.slot(name)?;
+        let (slot, charged) = match self.slot(name) {
+            Some(slot) => (slot, None),
+            None => self.new_slot(name).await?,
+        };
         let (seen, lookup) = {
             let entry = slot.entry();
             (entry.fetches(), entry.lookup(self.clock.now()))
@@ -103,7 +134,13 @@ impl<T: Document> SecretCache<T> {
             Lookup::Missing => slot.flight.lock().await,
         };
         if slot.entry().fetches() == seen {
-            self.fetch(&slot).await?;
+            let was_known = slot.entry().is_known();
+            let charge = match charged {
+                Some(charge) => charge,
+                None if was_known => Charge::None,
+                None => self.charge(name).await?,
+            };
+            self.fetch(&slot, was_known, charge).await;
         }
         drop(flight);
         slot.entry().answer(self.clock.now())
@@ -124,72 +161,91 @@ impl<T: Document> SecretCache<T> {
             KeyCheck::Decided(result) => return result,
             KeyCheck::NoKeyFits(result) => result,
         };
-        match self.refresh_early(name, document).await.map(|newer| newer.as_ref().map(&check)) {
-            Ok(Some(KeyCheck::Decided(result))) => result,
-            Ok(Some(KeyCheck::NoKeyFits(_)) | None) | Err(_) => first,
+        match self.refresh_early(name, document).await.as_ref().map(&check) {
+            Some(KeyCheck::Decided(result)) => result,
+            Some(KeyCheck::NoKeyFits(_)) | None => first,
         }
     }
 
     /// Fetches the secret again if its last fetch is 10 s old or older, and returns its document if that is another one
     /// than `used` now.
     ///
-    /// `None` means that there is nothing newer to try: also when the source does not answer, or the newer version
-    /// does not parse, while the old one may still be used.
-    ///
-    /// # Errors
-    /// As [`SecretCache::get`].
-    async fn refresh_early(&self, name: &SecretName, used: &Arc<T>) -> Result<Option<Arc<T>>, SecretError> {
+    /// `None` means that there is nothing newer to try: also when the source does not answer or has no such secret any
+    /// more, or the newer version does not parse, while the old one may still be used.
+    async fn refresh_early(&self, name: &SecretName, used: &Arc<T>) -> Option<Arc<T>> {
         let slot = self.slot(name)?;
         let flight = slot.flight.lock().await;
         let is_the_one_used =
             slot.entry().answer(self.clock.now()).is_ok_and(|known| Arc::ptr_eq(&known, used));
         if is_the_one_used && slot.entry().early_refresh_is_due(self.clock.now()) {
-            self.fetch(&slot).await?;
+            let asked_at = self.clock.now();
+            let fetched = self.source.fetch(&slot.name).await;
+            if let Err(error) = &fetched {
+                tracing::warn!(secret = %slot.name, %error, "a secret could not be fetched before its time");
+            }
+            let flaw = slot.entry().record_early_fetch(fetched, asked_at);
+            log_flaw(&slot.name, flaw);
         }
         drop(flight);
-        let document = slot.entry().answer(self.clock.now())?;
-        Ok((!Arc::ptr_eq(&document, used)).then_some(document))
+        let document = slot.entry().answer(self.clock.now()).ok()?;
+        (!Arc::ptr_eq(&document, used)).then_some(document)
     }
 
-    /// The slot of this name; a new name takes one look-up of the limit, which covers its first fetch.
-    fn slot(&self, name: &SecretName) -> Result<Arc<Slot<T>>, SecretError> {
+    fn slot(&self, name: &SecretName) -> Option<Arc<Slot<T>>> {
+        self.names().slots.get(name).cloned()
+    }
+
+    /// The slot of a name that has none, and the price of its first fetch; unless another caller was faster.
+    async fn new_slot(&self, name: &SecretName) -> Result<(Arc<Slot<T>>, Option<Charge>), SecretError> {
+        let charge = self.charge(name).await?;
         let mut names = self.names();
         if let Some(slot) = names.slots.get(name) {
-            return Ok(Arc::clone(slot));
+            self.give_back(charge);
+            return Ok((Arc::clone(slot), None));
         }
-        names.take_lookup(self.clock.now())?;
-        let entry = Mutex::new(CacheEntry::empty(name.clone()));
+        let entry = Mutex::new(CacheEntry::empty());
         let slot = Arc::new(Slot { name: name.clone(), flight: tokio::sync::Mutex::new(()), entry });
         names.slots.insert(name.clone(), Arc::clone(&slot));
         names.remember_unknown_name(name);
-        Ok(slot)
+        Ok((slot, Some(charge)))
+    }
+
+    /// The price of looking up a name that has no document here.
+    async fn charge(&self, name: &SecretName) -> Result<Charge, SecretError> {
+        let Some(strangers) = &self.strangers else { return Ok(Charge::None) };
+        if strangers.lookup_limit().take(self.clock.now()) {
+            return Ok(Charge::OneLookUp);
+        }
+        if strangers.known.hold(name, &*self.source, &*self.clock).await {
+            return Ok(Charge::None);
+        }
+        Err(SecretError::TooManyLookUps)
+    }
+
+    fn give_back(&self, charge: Charge) {
+        if let (Some(strangers), Charge::OneLookUp) = (&self.strangers, charge) {
+            strangers.lookup_limit().give_back();
+        }
     }
 
     /// Fetches once and takes in the outcome. Only for the holder of the slot's flight.
-    async fn fetch(&self, slot: &Arc<Slot<T>>) -> Result<(), SecretError> {
+    async fn fetch(&self, slot: &Arc<Slot<T>>, was_known: bool, charge: Charge) {
         let asked_at = self.clock.now();
-        let (was_known, is_counted) = {
-            let entry = slot.entry();
-            (entry.is_known(), entry.fetches() == 0)
-        };
-        if !was_known && !is_counted {
-            self.names().take_lookup(asked_at)?;
-        }
         let fetched = self.source.fetch(&slot.name).await;
+        if !matches!(fetched, Err(FetchError::Absent(_))) {
+            self.give_back(charge);
+        }
         log_failure(&slot.name, fetched.as_ref().err(), was_known);
-        let (alarm, is_known) = {
+        let (flaw, is_known) = {
             let mut entry = slot.entry();
             (entry.record_fetch(fetched, asked_at), entry.is_known())
         };
-        if let Some(reason) = alarm {
-            tracing::error!(secret = %slot.name, reason, alarm = Alarm::Keys.as_str(), "a secret's new version is unreadable");
-        }
+        log_flaw(&slot.name, flaw);
         match (was_known, is_known) {
             (false, true) => self.names().promote(slot),
             (true, false) => self.names().remember_unknown_name(&slot.name),
             (false, false) | (true, true) => {}
         }
-        Ok(())
     }
 
     fn names(&self) -> MutexGuard<'_, Names<T>> {
@@ -198,10 +254,6 @@ impl<T: Document> SecretCache<T> {
 }
 
 impl<T> Names<T> {
-    fn take_lookup(&mut self, now: UnixMillis) -> Result<(), SecretError> {
-        if self.lookup_limit.take(now) { Ok(()) } else { Err(SecretError::Busy) }
-    }
-
     fn remember_unknown_name(&mut self, name: &SecretName) {
         self.unknown_names.push_back(name.clone());
         if self.unknown_names.len() > MAX_UNKNOWN_NAMES
@@ -215,6 +267,12 @@ impl<T> Names<T> {
         self.unknown_names.retain(|unknown| *unknown != slot.name);
         // An unknown name may have been forgotten while it was being fetched.
         self.slots.insert(slot.name.clone(), Arc::clone(slot));
+    }
+}
+
+impl Strangers {
+    fn lookup_limit(&self) -> MutexGuard<'_, LookupLimit> {
+        self.lookup_limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -233,10 +291,16 @@ fn log_failure(name: &SecretName, failure: Option<&FetchError>, was_known: bool)
         Some(FetchError::Absent(reason)) if was_known => {
             tracing::warn!(secret = name, %reason, "a secret is revoked");
         }
-        Some(FetchError::Absent(AbsentReason::Denied)) => {
-            tracing::error!(secret = name, alarm = Alarm::Keys.as_str(), "a secret is denied");
+        Some(FetchError::Denied) => {
+            tracing::error!(secret = name, alarm = Alarm::Keys.as_str(), "a secret may not be read");
         }
-        Some(FetchError::Absent(AbsentReason::NotFound | AbsentReason::Deleted)) | None => {}
+        Some(FetchError::Absent(_)) | None => {}
+    }
+}
+
+fn log_flaw(name: &SecretName, flaw: Option<String>) {
+    if let Some(reason) = flaw {
+        tracing::error!(secret = %name, reason, alarm = Alarm::Keys.as_str(), "a secret's new version is unreadable");
     }
 }
 

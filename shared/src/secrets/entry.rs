@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::model::clock::UnixMillis;
 use crate::secrets::error::{FetchError, SecretError};
-use crate::secrets::name::SecretName;
 use crate::secrets::source::{Document, DocumentError, SecretValue};
 
 /// A value is not asked for again this long.
@@ -41,7 +40,6 @@ struct BadVersion {
 
 /// The state of one secret.
 pub(super) struct CacheEntry<T> {
-    name: SecretName,
     good: Option<GoodVersion<T>>,
     /// The version that did not parse last, kept so that it is parsed and alarmed once.
     bad: Option<BadVersion>,
@@ -53,10 +51,10 @@ pub(super) struct CacheEntry<T> {
 }
 
 impl<T: Document> CacheEntry<T> {
-    pub(super) fn empty(name: SecretName) -> Self {
-        let failure = SecretError::Unavailable { name: name.clone(), reason: "not fetched yet".to_owned() };
+    pub(super) fn empty() -> Self {
+        let failure = SecretError::Unavailable("not fetched yet".to_owned());
         let (fetched_at, next_fetch) = (UnixMillis(0), UnixMillis(0));
-        Self { name, good: None, bad: None, failure, fetches: 0, fetched_at, next_fetch }
+        Self { good: None, bad: None, failure, fetches: 0, fetched_at, next_fetch }
     }
 
     /// The number of fetches that have ended: tells a caller who waited that someone else's fetch served it too.
@@ -108,8 +106,11 @@ impl<T: Document> CacheEntry<T> {
                 self.next_fetch = asked_at + PAUSE;
                 None
             }
-            Err(FetchError::Unavailable(reason)) => {
-                self.failure = SecretError::Unavailable { name: self.name.clone(), reason };
+            Err(failure @ (FetchError::Unavailable(_) | FetchError::Denied)) => {
+                self.failure = match failure {
+                    FetchError::Unavailable(reason) => SecretError::Unavailable(reason),
+                    _ => SecretError::Denied,
+                };
                 // Without a usable document nothing else can serve, so each caller may try, one at a time.
                 let pause_until = self
                     .usable(asked_at)
@@ -118,6 +119,21 @@ impl<T: Document> CacheEntry<T> {
                 None
             }
         }
+    }
+
+    /// Takes in the outcome of a fetch before its time. It may bring a newer version and nothing else: anybody can set
+    /// it off with a signature that no key fits, so it revokes nothing.
+    pub(super) fn record_early_fetch(
+        &mut self,
+        fetched: Result<SecretValue, FetchError>,
+        asked_at: UnixMillis,
+    ) -> Option<String> {
+        if fetched.is_ok() {
+            return self.record_fetch(fetched, asked_at);
+        }
+        self.fetches += 1;
+        self.fetched_at = asked_at;
+        None
     }
 
     fn accept(&mut self, value: SecretValue, asked_at: UnixMillis) -> Option<String> {
@@ -147,8 +163,7 @@ impl<T: Document> CacheEntry<T> {
     }
 
     fn confirm(&mut self, asked_at: UnixMillis) {
-        let reason = "not refreshed for an hour".to_owned();
-        self.failure = SecretError::Unavailable { name: self.name.clone(), reason };
+        self.failure = SecretError::Unavailable("not refreshed for an hour".to_owned());
         self.next_fetch = asked_at + FRESH;
     }
 
@@ -158,7 +173,7 @@ impl<T: Document> CacheEntry<T> {
         if let Some(good) = &mut self.good {
             good.vouched_at = asked_at;
         }
-        self.failure = SecretError::Unparsable { name: self.name.clone(), reason };
+        self.failure = SecretError::Unparsable(reason);
         self.next_fetch = self.next_fetch.max(asked_at + PAUSE);
     }
 }
@@ -189,10 +204,6 @@ mod tests {
         }
     }
 
-    fn name() -> SecretName {
-        SecretName::business("B1").unwrap()
-    }
-
     fn version(version: &str, text: &str) -> Result<SecretValue, FetchError> {
         Ok(SecretValue { version: version.to_owned(), document: Zeroizing::new(text.to_owned()) })
     }
@@ -202,12 +213,12 @@ mod tests {
     }
 
     fn unparsable(reason: &str) -> SecretError {
-        SecretError::Unparsable { name: name(), reason: reason.to_owned() }
+        SecretError::Unparsable(reason.to_owned())
     }
 
     #[test]
     fn a_value_without_text_is_unparsable() {
-        let mut entry = CacheEntry::<Number>::empty(name());
+        let mut entry = CacheEntry::<Number>::empty();
         let reason = "the value is empty or not a text";
         assert_eq!(entry.record_fetch(version("v1", ""), START).as_deref(), Some(reason));
         assert_eq!(entry.answer(START), Err(unparsable(reason)));
@@ -215,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_bad_version_is_reported_once_even_when_the_good_one_comes_between() {
-        let mut entry = CacheEntry::<Number>::empty(name());
+        let mut entry = CacheEntry::<Number>::empty();
         assert_eq!(entry.record_fetch(version("v1", "1"), START), None);
         assert_eq!(entry.record_fetch(version("v2", "x"), START), Some("not a number".to_owned()));
         assert_eq!(entry.record_fetch(version("v1", "1"), START), None);
@@ -226,18 +237,18 @@ mod tests {
 
     #[test]
     fn a_bad_version_does_not_age_the_good_one() {
-        let mut entry = CacheEntry::<Number>::empty(name());
+        let mut entry = CacheEntry::<Number>::empty();
         entry.record_fetch(version("v1", "1"), START);
         entry.record_fetch(version("v2", "x"), START + 50 * MINUTE);
         entry.record_fetch(down(), START + 100 * MINUTE);
         assert_eq!(entry.answer(START + 109 * MINUTE), Ok(Arc::new(Number(1))));
-        let failure = SecretError::Unavailable { name: name(), reason: "time-out".to_owned() };
+        let failure = SecretError::Unavailable("time-out".to_owned());
         assert_eq!(entry.answer(START + 110 * MINUTE), Err(failure));
     }
 
     #[test]
     fn the_pause_after_a_failed_refresh_ends_with_the_value() {
-        let mut entry = CacheEntry::<Number>::empty(name());
+        let mut entry = CacheEntry::<Number>::empty();
         entry.record_fetch(version("v1", "1"), START);
         entry.record_fetch(down(), START + 60 * MINUTE - Duration::from_secs(20));
         assert!(matches!(entry.lookup(START + 60 * MINUTE - Duration::from_secs(1)), Lookup::Ready(Ok(_))));
@@ -246,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_failed_early_refresh_leaves_a_fresh_value_fresh() {
-        let mut entry = CacheEntry::<Number>::empty(name());
+        let mut entry = CacheEntry::<Number>::empty();
         entry.record_fetch(version("v1", "1"), START);
         entry.record_fetch(down(), START + MINUTE);
         assert!(matches!(entry.lookup(START + 4 * MINUTE), Lookup::Ready(Ok(_))));
@@ -254,8 +265,32 @@ mod tests {
     }
 
     #[test]
+    fn an_early_fetch_revokes_nothing() {
+        for failed in [FetchError::Absent(AbsentReason::NotFound), FetchError::Denied] {
+            let mut entry = CacheEntry::<Number>::empty();
+            entry.record_fetch(version("v1", "1"), START);
+            assert_eq!(entry.record_early_fetch(Err(failed), START + MINUTE), None);
+            assert_eq!(entry.answer(START + 4 * MINUTE), Ok(Arc::new(Number(1))));
+            assert!(!entry.early_refresh_is_due(START + MINUTE) && entry.fetches() == 2);
+            entry.record_early_fetch(version("v2", "2"), START + 2 * MINUTE);
+            assert_eq!(entry.answer(START + 4 * MINUTE), Ok(Arc::new(Number(2))));
+        }
+    }
+
+    #[test]
+    fn a_denied_secret_is_kept_like_one_that_cannot_be_had() {
+        let mut entry = CacheEntry::<Number>::empty();
+        entry.record_fetch(Err(FetchError::Denied), START);
+        assert_eq!(entry.answer(START), Err(SecretError::Denied));
+        entry.record_fetch(version("v1", "1"), START);
+        entry.record_fetch(Err(FetchError::Denied), START + 5 * MINUTE);
+        assert_eq!(entry.answer(START + 59 * MINUTE), Ok(Arc::new(Number(1))));
+        assert_eq!(entry.answer(START + 60 * MINUTE), Err(SecretError::Denied));
+    }
+
+    #[test]
     fn a_revocation_is_looked_at_again_after_30_s_however_fresh_the_value_was() {
-        let mut entry = CacheEntry::<Number>::empty(name());
+        let mut entry = CacheEntry::<Number>::empty();
         entry.record_fetch(version("v1", "1"), START);
         entry.record_fetch(Err(FetchError::Absent(AbsentReason::Deleted)), START);
         let after = |secs| START + Duration::from_secs(secs);
@@ -265,7 +300,7 @@ mod tests {
 
     #[test]
     fn without_a_document_an_unanswered_fetch_may_be_repeated_at_once() {
-        let mut entry = CacheEntry::<Number>::empty(name());
+        let mut entry = CacheEntry::<Number>::empty();
         entry.record_fetch(down(), START);
         assert!(matches!(entry.lookup(START), Lookup::Missing));
     }

@@ -1,14 +1,17 @@
 //! The failures between a name and its parsed document: first as a source sees them, then as the cache answers them.
 
-use crate::secrets::name::SecretName;
 use crate::telemetry::Alarm;
 
 /// A source gave no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
-    /// The source answered: we may not have such a secret. What was known of it is void at once.
+    /// The source answered that there is no such secret. What was known of it is void at once.
     #[error(transparent)]
     Absent(#[from] AbsentReason),
+    /// The source answered that this process may not read it: nothing about whether there is one. Policies and key
+    /// services deny for reasons that are not the caller's, so what was known of it stays in use.
+    #[error("denied")]
+    Denied,
     /// The source did not answer, or could not: throttled, broken, too slow, not reached. The text says which in a
     /// few words for the log and holds nothing of a secret.
     #[error("{0}")]
@@ -24,36 +27,27 @@ pub enum AbsentReason {
     /// It is marked for deletion.
     #[error("deleted")]
     Deleted,
-    /// This process may not read it.
-    #[error("denied")]
-    Denied,
 }
 
-/// The cache has no document to give. Its texts are for the log; they name the secret and hold nothing of it.
+/// The cache has no document to give. Its texts are for the log; they hold nothing of the secret, nor its name, which
+/// may be what a stranger sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// There is no such secret for us: missing, deleted or denied.
+    /// There is no such secret: missing or deleted.
     #[error("there is no such secret")]
     Absent,
     /// The source has not answered for so long that nothing known may be used any more, or ever.
-    #[error("secret {name} is unavailable: {reason}")]
-    Unavailable {
-        /// The secret.
-        name: SecretName,
-        /// The source's last failure.
-        reason: String,
-    },
-    /// Its value is not a document of its kind, and no earlier version was.
-    #[error("secret {name} is unreadable: {reason}")]
-    Unparsable {
-        /// The secret.
-        name: SecretName,
-        /// The flaw of the value.
-        reason: String,
-    },
-    /// Too many names that were never seen are being asked for; this one was not looked up.
-    #[error("too many look-ups of unknown secrets")]
-    Busy,
+    #[error("it is unavailable: {0}")]
+    Unavailable(String),
+    /// This process may not read it, and nothing young enough is known.
+    #[error("it may not be read")]
+    Denied,
+    /// Its value is not a document of its kind, and no earlier version was. The text is the flaw.
+    #[error("it is unreadable: {0}")]
+    Unparsable(String),
+    /// Too many unknown names are being asked for; this one was not looked up.
+    #[error("too many look-ups of unknown names")]
+    TooManyLookUps,
 }
 
 impl SecretError {
@@ -61,23 +55,18 @@ impl SecretError {
     #[must_use]
     pub const fn alarm(&self) -> Option<Alarm> {
         match self {
-            Self::Absent | Self::Unparsable { .. } => Some(Alarm::Keys),
-            Self::Unavailable { .. } => Some(Alarm::Unavailable),
-            Self::Busy => None,
+            Self::Absent | Self::Denied | Self::Unparsable(_) => Some(Alarm::Keys),
+            Self::Unavailable(_) => Some(Alarm::Unavailable),
+            Self::TooManyLookUps => None,
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_text_names_the_secret_and_the_reason() {
-        let name = SecretName::business("B1").unwrap();
-        let unavailable = SecretError::Unavailable { name: name.clone(), reason: "time-out".to_owned() };
-        let unparsable = SecretError::Unparsable { name, reason: "field `enabled` is missing".to_owned() };
-        assert_eq!(unavailable.to_string(), "secret business/B1 is unavailable: time-out");
-        assert_eq!(unparsable.to_string(), "secret business/B1 is unreadable: field `enabled` is missing");
+    /// True if it says nothing of the secret itself: it is there again when the source is, or lets us.
+    #[must_use]
+    pub const fn is_of_the_source(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Denied | Self::TooManyLookUps => true,
+            Self::Absent | Self::Unparsable(_) => false,
+        }
     }
 }

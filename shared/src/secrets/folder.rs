@@ -1,7 +1,8 @@
 //! Secrets as files, for local runs: the same documents under the same names, so that what works here works from
 //! Secrets Manager. A file that is changed is a new version.
 
-use std::fs::File;
+use std::collections::HashSet;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -36,10 +37,31 @@ impl SecretFolder {
 impl SecretSource for SecretFolder {
     async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError> {
         let path = self.folder.join(format!("{name}.json"));
-        tokio::task::spawn_blocking(move || read(&path))
-            .await
-            .unwrap_or_else(|_| Err(FetchError::Unavailable("the read was stopped".to_owned())))
+        tokio::task::spawn_blocking(move || read(&path)).await.unwrap_or_else(|_| Err(stopped()))
     }
+
+    async fn names(&self, kind: &str) -> Result<HashSet<SecretName>, FetchError> {
+        let (folder, kind) = (self.folder.join(kind), kind.to_owned());
+        tokio::task::spawn_blocking(move || list(&folder, &kind)).await.unwrap_or_else(|_| Err(stopped()))
+    }
+}
+
+fn stopped() -> FetchError {
+    FetchError::Unavailable("the read was stopped".to_owned())
+}
+
+fn list(folder: &Path, kind: &str) -> Result<HashSet<SecretName>, FetchError> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashSet::new()),
+        entries => entries.map_err(|error| failure(&error))?,
+    };
+    let mut names = HashSet::new();
+    for entry in entries {
+        let file = entry.map_err(|error| failure(&error))?.file_name();
+        let key = file.to_str().and_then(|file| file.strip_suffix(".json"));
+        names.extend(key.and_then(|key| SecretName::of(kind, key).ok()));
+    }
+    Ok(names)
 }
 
 fn read(path: &Path) -> Result<SecretValue, FetchError> {
@@ -59,7 +81,7 @@ fn read(path: &Path) -> Result<SecretValue, FetchError> {
 fn failure(error: &io::Error) -> FetchError {
     match error.kind() {
         io::ErrorKind::NotFound => FetchError::Absent(AbsentReason::NotFound),
-        io::ErrorKind::PermissionDenied => FetchError::Absent(AbsentReason::Denied),
+        io::ErrorKind::PermissionDenied => FetchError::Denied,
         other => FetchError::Unavailable(other.to_string()),
     }
 }
@@ -74,8 +96,8 @@ mod tests {
 
     fn folder_with(content: &[u8]) -> (tempfile::TempDir, SecretFolder) {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("business")).unwrap();
-        std::fs::write(folder.path().join("business/B1.json"), content).unwrap();
+        fs::create_dir(folder.path().join("business")).unwrap();
+        fs::write(folder.path().join("business/B1.json"), content).unwrap();
         let source = SecretFolder::new(folder.path());
         (folder, source)
     }
@@ -91,7 +113,7 @@ mod tests {
     #[tokio::test]
     async fn a_singleton_lies_at_the_top() {
         let (folder, source) = folder_with(b"{}");
-        std::fs::write(folder.path().join("callback-key.json"), "{\"k\":1}").unwrap();
+        fs::write(folder.path().join("callback-key.json"), "{\"k\":1}").unwrap();
         let value = source.fetch(&SecretName::callback_key()).await.unwrap();
         assert_eq!(value.document.as_str(), "{\"k\":1}");
     }
@@ -100,7 +122,7 @@ mod tests {
     async fn a_changed_file_is_a_new_version() {
         let (folder, source) = folder_with(b"{}");
         let old = source.fetch(&b1()).await.unwrap().version;
-        std::fs::write(folder.path().join("business/B1.json"), "{ }").unwrap();
+        fs::write(folder.path().join("business/B1.json"), "{ }").unwrap();
         assert_ne!(source.fetch(&b1()).await.unwrap().version, old);
     }
 
@@ -114,13 +136,24 @@ mod tests {
     #[test]
     fn a_refused_file_is_a_denied_secret() {
         let refused = io::Error::from(io::ErrorKind::PermissionDenied);
-        assert_eq!(failure(&refused), FetchError::Absent(AbsentReason::Denied));
+        assert_eq!(failure(&refused), FetchError::Denied);
+    }
+
+    #[tokio::test]
+    async fn the_names_of_a_kind_are_its_files() {
+        let (folder, source) = folder_with(b"{}");
+        for file in ["B2.json", "B3.json.tmp", "no name.json", "README"] {
+            fs::write(folder.path().join("business").join(file), "{}").unwrap();
+        }
+        let listed = source.names("business").await.unwrap();
+        assert_eq!(listed, HashSet::from([b1(), SecretName::business("B2").unwrap()]));
+        assert_eq!(source.names("scheme").await, Ok(HashSet::new()));
     }
 
     #[tokio::test]
     async fn what_cannot_be_read_is_unavailable() {
         let (folder, source) = folder_with(b"{}");
-        std::fs::create_dir(folder.path().join("business/B3.json")).unwrap();
+        fs::create_dir(folder.path().join("business/B3.json")).unwrap();
         let b3 = SecretName::business("B3").unwrap();
         let failed = source.fetch(&b3).await.unwrap_err();
         assert_eq!(failed, FetchError::Unavailable("is a directory".to_owned()));

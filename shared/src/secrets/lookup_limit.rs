@@ -32,6 +32,11 @@ impl LookupLimit {
         }
         granted
     }
+
+    /// Gives back a look-up whose answer was not that the name is unknown.
+    pub(super) fn give_back(&mut self) {
+        self.full_at = self.full_at - ONE_EACH;
+    }
 }
 
 #[cfg(test)]
@@ -52,6 +57,19 @@ mod tests {
         assert_eq!(drain(&mut lookup_limit, START + Duration::from_millis(50)), 1);
         assert_eq!(drain(&mut lookup_limit, START + Duration::from_millis(1_050)), 20);
         assert_eq!(drain(&mut lookup_limit, START + Duration::from_secs(60)), 50);
+    }
+
+    #[test]
+    fn what_is_given_back_may_be_taken_again_and_no_more() {
+        let mut lookup_limit = LookupLimit::full();
+        assert_eq!(drain(&mut lookup_limit, START), 50);
+        lookup_limit.give_back();
+        lookup_limit.give_back();
+        assert_eq!(drain(&mut lookup_limit, START), 2);
+        for _ in 0..100 {
+            lookup_limit.give_back();
+        }
+        assert_eq!(drain(&mut lookup_limit, START), 50);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod cache;
 mod entry;
 mod error;
 mod folder;
+mod known_names;
 mod lookup_limit;
 mod name;
 #[cfg(feature = "aws")]

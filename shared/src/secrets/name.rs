@@ -7,7 +7,9 @@ use std::sync::Arc;
 use crate::model::owner::SchemeId;
 
 const MAX_KEY_CHARACTERS: usize = 64;
+const BUSINESS: &str = "business";
 const ACCESS_KEY: &str = "access-key";
+const SCHEME: &str = "scheme";
 
 /// The name of a secret without the deployment's prefix: `business/B1`, `callback-key`. It is no secret itself.
 ///
@@ -21,7 +23,7 @@ impl SecretName {
     /// # Errors
     /// [`BadSecretName`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
     pub fn business(business_id: &str) -> Result<Self, BadSecretName> {
-        Self::of("business", business_id)
+        Self::of(BUSINESS, business_id)
     }
 
     /// `alipay-app/<appId>`: an Alipay app's private key, and Alipay's public key for it.
@@ -59,7 +61,7 @@ impl SecretName {
     /// `scheme/<SchemeId>`: a scheme of an account.
     #[must_use]
     pub fn scheme(scheme_id: SchemeId) -> Self {
-        Self(format!("scheme/{scheme_id}").into())
+        Self(format!("{SCHEME}/{scheme_id}").into())
     }
 
     /// `upstream/<name>`: another platform that gives links for some of our businesses, with our keys there.
@@ -88,7 +90,8 @@ impl SecretName {
         Self("link-token".into())
     }
 
-    fn of(kind: &str, key: &str) -> Result<Self, BadSecretName> {
+    /// The name of this kind and key.
+    pub(super) fn of(kind: &str, key: &str) -> Result<Self, BadSecretName> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if key.is_empty() || key.len() > MAX_KEY_CHARACTERS || !key.bytes().all(allowed) {
             return Err(BadSecretName);
@@ -96,10 +99,20 @@ impl SecretName {
         Ok(Self(format!("{kind}/{key}").into()))
     }
 
-    /// The text that may be logged of a name that is not known to exist: of an access key its kind alone, because the
-    /// text that a caller sends as its id may be its secret.
-    pub(super) fn log_text_of_unknown(&self) -> &str {
-        if self.0.starts_with(ACCESS_KEY) { ACCESS_KEY } else { &self.0 }
+    /// The text before the key: `business`, `callback-key`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.0.split_once('/').map_or(&*self.0, |(kind, _)| kind)
+    }
+
+    /// The text that may be logged of a name that is not known to exist: of what a caller brings as its own id its kind
+    /// alone, because it may be anything, its secret too.
+    #[must_use]
+    pub fn log_text_of_unknown(&self) -> &str {
+        match self.kind() {
+            kind @ (BUSINESS | ACCESS_KEY | SCHEME) => kind,
+            _ => &self.0,
+        }
     }
 
     /// The name's text.
@@ -134,6 +147,20 @@ mod tests {
         assert_eq!(text(SecretName::alibaba_cloud_key("1001")), "aliyun/1001");
         assert_eq!(SecretName::callback_key().as_str(), "callback-key");
         assert_eq!(SecretName::link_token().as_str(), "link-token");
+    }
+
+    #[test]
+    fn an_id_that_a_caller_brings_is_not_logged_until_it_is_known() {
+        for (name, logged) in [
+            (SecretName::business("B1").unwrap(), "business"),
+            (SecretName::access_key("B1").unwrap(), "access-key"),
+            (SecretName::scheme(SchemeId::parse("234").unwrap()), "scheme"),
+            (SecretName::account("1001").unwrap(), "account/1001"),
+            (SecretName::upstream("east").unwrap(), "upstream/east"),
+            (SecretName::callback_key(), "callback-key"),
+        ] {
+            assert_eq!(name.log_text_of_unknown(), logged);
+        }
     }
 
     #[test]

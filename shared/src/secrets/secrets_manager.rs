@@ -1,12 +1,16 @@
-//! AWS Secrets Manager as a source: one `GetSecretValue` per fetch, of the version that is current.
+//! AWS Secrets Manager as a source: one `GetSecretValue` per fetch, of the version that is current; `ListSecrets` for
+//! names.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::Builder;
-use aws_sdk_secretsmanager::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::{GetSecretValueError, GetSecretValueOutput};
+use aws_sdk_secretsmanager::operation::list_secrets::ListSecretsError;
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use zeroize::Zeroizing;
 
 use crate::aws::{CallTimeouts, SdkConfig, log_reason};
@@ -30,6 +34,12 @@ const TIMEOUTS: CallTimeouts = CallTimeouts {
     operation: Duration::from_secs(5),
     first_backoff: Duration::from_secs(1),
 };
+
+/// The longest that a list of names may take, with all its pages.
+const LIST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// As many as a page may have.
+const NAMES_A_PAGE: i32 = 100;
 
 /// The longest that one fetch may take, with its repetitions.
 pub const FETCH_TIMEOUT: Duration = TIMEOUTS.operation;
@@ -58,6 +68,38 @@ impl SecretSource for SecretsManager {
         let answer = self.client.get_secret_value().secret_id(id).version_stage(CURRENT).send().await;
         answer.map_err(|error| failure(&error)).and_then(value)
     }
+
+    async fn names(&self, kind: &str) -> Result<HashSet<SecretName>, FetchError> {
+        tokio::time::timeout(LIST_TIMEOUT, self.list(kind)).await.unwrap_or_else(|_| Err(late()))
+    }
+}
+
+impl SecretsManager {
+    async fn list(&self, kind: &str) -> Result<HashSet<SecretName>, FetchError> {
+        let prefix = format!("{}/{kind}/", self.prefix);
+        // A name that begins so.
+        let filter = Filter::builder().key(FilterNameStringType::Name).values(&prefix).build();
+        let list = self.client.list_secrets().filters(filter).max_results(NAMES_A_PAGE);
+        let mut pages = list.into_paginator().send();
+        let mut names = HashSet::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| list_failure(&error))?;
+            let keys = page.secret_list().iter().filter_map(|secret| secret.name()?.strip_prefix(&prefix));
+            names.extend(keys.filter_map(|key| SecretName::of(kind, key).ok()));
+        }
+        Ok(names)
+    }
+}
+
+fn late() -> FetchError {
+    FetchError::Unavailable("time-out".to_owned())
+}
+
+fn list_failure(error: &SdkError<ListSecretsError>) -> FetchError {
+    match error.as_service_error().and_then(ProvideErrorMetadata::code) {
+        Some("AccessDeniedException" | "AccessDenied") => FetchError::Denied,
+        _ => FetchError::Unavailable(log_reason(error)),
+    }
 }
 
 fn value(answer: GetSecretValueOutput) -> Result<SecretValue, FetchError> {
@@ -70,21 +112,22 @@ fn value(answer: GetSecretValueOutput) -> Result<SecretValue, FetchError> {
 /// The SDK's kinds of failure are open-ended; whatever is not known to mean "there is none for you" counts as a
 /// failure to answer, so that a new kind never revokes a key.
 fn failure(error: &SdkError<GetSecretValueError>) -> FetchError {
-    let absent = match error.as_service_error() {
-        Some(GetSecretValueError::ResourceNotFoundException(_)) => Some(AbsentReason::NotFound),
+    match error.as_service_error() {
+        Some(GetSecretValueError::ResourceNotFoundException(_)) => FetchError::Absent(AbsentReason::NotFound),
         // In GetSecretValue: marked for deletion.
-        Some(GetSecretValueError::InvalidRequestException(_)) => Some(AbsentReason::Deleted),
-        // DecryptionFailure among them: KMS may be failing; a KMS key we may not use is an AccessDeniedException.
+        Some(GetSecretValueError::InvalidRequestException(_)) => FetchError::Absent(AbsentReason::Deleted),
+        // A KMS key that we may not use is one too; DecryptionFailure is not: KMS may be failing.
         Some(other) if matches!(other.code(), Some("AccessDeniedException" | "AccessDenied")) => {
-            Some(AbsentReason::Denied)
+            FetchError::Denied
         }
-        _ => None,
-    };
-    absent.map_or_else(|| FetchError::Unavailable(log_reason(error)), FetchError::Absent)
+        _ => FetchError::Unavailable(log_reason(error)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::aws::fake_aws::{Asked, BRISK, FakeAws, SHORT, answer, never, nobody};
 
@@ -117,8 +160,7 @@ mod tests {
 
         let asked = fake_aws.asked().await;
         let [Asked { headers, body }] = asked.as_slice() else { panic!("{} requests", asked.len()) };
-        let expected =
-            serde_json::json!({"SecretId": "authlink/prod/business/B1", "VersionStage": "AWSCURRENT"});
+        let expected = json!({"SecretId": "authlink/prod/business/B1", "VersionStage": "AWSCURRENT"});
         assert_eq!(*body, expected);
         assert_eq!(headers["x-amz-target"], "secretsmanager.GetSecretValue");
         assert_eq!(headers["x-amz-security-token"], "session");
@@ -144,11 +186,47 @@ mod tests {
                 r#"{"__type":"InvalidRequestException","Message":"marked for deletion"}"#,
                 AbsentReason::Deleted,
             ),
-            (r#"{"__type":"AccessDeniedException","Message":"?"}"#, AbsentReason::Denied),
-            (r#"{"__type":"AccessDenied","Message":"?"}"#, AbsentReason::Denied),
         ] {
             assert_eq!(failure_of(400, body).await, (FetchError::Absent(reason), 1), "{body}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_we_may_not_read_is_denied_and_not_retried() {
+        for code in ["AccessDeniedException", "AccessDenied"] {
+            let body = format!(r#"{{"__type":"{code}","Message":"?"}}"#);
+            assert_eq!(failure_of(400, &body).await, (FetchError::Denied, 1), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_names_of_a_kind_are_listed_page_by_page() {
+        let page = |keys: [&str; 2], next: &str| {
+            let secrets = keys.map(|key| json!({"Name": format!("authlink/prod/business/{key}")}));
+            answer(200, json!({"SecretList": secrets, "NextToken": next}))
+        };
+        let last = json!({"SecretList": [{"Name": "authlink/prod/business/B4"}]}).to_string();
+        let fake_aws = FakeAws::answering([
+            page(["B1", "B2"], "more"),
+            page(["B3", "not a name"], "most"),
+            answer(200, &last),
+        ]);
+        let fake_aws = fake_aws.await;
+        let listed = source(&fake_aws.sdk, &BRISK).names("business").await.unwrap();
+        let names = ["B1", "B2", "B3", "B4"].map(|key| SecretName::business(key).unwrap());
+        assert_eq!(listed, HashSet::from(names));
+        let asked = fake_aws.asked().await;
+        assert_eq!(asked[0].headers["x-amz-target"], "secretsmanager.ListSecrets");
+        let filters = json!([{"Key": "name", "Values": ["authlink/prod/business/"]}]);
+        assert_eq!(asked[0].body, json!({"Filters": filters, "MaxResults": 100}));
+        assert_eq!(asked[2].body["NextToken"], "most");
+    }
+
+    #[tokio::test]
+    async fn names_that_may_not_be_listed_are_denied() {
+        let denied = answer(400, r#"{"__type":"AccessDeniedException","Message":"?"}"#);
+        let fake_aws = FakeAws::answering([denied]).await;
+        assert_eq!(source(&fake_aws.sdk, &BRISK).names("business").await, Err(FetchError::Denied));
     }
 
     #[tokio::test]

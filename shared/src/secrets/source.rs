@@ -1,5 +1,6 @@
 //! A source of secrets, its values, and the documents that they are parsed into.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -14,9 +15,15 @@ pub trait SecretSource: Send + Sync {
     /// The current version of the secret. Each call asks anew; remembering is the cache's part.
     ///
     /// # Errors
-    /// [`FetchError::Absent`] when the source answered that there is none for us, [`FetchError::Unavailable`] when it
-    /// did not answer.
+    /// [`FetchError::Absent`] when the source answered that there is none, [`FetchError::Denied`] that this process may
+    /// not read it, and [`FetchError::Unavailable`] when it did not answer.
     async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError>;
+
+    /// The names of all secrets of a [kind](SecretName::kind). A secret that is new may not be among them for minutes.
+    ///
+    /// # Errors
+    /// [`FetchError::Denied`] and [`FetchError::Unavailable`], as [`SecretSource::fetch`].
+    async fn names(&self, kind: &str) -> Result<HashSet<SecretName>, FetchError>;
 }
 
 /// One version of a secret, as its source gave it. Its `Debug` shows the version alone.

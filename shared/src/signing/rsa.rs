@@ -16,6 +16,8 @@ use crate::model::random::RandomError;
 
 /// The shortest RSA key that is accepted.
 pub const MIN_BITS: usize = 2048;
+/// The least public exponent that is accepted, in big-endian bytes: FIPS 186-5 asks for more than 2^16.
+const MIN_EXPONENT: [u8; 3] = [1, 0, 1];
 /// The longest RSA key that is accepted.
 pub const MAX_BITS: usize = 8192;
 
@@ -37,13 +39,26 @@ pub enum KeyFormError {
     /// DER, perhaps, but of no RSA key of the kind wanted.
     #[error("is not an RSA {0} key")]
     NotRsa(&'static str),
+    /// Escaped line breaks that nobody has unescaped.
+    #[error("holds \\n as two characters; line breaks belong there")]
+    LiteralLineBreaks,
+    /// What some editors put before a text.
+    #[error("begins with a byte order mark")]
+    ByteOrderMark,
+    /// A public exponent below [`MIN_EXPONENT`].
+    #[error("is an RSA key with a public exponent below 65537")]
+    Exponent,
     /// An RSA key shorter or longer than is accepted.
     #[error("is an RSA key of {0} bits; {MIN_BITS} to {MAX_BITS} are accepted")]
     Bits(usize),
 }
 
 /// A public key that signatures are verified with.
-pub struct VerifyingKey(ParsedPublicKey);
+pub struct VerifyingKey {
+    key: ParsedPublicKey,
+    /// Big-endian, without leading zeros.
+    modulus: Box<[u8]>,
+}
 
 impl VerifyingKey {
     /// Reads a public key in any usual form.
@@ -53,16 +68,23 @@ impl VerifyingKey {
     pub fn parse(text: &str) -> Result<Self, KeyFormError> {
         let der = parse_der(text, &["PUBLIC KEY", "RSA PUBLIC KEY"])?;
         let key = PublicKey::from_der(&der).map_err(|_| KeyFormError::NotRsa("public"))?;
-        check_bits(key.modulus().big_endian_without_leading_zero())?;
+        let modulus = key.modulus().big_endian_without_leading_zero();
+        check(modulus, key.exponent().big_endian_without_leading_zero())?;
         ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.as_ref())
-            .map(Self)
+            .map(|parsed| Self { key: parsed, modulus: modulus.into() })
             .map_err(|_| KeyFormError::NotRsa("public"))
+    }
+
+    /// True if this is the public half of `pair`.
+    #[must_use]
+    pub fn is_half_of(&self, pair: &SigningKey) -> bool {
+        *self.modulus == *pair.0.public_key().modulus().big_endian_without_leading_zero()
     }
 
     /// Returns true if `signature` is this key's over `message`.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.0.verify_sig(message, signature).is_ok()
+        self.key.verify_sig(message, signature).is_ok()
     }
 }
 
@@ -85,7 +107,11 @@ impl SigningKey {
         let pair = KeyPair::from_pkcs8(&der)
             .or_else(|_| KeyPair::from_der(&der))
             .map_err(|_| KeyFormError::NotRsa("private"))?;
-        check_bits(pair.public_key().modulus().big_endian_without_leading_zero())?;
+        let public = pair.public_key();
+        check(
+            public.modulus().big_endian_without_leading_zero(),
+            public.exponent().big_endian_without_leading_zero(),
+        )?;
         Ok(Self(pair))
     }
 
@@ -113,6 +139,12 @@ fn parse_der(text: &str, labels: &[&str]) -> Result<Zeroizing<Vec<u8>>, KeyFormE
     if text.is_empty() {
         return Err(KeyFormError::Empty);
     }
+    if text.starts_with('\u{feff}') {
+        return Err(KeyFormError::ByteOrderMark);
+    }
+    if text.contains("\\n") {
+        return Err(KeyFormError::LiteralLineBreaks);
+    }
     if text.starts_with("-----BEGIN") {
         let block = pem::parse(text).map_err(|_| KeyFormError::BadPem)?;
         if !labels.contains(&block.tag()) {
@@ -127,8 +159,13 @@ fn parse_der(text: &str, labels: &[&str]) -> Result<Zeroizing<Vec<u8>>, KeyFormE
     STANDARD.decode(base64.as_bytes()).map(Zeroizing::new).map_err(|_| KeyFormError::NotBase64)
 }
 
-fn check_bits(modulus: &[u8]) -> Result<(), KeyFormError> {
+fn check(modulus: &[u8], exponent: &[u8]) -> Result<(), KeyFormError> {
     let unused = modulus.first().map_or(0, |first| first.leading_zeros() as usize);
     let bits = modulus.len() * 8 - unused;
-    if (MIN_BITS..=MAX_BITS).contains(&bits) { Ok(()) } else { Err(KeyFormError::Bits(bits)) }
+    if !(MIN_BITS..=MAX_BITS).contains(&bits) {
+        return Err(KeyFormError::Bits(bits));
+    }
+    // Of numbers without leading zeros the longer is the greater.
+    let is_accepted = (exponent.len(), exponent) >= (MIN_EXPONENT.len(), &MIN_EXPONENT[..]);
+    if is_accepted { Ok(()) } else { Err(KeyFormError::Exponent) }
 }

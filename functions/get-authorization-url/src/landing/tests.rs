@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::io;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -35,6 +36,10 @@ impl SecretSource for World {
     async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError> {
         assert_eq!(name.as_str(), "link-token");
         self.secret.lock().unwrap().clone()
+    }
+
+    async fn names(&self, _: &str) -> Result<HashSet<SecretName>, FetchError> {
+        Err(FetchError::Denied)
     }
 }
 
@@ -286,7 +291,6 @@ async fn a_key_that_changed_a_moment_ago_is_found() {
 #[tokio::test]
 async fn when_keys_store_or_schemes_are_away_the_page_asks_for_patience() {
     let away = "a reason of ours".to_owned();
-    let name = SecretName::link_token();
     let rig = Rig::new();
     *rig.world.secret.lock().unwrap() = Err(FetchError::Unavailable(away.clone()));
     let keys = rig.phone().await;
@@ -297,7 +301,7 @@ async fn when_keys_store_or_schemes_are_away_the_page_asks_for_patience() {
     let store = rig.phone().await;
 
     let rig = Rig::new();
-    *rig.world.merchant.lock().unwrap() = Err(SecretError::Unavailable { name, reason: away.clone() });
+    *rig.world.merchant.lock().unwrap() = Err(SecretError::Unavailable(away.clone()));
     for seen in [keys, store, rig.phone().await] {
         assert_eq!(seen.outcome(), (503, "unavailable"));
         assert!(!seen.body.contains(&away));
@@ -347,13 +351,12 @@ async fn a_request_leaves_one_line_that_keeps_the_token() {
 #[tokio::test]
 async fn an_alarm_says_who_has_to_mend_it() {
     shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread);
-    let name = SecretName::link_token();
-    let reason = "a reason of ours".to_owned();
-    let unavailable = SecretError::Unavailable { name: name.clone(), reason: reason.clone() };
+    let reason = || "a reason of ours".to_owned();
     for (error, level, alarm) in [
-        (SecretError::Unparsable { name, reason }, "ERROR", Some("keys")),
-        (unavailable, "ERROR", Some("unavailable")),
-        (SecretError::Busy, "WARN", None),
+        (SecretError::Unparsable(reason()), "ERROR", Some("keys")),
+        (SecretError::Denied, "ERROR", Some("keys")),
+        (SecretError::Unavailable(reason()), "ERROR", Some("unavailable")),
+        (SecretError::TooManyLookUps, "WARN", None),
     ] {
         let rig = Rig::new();
         *rig.world.merchant.lock().unwrap() = Err(error);

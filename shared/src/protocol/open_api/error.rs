@@ -12,6 +12,9 @@ use crate::telemetry::Alarm;
 /// The largest body that is read.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
+/// The wait, in seconds, that a caller is asked for while too many unknown names are being asked for.
+pub(super) const RETRY_AFTER_SECS: u64 = 1;
+
 /// The cause of a call's refusal. It displays as the answer's `message`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
@@ -37,9 +40,12 @@ pub enum CallError {
         /// Our time.
         now: UnixMillis,
     },
-    /// No such businessId, or one that is switched off.
+    /// No such businessId.
     #[error("this businessId is unknown or switched off")]
     UnknownBusiness,
+    /// The business is switched off, which its caller is not told apart.
+    #[error("this businessId is unknown or switched off")]
+    DisabledBusiness,
     /// The business does not allow the sender's address.
     #[error("requests of this business may not come from {}", shown(*.source_ip))]
     AddressNotAllowed {
@@ -87,6 +93,9 @@ pub enum CallError {
     /// The nonce was used before.
     #[error("this nonce was used before")]
     NonceUsed,
+    /// So many unknown businessIds are being asked for that this one was not looked up.
+    #[error("too many unknown businessIds are being asked for, try again in a second")]
+    TooManyLookUps,
     /// Keys or the store cannot be had at the moment.
     #[error("temporarily unavailable, try again")]
     Unavailable {
@@ -105,6 +114,8 @@ pub enum CallError {
 pub enum RefusalClass {
     /// The caller; the answer is deliberate, so its HTTP status is 200.
     Caller,
+    /// Nobody: the same call may be sent again after [`RETRY_AFTER_SECS`]: HTTP status 429.
+    Transient,
     /// Something that authlink depends on, for the moment: HTTP status 503.
     Dependency,
     /// A setting of the deployment: HTTP status 500.
@@ -117,6 +128,7 @@ impl RefusalClass {
     pub const fn http_status(self) -> StatusCode {
         match self {
             Self::Caller => StatusCode::OK,
+            Self::Transient => StatusCode::TOO_MANY_REQUESTS,
             Self::Dependency => StatusCode::SERVICE_UNAVAILABLE,
             Self::Configuration => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -127,8 +139,9 @@ impl CallError {
     /// The open API's table of refusals: the answer's `status`, and the party at fault.
     #[must_use]
     pub const fn refusal(&self) -> (u8, RefusalClass) {
-        use RefusalClass::{Caller, Dependency};
+        use RefusalClass::{Caller, Dependency, Transient};
         match self {
+            Self::TooManyLookUps => (1, Transient),
             Self::Unavailable { .. } | Self::Random(_) => (1, Dependency),
             Self::Headers(HeaderError::UnknownSignType)
             | Self::NonceOfCallback
@@ -152,7 +165,7 @@ impl CallError {
             Self::NoSuchInterface => (4, Caller),
             Self::OutOfWindow { .. } => (5, Caller),
             Self::NonceUsed => (6, Caller),
-            Self::UnknownBusiness | Self::UnknownMerchant => (7, Caller),
+            Self::UnknownBusiness | Self::DisabledBusiness | Self::UnknownMerchant => (7, Caller),
             Self::AddressNotAllowed { .. } => (10, Caller),
         }
     }
@@ -162,6 +175,8 @@ impl CallError {
     pub fn log_reason(&self) -> String {
         match self {
             Self::BadSignature { .. } => "signature".to_owned(),
+            Self::TooManyLookUps => "too many look-ups of unknown names".to_owned(),
+            Self::DisabledBusiness => "this businessId is switched off".to_owned(),
             Self::Unavailable { reason, .. } => reason.clone(),
             Self::Random(error) => error.to_string(),
             other => other.to_string(),

@@ -1,9 +1,11 @@
 //! An answer of the open API: `{"status", "message", "data"}`.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
+
+use crate::protocol::open_api::error::RETRY_AFTER_SECS;
 
 /// The answer with this `status` and `message`; `data` is an object, an empty one if there is nothing to say.
 #[must_use]
@@ -15,6 +17,9 @@ pub fn answer(http_status: StatusCode, status: u8, message: &str, data: &impl Se
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if http_status == StatusCode::TOO_MANY_REQUESTS {
+        headers.insert(RETRY_AFTER, RETRY_AFTER_SECS.into());
+    }
     response
 }
 

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
@@ -5,11 +6,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::model::clock::ManualClock;
+use crate::model::clock::{ManualClock, UnixMillis};
+use crate::secrets::error::AbsentReason;
 use crate::secrets::source::{DocumentError, SecretValue};
 
 #[derive(Debug, PartialEq)]
@@ -25,6 +28,8 @@ impl Document for Word {
 struct Script {
     secrets: Mutex<HashMap<SecretName, Result<SecretValue, FetchError>>>,
     asked: Mutex<Vec<SecretName>>,
+    list: Mutex<Result<HashSet<SecretName>, FetchError>>,
+    listed: Mutex<usize>,
     gate: Semaphore,
 }
 
@@ -36,20 +41,28 @@ impl SecretSource for Script {
         let absent = Err(FetchError::Absent(AbsentReason::NotFound));
         self.secrets.lock().unwrap().get(name).cloned().unwrap_or(absent)
     }
+
+    async fn names(&self, kind: &str) -> Result<HashSet<SecretName>, FetchError> {
+        assert_eq!(kind, "business");
+        *self.listed.lock().unwrap() += 1;
+        drop(self.gate.acquire().await.unwrap());
+        self.list.lock().unwrap().clone()
+    }
 }
 
 struct Rig {
     source: Arc<Script>,
     clock: Arc<ManualClock>,
-    cache: SecretCache<Word>,
+    cache: Arc<SecretCache<Word>>,
 }
 
 impl Rig {
     fn new() -> Self {
         let (secrets, asked) = (Mutex::new(HashMap::new()), Mutex::new(Vec::new()));
-        let source = Arc::new(Script { secrets, asked, gate: Semaphore::new(1) });
+        let (list, listed) = (Mutex::new(Ok(HashSet::new())), Mutex::new(0));
+        let source = Arc::new(Script { secrets, asked, list, listed, gate: Semaphore::new(1) });
         let clock = Arc::new(ManualClock::at(UnixMillis(1_700_000_000_000)));
-        let cache = SecretCache::new(Arc::clone(&source) as _, Arc::clone(&clock) as _);
+        let cache = SecretCache::of_callers(&(Arc::clone(&source) as _), &(Arc::clone(&clock) as _));
         Self { source, clock, cache }
     }
 
@@ -64,6 +77,19 @@ impl Rig {
 
     fn throttle(&self, key: &str) {
         self.set(key, Err(FetchError::Unavailable("throttled".to_owned())));
+    }
+
+    fn deny(&self, key: &str) {
+        self.set(key, Err(FetchError::Denied));
+    }
+
+    /// Has the source list these names.
+    fn list(&self, keys: &[String]) {
+        *self.source.list.lock().unwrap() = Ok(keys.iter().map(|key| name(key)).collect());
+    }
+
+    fn lists(&self) -> usize {
+        *self.source.listed.lock().unwrap()
     }
 
     fn set(&self, key: &str, answer: Result<SecretValue, FetchError>) {
@@ -100,7 +126,7 @@ fn name(key: &str) -> SecretName {
 }
 
 fn throttled() -> SecretError {
-    SecretError::Unavailable { name: name("B1"), reason: "throttled".to_owned() }
+    SecretError::Unavailable("throttled".to_owned())
 }
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -257,7 +283,7 @@ async fn a_failed_refresh_is_repeated_after_30_s_and_not_by_every_caller() {
 
 #[tokio::test]
 async fn an_absent_secret_is_revoked_at_once() {
-    for reason in [AbsentReason::NotFound, AbsentReason::Deleted, AbsentReason::Denied] {
+    for reason in [AbsentReason::NotFound, AbsentReason::Deleted] {
         let rig = Rig::new();
         rig.put("B1", "v1", "one");
         rig.word("B1").await;
@@ -305,7 +331,7 @@ async fn a_version_that_does_not_parse_leaves_the_last_good_one_in_force() {
 async fn with_no_good_version_one_that_does_not_parse_is_the_answer() {
     let rig = Rig::new();
     rig.put("B1", "v1", "bad");
-    let unparsable = SecretError::Unparsable { name: name("B1"), reason: "a bad word".to_owned() };
+    let unparsable = SecretError::Unparsable("a bad word".to_owned());
     assert_eq!(rig.get("B1").await, Err(unparsable.clone()));
     rig.pass(29);
     assert_eq!(rig.get("B1").await, Err(unparsable));
@@ -362,14 +388,14 @@ async fn a_refresh_after_a_failed_signature_comes_at_most_every_ten_seconds() {
     let used = rig.get("B1").await.unwrap();
     rig.put("B1", "v2", "two");
     rig.pass(9);
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, Ok(None));
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, None);
     assert_eq!(rig.fetches(), 1);
     rig.pass(1);
     let newer = rig.cache.refresh_early(&name("B1"), &used).await;
-    let newer = newer.unwrap().unwrap();
+    let newer = newer.unwrap();
     assert_eq!(newer.0, "two");
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &newer).await, Ok(None));
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, Ok(Some(newer)));
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &newer).await, None);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, Some(newer));
     assert_eq!(rig.fetches(), 2);
     assert_eq!(rig.word("B1").await, "two");
 }
@@ -380,26 +406,46 @@ async fn an_early_refresh_gives_nothing_when_nothing_is_newer() {
     rig.put("B1", "v1", "one");
     let used = rig.get("B1").await.unwrap();
     rig.pass(10);
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, Ok(None));
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, None);
     rig.throttle("B1");
     rig.pass(10);
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, Ok(None));
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, None);
     rig.put("B1", "v2", "bad");
     rig.pass(10);
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, Ok(None));
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, None);
     assert_eq!(rig.fetches(), 4);
     assert_eq!(rig.word("B1").await, "one");
 }
 
 #[tokio::test]
-async fn an_early_refresh_may_find_the_secret_revoked() {
+async fn a_failed_signature_revokes_nothing_whatever_the_source_says_of_the_secret() {
+    for failed in [
+        FetchError::Absent(AbsentReason::NotFound),
+        FetchError::Absent(AbsentReason::Deleted),
+        FetchError::Denied,
+    ] {
+        let rig = Rig::new();
+        rig.put("B1", "v1", "one");
+        let used = rig.get("B1").await.unwrap();
+        rig.set("B1", Err(failed));
+        rig.pass(10);
+        rig.cache.check_keys(&name("B1"), &used, |_| KeyCheck::NoKeyFits(())).await;
+        assert_eq!((rig.fetches(), rig.word("B1").await.as_str()), (2, "one"));
+    }
+}
+
+#[tokio::test]
+async fn a_denied_secret_is_neither_absent_nor_revoked() {
     let rig = Rig::new();
+    rig.deny("B1");
+    assert_eq!(rig.get("B1").await, Err(SecretError::Denied));
     rig.put("B1", "v1", "one");
-    let used = rig.get("B1").await.unwrap();
-    rig.fail("B1", AbsentReason::Denied);
-    rig.pass(10);
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, Err(SecretError::Absent));
-    assert_eq!(rig.get("B1").await, Err(SecretError::Absent));
+    assert_eq!(rig.word("B1").await, "one");
+    rig.deny("B1");
+    rig.pass(3_599);
+    assert_eq!(rig.word("B1").await, "one");
+    rig.pass(1);
+    assert_eq!(rig.get("B1").await, Err(SecretError::Denied));
 }
 
 #[tokio::test]
@@ -416,7 +462,7 @@ async fn early_refreshes_at_once_share_one_fetch_and_its_newer_document() {
     assert!(poll(first.as_mut()).is_pending());
     assert!(poll(second.as_mut()).is_pending());
     rig.release();
-    let newer = || Ok(Some(Arc::new(Word("two".to_owned()))));
+    let newer = || Some(Arc::new(Word("two".to_owned())));
     assert_eq!(tokio::join!(first, second), (newer(), newer()));
     assert_eq!(rig.fetches(), 2);
 }
@@ -443,18 +489,139 @@ async fn a_flood_of_invented_names_is_limited_and_known_names_are_served() {
         assert_eq!(rig.get(&format!("X{n}")).await, Err(SecretError::Absent));
     }
     for n in 50..5_000 {
-        assert_eq!(rig.get(&format!("X{n}")).await, Err(SecretError::Busy));
+        assert_eq!(rig.get(&format!("X{n}")).await, Err(SecretError::TooManyLookUps));
     }
     assert_eq!(rig.fetches(), 51);
     assert_eq!(rig.word("B1").await, "one");
     assert_eq!(rig.fetches(), 52);
     assert_eq!(rig.get("X0").await, Err(SecretError::Absent));
-    assert_eq!(rig.get("X4999").await, Err(SecretError::Busy));
+    assert_eq!(rig.get("X4999").await, Err(SecretError::TooManyLookUps));
     rig.pass(1);
     for n in 0..20 {
         assert_eq!(rig.get(&format!("Y{n}")).await, Err(SecretError::Absent));
     }
-    assert_eq!(rig.get("Y20").await, Err(SecretError::Busy));
+    assert_eq!(rig.get("Y20").await, Err(SecretError::TooManyLookUps));
+}
+
+#[tokio::test]
+async fn what_is_found_costs_nothing_of_the_limit() {
+    let rig = Rig::new();
+    let keys: Vec<_> = (0..1_000).map(|n| format!("B{n}")).collect();
+    for key in &keys {
+        rig.put(key, "v1", key);
+    }
+    rig.list(&keys);
+    for key in &keys {
+        assert_eq!(rig.word(key).await, *key);
+    }
+    assert_eq!((rig.fetches(), rig.lists()), (1_000, 0));
+}
+
+#[tokio::test]
+async fn known_names_that_come_together_wait_for_one_list_and_not_for_each_other() {
+    let rig = Rig::new();
+    let keys: Vec<_> = (0..1_000).map(|n| format!("B{n}")).collect();
+    for key in &keys {
+        rig.put(key, "v1", key);
+    }
+    rig.list(&keys);
+    rig.hold();
+    let mut all = Box::pin(join_all(keys.iter().map(|key| rig.get(key))));
+    assert!(poll(all.as_mut()).is_pending());
+    assert_eq!((rig.fetches(), rig.lists()), (50, 1));
+    rig.release();
+    assert!(all.await.iter().all(Result::is_ok));
+    assert_eq!((rig.fetches(), rig.lists()), (1_000, 1));
+}
+
+#[tokio::test]
+async fn a_cold_start_beside_a_flood_of_invented_names_serves_every_known_name() {
+    let rig = Rig::new();
+    let keys: Vec<_> = (0..1_000).map(|n| format!("B{n}")).collect();
+    for key in &keys {
+        rig.put(key, "v1", key);
+    }
+    rig.list(&keys);
+    let (mut looked_up, mut refused) = (0, 0);
+    for (n, key) in keys.iter().enumerate() {
+        // 250 known names and 1,000 invented ones a second.
+        rig.clock.advance(Duration::from_millis(4));
+        for flood in 0..4 {
+            match rig.get(&format!("X{n}-{flood}")).await {
+                Err(SecretError::Absent) => looked_up += 1,
+                Err(SecretError::TooManyLookUps) => refused += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(rig.word(key).await, *key);
+    }
+    assert_eq!((looked_up, refused), (129, 4_000 - 129), "a flood costs 50 look-ups and 20 a second");
+    assert_eq!(rig.lists(), 1);
+}
+
+#[tokio::test]
+async fn a_list_is_used_for_30_s_and_an_old_one_serves_while_a_newer_one_comes() {
+    let rig = Rig::new();
+    let flood = async || {
+        for n in 0..50 {
+            rig.get(&format!("X{}-{n}", rig.clock.now())).await.unwrap_err();
+        }
+    };
+    flood().await;
+    assert_eq!(rig.get("B1").await, Err(SecretError::TooManyLookUps));
+    rig.put("B1", "v1", "one");
+    rig.list(&["B1".to_owned()]);
+    rig.pass(29);
+    flood().await;
+    assert_eq!((rig.get("B1").await, rig.lists()), (Err(SecretError::TooManyLookUps), 1));
+    rig.pass(1);
+    flood().await;
+    rig.hold();
+    let mut listing = pin!(rig.get("B1"));
+    assert!(poll(listing.as_mut()).is_pending());
+    let other = pin!(rig.get("B2"));
+    assert_eq!(poll(other), Poll::Ready(Err(SecretError::TooManyLookUps)));
+    rig.release();
+    assert_eq!(listing.await.unwrap().0, "one");
+    assert_eq!(rig.lists(), 2);
+}
+
+#[tokio::test]
+async fn without_a_list_the_limit_holds_and_the_last_list_stays_in_use() {
+    let rig = Rig::new();
+    for n in 0..50 {
+        assert_eq!(rig.get(&format!("X{n}")).await, Err(SecretError::Absent));
+    }
+    *rig.source.list.lock().unwrap() = Err(FetchError::Denied);
+    for n in 50..100 {
+        assert_eq!(rig.get(&format!("X{n}")).await, Err(SecretError::TooManyLookUps));
+    }
+    assert_eq!((rig.fetches(), rig.lists()), (50, 1), "not every caller asks for the list");
+}
+
+#[tokio::test]
+async fn names_of_our_own_are_not_limited() {
+    let rig = Rig::new();
+    let cache = SecretCache::<Word>::shared(&(Arc::clone(&rig.source) as _), &(Arc::clone(&rig.clock) as _));
+    for n in 0..200 {
+        assert_eq!(cache.get(&name(&format!("X{n}"))).await, Err(SecretError::Absent));
+    }
+    assert_eq!((rig.fetches(), rig.lists()), (200, 0));
+}
+
+#[tokio::test]
+async fn a_name_is_known_while_it_has_a_document() {
+    let rig = Rig::new();
+    assert!(!rig.cache.knows(&name("B1")));
+    assert_eq!(rig.get("B1").await, Err(SecretError::Absent));
+    assert!(!rig.cache.knows(&name("B1")));
+    rig.put("B1", "v1", "one");
+    rig.pass(30);
+    rig.word("B1").await;
+    rig.throttle("B1");
+    rig.pass(7_200);
+    assert_eq!(rig.get("B1").await, Err(throttled()));
+    assert!(rig.cache.knows(&name("B1")));
 }
 
 #[tokio::test]
@@ -465,7 +632,7 @@ async fn looking_an_absent_name_up_again_is_limited_too() {
     for n in 0..50 {
         assert_eq!(rig.get(&format!("X{n}")).await, Err(SecretError::Absent));
     }
-    assert_eq!(rig.get("X").await, Err(SecretError::Busy));
+    assert_eq!(rig.get("X").await, Err(SecretError::TooManyLookUps));
     assert_eq!(rig.fetches(), 51);
 }
 

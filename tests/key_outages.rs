@@ -1,0 +1,146 @@
+//! Keys that cannot be had: their source is away or denies them, or strangers ask for more names than are looked up. No
+//! party of ours is told that it does not exist, and no delivery loses an attempt.
+
+use std::time::Duration;
+
+use openid_delivery::Step;
+use serde_json::{Value, json};
+use shared::secrets::FetchError;
+use tests::keys::{callback, foreign, merchant_md5, public_pem};
+use tests::logs::Logs;
+use tests::request::{Key, LinkCall, QueryAnswer};
+use tests::rpc::{Protocol, RpcCall};
+use tests::world::{World, business};
+
+const TEMPLATE: &str = include_str!("../template.yaml");
+const TOO_MANY: &str = "too many look-ups of unknown names";
+
+fn away() -> FetchError {
+    FetchError::Unavailable("told to".to_owned())
+}
+
+fn lines(logs: &Logs) -> Vec<Value> {
+    logs.text().lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+}
+
+/// The alarms of all lines, in order.
+fn alarms(logs: &Logs) -> Vec<String> {
+    lines(logs).iter().filter_map(|line| line["alarm"].as_str().map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn an_hour_without_a_key_costs_a_delivery_no_attempt() {
+    let by_md5 = json!({"md5Keys": [merchant_md5()], "merchantIds": ["M1"]});
+    for (document, kept_back, failure) in [
+        (business(), "callback-key", away()),
+        (business(), "business/B1", away()),
+        (business(), "callback-key", FetchError::Denied),
+        (by_md5, "business/B1", FetchError::Denied),
+    ] {
+        let world = World::new();
+        let issued = world.authorized("S1", "open-1").await;
+        world.secrets.set("business/B1", &document);
+        let process = world.another_process();
+        world.secrets.fail(kept_back, Some(failure.clone()));
+        let mut tried = 0;
+        for _ in 0..60 {
+            world.clock.advance(Duration::from_mins(1));
+            let steps = process.sweep_and_drain().await;
+            assert!(steps.iter().all(|step| *step == Step::Postponed), "{steps:?}");
+            tried += steps.len();
+        }
+        assert!(tried >= 29, "it is looked at every two minutes: {tried}");
+        assert_eq!((world.record(&issued.id).await.attempts_begun(), world.merchant.posts().len()), (0, 0));
+        world.secrets.fail(kept_back, None);
+        world.clock.advance(Duration::from_mins(2));
+        assert_eq!(process.sweep_and_drain().await, [Step::Delivered], "{kept_back} {failure}");
+        assert_eq!(world.record(&issued.id).await.history()[0].number, 1);
+    }
+}
+
+#[tokio::test]
+async fn strangers_beyond_the_limit_come_again_later_and_raise_no_alarm() {
+    let logs = Logs::keep();
+    let world = World::new();
+    let message = "too many unknown businessIds are being asked for, try again in a second".to_owned();
+    for number in 0..60 {
+        let business_id = format!("stranger{number}");
+        let link = LinkCall { business_id: business_id.clone(), ..LinkCall::new("S1", world.now()) };
+        let query = LinkCall { business_id, ..LinkCall::query("S1", world.now()) };
+        let (link, query) = (world.ask(&link).await, world.query(&query).await);
+        if number < 50 {
+            assert_eq!([(link.http_status, link.status), (query.http_status, query.status)], [(200, 7); 2]);
+        } else {
+            assert_eq!((link.http_status, link.status, &link.message), (429, 1, &message));
+            let message = message.clone();
+            assert_eq!(query, QueryAnswer { http_status: 429, status: 1, message, data: json!({}) });
+        }
+    }
+    world.link("S1").await;
+    assert_eq!(logs.text().matches(TOO_MANY).count(), 20);
+    assert_eq!(alarms(&logs), [""; 0]);
+    assert!(!logs.text().contains("stranger"), "who is not known is not logged");
+}
+
+#[tokio::test]
+async fn what_counts_refused_look_ups_reads_the_word_of_the_log() {
+    let logs = Logs::keep();
+    let world = World::new();
+    for number in 0..51 {
+        let access_key_id = format!("nobody{number}");
+        let call = RpcCall { access_key_id, ..RpcCall::new(Protocol::V1, world.now()) };
+        world.call(&call).await;
+    }
+    let last = lines(&logs).pop().expect("a line");
+    assert_eq!((last["code"].as_str(), last["reason"].as_str()), (Some("Throttling.System"), Some(TOO_MANY)));
+    let filter = format!("FilterPattern: '{{ $.reason = \"{TOO_MANY}\" }}'");
+    assert_eq!(TEMPLATE.matches(&filter).count(), 3, "one for each function that strangers can ask");
+}
+
+#[tokio::test]
+async fn a_denied_document_tells_nobody_that_they_do_not_exist() {
+    let logs = Logs::keep();
+    let world = World::new();
+    world.secrets.fail("business/B1", Some(FetchError::Denied));
+    let link = world.ask(&LinkCall::new("S1", world.now())).await;
+    let query = world.query(&LinkCall::query("S1", world.now())).await;
+    assert_eq!([(link.http_status, link.status), (query.http_status, query.status)], [(503, 1); 2]);
+    world.secrets.fail("scheme/234", Some(FetchError::Denied));
+    let of_scheme = world.call(&RpcCall::new(Protocol::V1, world.now())).await;
+    let process = world.another_process();
+    world.secrets.fail("access-key/testAccessKeyId", Some(FetchError::Denied));
+    let of_key = process.call(&RpcCall::new(Protocol::V3, world.now())).await;
+    assert_eq!([of_scheme, of_key].map(|answer| (answer.http_status, answer.code)), {
+        let failed = || (500, "SystemError".to_owned());
+        [failed(), failed()]
+    });
+    // One of the cache, and one of the request.
+    assert_eq!(alarms(&logs), ["keys"; 8]);
+    assert!(lines(&logs).iter().all(|line| line["business"].is_null()), "nobody is known yet");
+}
+
+#[tokio::test]
+async fn a_bad_signature_revokes_nobody() {
+    let world = World::new();
+    world.link("S1").await;
+    world.secrets.delete("business/B1");
+    world.clock.advance(Duration::from_secs(10));
+    let forged = LinkCall { key: Key::Rsa(foreign()), ..LinkCall::new("S2", world.now()) };
+    assert_eq!(world.ask(&forged).await.status, 2);
+    world.link("S2").await;
+    world.clock.advance(Duration::from_mins(5));
+    assert_eq!(world.ask(&LinkCall::new("S3", world.now())).await.status, 7);
+}
+
+#[tokio::test]
+async fn our_own_key_in_a_business_is_named_when_a_delivery_reads_both() {
+    let logs = Logs::keep();
+    let world = World::new();
+    let mut document = business();
+    document["publicKeys"] = json!([public_pem(callback())]);
+    world.authorized("S1", "open-1").await;
+    world.secrets.set("business/B1", &document);
+    assert_eq!(world.drain().await, [Step::Delivered]);
+    let named = lines(&logs).into_iter().find(|line| line["alarm"] == "keys").expect("an alarm");
+    assert_eq!(named["owner"], "B1");
+}
