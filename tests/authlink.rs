@@ -34,3 +34,4 @@ mod stops;
 mod store_contract;
 mod structure;
 mod sweeps;
+mod tls_servers;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use shared::egress::client::bundled_roots;
 use shared::egress::transport_error::TransportError;
 use shared::model::clock::UnixMillis;
+use shared::model::delivery_outcome::TlsFailure;
 use shared::model::random::OsRandom;
 use shared::protocol::open_api::client::request::{LinkParameters, PlatformRequest};
 use shared::protocol::open_api::client::transport::{ASK_TIMEOUT, HttpPlatforms, Platforms as _};
@@ -146,7 +147,10 @@ async fn the_bundled_roots_do_not_vouch_for_another_authority() {
     let server = RawServer::start(vec![granted()], Some(Authority::default().server("127.0.0.1"))).await;
     let origin = format!("https://{}", server.address());
     let answer = HttpPlatforms::new().post(&request(&md5_platform(&origin))).await;
-    assert_eq!((answer, counts(&server)), (Err(TransportError::Handshake.into()), Vec::new()));
+    assert_eq!(
+        (answer, counts(&server)),
+        (Err(TransportError::Handshake(TlsFailure::UnknownIssuer).into()), Vec::new())
+    );
 }
 
 #[tokio::test]

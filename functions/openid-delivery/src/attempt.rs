@@ -8,7 +8,7 @@ use shared::delivery::sender::TimeLimits;
 use shared::model::authorization::{Attempt, Authorization};
 use shared::model::claim::{AttemptClaim, AttemptRefusal, lease_suffices};
 use shared::model::clock::{Stopwatch, UnixMillis};
-use shared::model::delivery_outcome::{AddressRefusal, DeliveryOutcome};
+use shared::model::delivery_outcome::{AddressRefusal, DeliveryOutcome, TlsFailure};
 use shared::model::id::OperationId;
 use shared::model::owner::Owner;
 use shared::queue::{HINT_GRACE_PERIOD, Hint, MAX_DELAY};
@@ -152,6 +152,7 @@ fn log(authorization: &Authorization, number: u32, made: &Made) {
         route = "openid-delivery",
         outcome = outcome.as_str(),
         refusal = outcome.refusal().map(AddressRefusal::as_str),
+        cause = outcome.tls_failure().map(TlsFailure::as_str),
         http_status = outcome.http_status(),
         redirect,
         attempt = number,

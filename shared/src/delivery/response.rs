@@ -94,7 +94,7 @@ mod tests {
     use DeliveryOutcome::*;
 
     use super::*;
-    use crate::model::delivery_outcome::AddressRefusal;
+    use crate::model::delivery_outcome::{AddressRefusal, TlsFailure};
 
     /// Sun, 06 Nov 1994 08:49:37 GMT
     const NOW: UnixMillis = UnixMillis(784_111_777_000);
@@ -195,7 +195,7 @@ mod tests {
             (Timeout, r#"{"outcome":"timeout"}"#),
             (Dns, r#"{"outcome":"dns"}"#),
             (Connect, r#"{"outcome":"connect"}"#),
-            (Tls, r#"{"outcome":"tls"}"#),
+            (Tls(TlsFailure::WrongName), r#"{"outcome":"tls","cause":"wrong_name"}"#),
             (Broken, r#"{"outcome":"broken"}"#),
             (
                 AddressRefused(AddressRefusal::LinkLocal),

@@ -189,8 +189,8 @@ mod tests {
 
     use super::*;
     use crate::egress::callback_url::Origin;
-    use crate::egress::transport_error::find;
-    use crate::model::delivery_outcome::AddressRefusal;
+    use crate::egress::error_chain::find;
+    use crate::model::delivery_outcome::{AddressRefusal, TlsFailure};
 
     const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
     const CONFIRMED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nSUCCESS";
@@ -553,7 +553,7 @@ mod tests {
             stream.read_to_end(&mut Vec::new()).await
         });
         let answer = answer_of(&origin, TimeLimits::default().total).await;
-        assert_eq!(answer, answered(DeliveryOutcome::Tls));
+        assert_eq!(answer, answered(DeliveryOutcome::Tls(TlsFailure::NotTls)));
     }
 
     /// For 127.0.0.1, signed by itself, valid from 2024 to 2123; its key is gone, which is found out only after the
@@ -600,7 +600,7 @@ mod tests {
             connection.complete_io(&mut stream)
         });
         let answer = answer_of(&origin, TimeLimits::default().total).await;
-        assert_eq!(answer, answered(DeliveryOutcome::Tls));
+        assert_eq!(answer, answered(DeliveryOutcome::Tls(TlsFailure::UnknownIssuer)));
         let refused = server.join().unwrap().unwrap_err();
         assert_eq!(
             find::<rustls::Error>(&refused),

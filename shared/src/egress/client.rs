@@ -25,7 +25,8 @@ pub fn bundled_roots() -> RootCertStore {
 }
 
 /// TLS 1.2 and 1.3 by aws-lc-rs.
-pub(crate) fn tls_config(roots: RootCertStore) -> rustls::ClientConfig {
+#[must_use]
+pub fn tls_config(roots: RootCertStore) -> rustls::ClientConfig {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

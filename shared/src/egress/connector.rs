@@ -1,7 +1,9 @@
 //! Connections to the addresses that a client may reach, within a time, and with a budget of bytes for each exchange.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use tower_service::Service;
 
 use crate::egress::read_budget::ReadBudget;
 use crate::egress::resolver::Reach;
+use crate::egress::tls_failure::{CERTIFICATE_WANTED, CertificateWanted, NoCertificate};
 
 type Stream = TokioIo<ReadBudget<TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>>>;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -29,11 +32,12 @@ pub(crate) struct Connector {
 
 impl Connector {
     /// Connects `within` a time, the name, TCP and TLS together, to what is in `reach`.
-    pub(crate) fn new(reach: Reach, tls: ClientConfig, within: Duration, budget_bytes: usize) -> Self {
+    pub(crate) fn new(reach: Reach, mut tls: ClientConfig, within: Duration, budget_bytes: usize) -> Self {
         let https_only = reach.is_public_https();
         let mut tcp = HttpConnector::new_with_resolver(reach);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        tls.client_auth_cert_resolver = Arc::new(NoCertificate);
         let mut https = HttpsConnector::from((tcp, tls));
         if https_only {
             https.enforce_https();
@@ -54,9 +58,13 @@ impl Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let connected = tokio::time::timeout(self.within, self.https.call(uri));
         let budget_bytes = self.budget_bytes;
-        Box::pin(async move {
-            let stream = TokioIo::new(connected.await??);
-            Ok(TokioIo::new(ReadBudget::new(stream, budget_bytes)))
-        })
+        let connected = async move {
+            match connected.await? {
+                Ok(stream) => Ok(TokioIo::new(ReadBudget::new(TokioIo::new(stream), budget_bytes))),
+                Err(error) if CERTIFICATE_WANTED.with(Cell::get) => Err(CertificateWanted(error).into()),
+                Err(error) => Err(error),
+            }
+        };
+        Box::pin(CERTIFICATE_WANTED.scope(Cell::new(false), connected))
     }
 }

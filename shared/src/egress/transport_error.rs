@@ -6,9 +6,11 @@ use std::io;
 use http_body_util::LengthLimitError;
 use tokio::time::error::Elapsed;
 
+use crate::egress::error_chain::find;
 use crate::egress::read_budget::BudgetSpent;
 use crate::egress::resolver::LookUpError;
-use crate::model::delivery_outcome::{AddressRefusal, DeliveryOutcome};
+use crate::egress::tls_failure::tls_failure;
+use crate::model::delivery_outcome::{AddressRefusal, DeliveryOutcome, TlsFailure};
 
 /// A request that has no answer. It displays as the log's word for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,10 +26,10 @@ pub enum TransportError {
     Connect,
     /// The TLS handshake failed: nothing was sent.
     #[error("connection")]
-    Handshake,
+    Handshake(TlsFailure),
     /// TLS failed after the handshake, as when the other side then asks for a certificate of the client's.
     #[error("broken")]
-    Tls,
+    Tls(TlsFailure),
     /// There was no connection in time: nothing was sent.
     #[error("timeout")]
     ConnectTimeout,
@@ -57,7 +59,7 @@ impl TransportError {
     /// same request, signed anew, may do on another.
     #[must_use]
     pub const fn broke_before_answer(self) -> bool {
-        matches!(self, Self::Broken | Self::Tls)
+        matches!(self, Self::Broken | Self::Tls(_))
     }
 
     /// True if the other side has let the time run out.
@@ -73,11 +75,11 @@ impl TransportError {
             Self::AddressRefused(_)
             | Self::Dns
             | Self::Connect
-            | Self::Handshake
+            | Self::Handshake(_)
             | Self::ConnectTimeout
             | Self::Paused
             | Self::NotSent => true,
-            Self::Tls | Self::Timeout | Self::Broken | Self::CutOff | Self::TooLong => false,
+            Self::Tls(_) | Self::Timeout | Self::Broken | Self::CutOff | Self::TooLong => false,
         }
     }
 
@@ -87,20 +89,18 @@ impl TransportError {
     #[must_use]
     pub(crate) fn of_request(error: &hyper_util::client::legacy::Error) -> Self {
         match find(error) {
-            Some(&LookUpError::Refused(refusal)) => Self::AddressRefused(refusal),
-            Some(LookUpError::Failed(_)) => Self::Dns,
-            None if find::<rustls::Error>(error).is_some() => {
-                if error.is_connect() {
-                    Self::Handshake
-                } else {
-                    Self::Tls
-                }
-            }
-            None if is_too_long(error) => Self::TooLong,
-            None if is_timeout(error) && error.is_connect() => Self::ConnectTimeout,
-            None if is_timeout(error) => Self::Timeout,
-            None if error.is_connect() => Self::Connect,
-            None => Self::Broken,
+            Some(&LookUpError::Refused(refusal)) => return Self::AddressRefused(refusal),
+            Some(LookUpError::Failed(_)) => return Self::Dns,
+            None => {}
+        }
+        match (tls_failure(error), error.is_connect()) {
+            (Some(failure), true) => Self::Handshake(failure),
+            (Some(failure), false) => Self::Tls(failure),
+            (None, _) if is_too_long(error) => Self::TooLong,
+            (None, true) if is_timeout(error) => Self::ConnectTimeout,
+            (None, false) if is_timeout(error) => Self::Timeout,
+            (None, true) => Self::Connect,
+            (None, false) => Self::Broken,
         }
     }
 
@@ -140,7 +140,7 @@ impl From<TransportError> for DeliveryOutcome {
             TransportError::AddressRefused(refusal) => Self::AddressRefused(refusal),
             TransportError::Dns => Self::Dns,
             TransportError::Connect => Self::Connect,
-            TransportError::Handshake | TransportError::Tls => Self::Tls,
+            TransportError::Handshake(failure) | TransportError::Tls(failure) => Self::Tls(failure),
             TransportError::ConnectTimeout | TransportError::Timeout => Self::Timeout,
             TransportError::TooLong => Self::TooLong,
             TransportError::Broken
@@ -149,20 +149,4 @@ impl From<TransportError> for DeliveryOutcome {
             | TransportError::NotSent => Self::Broken,
         }
     }
-}
-
-/// The first error of type `T` in a chain.
-pub(crate) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        // An I/O error that wraps another names as its source not that one, but that one's source.
-        next = match error.downcast_ref::<io::Error>() {
-            Some(error) => error.get_ref().map(|inner| inner as &(dyn Error + 'static)),
-            None => error.source(),
-        };
-    }
-    None
 }

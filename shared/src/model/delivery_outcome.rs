@@ -28,7 +28,7 @@ pub enum DeliveryOutcome {
     /// No connection, or it was closed before it was secured.
     Connect,
     /// TLS failed: certificate, name or protocol.
-    Tls,
+    Tls(TlsFailure),
     /// The connection broke before the answer was complete, or the answer was not HTTP.
     Broken,
     /// The callback address leads, or may lead, to an address that is not public; nothing was sent.
@@ -69,6 +69,15 @@ impl DeliveryOutcome {
         }
     }
 
+    /// The cause of a failure of TLS.
+    #[must_use]
+    pub const fn tls_failure(self) -> Option<TlsFailure> {
+        match self {
+            Self::Tls(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
     /// The merchant's HTTP status, if an answer came that counts.
     #[must_use]
     pub const fn http_status(self) -> Option<u16> {
@@ -79,7 +88,7 @@ impl DeliveryOutcome {
             | Self::Timeout
             | Self::Dns
             | Self::Connect
-            | Self::Tls
+            | Self::Tls(_)
             | Self::Broken
             | Self::AddressRefused(_)
             | Self::UrlRefused
@@ -98,15 +107,18 @@ struct RecordedOutcome {
     http_status: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     address: Option<AddressRefusal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cause: Option<TlsFailure>,
 }
 
 impl From<DeliveryOutcome> for RecordedOutcome {
     fn from(outcome: DeliveryOutcome) -> Self {
-        let address = match outcome {
-            DeliveryOutcome::AddressRefused(refusal) => Some(refusal),
-            _ => None,
-        };
-        Self { outcome: outcome.as_str().to_owned(), http_status: outcome.http_status(), address }
+        Self {
+            outcome: outcome.as_str().to_owned(),
+            http_status: outcome.http_status(),
+            address: outcome.refusal(),
+            cause: outcome.tls_failure(),
+        }
     }
 }
 
@@ -129,7 +141,7 @@ impl TryFrom<RecordedOutcome> for DeliveryOutcome {
             (OutcomeWord::Timeout, ..) => Some(Self::Timeout),
             (OutcomeWord::Dns, ..) => Some(Self::Dns),
             (OutcomeWord::Connect, ..) => Some(Self::Connect),
-            (OutcomeWord::Tls, ..) => Some(Self::Tls),
+            (OutcomeWord::Tls, ..) => recorded.cause.map(Self::Tls),
             (OutcomeWord::Broken, ..) => Some(Self::Broken),
             (OutcomeWord::AddressRefused, _, refusal) => refusal.map(Self::AddressRefused),
             (OutcomeWord::UrlRefused, ..) => Some(Self::UrlRefused),
@@ -137,6 +149,39 @@ impl TryFrom<RecordedOutcome> for DeliveryOutcome {
             (OutcomeWord::KeyUnavailable, ..) => Some(Self::KeyUnavailable),
         });
         outcome.ok_or(UnknownOutcomeError(recorded.outcome))
+    }
+}
+
+/// The cause of a failure of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, strum::IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum TlsFailure {
+    /// The certificate's time is over.
+    Expired,
+    /// The certificate's time has not begun.
+    NotYetValid,
+    /// The certificate is for another name, or the server knows no such name.
+    WrongName,
+    /// Nobody that we trust has issued the certificate, or the certificates between do not come with it.
+    UnknownIssuer,
+    /// The certificate has another flaw.
+    BadCertificate,
+    /// The server wants a certificate of ours.
+    ClientCertificate,
+    /// No version, suite or key exchange that both have.
+    NothingInCommon,
+    /// The other side speaks no TLS.
+    NotTls,
+    /// Anything else.
+    Other,
+}
+
+impl TlsFailure {
+    /// The cause in one word, for logs and records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

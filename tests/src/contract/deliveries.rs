@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::model::authorization::{Attempt, Authorization, Status};
 use shared::model::claim::{AttemptClaim, AttemptRefusal};
-use shared::model::delivery_outcome::DeliveryOutcome;
+use shared::model::delivery_outcome::{DeliveryOutcome, TlsFailure};
 use shared::model::id::AuthorizationId;
 use shared::model::owner::Owner;
 use shared::store::{AfterAttempt, AttemptClaimed, Due, Recorded, Settled, Settlement};
@@ -113,7 +113,7 @@ pub(super) async fn after_the_last_attempt_a_dead_workers_record_is_given_up(sto
 pub(super) async fn who_has_no_attempt_left_is_given_up_even_if_nobody_died(store: &dyn Backend) {
     let id = settled(store, "S1").await;
     store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await.expect("answers");
-    let failed = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Tls };
+    let failed = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Tls(TlsFailure::Expired) };
     let next = AfterAttempt::Retry { at: BEGINNING, due_at: BEGINNING };
     assert_eq!(store.conclude_attempt(&id, &operation("a"), &failed, next).await, Ok(true));
     let fewer = AttemptClaim { attempts_allowed: 1, ..attempt_claim("S1", 1, "b", BEGINNING) };
@@ -137,7 +137,7 @@ pub(super) async fn an_undeliverable_record_is_redriven_with_the_same_body(store
     let id = settled(store, "S1").await;
     assert_eq!(store.redrive(&id, &operation("r"), BEGINNING).await, Ok(false));
     store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await.expect("answers");
-    let failed = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Tls };
+    let failed = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Tls(TlsFailure::Expired) };
     assert_eq!(
         store.conclude_attempt(&id, &operation("a"), &failed, AfterAttempt::Undeliverable).await,
         Ok(true)
@@ -163,7 +163,7 @@ pub(super) async fn what_is_undeliverable_is_listed_by_owner(store: &dyn Backend
         assert_eq!(store.record_link(&new, &nonce(serial_no, serial_no, BEGINNING)).await, Ok(Recorded::New));
         assert_eq!(store.settle(&settlement(serial_no, "open-1", "s")).await, Ok(Settled::Recorded));
         store.claim_attempt(&attempt_claim(serial_no, 0, "a", BEGINNING)).await.expect("answers");
-        let failed = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Tls };
+        let failed = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Tls(TlsFailure::Expired) };
         let concluded =
             store.conclude_attempt(&new.id, &operation("a"), &failed, AfterAttempt::Undeliverable).await;
         assert_eq!(concluded, Ok(true));
