@@ -137,6 +137,8 @@ fn text_alone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Strin
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// The node of an answer whose `msg` is `msg`, as its bytes and as far as it is read.
@@ -162,5 +164,21 @@ mod tests {
             assert_eq!(node_with(&msg), Some((expected, Some("isv.x".to_owned()))), "{msg:X?}");
         }
         assert_eq!(node_with(b"\n"), None, "a control character is no JSON in any charset");
+    }
+
+    proptest! {
+        #[test]
+        fn no_byte_is_lost_or_changed(body: Vec<u8>) {
+            let expected = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body);
+            prop_assert_eq!(narrowed(&widened(&body)), expected);
+        }
+
+        #[test]
+        fn a_text_of_either_charset_hides_no_code(msg: String, in_gbk: bool) {
+            let json = serde_json::to_string(&msg).unwrap();
+            let msg = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap();
+            let msg = if in_gbk { GBK.encode(msg).0.into_owned() } else { msg.as_bytes().to_vec() };
+            prop_assert_eq!(node_with(&msg).and_then(|(_, sub_code)| sub_code), Some("isv.x".to_owned()));
+        }
     }
 }
