@@ -108,7 +108,7 @@ pub fn reply(fate: GatewayFate, open_id: &str, wait: Duration, key: &RsaPrivateK
             let whole = http(200, html, signed(RESPONSE, &good, key));
             Reply::Send(whole[..whole.len() - 40].to_vec())
         }
-        GatewayFate::Endless => Reply::Ramble(b"HTTP/1.1 200 X\r\n\r\n".to_vec()),
+        GatewayFate::Endless => Reply::Ramble(b"HTTP/1.1 200 X\r\n\r\n".into(), vec![b' '; 1_000]),
         GatewayFate::Refused => ok(signed(ERROR, &refused, key)),
         GatewayFate::RefusedInGbk => Reply::Send(http(200, gbk, signed(ERROR, &refused_in_gbk, key))),
         GatewayFate::RefusedUnsigned => ok(envelope(ERROR, &refused, None)),

@@ -18,7 +18,6 @@ use tokio_rustls::TlsAcceptor;
 use crate::business::BUSINESSES;
 use crate::clock::StormClock;
 use crate::journal::{Journal, Posted};
-use crate::merchant_answer::{CONFIRMING, reply};
 use crate::network::{RawRequest, Reply, read_request};
 use crate::open_api::journey_of;
 use crate::plan::Plan;
@@ -48,17 +47,16 @@ impl Merchants {
         let place = self.journal.add(Posted {
             journey,
             at: now,
-            answer,
-            success: CONFIRMING.contains(&answer),
+            answer: answer.name,
+            success: answer.confirms,
             ended: None,
             sound: self.is_sound(&request, journey),
             body: request.body,
         });
-        let reply = reply(answer);
-        if matches!(reply, Reply::Reset) {
+        if matches!(answer.reply, Reply::Reset) {
             stream.set_zero_linger()?;
         }
-        let sent = reply.send(&mut stream).await;
+        let sent = answer.reply.send(&mut stream).await;
         let ended = Some(self.clock.now());
         self.journal.change(place, |posted| posted.ended = ended);
         sent

@@ -140,8 +140,8 @@ pub enum Reply {
     SendAfter(Duration, Vec<u8>),
     /// Sends the head at once and the body byte by byte, at this pace.
     Drip(Vec<u8>, Vec<u8>, Duration),
-    /// Sends this, and then spaces without end.
-    Ramble(Vec<u8>),
+    /// Sends the first, and then the second again and again.
+    Ramble(Vec<u8>, Vec<u8>),
     /// Sends this, and then nothing more, until the caller hangs up.
     Hang(Vec<u8>),
     /// Resets the connection.
@@ -172,10 +172,10 @@ impl Reply {
                 }
                 stream.shutdown().await
             }
-            Self::Ramble(bytes) => {
+            Self::Ramble(bytes, more) => {
                 stream.write_all(&bytes).await?;
                 loop {
-                    stream.write_all(&[b' '; 1_000]).await?;
+                    stream.write_all(&more).await?;
                 }
             }
             Self::Hang(bytes) => {

@@ -11,7 +11,8 @@ use crate::business::{BUSINESSES, Site};
 use crate::clock::{Millis, Window};
 use crate::gateway_answer::GatewayFate;
 use crate::journal::ProcessFault;
-use crate::merchant_answer::{CONFIRMING, FAILING};
+use crate::merchant_answer::{confirming, failing};
+use crate::network::Reply;
 
 /// Codes of one authorization that the gateway spoils; authlink takes ten.
 const MAX_BAD_CODES: usize = 3;
@@ -91,9 +92,10 @@ pub struct Journey {
     gateway: Vec<GatewayFate>,
     /// The wait of a slow gateway.
     slowness: Duration,
-    /// The answers to the first POSTs; those after them confirm.
-    merchant: Vec<&'static str>,
-    confirms: &'static str,
+    /// The answers to the first POSTs, by their places among those that fail; those after them confirm.
+    merchant: Vec<usize>,
+    /// The place among the answers that confirm.
+    confirms: usize,
 }
 
 /// A fault of the host's process.
@@ -153,11 +155,28 @@ impl Plan {
 
     /// A merchant's answer to POST number `before` + 1 of an authorization.
     #[must_use]
-    pub fn merchant_answer(&self, journey: usize, before: usize, now: Millis) -> &'static str {
-        let Some(journey) = self.journeys.get(journey) else { return CONFIRMING[0] };
-        let answer = journey.merchant.get(before).filter(|_| now < self.calm_from);
-        answer.copied().unwrap_or(journey.confirms)
+    pub fn merchant_answer(&self, journey: usize, before: usize, now: Millis) -> MerchantAnswer {
+        let journey = self.journeys.get(journey);
+        let failed =
+            journey.and_then(|journey| journey.merchant.get(before)).filter(|_| now < self.calm_from);
+        let (answers, place) = match (failed, journey) {
+            (Some(place), _) => (failing(), *place),
+            (None, Some(journey)) => (confirming(), journey.confirms),
+            (None, None) => (confirming(), 0),
+        };
+        let (name, reply) = answers[place].clone();
+        MerchantAnswer { name, confirms: failed.is_none(), reply }
     }
+}
+
+/// A merchant's answer.
+#[derive(Clone, Debug)]
+pub struct MerchantAnswer {
+    /// Its row in `docs/answers.md`.
+    pub name: &'static str,
+    /// It confirms the delivery.
+    pub confirms: bool,
+    pub reply: Reply,
 }
 
 impl Journey {
@@ -186,8 +205,8 @@ impl Journey {
             ),
             gateway,
             slowness: Duration::from_millis(lots.u64(1_000..4_000)),
-            merchant: (0..bad_posts).map(|_| FAILING[lots.usize(..FAILING.len())]).collect(),
-            confirms: CONFIRMING[lots.usize(..CONFIRMING.len())],
+            merchant: (0..bad_posts).map(|_| lots.usize(..failing().len())).collect(),
+            confirms: lots.usize(..confirming().len()),
         }
     }
 }
@@ -274,7 +293,7 @@ mod tests {
         for journey in 0..200 {
             let code = Code { journey, user: 0, consents: 0 };
             assert_eq!(plan.gateway_fate(&code, 60_000), GatewayFate::Signed);
-            assert!(CONFIRMING.contains(&plan.merchant_answer(journey, 0, 60_000)));
+            assert!(plan.merchant_answer(journey, 0, 60_000).confirms);
         }
         assert!(plan.gateway_outages.iter().all(|outage| outage.until < 60_000));
     }
