@@ -5,8 +5,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 LAMBDA_ADDRESS := -A 127.0.0.1 -P 9000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint journey aws sdk samples openapi browser lambda lambda-watch lambda-sweep e2e deploy show redrive \
-	bench bench-cold bench-all bench-long bench-render profile ci
+.PHONY: help run test lint fuzz audit advisories sbom mutants journey aws sdk samples openapi browser lambda lambda-watch \
+	lambda-sweep e2e deploy show redrive bench bench-cold bench-all bench-long bench-render profile ci
 
 help: ## List what can be made
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
@@ -20,6 +20,21 @@ test: ## Every test that needs nothing but Rust
 lint: ## Check format and lints
 	cargo fmt --check
 	cargo clippy --workspace --features tests/aws-emulator --all-targets -- -D warnings
+
+MINUTES ?= 0
+CASES ?= 1000000
+fuzz: ## Fuzz what others write, each target for a round of CASES, then for MINUTES: TARGETS="fuzz::texts::link_tokens …"
+	tests/scripts/fuzz.sh '$(MINUTES)' '$(CASES)' $(TARGETS)
+
+audit: .venv/installed ## Licences, banned crates and sources of every dependency
+	cargo deny --locked check licenses bans sources
+
+advisories: .venv/installed ## Known weaknesses of the dependencies, by RustSec's database on GitHub
+	cargo deny --locked check advisories
+
+# Its tools and their names: docs/development.md.
+mutants: ## Test the tests: change signatures, decisions and limits, and see what notices: ARGS="--file … --shard 1/4"
+	cargo mutants $(ARGS)
 
 journey: ## One journey by HTTP on a fresh host; OpenSSL verifies the callback
 	tests/scripts/journey.sh

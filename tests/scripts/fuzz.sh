@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Fuzzes target after target in rounds of CASES, until each has had its MINUTES, one round at least: fuzz.sh MINUTES CASES
+# [TARGET…]. What fails is added to tests/fuzz.regressions, which every run begins with.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+minutes=$1 cases=$2
+shift 2
+
+program=$(cargo test --workspace --quiet --no-run --test authlink --message-format=json |
+  jq -r 'select(.target.name == "authlink" and .executable != null).executable')
+targets=("$@")
+if ((${#targets[@]} == 0)); then
+  mapfile -t targets < <("$program" --list --format terse fuzz:: | sed 's/: test$//')
+fi
+
+cd tests
+for target in "${targets[@]}"; do
+  rounds=0 since=$SECONDS
+  while ((rounds == 0 || SECONDS - since < minutes * 60)); do
+    CARGO_MANIFEST_DIR=$PWD PROPTEST_CASES=$cases "$program" --quiet --exact "$target" >/dev/null
+    rounds=$((rounds + 1))
+  done
+  printf '%-45s %10d cases %6d s\n' "$target" $((rounds * cases)) $((SECONDS - since))
+done
