@@ -32,9 +32,18 @@ audit: .venv/installed ## Licences, banned crates and sources of every dependenc
 advisories: .venv/installed ## Known weaknesses of the dependencies, by RustSec's database on GitHub
 	cargo deny --locked check advisories
 
-# Its tools and their names: docs/development.md.
-mutants: ## Test the tests: change signatures, decisions and limits, and see what notices: ARGS="--file … --shard 1/4"
-	cargo mutants $(ARGS)
+TOOLS := target/tools
+sbom: $(TOOLS)/bin/cargo-cyclonedx ## A bill of materials of each function as it is deployed, in target/sbom
+	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" deploy/sbom.sh target/sbom $(FUNCTIONS)
+
+mutants: $(TOOLS)/bin/cargo-mutants ## Change what signs, decides and limits, and see if a test notices: ARGS="--re model/claim --shard 1/4"
+	$(TOOLS)/bin/cargo-mutants mutants --package shared --output target $(ARGS)
+
+$(TOOLS)/bin/cargo-cyclonedx:
+	cargo install --locked --root $(TOOLS) cargo-cyclonedx@0.5.9
+
+$(TOOLS)/bin/cargo-mutants:
+	cargo install --locked --root $(TOOLS) cargo-mutants@27.1.0
 
 journey: ## One journey by HTTP on a fresh host; OpenSSL verifies the callback
 	tests/scripts/journey.sh
@@ -163,7 +172,7 @@ tests/openapi/node_modules/installed: tests/openapi/package-lock.json
 	npm ci --ignore-scripts --prefix tests/openapi
 	@touch $@
 
-# Node's runtime client is built from C++, which needs cmake, autoconf, automake and libtool.
+# Node's runtime client is built from C++, which needs cmake, autoconf, automake, libtool and g++.
 $(PEERS)/node/installed: $(wildcard benches/peers/node/*)
 	mkdir -p $(@D) && cp $^ $(@D)
 	npm ci --no-audit --no-fund --prefix $(@D)

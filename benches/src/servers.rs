@@ -59,6 +59,8 @@ impl RuntimeApi {
     /// Gives the function its event, and returns the call that answers it.
     pub(crate) async fn invoke(&mut self, next: Call, event: String) -> Result<(Instant, Bytes), Error> {
         let given = Response::builder()
+            // Node's runtime client dies of an answer without.
+            .header("content-type", "application/json")
             .header("lambda-runtime-aws-request-id", ID)
             .header("lambda-runtime-deadline-ms", "4102444800000")
             .header(

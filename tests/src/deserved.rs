@@ -29,7 +29,7 @@ pub fn of_platform_callback(request: &Request<Bytes>) -> Parts {
 pub fn of_v1(request: &Request<Bytes>) -> Parts {
     let mut pairs = pairs(request.uri().query().unwrap_or_default().as_bytes());
     let content_type =
-        request.headers().get("content-type").map(|value| value.as_bytes().to_ascii_lowercase());
+        request.headers().get("content-type").map(|value| value.as_bytes().trim_ascii().to_ascii_lowercase());
     if content_type.is_some_and(|name| name.starts_with(b"application/x-www-form-urlencoded")) {
         pairs.extend(self::pairs(request.body()));
     }
