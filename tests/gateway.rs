@@ -209,6 +209,17 @@ fn answer(name: &str, node: &str, signed: &str) -> String {
 }
 
 #[test]
+fn a_backslash_that_somebody_adds_before_an_escaped_slash_changes_nothing() {
+    const SIGNED: &str = r#"{"code":"40002","sub_code":"isv.a\/b"}"#;
+    let app = keys();
+    let read =
+        |node: &str| read_answer(answer("error_response", node, SIGNED).as_bytes(), &app.alipay_public_keys);
+    let Exchange::Refused(refusal) = read(SIGNED) else { panic!("signed and not believed") };
+    let changed = SIGNED.replace("\\/", "\\\\/");
+    assert_eq!(read(&changed), Exchange::Refused(refusal));
+}
+
+#[test]
 fn an_answer_is_believed_by_the_signature_over_its_raw_node() {
     const RESPONSE: &str = "alipay_system_oauth_token_response";
     let app = keys();

@@ -4,6 +4,7 @@
 //! and no retry: Alipay named the user, Alipay refused, or nobody knows. An answer whose signature does not verify is
 //! no answer.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -206,18 +207,22 @@ pub fn read_answer(body: &[u8], alipay_public_keys: &[VerifyingKey]) -> Exchange
     let Some(first) = nodes().next() else {
         return Exchange::Unknown(GatewayError::Malformed);
     };
-    match nodes().find(|node| is_signed(node, &signs, alipay_public_keys)) {
-        Some(node) => read_node(node),
+    match nodes().find_map(|node| signed_text(node, &signs, alipay_public_keys)) {
+        Some(node) => read_node(&node),
         None if signs.is_empty() => Exchange::Unknown(GatewayError::Unsigned(stated_refusal(first))),
         None => Exchange::Unknown(GatewayError::Signature(stated_refusal(first))),
     }
 }
 
-/// True if one of `signs` is Alipay's over `node`. As in Alipay's Java SDK, a node that does not verify as it was sent
-/// is tried again with `\/` read as `/`.
-fn is_signed(node: &str, signs: &[String], keys: &[VerifyingKey]) -> bool {
-    let verifies = |bytes: &[u8]| signs.iter().any(|sign| answer_verifies(bytes, sign, keys));
-    verifies(&narrowed(node)) || (node.contains("\\/") && verifies(&narrowed(&node.replace("\\/", "/"))))
+/// The text that one of `signs` is Alipay's over: `node`, or else, as in Alipay's Java SDK, `node` with `\/` read as `/`.
+/// It is the signed text that is read, because `\\/` says something else than the `\/` that it becomes.
+fn signed_text<'n>(node: &'n str, signs: &[String], keys: &[VerifyingKey]) -> Option<Cow<'n, str>> {
+    let verifies = |text: &str| signs.iter().any(|sign| answer_verifies(&narrowed(text), sign, keys));
+    if verifies(node) {
+        return Some(node.into());
+    }
+    let unescaped = node.replace("\\/", "/");
+    (unescaped != node && verifies(&unescaped)).then(|| unescaped.into())
 }
 
 fn read_node(node: &str) -> Exchange {
