@@ -214,8 +214,8 @@ pub fn read_answer(body: &[u8], alipay_public_keys: &[VerifyingKey]) -> Exchange
     }
 }
 
-/// The text that one of `signs` is Alipay's over: `node`, or else, as in Alipay's Java SDK, `node` with `\/` read as `/`.
-/// It is the signed text that is read, because `\\/` says something else than the `\/` that it becomes.
+/// The text that one of `signs` is Alipay's over: `node` as it was sent or else, as in Alipay's Java SDK, with `\/`
+/// read as `/`. It is the signed text that is read, because `\\/` says something else than the `\/` that it becomes.
 fn signed_text<'n>(node: &'n str, signs: &[String], keys: &[VerifyingKey]) -> Option<Cow<'n, str>> {
     let verifies = |text: &str| signs.iter().any(|sign| answer_verifies(&narrowed(text), sign, keys));
     if verifies(node) {
