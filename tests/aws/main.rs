@@ -24,6 +24,7 @@ mod roles;
 mod rotation;
 mod stage;
 mod store_contract;
+mod storm;
 mod sweeps;
 mod template;
 mod time_to_live;

@@ -3,14 +3,17 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::pending;
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use fastrand::Rng;
+use futures_util::stream;
 use shared::egress::client::client_builder;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -26,6 +29,10 @@ pub(crate) enum Fate {
     Stuck,
     /// It is done, and never answered.
     Untold,
+    /// It is done, and the connection ends within the answer.
+    CutOff,
+    /// It is done after this time.
+    Late(Duration),
 }
 
 /// DynamoDB is asked too much of.
@@ -55,6 +62,7 @@ struct Book {
     calls: BTreeMap<String, usize>,
     next: HashMap<&'static str, VecDeque<Fate>>,
     always: HashMap<&'static str, Fate>,
+    lots: Option<Rng>,
 }
 
 impl Drop for Proxy {
@@ -86,11 +94,17 @@ impl Proxy {
         self.book().always.insert(operation, fate);
     }
 
+    /// One call in six meets a fate that is drawn from `seed`, until [`Proxy::heal`].
+    pub(crate) fn storm(&self, seed: u64) {
+        self.book().lots = Some(Rng::with_seed(seed));
+    }
+
     /// From now on every call is forwarded.
     pub(crate) fn heal(&self) {
         let mut book = self.book();
         book.next.clear();
         book.always.clear();
+        book.lots = None;
     }
 
     /// Counts the calls of each operation since this was asked last, by name.
@@ -106,6 +120,11 @@ impl Proxy {
 async fn pass(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     match fate(&shared, &headers) {
         None | Some(Fate::Passed) => forward(&shared, headers, body).await,
+        Some(Fate::Late(time)) => {
+            tokio::time::sleep(time).await;
+            forward(&shared, headers, body).await
+        }
+        Some(Fate::CutOff) => cut_off(forward(&shared, headers, body).await),
         Some(Fate::Refused(status, code)) => {
             let body = format!(r#"{{"__type":"{code}","message":"told to"}}"#);
             (StatusCode::from_u16(status).expect("a status"), body).into_response()
@@ -125,7 +144,24 @@ fn fate(shared: &Shared, headers: &HeaderMap) -> Option<Fate> {
     let mut book = shared.book.lock().expect("no test panicked with it");
     *book.calls.entry(operation.to_owned()).or_default() += 1;
     let next = book.next.get_mut(operation).and_then(VecDeque::pop_front);
-    next.or_else(|| book.always.get(operation).copied())
+    next.or_else(|| book.always.get(operation).copied()).or_else(|| book.lots.as_mut().and_then(drawn))
+}
+
+fn drawn(lots: &mut Rng) -> Option<Fate> {
+    Some(match lots.u32(..100) {
+        0..3 => THROTTLED,
+        3..5 => DOWN,
+        5..6 => Fate::Stuck,
+        6..9 => Fate::Untold,
+        9..12 => Fate::CutOff,
+        12..16 => Fate::Late(Duration::from_millis(lots.u64(50..500))),
+        _ => return None,
+    })
+}
+
+fn cut_off(answer: Response) -> Response {
+    let begun = stream::iter([Ok(Bytes::from_static(b"{")), Err(io::Error::from(io::ErrorKind::BrokenPipe))]);
+    answer.map(|_| Body::from_stream(begun))
 }
 
 async fn forward(shared: &Shared, mut headers: HeaderMap, body: Bytes) -> Response {

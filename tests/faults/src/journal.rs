@@ -89,12 +89,16 @@ pub enum ProcessFault {
     Pause,
     /// Another process holds the database.
     Lock,
+    /// A worker died, or could not write what it had done.
+    Worker,
 }
 
 /// A fault that the host's process met.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct Struck {
     pub fault: ProcessFault,
+    /// The one authorization that it was about; all, if it is nobody's.
+    pub journey: Option<usize>,
     pub from: Millis,
     /// The process was back.
     pub until: Millis,

@@ -17,10 +17,10 @@ struct Options {
     #[arg(long, default_value_t = 2_000)]
     authorizations: usize,
     /// The seconds in which they begin, and in which everything fails
-    #[arg(long, default_value_t = 85)]
+    #[arg(long, default_value_t = 80)]
     seconds: u64,
     /// The seconds that everybody has afterwards
-    #[arg(long, default_value_t = 110)]
+    #[arg(long, default_value_t = 145)]
     patience: u64,
     /// Repeats the plan of an earlier storm
     #[arg(long)]

@@ -115,7 +115,7 @@ pub fn failing() -> Vec<(&'static str, Reply)> {
             "trailers without end after `SUCCESS`",
             endless(&[CHUNKED, CHUNK, "0\r\n"].concat(), &"x-a: b\r\n".repeat(100)),
         ),
-        (SUCCESS_TOO_LATE, Reply::SendAfter(Duration::from_secs(11), http(200, "", "SUCCESS"))),
+        (SUCCESS_TOO_LATE, Reply::SendToWhoWaits(Duration::from_secs(11), http(200, "", "SUCCESS"))),
     ]
 }
 

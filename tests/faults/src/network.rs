@@ -136,8 +136,10 @@ pub fn http(status: u16, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
 pub enum Reply {
     /// Sends this, and closes the connection.
     Send(Vec<u8>),
-    /// Waits, and then sends this.
+    /// Waits, and then sends this, whether or not somebody waits for it.
     SendAfter(Duration, Vec<u8>),
+    /// Waits, and then sends this, unless the caller has hung up.
+    SendToWhoWaits(Duration, Vec<u8>),
     /// Sends the head at once and the body byte by byte, at this pace.
     Drip(Vec<u8>, Vec<u8>, Duration),
     /// Sends the first, and then the second again and again.
@@ -161,6 +163,15 @@ impl Reply {
             }
             Self::SendAfter(wait, bytes) => {
                 tokio::time::sleep(wait).await;
+                stream.write_all(&bytes).await?;
+                stream.shutdown().await
+            }
+            Self::SendToWhoWaits(wait, bytes) => {
+                let mut more = [0; 64];
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    _ = stream.read(&mut more) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                }
                 stream.write_all(&bytes).await?;
                 stream.shutdown().await
             }

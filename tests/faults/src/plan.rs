@@ -228,7 +228,7 @@ impl Blow {
             ],
         );
         let lasts = match fault {
-            ProcessFault::Kill | ProcessFault::Stop => 0,
+            ProcessFault::Kill | ProcessFault::Stop | ProcessFault::Worker => 0,
             ProcessFault::KillAtStart => lots.u64(0..60),
             ProcessFault::Pause => span(lots, &[(100..3_000, 75), (3_000..9_000, 20), (9_000..13_000, 5)]),
             ProcessFault::Lock => span(lots, &[(100..2_500, 75), (2_500..9_000, 25)]),

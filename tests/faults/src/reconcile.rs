@@ -12,7 +12,7 @@ use crate::plan::{Code, open_id};
 
 /// An answer that took no longer than this was in time: below the 8 s that an exchange has.
 const IN_TIME: Millis = 7_500;
-/// The time in which the outcome of an attempt is recorded, once the merchant has answered.
+/// The time in which an outcome is recorded, once the gateway or the merchant has answered.
 const RECORDED_WITHIN: Millis = 1_500;
 /// An attempt begins this long after it is due at the latest: a hint's grace period and two sweeps.
 const BEGUN_WITHIN: Duration = Duration::from_secs(120 + 2 * 60);
@@ -43,9 +43,9 @@ pub struct Findings {
     /// POSTs that came to merchants.
     pub posts: usize,
     /// POSTs after one that was confirmed, or beside one that was under way, by what explains them.
-    pub doubles: BTreeMap<String, usize>,
+    pub doubles: BTreeMap<String, Vec<String>>,
     /// Users who were asked to consent once more, by what became of the code before.
-    pub asked_again: BTreeMap<&'static str, usize>,
+    pub asked_again: BTreeMap<String, Vec<String>>,
     /// The last pages, by their outcome.
     pub pages: BTreeMap<String, usize>,
     /// The answers to queries, by state and delivery.
@@ -166,12 +166,13 @@ impl Findings {
             if !first.success && !at_once {
                 continue;
             }
-            match explanation(first, struck) {
-                Some(fault) => *self.doubles.entry(fault.to_string()).or_default() += 1,
-                None => {
-                    let answered = (first.answer, first.ended);
-                    self.broken(BARS[8], format!("{serial} at {} and {}, {answered:?}", first.at, second.at));
-                }
+            let case = format!(
+                "{serial} at {} and {}, {:?} until {:?}",
+                first.at, second.at, first.answer, first.ended
+            );
+            match met(first.journey, first.at, first.ended.unwrap_or(first.at), struck) {
+                Some(fault) => self.doubles.entry(fault.to_string()).or_default().push(case),
+                None => self.broken(BARS[8], case),
             }
         }
     }
@@ -191,11 +192,17 @@ impl Findings {
             for code in &travelled.asked_again {
                 let came = journals.exchanged.iter().find(|exchange| exchange.code == *code);
                 let why = match came {
-                    None => "the code never came to the gateway",
-                    Some(exchange) if is_signed_for(exchange, number) => "the gateway had signed in time",
-                    Some(_) => "the gateway had failed or refused",
+                    None => "the code never came to the gateway".to_owned(),
+                    Some(exchange) if is_signed_for(exchange, number) => {
+                        let ended = exchange.signed.as_ref().map_or(exchange.at, |(_, at)| *at);
+                        let fault = met(number, exchange.at, ended, &journals.struck);
+                        let fault = fault.map_or_else(|| "no fault".to_owned(), |fault| fault.to_string());
+                        format!("the gateway had signed in time, {fault}")
+                    }
+                    Some(_) => "the gateway had failed or refused".to_owned(),
                 };
-                *self.asked_again.entry(why).or_default() += 1;
+                let came = came.map(|exchange| (exchange.at, exchange.signed.as_ref().map(|(_, at)| *at)));
+                self.asked_again.entry(why).or_default().push(format!("{code} at {came:?}"));
             }
         }
     }
@@ -216,10 +223,12 @@ fn is_signed_for(exchange: &Exchanged, number: usize) -> bool {
         && Code::parse(&exchange.code).is_some_and(|code| code.journey == number && code.user == 0)
 }
 
-/// The fault in which the outcome of `post` got lost.
-fn explanation(post: &Posted, struck: &[Struck]) -> Option<ProcessFault> {
-    let until = post.ended.unwrap_or(post.at) + RECORDED_WITHIN;
-    let met = struck.iter().filter(|struck| struck.from <= until && post.at <= struck.until);
+/// The fault in which something of an authorization got lost that began and `ended` then, and was still to be recorded.
+fn met(journey: usize, began: Millis, ended: Millis, struck: &[Struck]) -> Option<ProcessFault> {
+    let until = ended + RECORDED_WITHIN;
+    let met = struck.iter().filter(|struck| {
+        struck.from <= until && began <= struck.until && struck.journey.is_none_or(|met| met == journey)
+    });
     met.map(|struck| struck.fault).min()
 }
 

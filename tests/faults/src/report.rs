@@ -26,6 +26,7 @@ pub struct Report {
     pub gateway: BTreeMap<String, usize>,
     /// POSTs by the merchant's answer.
     pub merchants: BTreeMap<&'static str, usize>,
+    pub struck: Vec<Struck>,
     pub findings: Findings,
 }
 
@@ -68,8 +69,8 @@ impl fmt::Display for Report {
         row(f, "consents signed in time", findings.signed)?;
         row(f, "of these recorded", findings.recorded)?;
         row(f, "of these told to be unknown", findings.unknown)?;
-        rows(f, "asked to consent again", &findings.asked_again)?;
-        rows(f, "doubles explained", &findings.doubles)?;
+        lengths(f, "asked to consent again", &findings.asked_again)?;
+        lengths(f, "doubles explained", &findings.doubles)?;
         for (bar, cases) in &findings.broken {
             row(f, bar, cases.len())?;
             for case in cases.iter().take(CASES_TOLD) {
@@ -82,6 +83,10 @@ impl fmt::Display for Report {
 
 fn rows(f: &mut fmt::Formatter<'_>, of: &str, counts: &BTreeMap<impl fmt::Display, usize>) -> fmt::Result {
     counts.iter().try_for_each(|(name, count)| row(f, &format!("{of}: {name}"), count))
+}
+
+fn lengths(f: &mut fmt::Formatter<'_>, of: &str, cases: &BTreeMap<String, Vec<String>>) -> fmt::Result {
+    cases.iter().try_for_each(|(name, cases)| row(f, &format!("{of}: {name}"), cases.len()))
 }
 
 fn row(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {

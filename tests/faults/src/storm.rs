@@ -197,6 +197,7 @@ fn report(plan: &Plan, weather: &Weather, journals: &Journals) -> Report {
         merchant_outages: plan.merchant_outages.len(),
         gateway: count(journals.exchanged.iter().map(|exchange| exchange.fate.to_string())),
         merchants: count(journals.posted.iter().map(|post| post.answer)),
+        struck: journals.struck.clone(),
         findings: reconcile(journals),
     }
 }

@@ -83,12 +83,13 @@ impl Weather {
                 sleep(Duration::from_millis(blow.lasts)).await;
                 self.host.signal(Signal::Continue)?;
             }
+            ProcessFault::Worker => {}
             ProcessFault::Lock => lock(database, Duration::from_millis(blow.lasts)).await,
         }
         if self.host.process.is_none() {
             self.start().await?;
         }
-        self.struck.add(Struck { fault, from, until: self.clock.now() });
+        self.struck.add(Struck { fault, journey: None, from, until: self.clock.now() });
         Ok(())
     }
 
