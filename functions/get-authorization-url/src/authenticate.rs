@@ -50,16 +50,23 @@ pub(crate) async fn verify(
 pub(crate) fn is_for_us(call: &Call<'_>, request: &Request<Bytes>, settings: &LinkSettings) -> bool {
     let (Protocol::V3, Some(public_url)) = (call.protocol(), &settings.public_url) else { return true };
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let arrived_at = client_info(request).origin.as_ref();
-    [Some(public_url), arrived_at].into_iter().flatten().any(|ours| names(host, ours))
+    let Some(sent) = signed_address(host, public_url.scheme()) else { return false };
+    // API Gateway names the domain that a request arrived at, and no port.
+    let arrived_there =
+        client_info(request).origin.as_ref().is_some_and(|domain| domain.host() == sent.host());
+    arrived_there || is_address(&sent, public_url)
 }
 
-/// True if `host` is what a client that calls `ours` sends. The names of one machine for itself are one.
-fn names(host: &str, ours: &Url) -> bool {
-    let Ok(sent) = Url::parse(&format!("{}://{host}/", ours.scheme())) else { return false };
-    let is_bare = sent.username().is_empty() && sent.password().is_none() && sent.path() == "/";
-    let same_host = sent.host() == ours.host() || is_this_machine(&sent) && is_this_machine(ours);
-    is_bare && same_host && sent.port_or_known_default() == ours.port_or_known_default()
+/// The address of a client that sends `host`; nothing if `host` holds more than a name and a port.
+fn signed_address(host: &str, scheme: &str) -> Option<Url> {
+    let sent = Url::parse(&format!("{scheme}://{host}/")).ok()?;
+    (sent.username().is_empty() && sent.password().is_none() && sent.path() == "/").then_some(sent)
+}
+
+/// True if `sent` leads to `ours`. The names of one machine for itself are one.
+fn is_address(sent: &Url, ours: &Url) -> bool {
+    let same_host = sent.host() == ours.host() || is_this_machine(sent) && is_this_machine(ours);
+    same_host && sent.port_or_known_default() == ours.port_or_known_default()
 }
 
 fn is_this_machine(url: &Url) -> bool {
@@ -112,7 +119,9 @@ mod tests {
             ("localhost:8080", "http://127.0.0.1:8080/", true),
             ("127.0.0.1:8081", "http://127.0.0.1:8080/", false),
         ] {
-            assert_eq!(names(host, &Url::parse(ours).unwrap()), is_ours, "{host} {ours}");
+            let ours = Url::parse(ours).unwrap();
+            let sent = signed_address(host, ours.scheme());
+            assert_eq!(sent.is_some_and(|sent| is_address(&sent, &ours)), is_ours, "{host} {ours}");
         }
     }
 }

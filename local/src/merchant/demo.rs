@@ -203,6 +203,7 @@ const fn merchant_fault(fault: MerchantFault, language: Language) -> &'static st
         MerchantFault::Slow => language.choose("慢应答", "Answers late"),
         MerchantFault::Redirect => language.choose("答 302 跳转", "Answers 302"),
         MerchantFault::WrongText => language.choose("答 OK 而非 SUCCESS", "Says OK, not SUCCESS"),
+        MerchantFault::Unchecked => language.choose("不验签，一律答 SUCCESS", "Says SUCCESS to anything"),
         MerchantFault::Silence => language.choose("不应答", "Never answers"),
     }
 }

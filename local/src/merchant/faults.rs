@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MerchantFault {
-    /// No fault: `SUCCESS` if the signature is valid.
+    /// No fault: `SUCCESS` if the callback is signed, new and meant for this merchant.
     #[default]
     None,
     /// 500.
@@ -17,13 +17,22 @@ pub enum MerchantFault {
     Redirect,
     /// 200 `OK`, which is not `SUCCESS`.
     WrongText,
+    /// 200 `SUCCESS` to whatever comes, signed or not, whoever it is meant for.
+    Unchecked,
     /// Does not answer for two minutes.
     Silence,
 }
 
 impl MerchantFault {
-    pub const ALL: [Self; 6] =
-        [Self::None, Self::ServerError, Self::Slow, Self::Redirect, Self::WrongText, Self::Silence];
+    pub const ALL: [Self; 7] = [
+        Self::None,
+        Self::ServerError,
+        Self::Slow,
+        Self::Redirect,
+        Self::WrongText,
+        Self::Unchecked,
+        Self::Silence,
+    ];
 
     /// The name it has in JSON.
     #[must_use]
@@ -34,6 +43,7 @@ impl MerchantFault {
             Self::Slow => "slow",
             Self::Redirect => "redirect",
             Self::WrongText => "wrong-text",
+            Self::Unchecked => "unchecked",
             Self::Silence => "silence",
         }
     }

@@ -271,6 +271,16 @@ async fn faults_answer_wrongly_but_record_the_post() {
 }
 
 #[tokio::test]
+async fn a_merchant_that_does_not_check_says_success_to_what_nobody_signed() {
+    let merchant = merchant(String::new(), None);
+    merchant.set_fault(MerchantFault::Unchecked);
+    let origin = serve(merchant.router()).await;
+    let altered = Callback::new("S1").send(&origin, |body| body.push(' ')).await;
+    assert_eq!(altered, (200, "SUCCESS".to_owned()));
+    assert!(!merchant.received()[0].signature_ok);
+}
+
+#[tokio::test]
 async fn faults_of_both_parties_are_set_from_the_page() {
     let emulator = AlipayEmulator::new(EmulatorConfig {
         app_id: "1".to_owned(),
