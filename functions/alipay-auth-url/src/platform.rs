@@ -134,13 +134,13 @@ impl Questions<'_> {
         };
         let (random, now) = (&*self.function.random, self.function.clock.now());
         let party = self.pending.source.to_string();
-        if !self.function.breakers.may_ask(&party) {
+        let Some(permit) = self.function.breakers.ask(&party) else {
             return Ok(Err(TransportError::Paused.into()));
-        }
+        };
         let request = PlatformRequest::sign(&self.platform.credential(), &wanted, random, now)?;
         let answer = self.function.network.post(&request).await;
         let timed_out = matches!(answer, Err(PlatformError::Transport(error)) if error.is_timeout());
-        self.function.breakers.report(&party, timed_out);
+        permit.report(timed_out);
         Ok(answer.map(|body| read_answer(&body, self.platform.is_on_loopback())))
     }
 

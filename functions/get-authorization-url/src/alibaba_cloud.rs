@@ -33,11 +33,11 @@ pub(crate) async fn ask(
     if function.clock.now().since(nonce.used_at) > ASK_WITHIN {
         return Err(ApiError::TooLate);
     }
-    let party = key.credential().endpoint.as_str();
-    if !function.breakers.may_ask(party) {
+    let credential = key.credential();
+    let Some(permit) = function.breakers.ask(credential.endpoint.as_str()) else {
         tracing::warn!(account = %link_request.scheme.account_id, "Alibaba Cloud hangs and is not asked");
         return Err(AlibabaCloudError::from(TransportError::Paused).into());
-    }
+    };
     if !function.nonces.use_nonce(nonce).await? {
         return Err(ApiError::NonceUsed);
     }
@@ -48,13 +48,13 @@ pub(crate) async fn ask(
     };
     let answer = alibaba_cloud::get_authorization_url(
         &*function.alibaba_cloud,
-        &key.credential(),
+        &credential,
         &question,
         &*function.clock,
         &*function.random,
     )
     .await;
-    function.breakers.report(party, answer.as_ref().is_err_and(AlibabaCloudError::is_timeout));
+    permit.report(answer.as_ref().is_err_and(AlibabaCloudError::is_timeout));
     if let Err(failure) = &answer
         && failure.is_ours_to_mend()
     {

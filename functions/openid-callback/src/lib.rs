@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use shared::egress::breakers::Breakers;
+use shared::egress::breakers::{Breakers, Permit};
 use shared::model::authorization::Authorization;
 use shared::model::claim::{ClaimRefusal, ExchangeClaim, ExchangeEnding};
 use shared::model::clock::{Clock, Monotonic, Stopwatch};
@@ -188,10 +188,10 @@ async fn complete_return(
     let in_address = function.gateway.address_parameters();
     let request = ExchangeRequest::sign(&function.app_id, &back.code, now, &app.private_key, in_address)?;
     // Before the claim: the same return does once the gateway answers again.
-    if !function.breakers.may_ask(GATEWAY) {
+    let Some(permit) = function.breakers.ask(GATEWAY) else {
         tracing::warn!(reference = %back.state.id(), "the gateway hangs and is not asked");
         return Ok(Outcome::Unavailable);
-    }
+    };
     let claim = ExchangeClaim::new(&back.state, &back.code, OperationId::generate(&*function.random)?, now);
 
     let authorization = match repeat_once(|| function.store.claim_exchange(&claim)).await? {
@@ -211,7 +211,7 @@ async fn complete_return(
         held.end(ExchangeEnding::NotSent).await;
         return Ok(Outcome::Unavailable);
     }
-    let said = exchange(function, request, &name, &app, arrived.began() + REFRESH_WITHIN).await;
+    let said = exchange(function, permit, request, &name, &app, arrived.began() + REFRESH_WITHIN).await;
     Ok(conclude(&held, said, arrived.began() + SETTLE_WITHIN).await)
 }
 
@@ -219,13 +219,14 @@ async fn complete_return(
 /// time.
 async fn exchange(
     function: &OpenIdCallback,
+    permit: Permit<'_>,
     request: ExchangeRequest,
     name: &SecretName,
     app: &Arc<AlipayApp>,
     refresh_until: Monotonic,
 ) -> Exchange {
     let answered = function.gateway.exchange(request).await;
-    function.breakers.report(GATEWAY, answered == Err(GatewayError::Timeout));
+    permit.report(answered == Err(GatewayError::Timeout));
     let body = match answered {
         Ok(body) => body,
         Err(reason) => return Exchange::Unknown(reason),

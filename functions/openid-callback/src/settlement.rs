@@ -20,7 +20,7 @@ const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1
 /// The time in a request within which a settlement is tried again: nearly all that the function has, because otherwise
 /// the user has to consent again, or the platform to call again. A last try, and the end of the claim after it, end
 /// below the function's time-out.
-pub const SETTLE_WITHIN: Duration = Duration::from_secs(23);
+pub const SETTLE_WITHIN: Duration = Duration::from_secs(21);
 
 /// Records who the user is, and has the delivery started if it was this settlement that did. It is tried again until
 /// `deadline`. `code_digest` is of the code that Alipay named the user for; a platform names one without.

@@ -133,9 +133,9 @@ async fn conclude(
     if follows.step == Step::GivenUp && concluded != Ok(false) {
         alarm_undeliverable(authorization);
     }
-    let ours = concluded?;
+    // Said even if it could not be recorded: the next worker then makes it again, and the two lines explain the double.
     log(authorization, number, made);
-    if !ours {
+    if !concluded? {
         tracing::warn!(reference = %authorization.id, "the attempt took longer than its lease; another worker goes on");
         return Ok(Step::Nothing);
     }

@@ -8,15 +8,24 @@ use shared::model::authorization_request::AuthorizationRequest;
 use shared::protocol::open_api::client::redact::{MAX_MESSAGE_CHARS, redacted};
 use url::Url;
 
-/// Scheme, host, port and path of `target`, the path with `…` for what was sent and for what may be an identity.
+/// Scheme, host, port and path of `target`, host and path with `…` for what was sent and for what may be an identity.
 pub(crate) fn redirect_for_log(target: &Url, authorization: &Authorization) -> String {
     masked(target, &sent(authorization))
 }
 
 fn masked(target: &Url, sent: &[&str]) -> String {
-    let segments: Vec<_> = target.path().split('/').map(|segment| redacted(segment, sent)).collect();
-    let path: String = segments.join("/").chars().take(MAX_MESSAGE_CHARS).collect();
-    format!("{}{path}", target.origin().ascii_serialization())
+    let lower: Vec<_> = sent.iter().map(|value| value.to_ascii_lowercase()).collect();
+    let lower: Vec<_> = lower.iter().map(String::as_str).collect();
+    let host = redacted_parts(target.host_str().unwrap_or_default(), '.', &lower);
+    let port = target.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let path = redacted_parts(target.path(), '/', sent);
+    let address = format!("{}://{host}{port}{path}", target.scheme());
+    address.chars().take(MAX_MESSAGE_CHARS).collect()
+}
+
+fn redacted_parts(text: &str, separator: char, sent: &[&str]) -> String {
+    let parts: Vec<_> = text.split(separator).map(|part| redacted(part, sent)).collect();
+    parts.join(&separator.to_string())
 }
 
 fn sent(authorization: &Authorization) -> Vec<&str> {
@@ -44,11 +53,16 @@ mod tests {
             ("https://merchant.example/of/%E5%BC%A0", "https://merchant.example/of/…"),
             ("https://merchant.example/074a1CcTG1LelxKe4xQC0zgN/x", "https://merchant.example/…/x"),
             ("https://merchant.example/13800138000/x", "https://merchant.example/…/x"),
+            ("https://Alice.merchant.example/x", "https://….merchant.example/x"),
+            ("https://074a1CcTG1LelxKe4xQC0zgN.example/x", "https://….example/x"),
+            ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443/x"),
         ] {
             assert_eq!(masked(&target.parse().unwrap(), &["alice", "张"]), shown);
         }
-        let long = format!("https://merchant.example/{}", "a/".repeat(300));
-        let origin = "https://merchant.example".len();
-        assert_eq!(masked(&long.parse().unwrap(), &[]).len(), origin + 200);
+        for long in
+            ["https://merchant.example/", "https://"].map(|start| start.to_owned() + &"a.".repeat(300) + "/x")
+        {
+            assert_eq!(masked(&long.parse().unwrap(), &[]).len(), MAX_MESSAGE_CHARS);
+        }
     }
 }

@@ -53,6 +53,15 @@ impl Breaker {
         }
     }
 
+    /// The state after the one request that was let through was not sent: the next may be.
+    #[must_use]
+    pub fn not_sent(self, now: UnixMillis) -> Self {
+        match self {
+            Self::HalfOpen(_) => Self::Open(now),
+            _ => self,
+        }
+    }
+
     /// The state after an exchange that timed out, or that did not.
     #[must_use]
     pub fn reported(self, timed_out: bool, now: UnixMillis) -> Self {
@@ -101,6 +110,15 @@ mod tests {
         ] {
             assert_eq!(before.asked(NOW), (after, may), "{before:?}");
         }
+    }
+
+    #[test]
+    fn a_request_that_is_not_sent_leaves_the_next_one_its_place() {
+        for before in [closed(0), closed(2), Breaker::Open(NOW + SECOND)] {
+            assert_eq!(before.not_sent(NOW), before);
+        }
+        let given_back = Breaker::HalfOpen(NOW + PAUSE).not_sent(NOW);
+        assert!(given_back.asked(NOW).1);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::clock::Millis;
 use crate::journal::{Exchanged, Posted, ProcessFault, Struck, Told, Travelled};
+use crate::merchant_answer::SUCCESS_TOO_LATE;
 use crate::open_api::serial_no;
 use crate::plan::{Code, open_id};
 
@@ -142,7 +143,7 @@ impl Findings {
         }
         let posts: Vec<_> = journals.posted.iter().filter(|post| post.journey == number).collect();
         self.deliveries(&serial, &owner, &posts, &journals.struck);
-        if told.state == "DELIVERED" && !posts.iter().any(|post| post.success) {
+        if told.state == "DELIVERED" && !posts.iter().any(|post| confirmed(post, &journals.struck)) {
             self.broken(BARS[9], serial);
         }
     }
@@ -230,6 +231,14 @@ fn met(journey: usize, began: Millis, ended: Millis, struck: &[Struck]) -> Optio
         struck.from <= until && began <= struck.until && struck.journey.is_none_or(|met| met == journey)
     });
     met.map(|struck| struck.fault).min()
+}
+
+/// True if the merchant said SUCCESS: in time, or so that a process which stood still found it when it went on, because
+/// what has come is read before the time is believed to be up.
+fn confirmed(post: &Posted, struck: &[Struck]) -> bool {
+    let stood_still =
+        || met(post.journey, post.at, post.ended.unwrap_or(post.at), struck) == Some(ProcessFault::Pause);
+    post.success || post.answer == SUCCESS_TOO_LATE && stood_still()
 }
 
 #[cfg(test)]

@@ -145,6 +145,18 @@ fn delivered_means_confirmed() {
 }
 
 #[test]
+fn a_late_success_counts_where_the_process_stood_still_and_nowhere_else() {
+    for (fault, holds) in [(ProcessFault::Pause, true), (ProcessFault::Kill, false)] {
+        let late = |journals: &mut Journals| {
+            journals.posted[0] =
+                Posted { success: false, answer: SUCCESS_TOO_LATE, ended: Some(13_000), ..post(2_000) };
+            journals.struck.push(Struck { fault, from: 11_000, until: 13_500, journey: None });
+        };
+        assert_eq!(broken(late).is_empty(), holds, "{fault}");
+    }
+}
+
+#[test]
 fn an_attempt_begins_soon_after_it_is_due() {
     for (secs, late) in [(200, vec![]), (241, vec![("attempts long overdue", 1)])] {
         assert_eq!(broken(|journals| journals.told[0].overdue = Some(Duration::from_secs(secs))), late);
