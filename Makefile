@@ -1,12 +1,15 @@
 # Short names for longer commands. `make` alone lists them.
 
 SHELL := /bin/bash
+# Which Python the tools get: 3.10 or later.
+PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 LAMBDA_ADDRESS := -A 127.0.0.1 -P 9000
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint fuzz audit advisories sbom mutants journey aws sdk samples openapi browser lambda lambda-watch \
-	lambda-sweep e2e deploy show redrive bench bench-cold bench-all bench-long bench-render profile ci
+	lambda-sweep e2e deploy show resend forget disable enable restore rollback bench bench-cold bench-all bench-long \
+	bench-render profile ci
 
 help: ## List what can be made
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
@@ -48,12 +51,16 @@ $(TOOLS)/bin/cargo-mutants:
 journey: ## One journey by HTTP on a fresh host; OpenSSL verifies the callback
 	tests/scripts/journey.sh
 
+.PHONY: first-hour
+first-hour: ## Every command of docs/first-hour.md, on a fresh host
+	tests/scripts/first_hour.sh
+
 .PHONY: storm
 # SEED=… repeats the plan of an earlier one; ARGS="--help" lists what else can be said.
 storm: ## 10,000 authorizations while processes, gateway and merchants fail, reconciled at the end: SEED=…
 	tests/scripts/storm.sh --authorizations 10000 --seconds 360 --patience 240 $(if $(SEED),--seed '$(SEED)') $(ARGS)
 
-aws: .venv/installed .venv-emulator/installed ## The template, and what is made of AWS against an emulator of it
+aws: .venv/installed .venv-checkov/installed .venv-emulator/installed ## The template, and what is made of AWS against an emulator of it
 	tests/scripts/aws.sh
 
 sdk: .venv/installed .venv-sdk/installed tests/sdk/node_modules/installed ## The official SDKs: Alipay's against its emulator, Alibaba Cloud's against us
@@ -86,28 +93,63 @@ e2e: .venv/installed .venv-emulator/installed .venv-sdk/installed ## Build, depl
 deploy: .venv/installed-for-deploy ## Build and deploy to AWS, make keys and the first callers, try them
 	@.venv/bin/python deploy/deploy.py $(ARGS)
 
+CLI := target/debug/authlink
+
+.PHONY: cli
+cli: ## Build the program authlink, for the commands below; `cargo install --path local` installs it
+	@test -e $(CLI) || echo "building the command; the first time takes some minutes" >&2
+	@$(PYTHON) deploy/compiler.py cargo build --quiet --locked --bin authlink
+
 STACK ?= authlink
-# ARGS="--region … --profile …" says where else the stack is.
-WHICH = $(if $(SERIAL_NO),--serial-no '$(SERIAL_NO)') $(if $(BUSINESS_ID),--business-id '$(BUSINESS_ID)') \
-	$(if $(REFERENCE),--reference '$(REFERENCE)')
+# ARGS="--region … --profile …" says where else the stack is; --json is for programs.
+WHICH = --stack '$(STACK)' $(if $(SERIAL_NO),--serial-no '$(SERIAL_NO)') \
+	$(if $(BUSINESS_ID),--business-id '$(BUSINESS_ID)') $(if $(REFERENCE),--reference '$(REFERENCE)')
 
-show: .venv/installed-for-deploy ## What became of one authorization: STACK=… SERIAL_NO=… BUSINESS_ID=…, or REFERENCE=…
-	@.venv/bin/python deploy/operate.py show --stack '$(STACK)' $(WHICH) $(ARGS)
+show: cli ## What became of one authorization: STACK=… SERIAL_NO=… BUSINESS_ID=…, or REFERENCE=…
+	@$(CLI) authorizations show $(WHICH) $(ARGS)
 
-redrive: .venv/installed-for-deploy ## Set what is UNDELIVERABLE due again: STACK=… and as for show, or BUSINESS=…, or ALL=1
-	@.venv/bin/python deploy/operate.py redrive --stack '$(STACK)' $(WHICH) \
-		$(if $(BUSINESS),--all-of '$(BUSINESS)') $(if $(ALL),--all) $(ARGS)
+resend: cli ## Deliver once more: STACK=… and as for show; or BUSINESS_ID=…, SCHEME_ID=… or ALL=1 for what is UNDELIVERABLE
+	@$(CLI) authorizations resend $(WHICH) \
+		$(if $(SCHEME_ID),--scheme-id '$(SCHEME_ID)') $(if $(ALL),--all) $(ARGS)
+
+forget: cli ## Forget the person of one authorization, for good: STACK=… and as for show
+	@$(CLI) authorizations forget $(WHICH) $(ARGS)
+
+# Another moment than the latest: AT=2026-11-29T06:30:00Z. ARGS="--to TABLE" names the new table, --yes asks nothing.
+restore: .venv/installed-for-deploy ## Bring the records back to a point in time, in a new table, and use it: STACK=… AT=…
+	@.venv/bin/python deploy/restore.py --stack '$(STACK)' $(if $(AT),--at '$(AT)') $(ARGS)
+
+rollback: .venv/installed-for-deploy ## Lead all calls back to the release before, or to another: STACK=… TO=…
+	@.venv/bin/python deploy/rollback.py --stack '$(STACK)' $(if $(TO),--to '$(TO)') $(ARGS)
+
+PARTY = $(if $(BUSINESS),business $(1) '$(BUSINESS)')$(if $(ACCESS_KEY),access-key $(1) '$(ACCESS_KEY)')$(if \
+	$(ACCOUNT),account $(1) '$(ACCOUNT)')$(if $(SCHEME),scheme $(1) '$(SCHEME)')$(if \
+	$(PLATFORM),platform $(1) '$(PLATFORM)') $(if $(KEY),--key '$(KEY)')
+
+disable: cli ## Stop one within 15 s: STACK=… BUSINESS=…, ACCESS_KEY=…, ACCOUNT=…, SCHEME=… or PLATFORM=…; KEY=… for one key of it
+	@$(CLI) $(call PARTY,disable) --stack '$(STACK)' $(ARGS)
+
+enable: cli ## Take it off the list of what is disabled: as for disable
+	@$(CLI) $(call PARTY,enable) --stack '$(STACK)' $(ARGS)
 
 FUNCTIONS := alipay-auth-url get-authorization-url authorization-query openid-callback openid-delivery
-BENCH = cargo run --release --locked --quiet --package benches --
+# The processor that cargo-lambda compiles for, so that what is measured is what is deployed.
+PROCESSOR_x86_64 := haswell
+PROCESSOR_aarch64 := neoverse-n1
+PROCESSOR := $(PROCESSOR_$(shell uname -m))
+AS_DEPLOYED := $(if $(PROCESSOR),--config 'build.rustflags=["-Ctarget-cpu=$(PROCESSOR)"]')
+# What measures is compiled with the tests' dependencies, and what it measures in process as fast as that gets.
+OPTIMISED := $(foreach crate,benches shared $(FUNCTIONS),--config 'profile.dev.package.$(crate).opt-level=3' \
+	--config 'profile.dev.package.$(crate).debug-assertions=false')
+BENCH = cargo build $(OPTIMISED) --locked --quiet --workspace --bin benches && target/debug/benches
 PEERS := target/peers
 
 # The functions are built without the local host, whose features they would get too.
 .PHONY: built-functions
 built-functions:
-	cargo build --release --locked --quiet --package baseline-function $(FUNCTIONS:%=--package %)
+	cargo build $(AS_DEPLOYED) --release --locked --quiet --package baseline-function $(FUNCTIONS:%=--package %)
 
-bench: built-functions ## Measure the functions beside a baseline; fails when a bound is missed, or a ratio is worse than it was
+bench: built-functions ## Measure the functions beside a baseline; fails when a bound is missed, or instructions have become more
 	$(BENCH) short
 
 bench-cold: ## Send the first requests of 1,000 businesses to a fresh process, alone and beside a flood of invented names
@@ -117,16 +159,16 @@ bench-all: built-functions $(PEERS)/node/installed $(PEERS)/python/installed ## 
 	$(BENCH) all
 
 bench-long: ## Measure load and growth of the local host with wrk; writes results and documents
-	cargo build --release --locked --quiet --package local
+	cargo build $(AS_DEPLOYED) --release --locked --quiet --package local
 	python3 benches/load/load.py $(ARGS)
 	$(BENCH) render
 
 bench-render: ## Write the documents' tables from benches/results.json
-	cargo run --quiet --package benches -- render
+	$(BENCH) render
 
 FUNCTION ?= alipay-auth-url
 profile: ## Count a warm event's instructions by Valgrind's callgrind, and keep the profile: FUNCTION=…
-	cargo rustc --release --locked --quiet --package $(FUNCTION) --bin $(FUNCTION) -- -C strip=none
+	cargo rustc $(AS_DEPLOYED) --release --locked --quiet --package $(FUNCTION) --bin $(FUNCTION) -- -C strip=none
 	$(BENCH) profile $(FUNCTION)
 
 ci: ## All that must hold before a change lands
@@ -134,12 +176,14 @@ ci: ## All that must hold before a change lands
 
 # The stamps are made last: an installation that was cut short does not look like one.
 .venv/installed-for-deploy: deploy/requirements.txt
-	python3 -m venv .venv
+	@$(PYTHON) deploy/python_version.py
+	$(PYTHON) -m venv .venv
 	.venv/bin/pip install -q -r $<
 	@touch $@
 
 .venv/installed: deploy/requirements.txt tests/scripts/requirements.txt tests/sdk/requirements.txt
-	python3 -m venv .venv
+	@$(PYTHON) deploy/python_version.py
+	$(PYTHON) -m venv .venv
 	.venv/bin/pip install -q $(addprefix -r ,$^)
 	@touch .venv/installed-for-deploy $@
 
@@ -147,6 +191,12 @@ ci: ## All that must hold before a change lands
 .venv-emulator/installed: tests/scripts/emulator-requirements.txt
 	python3 -m venv .venv-emulator
 	.venv-emulator/bin/pip install -q -r $<
+	@touch $@
+
+# Apart, because checkov pins another version of boto3 than SAM.
+.venv-checkov/installed: tests/scripts/checkov-requirements.txt
+	python3 -m venv .venv-checkov
+	.venv-checkov/bin/pip install -q -r $<
 	@touch $@
 
 # Alibaba Cloud's SDKs apart, because SAM pins other versions of what they need. Both versions of one package cannot be

@@ -5,11 +5,11 @@ import hmac
 import json
 import secrets
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from urllib.parse import quote, urlsplit
 
 from secret_documents import AccessKey, Account
-from trial import PATIENCE_SECS, Outcome, send
+from trial import Outcome, not_ours, send
 
 ALGORITHM = "ACS3-HMAC-SHA256"
 # Of the form of a mobile number; nothing is ever sent to it.
@@ -28,10 +28,12 @@ HINTS = {
 UNKNOWN = "docs/get-authorization-url.md, \"Refusals\", lists what a Code means; the function's log group says more"
 
 
-def try_account(api: str, account: Account, key: AccessKey | None) -> Outcome:
+def try_account(
+    api: str, account: Account, key: AccessKey | None, region: str, patience_secs: float
+) -> Outcome:
     if key is None:
         return Outcome(None, "left out: the access key's secret is not here to sign with (--access-key-secret)")
-    deadline = time.monotonic() + PATIENCE_SECS
+    deadline = time.monotonic() + patience_secs
     while True:
         http_status, text = send(api, *signed(api, account, key))
         code, message, link = read(text)
@@ -43,12 +45,12 @@ def try_account(api: str, account: Account, key: AccessKey | None) -> Outcome:
     if http_status is None:
         return Outcome(False, f"no answer: {text}")
     if code is None:
-        return Outcome(False, f"no answer of authlink's, but HTTP {http_status}: {text[:500]}")
+        return Outcome(False, not_ours(http_status, text, region))
     return Outcome(False, f"refused with {code}: {message}\n  hint: {HINTS.get(code, UNKNOWN)}")
 
 
 def signed(api: str, account: Account, key: AccessKey) -> tuple[str, dict[str, str], bytes]:
-    now = datetime.now(UTC)
+    now = datetime.now(timezone.utc)
     parameters = {"PhoneNo": PHONE_NO, "SchemeId": str(account.scheme_id)}
     if account.contract:
         parameters["EndDate"] = f"{now + timedelta(days=30):%Y-%m-%d}"

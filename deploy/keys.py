@@ -81,6 +81,9 @@ class Folder:
     def business_key(self, business_id: str) -> Path:
         return self.path / f"business-{business_id}.pem"
 
+    def access_key_secret(self, access_key_id: str) -> Path:
+        return self.path / f"access-key-{access_key_id}.secret"
+
     def kept_or_new(self, file: Path) -> str:
         """The private key in `file`, which is made if it is not there."""
         if not file.exists():

@@ -3,26 +3,15 @@
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from executions import Limits
 from problem import Problem, tell
 
-CREDENTIALS = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_SECURITY_TOKEN",
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-)
 TOOLS = {
     "cargo": "Rust is needed: https://rustup.rs",
     "openssl": "OpenSSL makes and uses the keys: install your system's package openssl",
@@ -31,12 +20,12 @@ TOOLS = {
 }
 
 
-def check(region: str | None, profile: str | None) -> boto3.Session:
+def check(region: str | None, profile: str | None, tools: Iterable[str] = TOOLS) -> boto3.Session:
     """The session that everything uses; children of this process find the same region and profile."""
     tell("Tools, region and credentials")
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     os.environ["SAM_CLI_TELEMETRY"] = "0"
-    for tool in TOOLS:
+    for tool in tools:
         need(tool)
     return signed_in(region, profile)
 
@@ -44,11 +33,6 @@ def check(region: str | None, profile: str | None) -> boto3.Session:
 def need(tool: str) -> None:
     if shutil.which(tool) is None:
         raise Problem(f"{tool} is not installed. {TOOLS[tool]}")
-
-
-def without_credentials() -> dict[str, str]:
-    """The environment of a compiler: it runs the build scripts of every dependency, which need nothing of AWS."""
-    return {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
 
 
 def signed_in(region: str | None, profile: str | None) -> boto3.Session:
@@ -72,9 +56,10 @@ def signed_in(region: str | None, profile: str | None) -> boto3.Session:
     return session
 
 
-def concurrency_limit(session: boto3.Session) -> int | None:
+def execution_limits(session: boto3.Session) -> Limits | None:
     """How many functions the account may run at a time; `None` when it does not say so to us."""
     try:
-        return session.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+        said = session.client("lambda").get_account_settings()["AccountLimit"]
+        return Limits(said["ConcurrentExecutions"], said["UnreservedConcurrentExecutions"])
     except (ClientError, KeyError):
         return None

@@ -66,3 +66,13 @@ def read(file: Path | None) -> str | None:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(f"{file} cannot be read: {error}") from error
+
+
+def agreed(what: str, given: bool, asks_nothing: bool, flag: str) -> None:
+    """Goes on only if whoever runs this wants it: said by a flag beforehand, or at the terminal."""
+    if given:
+        return
+    if asks_nothing:
+        raise Problem(f"{what}? Say so by {flag}")
+    if asked(Question(flag, f"{what}? (yes or no)", must_be("yes or no", "yes|no"), "no")) == "no":
+        raise Problem("nothing was changed")

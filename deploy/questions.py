@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import template_file
 from problem import Problem, tell
-from question import Question, answered, must_be, must_be_public_key_or_empty, option, option_of, read
+from question import Question, answered, must_be, must_be_public_key_or_empty, option_of, read
 from secret_documents import Account, Business
-from stack import BUILD_FOLDER
+from stack_state import Present
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,18 @@ SCHEME_CONTRACT = Question(
     must_be("yes or no", r"yes|no"),
     "no",
 )
+ALARM_EMAIL = Question(
+    "alarm_email",
+    "E-mail address that alarms are sent to (empty: nobody is told)",
+    must_be("an e-mail address, or empty", r"([A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)?"),
+    "",
+)
+# The parameters that say who is told of alarms.
+TELLS = ("AlarmEmail", "AlarmTopicArn", "PageTopicArn")
 QUESTIONS = (
     STACK,
     APP_ID,
+    ALARM_EMAIL,
     ALIPAY_PUBLIC_KEY,
     BUSINESS_ID,
     MERCHANT_ID,
@@ -127,59 +137,26 @@ OF_ACCOUNT = (
     "scheme_callback_url",
     "scheme_contract",
 )
-FOLDER = ".authlink-deploy"
 
 
-def parse(description: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
-    for question in QUESTIONS:
-        default = f" ({default_in_words(question)})" if question.default else ""
-        parser.add_argument(option(question), metavar="…", help=f"{question.text}{default}")
-    parser.add_argument(
-        "--yes",
-        action="store_true",
-        help="ask nothing; what no option says has its default,\n"
-        "but without --business-id no business is made and tried, and without --account-id no account",
-    )
-    parser.add_argument("--folder", type=Path, default=Path(FOLDER), help=f"where keys are put ({FOLDER})")
-    for whose, what in (
-        ("app-private-key", "the app's private key, if it has one already"),
-        ("callback-private-key", "the key that signs callbacks, if there is one already"),
-        ("business-private-key", "the business's private key (PEM), to sign the first request with"),
-        ("business-md5-key", "the business's MD5 key, if it shall have one"),
-        ("access-key-secret", "the AccessKeySecret that belongs to --access-key-id"),
-    ):
-        parser.add_argument(f"--{whose}", type=Path, metavar="FILE", help=f"a file with {what}")
-    parser.add_argument(
-        "--parameter",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a parameter of template.yaml; may be repeated; its value may be empty",
-    )
-    parser.add_argument("--skip-build", action="store_true", help="deploy what was built before")
-    parser.add_argument(
-        "--build-dir", type=Path, default=BUILD_FOLDER, metavar="DIR", help=f"where it is built ({BUILD_FOLDER})"
-    )
-    parser.add_argument("--region", help="the AWS region, instead of AWS_REGION or the profile's")
-    parser.add_argument("--profile", help="the AWS profile, instead of AWS_PROFILE")
-    return parser.parse_args()
-
-
-def default_in_words(question: Question) -> str:
-    return "with --yes: none" if question is BUSINESS_ID else f"with --yes: {question.default}"
-
-
-def ask(options: argparse.Namespace) -> Wishes:
+def begin(options: argparse.Namespace) -> Callable[[Question], str]:
+    """How questions are answered: by options and defaults, or at the terminal."""
     if not options.yes:
         if not sys.stdin.isatty():
             raise Problem("there is no terminal to ask on: give --yes, and by options what has no default")
         tell("A few questions (Enter takes what stands in brackets)")
+    return lambda question: answered(question, getattr(options, question.option), options.yes)
 
-    def answer(question: Question) -> str:
-        return answered(question, getattr(options, question.option), options.yes)
 
-    stack, app_id, alipay_public_key = answer(STACK), answer(APP_ID), answer(ALIPAY_PUBLIC_KEY)
+def ask(
+    options: argparse.Namespace, answer: Callable[[Question], str], stack: str, present: Present | None
+) -> Wishes:
+    parameters = dict(parameter(text) for text in options.parameter)
+    template_file.check_said(template_file.read(), parameters)
+    parameters.update(edge_secrets(options.edge_secrets))
+    app_id = asked_app(options, answer, parameters, present)
+    parameters = {**asked_alarms(options, answer, parameters, present), **parameters}
+    alipay_public_key = answer(ALIPAY_PUBLIC_KEY)
     business = None if options.yes and options.business_id is None else asked_business(options, answer)
     if business is None and (lone := [name for name in OF_BUSINESS if getattr(options, name) is not None]):
         raise Problem(f"{option_of(lone[0])} is about a business: give --business-id, too")
@@ -189,7 +166,7 @@ def ask(options: argparse.Namespace) -> Wishes:
     return Wishes(
         stack=stack,
         app_id=app_id,
-        parameters=dict(parameter(text) for text in options.parameter),
+        parameters=parameters,
         folder=options.folder,
         business=business,
         account=account,
@@ -198,6 +175,38 @@ def ask(options: argparse.Namespace) -> Wishes:
         callback_private_key=read(options.callback_private_key),
         business_private_key=options.business_private_key,
     )
+
+
+def asked_app(
+    options: argparse.Namespace,
+    answer: Callable[[Question], str],
+    parameters: dict[str, str],
+    present: Present | None,
+) -> str:
+    """The stack's, if there is one: another is never taken by the way."""
+    named = parameters.get("AlipayAppId")
+    if named is not None and options.app_id in (None, named):
+        return named
+    if present is None and named is None:
+        return answer(APP_ID)
+    known = named or present.parameters["AlipayAppId"]
+    if options.app_id not in (None, known):
+        raise Problem(f"the app is {known}, and --app-id {options.app_id} is another: give --parameter AlipayAppId=…")
+    return known
+
+
+def asked_alarms(
+    options: argparse.Namespace,
+    answer: Callable[[Question], str],
+    parameters: dict[str, str],
+    present: Present | None,
+) -> dict[str, str]:
+    """Who is told: asked for a new stack, unless a parameter says it."""
+    is_said = present is not None or any(name in parameters for name in TELLS)
+    if options.alarm_email is None and is_said:
+        return {}
+    address = answer(ALARM_EMAIL)
+    return {"AlarmEmail": address} if address or present else {}
 
 
 def asked_business(options: argparse.Namespace, answer: Callable[[Question], str]) -> Business:
@@ -230,6 +239,11 @@ def asked_account(options: argparse.Namespace, answer: Callable[[Question], str]
         callback_url=answer(SCHEME_CALLBACK_URL) or None,
         contract=answer(SCHEME_CONTRACT) == "yes",
     )
+
+
+def edge_secrets(file: Path | None) -> dict[str, str]:
+    """One in a line, or joined by a comma: no parameter has a space in it."""
+    return {} if file is None else {"EdgeSecrets": parameter(f"EdgeSecrets={','.join(read(file).split())}")[1]}
 
 
 def parameter(text: str) -> tuple[str, str]:

@@ -2,7 +2,9 @@
 
 import json
 import secrets
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import boto3
 
@@ -64,10 +66,12 @@ class AccessKey:
 class Secrets:
     """The secrets of one deployment, below its prefix."""
 
-    def __init__(self, session: boto3.Session, prefix: str, folder: Folder) -> None:
+    def __init__(self, session: boto3.Session, prefix: str, folder: Folder, key: str) -> None:
+        """`key` encrypts what is made; empty for AWS's own."""
         self.client = session.client("secretsmanager")
         self.prefix = prefix
         self.folder = folder
+        self.encryption = {"KmsKeyId": key} if key else {}
 
     def make_callback_key(self, given: str | None) -> None:
         """The key that signs callbacks exists in Secrets Manager alone; its public half is a file."""
@@ -77,23 +81,39 @@ class Secrets:
             self.folder.publish(self.folder.callback_public_key, self.document("callback-key")["privateKey"])
 
     def make_alipay_app(self, app_id: str, given: str | None, alipay_public_key: str | None) -> bool:
-        """Whether the app can work. Without Alipay's public key its own key waits in the folder."""
+        """Whether the app can work. Without Alipay's public key its own key waits under a name that no function reads,
+        and not in a folder, which a runner of CI takes with it."""
         name, file, public = f"alipay-app/{app_id}", self.folder.app_key(app_id), self.folder.app_public_key(app_id)
         if self.kept(name):
             if not public.exists():
                 self.folder.publish(public, self.document(name)["privateKey"])
             return True
-        private_key = given or self.folder.kept_or_new(file)
+        waiting = f"alipay-app-waiting/{app_id}"
+        private_key, waits = self.app_key(given, waiting, file)
         self.folder.publish(public, private_key)
         if alipay_public_key is None:
+            if given is None and not waits:
+                self.make(waiting, {"privateKey": private_key})
             print(f"waits  {self.prefix}/{name}: Alipay's public key is not known yet")
             return False
         if same_public_key(alipay_public_key, public_half(private_key)):
             raise Problem(f"{name}: this public key is our own; Alipay's console shows Alipay's beside it")
         self.make(name, {"privateKey": private_key, "alipayPublicKeys": [alipay_public_key]})
-        if given is None:
+        if waits:
+            # The same key has its place now. A window of days would let nobody wait under this name again.
+            self.client.delete_secret(SecretId=f"{self.prefix}/{waiting}", ForceDeleteWithoutRecovery=True)
+        if given is None and file.exists():
             file.unlink()
         return True
+
+    def app_key(self, given: str | None, waiting: str, file: Path) -> tuple[str, bool]:
+        """The app's private key, and whether it waits in Secrets Manager: given, waiting, in a file, or a new one."""
+        waits = self.kept(waiting)
+        if given is not None:
+            return given, waits
+        if waits:
+            return self.document(waiting)["privateKey"], True
+        return (file.read_text(encoding="utf-8") if file.exists() else new_private_key()), False
 
     def make_business(self, business: Business) -> None:
         """Without a public key of its own it gets a pair, whose private half goes to the folder for it."""
@@ -143,23 +163,34 @@ class Secrets:
         document = {"secrets": [key.secret], "accountId": account.id, "permissions": ["dypns:GetAuthorizationUrl"]}
         self.make(f"access-key/{key.id}", document)
         if given is None:
-            print(f"       AccessKeyId     {key.id}")
+            self.hand_out(key)
+        return key
+
+    def hand_out(self, key: AccessKey) -> None:
+        """To a terminal, this once; else to a file that its owner alone may read, for output is kept by others."""
+        print(f"       AccessKeyId     {key.id}")
+        if sys.stdout.isatty():
             print(f"       AccessKeySecret {key.secret}")
             print("       shown this once: hand it over safely")
-        return key
+            return
+        file = self.folder.access_key_secret(key.id)
+        self.folder.write(file, f"{key.secret}\n")
+        print(f"       its AccessKeySecret is in {file}: hand it over safely, and delete it")
 
     def kept(self, name: str) -> bool:
         try:
             description = self.client.describe_secret(SecretId=f"{self.prefix}/{name}")
         except self.client.exceptions.ResourceNotFoundException:
             return False
-        print(f"kept   {self.prefix}/{name}")
         if "DeletedDate" in description:
-            print("       but it is to be deleted; `aws secretsmanager restore-secret` keeps it")
+            raise Problem(f"{self.prefix}/{name} is marked for deletion: --restore-secrets keeps it")
+        print(f"kept   {self.prefix}/{name}")
         return True
 
     def make(self, name: str, document: dict) -> None:
-        self.client.create_secret(Name=f"{self.prefix}/{name}", SecretString=json.dumps(document))
+        self.client.create_secret(
+            Name=f"{self.prefix}/{name}", SecretString=json.dumps(document), **self.encryption
+        )
         print(f"made   {self.prefix}/{name}")
 
     def document(self, name: str) -> dict:

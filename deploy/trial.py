@@ -12,8 +12,6 @@ from keys import openssl
 from secret_documents import Business
 
 PATH = "/v1/openapi/auth/alipay/url"
-# A new API, its functions and its secrets may need a moment until they answer.
-PATIENCE_SECS = 60
 
 HINTS = {
     1: "the functions failed: look for \"alarm\" in the log group of alipay-auth-url",
@@ -25,6 +23,10 @@ HINTS = {
     8: "the serialNo was seen before: run it again",
     10: "the business allows other addresses only (allowedIps)",
 }
+CHINA = (
+    "in AWS China an API answers 403 on every route until the account has its ICP filing or exception, and the domain "
+    "name its own: docs/aws.md, \"AWS China\""
+)
 UNKNOWN = "docs/open-api.md, \"Statuses\", lists what a status means"
 
 
@@ -36,18 +38,19 @@ class Outcome:
     text: str
 
 
-def try_it(api: str, business: Business, key_file: Path) -> Outcome:
+def try_it(api: str, business: Business, key_file: Path, region: str, patience_secs: float) -> Outcome:
+    """A new API, its functions and its secrets may need a moment until they answer."""
     if not key_file.exists():
         text = f"left out: {key_file}, the business's private key, is not here to sign with (--business-private-key)"
         return Outcome(None, text)
-    deadline = time.monotonic() + PATIENCE_SECS
+    deadline = time.monotonic() + patience_secs
     while True:
         http_status, text = send(api, PATH, *signed(business, key_file))
         answered = http_status is not None and http_status < 500 and http_status not in (403, 404)
         # A business that was asked for before it was made is remembered as unknown for half a minute.
         answered = answered and '"status":7,' not in text
         if answered or time.monotonic() > deadline:
-            return explained(http_status, text)
+            return explained(http_status, text, region)
         time.sleep(2)
 
 
@@ -89,14 +92,19 @@ def send(api: str, target: str, headers: dict[str, str], body: bytes) -> tuple[i
         connection.close()
 
 
-def explained(http_status: int | None, text: str) -> Outcome:
+def explained(http_status: int | None, text: str, region: str) -> Outcome:
     if http_status is None:
         return Outcome(False, f"no answer: {text}")
     try:
         answer = json.loads(text)
         status, message, data = answer["status"], answer["message"], answer.get("data") or {}
     except (ValueError, KeyError, TypeError):
-        return Outcome(False, f"no answer of authlink's, but HTTP {http_status}: {text[:500]}")
+        return Outcome(False, not_ours(http_status, text, region))
     if status == 0:
         return Outcome(True, f"works: open this in a browser to consent\n{data['alipayAuthUrl']}")
     return Outcome(False, f"refused with status {status}: {message}\n  hint: {HINTS.get(status, UNKNOWN)}")
+
+
+def not_ours(http_status: int, text: str, region: str) -> str:
+    said = f"no answer of authlink's, but HTTP {http_status}: {text[:500]}"
+    return f"{said}\n  hint: {CHINA}" if http_status == 403 and region.startswith("cn-") else said

@@ -22,7 +22,7 @@ fn the_template_has_an_alarm_for_each_that_the_code_can_raise_and_no_other() {
 
 #[test]
 fn every_functions_log_is_counted_by_the_word_of_its_alarms() {
-    let groups = TEMPLATE.matches("Type: AWS::Logs::LogGroup").count();
+    let groups = TEMPLATE.matches("LogGroupName: !Sub /aws/lambda/").count();
     assert_eq!(groups, 5, "one for each function");
     assert_eq!(between("FilterPattern: '{ $.alarm = ", " }'"), vec!["*"; groups]);
     assert_eq!(between("Dimensions: [{Key: kind, Value: ", "}"), vec!["$.alarm"; groups]);

@@ -1,7 +1,6 @@
 //! Schemes whose links Alibaba Cloud makes: what it says becomes ours, and what it is sent is signed with the account's
 //! own key.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use http::{Request, Response};
 use serde_json::{Value, json};
 use shared::egress::transport_error::TransportError;
 use shared::model::authorization::Authorization;
+use shared::model::clock::Clock as _;
 use shared::protocol::alibaba_cloud::AlibabaCloudClient;
 use shared::secrets::SecretName;
 use shared::store::{NonceUse, RecordLinks, Recorded, StoreError, UseNonces};
@@ -21,8 +21,8 @@ use tests::alibaba_cloud::{granted, refused};
 use tests::logs::Logs;
 use tests::raw_server::{RawRequest, RawServer, Reply, http};
 use tests::rpc::{Checked, Protocol, RpcAnswer, RpcCall};
+use tests::server;
 use tests::world::{World, access_key, scheme};
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 const ENDPOINT: &str = "https://dypnsapi.aliyuncs.com";
@@ -286,22 +286,25 @@ async fn a_missing_key_is_an_operators_and_the_call_may_come_again() {
 
 #[tokio::test]
 async fn they_are_not_asked_when_the_time_that_is_left_is_too_short_and_the_call_may_come_again() {
-    let world = world();
-    let call = call(&world);
-    let slow = Slow { secrets: world.secrets.clone(), clock: world.clock.clone() };
-    let mut late = world.another_process();
-    late.deps.authorization_url.secrets = Arc::new(slow);
-    late.rebuild();
-    assert_eq!(said(&late.call(&call).await), SYSTEM_ERROR);
-    assert!(late.alibaba_cloud.requests().is_empty());
-    late.alibaba_cloud.answer(200, granted(LINK));
-    assert_eq!(late.call(&call).await.code, "OK", "the key is known by now");
+    for set_back in [Duration::ZERO, Duration::from_mins(10)] {
+        let world = world();
+        let call = call(&world);
+        let slow = Slow { secrets: world.secrets.clone(), clock: world.clock.clone(), set_back };
+        let mut late = world.another_process();
+        late.deps.authorization_url.secrets = Arc::new(slow);
+        late.rebuild();
+        assert_eq!(said(&late.call(&call).await), SYSTEM_ERROR);
+        assert!(late.alibaba_cloud.requests().is_empty());
+        late.alibaba_cloud.answer(200, granted(LINK));
+        assert_eq!(late.call(&call).await.code, "OK", "the key is known by now");
+    }
 }
 
-/// Secrets of which the key there takes longer than Alibaba Cloud may then be asked.
+/// Secrets of which the key there takes longer than Alibaba Cloud may then be asked, while the clock is set back.
 struct Slow {
     secrets: tests::parties::InMemorySecrets,
     clock: Arc<shared::model::clock::ManualClock>,
+    set_back: Duration,
 }
 
 #[async_trait]
@@ -312,6 +315,7 @@ impl shared::secrets::SecretSource for Slow {
     ) -> Result<shared::secrets::SecretValue, shared::secrets::FetchError> {
         if *name == SecretName::alibaba_cloud_key("1001").expect("a name") {
             self.clock.advance(get_authorization_url::ASK_WITHIN + Duration::from_millis(1));
+            self.clock.step_to(self.clock.now() - self.set_back);
         }
         self.secrets.fetch(name).await
     }
@@ -411,6 +415,7 @@ async fn over_the_wire_nobody_there_is_a_system_error() {
 #[tokio::test(start_paused = true)]
 async fn over_the_wire_silence_ends_in_time() {
     let (world, server) = world_of(vec![Reply::Send(Vec::new())]).await;
+    world.deny_list().await;
     assert_eq!(said(&world.call(&call(&world)).await), SYSTEM_ERROR);
     assert!(server.connections().len() <= 1);
 }
@@ -456,8 +461,6 @@ async fn a_line_names_their_code_and_request_and_nothing_that_was_asked_signed_o
 
 /// Another authlink on a port of this machine, which takes our calls for a customer's.
 async fn serve(world: Arc<World>) -> (String, JoinSet<()>) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-    let at = format!("http://{}", listener.local_addr().expect("an address"));
     let router = Router::new().fallback(async move |request: Request<axum::body::Body>| {
         let (parts, body) = request.into_parts();
         let body = axum::body::to_bytes(body, 64 * 1024).await.expect("a body");
@@ -467,9 +470,7 @@ async fn serve(world: Arc<World>) -> (String, JoinSet<()>) {
         let answer = world.authorization_url.handle(&request).await;
         answer.map(axum::body::Body::from) as Response<axum::body::Body>
     });
-    let mut serving = JoinSet::new();
-    serving.spawn(async move { axum::serve(listener, router).await.expect("serves") });
-    (at, serving)
+    server::serve(router).await
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use shared::model::id::AuthorizationId;
 use shared::model::reservation::{Reservation, ReservationOutcome};
 use shared::rate_limit::RateLimiter;
 use shared::store::{NonceUse, RecordLinks, Recorded, ReserveRate, StoreError, UseNonces};
+use tests::disabling::of_shared;
 use tests::rpc::{ACCESS_KEY_SECRET, HOST, Protocol, RpcAnswer, RpcCall, utc, whole};
 use tests::world::{BEGINNING, World, access_key, scheme};
 
@@ -255,6 +256,22 @@ async fn a_right_call_is_recorded_with_the_phones_tail_and_hash_alone() {
     // echo -n 13900001234 | openssl dgst -sha256 -hmac fedcba9876543210fedcba9876543210
     assert_eq!(requested.phone_hash, "860ad8c38f56bc534b9b25544e86b5306fc2ed9fd4587d7476558ae9c10aea21");
     assert_eq!(requested.end_date.map(|date| date.to_string()).as_deref(), Some("2026-11-22"));
+}
+
+#[tokio::test]
+async fn a_record_names_the_secret_that_its_call_is_signed_with() {
+    let world = World::new();
+    let (old, new) = (ACCESS_KEY_SECRET, "anotherAccessKeySecret");
+    let mut document = access_key();
+    document["secrets"] = json!([old, new]);
+    world.secrets.set("access-key/testAccessKeyId", &document);
+    for (protocol, secret) in
+        [(Protocol::V1, old), (Protocol::V3, old), (Protocol::V1, new), (Protocol::V3, new)]
+    {
+        let call = RpcCall { secret: secret.to_owned(), ..RpcCall::new(protocol, world.now()) };
+        let link = world.call(&call).await.link.expect("a link");
+        assert_eq!(record(&world, &link).await.verified_by, Some(of_shared(secret).short()), "{secret}");
+    }
 }
 
 #[tokio::test]

@@ -99,3 +99,41 @@ async fn a_return_is_not_claimed_while_the_gateway_hangs_and_works_afterwards() 
     assert_eq!(world.complete_return(&state, "code3").await.outcome, "authorized");
     assert_eq!(states(&logs), ["open", "half_open", "closed"]);
 }
+
+#[tokio::test]
+async fn a_gateway_that_cannot_be_connected_to_in_time_is_left_alone_like_one_that_does_not_answer() {
+    for (timed_out, asked) in [(true, 3), (false, 5)] {
+        let world = World::new();
+        let Issued { state, .. } = world.link("S1").await;
+        for _ in 0..5 {
+            world.gateway.answer(Exchange::Unknown(GatewayError::Unreachable { timed_out }));
+            assert_eq!(world.complete_return(&state, "codeA").await.outcome, "unavailable");
+        }
+        assert_eq!(world.gateway.codes().len(), asked, "timed out: {timed_out}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_recorded_is_told_while_the_gateway_hangs() {
+    let (logs, world) = (Logs::keep(), World::new());
+    let done = world.link("S0").await;
+    world.gateway.answer(identified("open-1"));
+    assert_eq!(world.complete_return(&done.state, "code").await.outcome, "authorized");
+    let Issued { state, .. } = world.link("S1").await;
+    for number in 0..3 {
+        world.gateway.answer(Exchange::Unknown(GatewayError::Timeout));
+        assert_eq!(world.complete_return(&state, &format!("code{number}")).await.outcome, "authorize-again");
+    }
+    for (state, code, outcome) in [
+        (&*done.state, "code", "authorized"),
+        (&*done.state, "another", "already-used"),
+        (&*state, "code2", "authorize-again"),
+        (&*state, "code3", "unavailable"),
+        (&*"5".repeat(64), "code", "unknown-link"),
+    ] {
+        assert_eq!(world.complete_return(state, code).await.outcome, outcome);
+    }
+    assert_eq!(world.gateway.codes().len(), 4, "nobody is asked");
+    let not_asked = logs.text().matches("the gateway hangs and is not asked").count();
+    assert_eq!(not_asked, 1, "in the line of the request that would have asked");
+}

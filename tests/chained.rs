@@ -36,7 +36,7 @@ use tempfile::TempDir;
 use tests::host::options;
 use tests::keys;
 use tests::request::{Key, LinkAnswer, LinkCall};
-use tokio::net::TcpListener;
+use tests::server::serve;
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -74,13 +74,10 @@ struct Recorded {
 
 impl Recorder {
     async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let at = format!("http://{}/", listener.local_addr().expect("an address")).parse().expect("a URL");
         let passed = Arc::new(Passed::default());
         let router = Router::new().fallback(pass).with_state(passed.clone());
-        let mut server = JoinSet::new();
-        server.spawn(async move { axum::serve(listener, router).await.expect("serves") });
-        Self { at, passed, _server: server }
+        let (at, server) = serve(router).await;
+        Self { at: at.parse().expect("a URL"), passed, _server: server }
     }
 
     fn lead_to(&self, target: &Url) {

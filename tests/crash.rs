@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use local::app::Local;
 use local::merchant::SignType;
-use openid_delivery::{ATTEMPT_LEASE, Step, sweep};
+use openid_delivery::{Step, sweep};
 use serde_json::Value;
 use shared::model::authorization::Status;
 use shared::model::claim::EXCHANGE_LEASE;
@@ -149,12 +149,12 @@ async fn killed_before_the_sweep_pushes_forward_the_next_sweep_goes_on() {
 }
 
 #[tokio::test]
-async fn killed_during_an_attempt_the_next_one_is_made_when_its_lease_ends() {
+async fn killed_during_an_attempt_the_next_one_is_made_when_the_sweep_comes_to_it_again() {
     for (point, posts) in [(After(Write::ClaimAttempt), 1), (Before(Write::ConcludeAttempt), 2)] {
         let world = World::new();
         let issued = due(&world).await;
         crashes(&world, point, sweep_and_drain).await;
-        world.clock.advance(ATTEMPT_LEASE);
+        world.clock.advance(HINT_GRACE_PERIOD);
         assert_eq!(world.sweep_and_drain().await, [Step::Delivered], "{point:?}");
         // At least once: if the merchant had answered before we died, it is told again and knows the serialNo.
         assert_eq!(world.merchant.posts().len(), posts, "{point:?}");
@@ -190,7 +190,7 @@ async fn killed_around_giving_up_the_record_ends_undeliverable_all_the_same() {
         world.rebuild();
         let issued = due(&world).await;
         crashes_with_one_attempt(&world, After(Write::ClaimAttempt)).await;
-        world.clock.advance(ATTEMPT_LEASE);
+        world.clock.advance(HINT_GRACE_PERIOD);
         crashes_with_one_attempt(&world, point).await;
         world.clock.advance(HINT_GRACE_PERIOD);
         assert_eq!(world.sweep_and_drain().await, steps, "{point:?}");
@@ -209,13 +209,13 @@ async fn crashes_with_one_attempt(world: &World, point: CrashPoint) {
 }
 
 #[tokio::test]
-async fn a_redrive_survives_whatever_comes_after_it() {
+async fn a_resend_survives_whatever_comes_after_it() {
     let world = World::new();
     let issued = due(&world).await;
     crashes_with_one_attempt(&world, After(Write::ClaimAttempt)).await;
-    world.clock.advance(ATTEMPT_LEASE);
+    world.clock.advance(HINT_GRACE_PERIOD);
     crashes_with_one_attempt(&world, After(Write::GiveUp)).await;
-    assert_eq!(world.redrive(&issued.id).await, Ok(true));
+    assert_eq!(world.resend(&issued.id).await, Ok(true));
     crashes(&world, After(Write::Postpone), async |process| drop(sweep(&process.delivery).await)).await;
     world.clock.advance(HINT_GRACE_PERIOD);
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use openid_delivery::{Step, deliver, sweep};
 use serde_json::json;
-use shared::delivery::response::AttemptResult;
+use shared::delivery::response::{AnswerText, AttemptResult};
 use shared::delivery::schedule::{OPEN_API_WAITS_SECS, Schedule};
 use shared::delivery::sender::HttpSender;
 use shared::egress::callback_url::CallbackRules;
@@ -14,6 +14,7 @@ use shared::egress::resolver::Resolver;
 use shared::model::authorization::{Attempt, Status};
 use shared::model::delivery_outcome::AddressRefusal;
 use shared::model::delivery_outcome::DeliveryOutcome;
+use shared::model::random::RandomError;
 use shared::queue::{Event, HINT_GRACE_PERIOD, Hint};
 use shared::signing::md5::Md5Key;
 use shared::signing::open_api::{AuthHeaders, SignType, VerificationKeys};
@@ -21,7 +22,7 @@ use shared::signing::rsa::VerifyingKey;
 use shared::store::RecordDeliveries as _;
 use tests::flaky::{Failure, FlakyStore};
 use tests::keys::{callback, merchant_md5, public_pem};
-use tests::parties::{Posted, identified};
+use tests::parties::{Ending, Posted, identified};
 use tests::request::{LinkCall, link_body, state_of};
 use tests::world::{World, b1, business};
 
@@ -39,7 +40,7 @@ fn verify(posted: &Posted, keys: &VerificationKeys) -> AuthHeaders {
         })
         .collect();
     let headers = AuthHeaders::read(&headers).expect("auth headers");
-    assert_eq!(headers.verify(&posted.body, keys), Ok(()));
+    assert!(headers.verify(&posted.body, keys).is_ok());
     headers
 }
 
@@ -61,7 +62,8 @@ async fn a_consent_is_delivered_at_once_signed_with_our_key() {
 
     let record = world.record(&issued.id).await;
     assert_eq!((record.status(), record.pending_delivery()), (Status::Delivered, None));
-    assert_eq!(record.history(), [Attempt { number: 1, at: world.now(), outcome: DeliveryOutcome::Success }]);
+    let made = Attempt { millis: Some(0), ..Attempt::new(1, world.now(), DeliveryOutcome::Success) };
+    assert_eq!(record.history(), [made]);
 }
 
 #[tokio::test]
@@ -78,6 +80,21 @@ async fn a_business_that_only_has_an_md5_key_gets_md5() {
     assert_eq!(posted.headers["signtype"], "MD5");
     let key = Md5Key::new(merchant_md5()).expect("a key");
     verify(posted, &VerificationKeys { rsa: Vec::new(), md5: vec![key] });
+}
+
+#[tokio::test]
+async fn an_md5_key_that_an_answer_repeats_is_masked() {
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    let key = "of short words, a key";
+    let mut md5_only = business();
+    (md5_only["publicKeys"], md5_only["md5Keys"]) = (json!([]), json!([key]));
+    world.secrets.set("business/B1", &md5_only);
+    let answer = Some(AnswerText { text: format!("not MD5(body + {key})"), is_cut: false });
+    world.merchant.answer(AttemptResult { answer, ..DeliveryOutcome::WrongAnswer.into() });
+    world.drain().await;
+    let record = world.record(&issued.id).await;
+    assert_eq!(record.history()[0].answer.as_deref(), Some("not MD5(body + …)"));
 }
 
 /// Advances to the next attempt's time, seeing that nothing is sent a millisecond before it, and makes it.
@@ -133,7 +150,7 @@ async fn ten_attempts_are_made_at_exactly_their_times_with_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn a_redrive_sets_the_same_body_due_again_from_the_first_attempt() {
+async fn a_resend_sets_the_same_body_due_again_from_the_first_attempt() {
     let world = World::new();
     let issued = world.authorized("S1", "open-1").await;
     for _ in 0..10 {
@@ -144,8 +161,8 @@ async fn a_redrive_sets_the_same_body_due_again_from_the_first_attempt() {
         next_attempt(&world, &issued, wait > 15 * 60).await;
     }
     assert_eq!(world.record(&issued.id).await.status(), Status::Undeliverable);
-    assert_eq!(world.redrive(&issued.id).await, Ok(true));
-    assert_eq!(world.redrive(&issued.id).await, Ok(false));
+    assert_eq!(world.resend(&issued.id).await, Ok(true));
+    assert_eq!(world.resend(&issued.id).await, Ok(false));
     world.merchant.answer(DeliveryOutcome::Connect);
     assert_eq!(world.sweep_and_drain().await, [Step::Failed(world.now() + secs(15))]);
     assert_eq!(next_attempt(&world, &issued, false).await, [Step::Delivered]);
@@ -165,6 +182,32 @@ async fn jitter_delays_an_attempt_by_a_tenth_at_most() {
         world.merchant.answer(DeliveryOutcome::Status(500));
         assert_eq!(world.drain().await, [Step::Failed(world.now() + wait)]);
     }
+}
+
+/// The claim's operation id, the POST's nonce, and the jitter of the next wait are drawn, in this order.
+#[tokio::test]
+async fn an_attempt_that_cannot_be_signed_does_not_count_and_one_that_was_made_is_recorded() {
+    let mut world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    let hint = world.queue.take().expect("a hint");
+    let (delivery, random) = (world.deps.delivery.clone(), world.random.clone());
+    world.merchant.answer(DeliveryOutcome::Status(500));
+    for (draws, attempts) in [(1, 0), (2, 1)] {
+        world.deps.delivery.random = Arc::new(Ending::after(draws));
+        world.rebuild();
+        let made = deliver(&world.delivery, &hint).await;
+        let record = world.record(&issued.id).await;
+        assert_eq!((record.attempts_begun(), record.history().len()), (attempts, attempts as usize));
+        assert_eq!(world.merchant.posts().len(), attempts as usize);
+        let expected =
+            if attempts == 0 { Err(RandomError.into()) } else { Ok(Step::Failed(world.now() + secs(15))) };
+        assert_eq!(made, expected);
+    }
+    world.deps.delivery = delivery;
+    world.deps.delivery.random = random;
+    world.rebuild();
+    world.clock.advance(secs(15));
+    assert_eq!(world.drain().await.last(), Some(&Step::Delivered));
 }
 
 #[tokio::test]
@@ -273,7 +316,7 @@ async fn an_attempt_whose_worker_died_is_followed_by_the_next_when_its_lease_end
 }
 
 #[tokio::test]
-async fn a_last_attempt_whose_worker_died_ends_undeliverable_and_can_be_redriven() {
+async fn a_last_attempt_whose_worker_died_ends_undeliverable_and_can_be_resent() {
     let mut world = World::new();
     world.deps.delivery.schedule = Schedule::from_secs(&[]);
     world.rebuild();
@@ -283,7 +326,7 @@ async fn a_last_attempt_whose_worker_died_ends_undeliverable_and_can_be_redriven
     world.clock.advance(openid_delivery::ATTEMPT_LEASE);
     assert_eq!(world.sweep_and_drain().await, [Step::GivenUp]);
     assert_eq!(world.record(&issued.id).await.status(), Status::Undeliverable);
-    assert_eq!(world.redrive(&issued.id).await, Ok(true));
+    assert_eq!(world.resend(&issued.id).await, Ok(true));
     assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
 }
 
@@ -421,7 +464,7 @@ async fn attempts_taken_from_the_schedule_end_what_is_beyond_them() {
     world.clock.advance(secs(24 * 3_600));
     assert!(world.sweep_and_drain().await.contains(&Step::GivenUp));
     assert_eq!(world.record(&issued.id).await.status(), Status::Undeliverable);
-    assert_eq!(world.redrive(&issued.id).await, Ok(true));
+    assert_eq!(world.resend(&issued.id).await, Ok(true));
 }
 
 #[tokio::test]

@@ -3,21 +3,29 @@
 //! Names are taken from the sources, cut off where their tests begin, so that whatever the code says has to stand in
 //! both languages, and nothing else.
 
+#[path = "documents/errors.rs"]
+mod errors;
 #[path = "documents/merchants.rs"]
 mod merchants;
 #[path = "documents/openapi.rs"]
 mod openapi;
+#[path = "documents/runbook.rs"]
+mod runbook;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use shared::protocol::open_api::Code;
+use shared::signing::open_api::diagnosis::Cause;
+use strum::VariantArray as _;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Pages that exist in both languages, in `docs` and in `docs/zh`.
-const PAGES: [&str; 5] = ["merchants", "open-api", "get-authorization-url", "configuration", "operations"];
+const PAGES: [&str; 6] =
+    ["errors", "merchants", "open-api", "get-authorization-url", "configuration", "operations"];
 
 /// The longest line that is no table, no code and holds no link, in characters.
 const MAX_LINE: usize = 100;
@@ -78,18 +86,6 @@ fn literals_after(text: &str, openings: &[&str]) -> Names {
             .collect::<Vec<_>>()
     };
     openings.iter().flat_map(|opening| after(opening)).collect()
-}
-
-/// The numbers that the arms of every table of statuses in `text` begin with.
-fn statuses(text: &str) -> Names {
-    let bodies = ["fn status(", "fn refusal("].into_iter().flat_map(|function| text.split(function).skip(1));
-    let bodies = bodies.map(|rest| rest.split("\n    }\n").next().unwrap_or(rest));
-    let number = |arm: &str| {
-        let arm = arm.trim_start().trim_start_matches('(');
-        let digits: String = arm.chars().take_while(char::is_ascii_digit).collect();
-        (!digits.is_empty()).then_some(digits)
-    };
-    bodies.flat_map(|body| body.split("=>").skip(1).filter_map(number).collect::<Vec<_>>()).collect()
 }
 
 /// The fields of every struct in `text` that derives `derived`, as they are on the wire.
@@ -288,17 +284,21 @@ fn every_field_of_the_documents_stands_in_both_languages() {
 
 #[test]
 fn every_status_stands_in_both_languages() {
-    let folders = [
-        "shared/src/protocol/open_api",
-        "functions/alipay-auth-url/src",
-        "functions/authorization-query/src",
-    ];
-    let mut of_the_code: Names = folders.iter().flat_map(|folder| statuses(&source(folder))).collect();
-    assert!(["1", "6", "8", "98"].iter().all(|status| of_the_code.contains(*status)), "{of_the_code:?}");
-    of_the_code.insert("0".to_owned());
+    let statuses = Code::VARIANTS.iter().map(|code| code.status().to_string());
+    let of_the_code: Names = statuses.chain(["0".to_owned()]).collect();
     for (path, text) in page("open-api") {
         let documented = first_column(&sections(&text, &["## Statuses", "## 状态码"]));
         assert_same(&documented, &of_the_code, &path);
+    }
+}
+
+#[test]
+fn every_cause_of_a_refused_signature_stands_in_both_languages() {
+    let of_the_code = Cause::VARIANTS.iter().map(|cause| cause.word().to_owned()).collect();
+    for (path, text) in page("open-api") {
+        let causes = sections(&text, &["## Causes of a refused signature", "## 验签失败的原因"]);
+        let words = tables(&causes)[0].iter().flat_map(|row| in_backticks(&row[0])).collect();
+        assert_same(&words, &of_the_code, &path);
     }
 }
 
@@ -317,7 +317,8 @@ fn every_field_of_the_open_api_stands_in_both_languages() {
     for name in ["serialNo", "requestId", "openId", "authTime"] {
         assert!(delivered.contains(name), "{delivered:?}");
     }
-    let of_events = ["event", "time", "number", "outcome", "httpStatus"].map(str::to_owned);
+    let of_events = ["event", "time", "number", "outcome", "httpStatus", "durationMillis", "detail"];
+    let of_events = of_events.map(str::to_owned);
     let [open_api, rpc] = [page("open-api"), page("get-authorization-url")];
     for ((path, text), (rpc_path, rpc_text)) in open_api.into_iter().zip(rpc) {
         let link = first_column(&sections(&text, &["## Request a link", "## 获取授权链接"]));
@@ -434,6 +435,7 @@ fn both_languages_have_the_same_tables_and_commands() {
             !commands(&english).is_empty()
                 || path.ends_with("configuration.md")
                 || path.ends_with("open-api.md")
+                || path.ends_with("errors.md")
         );
     }
 }

@@ -1,17 +1,18 @@
 //! Our gateway client against the emulator of Alipay, which signs and verifies with code of its own.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use local::emulator::certificates::issue;
 use local::emulator::{
-    AlipayEmulator, AnswerForm, EmulatorConfig, GatewayFault, TEST_USERS, request_signature_holds,
+    AlipayEmulator, AnswerForm, Apps, EmulatedApp, EmulatorConfig, GatewayFault, TEST_USERS,
+    request_signature_holds,
 };
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::sha2::{Digest as _, Sha256};
 use serde_json::json;
+use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::clock::{Clock as _, SystemClock};
 use shared::model::identity::{AlipayUserId, AuthCode, Identity, OpenId};
 use shared::protocol::alipay::gateway::{
@@ -19,12 +20,17 @@ use shared::protocol::alipay::gateway::{
 };
 use shared::registry::AlipayApp;
 use shared::secrets::Document as _;
+use shared::signing::alipay_certificate::{KeyCertificate, RootCertificates};
 use tests::keys::{alipay, app, foreign, private_pem, public_pem};
+use tests::server::serve;
 use tests::world::APP_ID;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
+
+fn app_id() -> AlipayAppId {
+    AlipayAppId::parse(APP_ID).expect("digits")
+}
 
 fn keys_with(alipay_keys: &[String]) -> AlipayApp {
     let document = json!({"privateKey": private_pem(app()), "alipayPublicKeys": alipay_keys});
@@ -41,19 +47,14 @@ struct Rig {
     _server: JoinSet<()>,
 }
 
-async fn serve(router: Router) -> (String, JoinSet<()>) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-    let at = format!("http://{}", listener.local_addr().expect("an address"));
-    let mut server = JoinSet::new();
-    server.spawn(async move { axum::serve(listener, router).await.expect("serves") });
-    (at, server)
-}
-
 async fn rig(timeout: Duration) -> Rig {
     let emulator = AlipayEmulator::new(EmulatorConfig {
-        app_id: APP_ID.to_owned(),
-        app_public_key: app().to_public_key(),
-        alipay_private_key: alipay().clone(),
+        apps: Apps::one(EmulatedApp {
+            app_id: APP_ID.to_owned(),
+            public_key: app().to_public_key(),
+            alipay_private_key: alipay().clone(),
+            certificates: None,
+        }),
         redirect_uri_prefix: None,
     });
     let (at, server) = serve(emulator.router()).await;
@@ -64,9 +65,9 @@ async fn rig(timeout: Duration) -> Rig {
 async fn exchange(rig: &Rig, code: &str, app: &AlipayApp) -> Exchange {
     let code = AuthCode::parse(code).expect("a code");
     let in_address = rig.gateway.address_parameters();
-    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app.private_key, in_address);
+    let request = ExchangeRequest::sign(&app_id(), &code, SystemClock.now(), &app.own, in_address);
     match rig.gateway.exchange(request.expect("signs")).await {
-        Ok(body) => read_answer(&body, &app.alipay_public_keys),
+        Ok(body) => read_answer(&body, &app.alipay, SystemClock.now()),
         Err(reason) => Exchange::Unknown(reason),
     }
 }
@@ -173,7 +174,10 @@ async fn silence_is_a_timeout_and_nobody_there_is_no_connection() {
     drop(server);
     tokio::task::yield_now().await;
     let gone = Rig { emulator, gateway, _server: JoinSet::new() };
-    assert_eq!(exchange(&gone, &code, &keys()).await, Exchange::Unknown(GatewayError::Unreachable));
+    assert_eq!(
+        exchange(&gone, &code, &keys()).await,
+        Exchange::Unknown(GatewayError::Unreachable { timed_out: false })
+    );
 }
 
 #[tokio::test]
@@ -197,7 +201,7 @@ async fn an_answer_without_end_is_cut_off() {
     let app = keys();
     let code = AuthCode::parse("code").expect("a code");
     let in_address = gateway.address_parameters();
-    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app.private_key, in_address);
+    let request = ExchangeRequest::sign(&app_id(), &code, SystemClock.now(), &app.own, in_address);
     let outcome = gateway.exchange(request.expect("signs")).await;
     assert_eq!(outcome, Err(GatewayError::Malformed));
 }
@@ -212,8 +216,9 @@ fn answer(name: &str, node: &str, signed: &str) -> String {
 fn a_backslash_that_somebody_adds_before_an_escaped_slash_changes_nothing() {
     const SIGNED: &str = r#"{"code":"40002","sub_code":"isv.a\/b"}"#;
     let app = keys();
-    let read =
-        |node: &str| read_answer(answer("error_response", node, SIGNED).as_bytes(), &app.alipay_public_keys);
+    let read = |node: &str| {
+        read_answer(answer("error_response", node, SIGNED).as_bytes(), &app.alipay, SystemClock.now())
+    };
     let Exchange::Refused(refusal) = read(SIGNED) else { panic!("signed and not believed") };
     let changed = SIGNED.replace("\\/", "\\\\/");
     assert_eq!(read(&changed), Exchange::Refused(refusal));
@@ -223,7 +228,7 @@ fn a_backslash_that_somebody_adds_before_an_escaped_slash_changes_nothing() {
 fn an_answer_is_believed_by_the_signature_over_its_raw_node() {
     const RESPONSE: &str = "alipay_system_oauth_token_response";
     let app = keys();
-    let read = |text: &str| read_answer(text.as_bytes(), &app.alipay_public_keys);
+    let read = |text: &str| read_answer(text.as_bytes(), &app.alipay, SystemClock.now());
     let unknown = Exchange::Unknown;
     let plain = r#"{"open_id":"o1","expires_in":"300","re_expires_in":300}"#;
     let spaced = r#"{ "open_id" : "o1", "note": "\u4f60\"}{" }"#;
@@ -270,7 +275,7 @@ fn an_answer_is_believed_by_the_signature_over_its_raw_node() {
 #[test]
 fn a_refusal_is_believed_if_it_is_signed_and_stated_if_it_is_not() {
     let app = keys();
-    let read = |text: &str| read_answer(text.as_bytes(), &app.alipay_public_keys);
+    let read = |text: &str| read_answer(text.as_bytes(), &app.alipay, SystemClock.now());
     let stated = || Some(refusal("40002", "isv.code-invalid"));
     let node = r#"{"code":"40002","msg":"Invalid Arguments","sub_code":"isv.code-invalid"}"#;
     for name in ["alipay_system_oauth_token_response", "error_response"] {
@@ -286,16 +291,17 @@ fn a_refusal_is_believed_if_it_is_signed_and_stated_if_it_is_not() {
     assert_eq!(read(&beside), Exchange::Refused(refusal("40002", "isv.code-invalid")));
 }
 
-/// An exchange at a server that keeps what it is sent, at an address with `query`: the query and form that it got.
-async fn sent(query: &str) -> (String, String) {
+/// An exchange of `app` at a server that keeps what it is sent, at an address with `query`: the query and form that it
+/// got.
+async fn sent(query: &str, app: &AlipayApp) -> (String, String) {
     let server = MockServer::start().await;
     let spent = ResponseTemplate::new(200).set_body_string("{}");
     Mock::given(path("/gateway.do")).respond_with(spent).mount(&server).await;
     let at = format!("{}/gateway.do{query}", server.uri()).parse().expect("a URL");
     let gateway = AlipayGateway::new(at, Duration::from_secs(8));
-    let (app, code) = (keys(), AuthCode::parse("code").expect("a code"));
+    let code = AuthCode::parse("code").expect("a code");
     let in_address = gateway.address_parameters();
-    let request = ExchangeRequest::sign(APP_ID, &code, SystemClock.now(), &app.private_key, in_address);
+    let request = ExchangeRequest::sign(&app_id(), &code, SystemClock.now(), &app.own, in_address);
     gateway.exchange(request.expect("signs")).await.expect("an answer");
     let asked = server.received_requests().await.expect("kept").remove(0);
     let form = String::from_utf8(asked.body).expect("text");
@@ -309,11 +315,30 @@ async fn the_charset_stands_in_the_address_and_what_stands_there_is_signed() {
         ("?charset=GBK", "charset=utf-8"),
         ("?route=a+b%26c&charset=UTF-8&empty=", "route=a+b%26c&empty=&charset=utf-8"),
     ] {
-        let (in_address, form) = sent(configured).await;
+        let (in_address, form) = sent(configured, &keys()).await;
         assert_eq!(in_address, query);
         assert!(!form.contains("charset"), "once only: {form}");
         let holds = request_signature_holds(&in_address, form.as_bytes(), &app().to_public_key());
         assert!(holds, "{in_address} {form}");
         assert!(!request_signature_holds("", form.as_bytes(), &app().to_public_key()), "the query is signed");
     }
+}
+
+#[tokio::test]
+async fn the_names_of_certificates_stand_in_the_address_and_are_signed() {
+    let files = issue(app(), foreign()).expect("issued");
+    let document = json!({
+        "privateKey": private_pem(app()), "appCertificate": files.app, "alipayCertificates": [files.alipay],
+        "alipayRootCertificates": files.roots,
+    });
+    let certified = AlipayApp::parse(&document.to_string()).expect("a document");
+    let sn = |file: &str| KeyCertificate::parse(file).expect("a certificate").sn().to_owned();
+    let roots = RootCertificates::parse(&files.roots).expect("roots");
+    let (in_address, form) = sent("?route=a", &certified).await;
+    let names = format!("app_cert_sn={}&alipay_root_cert_sn={}", sn(&files.app), roots.sn());
+    assert_eq!(in_address, format!("route=a&charset=utf-8&{names}"));
+    assert!(!form.contains("cert_sn"), "{form}");
+    assert!(request_signature_holds(&in_address, form.as_bytes(), &app().to_public_key()));
+    let (without, _) = in_address.split_once("&app_cert_sn").expect("names");
+    assert!(!request_signature_holds(without, form.as_bytes(), &app().to_public_key()), "they are signed");
 }

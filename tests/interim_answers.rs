@@ -10,6 +10,7 @@ use shared::egress::callback_url::{CallbackRules, CallbackUrl, Origin};
 use shared::egress::client::bundled_roots;
 use shared::egress::resolver::SystemResolver;
 use shared::egress::transport_error::TransportError;
+use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::identity::AuthCode;
@@ -67,10 +68,11 @@ async fn exchange(origin: &str) -> String {
     let document =
         json!({"privateKey": private_pem(app()), "alipayPublicKeys": [public_pem(alipay())]}).to_string();
     let app = AlipayApp::parse(&document).expect("a document");
+    let app_id = AlipayAppId::parse("1").expect("digits");
     let code = AuthCode::parse("code").expect("a code");
     let gateway = AlipayGateway::new(origin.parse().expect("a URL"), TIMEOUT);
     let in_address = gateway.address_parameters();
-    let request = ExchangeRequest::sign("1", &code, NOW, &app.private_key, in_address).expect("signs");
+    let request = ExchangeRequest::sign(&app_id, &code, NOW, &app.own, in_address).expect("signs");
     assert_eq!(gateway.exchange(request).await, Err(GatewayError::Malformed));
     "too_long".to_owned()
 }

@@ -4,14 +4,17 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
+use clap::Parser as _;
 use http::StatusCode;
 use http::header::{ACCEPT_LANGUAGE, LOCATION, USER_AGENT};
 use local::app::{Local, Options};
+use local::cli::Cli;
 use local::emulator::{ExchangeOutcome, GatewayFault, TEST_USERS};
 use local::folder::{ACCESS_KEY_ID, ACCOUNT_ID, CONTRACT_SCHEME_ID};
 use local::merchant::{AuthorizationState, Call, MerchantFault, SignType};
 use reqwest::{Client, Response};
 use serde_json::Value;
+use shared::egress::callback_url::Origin;
 use shared::egress::client::client_builder;
 use shared::model::authorization::Status;
 use shared::model::clock::{Clock as _, SystemClock};
@@ -337,7 +340,7 @@ async fn what_is_no_route_is_answered_as_documented() {
     let answer = rig.browser.post(at("/v1/openapi/orders")).body("{}").send().await.expect("an answer");
     assert_eq!(answer.status(), StatusCode::OK);
     let text = answer.text().await.expect("text");
-    assert_eq!(text, r#"{"status":4,"message":"no such interface","data":{}}"#);
+    assert_eq!(text, r#"{"status":4,"code":"no_such_interface","message":"no such interface","data":{}}"#);
     for path in [authorization_query::PATH, "/v1/openapi/auth/alipay/callback/0"] {
         let answer = rig.browser.get(at(path)).send().await.expect("an answer");
         assert_eq!(answer.text().await.expect("text"), text, "{path} is for POST");
@@ -356,7 +359,10 @@ async fn a_body_without_end_is_refused_without_being_read_to_its_end() {
     let answer =
         rig.browser.post(at).header("businessId", "demo").body(body).send().await.expect("an answer");
     let text = answer.text().await.expect("text");
-    assert_eq!(text, r#"{"status":3,"message":"the body is larger than 16384 bytes","data":{}}"#);
+    assert_eq!(
+        text,
+        r#"{"status":3,"code":"body_too_large","message":"the body is larger than 16384 bytes","data":{}}"#
+    );
 }
 
 #[tokio::test]
@@ -414,6 +420,44 @@ async fn every_answer_is_for_its_caller_alone() {
 }
 
 #[tokio::test]
+async fn any_port_of_this_machine_may_be_called_back_and_what_is_allowed_beside_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let allow_callback = vec![Origin::parse("http://10.1.2.3:9000").expect("an origin")];
+    let local = Local::start(&Options { allow_callback, ..options(folder.path()) }).await.expect("starts");
+    let rig = Rig { local, browser: browser(), folder };
+    let call = async |callback_url: &str| {
+        let folder = rig.folder.path().to_str().expect("text");
+        let arguments = ["authlink", "call", "link", "--folder", folder, "--callback-url", callback_url];
+        Cli::parse_from(arguments).run().await
+    };
+    for allowed in
+        ["http://127.0.0.1:1/x", "http://localhost:2/x", "http://[::1]:3/x", "http://10.1.2.3:9000/x"]
+    {
+        call(allowed).await.expect(allowed);
+    }
+    for refused in ["http://10.1.2.3:9001/x", "http://10.1.2.4:9000/x", "http://shop.example/x"] {
+        assert!(call(refused).await.is_err(), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_by_hand_finds_the_host_of_its_folder_on_whatever_port() {
+    let rig = rig().await;
+    let folder = rig.folder.path().to_str().expect("text");
+    let call = async |arguments: &[&str]| {
+        Cli::parse_from([&["authlink", "--folder", folder, "call"][..], arguments].concat()).run().await
+    };
+    for signed in [&["link"][..], &["link", "--md5"]] {
+        call(signed).await.expect("a link");
+    }
+    call(&["link", "--serial-no", "S-by-hand"]).await.expect("a link");
+    call(&["query", "--serial-no", "S-by-hand", "--json"]).await.expect("told");
+    assert!(call(&["query", "--serial-no", "S-unknown"]).await.is_err());
+    call(&["get-authorization-url", "--phone", "13900001234", "--scheme", "234"]).await.expect("a link");
+    assert!(call(&["get-authorization-url", "--phone", "1", "--scheme", "234"]).await.is_err());
+}
+
+#[tokio::test]
 async fn a_folder_that_is_in_use_or_whose_database_is_gone_is_refused_by_name() {
     let Rig { local, folder, .. } = rig().await;
     let refused = async |options: &Options| Local::start(options).await.err().expect("no start").to_string();
@@ -423,6 +467,11 @@ async fn a_folder_that_is_in_use_or_whose_database_is_gone_is_refused_by_name() 
     drop(local);
     tokio::task::yield_now().await;
     let database = folder.path().join("authlink.db");
+    let kept = || {
+        ["lambda.env", "addresses.json", "secrets/scheme/234.json"]
+            .map(|name| std::fs::read_to_string(folder.path().join(name)).expect("kept"))
+    };
+    let before = kept();
     for name in ["authlink.db", "authlink.db-wal", "authlink.db-shm"] {
         // They are there or not, as the store's thread has ended or not.
         let _ = std::fs::remove_file(folder.path().join(name));
@@ -430,6 +479,7 @@ async fn a_folder_that_is_in_use_or_whose_database_is_gone_is_refused_by_name() 
     let said = refused(&again).await;
     assert!(said.contains("authlink.db: it is gone; put it back; or start with --new-database"), "{said}");
     assert!(!database.exists());
+    assert_eq!(kept(), before, "a start that is refused changes nothing");
     let meant = Options { new_database: true, ..again };
     drop(Local::start(&meant).await.expect("starts"));
     tokio::task::yield_now().await;

@@ -59,6 +59,27 @@ async fn an_hour_without_a_key_costs_a_delivery_no_attempt() {
 }
 
 #[tokio::test]
+async fn our_own_key_in_a_businesss_document_is_named_and_its_deliveries_wait() {
+    let (logs, world) = (Logs::keep(), World::new());
+    let issued = world.authorized("S1", "open-1").await;
+    let mut wrong = business();
+    wrong["publicKeys"] = json!([public_pem(callback()), public_pem(foreign())]);
+    world.secrets.set("business/B1", &wrong);
+    let process = world.another_process();
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_mins(2));
+        assert_eq!(process.sweep_and_drain().await, [Step::Postponed]);
+    }
+    assert_eq!((world.record(&issued.id).await.attempts_begun(), world.merchant.posts().len()), (0, 0));
+    assert!(logs.text().contains("publicKeys hold the public half of our callback-key"));
+    assert!(!alarms(&logs).is_empty() && alarms(&logs).iter().all(|alarm| alarm == "keys"));
+    assert!(lines(&logs).iter().all(|line| line["alarm"] != "keys" || line["owner"] == "B1"));
+    world.secrets.set("business/B1", &business());
+    world.clock.advance(Duration::from_mins(5));
+    assert_eq!(process.sweep_and_drain().await, [Step::Delivered]);
+}
+
+#[tokio::test]
 async fn strangers_beyond_the_limit_come_again_later_and_raise_no_alarm() {
     let logs = Logs::keep();
     let world = World::new();
@@ -133,14 +154,27 @@ async fn a_bad_signature_revokes_nobody() {
 }
 
 #[tokio::test]
-async fn our_own_key_in_a_business_is_named_when_a_delivery_reads_both() {
-    let logs = Logs::keep();
-    let world = World::new();
-    let mut document = business();
-    document["publicKeys"] = json!([public_pem(callback())]);
-    world.authorized("S1", "open-1").await;
-    world.secrets.set("business/B1", &document);
-    assert_eq!(world.drain().await, [Step::Delivered]);
-    let named = lines(&logs).into_iter().find(|line| line["alarm"] == "keys").expect("an alarm");
-    assert_eq!(named["owner"], "B1");
+async fn a_denial_switches_nobody_off_who_was_known_and_raises_an_alarm() {
+    for failure in [FetchError::Denied, away()] {
+        let world = World::new();
+        world.link("S1").await;
+        world.call(&RpcCall::new(Protocol::V3, world.now())).await.link.expect("a link");
+        let logs = Logs::keep();
+        for document in ["business/B1", "access-key/testAccessKeyId"] {
+            world.secrets.fail(document, Some(failure.clone()));
+        }
+        for minutes in [5, 30, 24] {
+            world.clock.advance(Duration::from_mins(minutes));
+            world.link(&format!("S-{}", world.now())).await;
+            assert_eq!(world.call(&RpcCall::new(Protocol::V1, world.now())).await.code, "OK");
+        }
+        let is_denied = failure == FetchError::Denied;
+        assert_eq!(alarms(&logs).contains(&"keys".to_owned()), is_denied, "at the first look");
+        world.clock.advance(Duration::from_mins(1));
+        let link = world.ask(&LinkCall::new("S2", world.now())).await;
+        let called = world.call(&RpcCall::new(Protocol::V3, world.now())).await;
+        assert_eq!((link.http_status, link.status, called.code.as_str()), (503, 1, "SystemError"));
+        let expected = if is_denied { "keys" } else { "unavailable" };
+        assert_eq!(alarms(&logs).last().map(String::as_str), Some(expected));
+    }
 }

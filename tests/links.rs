@@ -8,8 +8,10 @@ use shared::model::authorization::{Callback, Status};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
 use shared::model::clock::UnixMillis;
 use shared::model::id::{AuthorizationId, State};
+use shared::signing::open_api::diagnosis::Cause;
 use shared::store::ReadAuthorizations as _;
-use tests::keys::{foreign, merchant, public_pem, vector_text};
+use tests::disabling::{of_public, of_shared};
+use tests::keys::{foreign, merchant, merchant_md5, public_pem, vector_text};
 use tests::request::{Key, LinkAnswer, LinkCall, link_body};
 use tests::world::{APP_ID, World, business};
 
@@ -174,7 +176,7 @@ async fn the_first_failing_check_answers() {
         (
             &known,
             2,
-            "signature verification failed; the string that was checked is: businessId=B1&nonce=n&timestamp=",
+            "signature verification failed: the signature is neither Base64 nor hex; the string that was checked",
         ),
         (&signed, 3, "the body must be a JSON object"),
     ] {
@@ -268,19 +270,28 @@ async fn an_md5_request_of_an_rsa_only_business_is_refused_and_the_other_way_rou
 #[tokio::test]
 async fn a_bad_signature_names_the_string_without_the_md5_key() {
     let world = World::new();
-    for call in [
-        LinkCall { key: Key::Rsa(foreign()), ..LinkCall::new("S1", world.now()) },
-        LinkCall { key: Key::Literal("!!!".to_owned()), ..LinkCall::new("S1", world.now()) },
-        LinkCall { key: Key::Md5("another-key-of-16"), ..LinkCall::new("S1", world.now()).by_md5() },
+    for (call, cause) in [
+        (LinkCall { key: Key::Rsa(foreign()), ..LinkCall::new("S1", world.now()) }, Cause::OtherKey),
+        (
+            LinkCall { key: Key::Literal("!!!".to_owned()), ..LinkCall::new("S1", world.now()) },
+            Cause::EncodingUnknown,
+        ),
+        (
+            LinkCall { key: Key::Md5("another-key-of-16"), ..LinkCall::new("S1", world.now()).by_md5() },
+            Cause::Md5OtherKey,
+        ),
     ] {
         let (status, message) = refused(&world, &call).await;
         let checked = String::from_utf8(call.string_to_sign()).expect("text");
         assert_eq!(status, 2);
         assert_eq!(
             message,
-            format!("signature verification failed; the string that was checked is: {checked}")
+            format!(
+                "signature verification failed: {}; the string that was checked is: {checked}",
+                cause.sentence()
+            )
         );
-        assert!(!message.contains(tests::keys::merchant_md5()));
+        assert!(!message.contains(merchant_md5()));
     }
     assert_eq!(nothing_recorded(&world).await, None);
 }
@@ -386,6 +397,12 @@ async fn during_a_change_of_keys_both_work_and_a_new_one_works_at_once() {
     let by_new = |serial| LinkCall { key: Key::Rsa(foreign()), ..LinkCall::new(serial, world.now()) };
     world.ask(&by_new("S2")).await.expect_link();
     world.link("S3").await;
+    world.ask(&LinkCall::new("S3m", world.now()).by_md5()).await.expect_link();
+    let (old, new, md5) = (of_public(merchant()), of_public(foreign()), of_shared(merchant_md5()));
+    for (serial_no, key) in [("S1", old), ("S2", new), ("S3", old), ("S3m", md5)] {
+        let record = world.record(&AuthorizationId::from_serial("B1", serial_no)).await;
+        assert_eq!(record.verified_by, Some(key.short()), "{serial_no}");
+    }
     assert_eq!(world.secrets.fetches("business/B1"), 2);
 
     let mut new_only = business();

@@ -54,7 +54,7 @@ async fn a_whole_journey_with_all_its_failures_leaves_one_line_a_request_and_no_
     assert!(returns[..2].iter().all(|line| line["owner"] == "B1" && line["millis"].is_u64()));
     let unreadable =
         lines.iter().find(|line| line["secret"] == "business/B1").expect("the broken secret is named");
-    assert_eq!(unreadable["reason"], "publicKeys[0] is neither PEM nor Base64");
+    assert_eq!(unreadable["reason"], "publicKeys[0] is neither PEM nor Base64 at line 1 column 37");
     assert_eq!(of("openid-delivery", "attempt").len(), 2);
 
     let sign = |call: &LinkCall| {

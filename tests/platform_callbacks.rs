@@ -146,6 +146,7 @@ async fn success_is_said_only_after_the_write() {
     let away = FlakyStore::new(world.store.clone(), &away).by(&other.clock, &[]);
     other.deps.callback.store = Arc::new(away);
     other.rebuild();
+    other.deny_list().await;
     tokio::time::pause();
     let answer = other.receive_callback(&call).await;
     tokio::time::resume();
@@ -155,6 +156,7 @@ async fn success_is_said_only_after_the_write() {
     let mut other = world.another_process();
     other.deps.callback.store = Arc::new(FlakyStore::new(world.store.clone(), &[Failure::AnswerLost]));
     other.rebuild();
+    other.deny_list().await;
     tokio::time::pause();
     let answer = other.receive_callback(&call).await;
     tokio::time::resume();
@@ -323,4 +325,19 @@ async fn a_platform_whose_callbacks_are_refused_raises_its_alarm_and_a_stranger_
     assert_eq!(world.receive_callback(&known).await, fail());
     assert!(logs.text().contains(r#""alarm":"upstream""#), "{}", logs.text());
     assert!(logs.text().contains(id.as_str()));
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_knows_is_not_logged_whatever_a_body_does_with_it() {
+    let world = World::new();
+    let (state, id) = linked(&world, "S1").await;
+    let mut call = callback(&state, &id, "open-1", world.now());
+    let mut body = callback_body(id.as_str(), "open-1").to_string();
+    body.truncate(body.len() - 1);
+    call.body = format!(r#"{body},"13900001234":1,"13900001234":2}}"#).into_bytes();
+    let logs = Logs::keep();
+    assert_eq!(world.receive_callback(&call).await, fail());
+    let text = logs.text();
+    assert_eq!(text.matches("the body gives a field twice").count(), 2, "{text}");
+    assert!(!text.contains("13900001234"), "{text}");
 }

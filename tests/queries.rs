@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use openid_delivery::ATTEMPT_LEASE;
 use serde_json::{Value, json};
+use shared::delivery::response::{AnswerText, AttemptResult};
 use shared::delivery::schedule::Schedule;
 use shared::model::authorization::{Authorization, Callback, Issue, MAX_REFUSED_CODES, NewLink};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
@@ -84,7 +85,9 @@ async fn a_serial_no_is_told_of_from_its_link_to_its_delivery() {
     let delivered = world.now();
     world.drain().await;
     expected["state"] = json!("DELIVERED");
-    let attempt = json!({"number": 1, "time": delivered, "outcome": "success", "httpStatus": 200});
+    let attempt = json!({
+        "number": 1, "time": delivered, "outcome": "success", "httpStatus": 200, "durationMillis": 0,
+    });
     expected["delivery"] = json!({"state": "DELIVERED", "attempts": [attempt]});
     let timeline = expected["timeline"].as_array_mut().expect("a timeline");
     timeline.push(json!({"event": "DELIVERED", "time": delivered}));
@@ -121,7 +124,7 @@ async fn without_an_address_the_open_id_is_told_here_alone() {
 }
 
 #[tokio::test]
-async fn what_was_given_up_is_told_so_and_its_redrive_with_both_rounds() {
+async fn what_was_given_up_is_told_so_and_its_resend_with_both_rounds() {
     let mut world = World::new();
     world.deps.delivery.schedule = Schedule::from_secs(&[15]);
     world.rebuild();
@@ -147,19 +150,37 @@ async fn what_was_given_up_is_told_so_and_its_redrive_with_both_rounds() {
     assert_eq!(given_up["timeline"][5]["time"], json!(world.now()));
 
     world.clock.advance(Duration::from_hours(1));
-    assert_eq!(world.redrive(&issued.id).await, Ok(true));
-    let redriven = world.told("S1").await;
+    assert_eq!(world.resend(&issued.id).await, Ok(true));
+    let resent = world.told("S1").await;
     assert_eq!(
-        (&redriven["state"], &redriven["delivery"]["nextAttemptAt"]),
+        (&resent["state"], &resent["delivery"]["nextAttemptAt"]),
         (&json!("AUTHORIZED"), &json!(world.now()))
     );
-    assert_eq!((attempts(&redriven), events(&redriven)), (attempts(&given_up), before.to_vec()));
+    assert_eq!((attempts(&resent), events(&resent)), (attempts(&given_up), before.to_vec()));
 
     world.sweep_and_drain().await;
     let delivered = world.told("S1").await;
     assert_eq!(delivered["delivery"]["state"], "DELIVERED");
     assert_eq!(attempts(&delivered), [(1, "status"), (2, "timeout"), (1, "success")]);
     assert_eq!(events(&delivered), [&before[..], &["DELIVERED"]].concat());
+}
+
+#[tokio::test]
+async fn what_the_merchant_answered_is_told_without_what_it_was_sent() {
+    let world = World::new();
+    world.authorized("S1", "open-1").await;
+    let page = "<h1>500</h1>\n{\"msg\":\"user-1 open-1 of 13900001234\"}";
+    let answer = Some(AnswerText { text: page.to_owned(), is_cut: false });
+    world.merchant.answer(AttemptResult { answer, ..DeliveryOutcome::Status(500).into() });
+    world.drain().await;
+    world.clock.advance(Duration::from_secs(15));
+    world.merchant.answer(DeliveryOutcome::Dns);
+    world.drain().await;
+    let told = world.told("S1").await;
+    let [first, second] = [0, 1].map(|index| &told["delivery"]["attempts"][index]);
+    assert_eq!(first["detail"], "<h1>500</h1> {\"msg\":\"… … of …\"}");
+    assert_eq!(first["durationMillis"], 0);
+    assert_eq!((&second["outcome"], &second["durationMillis"]), (&json!("address_unusable"), &Value::Null));
 }
 
 #[tokio::test]
@@ -340,7 +361,11 @@ async fn the_first_failing_check_answers() {
         (&fresh, 7, "this businessId is unknown or switched off"),
         (&net, 10, "requests of this business may not come from 203.0.113.7"),
         (&known, 2, "signature verification failed: a nonce may not begin with authlink-"),
-        (&own_nonce, 2, "signature verification failed; the string that was checked is: businessId=B1&"),
+        (
+            &own_nonce,
+            2,
+            "signature verification failed: the signature is neither Base64 nor hex; the string that was checked",
+        ),
         (&signed, 3, "the body must be a JSON object"),
         (&incomplete, 3, "parameter serialNo is missing"),
         (&of_another, 3, "parameter businessId differs from the header's"),

@@ -272,6 +272,19 @@ async fn while_the_store_fails_requests_pass_and_it_is_asked_and_logged_once_a_s
     assert_eq!((store.times_asked(), alarms(&logs).len()), (4, 2));
 }
 
+#[tokio::test]
+async fn a_clock_that_is_set_back_lets_nothing_pass_for_longer() {
+    let (store, clock, limiter) = told();
+    store.away.store(true, Ordering::SeqCst);
+    limiter.admit("A1", THOUSAND).await;
+    clock.step_to(clock.now() - 2 * SECOND);
+    limiter.admit("A1", THOUSAND).await;
+    assert_eq!(store.times_asked(), 1);
+    clock.advance(SECOND);
+    limiter.admit("A1", THOUSAND).await;
+    assert_eq!(store.times_asked(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn while_the_store_is_slow_requests_pass_and_one_a_second_waits_for_it() {
     let logs = Logs::keep();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use openid_callback::EXCHANGE_WITHIN;
 use serde_json::json;
+use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::authorization::{MAX_REFUSED_CODES, RETRY_GRACE_PERIOD, Status};
 use shared::model::claim::{EXCHANGE_LEASE, ExchangeClaim};
 use shared::model::id::{OperationId, State};
@@ -280,7 +281,7 @@ async fn a_code_that_was_not_sent_works_again_and_is_sent_once() {
     let world = World::new();
     let Issued { id, state, .. } = world.link("S1").await;
     for _ in 0..MAX_REFUSED_CODES + 1 {
-        world.gateway.answer(Exchange::Unknown(GatewayError::Unreachable));
+        world.gateway.answer(Exchange::Unknown(GatewayError::Unreachable { timed_out: false }));
         let shown = world.complete_return(&state, "codeA").await;
         assert_eq!((shown.http_status, shown.outcome.as_str()), (503, "unavailable"));
     }
@@ -319,6 +320,50 @@ async fn a_code_is_not_sent_when_its_exchange_might_outlast_the_function_or_the_
 }
 
 #[tokio::test]
+async fn a_code_that_alipay_refuses_does_not_prolong_its_link_and_silence_does() {
+    for (said, outcome, again) in [
+        (code_invalid(), "expired", "expired"),
+        (Exchange::Unknown(GatewayError::Malformed), "authorize-again", "authorized"),
+    ] {
+        let world = World::new();
+        let Issued { state, .. } = world.link("S1").await;
+        world.clock.advance(Duration::from_hours(24) - Duration::from_millis(1));
+        let let_go = world.gateway.answer_later();
+        let (shown, ()) = tokio::join!(world.complete_return(&state, "codeA"), async {
+            world.gateway.asked(1).await;
+            world.clock.advance(Duration::from_secs(1));
+            assert!(let_go.send(said.clone()).is_ok());
+        });
+        assert_eq!(shown.outcome, outcome, "{said:?}");
+        world.gateway.answer(identified("open-1"));
+        assert_eq!(world.complete_return(&state, "codeB").await.outcome, again, "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reference_is_logged_once_the_state_is_proved() {
+    let mut world = World::new();
+    let Issued { id, state, .. } = world.link("S1").await;
+    let made_up = format!("{id}{}", "5".repeat(32));
+    let logs = Logs::keep();
+    for (query, outcome) in [
+        (format!("app_id={APP_ID}&state={made_up}"), "unknown-link"),
+        (format!("app_id={APP_ID}&auth_code=codeA&state={made_up}"), "unknown-link"),
+    ] {
+        assert_eq!(world.browse(&query).await.outcome, outcome);
+    }
+    world.secrets.set_unavailable(true);
+    world.rebuild();
+    assert_eq!(world.complete_return(&made_up, "codeA").await.outcome, "unknown-link");
+    assert!(!logs.text().contains(id.as_str()), "{}", logs.text());
+    world.secrets.set_unavailable(false);
+    world.rebuild();
+    world.gateway.answer(code_invalid());
+    assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorize-again");
+    assert!(logs.text().contains(id.as_str()));
+}
+
+#[tokio::test]
 async fn a_short_link_waits_for_a_dead_claim_and_for_its_user() {
     let world = World::new();
     let mut short = tests::world::business();
@@ -327,6 +372,7 @@ async fn a_short_link_waits_for_a_dead_claim_and_for_its_user() {
     let Issued { id, state, .. } = world.link("S1").await;
     world.clock.advance(Duration::from_secs(59));
     let claim = ExchangeClaim::new(
+        &AlipayAppId::parse(APP_ID).expect("digits"),
         &State::parse(&state).expect("a state"),
         &AuthCode::parse("codeA").expect("a code"),
         OperationId::recorded("a worker that dies".to_owned()),
@@ -554,6 +600,7 @@ async fn a_settlement_is_tried_again_while_the_store_is_away() {
     let away = Failure::NotDoneAfter(Duration::from_secs(3));
     for failures in [vec![away; 5], vec![Failure::AnswerLost], vec![Failure::NotDone, Failure::AnswerLost]] {
         let mut world = World::new();
+        world.deny_list().await;
         let Issued { id, state, .. } = world.link("S1").await;
         let flaky = FlakyStore::new(world.store.clone(), &failures).by(&world.clock, &[]);
         world.deps.callback.store = Arc::new(flaky);
@@ -566,9 +613,28 @@ async fn a_settlement_is_tried_again_while_the_store_is_away() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_settlement_whose_answer_was_lost_is_told_as_recorded_and_delivered_at_once() {
+    let logs = Logs::keep();
+    let mut world = World::new();
+    world.deny_list().await;
+    let Issued { id, state, .. } = world.link("S1").await;
+    let away = Failure::NotDoneAfter(Duration::from_secs(4));
+    let failures = [Failure::AnswerLost, away, away, away, away, away];
+    let flaky = FlakyStore::new(world.store.clone(), &failures).by(&world.clock, &[]);
+    world.deps.callback.store = Arc::new(flaky);
+    world.rebuild();
+    world.gateway.answer(identified("open-1"));
+    assert_eq!(world.complete_return(&state, "codeA").await.outcome, "authorized");
+    assert_eq!(world.record(&id).await.status(), Status::Authorized);
+    assert!(!logs.text().contains(r#""alarm":"settlement""#));
+    assert_eq!(world.drain().await.len(), 1, "delivered at once");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_settlement_that_cannot_be_written_is_alarmed_and_the_user_asked_again() {
     let logs = Logs::keep();
     let mut world = World::new();
+    world.deny_list().await;
     let Issued { id, state, .. } = world.link("S1").await;
     let away = [Failure::NotDoneAfter(Duration::from_secs(4)); 5];
     let flaky = FlakyStore::new(world.store.clone(), &away).by(&world.clock, &[]);

@@ -1,9 +1,12 @@
 //! A process that is told to stop: what it has begun goes to its end, and nothing is lost or done twice.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::Duration;
 
+use local::folder::Folder;
 use local::merchant::{DemoMerchant, SignType};
 use reqwest::Client;
 use shared::egress::client::client_builder;
@@ -128,10 +131,54 @@ fn a_process_whose_descriptors_run_out_says_so_and_goes_on() {
     assert!(process.ended().success());
 }
 
+#[test]
+fn a_soft_limit_on_descriptors_is_raised() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut process = Process::start(THE_PROCESS, folder.path(), &[], "ulimit -S -n 64");
+    let at = process.authlink.socket_addrs(|| None).expect("an address")[0];
+    let held: Vec<_> =
+        (0..100).map(|_| TcpStream::connect(at).expect("the system's queue has room")).collect();
+    let asked = answer_to_get(&process.authlink);
+    assert!(asked.starts_with("HTTP/1.1 404"), "{asked}");
+    drop(held);
+    process.signal("TERM");
+    assert!(process.ended().success());
+}
+
+#[test]
+fn a_signal_during_the_start_stops_what_was_started() {
+    let folder = tempfile::tempdir().expect("a folder");
+    drop(Folder::make(folder.path()).expect("made"));
+    let scheme = folder.path().join("secrets/scheme/234.json");
+    assert!(Command::new("mkfifo").arg(&scheme).status().expect("made").success());
+    let id = folder.path().join("id");
+    let told = std::thread::spawn({
+        let (scheme, id) = (scheme.clone(), id.clone());
+        move || {
+            // It opens once the start reads the document.
+            let mut document = File::options().write(true).open(&scheme).expect("opens");
+            let number = std::fs::read_to_string(&id).expect("an id");
+            let sent = Command::new("kill").args(["-TERM", number.trim()]).status().expect("sent");
+            assert!(sent.success());
+            // What is read again is a file.
+            let file = id.with_extension("json");
+            std::fs::write(&file, "{}").expect("written");
+            std::fs::rename(file, scheme).expect("in its place");
+            document.write_all(b"{}").expect("is read");
+        }
+    });
+    let first = format!("echo $$ > {}", id.display());
+    let mut process = Process::start(THE_PROCESS, folder.path(), &[], &first);
+    process.says("Stopping");
+    assert!(process.ended().success());
+    told.join().expect("no panic");
+}
+
 /// The answer to a request without a framework around it.
 fn answer_to_get(at: &Url) -> String {
     let address = at.socket_addrs(|| None).expect("an address")[0];
     let mut stream = TcpStream::connect(address).expect("connects");
+    stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a bound");
     stream.write_all(b"GET /nowhere HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").expect("sends");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");

@@ -16,7 +16,7 @@ use shared::model::owner::Owner;
 use shared::queue::{Event, HINT_GRACE_PERIOD, Hint, HintError, HintQueue};
 use shared::secrets::{FetchError, SecretName, SecretSource, SecretValue};
 use shared::store::sqlite::SqliteStore;
-use shared::store::{Due, FindDue, StoreError};
+use shared::store::{Due, FindDue, StoreError, TakenUp};
 use tests::crashing::CrashPoint::After;
 use tests::crashing::{CrashingStore, Write};
 use tests::flaky::{Failure, FlakyStore};
@@ -53,11 +53,13 @@ async fn a_queue_that_takes_no_hint_is_not_asked_for_every_record_and_the_sweep_
     assert!(asked <= 32, "{asked} hints");
 }
 
-/// A store that cannot postpone one of the records; each postponement takes a second.
+/// A store that cannot postpone one of the records; each postponement takes a second, and meanwhile the clock is set
+/// back by `set_back`.
 struct Stubborn {
     inner: SqliteStore,
     one: AuthorizationId,
     clock: Arc<ManualClock>,
+    set_back: Duration,
 }
 
 #[async_trait]
@@ -66,12 +68,17 @@ impl FindDue for Stubborn {
         self.inner.due(now, limit).await
     }
 
-    async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<bool, StoreError> {
+    async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<Option<TakenUp>, StoreError> {
         if due.id == self.one {
             return Err(StoreError::Unavailable("told to".to_owned()));
         }
         self.clock.advance(Duration::from_secs(1));
+        self.clock.step_to(self.clock.now() - self.set_back);
         self.inner.postpone(due, until).await
+    }
+
+    async fn end_watch(&self, due: &Due) -> Result<bool, StoreError> {
+        self.inner.end_watch(due).await
     }
 }
 
@@ -81,7 +88,8 @@ async fn one_record_that_cannot_be_taken_up_leaves_the_others_their_attempts() {
     let first = world.authorized("S1", "open-1").await;
     let second = world.authorized("S2", "open-2").await;
     let (inner, clock) = (world.store.clone(), world.clock.clone());
-    world.deps.delivery.due = Arc::new(Stubborn { inner, one: first.id.clone(), clock });
+    world.deps.delivery.due =
+        Arc::new(Stubborn { inner, one: first.id.clone(), clock, set_back: Duration::ZERO });
     world.rebuild();
     world.clock.advance(HINT_GRACE_PERIOD);
     let swept = world.delivery.handle(Event::Sweep).await;
@@ -91,22 +99,29 @@ async fn one_record_that_cannot_be_taken_up_leaves_the_others_their_attempts() {
 }
 
 #[tokio::test]
-async fn a_sweep_leaves_to_the_next_what_it_has_no_time_for() {
-    let mut world = World::new();
-    for number in 0..40 {
-        world.authorized(&format!("S{number}"), "open").await;
+async fn a_sweep_leaves_to_the_next_what_it_has_no_time_for_also_while_the_clock_is_set_back() {
+    for set_back in [Duration::ZERO, Duration::from_secs(2)] {
+        let mut world = World::new();
+        for number in 0..40 {
+            world.authorized(&format!("S{number}"), "open").await;
+        }
+        world.queue.lose_all();
+        let (inner, clock) = (world.store.clone(), world.clock.clone());
+        let one = AuthorizationId::from_serial("B1", "nobody");
+        world.deps.delivery.due = Arc::new(Stubborn { inner, one, clock, set_back });
+        world.rebuild();
+        let began = world.clock.monotonic();
+        let queued = sweep(&world.delivery).await.expect("the store answers");
+        assert!((3..40).contains(&queued), "{queued}");
+        assert!(world.clock.monotonic().since(began) < SWEEP_PATIENCE + Duration::from_secs(32));
+        let due = world.store.due(world.now() + HINT_GRACE_PERIOD - Duration::from_secs(40), 100);
+        let rest = due.await.expect("answers").len();
+        assert_eq!(
+            rest,
+            40 - usize::try_from(queued).expect("few"),
+            "nothing is postponed that is not queued"
+        );
     }
-    world.queue.lose_all();
-    let one = AuthorizationId::from_serial("B1", "nobody");
-    world.deps.delivery.due =
-        Arc::new(Stubborn { inner: world.store.clone(), one, clock: world.clock.clone() });
-    world.rebuild();
-    let began = world.now();
-    let queued = sweep(&world.delivery).await.expect("the store answers");
-    assert!((3..40).contains(&queued), "{queued}");
-    assert!(world.now().since(began) < SWEEP_PATIENCE + Duration::from_secs(32));
-    let rest = world.store.due(world.now(), 100).await.expect("answers").len();
-    assert_eq!(rest, 40 - usize::try_from(queued).expect("few"), "nothing is postponed that is not queued");
 }
 
 #[tokio::test]
@@ -157,6 +172,20 @@ async fn an_attempts_lease_begins_when_its_keys_are_there() {
         world.record(&issued.id).await.pending_delivery().and_then(|due| due.lease.clone()).expect("a lease");
     assert!(world.clock.now() > began);
     assert_eq!(lease.until, world.now() + ATTEMPT_LEASE);
+}
+
+#[tokio::test]
+async fn a_sweep_leaves_an_attempt_under_way_alone_and_its_hint_comes_when_the_lease_is_over() {
+    let world = World::new();
+    let issued = world.authorized("S1", "open-1").await;
+    let store = Arc::new(CrashingStore::new(world.store.clone(), After(Write::ClaimAttempt)));
+    let process = world.another_process().with_store(store.clone());
+    let hint = world.queue.take().expect("a hint");
+    store.until_crash(deliver(&process.delivery, &hint)).await;
+    assert_eq!(world.sweep_and_drain().await, []);
+    world.clock.advance(ATTEMPT_LEASE);
+    assert_eq!(world.drain().await, [Step::Delivered]);
+    assert_eq!(world.record(&issued.id).await.history()[0].number, 2, "the worker that died had the first");
 }
 
 #[tokio::test]

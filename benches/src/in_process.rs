@@ -20,8 +20,10 @@ use local::folder::{ACCESS_KEY_ID, APP_ID, BUSINESS_ID};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 use shared::egress::callback_url::CallbackRules;
+use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::authorization::Authorization;
 use shared::model::clock::{Clock, SystemClock, UnixMillis};
+use shared::model::deny_list::DenyList;
 use shared::model::id::AuthorizationId;
 use shared::model::random::OsRandom;
 use shared::model::reservation::{Reservation, ReservationOutcome};
@@ -29,21 +31,24 @@ use shared::protocol::alibaba_cloud::AlibabaCloudClient;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::protocol::open_api::client::transport::HttpPlatforms;
 use shared::rate_limit::RateLimiter;
-use shared::registry::{AccessKey, Business};
+use shared::registry::{AccessKey, Business, DenyListCache};
 use shared::secrets::{SecretCache, SecretFolder, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::Call;
 use shared::signing::alipay_rsa2::answer_verifies;
+use shared::signing::open_api::diagnosis::diagnose;
 use shared::signing::open_api::{AuthHeaders, Signer};
 use shared::signing::rsa::VerifyingKey;
+use shared::store::scheme_links::SchemeLinks;
 use shared::store::{
-    FindLinks, FoundLink, Linked, NonceUse, RecordLinks, RecordPlatformLinks, Recorded, ReserveRate,
-    SchemeLinks, StoreError, UseNonces,
+    FindLinks, FoundLink, Linked, NonceUse, ReadDenyList, RecordLinks, RecordPlatformLinks, Recorded,
+    ReserveRate, StoreError, UseNonces,
 };
 use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 use url::Url;
 
 use crate::Error;
+use crate::diagnosis::{WorstCase, worst_case};
 use crate::requests::Senders;
 use crate::results::{Row, figures, least, median};
 
@@ -62,12 +67,14 @@ pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
     let access_key = runtime.block_on(access_keys.get(&SecretName::access_key(ACCESS_KEY_ID)?))?;
     let scheme_links = GetAuthorizationUrl::new(get_authorization_url::Deps {
         secrets: secrets.clone(),
+        deny_list: DenyListCache::new(store.clone(), clock.clone()),
         store: SchemeLinks::new(store.clone()),
         rate_limiter: Arc::new(RateLimiter::new(store.clone(), clock.clone())),
         alibaba_cloud: Arc::new(AlibabaCloudClient::new()),
         clock: clock.clone(),
         random: random.clone(),
         links,
+        callbacks: CallbackRules::default(),
     });
     let merchant_links = merchant_links(secrets)?;
 
@@ -111,7 +118,7 @@ pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
     cases.add("GetAuthorizationUrl, V1: call read and verified", &by_v1, alibaba_cloud)?;
     cases.add("GetAuthorizationUrl, V3: call read and verified", &by_v3, alibaba_cloud)?;
     cases.add("Alipay's answer, RSA2: verified", &by_rsa, async |_| {
-        answer_verifies(node.as_bytes(), &sign, &alipay)
+        answer_verifies(node.as_bytes(), &sign, &alipay.each_ref())
     })?;
     cases.add("a link, RSA: the whole handler", &by_rsa, link)?;
     cases.add("a link, MD5: the whole handler", &by_md5, link)?;
@@ -120,6 +127,13 @@ pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
     for (name, signer) in [("a delivery, RSA: signed", rsa), ("a delivery, MD5: signed", md5)] {
         cases.add(name, &by_rsa, async |request| {
             signer.sign(BUSINESS_ID, "nonce", UnixMillis(1_795_305_600_000), request.body()).is_ok()
+        })?;
+    }
+    let WorstCase { keys, by_rsa, by_md5 } = worst_case()?;
+    for (name, requests) in [("a diagnosis, RSA: at worst", by_rsa), ("a diagnosis, MD5: at worst", by_md5)] {
+        cases.add(name, &requests, async |request| {
+            let headers = AuthHeaders::read(request.headers());
+            headers.is_ok_and(|headers| diagnose(&headers, request.body(), &keys).is_some())
         })?;
     }
     Ok(cases.rows)
@@ -171,7 +185,7 @@ impl Cases {
 
 fn links() -> Result<LinkSettings, Error> {
     Ok(LinkSettings {
-        app_id: APP_ID.to_owned(),
+        default_app: AlipayAppId::parse(APP_ID).ok_or("an app's id is digits")?,
         authorize_page: "https://openauth.alipay.com/oauth2/publicAppAuthorize.htm".parse()?,
         public_url: None,
         retention: Duration::from_hours(24 * 400),
@@ -182,6 +196,7 @@ fn links() -> Result<LinkSettings, Error> {
 pub(crate) fn merchant_links(secrets: Arc<dyn SecretSource>) -> Result<AlipayAuthUrl, Error> {
     Ok(AlipayAuthUrl::new(alipay_auth_url::Deps {
         secrets,
+        deny_list: DenyListCache::new(Arc::new(AtOnce), Arc::new(SystemClock)),
         network: Arc::new(HttpPlatforms::new()),
         store: Arc::new(AtOnce),
         clock: Arc::new(SystemClock),
@@ -199,6 +214,17 @@ fn cpu_time() -> Duration {
 /// A store without a network.
 struct AtOnce;
 
+#[async_trait]
+impl FindLinks for AtOnce {
+    async fn link(&self, _: &AuthorizationId) -> Result<Option<FoundLink>, StoreError> {
+        Ok(None)
+    }
+
+    async fn record_opening(&self, _: &AuthorizationId, _: UnixMillis) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
 macro_rules! at_once {
     ($($capability:ident::$method:ident($($argument:ty),*) -> $answer:ty = $value:expr;)*) => {$(
         #[async_trait]
@@ -213,6 +239,6 @@ at_once! {
     RecordLinks::record_link(&Authorization, &NonceUse) -> Recorded = Recorded::New;
     RecordPlatformLinks::record_platform_link(&AuthorizationId, &Url, UnixMillis) -> Linked = Linked::Ours;
     UseNonces::use_nonce(&NonceUse) -> bool = true;
-    FindLinks::link(&AuthorizationId) -> Option<FoundLink> = None;
+    ReadDenyList::deny_list() -> DenyList = DenyList::default();
     ReserveRate::lease(&Reservation) -> ReservationOutcome = ReservationOutcome::From(SystemClock.now());
 }

@@ -15,8 +15,8 @@ use crate::results::{Figures, figures};
 use crate::servers::{Call, RuntimeApi};
 use crate::subject::Subject;
 
-/// Events before the warm ones: enough for a peer's just-in-time compiler.
-const WARMING: usize = 1_000;
+/// Events whose instructions are counted: the difference is of warm events alone.
+const COUNTED: [usize; 2] = [100, 500];
 
 /// Ends the process when dropped.
 struct Running(Child);
@@ -29,8 +29,16 @@ impl Drop for Running {
     }
 }
 
-/// Rounds, odd so that there is a median, and warm events in each.
-pub(crate) type Scale = (u32, usize);
+/// How much is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Scale {
+    /// Odd, so that there is a median.
+    pub(crate) rounds: u32,
+    /// Events of a round that come before the measured ones.
+    pub(crate) warming: usize,
+    /// Measured events of a round.
+    pub(crate) warm: usize,
+}
 
 /// Returns the lives of each subject, in the order of the rounds.
 pub(crate) async fn measure(
@@ -38,13 +46,13 @@ pub(crate) async fn measure(
     senders: &Senders,
     scale: Scale,
 ) -> Result<Vec<Vec<Figures>>, Error> {
-    let (rounds, warm) = scale;
     let mut lives: Vec<Vec<Figures>> = subjects.iter().map(|_| Vec::new()).collect();
     // In the first round the programs come from the disk.
-    for round in 0..=rounds {
+    for round in 0..=scale.rounds {
         for (place, (subject, lives)) in subjects.iter().zip(&mut lives).enumerate() {
-            let events = events(subject, senders, &format!("life-{place}-{round}"), 1 + WARMING + warm)?;
-            let life = live(subject, events).await;
+            let count = 1 + scale.warming + scale.warm;
+            let events = events(subject, senders, &format!("life-{place}-{round}"), count)?;
+            let life = live(subject, events, scale.warming).await;
             let life = life.map_err(|error| format!("{} in round {round}: {error}", subject.name))?;
             if round > 0 {
                 lives.push(life);
@@ -58,7 +66,7 @@ fn events(subject: &Subject, senders: &Senders, series: &str, count: usize) -> R
     (0..count).map(|index| senders.event(subject.function, &format!("{series}-{index:06}"))).collect()
 }
 
-async fn live(subject: &Subject, mut events: Vec<String>) -> Result<Figures, Error> {
+async fn live(subject: &Subject, mut events: Vec<String>, warming: usize) -> Result<Figures, Error> {
     let mut api = RuntimeApi::start().await?;
     let mut command = subject.command(&[], &api.origin)?;
     let (process, began) = on_measured_cpu(|| {
@@ -69,7 +77,7 @@ async fn live(subject: &Subject, mut events: Vec<String>) -> Result<Figures, Err
     let asks = api.next().await?;
     let (start, start_cpu) = (asks.at - began, cpu_time(id)?);
     let resident_at_start = status_bytes(id, "VmHWM:")?;
-    let (warm_events, warming) = (events.split_off(1 + WARMING), events.split_off(1));
+    let (warm_events, warming) = (events.split_off(1 + warming), events.split_off(1));
     let (asks, first) = serve(subject, &mut api, asks, events).await?;
     let first_cpu = cpu_time(id)? - start_cpu;
     let (asks, _) = serve(subject, &mut api, asks, warming).await?;
@@ -119,27 +127,35 @@ async fn serve(
     Ok((asks, took))
 }
 
-/// Prints the instructions of a warm event, which Valgrind's callgrind counts the same each time, and keeps a profile.
-pub(crate) async fn profile(subject: &Subject, senders: &Senders) -> Result<(), Error> {
+/// The instructions of a warm event, and those of a start with what the first event takes beyond a warm one. Valgrind's
+/// callgrind counts them the same on every machine, however fast it is and whatever else it does; it keeps a profile.
+pub(crate) async fn instructions(subject: &Subject, senders: &Senders) -> Result<Figures, Error> {
     let mut totals = Vec::new();
-    for count in [100, 1_000] {
-        let mut api = RuntimeApi::start().await?;
-        let events = events(subject, senders, &format!("callgrind-{count}"), count)?;
-        let out = format!("--callgrind-out-file=target/callgrind.{count}.out");
-        let valgrind = ["/usr/bin/valgrind", "--tool=callgrind", "--quiet", &out];
-        let mut process = Running(subject.command(&valgrind, &api.origin)?.spawn()?);
-        let asks = api.next().await?;
-        let (_asks, _) = serve(subject, &mut api, asks, events).await?;
-        // Unlike a killed process, one that is asked to end writes its profile.
-        std::process::Command::new("kill").arg(process.0.id().to_string()).status()?;
-        process.0.wait()?;
-        let profile = fs::read_to_string(format!("target/callgrind.{count}.out"))?;
-        let total = profile.lines().find_map(|line| line.strip_prefix("totals: ")).ok_or("no total")?;
-        totals.push(total.trim().parse::<u64>()?);
+    for count in COUNTED {
+        let total = counted(subject, senders, count).await;
+        totals.push(total.map_err(|error| format!("{}, counted by callgrind: {error}", subject.name))?);
     }
-    println!("{}: {} instructions for one event", subject.name, (totals[1] - totals[0]) / 900);
-    println!("callgrind_annotate --inclusive=yes target/callgrind.1000.out");
-    Ok(())
+    let warm = (totals[1] - totals[0]) / (COUNTED[1] - COUNTED[0]) as f64;
+    let start = totals[0] - warm * COUNTED[0] as f64;
+    Ok(figures([("warmInstructions", warm), ("startInstructions", start)]))
+}
+
+/// All instructions of a process that serves `count` events.
+async fn counted(subject: &Subject, senders: &Senders, count: usize) -> Result<f64, Error> {
+    let profile = subject.profile(count);
+    let out = format!("--callgrind-out-file={}", profile.display());
+    let valgrind = ["/usr/bin/valgrind", "--tool=callgrind", "--quiet", &out];
+    let mut api = RuntimeApi::start().await?;
+    let mut process = Running(subject.command(&valgrind, &api.origin)?.spawn()?);
+    let events = events(subject, senders, &format!("callgrind-{count}"), count)?;
+    let asks = api.next().await?;
+    let (_asks, _) = serve(subject, &mut api, asks, events).await?;
+    // Unlike a killed process, one that is asked to end writes its profile.
+    std::process::Command::new("kill").arg(process.0.id().to_string()).status()?;
+    process.0.wait()?;
+    let profile = fs::read_to_string(profile)?;
+    let total = profile.lines().find_map(|line| line.strip_prefix("totals: ")).ok_or("no total")?;
+    Ok(total.trim().parse()?)
 }
 
 /// CPU time of all threads of a process, none of which has ended; `/proc/…/stat` counts ticks of 10 ms only.

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod cold;
+mod diagnosis;
 mod in_process;
 mod life;
 mod requests;
@@ -17,16 +18,17 @@ use std::process::{Command, ExitCode};
 use clap::Parser;
 use local::folder::Folder;
 
+use crate::bounds::On;
 use crate::life::{Scale, on_measured_cpu};
 use crate::requests::Senders;
 use crate::results::{Results, Row, median, of, smaller_ratio, summary};
-use crate::subject::Subject;
+use crate::subject::{Subject, target};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Parser)]
 enum Action {
-    /// Measure the functions and what is in process; compare with the last whole run
+    /// Measure the functions and what is in process; hold them to what is the same on every machine
     Short { rounds: Option<u32> },
     /// Measure longer, with the peers; write results and documents
     All,
@@ -45,29 +47,35 @@ async fn main() -> Result<ExitCode, Error> {
     folder.point_schemes_to(&"https://merchant.example.com/".parse()?)?;
     let senders = Senders::new(folder)?;
     let mut results = Results::committed()?;
-    let before = results.clone();
+    // Before a measurement holds this process to one of the cores.
+    let machine = machine()?;
     let missed = match Action::parse() {
         Action::Short { rounds } => {
-            functions(&mut results, &senders, (rounds.unwrap_or(9), 300), false).await?;
-            println!("{}", tables::tables(&results)?);
-            fs::write(std::env::current_exe()?.with_file_name("bench.json"), results.json()?)?;
-            [bounds::missed(&results), bounds::worse(&results, &before)].concat()
+            let mut short = Results { machine, ..Results::default() };
+            let scale = Scale { rounds: rounds.unwrap_or(9), warming: 100, warm: 300 };
+            functions(&mut short, &senders, scale, false).await?;
+            println!("{}", tables::tables(&short)?);
+            fs::write(target()?.join("bench.json"), short.json()?)?;
+            [bounds::missed(&short, On::AnyMachine), bounds::grown(&short, &results)].concat()
         }
         Action::All => {
-            functions(&mut results, &senders, (11, 500), true).await?;
-            results.machine = machine()?;
+            // A thousand events are enough for a peer's just-in-time compiler.
+            functions(&mut results, &senders, Scale { rounds: 11, warming: 1_000, warm: 500 }, true).await?;
+            results.machine = machine;
             tables::render(&results)?;
-            bounds::missed(&results)
+            bounds::missed(&results, On::QuietMachine)
         }
         Action::Render => {
             tables::render(&results)?;
-            bounds::missed(&results)
+            bounds::missed(&results, On::QuietMachine)
         }
         Action::Cold => cold::measure(&senders).await?,
         Action::Profile { function } => {
             let subjects = Subject::functions(&senders).await?;
             let subject = subjects.iter().find(|subject| subject.name == function);
-            life::profile(subject.ok_or("there is no such function")?, &senders).await?;
+            let counted = life::instructions(subject.ok_or("there is no such function")?, &senders).await?;
+            println!("{function}: {:.0} instructions for one event", counted["warmInstructions"]);
+            println!("callgrind_annotate --inclusive=yes target/release/{function}.500.callgrind");
             Vec::new()
         }
     };
@@ -89,6 +97,7 @@ async fn functions(results: &mut Results, senders: &Senders, scale: Scale, peers
         if index < count {
             let [program, zip] = subject.sizes()?;
             row.figures.extend(results::figures([("programBytes", program), ("zipBytes", zip)]));
+            row.figures.extend(life::instructions(subject, senders).await?);
         }
         for (peer, its) in subjects.iter().zip(&lives).skip(count) {
             let language = peer.name.split(' ').next().unwrap_or_default();

@@ -90,7 +90,6 @@ pub(crate) fn summary(lives: &[Figures], baseline: &[Figures]) -> Figures {
     let over = of(lives, start).into_iter().zip(of(baseline, start)).map(|(own, base)| own - base).collect();
     summary.extend(figures([
         ("startOverBaselineMillis", median(over)),
-        ("startToBaseline", least(of(lives, start)) / least(of(baseline, start))),
         ("warmCpuLeastMicros", least(of(lives, cpu))),
         ("cpuToBaselineMedian", median_ratio(lives, baseline, cpu)),
         ("cpuToBaselineLeast", least(of(lives, cpu)) / least(of(baseline, cpu))),

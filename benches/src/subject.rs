@@ -33,12 +33,12 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// The baseline, then every function, as `cargo build --release` leaves them beside this program.
+    /// The baseline, then every function, as `cargo build --release` leaves them.
     pub(crate) async fn functions(senders: &Senders) -> Result<Vec<Self>, Error> {
         let mut subjects = Vec::new();
         for (name, answer, status) in FUNCTIONS {
             let fake_services = FakeServices::start(&senders.folder, status).await?;
-            let program = std::env::current_exe()?.with_file_name(name);
+            let program = target()?.join("release").join(name);
             let (function, name, arguments, environment) = (name, name.to_owned(), Vec::new(), Vec::new());
             subjects.push(Self { name, function, answer, fake_services, program, arguments, environment });
         }
@@ -47,8 +47,7 @@ impl Subject {
 
     /// The peers, which do the job of `alipay-auth-url`, as `make` installs them in `target/peers`.
     pub(crate) async fn peers(senders: &Senders) -> Result<Vec<Self>, Error> {
-        let release = std::env::current_exe()?;
-        let peers = release.ancestors().nth(2).ok_or("no target folder")?.join("peers");
+        let peers = target()?.join("peers");
         let mut subjects = Vec::new();
         for (language, program, arguments) in [
             ("node", "/usr/bin/env", "node node_modules/aws-lambda-ric/bin/index.mjs index.handler"),
@@ -92,6 +91,11 @@ impl Subject {
         Ok(command)
     }
 
+    /// Where callgrind's profile of `count` events is kept.
+    pub(crate) fn profile(&self, count: usize) -> PathBuf {
+        self.program.with_extension(format!("{count}.callgrind"))
+    }
+
     /// The sizes of the program and of the zip of it, in bytes.
     pub(crate) fn sizes(&self) -> Result<[f64; 2], Error> {
         let program = fs::read(&self.program)?;
@@ -103,4 +107,10 @@ impl Subject {
         Command::new("python3").args(["-m", "zipfile", "-c"]).args([&zip, &self.program]).status()?;
         Ok([program.len() as f64, zip.metadata()?.len() as f64])
     }
+}
+
+/// The folder of what is built, whatever the profile that this program was built by.
+pub(crate) fn target() -> Result<PathBuf, Error> {
+    let program = std::env::current_exe()?;
+    Ok(program.ancestors().nth(2).ok_or("no target folder")?.to_owned())
 }

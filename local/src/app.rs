@@ -6,16 +6,23 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use axum::Router;
-use shared::runtime::config::Config;
+use shared::egress::callback_url::Origin;
+use shared::runtime::config::{Config, StoreAt};
 use shared::runtime::start::StartError;
 use shared::runtime::telemetry;
+use shared::store::sqlite::SqliteStore;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use url::Url;
 
+use crate::addresses::Addresses;
 use crate::database;
-use crate::emulator::{AlipayEmulator, EmulatorConfig};
+use crate::doctor;
+use crate::documents::vault::secrets_folder;
+use crate::emulator::{AlipayEmulator, Apps, EmulatedApp, EmulatorConfig};
+use crate::explorer::{self, DemoKeys};
 use crate::folder::{self, ACCESS_KEY_ID, Folder};
 use crate::functions::{Hosted, host_functions};
 use crate::merchant::{DemoMerchant, MerchantConfig};
@@ -29,6 +36,9 @@ pub const DEFAULT_PORT: u16 = 8787;
 pub const DEFAULT_EMULATOR_PORT: u16 = 8788;
 /// The demo merchant's port, unless told otherwise.
 pub const DEFAULT_MERCHANT_PORT: u16 = 8789;
+
+/// Callbacks may go to any port of this machine.
+const THIS_MACHINE: [&str; 3] = ["http://127.0.0.1:*", "http://localhost:*", "http://[::1]:*"];
 
 /// Bytes that a party reads of a body, before it refuses it.
 const PARTY_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -50,6 +60,8 @@ pub struct Options {
     pub authlink_elsewhere: Option<Url>,
     /// Takes any database, or makes one, whatever the folder remembers.
     pub new_database: bool,
+    /// Origins beside this machine's that callbacks may go to, although they are not public.
+    pub allow_callback: Vec<Origin>,
     /// Settings of authlink's that go before those of a local run, as `AUTHLINK_DELIVERY_WAITS_SECS`.
     pub settings: Vec<(&'static str, String)>,
 }
@@ -96,11 +108,22 @@ impl Local {
         };
 
         let emulator = AlipayEmulator::new(EmulatorConfig {
-            app_id: folder::APP_ID.to_owned(),
-            app_public_key: parties.app_public_key,
-            alipay_private_key: parties.alipay_private_key,
+            apps: Apps {
+                started_with: vec![EmulatedApp {
+                    app_id: folder::APP_ID.to_owned(),
+                    public_key: parties.app_public_key,
+                    alipay_private_key: parties.alipay_private_key,
+                    certificates: Some(parties.app_certificates),
+                }],
+                documents: Some(folder.secrets().join("alipay-app")),
+            },
             redirect_uri_prefix: Some(authlink.to_string()),
         });
+        let demo_keys = DemoKeys {
+            rsa: parties.merchant_private_key.clone(),
+            md5: parties.merchant_md5_key.clone(),
+            access_key_secret: parties.access_key_secret,
+        };
         let merchant = DemoMerchant::new(MerchantConfig {
             business_id: folder::BUSINESS_ID.to_owned(),
             merchant_id: folder::MERCHANT_ID.to_owned(),
@@ -112,28 +135,35 @@ impl Local {
             emulator_origin: bare(&emulator_at),
         })?
         .with_emulator(emulator.clone());
-        folder.point_schemes_to(&merchant_at)?;
-        let mut settings = settings(&folder, &authlink, &emulator_at, &merchant_at);
+        let addresses = Addresses { authlink, emulator: emulator_at, merchant: merchant_at };
+        let mut settings = settings(&folder, &addresses, &options.allow_callback);
         settings.retain(|(name, _)| options.settings.iter().all(|(own, _)| own != name));
         settings.extend(options.settings.iter().cloned());
-        folder.write_lambda_env(&settings)?;
-
         let config = Config::from_env_or(&|name| {
             settings.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
         })?;
         if options.log {
             telemetry::start(config.log_level, io::stderr);
         }
-        let store = |file: &Path| database::start(&folder, file, options.new_database);
+        // Nothing is changed by a start that is refused: the database is asked first.
+        let store = authlink_listener.is_some().then(|| open_store(&folder, &config, options)).transpose()?;
+        folder.point_schemes_to(&addresses.merchant)?;
+        folder.lead_back_to(&addresses.merchant)?;
+        folder.write_lambda_env(&settings)?;
+        folder.remember_addresses(&addresses)?;
+        let secrets = secrets_folder(&config)?.to_owned();
         let hosted = authlink_listener
-            .map(|listener| host_functions(listener, config, &authlink, store))
+            .zip(store)
+            .map(|(listener, store)| host_functions(listener, config, &addresses.authlink, store))
             .transpose()?;
+        let tools = doctor::router(secrets).merge(explorer::router(demo_keys, addresses.authlink.clone())?);
+        let merchants_pages = merchant.router().merge(tools);
         let parties =
-            [party(emulator_listener, emulator.router()), party(merchant_listener, merchant.router())];
+            [party(emulator_listener, emulator.router()), party(merchant_listener, merchants_pages)];
         Ok(Self {
-            authlink,
-            emulator_at,
-            merchant_at,
+            authlink: addresses.authlink,
+            emulator_at: addresses.emulator,
+            merchant_at: addresses.merchant,
             emulator,
             merchant,
             folder_named: options.folder.clone(),
@@ -152,27 +182,21 @@ impl Local {
              authlink             {}\n  \
              emulator of Alipay   {}\n\n\
              Open the demo page, or sign and send a request from another terminal:\n\n  \
-             cargo run -- request{}\n\n\
+             cargo run -- call link{}\n\n\
              Alibaba Cloud's SDKs have the access key {ACCESS_KEY_ID}: see docs/get-authorization-url.md.\n\n\
              Ctrl-C stops it; keys and database stay in their folder.",
             self.merchant_at,
             self.authlink,
             self.emulator_at,
-            self.request_options()
+            self.folder_option()
         )
     }
 
-    fn request_options(&self) -> String {
-        let mut options = String::new();
-        if self.folder_named != Path::new(DEFAULT_FOLDER) {
-            options += &format!(" --folder {}", self.folder_named.display());
+    fn folder_option(&self) -> String {
+        if self.folder_named == Path::new(DEFAULT_FOLDER) {
+            return String::new();
         }
-        if self.authlink.port() != Some(DEFAULT_PORT)
-            || self.merchant_at.port() != Some(DEFAULT_MERCHANT_PORT)
-        {
-            options += &format!(" --to {} --merchant {}", self.authlink, self.merchant_at);
-        }
-        options
+        format!(" --folder {}", self.folder_named.display())
     }
 
     /// Runs until something stops by itself.
@@ -205,22 +229,32 @@ impl Local {
     }
 }
 
+fn open_store(folder: &Folder, config: &Config, options: &Options) -> Result<SqliteStore, StartError> {
+    let StoreAt::File(file) = &config.store else {
+        return Err(StartError::new("a local run keeps its records in AUTHLINK_DATABASE".to_owned()));
+    };
+    database::start(folder, file, options.new_database)
+}
+
 /// The settings of the functions, here and, by the folder's `lambda.env`, under `cargo lambda watch`.
-fn settings(
-    folder: &Folder,
-    authlink: &Url,
-    emulator_at: &Url,
-    merchant_at: &Url,
-) -> Vec<(&'static str, String)> {
+fn settings(folder: &Folder, at: &Addresses, allow_callback: &[Origin]) -> Vec<(&'static str, String)> {
+    let (emulator_at, callbacks) = (&at.emulator, callback_origins(&at.merchant, allow_callback));
     vec![
         ("AUTHLINK_ALIPAY_APP_ID", folder::APP_ID.to_owned()),
         ("AUTHLINK_ALIPAY_AUTHORIZE_URL", format!("{emulator_at}oauth2/publicAppAuthorize.htm")),
         ("AUTHLINK_ALIPAY_GATEWAY_URL", format!("{emulator_at}gateway.do")),
-        ("AUTHLINK_PUBLIC_URL", authlink.to_string()),
-        ("AUTHLINK_DANGEROUS_CALLBACK_ORIGINS", bare(merchant_at)),
+        ("AUTHLINK_PUBLIC_URL", at.authlink.to_string()),
+        ("AUTHLINK_DANGEROUS_CALLBACK_ORIGINS", callbacks),
         ("AUTHLINK_SECRETS_DIR", folder.secrets().display().to_string()),
         ("AUTHLINK_DATABASE", folder.database().display().to_string()),
     ]
+}
+
+fn callback_origins(merchant: &Url, allowed: &[Origin]) -> String {
+    let mut origins = vec![bare(merchant)];
+    origins.extend(THIS_MACHINE.map(str::to_owned));
+    origins.extend(allowed.iter().map(Origin::to_string));
+    origins.join(",")
 }
 
 fn bare(origin: &Url) -> String {
@@ -239,5 +273,12 @@ fn origin(listener: &TcpListener) -> Result<Url, StartError> {
 
 /// Serves a party around authlink, for as long as the program runs.
 async fn party(listener: TcpListener, router: Router) {
-    serve(listener, router, Bounds::with_body_bytes(PARTY_BODY_BYTES), CancellationToken::new()).await;
+    serve(
+        listener,
+        router,
+        Bounds::with_body_bytes(PARTY_BODY_BYTES),
+        CancellationToken::new(),
+        TaskTracker::new(),
+    )
+    .await;
 }

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openid_delivery::{FairQueue, Limits, OpenIdDelivery, SWEEP_PATIENCE, deliver, sweep};
+use openid_delivery::{
+    FairQueue, Limits, OpenIdDelivery, SWEEP_PATIENCE, deliver, forget_what_is_due, sweep,
+};
 use shared::model::clock::{Clock, UnixMillis};
 use shared::model::clock_step::{ClockStep, ClockWatch};
 use shared::model::id::AuthorizationId;
@@ -44,7 +46,7 @@ pub async fn run<S: PurgeExpired + MoveWaits + 'static>(
             next_sweep = clock.monotonic() + SWEEP_EVERY;
             sweeping.spawn(sweep_all(function.clone(), clock.clone()));
             if purging.is_empty() {
-                purging.spawn(purge(store.clone(), clock.now()));
+                purging.spawn(end_what_is_over(function.clone(), store.clone(), clock.now()));
             }
         }
         attempts.begin(&queue);
@@ -154,6 +156,14 @@ async fn sweep_all(function: Arc<OpenIdDelivery>, clock: Arc<dyn Clock>) {
             return;
         }
     }
+}
+
+/// What is kept no longer: persons, and then whole records.
+async fn end_what_is_over(function: Arc<OpenIdDelivery>, store: Arc<dyn PurgeExpired>, now: UnixMillis) {
+    if let Err(error) = forget_what_is_due(&function).await {
+        tracing::warn!(%error, "persons could not be forgotten; the next minute goes on");
+    }
+    purge(store, now).await;
 }
 
 /// In small bites, so that requests come between them, until nothing is left to delete.

@@ -1,17 +1,21 @@
 //! The folder of a local run: the documents that Secrets Manager holds in a deployment, the parties' own keys, and the
 //! database. The first start makes it.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
-use rsa::rand_core::{OsRng, RngCore as _};
+use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::{RsaPrivateKey, RsaPublicKey};
 use serde_json::{Map, Value, json};
 use shared::store::sqlite::DatabaseMark;
 use url::Url;
+
+use crate::addresses::Addresses;
+use crate::emulator::AppCertificates;
+use crate::emulator::certificates::{self, IssuedFiles};
+use crate::keys::{new_rsa, private_pem, public_pem, random_hex};
+use crate::private_file::{self, make_folder};
 
 /// Our app at the emulator of Alipay.
 pub const APP_ID: &str = "2021000000000001";
@@ -28,14 +32,18 @@ pub const SCHEME_ID: &str = "234";
 /// A scheme of the account that is of the contract type.
 pub const CONTRACT_SCHEME_ID: &str = "235";
 
-const KEY_BITS: usize = 2048;
 /// The file that marks a complete folder and names its version.
 const COMPLETE: &str = "complete";
-const VERSION: &str = "2\n";
+/// What it says.
+pub const VERSION: &str = "3\n";
 
 /// The file that a running host holds locked.
 const IN_USE: &str = "in-use";
 const DATABASE_MARK: &str = "database.json";
+const ADDRESSES: &str = "addresses.json";
+const APP_CERTIFICATE: &str = "parties/app.crt";
+const ALIPAY_CERTIFICATE: &str = "parties/alipay.crt";
+const ROOT_CERTIFICATES: &str = "parties/alipay-root.crt";
 
 /// The folder, by its absolute path.
 pub struct Folder {
@@ -48,8 +56,11 @@ pub struct Folder {
 pub struct Parties {
     pub alipay_private_key: RsaPrivateKey,
     pub app_public_key: RsaPublicKey,
+    pub app_certificates: AppCertificates,
     pub merchant_private_key: RsaPrivateKey,
     pub merchant_md5_key: String,
+    /// The demo account's.
+    pub access_key_secret: String,
     pub platform_public_key: RsaPublicKey,
 }
 
@@ -68,7 +79,7 @@ impl Folder {
     ///
     /// The mark of a complete folder is written last, so that an interrupted start is repeated.
     pub fn make(path: &Path) -> io::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        make_folder(path)?;
         let path = path.canonicalize()?;
         let folder = Self { _in_use: Some(lock(&path.join(IN_USE))?), path };
         if !folder.is_complete()? {
@@ -86,6 +97,11 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// A file of the parties' keys.
+    pub fn party_file(&self, name: &str) -> PathBuf {
+        self.file("parties").join(name)
     }
 
     pub fn secrets(&self) -> PathBuf {
@@ -108,6 +124,21 @@ impl Folder {
 
     pub fn remember_database(&self, mark: &DatabaseMark) -> io::Result<()> {
         self.write(DATABASE_MARK, &format!("{}\n", serde_json::to_string(mark)?))
+    }
+
+    pub fn remember_addresses(&self, addresses: &Addresses) -> io::Result<()> {
+        self.write(ADDRESSES, &format!("{}\n", serde_json::to_string(addresses)?))
+    }
+
+    /// The addresses of the last start.
+    pub fn addresses(&self) -> io::Result<Addresses> {
+        let text = fs::read_to_string(self.file(ADDRESSES)).map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("{ADDRESSES}: {error}; start the host once, by `authlink serve`"),
+            )
+        })?;
+        serde_json::from_str(&text).map_err(|error| io::Error::other(format!("{ADDRESSES}: {error}")))
     }
 
     /// Keeps `settings` as lines `NAME=value` in `lambda.env`, for `cargo lambda watch --env-file`.
@@ -145,17 +176,45 @@ impl Folder {
         Ok(())
     }
 
+    /// Makes the result pages of the demo business name it and lead back to the demo merchant at `merchant`, unless its
+    /// document leads elsewhere. The rest of the document stays.
+    pub fn lead_back_to(&self, merchant: &Url) -> io::Result<()> {
+        let name = format!("secrets/business/{BUSINESS_ID}.json");
+        let text = fs::read_to_string(self.file(&name))?;
+        let mut document: Map<String, Value> = serde_json::from_str(&text).map_err(|error| {
+            io::Error::other(format!("{name} is no JSON object, at line {}", error.line()))
+        })?;
+        let address = document.get("returnUrl").and_then(Value::as_str);
+        if address.is_none_or(|address| address.is_empty() || address.starts_with("http://127.0.0.1:")) {
+            document.entry("merchantName").or_insert_with(|| "示例商店 Demo Shop".into());
+            document.insert("returnUrls".to_owned(), json!([merchant.origin().ascii_serialization()]));
+            document.insert("returnUrl".to_owned(), merchant.as_str().into());
+            self.write(&name, &pretty(&document.into()))?;
+        }
+        Ok(())
+    }
+
     /// Reads the parties' keys.
     pub fn parties(&self) -> io::Result<Parties> {
         let key = |name| {
             RsaPrivateKey::read_pkcs8_pem_file(self.file(name))
                 .map_err(|error| io::Error::other(format!("{name}: {error}")))
         };
+        let shared = |name| fs::read_to_string(self.file(name)).map(|key| key.trim().to_owned());
+        let text = |name| fs::read_to_string(self.file(name));
+        let files = IssuedFiles {
+            app: text(APP_CERTIFICATE)?,
+            alipay: text(ALIPAY_CERTIFICATE)?,
+            roots: text(ROOT_CERTIFICATES)?,
+        };
+        let alipay = key("parties/alipay.pem")?;
         Ok(Parties {
-            alipay_private_key: key("parties/alipay.pem")?,
+            app_certificates: AppCertificates::read(&files, alipay.clone())?,
+            alipay_private_key: alipay,
             app_public_key: key("parties/app.pem")?.to_public_key(),
             merchant_private_key: key("parties/merchant.pem")?,
-            merchant_md5_key: fs::read_to_string(self.file("parties/merchant-md5-key.txt"))?,
+            merchant_md5_key: shared("parties/merchant-md5-key.txt")?,
+            access_key_secret: shared("parties/access-key-secret.txt")?,
             platform_public_key: key("parties/callback.pem")?.to_public_key(),
         })
     }
@@ -163,19 +222,18 @@ impl Folder {
     fn fill(&self) -> io::Result<()> {
         for folder in ["business", "alipay-app", "access-key", "account", "aliyun", "scheme"] {
             let folder = self.file("secrets").join(folder);
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            make_folder(&folder)?;
         }
-        DirBuilder::new().recursive(true).mode(0o700).create(self.file("parties"))?;
+        make_folder(&self.file("parties"))?;
         let [app, alipay, callback, merchant] = generate_keys()?;
-        let (md5_key, access_key_secret) = (random_key::<16>(), random_key::<15>());
+        let (md5_key, access_key_secret) = (random_hex::<16>(), random_hex::<15>());
 
         let business = json!({
-            "publicKeys": [public_pem(&merchant)?],
+            "publicKeys": [public_pem(&merchant.to_public_key())?],
             "md5Keys": [md5_key],
             "merchantIds": [MERCHANT_ID],
         });
-        let alipay_app =
-            json!({"privateKey": private_pem(&app)?, "alipayPublicKeys": [public_pem(&alipay)?]});
+        let alipay_app = json!({"privateKey": private_pem(&app)?, "alipayPublicKeys": [public_pem(&alipay.to_public_key())?]});
         let callback_key = json!({"privateKey": private_pem(&callback)?});
         self.write(&format!("secrets/business/{BUSINESS_ID}.json"), &pretty(&business))?;
         self.write(&format!("secrets/alipay-app/{APP_ID}.json"), &pretty(&alipay_app))?;
@@ -187,33 +245,26 @@ impl Folder {
         });
         self.write(&format!("secrets/access-key/{ACCESS_KEY_ID}.json"), &pretty(&access_key))?;
         self.write(&format!("secrets/account/{ACCOUNT_ID}.json"), &pretty(&json!({})))?;
-        self.write("secrets/link-token.json", &pretty(&json!({"keys": [random_key::<32>()]})))?;
-        self.write("secrets/phone-key.json", &pretty(&json!({"key": random_key::<32>()})))?;
+        self.write("secrets/link-token.json", &pretty(&json!({"keys": [random_hex::<32>()]})))?;
+        self.write("secrets/phone-key.json", &pretty(&json!({"key": random_hex::<32>()})))?;
 
         for (name, key) in
             [("app", &app), ("alipay", &alipay), ("callback", &callback), ("merchant", &merchant)]
         {
             self.write(&format!("parties/{name}.pem"), &private_pem(key)?)?;
-            self.write(&format!("parties/{name}.pub.pem"), &public_pem(key)?)?;
+            self.write(&format!("parties/{name}.pub.pem"), &public_pem(&key.to_public_key())?)?;
         }
+        let files = certificates::issue(&app, &alipay)?;
+        self.write(APP_CERTIFICATE, &files.app)?;
+        self.write(ALIPAY_CERTIFICATE, &files.alipay)?;
+        self.write(ROOT_CERTIFICATES, &files.roots)?;
         self.write("parties/merchant-md5-key.txt", &md5_key)?;
         self.write("parties/access-key-secret.txt", &access_key_secret)?;
         self.write(COMPLETE, VERSION)
     }
 
-    /// Writes a file that only its owner may read, if it says something else now. It is whole at every moment: written
-    /// beside its place, and put there once it is on the disk.
     fn write(&self, name: &str, text: &str) -> io::Result<()> {
-        let file = self.file(name);
-        if fs::read(&file).is_ok_and(|now| now == text.as_bytes()) {
-            return Ok(());
-        }
-        let folder = file.parent().unwrap_or(&self.path);
-        let mut beside = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
-        beside.write_all(text.as_bytes())?;
-        beside.as_file().sync_all()?;
-        beside.persist(&file)?;
-        File::open(folder)?.sync_all()
+        private_file::write(&self.file(name), text)
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -234,28 +285,13 @@ fn lock(file: &Path) -> io::Result<File> {
 
 /// Four keys, each on a thread of its own: a slow machine needs a second for one.
 fn generate_keys() -> io::Result<[RsaPrivateKey; 4]> {
-    let generate = || RsaPrivateKey::new(&mut OsRng, KEY_BITS).map_err(io::Error::other);
     std::thread::scope(|scope| {
-        let threads = [(); 4].map(|()| scope.spawn(generate));
+        let threads = [(); 4].map(|()| scope.spawn(new_rsa));
         let keys =
             threads.map(|thread| thread.join().map_err(|_| io::Error::other("no key could be made"))?);
         let [a, b, c, d] = keys;
         Ok([a?, b?, c?, d?])
     })
-}
-
-fn random_key<const BYTES: usize>() -> String {
-    let mut bytes = [0; BYTES];
-    OsRng.fill_bytes(&mut bytes);
-    hex::encode(bytes)
-}
-
-fn private_pem(key: &RsaPrivateKey) -> io::Result<String> {
-    key.to_pkcs8_pem(LineEnding::LF).map(|pem| pem.to_string()).map_err(io::Error::other)
-}
-
-fn public_pem(key: &RsaPrivateKey) -> io::Result<String> {
-    key.to_public_key().to_public_key_pem(LineEnding::LF).map_err(io::Error::other)
 }
 
 fn pretty(document: &Value) -> String {

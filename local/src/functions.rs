@@ -1,6 +1,5 @@
 //! The functions in this process, wired to the embedded store and to each other, and their end.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use authorization_query::AuthorizationQuery;
 use futures_util::FutureExt as _;
 use get_authorization_url::GetAuthorizationUrl;
 use openid_callback::OpenIdCallback;
-use openid_delivery::OpenIdDelivery;
+use openid_delivery::{OpenIdDelivery, PersonalData};
 use shared::delivery::sender::HttpSender;
 use shared::model::clock::{Clock, SystemClock};
 use shared::model::random::{OsRandom, Random};
@@ -19,13 +18,15 @@ use shared::protocol::open_api::MAX_BODY_BYTES;
 use shared::protocol::open_api::client::transport::HttpPlatforms;
 use shared::queue::in_process::InProcessQueue;
 use shared::rate_limit::RateLimiter;
-use shared::runtime::config::{Config, SecretsFrom, StoreAt};
+use shared::registry::DenyListCache;
+use shared::runtime::config::{Config, SecretsFrom};
 use shared::runtime::start::StartError;
 use shared::secrets::{SecretFolder, SecretSource};
-use shared::store::SchemeLinks;
+use shared::store::scheme_links::SchemeLinks;
 use shared::store::sqlite::SqliteStore;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -36,7 +37,7 @@ use crate::server::{Bounds, serve};
 
 /// The time for what is under way at a stop: a return may take as long as its function, an attempt less.
 pub const STOP_PATIENCE: Duration = Duration::from_secs(30);
-/// The time for answers that are ready, to clients that do not read them.
+/// The time for answers that are ready, to clients that do not read them; and for a head that is half read.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// The functions that run. When it is dropped they take nothing more; what was begun goes to its end.
@@ -60,13 +61,15 @@ impl Hosted {
     pub(crate) async fn stop(mut self) -> usize {
         self.stop.cancel();
         self.under_way.close();
-        let all_ended = tokio::time::timeout(STOP_PATIENCE, self.under_way.wait()).await;
-        if all_ended.is_err() {
-            return self.under_way.len();
+        let until = Instant::now() + STOP_PATIENCE;
+        while timeout_at(until, self.under_way.wait()).await.is_ok() {
+            // Without an end: a client that asks for nothing is no reason to wait. One that asks meanwhile is.
+            let all_closed = timeout(LAST_ANSWERS, &mut self.port).await.is_ok();
+            if all_closed || self.under_way.is_empty() {
+                return 0;
+            }
         }
-        // Without an end: a client that has asked for nothing yet is no reason to wait.
-        let _ = tokio::time::timeout(LAST_ANSWERS, &mut self.port).await;
-        0
+        self.under_way.len()
     }
 }
 
@@ -76,27 +79,26 @@ impl Drop for Hosted {
     }
 }
 
-/// Hosts all of them at `listener`, which browsers call `authlink`; `store` opens the file that the settings name.
+/// Hosts all of them at `listener`, which browsers call `authlink`, with their records in `store`.
 pub(crate) fn host_functions(
     listener: TcpListener,
     config: Config,
     authlink: &Url,
-    store: impl FnOnce(&Path) -> Result<SqliteStore, StartError>,
+    store: SqliteStore,
 ) -> Result<Hosted, StartError> {
     let SecretsFrom::Folder(secrets) = &config.secrets else {
         return Err(StartError::new("a local run takes its keys from AUTHLINK_SECRETS_DIR".to_owned()));
     };
-    let StoreAt::File(file) = &config.store else {
-        return Err(StartError::new("a local run keeps its records in AUTHLINK_DATABASE".to_owned()));
-    };
-    let (store, public_url) = (Arc::new(store(file)?), config.public_url.clone());
+    let (store, public_url) = (Arc::new(store), config.public_url.clone());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(OsRandom::default());
     let queue = InProcessQueue::new(clock.clone());
     let secrets: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(secrets));
+    let deny_list = DenyListCache::new(store.clone(), clock.clone());
     let functions = Functions {
         auth_url: AlipayAuthUrl::new(alipay_auth_url::Deps {
             secrets: secrets.clone(),
+            deny_list: deny_list.clone(),
             network: Arc::new(HttpPlatforms::new()),
             store: store.clone(),
             clock: clock.clone(),
@@ -106,23 +108,27 @@ pub(crate) fn host_functions(
         }),
         authorization_url: GetAuthorizationUrl::new(get_authorization_url::Deps {
             secrets: secrets.clone(),
+            deny_list: deny_list.clone(),
             store: SchemeLinks::new(store.clone()),
             rate_limiter: Arc::new(RateLimiter::new(store.clone(), clock.clone())),
             alibaba_cloud: Arc::new(AlibabaCloudClient::new()),
             clock: clock.clone(),
             random: random.clone(),
             links: config.links(),
+            callbacks: config.callbacks.clone(),
         }),
         query: AuthorizationQuery::new(authorization_query::Deps {
             secrets: secrets.clone(),
+            deny_list: deny_list.clone(),
             nonces: store.clone(),
             records: store.clone(),
             clock: clock.clone(),
             random: random.clone(),
+            callbacks: config.callbacks.clone(),
         }),
         callback: OpenIdCallback::new(openid_callback::Deps {
             secrets: secrets.clone(),
-            app_id: config.alipay.app_id,
+            deny_list: deny_list.clone(),
             store: store.clone(),
             gateway: Arc::new(AlipayGateway::new(config.alipay.gateway, EXCHANGE_TIMEOUT)),
             hints: Arc::new(queue.clone()),
@@ -142,12 +148,16 @@ pub(crate) fn host_functions(
         random,
         callbacks: config.callbacks,
         schedule: config.schedule,
+        personal_data: config.personal_data.map(|kept_for| PersonalData { kept_for, store: store.clone() }),
     });
     let (stop, under_way) = (CancellationToken::new(), TaskTracker::new());
     let router = host::router(Arc::new(functions), public_url.as_ref(), under_way.clone());
     let bounds = Bounds::with_body_bytes(MAX_BODY_BYTES);
-    let port = tokio::spawn(serve(listener, router, bounds, stop.clone()));
+    let port = tokio::spawn(serve(listener, router, bounds, stop.clone(), under_way.clone()));
     let delivering = deliveries::run(Arc::new(delivery), queue, store, clock, under_way.clone());
     let delivering = tokio::spawn(stop.clone().run_until_cancelled_owned(delivering).map(drop));
     Ok(Hosted { stop, under_way, port, delivering })
 }
+
+#[cfg(test)]
+mod tests;

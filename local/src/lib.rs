@@ -1,19 +1,31 @@
 //! Everything without AWS or Alipay: hosts the functions on one port with the embedded store, beside an emulator of
 //! Alipay and a demo merchant that sign and verify with code of their own.
 
+pub mod addresses;
 pub mod app;
+mod bounded;
+mod caller;
 pub mod cli;
+pub mod console;
 mod database;
 pub mod deliveries;
+mod doctor;
+pub mod documents;
 pub mod emulator;
+mod explorer;
 pub mod folder;
 pub mod functions;
 mod host;
 pub mod journal;
+mod keys;
 pub mod merchant;
 mod message;
 pub mod operate;
 mod page;
-pub mod request;
+mod printable;
+mod private_file;
+pub mod program;
+mod samples;
 mod server;
 mod signals;
+pub mod status;

@@ -2,9 +2,9 @@
 
 use clap::Parser as _;
 use local::cli::Cli;
+use local::program;
 use shared::runtime::start::StartError;
 
-#[tokio::main]
-async fn main() -> Result<(), StartError> {
-    Cli::parse().run().await
+fn main() -> Result<(), StartError> {
+    program::run(Cli::parse().run())?
 }

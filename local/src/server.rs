@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
-use axum::middleware::from_fn;
+use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -19,6 +19,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::message::{self, BodyBounds};
 
@@ -26,8 +27,8 @@ use crate::message::{self, BodyBounds};
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// The time for a request's body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections at a time; the next ones wait in the system's queue. A process may have 1,024 descriptors at least on
-/// every common system, and a request may need one or two of its own.
+/// Connections at a time; the next ones wait in the system's queue. There are three ports, and a request may need one
+/// or two descriptors of its own: [`crate::program`] asks for more than the 1,024 that most systems give.
 const CONNECTIONS: usize = 300;
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -48,10 +49,19 @@ impl Bounds {
 }
 
 /// Serves `router` until `stop` is cancelled, and then until no connection is left: an idle one is closed at once, one
-/// with a request after its answer. When it is dropped the connections end the same way, without it.
-pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: CancellationToken) {
+/// with a request after its answer. When it is dropped the connections end the same way, without it. A request is
+/// counted on `under_way` from its head to its answer.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    bounds: Bounds,
+    stop: CancellationToken,
+    under_way: TaskTracker,
+) {
     let router = router.layer(from_fn(move |request, next| message::whole(request, next, bounds.body)));
-    let service = TowerToHyperService::new(router.layer(from_fn(message::for_its_caller_alone)));
+    let router = router.layer(from_fn(message::for_its_caller_alone));
+    let counted = from_fn(move |request, next| counted(request, next, under_way.clone()));
+    let service = TowerToHyperService::new(router.layer(counted));
     let places = Arc::new(Semaphore::new(bounds.connections));
     let graceful = GracefulShutdown::new();
     while let Some((stream, peer, place)) = stop.run_until_cancelled(accept(&listener, &places)).await {
@@ -69,6 +79,11 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
     }
     drop(listener);
     graceful.shutdown().await;
+}
+
+async fn counted(request: Request, next: Next, under_way: TaskTracker) -> Response {
+    let _until_it_is_answered = under_way.token();
+    next.run(request).await
 }
 
 /// Tells the service who connected.

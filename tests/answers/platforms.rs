@@ -164,7 +164,7 @@ fn cells(answer: &Result<PlatformAnswer, PlatformError>, attempt: LinkAttempt) -
     let ours = match next_step {
         NextStep::GiveLink => Some(0),
         NextStep::AskAgain => None,
-        NextStep::Refuse(no_link) => Some(no_link.status()),
+        NextStep::Refuse(no_link) => Some(no_link.code().status()),
     }
     .map(|status: u8| status.to_string());
     assert_eq!(ours.is_none(), next_step == NextStep::AskAgain);

@@ -10,7 +10,9 @@ use aws_sdk_dynamodb::types::{
 use shared::aws::settings::AwsSettings;
 use shared::aws::{SdkConfig, sdk_config};
 use shared::runtime::config::Config;
-use shared::store::dynamodb::{DynamoStore, OUTBOX, OUTBOX_ATTRIBUTES, PARTITION_KEY};
+use shared::store::dynamodb::{
+    ATTENTION, ATTENTION_ATTRIBUTES, DynamoStore, OUTBOX, OUTBOX_ATTRIBUTES, PARTITION_KEY, RECENT,
+};
 
 use crate::proxy::Proxy;
 
@@ -67,8 +69,14 @@ impl Account {
             .attribute_definitions(attribute(PARTITION_KEY, ScalarAttributeType::S))
             .attribute_definitions(attribute("outbox", ScalarAttributeType::S))
             .attribute_definitions(attribute("outboxAt", ScalarAttributeType::N))
+            .attribute_definitions(attribute("attention", ScalarAttributeType::S))
+            .attribute_definitions(attribute("attentionAt", ScalarAttributeType::N))
+            .attribute_definitions(attribute("businessId", ScalarAttributeType::S))
+            .attribute_definitions(attribute("createdAt", ScalarAttributeType::N))
             .key_schema(key(PARTITION_KEY, KeyType::Hash))
-            .global_secondary_indexes(outbox())
+            .global_secondary_indexes(index(OUTBOX, &OUTBOX_ATTRIBUTES))
+            .global_secondary_indexes(index(ATTENTION, &ATTENTION_ATTRIBUTES))
+            .global_secondary_indexes(recent())
             .send()
             .await
             .expect("a table");
@@ -81,16 +89,28 @@ impl Account {
     }
 }
 
-fn outbox() -> GlobalSecondaryIndex {
+/// An index by the attribute of its own name and by that with `At`.
+fn index(name: &str, attributes: &[&str]) -> GlobalSecondaryIndex {
     let repeated = Projection::builder()
         .projection_type(ProjectionType::Include)
-        .set_non_key_attributes(Some(OUTBOX_ATTRIBUTES.map(str::to_owned).to_vec()))
+        .set_non_key_attributes(Some(attributes.iter().map(|name| (*name).to_owned()).collect()))
         .build();
     GlobalSecondaryIndex::builder()
-        .index_name(OUTBOX)
-        .key_schema(key("outbox", KeyType::Hash))
-        .key_schema(key("outboxAt", KeyType::Range))
+        .index_name(name)
+        .key_schema(key(name, KeyType::Hash))
+        .key_schema(key(&format!("{name}At"), KeyType::Range))
         .projection(repeated)
+        .build()
+        .expect("an index")
+}
+
+fn recent() -> GlobalSecondaryIndex {
+    let keys = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+    GlobalSecondaryIndex::builder()
+        .index_name(RECENT)
+        .key_schema(key("businessId", KeyType::Hash))
+        .key_schema(key("createdAt", KeyType::Range))
+        .projection(keys)
         .build()
         .expect("an index")
 }

@@ -5,11 +5,15 @@ use std::time::Duration;
 use http::Request;
 use openid_delivery::Step;
 use shared::model::delivery_outcome::DeliveryOutcome;
+use shared::queue::Event;
 use tests::parties::identified;
 use tests::request::LinkCall;
 use tests::rpc::{Protocol, RpcCall};
+use tests::world::APP_ID;
 
 use crate::stage::Stage;
+
+const DAY: Duration = Duration::from_hours(24);
 
 fn calls<const N: usize>(expected: [(&str, usize); N]) -> Vec<(String, usize)> {
     expected.map(|(operation, count)| (operation.to_owned(), count)).to_vec()
@@ -67,6 +71,55 @@ async fn a_delivery_is_two_calls_of_the_store_one_post_and_at_most_one_hint() {
 }
 
 #[tokio::test]
+async fn a_sweep_asks_each_partition_once_and_twice_where_personal_data_ends_before_its_record() {
+    let mut stage = warm().await;
+    stage.world.delivery.handle(Event::Sweep).await.expect("the store answers");
+    assert_eq!(stage.account.proxy.calls(), calls([("Query", 16)]));
+    stage.end_personal_data_after(DAY * 30);
+    stage.world.delivery.handle(Event::Sweep).await.expect("the store answers");
+    assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 1), ("Query", 16), ("UpdateItem", 1)]));
+    stage.world.clock.advance(Duration::from_mins(1));
+    stage.world.delivery.handle(Event::Sweep).await.expect("the store answers");
+    assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 1), ("Query", 16)]), "no look is noted");
+    stage.world.clock.advance(DAY);
+    stage.world.delivery.handle(Event::Sweep).await.expect("the store answers");
+    assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 1), ("Query", 32), ("UpdateItem", 1)]));
+}
+
+#[tokio::test]
+async fn who_was_delivered_is_forgotten_by_one_read_and_one_write_each() {
+    let mut stage = warm().await;
+    stage.end_personal_data_after(DAY);
+    for number in 0..3 {
+        stage.world.authorized(&format!("S{number}"), "open-1").await;
+    }
+    assert_eq!(stage.drain().await, [Step::Delivered; 3]);
+    for _ in 0..2 {
+        stage.world.clock.advance(DAY);
+        stage.account.proxy.calls();
+        stage.world.delivery.handle(Event::Sweep).await.expect("the store answers");
+    }
+    let told = stage.account.proxy.calls();
+    for operation in ["GetItem", "UpdateItem"] {
+        assert!(told.contains(&(operation.to_owned(), 1 + 3)), "a look and three: {told:?}");
+    }
+    assert!(stage.world.told("S0").await["forgottenAt"].is_i64());
+    assert_eq!(stage.world.told("S9").await["openId"], "open-0", "delivered before the setting");
+}
+
+#[tokio::test]
+async fn a_refusal_is_one_read_and_the_first_one_write_for_who_does_not_ask() {
+    let stage = warm().await;
+    let issued = stage.world.link("S1").await;
+    stage.account.proxy.calls();
+    let refused = format!("app_id={APP_ID}&source=alipay_wallet&state={}", issued.state);
+    assert_eq!(stage.world.browse(&refused).await.outcome, "not-authorized");
+    assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 1), ("UpdateItem", 1)]));
+    assert_eq!(stage.world.browse(&refused).await.outcome, "not-authorized");
+    assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 1)]), "refused before");
+}
+
+#[tokio::test]
 async fn a_query_is_its_nonce_and_one_read_and_without_its_nonce_no_read() {
     let stage = warm().await;
     let query = LinkCall::query("S9", stage.world.now());
@@ -74,6 +127,16 @@ async fn a_query_is_its_nonce_and_one_read_and_without_its_nonce_no_read() {
     assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 1), ("PutItem", 1)]));
     assert_eq!(stage.world.query(&query).await.status, 6);
     assert_eq!(stage.account.proxy.calls(), calls([("PutItem", 1)]));
+}
+
+#[tokio::test]
+async fn the_deny_list_costs_one_read_in_ten_seconds_and_no_request_a_call() {
+    let stage = warm().await;
+    for second in 1..=35 {
+        stage.world.clock.advance(Duration::from_secs(1));
+        stage.world.link(&format!("T{second}")).await;
+    }
+    assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 3), ("TransactWriteItems", 35)]));
 }
 
 #[tokio::test]
@@ -118,7 +181,7 @@ async fn a_link_of_get_authorization_url_is_one_call_of_the_store_and_a_twentiet
 }
 
 #[tokio::test]
-async fn a_page_behind_a_link_is_one_read_and_no_write() {
+async fn a_page_behind_a_link_is_one_read_and_no_write_where_it_shows_a_code() {
     let stage = warm_account().await;
     let call = RpcCall::new(Protocol::V1, stage.world.now());
     let link = stage.world.call(&call).await.link.expect("a link");

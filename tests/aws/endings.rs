@@ -1,4 +1,4 @@
-//! Giving up and redriving while DynamoDB fails: a record that has no attempt left is listed and alarmed, and a redrive
+//! Giving up and resending while DynamoDB fails: a record that has no attempt left is listed and alarmed, and a resend
 //! is done or not done.
 
 use std::time::Duration;
@@ -94,40 +94,40 @@ async fn giving_up_that_nobody_was_told_of_is_alarmed_and_listed() {
     assert!(stage.deliver(&hint).await.is_err());
     assert_eq!(logs.text().matches(ALARM).count(), 1);
     assert_eq!(stage.world.operated.undeliverable(None).await, Ok(vec![issued.id.clone()]));
-    assert_eq!(stage.world.redrive(&issued.id).await, Ok(true));
+    assert_eq!(stage.world.resend(&issued.id).await, Ok(true));
     assert_eq!(stage.sweep_and_drain().await, (1, vec![Step::Delivered]));
 }
 
 #[tokio::test]
-async fn a_redrive_is_done_once_though_its_answer_was_lost_or_throttled() {
+async fn a_resend_is_done_once_though_its_answer_was_lost_or_throttled() {
     for fate in [Fate::Untold, THROTTLED, DOWN] {
         let (stage, issued) = given_up().await;
         stage.account.proxy.next(UPDATE, &[fate]);
-        assert_eq!(stage.world.redrive(&issued.id).await, Ok(true), "{fate:?}");
-        assert_eq!(stage.world.redrive(&issued.id).await, Ok(false));
+        assert_eq!(stage.world.resend(&issued.id).await, Ok(true), "{fate:?}");
+        assert_eq!(stage.world.resend(&issued.id).await, Ok(false));
         assert_eq!(stage.sweep_and_drain().await, (1, vec![Step::Delivered]));
         assert_eq!(stage.world.merchant.posts().len(), 2);
     }
 }
 
 #[tokio::test]
-async fn a_redrive_that_could_not_be_written_left_everything_as_it_was() {
+async fn a_resend_that_could_not_be_written_left_everything_as_it_was() {
     for (fate, reason) in [(THROTTLED, "ThrottlingException"), (DOWN, "ServiceUnavailable")] {
         let (stage, issued) = given_up().await;
         stage.account.proxy.next(UPDATE, &[fate; TRIES]);
-        assert_eq!(stage.world.redrive(&issued.id).await, Err(away(reason)));
+        assert_eq!(stage.world.resend(&issued.id).await, Err(away(reason)));
         assert_eq!(status(&stage, &issued).await, Status::Undeliverable);
-        assert_eq!(stage.world.redrive(&issued.id).await, Ok(true));
+        assert_eq!(stage.world.resend(&issued.id).await, Ok(true));
     }
 }
 
 #[tokio::test]
-async fn a_redrive_that_nobody_was_told_of_is_done_and_another_changes_nothing() {
+async fn a_resend_that_nobody_was_told_of_is_done_and_another_changes_nothing() {
     let (stage, issued) = given_up().await;
     stage.account.proxy.always(UPDATE, Fate::Untold);
-    assert_eq!(stage.world.redrive(&issued.id).await, Err(away("time-out")));
+    assert_eq!(stage.world.resend(&issued.id).await, Err(away("time-out")));
     stage.account.proxy.heal();
-    assert_eq!(stage.world.redrive(&issued.id).await, Ok(false));
+    assert_eq!(stage.world.resend(&issued.id).await, Ok(false));
     assert_eq!(stage.sweep_and_drain().await, (1, vec![Step::Delivered]));
     stage.world.clock.advance(Duration::from_hours(1));
     assert_eq!(stage.sweep_and_drain().await, (0, vec![]));

@@ -63,8 +63,8 @@ impl Template {
         let target = |route: &Value| {
             let target = route["Target"]["Fn::Sub"].as_str().expect("a target");
             let integration = target.trim_start_matches("integrations/${").trim_end_matches('}');
-            let function = self.properties(integration)["IntegrationUri"]["Fn::GetAtt"][0].as_str();
-            names[function.expect("a function")].to_owned()
+            let function = function_of(&self.properties(integration)["IntegrationUri"]);
+            names[function].to_owned()
         };
         routes
             .values()
@@ -80,4 +80,13 @@ impl Template {
             .filter(|alarm| alarm["MetricName"] == metric && dimensions(alarm).contains(dimension))
             .count()
     }
+}
+
+/// The alias that callers are led to.
+const ALIAS: &str = "Aliaslive";
+
+/// The function of a reference to its alias.
+pub(crate) fn function_of(alias: &Value) -> &str {
+    let name = alias["Ref"].as_str().expect("a reference");
+    name.strip_suffix(ALIAS).expect("an alias, for a function without one is not rolled out step by step")
 }

@@ -117,16 +117,15 @@ async fn a_settlement_is_tried_until_it_is_told() {
 }
 
 #[tokio::test]
-async fn a_consent_that_nobody_was_told_of_is_delivered_by_the_sweep() {
+async fn a_consent_that_nobody_was_told_of_is_found_recorded_and_delivered_at_once() {
     let mut stage = Stage::new().await;
     let issued = stage.world.link("S1").await;
     stage.world.deps.callback.clock = Hurried::over(&stage.world);
     stage.world.rebuild();
     stage.account.proxy.next(UPDATE, &[Fate::Passed, Fate::Untold, Fate::Untold, Fate::Untold]);
     stage.world.gateway.answer(identified("open-1"));
-    assert_eq!(complete_return(&stage, &issued, "codeA").await, page(503, "not-recorded"));
-    assert_eq!(stage.world.record(&issued.id).await.status(), Status::Authorized);
-    assert_eq!(stage.drain().await, [], "no hint");
+    assert_eq!(complete_return(&stage, &issued, "codeA").await, page(200, "authorized"));
+    assert_eq!(stage.drain().await, [Step::Delivered], "the hint came");
     is_delivered_once(&stage, &issued, "open-1").await;
     assert_eq!(complete_return(&stage, &issued, "codeB").await, page(409, "already-used"));
 }

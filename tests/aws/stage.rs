@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use openid_delivery::{DeliveryError, Step, deliver};
+use openid_delivery::{DeliveryError, PersonalData, Step, deliver};
 use shared::model::clock::ManualClock;
 use shared::queue::Hint;
 use shared::queue::sqs::SqsQueue;
 use shared::rate_limit::RateLimiter;
 use shared::secrets::SecretSource;
-use shared::store::SchemeLinks;
 use shared::store::dynamodb::DynamoStore;
+use shared::store::scheme_links::SchemeLinks;
 use shared::web::client_info::ClientInfo;
 use tests::world::{Shown, World};
 
@@ -77,12 +77,19 @@ impl Stage {
         world.deps.authorization_url.rate_limiter = rate_limiter;
         world.deps.callback.hints = hints.clone();
         world.deps.delivery.hints = hints;
-        world.rebuild();
+        world.take_deny_list_from(Arc::new(self.store.clone()));
         if self.keys_on_aws {
             let source: Arc<dyn SecretSource> = Arc::new(Vault::source(&self.account));
             world.take_secrets_from(&source);
         }
         world
+    }
+
+    /// Has personal data end so long after the delivery.
+    pub(crate) fn end_personal_data_after(&mut self, kept_for: Duration) {
+        let store = Arc::new(self.store.clone());
+        self.world.deps.delivery.personal_data = Some(PersonalData { kept_for, store });
+        self.world.rebuild();
     }
 
     /// The page of a desktop that opens a link of `GetAuthorizationUrl`.

@@ -82,7 +82,7 @@ impl Storm {
             dangerous_origins: vec![Origin::parse(&merchants_at).expect("an origin")],
             ..CallbackRules::default()
         };
-        let limits = TimeLimits { connect: PATIENCE, total: PATIENCE };
+        let limits = TimeLimits { connect: PATIENCE, total: PATIENCE, ..TimeLimits::default() };
         let sender = HttpSender::with_limits(Arc::new(SystemResolver), rules.clone(), limits);
         let exchange = AlipayGateway::new(gateway_at.parse().expect("a URL"), PATIENCE);
         let deps = &mut stage.world.deps;

@@ -9,7 +9,7 @@ use tests::world::{APP_ID, access_key, business, scheme};
 
 use crate::account::Account;
 
-const PREFIX: &str = "authlink/test";
+pub(crate) const PREFIX: &str = "authlink/test";
 
 /// The owner's access, past the proxy.
 pub(crate) struct Vault(Client);

@@ -5,15 +5,17 @@
 //   [--browser /usr/bin/chromium]
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
+import { violations } from "./axe.mjs";
+import { explorer } from "./explorer.mjs";
 import { landing } from "./landing.mjs";
 import { decide, demand } from "./steps.mjs";
 
 const SIZES = {
   phone: {
-    viewport: { width: 390, height: 844 },
+    viewport: { width: 360, height: 780 },
     deviceScaleFactor: 2,
     isMobile: true,
     userAgent:
@@ -72,10 +74,8 @@ async function follow(page, decision, outcome, picture) {
   await decide(page, decision, outcome, picture);
 }
 
-async function journey(page, visit, device, signType) {
-  const picture = (name) =>
-    page.screenshot({ path: join(values.screenshots, `${visit}-${name}.png`), fullPage: true });
-  const problems = [];
+/** Collects what the browser complains of on `page`, and every request that leaves this machine. */
+function watched(page, problems) {
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => {
     const { url } = message.location();
@@ -87,10 +87,42 @@ async function journey(page, visit, device, signType) {
     const host = new URL(request.url()).hostname;
     if (host !== "127.0.0.1" && host !== "localhost" && host !== "") problems.push(`asked ${request.url()}`);
   });
+}
+
+/** What merchants' developers use, at the width of a small phone or of a desktop. */
+async function tools(context, visit, device, problems) {
+  const parties = dirname(values.secret);
+  await explorer(context, {
+    demo: values.demo,
+    rsaKey: readFileSync(join(parties, "merchant.pem"), "utf8"),
+    md5Key: readFileSync(join(parties, "merchant-md5-key.txt"), "utf8"),
+    width: device === "phone" ? 360 : 1280,
+    picture: (page, name) => page.screenshot({ path: join(values.screenshots, `${visit}-${name}.png`), fullPage: true }),
+    watch: (page) => watched(page, problems),
+  });
+}
+
+async function journey(page, visit, device, signType) {
+  let pages = 0;
+  const picture = async (name) => {
+    await page.screenshot({ path: join(values.screenshots, `${visit}-${name}.png`), fullPage: true });
+    const broken = await violations(page);
+    demand(broken.length === 0, `axe has found on ${name}: ${broken.join("; ")}`);
+    pages += 1;
+  };
+  const problems = [];
+  watched(page, problems);
 
   const refused = await askForLink(page, signType);
   await picture("demo-link");
   await follow(page, "refuse", "not-authorized", picture);
+  const again = page.locator("a.button").first();
+  demand((await again.getAttribute("href")).includes("state="), "a refusal has no way to authorize after all");
+  const back = page.locator("a.button.second");
+  demand((await back.getAttribute("href")).startsWith(values.demo), "a refusal has no way back");
+  await back.click();
+  await page.getByTestId("way-back").waitFor();
+  demand((await page.getByTestId("way-back").innerText()).includes(refused), "the way back names no serialNo");
 
   const allowed = await askForLink(page, signType);
   await follow(page, "allow", "authorized", picture);
@@ -103,14 +135,25 @@ async function journey(page, visit, device, signType) {
   const callback = page.locator("[data-title=callback-received]").first();
   await callback.locator("summary").click();
   demand((await callback.locator("pre").first().innerText()).includes(openId), "the journal lacks the openId");
+  const inGroup = (title) => page.locator(`.group[data-of="${allowed}"] .entry[data-title=${title}]`);
+  for (const title of ["link-requested", "consent-given", "code-exchanged", "callback-received"]) {
+    demand((await inGroup(title).count()) === 1, `the journal has not one ${title} under the serialNo`);
+  }
+  await row(refused).getByTestId("query").click();
+  await row(refused).locator("[data-event=REFUSED]").waitFor();
+  await row(allowed).getByTestId("query").click();
+  await row(allowed).locator("[data-event=DELIVERED]").waitFor();
+  await page.getByTestId("journal-of").selectOption(allowed);
+  demand(!(await page.locator(`.group[data-of="${refused}"]`).isVisible()), "the journal shows another serialNo");
   await picture("demo-received");
 
   const secret = readFileSync(values.secret, "utf8");
   const requestId = await landing(page, { authlink: values.authlink, secret, device, picture });
   await page.goto(values.demo);
   await page.locator(`[data-serial-no="${requestId}"][data-state=received]`).waitFor();
+  await tools(page.context(), visit, device, problems);
   demand(problems.length === 0, `the browser complained: ${problems.join("; ")}`);
-  return openId;
+  return { openId, pages };
 }
 
 const profile = mkdtempSync(join(tmpdir(), "authlink-browser-"));
@@ -125,8 +168,8 @@ try {
       ...SIZES[size],
     });
     browser.setDefaultTimeout(20_000);
-    const openId = await journey(await browser.newPage(), visit, size, signType);
-    console.log(`ok: ${visit}, ${signType}: the merchant received ${openId}`);
+    const { openId, pages } = await journey(await browser.newPage(), visit, size, signType);
+    console.log(`ok: ${visit}, ${signType}: the merchant received ${openId}; axe: ${pages} pages, 0 violations`);
     await browser.close();
   }
 } catch (error) {

@@ -5,6 +5,9 @@ import { decide, demand } from "./steps.mjs";
 const ACCESS_KEY_ID = "demoAccessKeyId";
 const PARAMETERS = { PhoneNo: "13900001234", SchemeId: "235", EndDate: "2099-12-31" };
 const MERCHANT = "示例商店 Demo Shop";
+const IN_WECHAT =
+  "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/22F76 " +
+  "MicroMessenger/8.0.56(0x18003831) NetType/WIFI Language/zh_CN";
 const IN_ALIPAY =
   "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/22F76 " +
   "NebulaSDK/1.8.100112 Nebula AliApp(AP/10.7.40.6000) AlipayClient/10.7.40.6000 Language/zh-Hans";
@@ -27,7 +30,7 @@ export async function landing(page, { authlink, secret, device, picture }) {
   const link = answer.Data.AuthorizationUrl;
 
   await open(page, link, 200, device === "phone" ? "open" : "scan", picture);
-  demand((await page.locator("h1").innerText()).includes(MERCHANT), "the landing page does not say who asks");
+  demand((await page.locator("dl").innerText()).includes(MERCHANT), "the landing page does not say who asks");
   const button = page.locator('a.button[href^="alipays:"]');
   const code = page.locator("figure svg[role=img]");
   demand((await button.isVisible()) === (device === "phone"), "there is a button on a phone, and nowhere else");
@@ -35,9 +38,17 @@ export async function landing(page, { authlink, secret, device, picture }) {
 
   const session = await page.context().newCDPSession(page);
   const own = await page.evaluate(() => navigator.userAgent);
+  await session.send("Emulation.setUserAgentOverride", { userAgent: IN_WECHAT });
+  await open(page, link, 200, "in-wechat", picture);
+  // The desktop's page waits beside it, and follows.
+  const waiting = device === "phone" ? null : await page.context().newPage();
+  await waiting?.goto(link);
   await session.send("Emulation.setUserAgentOverride", { userAgent: IN_ALIPAY });
   await page.goto(link);
+  await waiting?.locator("[data-outcome=scanned]").waitFor();
   await decide(page, "allow", "authorized", (name) => picture(`landing-${name}`));
+  await waiting?.locator("[data-outcome=authorized]").waitFor();
+  await waiting?.close();
   await session.send("Emulation.setUserAgentOverride", { userAgent: own });
 
   await open(page, link, 409, "used", picture);

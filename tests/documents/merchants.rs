@@ -91,7 +91,7 @@ fn every_field_of_a_request_has_its_row_and_its_limit() {
                 let is_required = ["yes", "是"].contains(&row[1].as_str());
                 assert_eq!(is_required, required.contains(&name), "{path}: {name}");
                 let limit = match name.as_str() {
-                    "callbackUrl" => MAX_CALLBACK_URL_CHARS,
+                    "callbackUrl" | "returnUrl" => MAX_CALLBACK_URL_CHARS,
                     "businessId" => 64,
                     _ => MAX_FIELD_CHARACTERS,
                 };
@@ -212,7 +212,7 @@ fn every_vector_verifies_over_the_string_that_it_names() {
             md5: vec![Md5Key::new(text(&vectors, "/md5Key")).expect("a key")],
         };
         assert_eq!(headers.string_to_sign(body.as_bytes()), text(case, "/stringToSign").as_bytes(), "{name}");
-        assert_eq!(headers.verify(body.as_bytes(), &keys), Ok(()), "{name}");
+        assert!(headers.verify(body.as_bytes(), &keys).is_ok(), "{name}");
         let changed = format!("{body} ");
         assert!(headers.verify(changed.as_bytes(), &keys).is_err(), "{name}");
         seen.insert(format!("{signer} {}", headers.sign_type().as_str()));

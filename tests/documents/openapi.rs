@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json as value};
 use shared::egress::callback_url::MAX_CALLBACK_URL_CHARS;
-use shared::protocol::open_api::{MAX_FIELD_CHARACTERS, RefusalClass};
+use shared::protocol::open_api::{Code, MAX_FIELD_CHARACTERS, RefusalClass, WarningCode};
+use shared::web::ERRORS_PATH;
+use strum::VariantArray as _;
 use yaml_rust2::{Yaml, YamlLoader};
 
 use super::{
-    Names, assert_same, camel_case, fields, files, literals_after, read, screaming_variants, source, statuses,
+    Names, assert_same, camel_case, fields, files, literals_after, read, screaming_variants, source,
 };
 
 fn json(yaml: &Yaml) -> Value {
@@ -48,6 +50,19 @@ fn names<const COUNT: usize>(names: [&str; COUNT]) -> Names {
     names.map(str::to_owned).into()
 }
 
+/// The variants of [`Code`] that `text` names.
+fn codes_in(text: &str) -> Names {
+    let names = text
+        .split("Code::")
+        .skip(1)
+        .map(|rest| rest.chars().take_while(char::is_ascii_alphabetic).collect::<String>());
+    names.filter(|name| Code::VARIANTS.iter().any(|code| format!("{code:?}") == *name)).collect()
+}
+
+fn code(variant: &str) -> Code {
+    *Code::VARIANTS.iter().find(|code| format!("{code:?}") == variant).expect("a code")
+}
+
 /// The fields of one struct of `text` as they are on the wire, and those of them that may be left out.
 fn of_struct(text: &str, name: &str) -> (Names, Names) {
     let (_, rest) = text.split_once(&format!("struct {name}")).expect(name);
@@ -79,7 +94,9 @@ fn the_routes_are_those_of_the_template() {
         "ANY /v1/openapi/{proxy+}" => "POST /v1/openapi/{other}".to_owned(),
         route => route.to_owned(),
     });
-    assert_same(&documented, &of_template.collect(), "routes");
+    // The route of all other paths leads there.
+    let errors = format!("GET {ERRORS_PATH}");
+    assert_same(&documented, &of_template.chain([errors]).collect(), "routes");
     let of_functions = [
         alipay_auth_url::PATH,
         authorization_query::PATH,
@@ -128,23 +145,42 @@ fn requests_have_the_fields_that_are_read() {
 #[test]
 fn answers_of_the_open_api_have_the_statuses_of_the_code() {
     let document = document();
-    let of = |name: &str| -> Names {
-        let status = &schema(&document, name)["properties"]["status"];
-        if status.get("enum").is_some() {
-            texts(&status["enum"])
-        } else {
-            names([&status["const"].to_string()])
-        }
+    let of = |name: &str, field: &str| -> Names {
+        let value = &schema(&document, name)["properties"][field];
+        if value.get("enum").is_some() { texts(&value["enum"]) } else { texts(&value!([value["const"]])) }
     };
-    let shared = &statuses(&read("shared/src/protocol/open_api/error.rs")) | &names(["0"]);
-    let of_links = &statuses(&source("functions/alipay-auth-url/src"))
-        | &statuses(&source("shared/src/protocol/open_api"));
-    let union = |schemas: &[&str]| -> Names { schemas.iter().flat_map(|name| of(name)).collect() };
-    let links = union(&["LinkGranted", "SerialUsed", "LinkRefused", "NoSuchInterface", "Failed"]);
-    assert_same(&links, &(&of_links | &shared), "statuses of links");
-    let queries = union(&["QueryAnswered", "QueryRefused", "NoSuchInterface", "Failed"]);
-    let of_queries = &statuses(&source("functions/authorization-query/src")) | &shared;
-    assert_same(&queries, &of_queries, "statuses of queries");
+    let shared = codes_in(&read("shared/src/protocol/open_api/error.rs"));
+    let of_links = &codes_in(&source("functions/alipay-auth-url/src"))
+        | &codes_in(&source("shared/src/protocol/open_api/client"));
+    // A query asks no platform and makes no link.
+    let of_queries = codes_in(&source("functions/authorization-query/src"));
+    for (schemas, own) in [
+        (&["LinkGranted", "SerialUsed", "LinkRefused", "NoSuchInterface", "Failed"][..], of_links),
+        (&["QueryAnswered", "QueryRefused", "NoSuchInterface", "Failed"], of_queries),
+    ] {
+        let answered: Vec<_> = (&shared | &own).into_iter().map(|variant| code(&variant)).collect();
+        let words = answered.iter().map(|code| code.as_str().to_owned()).chain(["success".to_owned()]);
+        let of_failures: Names = of("Failed", "code");
+        let documented: Names = schemas.iter().flat_map(|name| of(name, "code")).collect();
+        let words: Names = words.chain(of_failures).collect();
+        assert_same(&documented, &words, "codes");
+        let statuses = answered.iter().map(|code| code.status().to_string()).chain(["0".to_owned()]);
+        let documented: Names = schemas.iter().flat_map(|name| of(name, "status")).collect();
+        assert_same(&documented, &statuses.collect(), "statuses");
+        for (name, word) in
+            schemas.iter().flat_map(|name| of(name, "code").into_iter().map(move |word| (name, word)))
+        {
+            let status =
+                Code::VARIANTS.iter().find(|code| code.as_str() == word).map_or(0, |code| code.status());
+            assert!(of(name, "status").contains(&status.to_string()), "{name}: {word}");
+        }
+    }
+    let warnings: Names = WarningCode::VARIANTS.iter().map(|code| <&str>::from(code).to_owned()).collect();
+    assert_same(
+        &texts(&schema(&document, "Warnings")["items"]["properties"]["code"]["enum"]),
+        &warnings,
+        "warnings",
+    );
 
     let (body, _) = of_struct(&read("shared/src/protocol/open_api/response.rs"), "Body");
     for name in ["LinkGranted", "SerialUsed", "LinkRefused", "QueryAnswered", "QueryRefused", "Failed"] {
@@ -154,7 +190,8 @@ fn answers_of_the_open_api_have_the_statuses_of_the_code() {
     }
     let (data, _) = of_struct(&source("functions/alipay-auth-url/src"), "Data");
     for name in ["LinkGranted", "SerialUsed"] {
-        assert_same(&keys(&schema(&document, name)["properties"]["data"]["properties"]), &data, name);
+        let documented = keys(&schema(&document, name)["properties"]["data"]["properties"]);
+        assert_same(&documented, &(&data | &names(["warnings"])), name);
     }
     let classes = [RefusalClass::Caller, RefusalClass::Dependency, RefusalClass::Configuration];
     let http = classes.map(|class| class.http_status().as_str().to_owned());
@@ -173,7 +210,8 @@ fn a_query_is_answered_with_the_fields_and_states_of_the_code() {
     ] {
         let schema = schema(&document, name);
         let (all, optional) = of_struct(&view, of);
-        assert_same(&keys(&schema["properties"]), &all, name);
+        let documented = &keys(&schema["properties"]) - &names(["warnings"]);
+        assert_same(&documented, &all, name);
         assert_same(&texts(&schema["required"]), &(&all - &optional), name);
     }
     let words = |name: &str, field: &str| texts(&schema(&document, name)["properties"][field]["enum"]);
@@ -223,7 +261,15 @@ fn both_callbacks_have_the_fields_of_the_code() {
             .collect();
         assert_same(&choice, &either, name);
     }
-    assert_eq!(keys(&document["webhooks"]), names(["merchantCallback", "schemeCallback"]));
+    let (nobody, _) = of_struct(&body, "Nobody ");
+    for (name, of) in [("MerchantNotice", "OfMerchant"), ("SchemeNotice", "OfScheme")] {
+        let schema = schema(&document, name);
+        let (own, optional) = of_struct(&body, of);
+        assert_same(&keys(&schema["properties"]), &(&own | &nobody), name);
+        assert_same(&texts(&schema["required"]), &(&(&own - &optional) | &nobody), name);
+    }
+    let webhooks = ["merchantCallback", "merchantNotice", "schemeCallback", "schemeNotice"];
+    assert_eq!(keys(&document["webhooks"]), names(webhooks));
 }
 
 #[test]

@@ -59,6 +59,12 @@ class World:
         """The API's own, as a client of the gateway calls it."""
         return self.deployment.outputs["ApiUrl"]
 
+    def live_on_loopback(self) -> None:
+        """Callbacks to loopback have no parameter, and the API's address is known only when it is there."""
+        for function in FUNCTIONS:
+            changes = {"AUTHLINK_DANGEROUS_CALLBACK_ORIGINS": self.parties.merchant, "AUTHLINK_PUBLIC_URL": self.api}
+            self.deployment.change_environment(function, changes)
+
     def request(self, **changes: object) -> LinkRequest:
         """A request by the demo business, with callbacks to the demo merchant."""
         wish = {"callback_url": f"{self.parties.merchant}/callback", "key": self.parties.key("merchant.pem"), **changes}
@@ -141,7 +147,7 @@ def world(
         "--callback-private-key", str(parties.key("callback.pem")),
         "--parameter", f"AlipayAuthorizeUrl={parties.alipay}/oauth2/publicAppAuthorize.htm",
         "--parameter", f"AlipayGatewayUrl={parties.alipay}/gateway.do",
-        "--parameter", "LogLevel=debug",
+        "--parameter", "LogLevel=debug", "--parameter", "RecentIndex=true",
     ]
     business = [
         "--business-id", BUSINESS_ID, "--merchant-id", MERCHANT_ID,
@@ -160,18 +166,16 @@ def world(
     # Only the functions can be told that an address on loopback is as good as any.
     scheme = {"accountId": ACCOUNT_ID, "merchantName": MERCHANT_NAME, "callbackUrl": f"{parties.merchant}/callback"}
     vault = boto3.client("secretsmanager")
-    vault.put_secret_value(SecretId=f"authlink/scheme/{SCHEME_ID}", SecretString=json.dumps(scheme))
+    vault.put_secret_value(SecretId=f"{STACK}/scheme/{SCHEME_ID}", SecretString=json.dumps(scheme))
 
     outputs = stack_outputs(STACK)
     deployment = Deployment(STACK, outputs, environment)
     mend_trigger(deployment)
     api_id = re.match(r"http://([^.]+)\.execute-api\.", outputs["ApiUrl"])[1]
     api = f"{endpoint}/_aws/execute-api/{api_id}/$default"
-    # Callbacks to loopback have no parameter. The API's address is known only now.
-    for function in FUNCTIONS:
-        changes = {"AUTHLINK_DANGEROUS_CALLBACK_ORIGINS": parties.merchant, "AUTHLINK_PUBLIC_URL": api}
-        deployment.change_environment(function, changes)
-    yield World(deployment, parties, api, process, folder, said, arguments, ROOT / BUILD_FOLDER)
+    world = World(deployment, parties, api, process, folder, said, arguments, ROOT / BUILD_FOLDER)
+    world.live_on_loopback()
+    yield world
 
 
 @dataclass
@@ -192,6 +196,7 @@ def second(world: World) -> SecondBusiness:
     arguments = [*world.deploy_arguments, *business]
     said = deploy(arguments, world.deployment.child_environment)
     mend_trigger(world.deployment)
+    world.live_on_loopback()
     key = world.folder / "deploy" / f"business-{identity}.pem"
     return SecondBusiness(identity, merchant_id, key, arguments, said)
 

@@ -19,6 +19,8 @@ FUNCTIONS = {
     "openid-delivery": "OpenidDelivery",
 }
 CONCURRENCY = 20
+# What callers of a function are led to.
+ALIAS = "live"
 
 
 class Deployment:
@@ -32,7 +34,8 @@ class Deployment:
         self.lambda_, self.sqs, self.logs = (session.client(name) for name in ("lambda", "sqs", "logs"))
         self.dynamodb = session.client("dynamodb")
         self.queue, self.dead_letters = outputs["QueueUrl"], outputs["DeadLetterQueueUrl"]
-        mappings = self.lambda_.list_event_source_mappings(FunctionName=self.name("openid-delivery"))
+        delivery = f"{self.name('openid-delivery')}:{ALIAS}"
+        mappings = self.lambda_.list_event_source_mappings(FunctionName=delivery)
         self.mapping = mappings["EventSourceMappings"][0]["UUID"]
 
     def name(self, function: str) -> str:
@@ -41,7 +44,7 @@ class Deployment:
     # Functions
 
     def change_environment(self, function: str, changes: dict[str, str]) -> dict[str, str]:
-        """The environment as it was. Processes with the old one end."""
+        """The environment as it was. A version has its own for good: the alias is led to a new one."""
         name = self.name(function)
         before = self.lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         self.lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": {**before, **changes}})
@@ -50,6 +53,8 @@ class Deployment:
             return self.lambda_.get_function_configuration(FunctionName=name)["LastUpdateStatus"] == "Successful"
 
         eventually(updated, 10, f"the update of {name}")
+        version = self.lambda_.publish_version(FunctionName=name)["Version"]
+        self.lambda_.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
         return before
 
     @contextmanager
@@ -63,7 +68,7 @@ class Deployment:
     def sweep(self) -> None:
         """What the schedule does every minute."""
         event = (ROOT / "functions/openid-delivery/events/sweep.json").read_bytes()
-        answer = self.lambda_.invoke(FunctionName=self.name("openid-delivery"), Payload=event)
+        answer = self.lambda_.invoke(FunctionName=self.name("openid-delivery"), Qualifier=ALIAS, Payload=event)
         assert json.load(answer["Payload"]) == {"batchItemFailures": []}
 
     # The queue and its trigger
@@ -126,8 +131,25 @@ class Deployment:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def program(self, *words: str) -> list[str]:
+        """The command line of the program, which a `make` target has built, on this stack."""
+        return [str(ROOT / "target/debug/authlink"), *words, "--stack", self.stack]
+
+    def status(self, *words: str) -> tuple[int, str]:
+        """How the command ended, and what it said."""
+        command = self.program("status", *words)
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.child_environment, capture_output=True, text=True, check=False
+        )
+        assert done.stdout, done.stderr
+        return done.returncode, done.stdout
+
+    def findings(self) -> dict:
+        """What it found."""
+        return json.loads(self.status("--json")[1])
+
     def show(self, serial_no: str, business_id: str = "demo") -> dict:
-        return json.loads(self.operate("show", f"SERIAL_NO={serial_no}", f"BUSINESS_ID={business_id}"))
+        return json.loads(self.operate("show", f"SERIAL_NO={serial_no}", f"BUSINESS_ID={business_id}", "ARGS=--json"))
 
     def await_status(self, status: str, serial_no: str, business_id: str = "demo", within: float = 20) -> dict:
         def look() -> dict | None:

@@ -42,13 +42,14 @@ def test_a_newcomer_is_led_to_a_first_link_and_adds_alipays_key_later(world: Wor
     assert outputs["PublicUrl"] == outputs["ApiUrl"]
     assert f"callback address is {outputs['ApiUrl']}/v1/openapi/auth/alipay/callback\n" in said
     assert f"the API is at {outputs['ApiUrl']}/v1/openapi/auth/alipay/url, and queries beside it at /query\n" in said
-    app_key, business_key = folder / f"alipay-app-{APP_ID}.pem", folder / "business-demo.pem"
-    assert (openness(folder), openness(app_key), openness(business_key)) == (0o700, 0o600, 0o600)
-    private_key = app_key.read_text()
+    private_key = document(f"alipay-app-waiting/{APP_ID}")["privateKey"]
     assert "PRIVATE KEY" not in said
 
     [access_key_id] = re.findall(r"AccessKeyId +(AL[0-9A-F]{20})\n", said)
-    [access_key_secret] = re.findall(r"AccessKeySecret +([0-9a-f]{40})\n", said)
+    business_key, secret_file = folder / "business-demo.pem", folder / f"access-key-{access_key_id}.secret"
+    assert (openness(folder), openness(business_key), openness(secret_file)) == (0o700, 0o600, 0o600)
+    access_key_secret = secret_file.read_text().strip()
+    assert re.fullmatch("[0-9a-f]{40}", access_key_secret) and access_key_secret not in said, "no terminal reads it"
     access_key = {
         "secrets": [access_key_secret],
         "accountId": "acme",
@@ -68,7 +69,8 @@ def test_a_newcomer_is_led_to_a_first_link_and_adds_alipays_key_later(world: Wor
     assert "no business was made" in said and "newcomer/business/" not in said
     assert "no account of GetAuthorizationUrl was made" in said and "newcomer/account/" not in said
     assert f"made   newcomer/alipay-app/{APP_ID}\n" in said
-    assert not app_key.exists(), "it is in Secrets Manager now"
+    waiting = boto3.client("secretsmanager").list_secrets(Filters=[{"Key": "name", "Values": ["newcomer/alipay-app-w"]}])
+    assert waiting["SecretList"] == [], "it has its place now"
     assert document(f"alipay-app/{APP_ID}")["privateKey"] == private_key
 
     keys = boto3.client("secretsmanager").list_secrets(Filters=[{"Key": "name", "Values": ["newcomer/access-key/"]}])
@@ -97,5 +99,5 @@ def test_a_private_key_is_no_public_key_and_nothing_is_deployed_with_it(world: W
 
 
 def test_a_stack_that_is_not_there_is_named_with_its_region(world: World) -> None:
-    with pytest.raises(AssertionError, match="there is no stack nowhere in us-east-1: give STACK=… or --region"):
+    with pytest.raises(AssertionError, match="there is no stack nowhere in us-east-1: give another name by --stack, or --region"):
         world.deployment.operate("show", "STACK=nowhere", "REFERENCE=" + "0" * 32)

@@ -6,7 +6,7 @@ import urllib.request
 from conftest import SecondBusiness, World
 from parties import body_of, fetch
 
-UNKNOWN = {"status": 7, "message": "there is no such serialNo", "data": {}}
+UNKNOWN = {"status": 7, "code": "serial_unknown", "message": "there is no such serialNo", "data": {}}
 
 
 def events(told: dict) -> list[str]:
@@ -48,7 +48,7 @@ def test_anothers_serial_no_is_unknown_and_a_nonce_is_taken_once_by_either_route
 
 
 def test_a_platforms_callback_has_a_route_and_a_query_is_a_post(world: World) -> None:
-    no_such_interface = {"status": 4, "message": "no such interface", "data": {}}
+    no_such_interface = {"status": 4, "code": "no_such_interface", "message": "no such interface", "data": {}}
     path = "/v1/openapi/auth/alipay/callback/" + "0" * 64
     _, _, text = fetch(urllib.request.Request(world.api + path, b"{}"))
     assert text and "no such interface" not in text

@@ -1,18 +1,18 @@
-//! Documents of the secrets' source, and answers of Alipay's gateway.
-
-use std::borrow::Cow;
+//! Documents of the secrets' source, certificates in them, and answers of Alipay's gateway.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::sha2::{Digest as _, Sha256};
 use serde_json::json;
+use shared::model::clock::UnixMillis;
 use shared::protocol::alipay::gateway::{Exchange, read_answer};
 use shared::registry::{
     AccessKey, Account, AlibabaCloudKey, AlipayApp, Business, CallbackKey, LinkToken, PhoneKey, Platform,
     Scheme,
 };
 use shared::secrets::Document;
+use shared::signing::alipay_certificate::{KeyCertificate, RootCertificates};
 use tests::keys;
 use tests::mutation::mutated;
 
@@ -48,17 +48,49 @@ fn documents_of_every_kind() {
     });
 }
 
+/// The certificates of a file, in DER.
+fn certificates(file: &str) -> Vec<Vec<u8>> {
+    let blocks = file.split("-----BEGIN CERTIFICATE-----").skip(1);
+    blocks
+        .map(|block| {
+            let base64: String = block.lines().take_while(|line| !line.starts_with("-----END")).collect();
+            STANDARD.decode(base64).expect("Base64")
+        })
+        .collect()
+}
+
+fn pem(der: &[u8]) -> String {
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der))
+}
+
+#[test]
+fn certificates_of_alipays() {
+    let roots = include_str!("../vectors/alipay-roots.crt");
+    let [own, issuer] = &certificates(include_str!("../vectors/alipay-certificate.crt"))[..] else {
+        panic!("two certificates")
+    };
+    let anchors = RootCertificates::parse(roots).expect("roots");
+    let led = |der: &[u8]| KeyCertificate::parse_led_to(&format!("{}{}", pem(der), pem(issuer)), &anchors);
+    let names = [own, issuer].map(|der| led(der).expect("leads to a root").sn().to_owned());
+    fuzz(mutated([&[own.clone(), issuer.clone()], &certificates(roots)[..]].concat()), |der| {
+        drop(RootCertificates::parse(&pem(&der)));
+        drop(KeyCertificate::parse(&pem(&der)));
+        if let Ok(certificate) = led(&der) {
+            let is_a_root = anchors.sn().contains(certificate.sn());
+            assert!(
+                is_a_root || names.iter().any(|name| name == certificate.sn()),
+                "{der:?} leads to a root"
+            );
+        }
+    });
+}
+
 /// An answer of the gateway that Alipay signed.
 fn answer(line: &[u8]) -> Vec<u8> {
     let (key, node) = str::from_utf8(line).expect("text").split_once(' ').expect("a key and a node");
     let digest = Sha256::digest(node.as_bytes());
     let sign = keys::alipay().sign(Pkcs1v15Sign::new::<Sha256>(), &digest).expect("signs");
     format!(r#"{{"{key}":{node},"sign":"{}"}}"#, STANDARD.encode(sign)).into_bytes()
-}
-
-/// Whoever signed a node may have done so with its slashes escaped or not.
-fn without_escaped_slashes(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).replace("\\/", "/")
 }
 
 #[test]
@@ -69,18 +101,16 @@ fn answers_of_the_gateway() {
     let seeds: Vec<_> = nodes.iter().map(|line| answer(line)).collect();
     for seed in &seeds[..3] {
         assert!(
-            !matches!(read_answer(seed, &app.alipay_public_keys), Exchange::Unknown(_)),
+            !matches!(read_answer(seed, &app.alipay, UnixMillis(0)), Exchange::Unknown(_)),
             "the corpus is no good"
         );
     }
-    let signed: Vec<String> = nodes
-        .iter()
-        .map(|line| without_escaped_slashes(line).split_once(' ').expect("a node").1.to_owned())
-        .collect();
+    let said: Vec<_> = seeds.iter().map(|seed| read_answer(seed, &app.alipay, UnixMillis(0))).collect();
     fuzz(mutated(seeds), |body| {
-        if !matches!(read_answer(&body, &app.alipay_public_keys), Exchange::Unknown(_)) {
-            let body: Cow<'_, str> = without_escaped_slashes(&body).into();
-            assert!(signed.iter().any(|node| body.contains(node)), "believed: {body}");
+        let read = read_answer(&body, &app.alipay, UnixMillis(0));
+        if !matches!(read, Exchange::Unknown(_)) {
+            let body = String::from_utf8_lossy(&body);
+            assert!(said.contains(&read), "nobody has signed what is believed of {body}");
         }
     });
 }

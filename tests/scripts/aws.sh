@@ -2,12 +2,15 @@
 # The tests of what is made of AWS, against an emulator of it on a free port of this machine. Arguments go to the tests.
 source "$(dirname "$0")/host.sh"
 
+tests/scripts/template.sh
+# They have an emulator of their own.
+.venv/bin/python -m pytest -q -p no:cacheprovider tests/deploy
+
 export AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 port=$(free_port)
 export AWS_ENDPOINT_URL=http://127.0.0.1:$port
 
-tests/scripts/template.sh
-cargo test --no-run -p tests --features aws-emulator --test aws
+cargo test --no-run --workspace --features tests/aws-emulator --test aws
 start ministack .venv-emulator/bin/python tests/scripts/aws_emulator.py "$port"
 await ministack "Running on http://127.0.0.1:$port" 60
-cargo test -p tests --features aws-emulator --test aws -- "$@"
+cargo test --workspace --features tests/aws-emulator --test aws -- "$@"

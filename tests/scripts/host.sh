@@ -77,7 +77,7 @@ free_port() {
 
 # Asks for a link as a merchant does; sets it, its serialNo and its state.
 ask_for_link() {
-  cargo run -q -- --folder "$work/folder" request --to "$authlink" --merchant "$merchant" >"$work/request.log" 2>&1 ||
+  cargo run -q -- call link --folder "$work/folder" --to "$authlink" --callback-url "$merchant/callback" >"$work/request.log" 2>&1 ||
     fail "there is no link"
   link=$(tail -n 1 "$work/request.log")
   serial_no=$(sed -n 's/.*"serialNo":"\([^"]*\)".*/\1/p' "$work/request.log")
@@ -120,5 +120,5 @@ await_callback() {
 
 # What an operator sees of this serialNo.
 shown_status() {
-  cargo run -q -- --folder "$work/folder" show --serial-no "$serial_no" | jq -r .status
+  cargo run -q -- authorizations show --folder "$work/folder" --serial-no "$serial_no" --json | jq -r .status
 }

@@ -26,7 +26,7 @@ sed 's/"openId":"./&x/' "$work/signed" >"$work/altered"
 cmp -s "$work/signed" "$work/altered" && fail "the callback has no openId"
 verify "$work/altered" >/dev/null 2>&1 && fail "OpenSSL accepts an altered callback"
 
-query=$(cargo run -q -- --folder "$work/folder" query --serial-no "$serial_no" --to "$authlink" | tail -n 1)
+query=$(cargo run -q -- call query --folder "$work/folder" --serial-no "$serial_no" --to "$authlink" | tail -n 1)
 told=$(jq -j '.data | "\(.openId) \(.authTime) \(.delivery.state)"' <<<"$query")
 delivered=$(jq -r '.request | .[index("\n\n") + 2:]' "$work/callback.json" | jq -j '"\(.openId) \(.authTime) DELIVERED"')
 [[ $told == "$delivered" ]] || fail "the query tells $told, and the callback told $delivered"

@@ -13,6 +13,20 @@ invoke() {
   echo "ok: $event"
 }
 
+# A cargo that notes how it is called: what cargo-lambda builds must unwind, and be what the benches measure.
+mkdir "$work/noting"
+cat >"$work/noting/cargo" <<NOTING
+#!/bin/bash
+[[ \$1 == build ]] && { echo "\$*" >"$work/built"; exit 1; }
+exec "$(command -v cargo)" "\$@"
+NOTING
+chmod +x "$work/noting/cargo"
+PATH=$work/noting:$PATH cargo-lambda lambda build --release --package openid-callback >/dev/null 2>&1 || true
+grep -q 'profile.release.panic' "$work/built" && fail "cargo-lambda changes what a panic does: $(<"$work/built")"
+processor=$(sed -n "s/^PROCESSOR_$(uname -m) := //p" Makefile)
+grep -q "target-cpu=$processor" "$work/built" || fail "the benches measure another processor's program: $(<"$work/built")"
+echo "ok: panics unwind, for $processor"
+
 port=$(free_port)
 host --authlink "http://127.0.0.1:$port"
 start watch cargo-lambda lambda watch --features embedded -A 127.0.0.1 -P "$port" --ignore-changes --env-file "$work/folder/lambda.env"
@@ -39,7 +53,7 @@ done
 invoke get-authorization-url nobody-calls '.statusCode == 400 and (.body | fromjson | .Code) == "MissingAccessKeyId"'
 invoke openid-callback unknown-link '.statusCode == 404 and (.body | contains("data-outcome=\"unknown-link\""))'
 invoke openid-callback callback-of-nobody '.statusCode == 200 and .body == "FAIL"'
-invoke openid-callback not-authorized '.statusCode == 200 and (.body | contains("data-outcome=\"not-authorized\""))'
+invoke openid-callback refusal-of-nobody '.statusCode == 404 and (.body | contains("data-outcome=\"unknown-link\""))'
 invoke openid-delivery hint '. == {"batchItemFailures": []}'
 invoke openid-delivery not-a-hint '[.batchItemFailures[].itemIdentifier] == ["3f9a6b1e-6f1c-4d0e-9f59-0c1a7f1f5b02"]'
 invoke openid-delivery sweep '. == {"batchItemFailures": []}'

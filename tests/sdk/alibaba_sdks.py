@@ -37,6 +37,12 @@ class Call:
     end_date: str | None = None
     token: str | None = None
 
+    def __post_init__(self) -> None:
+        # Without a scheme there would be no host, and an SDK without a host calls Alibaba Cloud itself.
+        parts = urllib.parse.urlsplit(self.endpoint)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ValueError(f"an endpoint is http:// or https:// and a host, not {self.endpoint!r}")
+
     @property
     def host(self) -> str:
         return urllib.parse.urlsplit(self.endpoint).netloc

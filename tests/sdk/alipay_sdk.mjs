@@ -2,6 +2,8 @@
 //
 // node alipay_sdk.mjs --gateway http://127.0.0.1:8788/gateway.do --app-id ID --app-private-key app.pem
 //                     --alipay-public-key alipay.pem --auth-code CODE
+// With certificates: --app-certificate app.crt --alipay-certificate alipay.crt --root-certificates roots.crt, and
+// without --alipay-public-key.
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -13,29 +15,42 @@ function demand(holds, message) {
   if (!holds) throw new Error(message);
 }
 
-const names = ["gateway", "app-id", "app-private-key", "alipay-public-key", "auth-code"];
+const always = ["gateway", "app-id", "app-private-key", "auth-code"];
+const certificates = ["app-certificate", "alipay-certificate", "root-certificates"];
+const names = [...always, "alipay-public-key", ...certificates];
 const { values } = parseArgs({ options: Object.fromEntries(names.map((name) => [name, { type: "string" }])) });
-const missing = names.filter((name) => !values[name]);
+const certified = certificates.some((name) => values[name]);
+const missing = [...always, ...(certified ? certificates : ["alipay-public-key"])].filter((name) => !values[name]);
 if (missing.length > 0) {
   console.error(`missing: ${missing.map((name) => `--${name}`).join(" ")}`);
   process.exit(2);
 }
 
-function sdk(alipayPublicKey) {
+function sdk(alipay) {
   const privateKey = createPrivateKey(readFileSync(values["app-private-key"], "utf8"));
   return new AlipaySdk({
     appId: values["app-id"],
     gateway: values.gateway,
     keyType: "PKCS8",
     privateKey: privateKey.export({ type: "pkcs8", format: "pem" }),
-    alipayPublicKey,
+    ...alipay,
   });
 }
 
-const alipayKey = createPublicKey(readFileSync(values["alipay-public-key"], "utf8"));
-const right = sdk(alipayKey.export({ type: "spki", format: "pem" }));
-const { publicKey: strange } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-const wrong = sdk(strange.export({ type: "spki", format: "pem" }));
+function byKeys() {
+  const { publicKey: strange } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const keys = [createPublicKey(readFileSync(values["alipay-public-key"], "utf8")), strange];
+  return keys.map((key) => sdk({ alipayPublicKey: key.export({ type: "spki", format: "pem" }) }));
+}
+
+function byCertificates() {
+  const files = { appCertPath: values["app-certificate"], alipayRootCertPath: values["root-certificates"] };
+  // Our own stands in for a certificate that is not Alipay's.
+  const alipays = [values["alipay-certificate"], values["app-certificate"]];
+  return alipays.map((file) => sdk({ ...files, alipayPublicCertPath: file }));
+}
+
+const [right, wrong] = certified ? byCertificates() : byKeys();
 const exchange = (client, options) =>
   client.exec(METHOD, { grant_type: "authorization_code", code: values["auth-code"] }, options);
 
@@ -52,7 +67,8 @@ try {
   const doubt = await exchange(wrong, { validateSign: true }).then(() => undefined, (error) => error);
   demand(doubt?.message.includes("验签失败"), `a wrong key was not noticed: ${doubt}`);
 
-  console.log(`ok: alipay-sdk (Node) ${granted.openId ?? granted.userId}, then ${refused.subCode}`);
+  const by = certified ? "certificates" : "keys";
+  console.log(`ok: alipay-sdk (Node) by ${by} ${granted.openId ?? granted.userId}, then ${refused.subCode}`);
 } catch (error) {
   console.error(`failed: ${error.message}`);
   process.exit(1);

@@ -22,7 +22,10 @@ def main() -> None:
     parser.add_argument("--core", action="store_true", help="by the older SDK, aliyun-python-sdk-core")
     options = parser.parse_args()
     secret = options.secret_file.read_text().strip()
-    call = Call(options.endpoint, options.access_key_id, secret, options.phone, options.scheme, options.end_date)
+    try:
+        call = Call(options.endpoint, options.access_key_id, secret, options.phone, options.scheme, options.end_date)
+    except ValueError as error:
+        parser.error(f"--endpoint: {error}")
     if call.host.startswith("127.0.0.1:"):
         reach_directly()
     sdk = Core() if options.core else Tea()

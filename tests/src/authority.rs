@@ -10,6 +10,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::ResolvesServerCertUsingSni;
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use shared::model::clock::UnixMillis;
+use time::OffsetDateTime;
 
 use crate::keys;
 
@@ -71,6 +73,20 @@ impl Authority {
             .expect("versions")
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key);
+        Arc::new(config.expect("certificate and key fit"))
+    }
+
+    /// The TLS configuration of a server with this name, whose certificate ends at `until`.
+    pub fn server_until(&self, name: &str, until: UnixMillis) -> Arc<ServerConfig> {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        params.not_after = OffsetDateTime::from_unix_timestamp(until.0 / 1_000).expect("a time");
+        let certificate = params.signed_by(&key, &self.issuer).expect("signs").der().clone();
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], PrivatePkcs8KeyDer::from(key.serialize_der()).into());
         Arc::new(config.expect("certificate and key fit"))
     }
 

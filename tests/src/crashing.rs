@@ -10,8 +10,8 @@ use shared::model::id::{AuthorizationId, OperationId};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
     AfterAttempt, AttemptClaimed, Claimed, Due, FindDue, Linked, NonceUse, ReadAuthorizations,
-    RecordDeliveries, RecordLinks, RecordPlatformLinks, RecordReturns, Recorded, Settled, Settlement,
-    StoreError,
+    RecordDeliveries, RecordLinks, RecordNotices, RecordPlatformLinks, RecordReturns, Recorded, Settled,
+    Settlement, StoreError, TakenUp,
 };
 use tokio::sync::Notify;
 use url::Url;
@@ -108,6 +108,13 @@ impl ReadAuthorizations for CrashingStore {
 }
 
 #[async_trait]
+impl RecordNotices for CrashingStore {
+    async fn record_notice(&self, notice: &Authorization, by: &OperationId) -> Result<bool, StoreError> {
+        self.inner.record_notice(notice, by).await
+    }
+}
+
+#[async_trait]
 impl RecordReturns for CrashingStore {
     async fn claim_exchange(&self, claim: &ExchangeClaim) -> Result<Claimed, StoreError> {
         self.run(Write::ClaimExchange, self.inner.claim_exchange(claim)).await
@@ -115,6 +122,10 @@ impl RecordReturns for CrashingStore {
 
     async fn end_exchange(&self, ended: &EndedExchange) -> Result<bool, StoreError> {
         self.run(Write::EndExchange, self.inner.end_exchange(ended)).await
+    }
+
+    async fn record_refusal(&self, id: &AuthorizationId, now: UnixMillis) -> Result<bool, StoreError> {
+        self.inner.record_refusal(id, now).await
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
@@ -132,10 +143,10 @@ impl RecordDeliveries for CrashingStore {
         &self,
         id: &AuthorizationId,
         holder: &OperationId,
-        attempt: &Attempt,
+        history: &[Attempt],
         next: AfterAttempt,
     ) -> Result<bool, StoreError> {
-        self.run(Write::ConcludeAttempt, self.inner.conclude_attempt(id, holder, attempt, next)).await
+        self.run(Write::ConcludeAttempt, self.inner.conclude_attempt(id, holder, history, next)).await
     }
 
     async fn release_attempt(
@@ -164,7 +175,11 @@ impl FindDue for CrashingStore {
         self.inner.due(now, limit).await
     }
 
-    async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<bool, StoreError> {
+    async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<Option<TakenUp>, StoreError> {
         self.run(Write::Postpone, self.inner.postpone(due, until)).await
+    }
+
+    async fn end_watch(&self, due: &Due) -> Result<bool, StoreError> {
+        self.inner.end_watch(due).await
     }
 }

@@ -50,7 +50,7 @@ pub fn of_v3(request: &Request<Bytes>) -> Parts {
         headers.map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes().trim_ascii()].concat()),
     );
     for value in request.headers().get_all("authorization") {
-        let (scheme, list) = value.to_str().unwrap_or_default().split_once(' ').unwrap_or_default();
+        let (scheme, list) = value.to_str().unwrap_or_default().trim().split_once(' ').unwrap_or_default();
         parts.push(scheme.into());
         parts.extend(list.split(',').map(|part| part.trim().into()));
     }

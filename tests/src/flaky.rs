@@ -11,7 +11,8 @@ use shared::model::id::{AuthorizationId, OperationId};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
     AfterAttempt, AttemptClaimed, Claimed, Linked, NonceUse, ReadAuthorizations, RecordDeliveries,
-    RecordLinks, RecordPlatformLinks, RecordReturns, Recorded, Settled, Settlement, StoreError,
+    RecordLinks, RecordNotices, RecordPlatformLinks, RecordReturns, Recorded, Settled, Settlement,
+    StoreError,
 };
 use url::Url;
 
@@ -102,6 +103,13 @@ impl ReadAuthorizations for FlakyStore {
 }
 
 #[async_trait]
+impl RecordNotices for FlakyStore {
+    async fn record_notice(&self, notice: &Authorization, by: &OperationId) -> Result<bool, StoreError> {
+        self.run(self.inner.record_notice(notice, by)).await
+    }
+}
+
+#[async_trait]
 impl RecordReturns for FlakyStore {
     async fn claim_exchange(&self, claim: &ExchangeClaim) -> Result<Claimed, StoreError> {
         let claimed = self.inner.claim_exchange(claim).await;
@@ -111,6 +119,10 @@ impl RecordReturns for FlakyStore {
 
     async fn end_exchange(&self, ended: &EndedExchange) -> Result<bool, StoreError> {
         self.inner.end_exchange(ended).await
+    }
+
+    async fn record_refusal(&self, id: &AuthorizationId, now: UnixMillis) -> Result<bool, StoreError> {
+        self.run(self.inner.record_refusal(id, now)).await
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
@@ -130,10 +142,10 @@ impl RecordDeliveries for FlakyStore {
         &self,
         id: &AuthorizationId,
         holder: &OperationId,
-        attempt: &Attempt,
+        history: &[Attempt],
         next: AfterAttempt,
     ) -> Result<bool, StoreError> {
-        self.run(self.inner.conclude_attempt(id, holder, attempt, next)).await
+        self.run(self.inner.conclude_attempt(id, holder, history, next)).await
     }
 
     async fn release_attempt(

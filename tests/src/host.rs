@@ -14,6 +14,7 @@ pub fn options(folder: &Path) -> Options {
         log: false,
         authlink_elsewhere: None,
         new_database: false,
+        allow_callback: Vec::new(),
         settings: Vec::new(),
     }
 }

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use shared::delivery::response::AttemptResult;
 use shared::delivery::sender::CallbackSender;
 use shared::egress::callback_url::CallbackUrl;
+use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::identity::{Identity, OpenId};
@@ -253,7 +254,11 @@ impl SecretSource for InMemorySecrets {
         let vault = self.0.lock().unwrap();
         let business = |name: &String| SecretName::business(name.strip_prefix("business/")?).ok();
         let access_key = |name: &String| SecretName::access_key(name.strip_prefix("access-key/")?).ok();
+        let app = |name: &String| {
+            AlipayAppId::parse(name.strip_prefix("alipay-app/")?).map(|app| SecretName::alipay_app(&app))
+        };
         Ok(match kind {
+            "alipay-app" => vault.documents.keys().filter_map(app).collect(),
             "business" => vault.documents.keys().filter_map(business).collect(),
             "access-key" => vault.documents.keys().filter_map(access_key).collect(),
             _ => HashSet::new(),
@@ -272,6 +277,28 @@ impl CountingRandom {
     /// Sets the value of every single byte.
     pub fn set_single_byte(&self, byte: u8) {
         *self.single_byte.lock().unwrap() = byte;
+    }
+}
+
+/// Randomness that ends: after so many draws there is none.
+pub struct Ending {
+    left: Mutex<usize>,
+    random: CountingRandom,
+}
+
+impl Ending {
+    /// Ends after `draws`.
+    #[must_use]
+    pub fn after(draws: usize) -> Self {
+        Self { left: Mutex::new(draws), random: CountingRandom::default() }
+    }
+}
+
+impl Random for Ending {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        let mut left = self.left.lock().unwrap();
+        *left = left.checked_sub(1).ok_or(RandomError)?;
+        self.random.fill(bytes)
     }
 }
 

@@ -13,7 +13,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use clap::Parser as _;
 use local::cli::Cli;
-use local::emulator::{AlipayEmulator, EmulatorConfig};
+use local::emulator::{AlipayEmulator, Apps, EmulatedApp, EmulatorConfig};
 use local::folder::{self, Folder};
 use local::merchant::{DemoMerchant, MerchantConfig};
 use tokio::net::TcpListener;
@@ -21,6 +21,73 @@ use tokio::sync::watch;
 use url::Url;
 
 const FOLDER: &str = "AUTHLINK_TEST_PROCESS_FOLDER";
+
+const PROCESS: &str = "AUTHLINK_TEST_PROCESS";
+const WORDS: &str = "AUTHLINK_TEST_PROCESS_WORDS";
+
+/// This program as the process that the test `name` is the body of.
+pub fn process_of(name: &str) -> Command {
+    let mut process = Command::new(std::env::current_exe().expect("this program"));
+    process.args(["--exact", name, "--nocapture"]).env(PROCESS, name);
+    process
+}
+
+/// True in the process that [`process_of`] starts for `name`.
+#[expect(clippy::disallowed_methods, reason = "the parent process names the test")]
+pub fn is_process_of(name: &str) -> bool {
+    std::env::var(PROCESS).is_ok_and(|named| named == name)
+}
+
+/// The body of the test that is the process of [`CommandProcess`]: does what its parent says. Nothing otherwise.
+#[expect(clippy::disallowed_methods, reason = "the parent process names folder and words")]
+pub async fn obey_if_a_parent_says_so(name: &str) {
+    if !is_process_of(name) {
+        return;
+    }
+    let [folder, words] = [FOLDER, WORDS].map(|name| std::env::var(name).expect("said"));
+    let words: Vec<String> = serde_json::from_str(&words).expect("a list");
+    let args = ["authlink", "--folder", &folder].map(str::to_owned).into_iter().chain(words);
+    Cli::parse_from(args).run().await.expect("ends well");
+}
+
+/// A command of the program in a process of its own, in which nobody can be asked. It is killed when this is dropped.
+pub struct CommandProcess {
+    child: Child,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl CommandProcess {
+    /// Starts `test`, which calls [`obey_if_a_parent_says_so`].
+    pub fn start(test: &str, folder: &Path, words: &[&str]) -> Self {
+        let mut child = process_of(test)
+            .env(FOLDER, folder)
+            .env(WORDS, serde_json::json!(words).to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("starts");
+        let output = BufReader::new(child.stdout.take().expect("its output")).lines();
+        Self { child, output }
+    }
+
+    /// Waits for a line with `text`.
+    pub fn says(&mut self, text: &str) -> String {
+        line_with(&mut self.output, text)
+    }
+
+    /// Waits for its end.
+    pub fn ended(&mut self) -> ExitStatus {
+        self.child.wait().expect("its end")
+    }
+}
+
+impl Drop for CommandProcess {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
 
 /// The body of the test that is the process: serves from the folder that its parent names. Nothing otherwise.
 #[expect(clippy::disallowed_methods, reason = "the parent process names the folder")]
@@ -150,9 +217,12 @@ impl Parties {
         let keys = Folder::make(folder).expect("made").parties().expect("keys");
         let (gateway, callbacks) = (Gate::new(), Gate::new());
         let emulator = AlipayEmulator::new(EmulatorConfig {
-            app_id: folder::APP_ID.to_owned(),
-            app_public_key: keys.app_public_key,
-            alipay_private_key: keys.alipay_private_key,
+            apps: Apps::one(EmulatedApp {
+                app_id: folder::APP_ID.to_owned(),
+                public_key: keys.app_public_key,
+                alipay_private_key: keys.alipay_private_key,
+                certificates: Some(keys.app_certificates),
+            }),
             redirect_uri_prefix: None,
         });
         let (emulator_at, merchant_at) = (listen().await, listen().await);

@@ -6,9 +6,18 @@ use local::merchant::signing::{sign_md5, sign_rsa, string_to_sign};
 use rsa::RsaPrivateKey;
 use serde_json::{Value, json};
 use shared::model::clock::UnixMillis;
+use shared::protocol::open_api::Code;
 use shared::web::client_info::ClientInfo;
+use strum::VariantArray as _;
 
 use crate::keys;
+
+/// Checks the form of the request's id in `X-Request-Id`.
+pub fn assert_names_its_request(answer: &Response<Bytes>) {
+    let request_id = answer.headers()["x-request-id"].to_str().expect("text");
+    let groups: Vec<_> = request_id.split('-').map(str::len).collect();
+    assert_eq!(groups, [8, 4, 4, 4, 12], "{request_id}");
+}
 
 /// A request of the open API in the making. Nothing is checked: what is wrong is meant so.
 #[derive(Clone)]
@@ -147,6 +156,16 @@ impl LinkAnswer {
         assert!(body["data"].is_object(), "{body}");
         let retry_after = answer.headers().get("retry-after").map(|value| value.to_str().expect("text"));
         assert_eq!(retry_after, (answer.status() == 429).then_some("1"));
+        assert_names_its_request(answer);
+        let code = body["code"].as_str().expect("code is a string");
+        let row = Code::VARIANTS.iter().find(|known| known.as_str() == code);
+        let row = row.map_or((0, 200), |code| (code.status(), code.http_status().as_u16()));
+        assert_eq!(
+            (body["status"].as_u64(), answer.status().as_u16()),
+            (Some(row.0.into()), row.1),
+            "{body}"
+        );
+        assert_eq!(code == "success", row.0 == 0, "{body}");
         Self {
             http_status: answer.status().as_u16(),
             status: body["status"].as_i64().expect("status is a number"),

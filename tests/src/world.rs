@@ -1,5 +1,6 @@
 //! The functions, wired to a database of their own and to stand-ins for everyone else.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,24 +10,30 @@ use authorization_query::AuthorizationQuery;
 use bytes::Bytes;
 use get_authorization_url::GetAuthorizationUrl;
 use http::{Request, Response};
+use local::folder::VERSION;
+use local::operate::Place;
 use openid_callback::OpenIdCallback;
 use openid_delivery::{OpenIdDelivery, Step};
 use serde_json::{Value, json};
 use shared::delivery::schedule::Schedule;
 use shared::delivery::sender::CallbackSender;
 use shared::egress::callback_url::CallbackRules;
-use shared::model::authorization::Authorization;
+use shared::model::alipay_app_id::AlipayAppId;
+use shared::model::authorization::{Authorization, Status};
 use shared::model::clock::{Clock as _, ManualClock, UnixMillis};
+use shared::model::deny_list::DenyList;
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::owner::Owner;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::protocol::alipay::gateway::TokenExchange;
 use shared::queue::in_process::InProcessQueue;
 use shared::rate_limit::RateLimiter;
+use shared::registry::DenyListCache;
 use shared::secrets::SecretSource;
+use shared::store::scheme_links::SchemeLinks;
 use shared::store::sqlite::SqliteStore;
 use shared::store::{
-    FindDue, Operate, RecordDeliveries, RecordPlatformLinks, RecordReturns, SchemeLinks, StoreError,
+    FindDue, Operate, ReadDenyList, RecordDeliveries, RecordPlatformLinks, RecordReturns, Resend, StoreError,
 };
 use tempfile::TempDir;
 
@@ -34,7 +41,7 @@ use crate::alibaba_cloud::ScriptedAlibabaCloud;
 use crate::keys;
 use crate::parties::{CountingRandom, InMemorySecrets, ScriptedGateway, ScriptedMerchant};
 use crate::platform::{self, ScriptedPlatforms};
-use crate::request::{LinkAnswer, LinkCall, QueryAnswer, state_of};
+use crate::request::{LinkAnswer, LinkCall, QueryAnswer, assert_names_its_request, state_of};
 use crate::rpc::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, RpcAnswer, RpcCall};
 
 /// The beginning of the tests' clock: 2026-11-22 00:00:00 UTC.
@@ -53,7 +60,7 @@ pub struct World {
     pub merchant: Arc<ScriptedMerchant>,
     pub platforms: Arc<ScriptedPlatforms>,
     pub store: SqliteStore,
-    /// The store that an operator looks at and redrives in.
+    /// The store that an operator looks at and resends in.
     pub operated: Arc<dyn Operate>,
     pub queue: InProcessQueue,
     pub auth_url: AlipayAuthUrl,
@@ -140,14 +147,16 @@ impl World {
         let alibaba_cloud = Arc::<ScriptedAlibabaCloud>::default();
         let shared_store = Arc::new(store.clone());
         let links = LinkSettings {
-            app_id: APP_ID.to_owned(),
+            default_app: AlipayAppId::parse(APP_ID).expect("digits"),
             authorize_page: "https://openauth.example/authorize".parse().expect("a URL"),
             public_url: None,
             retention: Duration::from_hours(24 * 400),
         };
+        let deny_list = DenyListCache::new(shared_store.clone(), clock.clone());
         let deps = Deps {
             auth_url: alipay_auth_url::Deps {
                 secrets: source.clone(),
+                deny_list: deny_list.clone(),
                 network: platforms.clone(),
                 store: shared_store.clone(),
                 clock: clock.clone(),
@@ -157,23 +166,27 @@ impl World {
             },
             authorization_url: get_authorization_url::Deps {
                 secrets: source.clone(),
+                deny_list: deny_list.clone(),
                 store: SchemeLinks::new(shared_store.clone()),
                 rate_limiter: Arc::new(RateLimiter::new(shared_store.clone(), clock.clone())),
                 alibaba_cloud: alibaba_cloud.clone(),
                 clock: clock.clone(),
                 random: random.clone(),
                 links,
+                callbacks: CallbackRules::default(),
             },
             query: authorization_query::Deps {
                 secrets: source.clone(),
+                deny_list: deny_list.clone(),
                 nonces: shared_store.clone(),
                 records: shared_store.clone(),
                 clock: clock.clone(),
                 random: random.clone(),
+                callbacks: CallbackRules::default(),
             },
             callback: openid_callback::Deps {
                 secrets: source.clone(),
-                app_id: APP_ID.to_owned(),
+                deny_list: deny_list.clone(),
                 store: shared_store.clone(),
                 gateway: gateway.clone(),
                 hints: Arc::new(queue.clone()),
@@ -191,6 +204,7 @@ impl World {
                 random: random.clone(),
                 callbacks: CallbackRules::default(),
                 schedule: Schedule::default(),
+                personal_data: None,
             },
         };
         Self {
@@ -232,6 +246,26 @@ impl World {
         self.deps.callback.secrets = Arc::clone(source);
         self.deps.delivery.secrets = Arc::clone(source);
         self.rebuild();
+    }
+
+    /// Has every function take the deny list of `store`, by this world's clock.
+    pub fn take_deny_list_from(&mut self, store: Arc<dyn ReadDenyList>) {
+        let deny_list = DenyListCache::new(store, self.clock.clone());
+        self.deps.auth_url.deny_list = deny_list.clone();
+        self.deps.authorization_url.deny_list = deny_list.clone();
+        self.deps.query.deny_list = deny_list.clone();
+        self.deps.callback.deny_list = deny_list;
+        self.rebuild();
+    }
+
+    /// The deny list, as the functions know it then. A first request that a paused runtime makes would not wait for it:
+    /// there, a thread's answer comes later than every time-out.
+    pub async fn deny_list(&self) -> Arc<DenyList> {
+        loop {
+            if let Ok(list) = self.deps.callback.deny_list.current().await {
+                return list;
+            }
+        }
     }
 
     /// Has `platform` make the links of business B1.
@@ -301,8 +335,13 @@ impl World {
 
     /// The browser comes back with `code`.
     pub async fn complete_return(&self, state: &str, code: &str) -> Shown {
+        self.complete_return_for(APP_ID, state, code).await
+    }
+
+    /// The browser comes back from `app_id` with `code`.
+    pub async fn complete_return_for(&self, app_id: &str, state: &str, code: &str) -> Shown {
         self.browse(&format!(
-            "app_id={APP_ID}&source=alipay_wallet&scope=auth_base&auth_code={code}&state={state}"
+            "app_id={app_id}&source=alipay_wallet&scope=auth_base&auth_code={code}&state={state}"
         ))
         .await
     }
@@ -322,15 +361,29 @@ impl World {
         CallbackAnswer::read(&self.callback.handle(&call.build()).await)
     }
 
+    /// Its folder, as an operator has it.
+    pub fn place(&self) -> Place {
+        let folder = self.file.parent().expect("a folder");
+        fs::write(folder.join("complete"), VERSION).expect("written");
+        let settings = format!(
+            "AUTHLINK_ALIPAY_APP_ID={APP_ID}\nAUTHLINK_DATABASE={}\nAUTHLINK_SECRETS_DIR={}\n",
+            self.file.display(),
+            folder.join("secrets").display()
+        );
+        fs::write(folder.join("lambda.env"), settings).expect("written");
+        Place::Folder(folder.to_owned())
+    }
+
     /// The record as it stands.
     pub async fn record(&self, id: &AuthorizationId) -> Authorization {
         self.operated.authorization(id).await.expect("the store answers").expect("a record")
     }
 
     /// An operator sets it due again. Whether it was UNDELIVERABLE.
-    pub async fn redrive(&self, id: &AuthorizationId) -> Result<bool, StoreError> {
+    pub async fn resend(&self, id: &AuthorizationId) -> Result<bool, StoreError> {
         let operation = OperationId::generate(&*self.random).expect("randomness");
-        self.operated.redrive(id, &operation, self.now()).await
+        let (id, from, now) = (id.clone(), vec![Status::Undeliverable], self.now());
+        self.operated.resend(&Resend { id, from, to: None, operation, now }).await
     }
 
     /// Makes every attempt that a hint has arrived for.
@@ -410,6 +463,7 @@ pub struct CallbackAnswer {
 impl CallbackAnswer {
     fn read(answer: &Response<Bytes>) -> Self {
         assert_eq!(answer.headers()["content-type"], "text/plain; charset=utf-8");
+        assert_names_its_request(answer);
         let text = String::from_utf8(answer.body().to_vec()).expect("text");
         Self { http_status: answer.status().as_u16(), text }
     }

@@ -1,11 +1,11 @@
 //! The causes of a refusal, and the open API's dialect for them: `status` and `message`.
 
-use http::StatusCode;
 use shared::egress::callback_url::CallbackUrlError;
 use shared::model::id::AuthorizationId;
 use shared::model::random::RandomError;
-use shared::protocol::open_api::CallError;
 use shared::protocol::open_api::client::classify::NoLink;
+use shared::protocol::open_api::{CallError, Code};
+use shared::registry::ReturnUrlError;
 use shared::secrets::{SecretError, SecretName};
 use shared::store::StoreError;
 use shared::telemetry::Alarm;
@@ -20,8 +20,11 @@ pub enum LinkError {
     #[error("parameters userId and thirdAccount are two names of one thing and differ")]
     UserIdsDiffer,
     /// Callbacks may not go there.
-    #[error("parameter callbackUrl: {0}")]
+    #[error("parameter callbackUrl: the callback address {0}")]
     CallbackUrl(#[from] CallbackUrlError),
+    /// Result pages may not lead back there.
+    #[error("parameter returnUrl: {0}")]
+    ReturnUrl(#[from] ReturnUrlError),
     /// The serialNo was used before.
     #[error("this serialNo was used before")]
     SerialUsed {
@@ -29,13 +32,16 @@ pub enum LinkError {
         link: Option<String>,
     },
     /// The document of the platform that makes this link cannot be had.
-    #[error("temporarily unavailable, try again")]
+    #[error("{}", without_document(.error))]
     Platform {
         /// The secret.
         name: SecretName,
         /// The cause.
         error: SecretError,
     },
+    /// The platform that makes this link is disabled, as an operator knows.
+    #[error("temporarily unavailable, try again")]
+    PlatformDisabled,
     /// The platform that makes this link has not given it; what it said is in the log, under the reference.
     #[error("{0}; reference {1}")]
     NoLink(NoLink, AuthorizationId),
@@ -45,19 +51,19 @@ pub enum LinkError {
 }
 
 impl LinkError {
-    /// The table of refusals: the open API's `status`, and the HTTP status, which is 200 for what is answered on
-    /// purpose and 5xx when it is we who failed.
-    pub(crate) const fn refusal(&self) -> (u8, StatusCode) {
+    /// The word of the refusal, which stands for its row in the table of refusals.
+    pub(crate) const fn code(&self) -> Code {
         match self {
-            Self::Call(error) => {
-                let (status, class) = error.refusal();
-                (status, class.http_status())
-            }
-            Self::Platform { .. } => (1, StatusCode::SERVICE_UNAVAILABLE),
-            Self::NoPublicUrl => (1, StatusCode::INTERNAL_SERVER_ERROR),
-            Self::UserIdsDiffer | Self::CallbackUrl(_) => (3, StatusCode::OK),
-            Self::SerialUsed { .. } => (8, StatusCode::OK),
-            Self::NoLink(no_link, _) => (no_link.status(), StatusCode::OK),
+            Self::Call(error) => error.code(),
+            Self::UserIdsDiffer => Code::UserIdsDiffer,
+            Self::CallbackUrl(_) => Code::CallbackUrlRefused,
+            Self::ReturnUrl(_) => Code::ReturnUrlRefused,
+            Self::SerialUsed { .. } => Code::SerialUsed,
+            Self::PlatformDisabled => Code::Unavailable,
+            Self::Platform { error, .. } if error.is_of_the_source() => Code::Unavailable,
+            Self::Platform { .. } => Code::AccountMisconfigured,
+            Self::NoLink(no_link, _) => no_link.code(),
+            Self::NoPublicUrl => Code::ServerMisconfigured,
         }
     }
 
@@ -81,8 +87,17 @@ impl LinkError {
     pub(crate) fn log_reason(&self) -> String {
         match self {
             Self::Call(error) => error.log_reason(),
+            Self::PlatformDisabled => "the platform is disabled".to_owned(),
             Self::Platform { name, error } => format!("secret {name}: {error}"),
             other => other.to_string(),
+        }
+    }
+
+    /// The word for the cause of a refused signature, for the log.
+    pub(crate) fn cause(&self) -> Option<&'static str> {
+        match self {
+            Self::Call(error) => error.cause(),
+            _ => None,
         }
     }
 
@@ -90,9 +105,16 @@ impl LinkError {
     pub(crate) const fn alarm(&self) -> Option<Alarm> {
         match self {
             Self::Call(error) => error.alarm(),
+            // The cache has raised it when it met the version.
+            Self::Platform { error: SecretError::Unparsable(_), .. } => None,
             Self::Platform { error, .. } => error.alarm(),
             Self::NoPublicUrl => Some(Alarm::Unavailable),
-            Self::UserIdsDiffer | Self::CallbackUrl(_) | Self::SerialUsed { .. } | Self::NoLink(..) => None,
+            Self::UserIdsDiffer
+            | Self::CallbackUrl(_)
+            | Self::ReturnUrl(_)
+            | Self::SerialUsed { .. }
+            | Self::PlatformDisabled
+            | Self::NoLink(..) => None,
         }
     }
 }
@@ -106,5 +128,15 @@ impl From<StoreError> for LinkError {
 impl From<RandomError> for LinkError {
     fn from(error: RandomError) -> Self {
         Self::Call(error.into())
+    }
+}
+
+/// The message without a platform's document: its operator has to act, or its source is away.
+fn without_document(error: &SecretError) -> &'static str {
+    if error.is_of_the_source() {
+        "temporarily unavailable, try again"
+    } else {
+        "the platform that makes this link is misconfigured on the server; its operator has to act, trying again does \
+         not help"
     }
 }

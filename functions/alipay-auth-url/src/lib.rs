@@ -2,9 +2,11 @@
 //! or one that another platform makes.
 //!
 //! The checks come cheapest first and the first failure answers. A request that fails before the record is written
-//! leaves nothing behind. Every other path below `/v1/openapi/` is answered here as well: there is no such interface.
+//! leaves nothing behind. Every other path below `/v1/openapi/` is answered here as well: `GET /v1/openapi/errors` by
+//! the page of a code ([`error_page`]), the rest by the word that there is no such interface.
 
 mod error;
+mod error_page;
 mod platform;
 mod request;
 mod response;
@@ -17,17 +19,20 @@ use shared::egress::breakers::Breakers;
 use shared::egress::callback_url::{CallbackRules, CallbackUrl};
 use shared::model::authorization::{Authorization, Callback, Issue, NewLink, Status};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
-use shared::model::clock::Clock;
+use shared::model::clock::{Clock, Stopwatch};
 use shared::model::id::{AuthorizationId, OperationId, State};
 use shared::model::random::Random;
+use shared::model::request_id::RequestId;
 use shared::protocol::alipay::authorize::LinkSettings;
-use shared::protocol::open_api::CallError;
 use shared::protocol::open_api::client::transport::Platforms;
-use shared::registry::{Business, Platform, authenticate, known_business_id};
+use shared::protocol::open_api::{CallError, Envelope, SUCCESS, Warning};
+use shared::registry::{Business, DenyListCache, Platform, authenticate, known_business_id};
 use shared::secrets::{SecretCache, SecretSource};
 use shared::store::{RecordPlatformLinks, Recorded};
-use shared::telemetry::RequestLog;
+use shared::telemetry::{RequestLog, request_ids};
+use shared::web::ERRORS_PATH;
 use shared::web::client_info::client_info;
+use tracing::Instrument as _;
 use url::Url;
 
 pub use self::error::LinkError;
@@ -42,6 +47,8 @@ pub const PATH: &str = "/v1/openapi/auth/alipay/url";
 pub struct Deps {
     /// The callers with the keys that their requests are verified with, and the platforms that links are asked of.
     pub secrets: Arc<dyn SecretSource>,
+    /// The list of those who are disabled, whatever their documents say.
+    pub deny_list: DenyListCache,
     /// The network to the platforms.
     pub network: Arc<dyn Platforms>,
     /// Records nonce and authorization.
@@ -60,6 +67,7 @@ pub struct Deps {
 pub struct AlipayAuthUrl {
     businesses: Arc<SecretCache<Business>>,
     platforms: Arc<SecretCache<Platform>>,
+    deny_list: DenyListCache,
     network: Arc<dyn Platforms>,
     breakers: Breakers,
     store: Arc<dyn RecordPlatformLinks>,
@@ -73,27 +81,45 @@ impl AlipayAuthUrl {
     /// The function with empty caches.
     #[must_use]
     pub fn new(deps: Deps) -> Self {
-        let Deps { secrets, network, store, clock, random, links, callbacks } = deps;
-        let businesses = SecretCache::of_callers(&secrets, &clock);
+        let Deps { secrets, deny_list, network, store, clock, random, links, callbacks } = deps;
+        let businesses = SecretCache::of_callers_by(&secrets, &clock, &callbacks);
         let platforms = SecretCache::shared(&secrets, &clock);
         let breakers = Breakers::new(Arc::clone(&clock));
-        Self { businesses, platforms, network, breakers, store, clock, random, links, callbacks }
+        Self { businesses, platforms, deny_list, network, breakers, store, clock, random, links, callbacks }
     }
 
     /// Answers one request.
     pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
-        answer_call(self, request).await
+        if request.method() == Method::GET && request.uri().path() == ERRORS_PATH {
+            return show_error(self, request);
+        }
+        let request_id = RequestId::generate(&*self.random);
+        let span = request_ids::call(request_id.as_str());
+        answer_call(self, request, &request_id).instrument(span).await
     }
 }
 
-async fn answer_call(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Response<Bytes> {
+fn show_error(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Response<Bytes> {
     let began = function.clock.now();
+    let answer = error_page::show(request.uri().query().unwrap_or_default(), request.headers());
+    RequestLog { route: "errors", http_status: answer.status().as_u16(), ..RequestLog::default() }
+        .write(&*function.clock, began);
+    answer
+}
+
+async fn answer_call(
+    function: &AlipayAuthUrl,
+    request: &Request<Bytes>,
+    request_id: &RequestId,
+) -> Response<Bytes> {
+    let began = function.clock.now();
+    let mut warnings = Vec::new();
     let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
-        issue_link(function, request).await
+        issue_link(function, request, &mut warnings).await
     } else {
         Err(CallError::NoSuchInterface.into())
     };
-    let answer = response::respond(&outcome);
+    let answer = response::respond(&outcome, &Envelope { request_id, warnings: &warnings });
     let error = outcome.as_ref().err();
     let reason = error.map(LinkError::log_reason);
     if let Some(alarm) = error.and_then(LinkError::alarm) {
@@ -101,10 +127,13 @@ async fn answer_call(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resp
     }
     RequestLog {
         route: "alipay-auth-url",
-        status: Some(response::status(&outcome)),
+        status: Some(error.map_or(0, |error| error.code().status())),
+        code: Some(error.map_or(SUCCESS, |error| error.code().as_str())),
+        warning: warnings.first().map(Warning::code),
         http_status: answer.status().as_u16(),
         business: known_business_id(request, &function.businesses),
         reason: reason.as_ref().map(|reason| reason as _),
+        cause: error.and_then(LinkError::cause),
         reference: outcome.as_ref().map_or_else(LinkError::reference, |link| Some(link.id.as_str())),
         ..RequestLog::default()
     }
@@ -126,11 +155,22 @@ enum LinkMaker {
     Platform(Arc<Platform>),
 }
 
-async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Result<Link, LinkError> {
-    let call = authenticate(request, &function.businesses, function.clock.now()).await?;
-    let wanted = LinkRequest::parse(request.body())?;
+/// The link, or the refusal. Whatever in the body may not do what its caller expects goes to `warnings`.
+async fn issue_link(
+    function: &AlipayAuthUrl,
+    request: &Request<Bytes>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Link, LinkError> {
+    let arrived = Stopwatch::start(&*function.clock);
+    let call = authenticate(request, &function.businesses, &function.deny_list, function.clock.now()).await?;
+    let (wanted, about_fields) = LinkRequest::parse(request.body())?;
+    *warnings = about_fields;
     call.may_speak_of(&wanted.business_id, &wanted.merchant_id)?;
     let callback = callback(&wanted, &call.business, &function.callbacks)?;
+    if matches!(callback, Callback::Nowhere) {
+        warnings.push(Warning::NoCallbackAddress);
+    }
+    let terms = call.business.users.of_link(wanted.return_url.as_deref(), &function.callbacks)?;
 
     let links = &function.links;
     let id = AuthorizationId::from_serial(&wanted.business_id, &wanted.serial_no);
@@ -140,15 +180,17 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
     // Before anything is written: without its document a platform cannot be asked.
     let (link, maker) = match &call.business.upstream {
         None => {
-            let link = links.authorize_link(public_url, call.business.scope, &state);
-            (NewLink::Ours(link.clone()), LinkMaker::Us(link))
+            let app = call.business.alipay_app.as_ref().unwrap_or(&links.default_app);
+            let link = links.authorize_link(app, public_url, call.business.scope, &state);
+            (NewLink::Ours { app: app.clone(), link: link.clone() }, LinkMaker::Us(link))
         }
-        Some(name) => {
-            (NewLink::AskedOf(name.clone()), LinkMaker::Platform(platform::fetch(function, name).await?))
-        }
+        Some(name) => (
+            NewLink::AskedOf(name.clone()),
+            LinkMaker::Platform(platform::fetch(function, name, &call.denied).await?),
+        ),
     };
     let nonce = call.nonce_use(OperationId::generate(&*function.random)?);
-    let new = Authorization::issued(Issue {
+    let mut new = Authorization::issued(Issue {
         request: AuthorizationRequest::Merchant(MerchantRequest {
             business_id: wanted.business_id,
             merchant_id: wanted.merchant_id,
@@ -162,11 +204,13 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
         lifetime: call.business.link_lifetime,
         retention: links.retention,
     });
+    new.take_terms(terms, wanted.return_url.as_deref());
+    new.verified_by = Some(call.key.short());
     match function.store.record_link(&new, &nonce).await? {
         Recorded::New => match maker {
             LinkMaker::Us(link) => Ok(Link { id: new.id, url: link.into() }),
             LinkMaker::Platform(platform) => {
-                platform::link(function, &platform, &new, public_url, call.now).await
+                platform::link(function, &platform, &new, public_url, arrived).await
             }
         },
         Recorded::NonceUsed => Err(CallError::NonceUsed.into()),
@@ -174,8 +218,8 @@ async fn issue_link(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Resul
             let repeated = old.parameters_digest == new.parameters_digest && old.link_works(call.now);
             match old.source.platform() {
                 Some(name) if repeated && old.status() == Status::LinkPending => {
-                    let platform = platform::fetch(function, name).await?;
-                    platform::link(function, &platform, &old, public_url, call.now).await
+                    let platform = platform::fetch(function, name, &call.denied).await?;
+                    platform::link(function, &platform, &old, public_url, arrived).await
                 }
                 _ => Err(LinkError::SerialUsed { link: old.link().filter(|_| repeated).map(Url::to_string) }),
             }

@@ -8,10 +8,11 @@ use shared::runtime::{lambda, start::StartError, wiring::Process};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    let process = Process::start()?;
-    let (store, network) = (process.platform_links()?, Arc::new(HttpPlatforms::new()));
+    let process = Process::start().await?;
+    let ((store, deny_list), network) = (process.platform_links()?, Arc::new(HttpPlatforms::new()));
     let Process { config, clock, random, secrets, .. } = process;
     let (links, callbacks) = (config.links(), config.callbacks);
-    let function = AlipayAuthUrl::new(Deps { secrets, network, store, clock, random, links, callbacks });
-    lambda::serve_http(function, async |function, request| function.handle(&request).await).await
+    let deps = Deps { secrets, deny_list, network, store, clock, random, links, callbacks };
+    let function = AlipayAuthUrl::new(deps);
+    lambda::serve_http(config.edge, function, async |function, request| function.handle(&request).await).await
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use shared::egress::transport_error::TransportError;
 use shared::model::authorization::{Authorization, AuthorizationState};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
-use shared::model::clock::UnixMillis;
+use shared::model::clock::Stopwatch;
+use shared::model::deny_list::{DenyList, PartyKind};
 use shared::model::random::RandomError;
 use shared::protocol::open_api::CallError;
 use shared::protocol::open_api::client::callback::{callback_address, serial_numbers};
@@ -30,12 +31,19 @@ use url::Url;
 use crate::error::LinkError;
 use crate::{AlipayAuthUrl, Link};
 
-/// The time of a request within which a question may be begun: the last must end, and its link be recorded, in the
-/// function's time.
+/// The time since a request arrived within which a question may be begun: the last must end, and its link be recorded,
+/// in the function's time.
 pub const QUESTIONS_WITHIN: Duration = Duration::from_secs(12);
 
-/// The platform's document.
-pub(crate) async fn fetch(function: &AlipayAuthUrl, platform: &str) -> Result<Arc<Platform>, LinkError> {
+/// The platform's document, unless the platform is disabled: then it is not asked.
+pub(crate) async fn fetch(
+    function: &AlipayAuthUrl,
+    platform: &str,
+    denied: &DenyList,
+) -> Result<Arc<Platform>, LinkError> {
+    if denied.denies(PartyKind::Platform, platform) {
+        return Err(LinkError::PlatformDisabled);
+    }
     // A record holds only names that a document has held.
     let name = SecretName::upstream(platform)
         .map_err(|bad| CallError::Unavailable { reason: bad.to_string(), alarm: Alarm::Record })?;
@@ -48,7 +56,7 @@ pub(crate) async fn link(
     platform: &Platform,
     pending: &Authorization,
     public_url: &str,
-    began: UnixMillis,
+    arrived: Stopwatch,
 ) -> Result<Link, LinkError> {
     let (AuthorizationRequest::Merchant(request), AuthorizationState::LinkPending { state }) =
         (&pending.request, &pending.state)
@@ -62,7 +70,7 @@ pub(crate) async fn link(
         request,
         state: state.reveal(),
         callback_url: callback_address(public_url, state),
-        until: began + QUESTIONS_WITHIN,
+        arrived,
     };
     let link = questions.ask().await?;
     let (id, now) = (pending.id.clone(), function.clock.now());
@@ -89,7 +97,7 @@ struct Questions<'a> {
     request: &'a MerchantRequest,
     state: String,
     callback_url: String,
-    until: UnixMillis,
+    arrived: Stopwatch,
 }
 
 impl Questions<'_> {
@@ -145,7 +153,7 @@ impl Questions<'_> {
     }
 
     fn in_time(&self) -> bool {
-        self.function.clock.now() < self.until
+        self.arrived.passed(&*self.function.clock) < QUESTIONS_WITHIN
     }
 
     fn log(&self, answer: &Result<PlatformAnswer, PlatformError>, severity: Severity) {

@@ -1,8 +1,7 @@
 //! The refusals of a query, in the open API's dialect: `status` and `message`.
 
-use http::StatusCode;
 use shared::model::random::RandomError;
-use shared::protocol::open_api::CallError;
+use shared::protocol::open_api::{CallError, Code};
 use shared::store::StoreError;
 use shared::telemetry::Alarm;
 
@@ -18,15 +17,11 @@ pub enum QueryError {
 }
 
 impl QueryError {
-    /// The table of refusals: the open API's `status`, and 200 for what was answered on purpose or 5xx for what
-    /// failed on our side.
-    pub(crate) const fn refusal(&self) -> (u8, StatusCode) {
+    /// The word of the refusal, which stands for its row in the table of refusals.
+    pub(crate) const fn code(&self) -> Code {
         match self {
-            Self::Call(error) => {
-                let (status, class) = error.refusal();
-                (status, class.http_status())
-            }
-            Self::UnknownSerial => (7, StatusCode::OK),
+            Self::Call(error) => error.code(),
+            Self::UnknownSerial => Code::SerialUnknown,
         }
     }
 
@@ -35,6 +30,14 @@ impl QueryError {
         match self {
             Self::Call(error) => error.log_reason(),
             Self::UnknownSerial => self.to_string(),
+        }
+    }
+
+    /// The word for the cause of a refused signature, for the log.
+    pub(crate) fn cause(&self) -> Option<&'static str> {
+        match self {
+            Self::Call(error) => error.cause(),
+            _ => None,
         }
     }
 

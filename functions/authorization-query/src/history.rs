@@ -12,7 +12,7 @@ pub(crate) enum Known<'a> {
     Begun(u32),
 }
 
-/// The attempts of each round, oldest first: the first round begins with the settlement, each later one with a redrive,
+/// The attempts of each round, oldest first: the first round begins with the settlement, each later one with a resend,
 /// and the last one may be without any.
 ///
 /// Numbers begin again with each round, and a record says of the last round alone how many were begun. So an attempt
@@ -32,8 +32,8 @@ pub(crate) fn rounds(attempts: &Attempts, held: bool) -> Vec<Vec<Known<'_>>> {
         last = attempt.number;
     }
     // An attempt that somebody holds is not concluded: the last one in the list is of an earlier round.
-    let redriven = attempts.begun < last || (attempts.begun == last && held);
-    if redriven {
+    let resent = attempts.begun < last || (attempts.begun == last && held);
+    if resent {
         closed.push(std::mem::take(&mut round));
         last = 0;
     }
@@ -49,9 +49,9 @@ mod tests {
 
     use super::*;
 
-    /// Attempts with these in their history and so many begun since the settlement or the last redrive.
+    /// Attempts with these in their history and so many begun since the settlement or the last resend.
     fn attempts(history: &[u32], begun: u32) -> Attempts {
-        let attempt = |number| Attempt { number, at: UnixMillis(7), outcome: DeliveryOutcome::Timeout };
+        let attempt = |number| Attempt::new(number, UnixMillis(7), DeliveryOutcome::Timeout);
         Attempts { begun, history: history.iter().copied().map(attempt).collect() }
     }
 
@@ -65,12 +65,12 @@ mod tests {
             (&[1], 2, true, &[&[1, -2]]),
             (&[2], 2, false, &[&[-1, 2]]),
             (&[1, 4], 6, false, &[&[1, -2, -3, 4, -5, -6]]),
-            // Redriven, and no attempt concluded since.
+            // Resent, and no attempt concluded since.
             (&[1, 2], 0, false, &[&[1, 2], &[]]),
             (&[1, 2], 1, true, &[&[1, 2], &[-1]]),
             (&[1, 2], 2, true, &[&[1, 2], &[-1, -2]]),
             (&[1], 1, true, &[&[1], &[-1]]),
-            // Redriven, and attempts concluded since.
+            // Resent, and attempts concluded since.
             (&[1, 2, 1], 1, false, &[&[1, 2], &[1]]),
             (&[1, 2, 2], 2, false, &[&[1, 2], &[-1, 2]]),
             (&[1, 2, 1, 3, 1], 2, true, &[&[1, 2], &[1, -2, 3], &[1, -2]]),

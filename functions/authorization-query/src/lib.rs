@@ -14,16 +14,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
+use shared::egress::callback_url::CallbackRules;
 use shared::model::authorization::Authorization;
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
 use shared::model::clock::{Clock, UnixMillis};
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::random::Random;
-use shared::protocol::open_api::CallError;
-use shared::registry::{Business, authenticate, known_business_id};
+use shared::model::request_id::RequestId;
+use shared::protocol::open_api::{CallError, Envelope, SUCCESS, Warning};
+use shared::registry::{Business, DenyListCache, authenticate, known_business_id};
 use shared::secrets::{SecretCache, SecretSource};
 use shared::store::{ReadAuthorizations, UseNonces};
-use shared::telemetry::RequestLog;
+use shared::telemetry::{RequestLog, request_ids};
+use tracing::Instrument as _;
 
 pub use self::error::QueryError;
 use self::request::Query;
@@ -37,6 +40,8 @@ pub const PATH: &str = "/v1/openapi/auth/alipay/query";
 pub struct Deps {
     /// The callers, with the keys that their requests are verified with.
     pub secrets: Arc<dyn SecretSource>,
+    /// The list of those who are disabled, whatever their documents say.
+    pub deny_list: DenyListCache,
     /// Records nonces.
     pub nonces: Arc<dyn UseNonces>,
     /// Reads authorizations.
@@ -45,11 +50,14 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for operation ids.
     pub random: Arc<dyn Random>,
+    /// The rules that the callers' documents are read by.
+    pub callbacks: CallbackRules,
 }
 
 /// The function: its capabilities, with a cache of the callers.
 pub struct AuthorizationQuery {
     businesses: Arc<SecretCache<Business>>,
+    deny_list: DenyListCache,
     nonces: Arc<dyn UseNonces>,
     records: Arc<dyn ReadAuthorizations>,
     clock: Arc<dyn Clock>,
@@ -60,36 +68,48 @@ impl AuthorizationQuery {
     /// The function with an empty cache.
     #[must_use]
     pub fn new(deps: Deps) -> Self {
-        let Deps { secrets, nonces, records, clock, random } = deps;
-        Self { businesses: SecretCache::of_callers(&secrets, &clock), nonces, records, clock, random }
+        let Deps { secrets, deny_list, nonces, records, clock, random, callbacks } = deps;
+        let businesses = SecretCache::of_callers_by(&secrets, &clock, &callbacks);
+        Self { businesses, deny_list, nonces, records, clock, random }
     }
 
     /// Answers one request.
     pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
-        answer_query(self, request).await
+        let request_id = RequestId::generate(&*self.random);
+        let span = request_ids::call(request_id.as_str());
+        answer_query(self, request, &request_id).instrument(span).await
     }
 }
 
-async fn answer_query(function: &AuthorizationQuery, request: &Request<Bytes>) -> Response<Bytes> {
+async fn answer_query(
+    function: &AuthorizationQuery,
+    request: &Request<Bytes>,
+    request_id: &RequestId,
+) -> Response<Bytes> {
     let began = function.clock.now();
+    let mut warnings = Vec::new();
     let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
-        find(function, request).await
+        find(function, request, &mut warnings).await
     } else {
         Err(CallError::NoSuchInterface.into())
     };
-    let answer = response::respond(&outcome);
-    if let Err(error) = &outcome
+    let answer = response::respond(&outcome, &Envelope { request_id, warnings: &warnings });
+    let error = outcome.as_ref().err();
+    if let Some(error) = error
         && let Some(alarm) = error.alarm()
     {
         tracing::error!(trouble = error.log_reason(), alarm = alarm.as_str(), "a request failed");
     }
-    let reason = outcome.as_ref().err().map(QueryError::log_reason);
+    let reason = error.map(QueryError::log_reason);
     RequestLog {
         route: "authorization-query",
-        status: Some(response::status(&outcome)),
+        status: Some(error.map_or(0, |error| error.code().status())),
+        code: Some(error.map_or(SUCCESS, |error| error.code().as_str())),
+        warning: warnings.first().map(Warning::code),
         http_status: answer.status().as_u16(),
         business: known_business_id(request, &function.businesses),
         reason: reason.as_ref().map(|reason| reason as _),
+        cause: outcome.as_ref().err().and_then(QueryError::cause),
         reference: outcome.as_ref().ok().map(|view| view.reference.as_str()),
         ..RequestLog::default()
     }
@@ -97,9 +117,15 @@ async fn answer_query(function: &AuthorizationQuery, request: &Request<Bytes>) -
     answer
 }
 
-async fn find(function: &AuthorizationQuery, request: &Request<Bytes>) -> Result<View, QueryError> {
-    let call = authenticate(request, &function.businesses, function.clock.now()).await?;
-    let query = Query::parse(request.body())?;
+/// What is known of the serialNo, or the refusal. The warnings about the body go to `warnings`.
+async fn find(
+    function: &AuthorizationQuery,
+    request: &Request<Bytes>,
+    warnings: &mut Vec<Warning>,
+) -> Result<View, QueryError> {
+    let call = authenticate(request, &function.businesses, &function.deny_list, function.clock.now()).await?;
+    let (query, about_fields) = Query::parse(request.body())?;
+    *warnings = about_fields;
     call.may_speak_of(&query.business_id, &query.merchant_id)?;
     let nonce = call.nonce_use(OperationId::generate(&*function.random)?);
     if !function.nonces.use_nonce(&nonce).await? {

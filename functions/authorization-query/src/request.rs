@@ -1,6 +1,9 @@
 //! The request's body.
 
-use shared::protocol::open_api::{CallError, Fields};
+use shared::protocol::open_api::{CallError, FieldNames, Fields, Warning};
+
+const NAMES: FieldNames =
+    FieldNames { required: &[&["merchantId"], &["businessId"], &["serialNo"]], optional: &[] };
 
 /// The body of a query, complete and within its bounds.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,13 +14,16 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, CallError> {
+    /// Reads a body, with the warnings about it.
+    pub(crate) fn parse(body: &[u8]) -> Result<(Self, Vec<Warning>), CallError> {
         let fields = Fields::read(body)?;
-        Ok(Self {
+        let warnings = NAMES.check(&fields)?;
+        let query = Self {
             merchant_id: fields.required("merchantId")?,
             business_id: fields.required("businessId")?,
             serial_no: fields.required("serialNo")?,
-        })
+        };
+        Ok((query, warnings))
     }
 }
 
@@ -26,11 +32,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_field_is_required_and_the_first_that_is_missing_is_named() {
+    fn every_field_is_required_and_all_that_are_missing_are_named() {
         for (body, refusal) in [
-            (r"{}", "merchantId"),
-            (r#"{"merchantId":"m","serialNo":"s"}"#, "businessId"),
-            (r#"{"merchantId":"m","businessId":"b","serialNo":""}"#, "serialNo"),
+            (r"{}", vec!["merchantId", "businessId", "serialNo"]),
+            (r#"{"merchantId":"m","serialNo":"s"}"#, vec!["businessId"]),
+            (r#"{"merchantId":"m","businessId":"b","serialNo":""}"#, vec!["serialNo"]),
         ] {
             assert_eq!(Query::parse(body.as_bytes()), Err(CallError::FieldMissing(refusal)), "{body}");
         }

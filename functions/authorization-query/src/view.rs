@@ -19,7 +19,8 @@ pub(crate) struct View {
     serial_no: String,
     merchant_id: String,
     business_id: String,
-    user_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<String>,
     pub(crate) reference: AuthorizationId,
     state: &'static str,
     expires_at: UnixMillis,
@@ -31,6 +32,8 @@ pub(crate) struct View {
     alipay_user_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<UnixMillis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forgotten_at: Option<UnixMillis>,
     delivery: Delivery,
     timeline: Vec<Happened>,
 }
@@ -38,21 +41,22 @@ pub(crate) struct View {
 impl View {
     /// The view at `now` of `record`, which `request` asked for.
     pub(crate) fn new(record: &Authorization, request: &MerchantRequest, now: UnixMillis) -> Self {
-        let (identity, consent) = (record.identity(), record.consent());
+        let (identity, forgotten_at) = (record.identity(), record.forgotten_at());
         let lease = record.pending_delivery().and_then(|delivery| delivery.lease.as_ref());
         let rounds = record.attempts().map_or_else(Vec::new, |attempts| rounds(attempts, lease.is_some()));
         Self {
             serial_no: request.serial_no.clone(),
             merchant_id: request.merchant_id.clone(),
             business_id: request.business_id.clone(),
-            user_id: request.user_id.clone(),
+            user_id: forgotten_at.is_none().then(|| request.user_id.clone()),
             reference: record.id.clone(),
             state: record.status_at(now).as_str(),
             expires_at: record.link_ends_at(),
-            tries_used_up: consent.is_none() && record.tries_are_used_up(),
+            tries_used_up: record.authorized_at().is_none() && record.tries_are_used_up(),
             open_id: identity.and_then(|user| user.open_id()).map(|id| id.reveal().to_owned()),
             alipay_user_id: identity.and_then(|user| user.user_id()).map(|id| id.reveal().to_owned()),
-            auth_time: consent.map(|consent| consent.authorized_at),
+            auth_time: record.authorized_at(),
+            forgotten_at,
             delivery: Delivery::new(record, lease, &rounds, now),
             timeline: timeline(record, &rounds, now),
         }
@@ -82,6 +86,8 @@ impl DeliveryState {
     fn new(record: &Authorization) -> Self {
         match record.status() {
             Status::LinkPending | Status::Issued | Status::Exchanging | Status::ExchangeUnknown => Self::None,
+            // Whatever was to be delivered is gone.
+            Status::Authorized if record.forgotten_at().is_some() => Self::None,
             Status::Authorized if record.callback == Callback::Nowhere => Self::NoAddress,
             Status::Authorized => Self::Pending,
             Status::Delivered => Self::Delivered,
@@ -125,19 +131,31 @@ struct Made {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     http_status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_millis: Option<u32>,
+    /// The beginning of the answer, as the record keeps it: masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
 }
 
 impl Made {
     fn new(attempt: &Known<'_>) -> Self {
         match attempt {
-            Known::Begun(number) => {
-                Self { number: *number, time: None, outcome: UNFINISHED, http_status: None }
-            }
+            Known::Begun(number) => Self {
+                number: *number,
+                time: None,
+                outcome: UNFINISHED,
+                http_status: None,
+                duration_millis: None,
+                detail: None,
+            },
             Known::Concluded(attempt) => Self {
                 number: attempt.number,
                 time: Some(attempt.at),
                 outcome: attempt.outcome.told(),
                 http_status: attempt.outcome.http_status(),
+                duration_millis: attempt.millis,
+                detail: attempt.answer.clone(),
             },
         }
     }
@@ -154,6 +172,7 @@ struct Happened {
 enum Event {
     Requested,
     LinkIssued,
+    Refused,
     Expired,
     Authorized,
     AttemptFailed,
@@ -164,15 +183,16 @@ enum Event {
 /// The events whose moment is known, in their order.
 fn timeline(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) -> Vec<Happened> {
     let linked_at = match &record.source {
-        LinkSource::Alipay => Some(record.created_at),
+        LinkSource::Alipay(_) => Some(record.created_at),
         LinkSource::Platform(_) => record.linked_at,
     };
-    let authorized_at = record.consent().map(|consent| consent.authorized_at);
-    let unknown_until = authorized_at.unwrap_or(now);
+    let authorized_at = record.authorized_at();
+    let unknown_until = authorized_at.or_else(|| record.forgotten_at()).unwrap_or(now);
     let expired_at = Some(record.link_ends_at()).filter(|end| *end <= unknown_until);
     let mut happened: Vec<_> = [
         (Event::Requested, Some(record.created_at)),
         (Event::LinkIssued, linked_at),
+        (Event::Refused, record.refused_at),
         (Event::Expired, expired_at),
         (Event::Authorized, authorized_at),
     ]
@@ -181,7 +201,7 @@ fn timeline(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) 
     .collect();
     let current = rounds.len().saturating_sub(1);
     for (index, round) in rounds.iter().enumerate() {
-        let mut last = None;
+        let (mut last, mut delivered) = (None, false);
         for attempt in round {
             if let Known::Concluded(attempt) = attempt {
                 let event = match attempt.outcome {
@@ -190,10 +210,11 @@ fn timeline(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) 
                 };
                 happened.push(Happened { event, time: attempt.at });
                 last = Some(attempt.at);
+                delivered = attempt.outcome == DeliveryOutcome::Success;
             }
         }
-        // Only what was given up is redriven.
-        let given_up = index < current || record.status() == Status::Undeliverable;
+        // A round that ended otherwise than by SUCCESS, and was begun anew, had been given up.
+        let given_up = !delivered && (index < current || record.status() == Status::Undeliverable);
         happened.extend(last.filter(|_| given_up).map(|time| Happened { event: Event::Undeliverable, time }));
     }
     happened
@@ -204,6 +225,7 @@ mod tests {
     use std::time::Duration;
 
     use serde_json::{Value, json};
+    use shared::model::alipay_app_id::AlipayAppId;
     use shared::model::authorization::{
         Attempt, Attempts, AuthorizationState, Issue, NewLink, PendingDelivery,
     };
@@ -236,7 +258,8 @@ mod tests {
     }
 
     fn issued() -> Authorization {
-        new_record(NewLink::Ours("https://openauth.example/authorize".parse().unwrap()))
+        let app = AlipayAppId::parse("2021").unwrap();
+        new_record(NewLink::Ours { app, link: "https://openauth.example/authorize".parse().unwrap() })
     }
 
     fn of_a_platform() -> Authorization {
@@ -245,7 +268,7 @@ mod tests {
 
     fn consent() -> Consent {
         Consent {
-            identity: Identity::new(OpenId::parse("open-1").ok(), None).unwrap(),
+            identity: Identity::new(OpenId::parse("open-1").ok(), None),
             body: DeliveryBody::new("body").unwrap(),
             authorized_at: UnixMillis(2_000),
             code_digest: None,
@@ -281,7 +304,7 @@ mod tests {
     }
 
     fn attempt(number: u32, at: i64, outcome: DeliveryOutcome) -> Attempt {
-        Attempt { number, at: UnixMillis(at), outcome }
+        Attempt::new(number, UnixMillis(at), outcome)
     }
 
     fn lease(until: i64) -> Option<Lease> {
@@ -311,6 +334,8 @@ mod tests {
         for (record, now, state, timeline) in [
             (issued(), 60_999, "ISSUED", ours()),
             (issued(), 61_000, "ISSUED", expired.clone()),
+            // The page that could be seen to be opened is a scheme's, and nobody queries that.
+            (Authorization { opened_at: Some(UnixMillis(1_500)), ..issued() }, 60_999, "ISSUED", ours()),
             (exchanging, 2_000, "EXCHANGING", ours()),
             (unknown, 61_000, "EXCHANGE_UNKNOWN", expired),
         ] {
@@ -422,10 +447,16 @@ mod tests {
             ),
             (
                 "given up after the last attempt",
-                undeliverable(1, vec![failed(1, 3_000)]),
+                undeliverable(
+                    1,
+                    vec![Attempt { millis: Some(300), answer: Some("no".to_owned()), ..failed(1, 3_000) }],
+                ),
                 5_000,
                 "UNDELIVERABLE",
-                json!({"state": "UNDELIVERABLE", "attempts": [failed_as(1, 3_000)]}),
+                json!({"state": "UNDELIVERABLE", "attempts": [{
+                    "number": 1, "time": 3_000, "outcome": "status", "httpStatus": 500,
+                    "durationMillis": 300, "detail": "no",
+                }]}),
                 &[("ATTEMPT_FAILED", 3_000), ("UNDELIVERABLE", 3_000)],
             ),
             (
@@ -445,7 +476,7 @@ mod tests {
                 &[],
             ),
             (
-                "redriven",
+                "resent",
                 authorized(Some(due(9_000, 0, vec![failed(1, 3_000)]))),
                 5_000,
                 "AUTHORIZED",
@@ -453,7 +484,7 @@ mod tests {
                 &[("ATTEMPT_FAILED", 3_000), ("UNDELIVERABLE", 3_000)],
             ),
             (
-                "redriven, and the first attempt is under way again",
+                "resent, and the first attempt is under way again",
                 held(1, vec![failed(1, 3_000)]),
                 5_000,
                 "AUTHORIZED",
@@ -461,7 +492,7 @@ mod tests {
                 &[("ATTEMPT_FAILED", 3_000), ("UNDELIVERABLE", 3_000)],
             ),
             (
-                "redriven and delivered",
+                "resent and delivered",
                 delivered(1, vec![failed(1, 3_000), attempt(1, 4_000, DeliveryOutcome::Success)]),
                 5_000,
                 "DELIVERED",
@@ -472,6 +503,30 @@ mod tests {
             ),
         ] {
             assert_eq!(told(&record, now), json!([state, delivery, after(events)]), "{what}");
+        }
+    }
+
+    #[test]
+    fn of_a_person_who_is_forgotten_it_tells_what_happened_and_when() {
+        let attempts = vec![attempt(1, 3_000, DeliveryOutcome::Status(500))];
+        let made = json!([{"number": 1, "time": 3_000, "outcome": "status", "httpStatus": 500}]);
+        for (record, state, delivery, made) in [
+            (issued(), "ISSUED", "NONE", json!([])),
+            (authorized(None), "AUTHORIZED", "NONE", json!([])),
+            (authorized(Some(due(9_000, 1, attempts.clone()))), "AUTHORIZED", "NONE", made.clone()),
+            (delivered(1, attempts.clone()), "DELIVERED", "DELIVERED", made.clone()),
+            (undeliverable(1, attempts), "UNDELIVERABLE", "UNDELIVERABLE", made),
+        ] {
+            let left = record.forgotten(UnixMillis(5_000));
+            let told = serde_json::to_value(View::new(&left, &request(), UnixMillis(90_000))).unwrap();
+            assert_eq!((&told["state"], &told["forgottenAt"]), (&json!(state), &json!(5_000)));
+            assert_eq!(told["delivery"], json!({"state": delivery, "attempts": made}));
+            assert_eq!(told.get("authTime").is_some(), state != "ISSUED");
+            for absent in ["userId", "openId", "alipayUserId"] {
+                assert!(told.get(absent).is_none(), "{told}");
+            }
+            // Its link had not ended by then.
+            assert!(!told["timeline"].to_string().contains("EXPIRED"), "{told}");
         }
     }
 
@@ -498,7 +553,7 @@ mod tests {
                 r#""openId":"open-1","alipayUserId":"2088","authTime":2000,"#,
             ),
         ] {
-            let consent = Consent { identity: identity.unwrap(), ..consent() };
+            let consent = Consent { identity, ..consent() };
             let told = text(&in_state(AuthorizationState::Authorized { consent, delivery: None }));
             let told = told.split_once(r#""expiresAt":61000,"#).expect("expiresAt").1;
             assert!(told.starts_with(&format!(r#"{expected}"delivery""#)), "{told}");

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use shared::egress::transport_error::TransportError;
+use shared::model::clock::Stopwatch;
 use shared::protocol::alibaba_cloud::{self, AlibabaCloudError, AlibabaCloudLink};
 use shared::secrets::SecretName;
 use shared::store::NonceUse;
@@ -28,9 +29,10 @@ pub(crate) async fn ask(
     link_request: &LinkRequest,
     key: &SecretName,
     nonce: &NonceUse,
+    arrived: Stopwatch,
 ) -> Result<Link, ApiError> {
     let key = document(&function.alibaba_cloud_keys, key.clone()).await?;
-    if function.clock.now().since(nonce.used_at) > ASK_WITHIN {
+    if arrived.passed(&*function.clock) > ASK_WITHIN {
         return Err(ApiError::TooLate);
     }
     let credential = key.credential();

@@ -5,44 +5,62 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Request;
 use http::header::HOST;
+use shared::egress::web_url::is_this_machine;
 use shared::model::clock::UnixMillis;
+use shared::model::deny_list::{DenyList, KeyFingerprint, PartyKind};
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::rate_limit::Admission;
 use shared::registry::{AccessKey, Account};
 use shared::secrets::{KeyCheck, SecretError, SecretName};
 use shared::signing::alibaba_cloud::{Call, Protocol, SignatureError, is_fresh};
 use shared::web::client_info::client_info;
-use url::{Host, Url};
+use url::Url;
 
 use crate::error::ApiError;
 use crate::{GetAuthorizationUrl, document};
 
-/// The access key of a call that is known, fresh and rightly signed.
-pub(crate) async fn verify(
+/// The caller of a call that is rightly signed.
+pub(crate) struct Caller<'c> {
+    /// The id of its access key.
+    id: &'c str,
+    pub(crate) key: Arc<AccessKey>,
+    /// The secret that it signed with.
+    pub(crate) secret: KeyFingerprint,
+    /// The list where its access key, its account or a scheme may be.
+    pub(crate) denied: Arc<DenyList>,
+}
+
+/// The caller of a call that is known, fresh and rightly signed. A secret on the deny list is none of the key's.
+pub(crate) async fn verify<'c>(
     function: &GetAuthorizationUrl,
-    call: &Call<'_>,
+    call: &'c Call<'_>,
     now: UnixMillis,
-) -> Result<Arc<AccessKey>, ApiError> {
+) -> Result<Caller<'c>, ApiError> {
     if call.has_security_token() {
         return Err(ApiError::TemporaryCredentials);
     }
-    let name = SecretName::access_key(call.access_key_id()?).map_err(|_| ApiError::UnknownAccessKey)?;
-    let key = match function.access_keys.get(&name).await {
+    let id = call.access_key_id()?;
+    let name = SecretName::access_key(id).map_err(|_| ApiError::UnknownAccessKey)?;
+    let (found, denied) = tokio::join!(function.access_keys.get(&name), function.deny_list.current());
+    let key = match found {
         Err(SecretError::Absent) => return Err(ApiError::UnknownAccessKey),
         found => found.map_err(|error| ApiError::document(&name, error))?,
     };
+    let denied = denied?;
     let timestamp = call.timestamp()?;
     if !is_fresh(timestamp, now) {
         return Err(ApiError::OutOfWindow(now.since(timestamp).max(timestamp.since(now))));
     }
-    let check = |key: &Arc<AccessKey>| match call.verify(&key.secrets) {
-        Ok(()) => KeyCheck::Decided(Ok(Arc::clone(key))),
+    let is_denied = |secret: &KeyFingerprint| denied.denies_key(PartyKind::AccessKey, id, secret);
+    let check = |key: &Arc<AccessKey>| match call.verify(&key.secrets_without(is_denied)) {
+        Ok(secret) => KeyCheck::Decided(Ok((Arc::clone(key), secret))),
         Err(SignatureError::Incomplete(flaw)) => KeyCheck::Decided(Err(ApiError::Incomplete(flaw))),
         Err(SignatureError::Mismatch(mismatch)) => {
             KeyCheck::NoKeyFits(Err(ApiError::Mismatch(call.protocol(), mismatch)))
         }
     };
-    function.access_keys.check_keys(&name, &key, check).await
+    let (key, secret) = function.access_keys.check_keys(&name, &key, check).await?;
+    Ok(Caller { id, key, secret, denied })
 }
 
 /// True if a call is not signed for another host than ours: a signature of V3 covers `Host`, so that one which somebody
@@ -69,25 +87,20 @@ fn is_address(sent: &Url, ours: &Url) -> bool {
     same_host && sent.port_or_known_default() == ours.port_or_known_default()
 }
 
-fn is_this_machine(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
-}
-
 /// The account, in good order and within its rate limit.
-pub(crate) async fn admit(function: &GetAuthorizationUrl, key: &AccessKey) -> Result<Arc<Account>, ApiError> {
+pub(crate) async fn admit(
+    function: &GetAuthorizationUrl,
+    caller: &Caller<'_>,
+) -> Result<Arc<Account>, ApiError> {
+    let Caller { id, key, denied, .. } = caller;
     let account = document(&function.accounts, key.account.clone()).await?;
-    if account.suspended {
+    if account.suspended || denied.denies(PartyKind::Account, &key.account_id) {
         return Err(ApiError::Suspended);
     }
     if !account.subscribed {
         return Err(ApiError::NotSubscribed);
     }
-    if !key.enabled {
+    if !key.enabled || denied.denies(PartyKind::AccessKey, id) {
         return Err(ApiError::KeyDisabled);
     }
     if !key.may_get_authorization_url {

@@ -15,7 +15,6 @@ mod link;
 mod link_request;
 mod refusal;
 mod request;
-mod request_id;
 mod response;
 
 use std::sync::Arc;
@@ -23,17 +22,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use shared::egress::breakers::Breakers;
-use shared::model::clock::Clock;
+use shared::egress::callback_url::CallbackRules;
+use shared::model::clock::{Clock, Stopwatch};
 use shared::model::id::OperationId;
 use shared::model::random::Random;
+use shared::model::request_id::RequestId;
 use shared::protocol::alibaba_cloud::AlibabaCloudNetwork;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::rate_limit::RateLimiter;
-use shared::registry::{AccessKey, Account, AlibabaCloudKey, LinkToken, PhoneKey, Scheme};
+use shared::registry::{AccessKey, Account, AlibabaCloudKey, DenyListCache, LinkToken, PhoneKey, Scheme};
 use shared::secrets::{Document, SecretCache, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::{Call, NONCE_LIFETIME};
-use shared::store::{NonceUse, RecordLinks, SchemeLinks, StoreError, UseNonces};
-use shared::telemetry::RequestLog;
+use shared::store::scheme_links::SchemeLinks;
+use shared::store::{NonceUse, RecordLinks, StoreError, UseNonces};
+use shared::telemetry::{RequestLog, request_ids};
+use shared::web::client_info::client_info;
 use tracing::Instrument as _;
 
 pub use self::alibaba_cloud::ASK_WITHIN;
@@ -43,7 +46,7 @@ pub use self::landing::PATH as LINK_PATH;
 use self::link::Link;
 use self::link_request::{LinkMaker, LinkRequest};
 use self::refusal::Class;
-use self::request_id::RequestId;
+use self::response::RefusedAt;
 
 /// The path that the SDKs call.
 pub const PATH: &str = "/";
@@ -60,6 +63,8 @@ pub struct Deps {
     /// The callers, their accounts and schemes, the keys of links and phone numbers, the accounts' keys at Alibaba
     /// Cloud.
     pub secrets: Arc<dyn SecretSource>,
+    /// The list of those who are disabled, whatever their documents say.
+    pub deny_list: DenyListCache,
     /// Records nonces and authorizations, and finds the links that users open.
     pub store: SchemeLinks,
     /// The requests that each account may send.
@@ -72,11 +77,14 @@ pub struct Deps {
     pub random: Arc<dyn Random>,
     /// The settings that links are made by.
     pub links: LinkSettings,
+    /// The rules that the addresses of schemes are held against.
+    pub callbacks: CallbackRules,
 }
 
 /// The function: its capabilities, with a cache for each kind of document.
 pub struct GetAuthorizationUrl {
     access_keys: Arc<SecretCache<AccessKey>>,
+    deny_list: DenyListCache,
     accounts: Arc<SecretCache<Account>>,
     schemes: Arc<SecretCache<Scheme>>,
     link_token: Arc<SecretCache<LinkToken>>,
@@ -91,14 +99,16 @@ pub struct GetAuthorizationUrl {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     links: LinkSettings,
+    callbacks: CallbackRules,
 }
 
 impl GetAuthorizationUrl {
     /// The function with empty caches.
     #[must_use]
     pub fn new(deps: Deps) -> Self {
-        let Deps { secrets, store, rate_limiter, alibaba_cloud, clock, random, links } = deps;
-        let schemes = SecretCache::of_callers(&secrets, &clock);
+        let Deps { secrets, deny_list, store, rate_limiter, alibaba_cloud, clock, random, links, callbacks } =
+            deps;
+        let schemes = SecretCache::of_callers_by(&secrets, &clock, &callbacks);
         let link_token = SecretCache::shared(&secrets, &clock);
         let landing = Landing {
             keys: Arc::clone(&link_token),
@@ -109,6 +119,7 @@ impl GetAuthorizationUrl {
         };
         Self {
             access_keys: SecretCache::of_callers(&secrets, &clock),
+            deny_list,
             accounts: SecretCache::shared(&secrets, &clock),
             schemes,
             link_token,
@@ -123,14 +134,14 @@ impl GetAuthorizationUrl {
             clock,
             random,
             links,
+            callbacks,
         }
     }
 
     /// Answers one request.
     pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let request_id = RequestId::generate(&*self.random);
-        // Of the highest level, so that lines of every level carry it.
-        let span = tracing::error_span!("request", request_id = request_id.as_str());
+        let span = request_ids::call(request_id.as_str());
         async {
             match request.uri().path() {
                 LINK_PATH => landing::show(&self.landing, request).await,
@@ -150,7 +161,9 @@ async fn answer_call(
     let began = function.clock.now();
     let call = Call::read(request);
     let outcome = issue_link(function, request, &call, request_id).await;
-    let answer = response::answer(&outcome, call.format(), request_id, request.headers());
+    let public_url = function.links.public_url(client_info(request).origin.as_ref());
+    let refused_at = RefusedAt { headers: request.headers(), public_url };
+    let answer = response::answer(&outcome, call.format(), request_id, &refused_at);
     let error = outcome.as_ref().err();
     let refusal = error.map(ApiError::refusal);
     if let Some(trouble) = error
@@ -163,6 +176,7 @@ async fn answer_call(
     RequestLog {
         route: "get-authorization-url",
         code: Some(refusal.as_ref().map_or("OK", |refusal| refusal.code)),
+        misspelt: request::misspelt(&call),
         http_status: answer.status().as_u16(),
         access_key: call.access_key_id().ok().filter(is_known),
         reason: error.map(|error| error as _),
@@ -194,8 +208,8 @@ async fn issue_link(
     if !authenticate::is_for_us(call, request, &function.links) {
         return Err(ApiError::ForeignHost);
     }
-    let now = function.clock.now();
-    let key = authenticate::verify(function, call, now).await?;
+    let (arrived, now) = (Stopwatch::start(&*function.clock), function.clock.now());
+    let caller = authenticate::verify(function, call, now).await?;
     let nonce = NonceUse {
         space: format!("access-key:{}", call.access_key_id()?),
         nonce: call.nonce()?.to_owned(),
@@ -203,16 +217,16 @@ async fn issue_link(
         until: now + NONCE_LIFETIME,
         operation: OperationId::generate(&*function.random)?,
     };
-    let account = match authenticate::admit(function, &key).await {
+    let account = match authenticate::admit(function, &caller).await {
         Ok(account) => account,
         Err(error) => return Err(refuse(function, error, &nonce).await?),
     };
-    let outcome = match LinkRequest::check(function, call, &key, &account, now).await {
-        Ok(link_request) => make_link(function, request, &link_request, request_id, &nonce).await,
+    let outcome = match LinkRequest::check(function, call, &caller, &account, now).await {
+        Ok(link_request) => make_link(function, request, &link_request, request_id, &nonce, arrived).await,
         Err(error) => Err(refuse(function, error, &nonce).await?),
     };
     if let Err(ApiError::NonceUsed) = outcome {
-        function.rate_limiter.give_back(&key.account_id).await;
+        function.rate_limiter.give_back(&caller.key.account_id).await;
     }
     outcome
 }
@@ -223,12 +237,13 @@ async fn make_link(
     link_request: &LinkRequest,
     request_id: &RequestId,
     nonce: &NonceUse,
+    arrived: Stopwatch,
 ) -> Result<Link, ApiError> {
     match &link_request.maker {
-        LinkMaker::Us { phone_key, link_token } => {
-            alipay::issue(function, request, link_request, (phone_key, link_token), request_id, nonce).await
+        LinkMaker::Us(ours) => alipay::issue(function, request, link_request, ours, request_id, nonce).await,
+        LinkMaker::AlibabaCloud { key } => {
+            alibaba_cloud::ask(function, link_request, key, nonce, arrived).await
         }
-        LinkMaker::AlibabaCloud { key } => alibaba_cloud::ask(function, link_request, key, nonce).await,
     }
 }
 

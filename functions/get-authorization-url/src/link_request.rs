@@ -2,19 +2,25 @@
 
 use std::sync::Arc;
 
+use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::clock::UnixMillis;
+use shared::model::deny_list::PartyKind;
 use shared::model::end_date::EndDate;
 use shared::model::owner::SchemeId;
-use shared::registry::{AccessKey, Account, LinkToken, PhoneKey, Scheme, SchemeSource};
+use shared::model::short_fingerprint::ShortFingerprint;
+use shared::registry::{Account, LinkToken, PhoneKey, Scheme, SchemeSource};
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::alibaba_cloud::Call;
 
+use crate::authenticate::Caller;
 use crate::error::ApiError;
 use crate::request::{self, LinkParameters};
 use crate::{GetAuthorizationUrl, document};
 
 /// A request for a link that may be granted.
 pub(crate) struct LinkRequest {
+    /// The secret that it is signed with.
+    pub(crate) verified_by: ShortFingerprint,
     pub(crate) parameters: LinkParameters,
     pub(crate) scheme: Arc<Scheme>,
     pub(crate) end_date: Option<EndDate>,
@@ -23,10 +29,17 @@ pub(crate) struct LinkRequest {
 
 /// The maker of a link, with the keys that it takes.
 pub(crate) enum LinkMaker {
-    /// We, for our own app at Alipay.
-    Us { phone_key: Arc<PhoneKey>, link_token: Arc<LinkToken> },
+    /// We, for an app of ours at Alipay.
+    Us(Ours),
     /// Alibaba Cloud, by the account's key of this name.
     AlibabaCloud { key: SecretName },
+}
+
+/// The app that a link of ours is for, and the keys that it takes.
+pub(crate) struct Ours {
+    pub(crate) app: AlipayAppId,
+    pub(crate) phone_key: Arc<PhoneKey>,
+    pub(crate) link_token: Arc<LinkToken>,
 }
 
 impl LinkRequest {
@@ -34,14 +47,14 @@ impl LinkRequest {
     pub(crate) async fn check(
         function: &GetAuthorizationUrl,
         call: &Call<'_>,
-        key: &AccessKey,
+        caller: &Caller<'_>,
         account: &Account,
         now: UnixMillis,
     ) -> Result<Self, ApiError> {
         let parameters = LinkParameters::read(call)?;
         // At once, because each is a round trip when the process is new; what is wrong with the call is told first.
         let (scheme, phone_key, link_token) = tokio::join!(
-            scheme(function, key, parameters.scheme_id),
+            scheme(function, caller, parameters.scheme_id),
             document(&function.phone_key, SecretName::phone_key()),
             document(&function.link_token, SecretName::link_token()),
         );
@@ -51,17 +64,20 @@ impl LinkRequest {
             return Err(ApiError::IdentityNotVerified);
         }
         let maker = match &scheme.source {
-            SchemeSource::Alipay => LinkMaker::Us { phone_key: phone_key?, link_token: link_token? },
+            SchemeSource::Alipay(app) => {
+                let app = app.as_ref().unwrap_or(&function.links.default_app).clone();
+                LinkMaker::Us(Ours { app, phone_key: phone_key?, link_token: link_token? })
+            }
             SchemeSource::AlibabaCloud(key) => LinkMaker::AlibabaCloud { key: key.clone() },
         };
-        Ok(Self { parameters, scheme, end_date, maker })
+        Ok(Self { verified_by: caller.secret.short(), parameters, scheme, end_date, maker })
     }
 }
 
-/// The scheme, if it is the account's and approved.
+/// The scheme, if it is the account's, approved and not on the deny list.
 async fn scheme(
     function: &GetAuthorizationUrl,
-    key: &AccessKey,
+    caller: &Caller<'_>,
     scheme_id: SchemeId,
 ) -> Result<Arc<Scheme>, ApiError> {
     let name = SecretName::scheme(scheme_id);
@@ -69,10 +85,10 @@ async fn scheme(
         Err(SecretError::Absent) => return Err(ApiError::UnknownScheme),
         found => found.map_err(|error| ApiError::document(&name, error))?,
     };
-    if scheme.account_id != key.account_id {
+    if scheme.account_id != caller.key.account_id {
         return Err(ApiError::ForeignScheme);
     }
-    if !scheme.passed {
+    if !scheme.passed || caller.denied.denies(PartyKind::Scheme, &scheme_id.to_string()) {
         return Err(ApiError::SchemeNotPassed);
     }
     Ok(scheme)

@@ -9,11 +9,13 @@ use shared::runtime::{lambda, start::StartError, wiring::Process};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
-    let process = Process::start()?;
-    let (store, alibaba_cloud) = (process.scheme_links()?, Arc::new(AlibabaCloudClient::new()));
+    let process = Process::start().await?;
+    let ((store, deny_list), alibaba_cloud) = (process.scheme_links()?, Arc::new(AlibabaCloudClient::new()));
     let Process { config, clock, random, secrets, .. } = process;
     let rate_limiter = Arc::new(RateLimiter::new(store.rate_limit.clone(), clock.clone()));
-    let deps = Deps { secrets, store, rate_limiter, alibaba_cloud, clock, random, links: config.links() };
+    let (links, callbacks) = (config.links(), config.callbacks);
+    let deps =
+        Deps { secrets, deny_list, store, rate_limiter, alibaba_cloud, clock, random, links, callbacks };
     let function = GetAuthorizationUrl::new(deps);
-    lambda::serve_http(function, async |function, request| function.handle(&request).await).await
+    lambda::serve_http(config.edge, function, async |function, request| function.handle(&request).await).await
 }

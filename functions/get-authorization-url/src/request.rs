@@ -4,9 +4,20 @@ use shared::model::clock::UnixMillis;
 use shared::model::end_date::EndDate;
 use shared::model::owner::SchemeId;
 use shared::model::phone::PhoneNumber;
+use shared::protocol::open_api::nearly;
 use shared::signing::alibaba_cloud::{Call, ParameterError};
 
 use crate::error::ApiError;
+
+/// The action's own parameters.
+const OWN: [&str; 3] = ["PhoneNo", "SchemeId", "EndDate"];
+
+/// The one of the action's parameters whose name a call misspells. The SDKs send names of their own, so an unknown one
+/// is neither refused nor told; a near one is for the log, where it explains what is missing.
+pub(crate) fn misspelt(call: &Call<'_>) -> Option<&'static str> {
+    let names = call.parameter_names().filter_map(|name| str::from_utf8(name).ok());
+    names.filter(|name| !OWN.contains(name)).find_map(|name| nearly(name, &OWN))
+}
 
 /// The parameters that do not depend on the scheme.
 pub(crate) struct LinkParameters {

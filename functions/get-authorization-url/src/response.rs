@@ -4,12 +4,14 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
+use shared::model::request_id::RequestId;
 use shared::signing::alibaba_cloud::Format;
+use shared::web::ERRORS_PATH;
+use url::form_urlencoded;
 
 use crate::error::ApiError;
 use crate::link::Link;
 use crate::refusal::Refusal;
-use crate::request_id::RequestId;
 
 /// In every answer, as Alibaba Cloud's gateway has it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-acs-request-id");
@@ -18,18 +20,26 @@ const RETRY_AFTER: HeaderName = HeaderName::from_static("x-acs-retry-after");
 
 const MAX_HOST_CHARACTERS: usize = 255;
 
+/// Where a call came to, for a refusal.
+pub(crate) struct RefusedAt<'a> {
+    /// The call's headers.
+    pub(crate) headers: &'a HeaderMap,
+    /// Our address, without a slash at its end, if anybody has told it.
+    pub(crate) public_url: Option<&'a str>,
+}
+
 /// The answer to a call that was granted or refused.
 pub(crate) fn answer(
     outcome: &Result<Link, ApiError>,
     format: Format,
     request_id: &RequestId,
-    headers: &HeaderMap,
+    refused_at: &RefusedAt<'_>,
 ) -> Response<Bytes> {
     let (status, body) = match outcome {
         Ok(link) => (StatusCode::OK, granted(link, request_id, format)),
         Err(error) => {
             let refusal = error.refusal();
-            (refusal.status, refused(&refusal, request_id, headers, format))
+            (refusal.status, refused(&refusal, request_id, refused_at, format))
         }
     };
     let mut response = Response::new(Bytes::from(body));
@@ -60,17 +70,23 @@ fn granted(link: &Link, request_id: &RequestId, format: Format) -> String {
     written(&granted, "GetAuthorizationUrlResponse", format)
 }
 
-fn refused(refusal: &Refusal<'_>, request_id: &RequestId, headers: &HeaderMap, format: Format) -> String {
+fn refused(refusal: &Refusal<'_>, request_id: &RequestId, at: &RefusedAt<'_>, format: Format) -> String {
     let code = refusal.code;
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = at.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let refused = Refused {
         request_id: request_id.as_str(),
         host_id: host.get(..MAX_HOST_CHARACTERS).unwrap_or(host),
         code,
         message: &refusal.message,
-        recommend: format!("https://api.aliyun.com/troubleshoot?q={code}&product=Dypnsapi"),
+        recommend: error_page(at.public_url.unwrap_or_default(), code),
     };
     written(&refused, "Error", format)
+}
+
+/// The address of the page about `code`.
+fn error_page(public_url: &str, code: &str) -> String {
+    let code: String = form_urlencoded::byte_serialize(code.as_bytes()).collect();
+    format!("{public_url}{ERRORS_PATH}?code={code}")
 }
 
 fn written(body: &impl Serialize, root: &'static str, format: Format) -> String {

@@ -2,7 +2,7 @@
 
 use shared::model::authorization::Authorization;
 use shared::model::claim::{EndedExchange, ExchangeClaim, ExchangeEnding};
-use shared::model::clock::Monotonic;
+use shared::model::clock::{Monotonic, UnixMillis};
 use shared::model::identity::Identity;
 use shared::protocol::alipay::gateway::{Exchange, Fault, GatewayError};
 use shared::store::repeat::repeat_once;
@@ -10,7 +10,7 @@ use shared::store::{Settled, StoreError};
 use shared::telemetry::Alarm;
 
 use crate::gateway_outcome::{log_refusal, log_unknown, without_user};
-use crate::settlement::settle;
+use crate::settlement::{settle, start_delivery};
 use crate::{OpenIdCallback, Outcome, link};
 
 /// A claim that is ours, and the record as it then stood.
@@ -21,15 +21,30 @@ pub(crate) struct Held<'a> {
 }
 
 impl Held<'_> {
-    /// Ends the claim. If it cannot be written, the claim ends by itself.
-    pub(crate) async fn end(&self, ending: ExchangeEnding) {
-        let Self { function, authorization, claim } = self;
-        let ended = EndedExchange::new(authorization, &claim.operation, ending, function.clock.now());
-        match repeat_once(|| function.store.end_exchange(&ended)).await {
-            Ok(true) => {}
-            Ok(false) => tracing::warn!(reference = %ended.id, "a later claim has taken over"),
-            Err(error) => tracing::warn!(reference = %ended.id, %error, "the claim will end by itself"),
-        }
+    /// Ends the claim, and says when the link ends now. If it cannot be written, the claim ends by itself.
+    pub(crate) async fn end(&self, ending: ExchangeEnding) -> UnixMillis {
+        let ended = self.ended(ending);
+        log_end(&ended, repeat_once(|| self.function.store.end_exchange(&ended)).await);
+        ended.link_ends_at(self.authorization)
+    }
+
+    fn ended(&self, ending: ExchangeEnding) -> EndedExchange {
+        let now = self.function.clock.now();
+        EndedExchange::new(self.authorization, &self.claim.operation, ending, now)
+    }
+
+    /// True if the record says that this very exchange named its user.
+    async fn is_settled(&self) -> bool {
+        let found = self.function.store.authorization(&self.claim.id).await;
+        matches!(found, Ok(Some(record)) if record.was_settled_by_code(&self.claim.code_digest))
+    }
+}
+
+fn log_end(ended: &EndedExchange, written: Result<bool, StoreError>) {
+    match written {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!(reference = %ended.id, "a later claim has taken over"),
+        Err(error) => tracing::warn!(reference = %ended.id, %error, "the claim will end by itself"),
     }
 }
 
@@ -49,13 +64,16 @@ pub(crate) async fn conclude(held: &Held<'_>, said: Exchange, settle_until: Mono
         Exchange::Unknown(reason) => {
             log_unknown(id, &reason);
             match reason {
-                GatewayError::Unreachable => (ExchangeEnding::NotSent, Outcome::Unavailable),
+                GatewayError::Unreachable { .. } => (ExchangeEnding::NotSent, Outcome::Unavailable),
                 _ => (ExchangeEnding::Unknown, without_user(reason.unverified(), link(held.authorization))),
             }
         }
     };
-    held.end(ending).await;
-    outcome
+    let link_ends_at = held.end(ending).await;
+    match outcome {
+        Outcome::AuthorizeAgain(_) if link_ends_at <= held.function.clock.now() => Outcome::Expired,
+        outcome => outcome,
+    }
 }
 
 async fn record(held: &Held<'_>, identity: Identity, settle_until: Monotonic) -> Outcome {
@@ -64,10 +82,18 @@ async fn record(held: &Held<'_>, identity: Identity, settle_until: Monotonic) ->
     match settle(function, authorization, identity, code, operation, settle_until).await {
         Ok(Settled::Recorded | Settled::AlreadyRecorded) => Outcome::Authorized,
         Ok(Settled::Conflict) => Outcome::AnotherUser,
+        Ok(Settled::Forgotten) => Outcome::Expired,
         Ok(Settled::NotFound) => Outcome::UnknownLink,
+        // An answer that was lost is no write that was.
+        Err(_) if held.is_settled().await => {
+            start_delivery(function, authorization).await;
+            Outcome::Authorized
+        }
         Err(error) => {
             log_unrecorded(authorization, &error);
-            held.end(ExchangeEnding::Unknown).await;
+            // Once only: the function's time is nearly over.
+            let ended = held.ended(ExchangeEnding::Unknown);
+            log_end(&ended, function.store.end_exchange(&ended).await);
             Outcome::NotRecorded(link(authorization))
         }
     }

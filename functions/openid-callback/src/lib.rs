@@ -9,40 +9,48 @@
 
 mod conclusion;
 mod error;
+mod exchange;
 mod gateway_outcome;
 mod page;
 mod platform_callback;
+mod refusal;
 mod request;
 mod settlement;
+mod way_back;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use shared::egress::breakers::{Breakers, Permit};
+use shared::egress::breakers::Breakers;
 use shared::model::authorization::Authorization;
-use shared::model::claim::{ClaimRefusal, ExchangeClaim, ExchangeEnding};
-use shared::model::clock::{Clock, Monotonic, Stopwatch};
-use shared::model::id::{AuthorizationId, OperationId};
-use shared::model::owner::Owner;
+use shared::model::claim::{ClaimRefusal, ExchangeClaim, ExchangeEnding, standing_refusal};
+use shared::model::clock::{Clock, Stopwatch};
+use shared::model::id::OperationId;
 use shared::model::random::Random;
-use shared::protocol::alipay::gateway::{
-    Exchange, ExchangeRequest, GatewayError, TokenExchange, read_answer,
-};
+use shared::model::request_id::RequestId;
+use shared::protocol::alipay::gateway::{ExchangeRequest, TokenExchange};
+use shared::protocol::open_api::name_request;
 use shared::queue::HintQueue;
-use shared::registry::{AlipayApp, Platform};
-use shared::secrets::{KeyCheck, SecretCache, SecretName, SecretSource};
+use shared::registry::{AlipayApp, CallbackKey, DenyListCache, Platform};
+use shared::secrets::{SecretCache, SecretName, SecretSource};
 use shared::store::repeat::repeat_once;
 use shared::store::{Claimed, RecordReturns};
-use shared::telemetry::RequestLog;
+use shared::telemetry::{RequestLog, request_ids};
 use shared::web::language::Language;
+use tracing::Instrument as _;
 use url::Url;
 
 use self::conclusion::{Held, conclude};
 pub use self::error::ReturnError;
+use self::exchange::{app_of_exchange, exchange};
+use self::page::About;
+use self::refusal::refuse;
 use self::request::{Return, ReturnQuery};
 pub use self::settlement::SETTLE_WITHIN;
+pub use self::way_back::SIGN_WITHIN;
+use self::way_back::way_back;
 
 pub use shared::protocol::alipay::authorize::RETURN_PATH as PATH;
 
@@ -60,10 +68,10 @@ const GATEWAY: &str = "alipay-gateway";
 /// The capabilities of this function.
 #[derive(Clone)]
 pub struct Deps {
-    /// Our app's keys, and the platforms that links are asked of.
+    /// The keys of our apps, the platforms that links are asked of, and the key that ways back are signed by.
     pub secrets: Arc<dyn SecretSource>,
-    /// The app that links are for; a return for another one is not ours.
-    pub app_id: String,
+    /// The list of those who are disabled, whatever their documents say.
+    pub deny_list: DenyListCache,
     /// Claims and settles.
     pub store: Arc<dyn RecordReturns>,
     /// Alipay's gateway.
@@ -82,7 +90,8 @@ pub struct Deps {
 pub struct OpenIdCallback {
     apps: Arc<SecretCache<AlipayApp>>,
     platforms: Arc<SecretCache<Platform>>,
-    app_id: String,
+    callback_keys: Arc<SecretCache<CallbackKey>>,
+    deny_list: DenyListCache,
     store: Arc<dyn RecordReturns>,
     gateway: Arc<dyn TokenExchange>,
     breakers: Breakers,
@@ -96,15 +105,36 @@ impl OpenIdCallback {
     /// The function with empty caches.
     #[must_use]
     pub fn new(deps: Deps) -> Self {
-        let Deps { secrets, app_id, store, gateway, hints, keep_for, clock, random } = deps;
-        let apps = SecretCache::shared(&secrets, &clock);
+        let Deps { secrets, deny_list, store, gateway, hints, keep_for, clock, random } = deps;
+        let apps = SecretCache::of_callers(&secrets, &clock);
         let platforms = SecretCache::shared(&secrets, &clock);
+        let callback_keys = SecretCache::shared(&secrets, &clock);
         let breakers = Breakers::new(Arc::clone(&clock));
-        Self { apps, platforms, app_id, store, gateway, breakers, hints, keep_for, clock, random }
+        Self {
+            apps,
+            platforms,
+            callback_keys,
+            deny_list,
+            store,
+            gateway,
+            breakers,
+            hints,
+            keep_for,
+            clock,
+            random,
+        }
     }
 
     /// Answers one request.
     pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
+        let request_id = RequestId::generate(&*self.random);
+        let span = request_ids::call(request_id.as_str());
+        let mut answer = self.answer(request).instrument(span).await;
+        name_request(answer.headers_mut(), &request_id);
+        answer
+    }
+
+    async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let below = request.uri().path().strip_prefix(PATH).is_some_and(|rest| rest.starts_with('/'));
         if request.method() == Method::POST && below {
             platform_callback::answer(self, request).await
@@ -119,8 +149,8 @@ impl OpenIdCallback {
 pub enum Outcome {
     /// The consent is recorded: by this code now or before, or by another one of the same user.
     Authorized,
-    /// The user came back without a code.
-    NotAuthorized,
+    /// The user came back without a code, and may authorize after all, by this link.
+    NotAuthorized(Option<Url>),
     /// The state names no authorization of ours.
     UnknownLink,
     /// The link's time is over.
@@ -144,30 +174,40 @@ pub enum Outcome {
 }
 
 async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Response<Bytes> {
-    let began = function.clock.now();
+    let (arrived, began) = (Stopwatch::start(&*function.clock), function.clock.now());
     let returned = if request.method() == Method::GET && request.uri().path() == PATH {
-        Return::parse(request.uri().query().unwrap_or_default(), &function.app_id)
+        Return::parse(request.uri().query().unwrap_or_default())
     } else {
         ReturnQuery::NotOurs
     };
-    let mut owner = None;
-    let (outcome, reference) = match returned {
-        ReturnQuery::NotOurs => (Outcome::UnknownLink, None),
-        ReturnQuery::WithoutCode(state) => (Outcome::NotAuthorized, Some(state.id().clone())),
+    let mut proved = Proved::default();
+    let (completed, stated) = match returned {
+        ReturnQuery::NotOurs => (Ok(Outcome::UnknownLink), None),
+        ReturnQuery::WithoutCode(app, state) => {
+            (refuse(function, (&app, &state), &mut proved).await, Some(state.id().clone()))
+        }
         ReturnQuery::WithCode(back) => {
-            let outcome = complete_return(function, &back, &mut owner).await.unwrap_or_else(|error| {
-                tracing::error!(reference = %back.state.id(), trouble = %error, alarm = error.alarm().as_str(), "a return failed");
-                Outcome::Unavailable
-            });
-            (outcome, Some(back.state.id().clone()))
+            (complete_return(function, &back, &mut proved).await, Some(back.state.id().clone()))
         }
     };
-    let answer = page::answer(&outcome, Language::preferred(request.headers()), reference.as_ref());
+    let outcome = completed.unwrap_or_else(|error| failed(&error, &proved));
+    let back = match &proved.record {
+        Some(record) => way_back(function, record, &outcome, arrived).await,
+        None => None,
+    };
+    let about = About {
+        reference: stated.as_ref(),
+        merchant: proved.record.as_ref().and_then(|record| record.terms.merchant_name.as_deref()),
+        back: back.as_ref(),
+    };
+    let owner = proved.record.as_ref().map(|record| record.owner());
+    let answer = page::answer(&outcome, Language::preferred(request.headers()), &about);
     RequestLog {
         route: "openid-callback",
         outcome: Some(page::log_reason(&outcome)),
         http_status: answer.status().as_u16(),
-        reference: reference.as_ref().map(AuthorizationId::as_str),
+        reason: proved.not_asked.then_some(&"the gateway hangs and is not asked"),
+        reference: proved.reference(),
         owner: owner.as_ref().map(|owner| owner as _),
         ..RequestLog::default()
     }
@@ -175,33 +215,74 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
     answer
 }
 
-/// The flow of a return with a code. `owner` learns whose authorization it is, for the log.
+/// The facts of a return, for the page and the log. A state proves nothing before the record of its authorization was
+/// compared with it: until then it is any text that somebody has made up.
+#[derive(Default)]
+struct Proved {
+    /// The record whose state came back, as it stood before what followed.
+    record: Option<Box<Authorization>>,
+    /// True if the gateway's breaker kept the code from being claimed.
+    not_asked: bool,
+}
+
+impl Proved {
+    /// Whoever came back knows the state of `authorization`.
+    fn learn(&mut self, authorization: &Authorization) {
+        self.record = Some(Box::new(authorization.clone()));
+    }
+
+    /// The record that would refuse the claim, or did.
+    fn learn_refused(&mut self, refusal: ClaimRefusal, old: Option<&Authorization>) {
+        if let Some(old) = old.filter(|_| refusal != ClaimRefusal::UnknownState) {
+            self.learn(old);
+        }
+    }
+
+    fn reference(&self) -> Option<&str> {
+        self.record.as_ref().map(|record| record.id.as_str())
+    }
+}
+
+fn failed(error: &ReturnError, proved: &Proved) -> Outcome {
+    let (reference, alarm) = (proved.reference(), error.alarm().as_str());
+    tracing::error!(reference, trouble = %error, alarm, "a return failed");
+    Outcome::Unavailable
+}
+
+/// The flow of a return with a code.
 async fn complete_return(
     function: &OpenIdCallback,
     back: &Return,
-    owner: &mut Option<Owner>,
+    proved: &mut Proved,
 ) -> Result<Outcome, ReturnError> {
     let (arrived, now) = (Stopwatch::start(&*function.clock), function.clock.now());
-    let name = SecretName::alipay_app(&function.app_id).map_err(|_| ReturnError::BadAppId)?;
-    let app =
-        function.apps.get(&name).await.map_err(|error| ReturnError::Keys { name: name.clone(), error })?;
+    let operation = OperationId::generate(&*function.random)?;
+    let claim = ExchangeClaim::new(&back.app, &back.state, &back.code, operation, now);
+    // By the name that came back: the claim holds only if the link was made with this app.
+    let name = SecretName::alipay_app(&back.app);
+    let app = match app_of_exchange(function, &name, now).await {
+        Ok(app) => app,
+        // Of two failures that of the keys is told: it lasts until an operator acts.
+        Err(error) => {
+            return standing_outcome(function, &claim, proved).await.ok().flatten().ok_or(error);
+        }
+    };
     let in_address = function.gateway.address_parameters();
-    let request = ExchangeRequest::sign(&function.app_id, &back.code, now, &app.private_key, in_address)?;
+    let request = ExchangeRequest::sign(&back.app, &back.code, now, &app.own, in_address)?;
     // Before the claim: the same return does once the gateway answers again.
     let Some(permit) = function.breakers.ask(GATEWAY) else {
-        tracing::warn!(reference = %back.state.id(), "the gateway hangs and is not asked");
-        return Ok(Outcome::Unavailable);
+        let standing = standing_outcome(function, &claim, proved).await?;
+        proved.not_asked = standing.is_none();
+        return Ok(standing.unwrap_or(Outcome::Unavailable));
     };
-    let claim = ExchangeClaim::new(&back.state, &back.code, OperationId::generate(&*function.random)?, now);
 
     let authorization = match repeat_once(|| function.store.claim_exchange(&claim)).await? {
         Claimed::Ours(authorization) => {
-            *owner = Some(authorization.owner());
+            proved.learn(&authorization);
             authorization
         }
         Claimed::Refused(refusal, old) => {
-            let known = old.as_ref().filter(|_| refusal != ClaimRefusal::UnknownState);
-            *owner = known.map(|old| old.owner());
+            proved.learn_refused(refusal, old.as_deref());
             return Ok(refusal_outcome(refusal, old.as_deref(), &claim));
         }
     };
@@ -215,31 +296,20 @@ async fn complete_return(
     Ok(conclude(&held, said, arrived.began() + SETTLE_WITHIN).await)
 }
 
-/// Alipay's answer. One that fails only its signature is read once more with the newest document, as long as there is
-/// time.
-async fn exchange(
+/// The outcome that the record has for `claim` by itself, where nothing is claimed; `None` if it would not refuse it.
+/// Anybody can make up a state, or name an app: the record alone says that there is such a link.
+async fn standing_outcome(
     function: &OpenIdCallback,
-    permit: Permit<'_>,
-    request: ExchangeRequest,
-    name: &SecretName,
-    app: &Arc<AlipayApp>,
-    refresh_until: Monotonic,
-) -> Exchange {
-    let answered = function.gateway.exchange(request).await;
-    permit.report(answered == Err(GatewayError::Timeout));
-    let body = match answered {
-        Ok(body) => body,
-        Err(reason) => return Exchange::Unknown(reason),
-    };
-    let read = |app: &Arc<AlipayApp>| match read_answer(&body, &app.alipay_public_keys) {
-        unbelieved @ Exchange::Unknown(GatewayError::Signature(_))
-            if function.clock.monotonic() < refresh_until =>
-        {
-            KeyCheck::NoKeyFits(unbelieved)
-        }
-        said => KeyCheck::Decided(said),
-    };
-    function.apps.check_keys(name, app, read).await
+    claim: &ExchangeClaim,
+    proved: &mut Proved,
+) -> Result<Option<Outcome>, ReturnError> {
+    let record = repeat_once(|| function.store.authorization(&claim.id)).await?;
+    if let Some(refusal) = standing_refusal(record.as_ref(), claim) {
+        proved.learn_refused(refusal, record.as_ref());
+        return Ok(Some(refusal_outcome(refusal, record.as_ref(), claim)));
+    }
+    record.iter().for_each(|record| proved.learn(record));
+    Ok(None)
 }
 
 fn refusal_outcome(refusal: ClaimRefusal, old: Option<&Authorization>, claim: &ExchangeClaim) -> Outcome {
@@ -256,7 +326,8 @@ fn refusal_outcome(refusal: ClaimRefusal, old: Option<&Authorization>, claim: &E
             Outcome::AlreadyUsed
         }
         ClaimRefusal::InProgress => Outcome::InProgress,
-        ClaimRefusal::Expired => Outcome::Expired,
+        // Whoever was here is nobody's business any more; the link is over in any case.
+        ClaimRefusal::Expired | ClaimRefusal::Forgotten => Outcome::Expired,
         ClaimRefusal::CodeSpent => Outcome::AuthorizeAgain(old.and_then(link)),
         ClaimRefusal::TooManyCodes => Outcome::TooManyTries,
     }

@@ -3,7 +3,8 @@
 //! There is no nonce and no window here. The state in the path finds the record and is known to its platform alone;
 //! the signature is that platform's, over the raw body; and settling is idempotent. So the same callback may come
 //! again at any time, after an answer that was lost or after the link's end, and is answered `SUCCESS` again: but
-//! never before the user is recorded.
+//! never before the user is recorded. A user who was forgotten is not recorded again, and answered `SUCCESS`, too: the
+//! platform would send the same again and again.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use shared::model::authorization::Authorization;
+use shared::model::deny_list::{KeyFingerprint, PartyKind};
 use shared::model::id::{OperationId, State, same_digest};
 use shared::model::identity::{AlipayUserId, Identity, OpenId};
 use shared::model::random::RandomError;
@@ -18,7 +20,8 @@ use shared::protocol::open_api::client::callback::{callback_state, serial_number
 use shared::protocol::open_api::{CallError, Fields, MAX_BODY_BYTES, MAX_FIELD_CHARACTERS};
 use shared::registry::Platform;
 use shared::secrets::{SecretError, SecretName};
-use shared::signing::open_api::{AuthHeaders, HeaderError, SignatureError};
+use shared::signing::open_api::diagnosis::{Cause, diagnose};
+use shared::signing::open_api::{AuthHeaders, HeaderError, SignatureError, VerificationKeys};
 use shared::store::repeat::repeat_once;
 use shared::store::{Settled, StoreError};
 use shared::telemetry::{Alarm, RequestLog};
@@ -26,7 +29,7 @@ use shared::telemetry::{Alarm, RequestLog};
 use crate::OpenIdCallback;
 use crate::settlement::{SETTLE_WITHIN, alarm_different, settle};
 
-/// A callback was not answered with SUCCESS. It displays as the log's reason.
+/// A callback was not answered with SUCCESS.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 enum CallbackError {
     /// The path ends in nothing that is a state.
@@ -44,9 +47,16 @@ enum CallbackError {
     /// The callback speaks of a business that we are not at this platform.
     #[error("the businessId is not ours at the platform")]
     OthersBusiness,
+    /// The platform is on the deny list.
+    #[error("the platform is disabled")]
+    DisabledPlatform,
     /// The signature is not the platform's.
-    #[error(transparent)]
-    Signature(SignatureError),
+    #[error("{error}")]
+    Signature {
+        error: SignatureError,
+        /// Only for the log: the platform is told nothing but FAIL.
+        cause: Option<Cause>,
+    },
     /// The body is not what the protocol has.
     #[error(transparent)]
     Body(CallError),
@@ -72,41 +82,60 @@ enum CallbackError {
 
 /// The party that has to know of a refusal besides the sender.
 #[derive(Clone, Copy)]
-enum Notice {
+enum Concerned {
     /// Nobody: anybody can send such a thing.
-    None,
+    Nobody,
     /// An operator, who has it already in a log line with its alarm.
-    Given,
+    Told,
     /// An operator, under this alarm.
-    Alarm(Alarm),
+    Operator(Alarm),
 }
 
-impl Notice {
-    const fn of(alarm: Option<Alarm>) -> Self {
+impl Concerned {
+    const fn by(alarm: Option<Alarm>) -> Self {
         match alarm {
-            Some(alarm) => Self::Alarm(alarm),
-            None => Self::None,
+            Some(alarm) => Self::Operator(alarm),
+            None => Self::Nobody,
         }
     }
 }
 
 impl CallbackError {
-    /// The table of refusals: 200 for what was refused on purpose, 503 for what failed on our side; and the notice.
-    const fn refusal(&self) -> (StatusCode, Notice) {
+    /// The table of refusals: 200 for what was refused on purpose, 503 for what failed on our side; and who is told.
+    const fn refusal(&self) -> (StatusCode, Concerned) {
         match self {
-            Self::NoState | Self::UnknownState => (StatusCode::OK, Notice::None),
+            Self::NoState | Self::UnknownState => (StatusCode::OK, Concerned::Nobody),
             // The sender knows the state, so it is most likely the platform, and its callbacks are being lost.
             Self::BodyTooLarge
             | Self::Headers(_)
             | Self::OthersBusiness
-            | Self::Signature(_)
+            | Self::DisabledPlatform
+            | Self::Signature { .. }
             | Self::Body(_)
             | Self::OthersSerial
-            | Self::NoUser => (StatusCode::OK, Notice::Alarm(Alarm::Upstream)),
-            Self::AnotherUser => (StatusCode::OK, Notice::Given),
-            Self::Keys { error, .. } => (StatusCode::SERVICE_UNAVAILABLE, Notice::of(error.alarm())),
-            Self::Store(error) => (StatusCode::SERVICE_UNAVAILABLE, Notice::Alarm(error.alarm())),
-            Self::Random(_) => (StatusCode::SERVICE_UNAVAILABLE, Notice::Alarm(Alarm::Unavailable)),
+            | Self::NoUser => (StatusCode::OK, Concerned::Operator(Alarm::Upstream)),
+            Self::AnotherUser => (StatusCode::OK, Concerned::Told),
+            Self::Keys { error, .. } => (StatusCode::SERVICE_UNAVAILABLE, Concerned::by(error.alarm())),
+            Self::Store(error) => (StatusCode::SERVICE_UNAVAILABLE, Concerned::Operator(error.alarm())),
+            Self::Random(_) => (StatusCode::SERVICE_UNAVAILABLE, Concerned::Operator(Alarm::Unavailable)),
+        }
+    }
+}
+
+impl CallbackError {
+    /// The cause for the log, where the message would say too much: a body's may quote a name that nobody knows.
+    fn log_reason(&self) -> String {
+        match self {
+            Self::Body(error) => error.log_reason(),
+            other => other.to_string(),
+        }
+    }
+
+    /// The word for the cause of a refused signature.
+    fn cause(&self) -> Option<&'static str> {
+        match self {
+            Self::Signature { cause, .. } => cause.map(Cause::word),
+            _ => None,
         }
     }
 }
@@ -117,17 +146,19 @@ pub(crate) async fn answer(function: &OpenIdCallback, request: &Request<Bytes>) 
     let mut known = None;
     let outcome = complete_callback(function, request, &mut known).await;
     let error = outcome.as_ref().err();
-    let (status, notice) = error.map_or((StatusCode::OK, Notice::None), CallbackError::refusal);
+    let (status, concerned) = error.map_or((StatusCode::OK, Concerned::Nobody), CallbackError::refusal);
     let reference = known.as_ref().map(|known| known.id.as_str());
-    if let (Some(error), Notice::Alarm(alarm)) = (error, notice) {
-        tracing::error!(reference, refusal = %error, alarm = alarm.as_str(), "a platform's callback was refused");
+    let reason = error.map(CallbackError::log_reason);
+    if let (Some(refusal), Concerned::Operator(alarm)) = (&reason, concerned) {
+        tracing::error!(reference, refusal, alarm = alarm.as_str(), "a platform's callback was refused");
     }
     let said = if error.is_none() { "SUCCESS" } else { "FAIL" };
     RequestLog {
         route: "openid-callback",
         outcome: Some(said),
         http_status: status.as_u16(),
-        reason: error.map(|error| error as _),
+        reason: reason.as_ref().map(|reason| reason as _),
+        cause: error.and_then(CallbackError::cause),
         reference,
         owner: known.as_ref().map(Authorization::owner).as_ref().map(|owner| owner as _),
         source: known.as_ref().map(|known| &known.source as _),
@@ -163,6 +194,9 @@ async fn complete_callback(
     let headers = AuthHeaders::read(request.headers())?;
     verify(function, platform, &headers, request.body()).await?;
     let identity = read(request.body(), &state)?;
+    if authorization.forgotten_at().is_some() {
+        return Ok(());
+    }
     match authorization.identity() {
         Some(recorded) if recorded.agrees_with(&identity) => Ok(()),
         Some(_) => {
@@ -172,7 +206,7 @@ async fn complete_callback(
         None => {
             let operation = OperationId::generate(&*function.random)?;
             match settle(function, authorization, identity, None, operation, settle_until).await? {
-                Settled::Recorded | Settled::AlreadyRecorded => Ok(()),
+                Settled::Recorded | Settled::AlreadyRecorded | Settled::Forgotten => Ok(()),
                 Settled::Conflict => Err(CallbackError::AnotherUser),
                 Settled::NotFound => Err(CallbackError::UnknownState),
             }
@@ -198,17 +232,37 @@ async fn verify(
     body: &[u8],
 ) -> Result<(), CallbackError> {
     let name = SecretName::upstream(platform).map_err(|_| CallbackError::UnknownState)?;
-    let document = function.platforms.get(&name).await;
+    let (document, denied) = tokio::join!(function.platforms.get(&name), function.deny_list.current());
     let document = document.map_err(|error| CallbackError::Keys { name: name.clone(), error })?;
-    let check = |platform: &Arc<Platform>| is_for_us(headers, body, platform).into();
-    function.platforms.check_keys(&name, &document, check).await
+    let denied = denied?;
+    if denied.denies(PartyKind::Platform, platform) {
+        return Err(CallbackError::DisabledPlatform);
+    }
+    let is_denied = |key: &KeyFingerprint| denied.denies_key(PartyKind::Platform, platform, key);
+    let check = |document: &Arc<Platform>| {
+        is_for_us(headers, body, document, &document.keys.without(is_denied)).into()
+    };
+    match function.platforms.check_keys(&name, &document, check).await {
+        Err(CallbackError::Signature { error, .. }) if function.platforms.may_diagnose() => {
+            let newest = function.platforms.get(&name).await.unwrap_or(document);
+            let diagnosis = diagnose(headers, body, &newest.keys.without(is_denied));
+            let cause = diagnosis.map(|diagnosis| diagnosis.cause());
+            Err(CallbackError::Signature { error, cause })
+        }
+        checked => checked,
+    }
 }
 
-fn is_for_us(headers: &AuthHeaders, body: &[u8], platform: &Platform) -> Result<(), CallbackError> {
+fn is_for_us(
+    headers: &AuthHeaders,
+    body: &[u8],
+    platform: &Platform,
+    keys: &VerificationKeys,
+) -> Result<(), CallbackError> {
     if headers.business_id() != platform.business_id {
         return Err(CallbackError::OthersBusiness);
     }
-    headers.verify(body, &platform.keys).map_err(CallbackError::Signature)
+    headers.verify(body, keys).map(drop).map_err(|error| CallbackError::Signature { error, cause: None })
 }
 
 /// The user, by a body that speaks of this authorization.

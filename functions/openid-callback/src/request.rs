@@ -1,5 +1,6 @@
 //! The query that a browser brings back from Alipay.
 
+use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::id::State;
 use shared::model::identity::AuthCode;
 
@@ -8,6 +9,7 @@ const MAX_QUERY_BYTES: usize = 4 * 1024;
 
 /// A return with a code.
 pub(crate) struct Return {
+    pub(crate) app: AlipayAppId,
     pub(crate) state: State,
     pub(crate) code: AuthCode,
 }
@@ -17,14 +19,14 @@ pub(crate) enum ReturnQuery {
     /// The user consented.
     WithCode(Return),
     /// The user came back without a code. Alipay documents no redirect for a refusal, so this is taken as one.
-    WithoutCode(State),
+    WithoutCode(AlipayAppId, State),
     /// Nothing that Alipay would send for a link of ours.
     NotOurs,
 }
 
 impl Return {
-    /// Reads the query: `app_id` must be ours, `state` and `auth_code` well-formed, none of them repeated.
-    pub(crate) fn parse(query: &str, our_app_id: &str) -> ReturnQuery {
+    /// Reads the query: `app_id`, `state` and `auth_code` must be well-formed, none of them repeated.
+    pub(crate) fn parse(query: &str) -> ReturnQuery {
         if query.len() > MAX_QUERY_BYTES {
             return ReturnQuery::NotOurs;
         }
@@ -41,12 +43,12 @@ impl Return {
         else {
             return ReturnQuery::NotOurs;
         };
-        let Some(state) = State::parse(state).filter(|_| app_id == our_app_id) else {
+        let (Some(app), Some(state)) = (AlipayAppId::parse(app_id), State::parse(state)) else {
             return ReturnQuery::NotOurs;
         };
         match code.map(AuthCode::parse) {
-            None => ReturnQuery::WithoutCode(state),
-            Some(Ok(code)) => ReturnQuery::WithCode(Self { state, code }),
+            None => ReturnQuery::WithoutCode(app, state),
+            Some(Ok(code)) => ReturnQuery::WithCode(Self { app, state, code }),
             Some(Err(_)) => ReturnQuery::NotOurs,
         }
     }
@@ -57,9 +59,9 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> &'static str {
-        match Return::parse(query, "2021") {
+        match Return::parse(query) {
             ReturnQuery::WithCode(_) => "code",
-            ReturnQuery::WithoutCode(_) => "no code",
+            ReturnQuery::WithoutCode(..) => "no code",
             ReturnQuery::NotOurs => "not ours",
         }
     }
@@ -74,7 +76,7 @@ mod tests {
             ),
             (format!("app_id=2021&state={state}"), "no code"),
             (format!("app_id=2021&auth_code=&state={state}"), "no code"),
-            (format!("app_id=2022&auth_code=c0de&state={state}"), "not ours"),
+            (format!("app_id=x2021&auth_code=c0de&state={state}"), "not ours"),
             (format!("auth_code=c0de&state={state}"), "not ours"),
             ("app_id=2021&auth_code=c0de".to_owned(), "not ours"),
             (format!("app_id=2021&auth_code=c0de&state={}", &state[1..]), "not ours"),

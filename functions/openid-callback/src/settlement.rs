@@ -49,16 +49,25 @@ pub(crate) async fn settle(
     let record = || function.store.settle(&settlement);
     let settled = repeat_until(deadline, &PAUSES, &*function.clock, tokio::time::sleep, record).await;
     match settled {
-        Ok(Settled::Recorded) if settlement.deliver => {
-            let hint = Hint::new(settlement.id, authorization.owner(), 0);
-            if let Err(lost) = function.hints.send(hint, Duration::ZERO).await {
-                tracing::warn!(reference = %authorization.id, %lost, "the sweep will deliver");
-            }
-        }
+        Ok(Settled::Recorded) => start_delivery(function, authorization).await,
         Ok(Settled::Conflict) => alarm_different(authorization),
-        Ok(Settled::Recorded | Settled::AlreadyRecorded | Settled::NotFound) | Err(_) => {}
+        Ok(Settled::Forgotten) => {
+            tracing::warn!(reference = %authorization.id, "a consent came for a person who was forgotten");
+        }
+        Ok(Settled::AlreadyRecorded | Settled::NotFound) | Err(_) => {}
     }
     settled
+}
+
+/// Has a settlement that is recorded delivered at once, if there is an address.
+pub(crate) async fn start_delivery(function: &OpenIdCallback, authorization: &Authorization) {
+    if authorization.callback == Callback::Nowhere {
+        return;
+    }
+    let hint = Hint::new(authorization.id.clone(), authorization.owner(), 0);
+    if let Err(lost) = function.hints.send(hint, Duration::ZERO).await {
+        tracing::warn!(reference = %authorization.id, %lost, "the sweep will deliver");
+    }
 }
 
 /// Says that another user came to a link whose first one stays.

@@ -7,7 +7,7 @@ use shared::delivery::schedule::Jitter;
 use shared::delivery::sender::TimeLimits;
 use shared::model::authorization::{Attempt, Authorization};
 use shared::model::claim::{AttemptClaim, AttemptRefusal, lease_suffices};
-use shared::model::clock::{Stopwatch, UnixMillis};
+use shared::model::clock::{Monotonic, Stopwatch, UnixMillis};
 use shared::model::delivery_outcome::{AddressRefusal, DeliveryOutcome, TlsFailure};
 use shared::model::id::OperationId;
 use shared::model::owner::Owner;
@@ -16,7 +16,7 @@ use shared::store::repeat::repeat_once;
 use shared::store::{AfterAttempt, AttemptClaimed};
 use shared::telemetry::Alarm;
 
-use crate::post::{Keys, Post, log_missing_key};
+use crate::post::{Keys, Post, Posted, log_missing_key};
 use crate::redirect::redirect_for_log;
 use crate::{ATTEMPT_LEASE, DeliveryError, OpenIdDelivery, Step, send_hint};
 
@@ -27,7 +27,7 @@ use crate::{ATTEMPT_LEASE, DeliveryError, OpenIdDelivery, Step, send_hint};
 pub(crate) async fn deliver_before(
     function: &OpenIdDelivery,
     hint: &Hint,
-    latest: Option<UnixMillis>,
+    latest: Option<Monotonic>,
 ) -> Result<Step, DeliveryError> {
     // Before the lease begins to run: a slow source of keys must not let a POST outlast it.
     let keys = Keys::fetch(function, &hint.owner).await;
@@ -36,7 +36,7 @@ pub(crate) async fn deliver_before(
         return Ok(Step::Postponed);
     }
     let (asked, now) = (Stopwatch::start(&*function.clock), function.clock.now());
-    if latest.is_some_and(|latest| latest <= now) {
+    if latest.is_some_and(|latest| latest <= asked.began()) {
         return Ok(Step::Nothing);
     }
     let claim = AttemptClaim {
@@ -49,9 +49,11 @@ pub(crate) async fn deliver_before(
     };
     match repeat_once(|| function.store.claim_attempt(&claim)).await? {
         AttemptClaimed::Ours(authorization) => {
-            match make(function, &authorization, keys, &hint.owner, &asked).await? {
-                Some(made) => conclude(function, claim, &authorization, &made).await,
-                None => release(function, claim, &authorization).await,
+            match make(function, &authorization, keys, &hint.owner, &asked).await {
+                Ok(Some(made)) => conclude(function, claim, &authorization, &made).await,
+                Ok(None) => release(function, claim, &authorization).await,
+                // Nothing was sent either, and whoever asked for the attempt is told why.
+                Err(error) => release(function, claim, &authorization).await.and(Err(error)),
             }
         }
         AttemptClaimed::Refused(AttemptRefusal::Stale | AttemptRefusal::Taken) => Ok(Step::Nothing),
@@ -65,9 +67,16 @@ pub(crate) async fn deliver_before(
 
 /// A POST that was made, or could not be.
 struct Made {
-    began: UnixMillis,
     ended: UnixMillis,
-    result: AttemptResult,
+    posted: Posted,
+}
+
+impl Made {
+    /// The time that the merchant took in milliseconds, if it was tried.
+    fn millis(&self) -> Option<u32> {
+        let millis = u32::try_from(self.posted.took.as_millis()).unwrap_or(u32::MAX);
+        self.posted.result.outcome.was_tried().then_some(millis)
+    }
 }
 
 /// `keys` are those of `hinted`: a message says what it likes, the record decides. Nothing is sent if so much time has
@@ -88,15 +97,15 @@ async fn make(
             return Ok(None);
         }
     }
-    let (began, post_takes) = (function.clock.now(), TimeLimits::default().total);
-    let result = match Post::prepare(function, authorization, &keys)? {
-        Err(outcome) => outcome.into(),
+    let post_takes = TimeLimits::default().total;
+    let posted = match Post::prepare(function, authorization, &keys)? {
+        Err(outcome) => Posted { result: outcome.into(), took: Duration::ZERO, answer: None },
         Ok(_) if !lease_suffices(ATTEMPT_LEASE, asked.passed(&*function.clock), post_takes) => {
             return Ok(None);
         }
         Ok(post) => post.send(function).await,
     };
-    Ok(Some(Made { began, ended: function.clock.now(), result }))
+    Ok(Some(Made { ended: function.clock.now(), posted }))
 }
 
 /// Takes an attempt back that was not made: it does not count, and is due at once.
@@ -125,9 +134,9 @@ async fn conclude(
     made: &Made,
 ) -> Result<Step, DeliveryError> {
     let number = authorization.attempts_begun();
-    let follows = follows(function, number, &made.result, made.ended)?;
-    let attempt = Attempt { number, at: made.ended, outcome: made.result.outcome };
-    let conclude = || function.store.conclude_attempt(&claim.id, &claim.operation, &attempt, follows.record);
+    let follows = follows(function, authorization, &made.posted.result, made.ended);
+    let history = history(authorization, number, made);
+    let conclude = || function.store.conclude_attempt(&claim.id, &claim.operation, &history, follows.record);
     let concluded = repeat_once(conclude).await;
     // Without an answer it may have been written all the same, and nobody would come back to it.
     if follows.step == Step::GivenUp && concluded != Ok(false) {
@@ -145,9 +154,19 @@ async fn conclude(
     Ok(follows.step)
 }
 
+/// The record's history with this attempt.
+fn history(authorization: &Authorization, number: u32, made: &Made) -> Vec<Attempt> {
+    let attempt = Attempt {
+        millis: made.millis(),
+        answer: made.posted.answer.clone(),
+        ..Attempt::new(number, made.ended, made.posted.result.outcome)
+    };
+    authorization.attempts().cloned().unwrap_or_default().history_with(attempt)
+}
+
 fn log(authorization: &Authorization, number: u32, made: &Made) {
-    let outcome = made.result.outcome;
-    let redirect = made.result.redirect.as_ref().map(|target| redirect_for_log(target, authorization));
+    let outcome = made.posted.result.outcome;
+    let redirect = made.posted.result.redirect.as_ref().map(|target| redirect_for_log(target, authorization));
     tracing::info!(
         route = "openid-delivery",
         outcome = outcome.as_str(),
@@ -158,7 +177,7 @@ fn log(authorization: &Authorization, number: u32, made: &Made) {
         attempt = number,
         owner = %authorization.owner(),
         reference = %authorization.id,
-        millis = u64::try_from(made.ended.since(made.began).as_millis()).unwrap_or(u64::MAX),
+        millis = u64::try_from(made.posted.took.as_millis()).unwrap_or(u64::MAX),
         "attempt"
     );
 }
@@ -173,25 +192,28 @@ struct Follows {
 
 fn follows(
     function: &OpenIdDelivery,
-    attempts: u32,
+    authorization: &Authorization,
     result: &AttemptResult,
     now: UnixMillis,
-) -> Result<Follows, DeliveryError> {
+) -> Follows {
     if result.outcome == DeliveryOutcome::Success {
-        return Ok(Follows { record: AfterAttempt::Delivered, step: Step::Delivered, hint_after: None });
+        let record = AfterAttempt::Delivered { forget_at: function.forget_at(authorization, now) };
+        return Follows { record, step: Step::Delivered, hint_after: None };
     }
-    let jitter = Jitter::generate(&*function.random)?;
+    let attempts = authorization.attempts_begun();
+    // A POST that was made is recorded in any case: otherwise it would be made again.
+    let jitter = Jitter::generate(&*function.random).unwrap_or(Jitter::NONE);
     let Some(wait) = function.schedule.wait_after(attempts, jitter, result.retry_after) else {
-        return Ok(Follows { record: AfterAttempt::Undeliverable, step: Step::GivenUp, hint_after: None });
+        return Follows { record: AfterAttempt::Undeliverable, step: Step::GivenUp, hint_after: None };
     };
     let at = now + wait;
     let hinted = wait <= MAX_DELAY;
     let due_at = if hinted { at + HINT_GRACE_PERIOD } else { at };
-    Ok(Follows {
+    Follows {
         record: AfterAttempt::Retry { at, due_at },
         step: Step::Failed(at),
         hint_after: hinted.then_some(wait),
-    })
+    }
 }
 
 /// No attempt is left, and the last one was begun by a worker that died or the schedule has become shorter.
@@ -211,6 +233,6 @@ async fn give_up(
 fn alarm_undeliverable(authorization: &Authorization) {
     tracing::error!(
         owner = %authorization.owner(), reference = %authorization.id, alarm = Alarm::Undeliverable.as_str(),
-        "given up after the last attempt; a redrive sets it due again"
+        "given up after the last attempt; a resend sets it due again"
     );
 }

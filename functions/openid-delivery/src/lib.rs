@@ -3,11 +3,15 @@
 //! Both are steps: whoever hosts them repeats them. The record decides what may be done; a hint that is late, early,
 //! doubled or of the past changes nothing.
 
+mod answer;
 mod attempt;
 mod error;
+mod expiry;
 mod fair_queue;
+mod forgetting;
 mod post;
 mod redirect;
+mod sent;
 mod sweep;
 
 use std::sync::Arc;
@@ -22,15 +26,14 @@ use shared::queue::in_process::InProcessQueue;
 use shared::queue::{Event, Hint, HintQueue, MAX_DELAY};
 use shared::registry::{Business, CallbackKey, Scheme};
 use shared::secrets::{SecretCache, SecretSource};
-use shared::store::{FindDue, RecordDeliveries};
+use shared::store::{FindDue, ForgetDelivered, RecordDeliveries};
 
 use self::attempt::deliver_before;
 pub use self::error::DeliveryError;
 pub use self::fair_queue::{FairQueue, Limits};
+pub use self::forgetting::forget_what_is_due;
 pub use self::sweep::{ATTEMPTS_WITHIN, SWEEP_PATIENCE, drain, sweep};
-
-/// The time for which one attempt keeps other workers away; longer than a POST may take.
-pub const ATTEMPT_LEASE: Duration = Duration::from_secs(30);
+pub use shared::model::claim::ATTEMPT_LEASE;
 
 /// The capabilities of this function.
 #[derive(Clone)]
@@ -53,6 +56,17 @@ pub struct Deps {
     pub callbacks: CallbackRules,
     /// The waits between attempts.
     pub schedule: Schedule,
+    /// The end of personal data, if it is not that of the record.
+    pub personal_data: Option<PersonalData>,
+}
+
+/// Personal data that is not kept for as long as its record.
+#[derive(Clone)]
+pub struct PersonalData {
+    /// The time that it is kept after the delivery.
+    pub kept_for: Duration,
+    /// Removes it then.
+    pub store: Arc<dyn ForgetDelivered>,
 }
 
 /// The function: its capabilities, with a cache for each kind of document.
@@ -68,15 +82,17 @@ pub struct OpenIdDelivery {
     random: Arc<dyn Random>,
     callbacks: CallbackRules,
     schedule: Schedule,
+    personal_data: Option<PersonalData>,
 }
 
 impl OpenIdDelivery {
     /// The function with empty caches.
     #[must_use]
     pub fn new(deps: Deps) -> Self {
-        let Deps { secrets, store, due, sender, hints, clock, random, callbacks, schedule } = deps;
-        let businesses = SecretCache::shared(&secrets, &clock);
-        let schemes = SecretCache::shared(&secrets, &clock);
+        let Deps { secrets, store, due, sender, hints, clock, random, callbacks, schedule, personal_data } =
+            deps;
+        let businesses = SecretCache::shared_by(&secrets, &clock, &callbacks);
+        let schemes = SecretCache::shared_by(&secrets, &clock, &callbacks);
         let callback_key = SecretCache::shared(&secrets, &clock);
         Self {
             businesses,
@@ -90,6 +106,7 @@ impl OpenIdDelivery {
             random,
             callbacks,
             schedule,
+            personal_data,
         }
     }
 
@@ -100,7 +117,11 @@ impl OpenIdDelivery {
     pub async fn handle(&self, event: Event) -> Result<(), DeliveryError> {
         match event {
             Event::Hint(hint) => deliver(self, &hint).await.map(drop),
-            Event::Sweep => sweep::sweep_and_deliver_what_is_neglected(self).await,
+            Event::Sweep => {
+                let swept = sweep::sweep_and_deliver_what_is_neglected(self);
+                let (swept, forgotten) = futures_util::future::join(swept, forget_what_is_due(self)).await;
+                swept.and_then(|()| forgotten.map(drop))
+            }
         }
     }
 

@@ -1,23 +1,25 @@
 //! One POST: to where, signed by which key, and what became of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderName;
 use shared::delivery::response::AttemptResult;
 use shared::egress::callback_url::CallbackUrl;
 use shared::model::authorization::{Authorization, Callback};
-use shared::model::clock::UnixMillis;
+use shared::model::clock::{Stopwatch, UnixMillis};
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::AuthorizationId;
 use shared::model::owner::Owner;
-use shared::model::random::hex_128;
 use shared::registry::{Business, CallbackKey, Scheme};
 use shared::secrets::{SecretError, SecretName};
-use shared::signing::open_api::{CALLBACK_NONCE_PREFIX, Signer};
+use shared::signing::md5::Md5Key;
+use shared::signing::open_api::{SIGN, Signer, callback_nonce};
 use shared::store::StoreError;
-use shared::telemetry::Alarm;
 
+use crate::answer::kept;
+use crate::sent::sent;
 use crate::{DeliveryError, OpenIdDelivery};
 
 /// The key that a POST for an owner is signed by, and the owner's default address.
@@ -25,7 +27,13 @@ pub(crate) struct Keys {
     owner: Result<Document, SecretError>,
     /// Ours, unless the owner has a key of its own to sign with.
     callback_key: Option<Result<Arc<CallbackKey>, SecretError>>,
+    /// The flaw of two documents that are sound each by itself.
+    flaw: Option<SecretError>,
 }
+
+/// Whoever wrote the document took our public key, which the business verifies by, for the business's own.
+const OWN_KEY: &str =
+    "publicKeys hold the public half of our callback-key; the business's own public key belongs there";
 
 /// The owner's document.
 enum Document {
@@ -41,22 +49,24 @@ impl Keys {
             Ok(_) => Some(function.callback_key.get(&SecretName::callback_key()).await),
             Err(_) => None,
         };
-        if let (Ok(Document::Business(business)), Some(Ok(key))) = (&owner, &callback_key)
-            && business.has_public_half_of(&key.private_key)
-        {
-            tracing::error!(
-                owner = %asked, alarm = Alarm::Keys.as_str(),
-                "the business's publicKeys hold the public half of our callback-key: its requests cannot be verified"
-            );
-        }
-        Self { owner, callback_key }
+        let flaw = match (&owner, &callback_key) {
+            (Ok(Document::Business(business)), Some(Ok(key)))
+                if business.has_public_half_of(&key.private_key) =>
+            {
+                Some(SecretError::Unparsable(OWN_KEY.to_owned()))
+            }
+            _ => None,
+        };
+        Self { owner, callback_key, flaw }
     }
 
-    /// The error of a source that keeps a key back: nothing is wrong with the delivery, and later there is a key.
+    /// The error for which a delivery has to wait: a source that keeps a key back, or documents that do not go
+    /// together. Nothing is wrong with the delivery itself, and later there is a key.
     pub(crate) fn kept_back(&self) -> Option<&SecretError> {
         let errors =
             [self.owner.as_ref().err(), self.callback_key.as_ref().and_then(|key| key.as_ref().err())];
-        errors.into_iter().flatten().find(|error| error.is_of_the_source())
+        let of_the_source = errors.into_iter().flatten().find(|error| error.is_of_the_source());
+        of_the_source.or(self.flaw.as_ref())
     }
 
     /// The owner's default address, and the key to sign with.
@@ -88,19 +98,30 @@ impl Document {
 }
 
 /// A signed POST.
-pub(crate) struct Post {
+pub(crate) struct Post<'a> {
     url: CallbackUrl,
     headers: Vec<(HeaderName, String)>,
     body: Bytes,
     signed_at: UnixMillis,
+    /// What its answer may repeat and nobody may read.
+    hidden: Vec<&'a str>,
 }
 
-impl Post {
+/// What came of a POST.
+pub(crate) struct Posted {
+    pub(crate) result: AttemptResult,
+    /// The time that the merchant took.
+    pub(crate) took: Duration,
+    /// The beginning of the answer, masked.
+    pub(crate) answer: Option<String>,
+}
+
+impl<'a> Post<'a> {
     /// Signs the record's body. A POST that cannot be sent has its outcome as well.
     pub(crate) fn prepare(
         function: &OpenIdDelivery,
-        authorization: &Authorization,
-        keys: &Keys,
+        authorization: &'a Authorization,
+        keys: &'a Keys,
     ) -> Result<Result<Self, DeliveryOutcome>, DeliveryError> {
         let (default_address, signer) = match keys.signer() {
             Ok(signer) => signer,
@@ -127,15 +148,24 @@ impl Post {
         };
         let body = consent.body.reveal().clone();
         let signed_at = function.clock.now();
-        let nonce = format!("{CALLBACK_NONCE_PREFIX}{}", hex_128(&*function.random)?);
+        let nonce = callback_nonce(&*function.random)?;
         let headers = signer.sign(authorization.request.caller(), &nonce, signed_at, &body)?;
-        Ok(Ok(Self { url, headers, body, signed_at }))
+        let mut hidden = sent(authorization);
+        hidden.extend(signer.shared_key().map(Md5Key::reveal));
+        Ok(Ok(Self { url, headers, body, signed_at, hidden }))
     }
 
     /// Sends it, once.
-    pub(crate) async fn send(self, function: &OpenIdDelivery) -> AttemptResult {
-        let Self { url, headers, body, signed_at } = self;
-        function.sender.post(&url, headers, body, signed_at).await
+    pub(crate) async fn send(self, function: &OpenIdDelivery) -> Posted {
+        let Self { url, headers, body, signed_at, hidden } = self;
+        let mut hidden: Vec<&str> = hidden;
+        let signature = headers.iter().find(|(name, _)| *name == SIGN).map(|(_, value)| value.clone());
+        hidden.extend(signature.as_deref());
+        let stopwatch = Stopwatch::start(&*function.clock);
+        let result = function.sender.post(&url, headers, body, signed_at).await;
+        let took = stopwatch.passed(&*function.clock);
+        let answer = result.answer.as_ref().and_then(|answer| kept(answer, &hidden));
+        Posted { result, took, answer }
     }
 }
 

@@ -4,9 +4,10 @@
 //! https was meant. A path may repeat what was sent, or name the user in some other way.
 
 use shared::model::authorization::Authorization;
-use shared::model::authorization_request::AuthorizationRequest;
 use shared::protocol::open_api::client::redact::{MAX_MESSAGE_CHARS, redacted};
 use url::Url;
+
+use crate::sent::sent;
 
 /// Scheme, host, port and path of `target`, host and path with `…` for what was sent and for what may be an identity.
 pub(crate) fn redirect_for_log(target: &Url, authorization: &Authorization) -> String {
@@ -26,17 +27,6 @@ fn masked(target: &Url, sent: &[&str]) -> String {
 fn redacted_parts(text: &str, separator: char, sent: &[&str]) -> String {
     let parts: Vec<_> = text.split(separator).map(|part| redacted(part, sent)).collect();
     parts.join(&separator.to_string())
-}
-
-fn sent(authorization: &Authorization) -> Vec<&str> {
-    let mut sent = match &authorization.request {
-        AuthorizationRequest::Merchant(request) => vec![request.user_id.as_str(), &request.serial_no],
-        AuthorizationRequest::Scheme(request) => vec![request.phone_tail.as_str(), &request.request_id],
-    };
-    let identity = authorization.identity();
-    sent.extend(identity.and_then(|identity| identity.open_id()).map(|id| id.reveal()));
-    sent.extend(identity.and_then(|identity| identity.user_id()).map(|id| id.reveal()));
-    sent
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
-use shared::model::clock::UnixMillis;
+use shared::model::clock::{Monotonic, UnixMillis};
 use shared::queue::in_process::InProcessQueue;
 use shared::queue::{HINT_GRACE_PERIOD, Hint};
-use shared::store::{Due, StoreError};
+use shared::store::{Due, StoreError, TakenUp};
 use shared::telemetry::Alarming as _;
 
+use crate::expiry;
 use crate::{DeliveryError, FairQueue, Limits, OpenIdDelivery, Step, deliver, deliver_before, send_hint};
 
 /// The time in which a sweep takes records up; the rest of a longer backlog is the next sweep's.
@@ -58,11 +59,11 @@ pub async fn sweep(function: &OpenIdDelivery) -> Result<u32, DeliveryError> {
 pub(crate) async fn sweep_and_deliver_what_is_neglected(
     function: &OpenIdDelivery,
 ) -> Result<(), DeliveryError> {
-    let latest = function.clock.now() + ATTEMPTS_WITHIN;
+    let latest = function.clock.monotonic() + ATTEMPTS_WITHIN;
     let Swept { mut neglected, mut error, .. } = take_up_what_is_due(function).await;
     let mut under_way = FuturesUnordered::new();
     loop {
-        while function.clock.now() < latest
+        while function.clock.monotonic() < latest
             && let Some(hint) = neglected.take()
         {
             under_way.push(async move {
@@ -81,7 +82,7 @@ pub(crate) async fn sweep_and_deliver_what_is_neglected(
 }
 
 async fn take_up_what_is_due(function: &OpenIdDelivery) -> Swept {
-    let until = function.clock.now() + SWEEP_PATIENCE;
+    let until = function.clock.monotonic() + SWEEP_PATIENCE;
     let neglected = FairQueue::new(NEGLECTED);
     let mut swept = Swept { queued: 0, neglected, to_deliver: 0, oldest: None, error: None };
     // A queue that does not take one hint is not asked again: the others would wait for its time-outs.
@@ -99,7 +100,7 @@ async fn take_up_what_is_due(function: &OpenIdDelivery) -> Swept {
         let before = swept.queued;
         swept.take_up_all(function, batch, now, until, &queue_is_there).await;
         let stuck = swept.error.is_some() && swept.queued == before;
-        if !may_be_more || stuck || function.clock.now() >= until {
+        if !may_be_more || stuck || function.clock.monotonic() >= until {
             break;
         }
     }
@@ -113,10 +114,10 @@ impl Swept {
         function: &OpenIdDelivery,
         batch: Vec<Due>,
         now: UnixMillis,
-        until: UnixMillis,
+        until: Monotonic,
         queue_is_there: &AtomicBool,
     ) {
-        let ages = batch.iter().map(|due| now.since(due.next_attempt_at));
+        let ages = batch.iter().map(|due| now.since(due.next_attempt_at.unwrap_or(due.due_at)));
         self.oldest = Some(ages.fold(self.oldest.unwrap_or_default(), Duration::max));
         let taking_up = stream::iter(batch).map(|due| take_up(function, due, now, until, queue_is_there));
         let taken_up: Vec<_> = taking_up.buffer_unordered(AT_ONCE).collect().await;
@@ -155,15 +156,24 @@ async fn take_up(
     function: &OpenIdDelivery,
     due: Due,
     now: UnixMillis,
-    until: UnixMillis,
+    until: Monotonic,
     queue_is_there: &AtomicBool,
 ) -> Result<Option<(Hint, bool)>, StoreError> {
-    if function.clock.now() >= until || !function.due.postpone(&due, now + HINT_GRACE_PERIOD).await? {
+    if function.clock.monotonic() >= until {
         return Ok(None);
     }
-    let neglected = now.since(due.next_attempt_at) >= HINT_GRACE_PERIOD;
-    let hint = Hint::new(due.id, due.owner, due.attempts);
-    if queue_is_there.load(Ordering::Relaxed) && !send_hint(function, hint.clone(), Duration::ZERO).await {
+    let (hint, neglected, busy) = if let Some(next_attempt_at) = due.next_attempt_at {
+        let postponed = function.due.postpone(&due, now + HINT_GRACE_PERIOD).await?;
+        let Some(TakenUp { attempts, lease_until }) = postponed else { return Ok(None) };
+        // While a worker is at it the hint waits: it is for the case that the worker dies.
+        let busy = lease_until.map_or(Duration::ZERO, |until| until.since(now));
+        let neglected = busy.is_zero() && now.since(next_attempt_at) >= HINT_GRACE_PERIOD;
+        (Hint::new(due.id, due.owner, attempts), neglected, busy)
+    } else {
+        let Some(notice) = expiry::tell(function, &due, now).await? else { return Ok(None) };
+        (notice, false, Duration::ZERO)
+    };
+    if queue_is_there.load(Ordering::Relaxed) && !send_hint(function, hint.clone(), busy).await {
         queue_is_there.store(false, Ordering::Relaxed);
     }
     Ok(Some((hint, neglected)))

@@ -34,8 +34,8 @@ impl Answer {
     /// The node of a successful exchange.
     pub(super) fn granted(
         now: UnixMillis,
-        open_id: Option<&'static str>,
-        user_id: Option<&'static str>,
+        open_id: Option<&str>,
+        user_id: Option<&str>,
         signature: Signature,
     ) -> Self {
         let mut members: Map<String, Value> = [

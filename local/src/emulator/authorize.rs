@@ -70,7 +70,7 @@ pub(super) async fn decide(
     let user = decision.user.parse().ok().filter(|&user: &usize| user < TEST_USERS.len());
     let title = match (decision.decision.as_str(), user) {
         ("allow", Some(user)) => {
-            query.append_pair("auth_code", &emulator.mint_code(user));
+            query.append_pair("auth_code", &emulator.mint_code_for(&request.app_id, user));
             Title::ConsentGiven
         }
         ("refuse", _) => Title::ConsentRefused,

@@ -36,7 +36,7 @@ pub(super) struct ValidRequest {
 
 impl AuthorizeRequest {
     pub(super) fn validate(self, config: &EmulatorConfig) -> Result<ValidRequest, InvalidParameter> {
-        if self.app_id != config.app_id {
+        if config.apps.find(&self.app_id).is_none() {
             return Err(InvalidParameter::AppId);
         }
         if !["auth_base", "auth_user"].contains(&self.scope.as_str()) {

@@ -50,9 +50,11 @@ pub(super) async fn set_faults(
 }
 
 #[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct CodeRequest {
     #[serde(default)]
     user: usize,
+    app_id: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -60,11 +62,17 @@ struct Code {
     auth_code: String,
 }
 
-/// A code without the consent page: `{"user":1}` names the user, an empty body means the first.
+/// A code without the consent page: `{"user":1}` names the user, an empty body means the first; `appId` another app.
 pub(super) async fn mint_code(State(emulator): State<AlipayEmulator>, body: Bytes) -> Response {
     let request = if body.is_empty() { Ok(CodeRequest::default()) } else { serde_json::from_slice(&body) };
     match request {
-        Ok(CodeRequest { user }) => Json(Code { auth_code: emulator.mint_code(user) }).into_response(),
+        Ok(CodeRequest { user, app_id }) => {
+            let auth_code = match app_id {
+                Some(app_id) => emulator.mint_code_for(&app_id, user),
+                None => emulator.mint_code(user),
+            };
+            Json(Code { auth_code }).into_response()
+        }
         Err(_) => (StatusCode::BAD_REQUEST, "the body is {\"user\":0} or empty\n").into_response(),
     }
 }

@@ -33,7 +33,7 @@ pub enum GatewayFault {
     InvalidAppId,
     /// A signed `isv.invalid-signature`.
     InvalidSignature,
-    /// `isv.missing-app-cert-sn`, unsigned.
+    /// `isv.missing-app-cert-sn`, unsigned, to a request that names no certificate: bare keys are at their end.
     MissingAppCertSn,
     /// A signed 40006 `isv.insufficient-isv-permissions`.
     InsufficientPermissions,

@@ -1,11 +1,11 @@
 //! The forms in which the gateway writes one and the same answer.
 
 use encoding_rs::{Encoding, GB18030, GBK, UTF_8};
-use rsa::RsaPrivateKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Signature};
+use super::apps::AnswerKey;
 use super::signing::sign;
 
 /// Its last byte in GBK is that of a backslash; those of the characters before it are braces.
@@ -71,25 +71,31 @@ pub(super) fn written(
     answer: &Answer,
     forms: &[AnswerForm],
     charset: &'static Encoding,
-    key: &RsaPrivateKey,
+    key: Option<&AnswerKey<'_>>,
 ) -> Vec<u8> {
     let has = |form| forms.contains(&form);
     let charset = if has(AnswerForm::Gbk) { GBK } else { charset };
     let (sent, signed) = node(answer, forms, charset);
     let node = [format!("\"{}\":", answer.node).into_bytes(), sent].concat();
     let other = [signed.as_slice(), b" "].concat();
+    let sign = |text: &[u8]| key.map(|known| sign(text, known.key));
     let signs = match answer.signature {
         _ if has(AnswerForm::Unsigned) => vec![],
         Signature::Absent => vec![],
-        Signature::OverOtherBytes => vec![sign(&other, key)],
-        Signature::Good if has(AnswerForm::SignTwice) => vec![sign(&other, key), sign(&signed, key)],
-        Signature::Good => vec![sign(&signed, key)],
+        Signature::OverOtherBytes => vec![sign(&other)],
+        Signature::Good if has(AnswerForm::SignTwice) => vec![sign(&other), sign(&signed)],
+        Signature::Good => vec![sign(&signed)],
     };
-    let mut members: Vec<_> = signs.iter().map(|sign| format!("\"sign\":\"{sign}\"").into_bytes()).collect();
+    let mut members: Vec<_> =
+        signs.iter().flatten().map(|sign| format!("\"sign\":\"{sign}\"").into_bytes()).collect();
     members.insert(if has(AnswerForm::NodeLast) { members.len() } else { 0 }, node);
-    for (form, place) in [(AnswerForm::CertSnFirst, 0), (AnswerForm::CertSnLast, members.len())] {
-        if has(form) {
-            members.insert(place, b"\"alipay_cert_sn\":\"a1b2\"".to_vec());
+    let cert_sn = key.and_then(|known| known.cert_sn);
+    for (asked, place) in
+        [(has(AnswerForm::CertSnFirst), 0), (has(AnswerForm::CertSnLast) || cert_sn.is_some(), members.len())]
+    {
+        if asked {
+            let sn = cert_sn.unwrap_or("a1b2");
+            members.insert(place, format!("\"alipay_cert_sn\":\"{sn}\"").into_bytes());
         }
     }
     let mark: &[u8] = if has(AnswerForm::ByteOrderMark) { b"\xEF\xBB\xBF" } else { b"" };

@@ -12,10 +12,11 @@ use shared::model::clock::UnixMillis;
 use tokio::time::sleep;
 
 use super::answer::{Answer, Signature, is_timestamp};
+use super::apps::names_certificate;
 use super::form::{charset, charset_of_answer, written};
 use super::refusal::Refusal;
 use super::signing::{Parameters, parameters, signature_holds, string_to_sign};
-use super::{AlipayEmulator, GatewayFault, TEST_USERS};
+use super::{AlipayEmulator, EmulatedApp, GatewayFault, TEST_USERS};
 use crate::journal::{Direction, Event, Party, Title};
 
 const FORM_LIMIT_BYTES: usize = 64 * 1024;
@@ -37,7 +38,7 @@ pub struct SeenExchange {
 #[serde(rename_all = "kebab-case")]
 pub enum ExchangeOutcome {
     /// Granted to the user with this openId, whatever ids the answer named.
-    Granted(&'static str),
+    Granted(String),
     /// Refused with this `sub_code`.
     Refused(&'static str),
     /// Not examined, because of this fault.
@@ -53,10 +54,12 @@ pub(super) async fn gateway(State(emulator): State<AlipayEmulator>, request: Req
     let query = head.uri.query().unwrap_or_default();
     let (parameters, charset) = (parameters(query, &form), charset_of_answer(query));
     let (fault, forms) = (emulator.fault(), emulator.forms());
-    let (outcome, answer) = emulator.handle(&parameters, fault);
-    let key = &emulator.config.alipay_private_key;
-    let written = answer.map(|answer| written(&answer, &forms, charset, key));
-    emulator.record(&parameters, outcome, &text_of(written.as_deref(), fault), fault);
+    let app = parameters.get("app_id").and_then(|app_id| emulator.config.apps.find(app_id));
+    let key = app.as_ref().map(|app| app.answer_key(&parameters));
+    let (outcome, answer) = emulator.handle(&parameters, app.as_ref(), fault);
+    let written = answer.map(|answer| written(&answer, &forms, charset, key.as_ref()));
+    let text = text_of(written.as_deref(), fault);
+    emulator.record(&parameters, app.as_ref(), outcome, &text, fault);
     match fault {
         GatewayFault::Slow => sleep(emulator.slow_delay()).await,
         GatewayFault::Silence => sleep(SILENCE).await,
@@ -87,64 +90,64 @@ fn text_of(written: Option<&[u8]>, fault: GatewayFault) -> String {
 
 impl AlipayEmulator {
     /// The outcome, and the answer of a gateway that gives one.
-    fn handle(&self, parameters: &Parameters, fault: GatewayFault) -> (ExchangeOutcome, Option<Answer>) {
+    fn handle(
+        &self,
+        parameters: &Parameters,
+        app: Option<&EmulatedApp>,
+        fault: GatewayFault,
+    ) -> (ExchangeOutcome, Option<Answer>) {
         if matches!(fault, GatewayFault::BadGateway | GatewayFault::Silence) {
             self.spend(parameters);
             return (ExchangeOutcome::Faulted(fault), None);
         }
-        let exchanged =
-            self.check(parameters).and_then(|()| match (self.spend(parameters), fault.refusal()) {
-                (Some(_), Some(refusal)) => Err(refusal),
-                (Some(user), None) => Ok(&TEST_USERS[user]),
-                (None, _) => Err(Refusal::CodeInvalid),
-            });
-        let user = match exchanged {
-            Ok(user) => user,
+        let refusal = fault
+            .refusal()
+            .filter(|refusal| !(*refusal == Refusal::MissingAppCertSn && names_certificate(parameters)));
+        let exchanged = check(parameters, app).and_then(|app| match (self.spend(parameters), refusal) {
+            (Some(_), Some(refusal)) => Err(refusal),
+            (Some((_, of)), None) if of != app.app_id => Err(Refusal::UnmatchedAppId),
+            (Some((user, _)), None) => Ok((&TEST_USERS[user], self.open_id(user, &app.app_id))),
+            (None, _) => Err(Refusal::CodeInvalid),
+        });
+        let (user, open_id) = match exchanged {
+            Ok(granted) => granted,
             Err(refusal) => {
                 return (ExchangeOutcome::Refused(refusal.sub_code()), Some(Answer::refused(refusal)));
             }
         };
+        let named = open_id.clone();
         let (open_id, user_id) = match fault {
             GatewayFault::UserId => (None, Some(user.user_id)),
-            GatewayFault::BothIds => (Some(user.open_id), Some(user.user_id)),
-            _ => (Some(user.open_id), None),
+            GatewayFault::BothIds => (Some(&*named), Some(user.user_id)),
+            _ => (Some(&*named), None),
         };
         let signature = match fault {
             GatewayFault::WrongSign => Signature::OverOtherBytes,
             _ => Signature::Good,
         };
         let answer = Answer::granted(self.clock.now(), open_id, user_id, signature);
-        (ExchangeOutcome::Granted(user.open_id), Some(answer))
+        (ExchangeOutcome::Granted(named), Some(answer))
     }
 
-    fn spend(&self, parameters: &Parameters) -> Option<usize> {
+    fn open_id(&self, user: usize, app_id: &str) -> String {
+        let is_first = self.config.apps.default_app().is_some_and(|first| first.app_id == app_id);
+        let user = &TEST_USERS[user];
+        if is_first { user.open_id.to_owned() } else { user.open_id_for(app_id) }
+    }
+
+    fn spend(&self, parameters: &Parameters) -> Option<(usize, String)> {
         let now = self.clock.now();
         self.memory().codes.spend(parameters.get("code")?, now)
     }
 
-    fn check(&self, parameters: &Parameters) -> Result<(), Refusal> {
-        let value = |name| parameters.get(name).map(String::as_str).filter(|value| !value.is_empty());
-        let method = value("method").ok_or(Refusal::MissingMethod)?;
-        let app_id = value("app_id").ok_or(Refusal::MissingAppId)?;
-        value("sign").ok_or(Refusal::MissingSignature)?;
-        let sign_type = value("sign_type").ok_or(Refusal::MissingSignatureType)?;
-        let timestamp = value("timestamp").ok_or(Refusal::MissingTimestamp)?;
-        value("version").ok_or(Refusal::MissingVersion)?;
-        let rules = [
-            (method == METHOD, Refusal::InvalidMethod),
-            (app_id == self.config.app_id, Refusal::InvalidAppId),
-            (sign_type == "RSA2", Refusal::InvalidSignatureType),
-            (value("charset").is_none_or(|name| charset(name).is_some()), Refusal::InvalidCharset),
-            (value("format").is_none_or(|name| name.eq_ignore_ascii_case("json")), Refusal::InvalidFormat),
-            (is_timestamp(timestamp), Refusal::InvalidTimestamp),
-            (signature_holds(parameters, &self.config.app_public_key), Refusal::InvalidSignature),
-            (value("grant_type") == Some("authorization_code"), Refusal::GrantTypeInvalid),
-            (value("code").is_some(), Refusal::CodeInvalid),
-        ];
-        rules.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, refusal)| Err(refusal))
-    }
-
-    fn record(&self, parameters: &Parameters, outcome: ExchangeOutcome, answer: &str, fault: GatewayFault) {
+    fn record(
+        &self,
+        parameters: &Parameters,
+        app: Option<&EmulatedApp>,
+        outcome: ExchangeOutcome,
+        answer: &str,
+        fault: GatewayFault,
+    ) {
         let at = self.clock.now();
         if let Some(code) = parameters.get("code").filter(|code| !code.is_empty()) {
             self.keep_exchange(SeenExchange { at, code: code.clone(), outcome });
@@ -153,8 +156,34 @@ impl AlipayEmulator {
         event.request = parameters.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
         event.answer = answer.to_owned();
         event.signed_text = Some(string_to_sign(parameters));
-        event.signature_ok = Some(signature_holds(parameters, &self.config.app_public_key));
+        event.signature_ok = Some(app.is_some_and(|app| signature_holds(parameters, &app.public_key)));
         event.fault = (fault != GatewayFault::None).then(|| fault.name());
         self.journal.record(event);
     }
+}
+
+/// The app whose request this is, if Alipay would take it.
+fn check<'a>(parameters: &Parameters, app: Option<&'a EmulatedApp>) -> Result<&'a EmulatedApp, Refusal> {
+    let value = |name| parameters.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    let method = value("method").ok_or(Refusal::MissingMethod)?;
+    value("app_id").ok_or(Refusal::MissingAppId)?;
+    value("sign").ok_or(Refusal::MissingSignature)?;
+    let sign_type = value("sign_type").ok_or(Refusal::MissingSignatureType)?;
+    let timestamp = value("timestamp").ok_or(Refusal::MissingTimestamp)?;
+    value("version").ok_or(Refusal::MissingVersion)?;
+    if method != METHOD {
+        return Err(Refusal::InvalidMethod);
+    }
+    let app = app.ok_or(Refusal::InvalidAppId)?;
+    app.check_certificates(parameters)?;
+    let rules = [
+        (sign_type == "RSA2", Refusal::InvalidSignatureType),
+        (value("charset").is_none_or(|name| charset(name).is_some()), Refusal::InvalidCharset),
+        (value("format").is_none_or(|name| name.eq_ignore_ascii_case("json")), Refusal::InvalidFormat),
+        (is_timestamp(timestamp), Refusal::InvalidTimestamp),
+        (signature_holds(parameters, &app.public_key), Refusal::InvalidSignature),
+        (value("grant_type") == Some("authorization_code"), Refusal::GrantTypeInvalid),
+        (value("code").is_some(), Refusal::CodeInvalid),
+    ];
+    rules.into_iter().find(|(holds, _)| !holds).map_or(Ok(app), |(_, refusal)| Err(refusal))
 }

@@ -4,8 +4,10 @@
 //! strict as Alipay (one use per code, signatures, documented errors), and faults can be injected into it.
 
 mod answer;
+mod apps;
 mod authorize;
 mod authorize_request;
+pub mod certificates;
 mod codes;
 mod consent;
 mod control;
@@ -22,10 +24,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use rsa::{RsaPrivateKey, RsaPublicKey};
 use shared::model::clock::{Clock, SystemClock};
 
 use crate::journal::Journal;
+pub use apps::{Apps, EmulatedApp};
+pub use certificates::AppCertificates;
 use codes::Codes;
 pub use faults::GatewayFault;
 pub use form::AnswerForm;
@@ -35,13 +38,9 @@ pub use users::{TEST_USERS, TestUser};
 
 const EXCHANGES_KEPT: usize = 1_000;
 
-/// The one app that the emulator knows.
+/// What the emulator knows.
 pub struct EmulatorConfig {
-    pub app_id: String,
-    /// Checks the app's requests.
-    pub app_public_key: RsaPublicKey,
-    /// Signs the gateway's answers.
-    pub alipay_private_key: RsaPrivateKey,
+    pub apps: Apps,
     /// The required beginning of a `redirect_uri`; `None` allows any http or https address.
     pub redirect_uri_prefix: Option<String>,
 }
@@ -99,11 +98,18 @@ impl AlipayEmulator {
             .with_state(self.clone())
     }
 
-    /// A new code for one of [`TEST_USERS`], modulo their number, as if that user had just consented.
+    /// A new code for one of [`TEST_USERS`], modulo their number, as if that user had just consented to the first app.
     #[must_use]
     pub fn mint_code(&self, user: usize) -> String {
+        let app_id = self.config.apps.default_app().map_or("", |app| &app.app_id);
+        self.mint_code_for(app_id, user)
+    }
+
+    /// The same for the app of this id.
+    #[must_use]
+    pub fn mint_code_for(&self, app_id: &str, user: usize) -> String {
         let now = self.clock.now();
-        self.memory().codes.mint(user % TEST_USERS.len(), now)
+        self.memory().codes.mint(user % TEST_USERS.len(), app_id, now)
     }
 
     /// The last 1,000 gateway requests that carried a code, oldest first.

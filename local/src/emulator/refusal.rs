@@ -12,6 +12,9 @@ pub(super) enum Refusal {
     MissingTimestamp,
     MissingVersion,
     MissingAppCertSn,
+    MissingRootCertSn,
+    InvalidRootCertSn,
+    AppCertNotExist,
     InvalidMethod,
     InvalidAppId,
     InvalidSignatureType,
@@ -37,7 +40,10 @@ impl Refusal {
             Self::MissingSignatureType => ("isv.missing-signature-type", "缺少签名类型"),
             Self::MissingTimestamp => ("isv.missing-timestamp", "缺少时间戳"),
             Self::MissingVersion => ("isv.missing-version", "缺少版本号"),
-            Self::MissingAppCertSn => ("isv.missing-app-cert-sn", "缺少应用证书编号"),
+            Self::MissingAppCertSn => ("isv.missing-app-cert-sn", "缺少应用公钥证书 SN"),
+            Self::MissingRootCertSn => ("isv.missing-alipay-root-cert-sn", "缺少支付宝根证书 SN"),
+            Self::InvalidRootCertSn => ("isv.invalid-alipay-root-cert-sn", "支付宝根证书 SN 不对"),
+            Self::AppCertNotExist => ("isv.app-cert-not-exist", "没有这个应用证书"),
             Self::InvalidMethod => ("isv.invalid-method", "没有这个方法"),
             Self::InvalidAppId => ("isv.invalid-app-id", "没有这个应用"),
             Self::InvalidSignatureType => ("isv.invalid-signature-type", "签名类型不对"),
@@ -66,7 +72,8 @@ impl Refusal {
             | Self::MissingSignatureType
             | Self::MissingTimestamp
             | Self::MissingVersion
-            | Self::MissingAppCertSn => ("40001", "Missing Required Arguments"),
+            | Self::MissingAppCertSn
+            | Self::MissingRootCertSn => ("40001", "Missing Required Arguments"),
             Self::InvalidMethod
             | Self::InvalidAppId
             | Self::InvalidSignatureType
@@ -76,6 +83,8 @@ impl Refusal {
             | Self::InvalidFormat
             | Self::GrantTypeInvalid
             | Self::CodeInvalid
+            | Self::InvalidRootCertSn
+            | Self::AppCertNotExist
             | Self::UnmatchedAppId => ("40002", "Invalid Arguments"),
             Self::AppCallLimited => ("40005", "Call Limited"),
             Self::InsufficientPermissions => ("40006", "Insufficient Permissions"),
@@ -85,7 +94,15 @@ impl Refusal {
 
     /// True if Alipay knows the app that it answers, and so the key to sign with.
     pub(super) const fn is_signed(self) -> bool {
-        !matches!(self, Self::MissingAppId | Self::InvalidAppId | Self::MissingAppCertSn)
+        !matches!(
+            self,
+            Self::MissingAppId
+                | Self::InvalidAppId
+                | Self::MissingAppCertSn
+                | Self::MissingRootCertSn
+                | Self::InvalidRootCertSn
+                | Self::AppCertNotExist
+        )
     }
 
     /// The members of its node.

@@ -3,6 +3,7 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rsa::RsaPrivateKey;
 use rsa::pkcs1v15::{Signature, VerifyingKey};
 use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::sha2::Sha256;
@@ -16,6 +17,12 @@ use super::signing::{Parameters, sign, string_to_sign};
 use super::*;
 
 const APP_ID: &str = "2021000000000001";
+const OTHER_APP_ID: &str = "2021000000000003";
+
+fn of(app_id: &str, key: &RsaPrivateKey) -> EmulatedApp {
+    let (public_key, alipay_private_key) = (key.to_public_key(), key.clone());
+    EmulatedApp { app_id: app_id.to_owned(), public_key, alipay_private_key, certificates: None }
+}
 
 fn key() -> RsaPrivateKey {
     let vectors: Value = serde_json::from_str(include_str!("../../../tests/vectors/open-api.json")).unwrap();
@@ -35,9 +42,10 @@ impl Running {
         let key = key();
         let clock = Arc::new(ManualClock::at(UnixMillis(1_800_000_000_000)));
         let emulator = AlipayEmulator::new(EmulatorConfig {
-            app_id: APP_ID.to_owned(),
-            app_public_key: key.to_public_key(),
-            alipay_private_key: key,
+            apps: Apps {
+                started_with: [APP_ID, OTHER_APP_ID].map(|app_id| of(app_id, &key)).into(),
+                documents: None,
+            },
             redirect_uri_prefix: Some("http://127.0.0.1:8787/".to_owned()),
         })
         .with_clock(clock.clone());
@@ -136,10 +144,27 @@ async fn a_code_is_exchanged_for_its_users_open_id_once() {
     assert_eq!(
         outcomes,
         [
-            (code.clone(), ExchangeOutcome::Granted(TEST_USERS[1].open_id)),
+            (code.clone(), ExchangeOutcome::Granted(TEST_USERS[1].open_id.to_owned())),
             (code, ExchangeOutcome::Refused("isv.code-invalid")),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_code_is_one_apps_and_its_user_has_an_open_id_of_its_own_there() {
+    let running = Running::start().await;
+    let of_other = |code: &str| {
+        let mut request = request_for(code);
+        request.insert("app_id".to_owned(), OTHER_APP_ID.to_owned());
+        signed(request)
+    };
+    let code = running.emulator.mint_code_for(OTHER_APP_ID, 1);
+    let (_, answer) = running.exchange(&of_other(&code)).await;
+    let open_id = verified(&answer, TOKEN).unwrap()["open_id"].as_str().unwrap().to_owned();
+    assert_eq!(open_id, TEST_USERS[1].open_id_for(OTHER_APP_ID));
+    let code = running.emulator.mint_code_for(OTHER_APP_ID, 1);
+    assert_eq!(running.sub_code(&request_for(&code)).await, "isv.unmatched-app-id");
+    assert_eq!(running.sub_code(&of_other(&code)).await, "isv.code-invalid", "it is spent");
 }
 
 #[tokio::test]

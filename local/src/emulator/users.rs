@@ -1,14 +1,25 @@
 //! The people who can consent in the emulator.
 
+use sha2::{Digest as _, Sha256};
+
 /// A made-up Alipay user, the same in every run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TestUser {
     pub chinese_name: &'static str,
     pub english_name: &'static str,
-    /// The user's id for this app.
+    /// The user's id for the first app. For another one it is another, see [`Self::open_id_for`].
     pub open_id: &'static str,
     /// The user's id for apps that still get `2088…` ids.
     pub user_id: &'static str,
+}
+
+impl TestUser {
+    /// The user's id for the app of this id, which is not the first one: no other app has it.
+    #[must_use]
+    pub fn open_id_for(&self, app_id: &str) -> String {
+        let digest = Sha256::digest(format!("{app_id} {}", self.open_id));
+        format!("{}{}", &self.open_id[..3], hex::encode(&digest[..22]))
+    }
 }
 
 pub const TEST_USERS: [TestUser; 3] = [
@@ -45,5 +56,7 @@ mod tests {
         let ids: std::collections::BTreeSet<_> =
             TEST_USERS.iter().flat_map(|u| [u.open_id, u.user_id]).collect();
         assert_eq!(ids.len(), 6);
+        let [one, two] = ["2", "3"].map(|app_id| TEST_USERS[0].open_id_for(app_id));
+        assert!(one.len() == 47 && one != two && one != TEST_USERS[0].open_id);
     }
 }

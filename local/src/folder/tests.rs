@@ -53,24 +53,6 @@ fn a_folder_of_another_version_is_left_alone() {
 }
 
 #[test]
-fn a_file_that_says_the_same_is_left_alone_and_another_replaced_as_a_whole() {
-    use std::os::unix::fs::MetadataExt as _;
-    let (kept, folder) = bare();
-    let number = || fs::metadata(folder.file("note")).unwrap().ino();
-    folder.write("note", "one").unwrap();
-    // Whoever has opened it reads the old one to its end.
-    let mut read = File::open(folder.file("note")).unwrap();
-    let first = number();
-    folder.write("note", "one").unwrap();
-    assert_eq!(number(), first);
-    folder.write("note", "two").unwrap();
-    assert_eq!(io::read_to_string(&mut read).unwrap(), "one");
-    assert_eq!(fs::read_to_string(folder.file("note")).unwrap(), "two");
-    assert_eq!(fs::metadata(folder.file("note")).unwrap().mode() & 0o777, 0o600);
-    assert_eq!(fs::read_dir(kept.path()).unwrap().count(), 2, "nothing is left beside it");
-}
-
-#[test]
 fn of_hosts_that_start_at_once_one_has_the_folder_and_the_others_say_why_not() {
     let kept = tempfile::tempdir().unwrap();
     let made: Vec<_> = std::thread::scope(|scope| {

@@ -10,7 +10,7 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::{Authorization, CallError, DemoMerchant, MerchantFault, SignType};
+use super::{Authorization, Call, CallError, DemoMerchant, MerchantFault, SignType};
 use crate::emulator::GatewayFault;
 use crate::journal::Entry;
 
@@ -22,6 +22,19 @@ const SERIAL_NO: HeaderName = HeaderName::from_static("serial-no");
 pub(super) struct LinkRequest {
     sign_type: SignType,
     user_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Asked {
+    serial_no: String,
+    #[serde(default)]
+    sign_type: SignType,
+}
+
+/// Passes on what authlink says of a serialNo.
+pub(super) async fn query(State(merchant): State<DemoMerchant>, Json(asked): Json<Asked>) -> Response {
+    passed_on(merchant.query(asked.sign_type, &asked.serial_no).await)
 }
 
 #[derive(Serialize)]
@@ -36,7 +49,10 @@ pub(super) async fn request_link(
     Json(request): Json<LinkRequest>,
 ) -> Response {
     let user_id = if request.user_id.is_empty() { DEFAULT_USER } else { &request.user_id };
-    let call = merchant.request_link(request.sign_type, user_id).await;
+    passed_on(merchant.request_link(request.sign_type, user_id).await)
+}
+
+fn passed_on(call: Call) -> Response {
     match call.answer {
         Ok(answer) => {
             let status = StatusCode::from_u16(answer.http_status).unwrap_or(StatusCode::BAD_GATEWAY);

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use rsa::rand_core::{OsRng, RngCore as _};
+use rsa::RsaPrivateKey;
 use serde_json::Value;
 use shared::egress::client::{ReadError, read_bounded};
 use shared::model::clock::UnixMillis;
 
 use super::DemoMerchant;
 use super::signing::{SignType, sign_md5, sign_rsa, string_to_sign};
+use crate::keys::random_hex;
 
 const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
 
@@ -39,6 +40,20 @@ pub struct CallAnswer {
 }
 
 impl CallAnswer {
+    /// Reads what came, 64 KiB at most.
+    ///
+    /// # Errors
+    /// There is no answer, or it is too long.
+    pub async fn read(answer: reqwest::Result<reqwest::Response>) -> Result<Self, CallError> {
+        let answer = answer.map_err(CallError::Unreachable)?;
+        let http_status = answer.status().as_u16();
+        let body = read_bounded(answer, ANSWER_LIMIT_BYTES).await.map_err(|error| match error {
+            ReadError::TooLong { .. } => CallError::TooLong,
+            ReadError::Broken(error) => CallError::Unreachable(error),
+        })?;
+        Ok(Self { http_status, body: String::from_utf8_lossy(&body).into_owned() })
+    }
+
     /// True if the answer's `status` is 0.
     #[must_use]
     pub fn succeeded(&self) -> bool {
@@ -98,49 +113,88 @@ impl DemoMerchant {
         now: UnixMillis,
     ) -> Result<CallRequest, Box<CallRequest>> {
         let config = &self.config;
-        let (nonce, timestamp) = (random_hex::<16>(), now.to_string());
-        let auth = [
-            ("businessId", config.business_id.as_str()),
-            ("nonce", &nonce),
-            ("timestamp", &timestamp),
-            ("signType", sign_type.name()),
-        ];
-        let text = string_to_sign(&auth, body.as_bytes());
-        let content_type = ("Content-Type", "application/json; charset=utf-8");
-        let headers = [content_type].into_iter().chain(auth);
-        let mut request = CallRequest {
-            url: format!("{}{path}", config.authlink_origin),
-            headers: headers.map(|(name, value)| (name, value.to_owned())).collect(),
-            signed_text: String::from_utf8_lossy(&text).into_owned(),
-            serial_no: serial_no.to_owned(),
-            body,
+        let url = format!("{}{path}", config.authlink_origin);
+        let signer = match (sign_type, &config.md5_key) {
+            (SignType::Sha256Rsa, _) => Signer::Rsa(&config.rsa_private_key),
+            (SignType::Md5, Some(key)) => Signer::Md5(key),
+            (SignType::Md5, None) => {
+                let request = unsigned(url, &config.business_id, serial_no, body, sign_type, now);
+                return Err(Box::new(request));
+            }
         };
-        let sign = match (sign_type, &config.md5_key) {
-            (SignType::Sha256Rsa, _) => sign_rsa(&text, &config.rsa_private_key),
-            (SignType::Md5, Some(key)) => sign_md5(&text, key),
-            (SignType::Md5, None) => return Err(Box::new(request)),
-        };
-        request.headers.push(("sign", sign));
-        Ok(request)
+        Ok(sign(url, &config.business_id, serial_no, body, signer, now))
     }
 
     pub(super) async fn send(&self, call: &CallRequest) -> Result<CallAnswer, CallError> {
-        let mut request = self.client.post(&call.url).body(call.body.clone());
-        for (name, value) in &call.headers {
-            request = request.header(*name, value);
-        }
-        let answer = request.send().await.map_err(CallError::Unreachable)?;
-        let http_status = answer.status().as_u16();
-        let body = read_bounded(answer, ANSWER_LIMIT_BYTES).await.map_err(|error| match error {
-            ReadError::TooLong { .. } => CallError::TooLong,
-            ReadError::Broken(error) => CallError::Unreachable(error),
-        })?;
-        Ok(CallAnswer { http_status, body: String::from_utf8_lossy(&body).into_owned() })
+        send(&self.client, call).await
     }
 }
 
-pub(super) fn random_hex<const BYTES: usize>() -> String {
-    let mut bytes = [0; BYTES];
-    OsRng.fill_bytes(&mut bytes);
-    hex::encode(bytes)
+/// The key that a call is signed with.
+#[derive(Clone, Copy)]
+pub enum Signer<'a> {
+    Rsa(&'a RsaPrivateKey),
+    Md5(&'a str),
+}
+
+/// A call of `url` with this body, signed.
+pub fn sign(
+    url: String,
+    business_id: &str,
+    serial_no: &str,
+    body: String,
+    signer: Signer<'_>,
+    now: UnixMillis,
+) -> CallRequest {
+    let sign_type = match signer {
+        Signer::Rsa(_) => SignType::Sha256Rsa,
+        Signer::Md5(_) => SignType::Md5,
+    };
+    let mut request = unsigned(url, business_id, serial_no, body, sign_type, now);
+    let text = request.signed_text.as_bytes();
+    let sign = match signer {
+        Signer::Rsa(key) => sign_rsa(text, key),
+        Signer::Md5(key) => sign_md5(text, key),
+    };
+    request.headers.push(("sign", sign));
+    request
+}
+
+fn unsigned(
+    url: String,
+    business_id: &str,
+    serial_no: &str,
+    body: String,
+    sign_type: SignType,
+    now: UnixMillis,
+) -> CallRequest {
+    let (nonce, timestamp) = (random_hex::<16>(), now.to_string());
+    let auth = [
+        ("businessId", business_id),
+        ("nonce", &nonce),
+        ("timestamp", &timestamp),
+        ("signType", sign_type.name()),
+    ];
+    let text = string_to_sign(&auth, body.as_bytes());
+    let content_type = ("Content-Type", "application/json; charset=utf-8");
+    let headers = [content_type].into_iter().chain(auth);
+    CallRequest {
+        url,
+        headers: headers.map(|(name, value)| (name, value.to_owned())).collect(),
+        signed_text: String::from_utf8_lossy(&text).into_owned(),
+        serial_no: serial_no.to_owned(),
+        body,
+    }
+}
+
+/// Sends a call, once.
+///
+/// # Errors
+/// There is no answer, or it is too long.
+pub async fn send(client: &reqwest::Client, call: &CallRequest) -> Result<CallAnswer, CallError> {
+    let mut request = client.post(&call.url).body(call.body.clone());
+    for (name, value) in &call.headers {
+        request = request.header(*name, value);
+    }
+    CallAnswer::read(request.send().await).await
 }

@@ -28,6 +28,8 @@ pub struct ReceivedCallback {
     pub serial_no: Option<String>,
     pub open_id: Option<String>,
     pub alipay_user_id: Option<String>,
+    /// What a notice says, which names nobody: `REFUSED` or `EXPIRED`.
+    pub result: Option<String>,
     /// The headers in their order on the wire, with names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: String,
@@ -140,6 +142,7 @@ fn received(headers: &HeaderMap, body: &[u8], signature_ok: bool, at: UnixMillis
         serial_no: field("serialNo").or_else(|| field("requestId")),
         open_id: field("openId"),
         alipay_user_id: field("alipayUserId"),
+        result: field("result"),
         headers: pairs
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect(),

@@ -1,4 +1,4 @@
-// The demo page: asks for links, polls the journal once a second, and shows what is new without moving what is open.
+// The demo page: asks for links, polls the journal once a second, and shows what is new, each serialNo's by itself.
 "use strict";
 
 const words = document.documentElement.lang.startsWith("zh")
@@ -27,6 +27,24 @@ const words = document.documentElement.lang.startsWith("zh")
       copy: "复制",
       copied: "已复制",
       lost: "服务没有应答，正在重试。",
+      life: "查询",
+      events: {
+        REQUESTED: "申请链接",
+        LINK_ISSUED: "签发链接",
+        REFUSED: "用户拒绝",
+        EXPIRED: "链接过期",
+        AUTHORIZED: "已授权",
+        ATTEMPT_FAILED: "回调失败",
+        DELIVERED: "回调成功",
+        UNDELIVERABLE: "放弃回调",
+      },
+      attempt: (number, outcome) => `第 ${number} 次：${outcome}`,
+      next: (at) => `下次回调 ${at}`,
+      resend: "放弃后由运维重新投递：authlink authorizations resend",
+      results: { AUTHORIZED: "已授权", REFUSED: "已拒绝", EXPIRED: "已过期" },
+      back: (serial, result) => `从结果页返回：${serial}，${result}（仅供提示，以回调为准）`,
+      every: "全部",
+      others: "无流水号",
       refused: (status, message) => `authlink 拒绝了请求（${status}）：${message}`,
     }
   : {
@@ -54,6 +72,24 @@ const words = document.documentElement.lang.startsWith("zh")
       copy: "Copy",
       copied: "Copied",
       lost: "The server does not answer; trying again.",
+      life: "Query",
+      events: {
+        REQUESTED: "link requested",
+        LINK_ISSUED: "link issued",
+        REFUSED: "user refused",
+        EXPIRED: "link ended",
+        AUTHORIZED: "authorized",
+        ATTEMPT_FAILED: "callback failed",
+        DELIVERED: "delivered",
+        UNDELIVERABLE: "given up",
+      },
+      attempt: (number, outcome) => `attempt ${number}: ${outcome}`,
+      next: (at) => `next attempt ${at}`,
+      resend: "Given up; an operator sets it due again: authlink authorizations resend",
+      results: { AUTHORIZED: "authorized", REFUSED: "refused", EXPIRED: "ended" },
+      back: (serial, result) => `Back from the result page: ${serial}, ${result} (a hint; the callback counts)`,
+      every: "all",
+      others: "without a serialNo",
       refused: (status, message) => `authlink refused (${status}): ${message}`,
     };
 
@@ -63,6 +99,9 @@ const byId = (id) => document.getElementById(id);
 let latest = 0;
 let shown = "";
 let latestLink = "";
+let hiddenUpTo = 0;
+const lives = new Map();
+const serialNos = new Map();
 
 function element(name, attributes, ...children) {
   const made = document.createElement(name);
@@ -98,7 +137,99 @@ function block(title, text) {
     copy.textContent = words.copied;
   });
   const head = element("div", { class: "block-head" }, element("h3", {}, title), copy);
-  return element("div", { class: "block" }, head, element("pre", {}, text));
+  return element("div", { class: "block" }, head, element("pre", { tabindex: "0" }, text));
+}
+
+// As the page's own lists name it, in its language.
+function faultName(fault) {
+  return document.querySelector(`[data-fault] option[value="${fault}"]`)?.textContent ?? fault;
+}
+
+function lifeLine(told) {
+  const steps = told.timeline.map((step) =>
+    element("li", { "data-event": step.event }, element("time", {}, clock(step.time)), words.events[step.event] ?? step.event),
+  );
+  const attempts = told.delivery.attempts.map((made) =>
+    element("li", {}, element("time", {}, made.time ? clock(made.time) : "…"), words.attempt(made.number, made.outcome)),
+  );
+  const line = element(
+    "div",
+    { class: "life", "data-testid": "life-line", "data-state": told.state },
+    element("p", {}, element("b", {}, told.state), " · ", told.delivery.state),
+    element("ol", {}, ...steps),
+  );
+  if (attempts.length > 0) line.append(element("ol", { class: "attempts" }, ...attempts));
+  if (told.delivery.nextAttemptAt) line.append(element("p", {}, words.next(clock(told.delivery.nextAttemptAt))));
+  if (told.delivery.state === "UNDELIVERABLE") line.append(element("p", {}, words.resend));
+  return line;
+}
+
+// Asks authlink what became of a serialNo, by a signed query of the merchant's server.
+async function look(known) {
+  try {
+    const answer = await post("/api/queries", { serialNo: known.serialNo, signType: known.signType ?? "SHA256-RSA" });
+    const said = await answer.json();
+    if (said.status !== 0) return complain(words.refused(said.status, said.message));
+    lives.set(known.serialNo, said.data);
+    const row = document.querySelector(`[data-testid=authorization][data-serial-no="${known.serialNo}"]`);
+    row?.querySelector(".life")?.remove();
+    row?.append(lifeLine(said.data));
+  } catch {
+    complain(words.lost);
+  }
+}
+
+// One serialNo's group or all, and no entries that were cleared.
+function sift() {
+  const chosen = byId("journal-of").value;
+  for (const group of byId("entries").children) {
+    const entries = [...group.querySelectorAll(".entry")];
+    for (const each of entries) each.hidden = Number(each.dataset.number) <= hiddenUpTo;
+    group.hidden = (chosen !== "" && group.dataset.of !== chosen) || entries.every((each) => each.hidden);
+  }
+}
+
+// The group of a serialNo, or of what has none, made where it is missing.
+function groupOf(serialNo) {
+  const groups = [...byId("entries").children];
+  const known = groups.find((group) => group.dataset.of === serialNo);
+  if (known) return known;
+  const title = serialNo === "" ? words.others : serialNo;
+  return element("section", { class: "group", "data-testid": "journal-group", "data-of": serialNo }, element("h3", {}, title));
+}
+
+// Alipay knows no serialNo: what it saw has the link's state, then the auth_code that was given for it.
+function serialNoOf(event) {
+  const carried = `${event.request}\n${event.answer}`.matchAll(/\b(?:state|auth_code|code)(?:=| = )([\w.~-]+)/g);
+  const marks = [...carried].map((found) => found[1]);
+  const serialNo = event.serialNo ?? marks.map((mark) => serialNos.get(mark)).find(Boolean) ?? "";
+  if (serialNo !== "") for (const mark of marks) serialNos.set(mark, serialNo);
+  return serialNo;
+}
+
+// The newest entry first in its group, and its group first of all.
+function keep(event) {
+  const group = groupOf(serialNoOf(event));
+  group.querySelector("h3").after(entry(event));
+  if (byId("entries").firstChild !== group) byId("entries").prepend(group);
+}
+
+function forgetOldest() {
+  const entries = [...byId("entries").querySelectorAll(".entry")];
+  entries.sort((one, other) => Number(other.dataset.number) - Number(one.dataset.number));
+  for (const old of entries.slice(entriesKept)) {
+    const group = old.parentElement;
+    old.remove();
+    if (!group.querySelector(".entry")) group.remove();
+  }
+}
+
+function offerSerials(authorizations) {
+  const select = byId("journal-of");
+  const chosen = select.value;
+  const offered = authorizations.map((known) => element("option", { value: known.serialNo }, known.serialNo));
+  select.replaceChildren(element("option", { value: "" }, words.every), ...offered);
+  select.value = chosen;
 }
 
 function entry(event) {
@@ -113,11 +244,15 @@ function entry(event) {
     const verdict = event.signatureOk ? "holds" : "fails";
     summary.append(element("span", { class: `chip ${verdict}`, "data-testid": "signature" }, words[verdict]));
   }
-  if (event.fault) summary.append(element("span", { class: "chip fault" }, `${words.fault}: ${event.fault}`));
-  if (event.serialNo) summary.append(element("small", {}, event.serialNo));
+  if (event.fault) summary.append(element("span", { class: "chip fault" }, `${words.fault}: ${faultName(event.fault)}`));
   const details = element(
     "details",
-    { class: "entry", "data-testid": "journal-entry", "data-title": event.title },
+    {
+      class: "entry",
+      "data-testid": "journal-entry",
+      "data-title": event.title,
+      "data-number": String(event.number),
+    },
     summary,
     block(words.request, event.request),
   );
@@ -150,6 +285,14 @@ function authorization(known) {
     ),
     element("p", { class: "facts" }, facts.join(" · ")),
   );
+  if (known.result) facts.push(words.results[known.result] ?? known.result);
+  row.querySelector(".facts").textContent = facts.join(" · ");
+  if (known.userId) {
+    const ask = element("button", { type: "button", class: "copy", "data-testid": "query" }, words.life);
+    ask.addEventListener("click", () => look(known));
+    row.append(ask);
+    if (lives.has(known.serialNo)) row.append(lifeLine(lives.get(known.serialNo)));
+  }
   if (known.callbacks === 0 && known.link && isLink(known.link)) {
     row.append(element("a", { href: known.link, class: "aside" }, words.open));
   }
@@ -162,10 +305,11 @@ function show(news) {
     latest = 0;
   }
   const fresh = news.entries.filter((event) => event.number > latest);
-  byId("entries").prepend(...fresh.map(entry));
-  while (byId("entries").children.length > entriesKept) byId("entries").lastChild.remove();
+  for (const event of [...fresh].sort((one, other) => one.number - other.number)) keep(event);
+  forgetOldest();
   latest = news.latest;
   byId("no-entries").hidden = byId("entries").children.length > 0;
+  if (fresh.length > 0) sift();
 
   const text = JSON.stringify(news.authorizations);
   if (text !== shown) {
@@ -173,6 +317,8 @@ function show(news) {
     const rows = news.authorizations.slice(0, shownAuthorizations);
     byId("authorizations").replaceChildren(...rows.map(authorization));
     byId("no-authorizations").hidden = rows.length > 0;
+    offerSerials(news.authorizations);
+    for (const known of rows) if (lives.has(known.serialNo)) look(known);
     if (rows.some((known) => known.link === latestLink && known.state === "received")) showLink("");
   }
   for (const select of document.querySelectorAll("[data-fault]")) {
@@ -250,6 +396,18 @@ for (const select of document.querySelectorAll("[data-fault]")) {
     }
     select.blur();
   });
+}
+
+byId("journal-of").addEventListener("change", sift);
+byId("clear-journal").addEventListener("click", () => {
+  hiddenUpTo = latest;
+  sift();
+});
+
+const back = new URLSearchParams(location.search);
+if (back.has("serialNo") && back.has("result")) {
+  byId("way-back").textContent = words.back(back.get("serialNo"), words.results[back.get("result")] ?? back.get("result"));
+  byId("way-back").hidden = false;
 }
 
 pollForever();

@@ -1,32 +1,19 @@
 //! The demo page: one button that starts an authorization, and every exchange that follows.
 
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use maud::{DOCTYPE, Markup, html};
-use serde::Deserialize;
+use maud::{Markup, html};
 
 use super::{DemoMerchant, MerchantConfig, MerchantFault};
 use crate::emulator::GatewayFault;
-use crate::page::{file, page};
+use crate::page::{Chosen, Shell, file, page};
 use shared::web::language::Language;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-#[derive(Deserialize)]
-pub(super) struct PageQuery {
-    lang: Option<String>,
-}
-
-/// Shows the page in the language of `?lang=zh` or `?lang=en`, or else of the browser.
-pub(super) async fn show(
-    State(merchant): State<DemoMerchant>,
-    headers: HeaderMap,
-    Query(query): Query<PageQuery>,
-) -> Response {
-    let chosen = query.lang.as_deref().and_then(Language::named);
-    let language = chosen.unwrap_or_else(|| Language::preferred(&headers));
+pub(super) async fn show(State(merchant): State<DemoMerchant>, Chosen(language): Chosen) -> Response {
     page(StatusCode::OK, POLICY, demo(&merchant, language))
 }
 
@@ -41,52 +28,63 @@ pub(super) async fn script() -> impl IntoResponse {
 fn demo(merchant: &DemoMerchant, language: Language) -> Markup {
     let say = |chinese, english| language.choose(chinese, english);
     let config = &merchant.config;
+    let shell = Shell {
+        path: "/",
+        title: say("演示商家", "Demo merchant"),
+        lead: lead(language),
+        styles: &[],
+        scripts: &["/demo.js"],
+        content: html! {
+            p class="back" id="way-back" data-testid="way-back" role="status" hidden {}
+            main {
+                div class="side" {
+                    (ask(config, language))
+                    (faults(merchant.emulator.is_some(), language))
+                    (parties(config, language))
+                }
+                div class="story" { (authorizations(language)) (wire(language)) }
+            }
+        },
+    };
+    shell.markup(language)
+}
+
+fn lead(language: Language) -> Markup {
+    let say = |chinese, english| language.choose(chinese, english);
     html! {
-        (DOCTYPE)
-        html lang=(language.tag()) {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (say("演示商家 · authlink", "Demo merchant · authlink")) }
-                link rel="icon" href="data:,";
-                link rel="stylesheet" href="/demo.css";
-                script src="/demo.js" defer {}
+        p { (say(
+            "取一条支付宝授权链接，同意授权，收下 openId。全程在本机，支付宝由模拟器扮演。",
+            "Get an Alipay authorization link, consent, receive the openId. All on this machine; an emulator plays Alipay.",
+        )) }
+        p {
+            a class="aside" href="/explorer" { (say("接口调试", "Explorer")) } " · "
+            a class="aside" href="/doctor" { (say("验签为什么失败？", "Why is a signature refused?")) }
+        }
+    }
+}
+
+fn authorizations(language: Language) -> Markup {
+    let say = |chinese, english| language.choose(chinese, english);
+    html! {
+        section class="card results" aria-live="polite" {
+            h2 { (say("授权", "Authorizations")) }
+            p class="empty" id="no-authorizations" { (say("还没有授权。先取一条链接。", "None yet. Get a link first.")) }
+            div id="authorizations" data-testid="authorizations" {}
+        }
+    }
+}
+
+fn wire(language: Language) -> Markup {
+    let say = |chinese, english| language.choose(chinese, english);
+    html! {
+        section class="card wire" {
+            h2 { (say("往来记录", "What went over the wire")) }
+            div class="sift" {
+                label { (say("流水号", "serialNo")) " " select id="journal-of" data-testid="journal-of" { option value="" { (say("全部", "all")) } } }
+                button type="button" class="copy" id="clear-journal" data-testid="clear-journal" { (say("清空", "Clear")) }
             }
-            body {
-                header class="top" {
-                    div {
-                        h1 { (say("演示商家", "Demo merchant")) }
-                        p { (say(
-                            "取一条支付宝授权链接，同意授权，收下 openId。全程在本机，支付宝由模拟器扮演。",
-                            "Get an Alipay authorization link, consent, receive the openId. All on this machine; an emulator plays Alipay.",
-                        )) }
-                    }
-                    nav aria-label=(say("语言", "Language")) {
-                        a href="/?lang=zh" lang="zh-CN" aria-current=[(language == Language::Chinese).then_some("true")] { "中文" }
-                        a href="/?lang=en" lang="en" aria-current=[(language == Language::English).then_some("true")] { "English" }
-                    }
-                }
-                noscript { p class="problem" { (say("此页需要 JavaScript。", "This page needs JavaScript.")) } }
-                main {
-                    div class="side" {
-                        (ask(config, language))
-                        (faults(merchant.emulator.is_some(), language))
-                        (parties(config, language))
-                    }
-                    div class="story" {
-                        section class="card results" aria-live="polite" {
-                            h2 { (say("授权", "Authorizations")) }
-                            p class="empty" id="no-authorizations" { (say("还没有授权。先取一条链接。", "None yet. Get a link first.")) }
-                            div id="authorizations" data-testid="authorizations" {}
-                        }
-                        section class="card wire" {
-                            h2 { (say("往来记录", "What went over the wire")) }
-                            p class="empty" id="no-entries" { (say("还没有往来。", "Nothing yet.")) }
-                            div id="entries" data-testid="journal" {}
-                        }
-                    }
-                }
-            }
+            p class="empty" id="no-entries" { (say("还没有往来。", "Nothing yet.")) }
+            div id="entries" data-testid="journal" {}
         }
     }
 }
@@ -118,7 +116,7 @@ fn ask(config: &MerchantConfig, language: Language) -> Markup {
                 a class="aside" id="open-link-apart" target="_blank" rel="noopener noreferrer" data-testid="open-link-apart" {
                     (say("在新标签页打开", "Open in a new tab"))
                 }
-                p class="url" id="link-text" data-testid="link-text" {}
+                p class="url" id="link-text" data-testid="link-text" tabindex="0" {}
             }
         }
     }
@@ -186,9 +184,8 @@ const fn gateway_fault(fault: GatewayFault, language: Language) -> &'static str 
             language.choose("没有这个应用（不签名）", "Knows no such app (unsigned)")
         }
         GatewayFault::InvalidSignature => language.choose("说我方签名不对", "Says our signature is wrong"),
-        GatewayFault::MissingAppCertSn => {
-            language.choose("缺少证书编号（不签名）", "Misses a certificate (unsigned)")
-        }
+        GatewayFault::MissingAppCertSn => language
+            .choose("缺少应用公钥证书 SN（不签名）", "Misses the SN of the app's certificate (unsigned)"),
         GatewayFault::InsufficientPermissions => {
             language.choose("没有权限（40006）", "Lacks permissions (40006)")
         }

@@ -24,6 +24,8 @@ pub struct Authorization {
     pub state: AuthorizationState,
     /// The user's openId, or what Alipay named them by instead.
     pub open_id: Option<String>,
+    /// What the last notice said.
+    pub result: Option<String>,
     /// The number of callbacks with a valid signature, with repeats and those answered with a fault.
     pub callbacks: u32,
 }
@@ -77,10 +79,13 @@ impl Ledger {
         if let Some(serial_no) = callback.serial_no.as_deref().filter(|_| callback.signature_ok) {
             let authorization = self.entry(serial_no, callback.at);
             authorization.callbacks = authorization.callbacks.saturating_add(1);
-            callback.repeat = authorization.state == AuthorizationState::Received;
-            if taken && !callback.repeat {
+            let named = callback.open_id.as_ref().or(callback.alipay_user_id.as_ref()).cloned();
+            callback.repeat = named.is_some() && authorization.state == AuthorizationState::Received;
+            if named.is_none() {
+                authorization.result = callback.result.clone();
+            } else if taken && !callback.repeat {
                 authorization.state = AuthorizationState::Received;
-                authorization.open_id = callback.open_id.clone().or_else(|| callback.alipay_user_id.clone());
+                authorization.open_id = named;
             }
         }
         if self.received.len() == CALLBACKS_KEPT {
@@ -100,6 +105,7 @@ impl Ledger {
                 link: None,
                 state: AuthorizationState::Waiting,
                 open_id: None,
+                result: None,
                 callbacks: 0,
             });
             self.authorizations.truncate(AUTHORIZATIONS_KEPT);
@@ -119,6 +125,7 @@ mod tests {
             serial_no: Some(serial_no.to_owned()),
             open_id: Some(open_id.to_owned()),
             alipay_user_id: None,
+            result: None,
             headers: Vec::new(),
             body: String::new(),
             signature_ok,
@@ -144,6 +151,18 @@ mod tests {
         ledger.record_callback(callback("S1", "other", true), true);
         assert_eq!(summary(&ledger), [("S1", AuthorizationState::Received, Some("one"), 3)]);
         assert_eq!(ledger.received().map(|seen| seen.repeat).collect::<Vec<_>>(), [false, false, true]);
+    }
+
+    #[test]
+    fn a_notice_is_noted_and_keeps_no_openid_away() {
+        let mut ledger = Ledger::default();
+        let refused = Some("REFUSED".to_owned());
+        let notice = ReceivedCallback { open_id: None, result: refused.clone(), ..callback("S1", "", true) };
+        ledger.record_callback(notice, true);
+        assert_eq!(summary(&ledger), [("S1", AuthorizationState::Waiting, None, 1)]);
+        assert_eq!(ledger.authorizations[0].result, refused);
+        ledger.record_callback(callback("S1", "one", true), true);
+        assert_eq!(summary(&ledger), [("S1", AuthorizationState::Received, Some("one"), 2)]);
     }
 
     #[test]

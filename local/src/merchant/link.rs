@@ -4,9 +4,10 @@ use serde::Serialize;
 use shared::model::clock::UnixMillis;
 
 use super::DemoMerchant;
-use super::call::{Call, CallAnswer, CallError, random_hex};
+use super::call::{Call, CallAnswer, CallError};
 use super::signing::SignType;
 use crate::journal::{Direction, Event, Party, Title};
+use crate::keys::random_hex;
 
 const PATH: &str = "/v1/openapi/auth/alipay/url";
 

@@ -26,7 +26,7 @@ use tokio::sync::watch;
 
 use crate::emulator::AlipayEmulator;
 use crate::journal::Journal;
-pub use call::{Call, CallAnswer, CallError, CallRequest};
+pub use call::{Call, CallAnswer, CallError, CallRequest, Signer, send, sign};
 pub use callback::ReceivedCallback;
 pub use faults::MerchantFault;
 use ledger::Ledger;
@@ -117,6 +117,7 @@ impl DemoMerchant {
             .route("/demo.css", get(demo::style))
             .route("/demo.js", get(demo::script))
             .route("/api/links", post(api::request_link))
+            .route("/api/queries", post(api::query))
             .route("/api/journal", get(api::journal))
             .route("/api/faults", get(api::faults).post(api::set_faults))
             .route("/callback", post(callback::callback))

@@ -12,7 +12,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::signing::{rsa_holds, sign_md5, sign_rsa, string_to_sign};
 use super::*;
-use crate::emulator::{EmulatorConfig, GatewayFault};
+use crate::emulator::{Apps, EmulatedApp, EmulatorConfig, GatewayFault};
 
 const SHARED_KEY: &str = "2f1c7d0e5b6a49c38e7f90a1b2c3d4e5";
 const LINK: &str = "http://127.0.0.1:8788/oauth2";
@@ -283,9 +283,12 @@ async fn a_merchant_that_does_not_check_says_success_to_what_nobody_signed() {
 #[tokio::test]
 async fn faults_of_both_parties_are_set_from_the_page() {
     let emulator = AlipayEmulator::new(EmulatorConfig {
-        app_id: "1".to_owned(),
-        app_public_key: key().to_public_key(),
-        alipay_private_key: key(),
+        apps: Apps::one(EmulatedApp {
+            app_id: "1".to_owned(),
+            public_key: key().to_public_key(),
+            alipay_private_key: key(),
+            certificates: None,
+        }),
         redirect_uri_prefix: None,
     });
     let merchant = merchant(String::new(), None).with_emulator(emulator.clone());

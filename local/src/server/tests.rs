@@ -37,7 +37,7 @@ async fn open(bounds: Bounds) -> Port {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (at, asked, stop) = (listener.local_addr().unwrap(), Asked::default(), CancellationToken::new());
     let router = Router::new().fallback(any(answer)).with_state(asked.clone());
-    let serving = tokio::spawn(serve(listener, router, bounds, stop.clone()));
+    let serving = tokio::spawn(serve(listener, router, bounds, stop.clone(), TaskTracker::new()));
     Port { at, asked, stop, serving }
 }
 

@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, IdentityCache, Region, StalledStreamProtectionConfig};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 pub use aws_types::SdkConfig;
+use aws_types::request_id::RequestId as _;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use secrecy::ExposeSecret as _;
 
@@ -77,9 +78,23 @@ impl CallTimeouts {
     }
 }
 
-/// The reason of a failure, in a word or two for the log: the service's own code, or what became of the call. It names
-/// nothing of what was asked or answered.
+/// The longest id of a request that is taken from an answer.
+const MAX_REQUEST_ID: usize = 64;
+
+/// The reason of a failure, in a word or two for the log: the service's own code, or what became of the call; with
+/// AWS's id of the request, if it has answered. It names nothing of what was asked or answered.
 pub(crate) fn log_reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
+    let reason = reason(error);
+    let is_an_id = |id: &&str| {
+        id.len() <= MAX_REQUEST_ID && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    match error.request_id().filter(is_an_id) {
+        Some(id) => format!("{reason} (request {id} at AWS)"),
+        None => reason,
+    }
+}
+
+fn reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
     match error {
         // The SDK has nothing else for a body that it cannot read.
         SdkError::ServiceError(refused) if refused.raw().status().is_success() => {

@@ -49,7 +49,7 @@ impl FakeAws {
         let server = MockServer::start().await;
         let answers = Answers(Mutex::new(answers.into_iter().collect()));
         Mock::given(any()).respond_with(answers).mount(&server).await;
-        Self { sdk: sdk(&server.address().to_string()), server }
+        Self { sdk: leading_to(&server.address().to_string()), server }
     }
 
     /// Every request, in order.
@@ -85,14 +85,14 @@ pub(crate) fn nobody() -> (SdkConfig, TcpSocket) {
     let reserved = TcpSocket::new_v4().unwrap();
     reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = reserved.local_addr().unwrap();
-    (sdk(&address.to_string()), reserved)
+    (leading_to(&address.to_string()), reserved)
 }
 
 /// Leads every client to `address`.
 ///
 /// The region is the test's own: the SDK's quota of repetitions is one for each service and region in a process, and
 /// one test would spend another's.
-fn sdk(address: &str) -> SdkConfig {
+pub(crate) fn leading_to(address: &str) -> SdkConfig {
     static REGIONS: AtomicU32 = AtomicU32::new(0);
     sdk_config(&AwsSettings {
         region: format!("test-{}", REGIONS.fetch_add(1, Ordering::Relaxed)),

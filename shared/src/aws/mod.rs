@@ -11,6 +11,8 @@ mod connector;
 #[cfg(test)]
 pub(crate) mod fake_aws;
 #[cfg(feature = "aws")]
+pub mod first_connections;
+#[cfg(feature = "aws")]
 mod https_client;
 pub mod settings;
 

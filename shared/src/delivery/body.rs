@@ -9,6 +9,7 @@ use crate::model::consent::DeliveryBody;
 use crate::model::end_date::EndDate;
 use crate::model::id::AuthorizationId;
 use crate::model::identity::Identity;
+use crate::model::notice::Notice;
 use crate::model::owner::SchemeId;
 
 /// The JSON delivered for an authorization: compact, what its caller knows it by first (`serialNo`, or the `requestId`
@@ -22,13 +23,23 @@ pub fn delivery_body(authorization: &Authorization, identity: &Identity, now: Un
         alipay_user_id: identity.user_id().map(|id| id.reveal()),
         auth_time: now,
     };
+    body(authorization, Told::User(user))
+}
+
+/// The JSON delivered for a link that has named nobody: what its caller knows it by, `result`, and since when it is so.
+#[must_use]
+pub fn notice_body(authorization: &Authorization, notice: Notice, since: UnixMillis) -> DeliveryBody {
+    body(authorization, Told::Nobody(Nobody { result: notice.as_str(), result_time: since }))
+}
+
+fn body(authorization: &Authorization, told: Told<'_>) -> DeliveryBody {
     let json = match &authorization.request {
         AuthorizationRequest::Merchant(request) => serde_json::to_vec(&OfMerchant {
             serial_no: &request.serial_no,
             user_id: &request.user_id,
             merchant_id: &request.merchant_id,
             business_id: &request.business_id,
-            user,
+            told,
         }),
         AuthorizationRequest::Scheme(request) => serde_json::to_vec(&OfScheme {
             request_id: &request.request_id,
@@ -36,7 +47,7 @@ pub fn delivery_body(authorization: &Authorization, identity: &Identity, now: Un
             scheme_id: request.scheme_id,
             phone_tail: &request.phone_tail,
             end_date: request.end_date,
-            user,
+            told,
         }),
     };
     let json = json.unwrap_or_else(|error| unreachable!("strings and numbers always serialise: {error}"));
@@ -51,7 +62,7 @@ struct OfMerchant<'a> {
     merchant_id: &'a str,
     business_id: &'a str,
     #[serde(flatten)]
-    user: User<'a>,
+    told: Told<'a>,
 }
 
 #[derive(Serialize)]
@@ -64,7 +75,14 @@ struct OfScheme<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     end_date: Option<EndDate>,
     #[serde(flatten)]
-    user: User<'a>,
+    told: Told<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Told<'a> {
+    User(User<'a>),
+    Nobody(Nobody),
 }
 
 #[derive(Serialize)]
@@ -75,6 +93,13 @@ struct User<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     alipay_user_id: Option<&'a str>,
     auth_time: UnixMillis,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Nobody {
+    result: &'static str,
+    result_time: UnixMillis,
 }
 
 #[cfg(test)]

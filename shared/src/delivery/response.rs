@@ -3,8 +3,10 @@
 //! Only the exact answer of the protocol ends a delivery. Anything looser (a 2xx, a page that contains the word) would
 //! take a gateway's or a proxy's answer for the merchant's, and the openId would be lost without a trace.
 
+use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
+use encoding_rs::GBK;
 use url::Url;
 
 use crate::model::clock::UnixMillis;
@@ -21,11 +23,49 @@ pub struct AttemptResult {
     pub retry_after: Option<Duration>,
     /// The address that was named with a 3xx, without its query; it is not followed.
     pub redirect: Option<Url>,
+    /// The beginning of an answer that did not confirm.
+    pub answer: Option<AnswerText>,
 }
 
 impl From<DeliveryOutcome> for AttemptResult {
     fn from(outcome: DeliveryOutcome) -> Self {
-        Self { outcome, retry_after: None, redirect: None }
+        Self { outcome, retry_after: None, redirect: None, answer: None }
+    }
+}
+
+/// The bytes of an answer that are taken for its beginning.
+const BEGINNING_BYTES: usize = 1_024;
+
+/// The beginning of a merchant's answer as text. It may repeat what was sent, and so has no readable `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AnswerText {
+    pub text: String,
+    /// True if the answer goes on.
+    pub is_cut: bool,
+}
+
+impl AnswerText {
+    /// Takes the beginning of a `body`, all of which is here if it is `whole`, in the charset that its content type
+    /// names: GBK, or else UTF-8. `None` if it is empty.
+    #[must_use]
+    pub fn of(body: &[u8], whole: bool, content_type: Option<&str>) -> Option<Self> {
+        let beginning = &body[..body.len().min(BEGINNING_BYTES)];
+        let is_cut = !whole || beginning.len() < body.len();
+        let is_gbk = content_type.is_some_and(|kind| kind.to_ascii_lowercase().contains("charset=gb"));
+        let text = if is_gbk {
+            GBK.decode_without_bom_handling(beginning).0
+        } else {
+            String::from_utf8_lossy(beginning.strip_prefix(BYTE_ORDER_MARK).unwrap_or(beginning))
+        };
+        // A character that was cut in two.
+        let text = if is_cut { text.trim_end_matches('\u{fffd}') } else { &text };
+        (!text.is_empty()).then(|| Self { text: text.to_owned(), is_cut })
+    }
+}
+
+impl fmt::Debug for AnswerText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AnswerText({} bytes)", self.text.len())
     }
 }
 
@@ -144,6 +184,28 @@ mod tests {
                 "{status} {body:?}"
             );
         }
+    }
+
+    #[test]
+    fn an_answer_is_text_of_its_charset_and_cut_between_characters() {
+        let says = |text: &str, is_cut| Some(AnswerText { text: text.to_owned(), is_cut });
+        let (gbk, ..) = GBK.encode("签名错误");
+        let long = "签".repeat(400);
+        for (body, whole, content_type, text) in [
+            (&b""[..], true, None, None),
+            (b"FAIL", true, None, says("FAIL", false)),
+            (b"FAIL", false, Some("text/plain"), says("FAIL", true)),
+            ("签名错误".as_bytes(), true, Some("text/plain; charset=utf-8"), says("签名错误", false)),
+            (&gbk, true, Some("text/html;charset=GBK"), says("签名错误", false)),
+            (&gbk, true, Some("text/html; Charset=gb2312"), says("签名错误", false)),
+            (b"\xef\xbb\xbfno", true, None, says("no", false)),
+            (&"签名".as_bytes()[..5], false, None, says("签", true)),
+            (b"a\xffb", true, Some("charset="), says("a\u{fffd}b", false)),
+            (long.as_bytes(), true, None, says(&"签".repeat(341), true)),
+        ] {
+            assert_eq!(AnswerText::of(body, whole, content_type), text, "{body:?}");
+        }
+        assert_eq!(format!("{:?}", AnswerText::of(b"open-1", true, None).unwrap()), "AnswerText(6 bytes)");
     }
 
     #[test]

@@ -56,6 +56,9 @@ impl Schedule {
 pub struct Jitter(pub u8);
 
 impl Jitter {
+    /// No delay, for want of randomness.
+    pub const NONE: Self = Self(0);
+
     /// Draws one.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use rustls::RootCertStore;
 use url::Url;
 
-use crate::delivery::response::{self, AttemptResult, ResponseBody};
+use crate::delivery::response::{self, AnswerText, AttemptResult, ResponseBody};
 use crate::egress::callback_url::{CallbackRules, CallbackUrl};
 use crate::egress::client::bundled_roots;
 use crate::egress::http_client::{HttpClient, Limits};
@@ -49,12 +49,15 @@ pub struct TimeLimits {
     pub connect: Duration,
     /// Until the answer has been read.
     pub total: Duration,
+    /// Until the body has been read of an answer whose status says enough: it is for people.
+    pub explanation: Duration,
 }
 
 impl Default for TimeLimits {
-    /// 5 s to connect, 10 s in all.
+    /// 5 s to connect, 10 s in all, 1 s for an explanation.
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), total: Duration::from_secs(10) }
+        let [connect, total, explanation] = [5, 10, 1].map(Duration::from_secs);
+        Self { connect, total, explanation }
     }
 }
 
@@ -63,6 +66,7 @@ pub struct HttpSender {
     rules: CallbackRules,
     strict: HttpClient,
     dangerous: Option<HttpClient>,
+    explanation: Duration,
 }
 
 impl HttpSender {
@@ -92,12 +96,12 @@ impl HttpSender {
         rules: CallbackRules,
         limits: TimeLimits,
     ) -> Self {
-        let TimeLimits { connect, total } = limits;
+        let TimeLimits { connect, total, explanation } = limits;
         let limits = Limits { connect, total, idle: None, body_bytes: MAX_ANSWER_BYTES };
         let client = |reach| HttpClient::new(roots.clone(), reach, limits);
         let strict = client(Reach::PublicHttps(Arc::clone(&resolver)));
         let dangerous = (!rules.dangerous_origins.is_empty()).then(|| client(Reach::Anywhere(resolver)));
-        Self { rules, strict, dangerous }
+        Self { rules, strict, dangerous, explanation }
     }
 
     /// The client that may talk to `url`. An address literal is judged here, because no resolver is asked for it.
@@ -123,20 +127,15 @@ impl HttpSender {
         *request.headers_mut() = header_map(headers)?;
         let answer = client.send(request).await?;
         let status = answer.status().as_u16();
-        let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
-        if status != CONFIRMED_STATUS {
-            let judged = response::classify(status, header(RETRY_AFTER), ResponseBody::Whole(&[]), now);
-            let redirects = matches!(judged.outcome, DeliveryOutcome::Redirect(_));
-            let location = header(LOCATION).filter(|_| redirects);
-            return Ok(AttemptResult { redirect: location.and_then(|to| target(url.url(), to)), ..judged });
-        }
-        let body = answer.read().await;
-        let body = match &body {
-            Ok(body) => ResponseBody::Whole(body),
-            Err(TransportError::TooLong) => ResponseBody::TooLong,
-            Err(error) => ResponseBody::Lost((*error).into()),
-        };
-        Ok(response::classify(status, None, body, now))
+        let header = |name| answer.headers().get(name)?.to_str().map(str::to_owned).ok();
+        let [retry_after, location, content_type] = [RETRY_AFTER, LOCATION, CONTENT_TYPE].map(header);
+        let (body, end) = answer.read_within((status != CONFIRMED_STATUS).then_some(self.explanation)).await;
+        let judged = response::classify(status, retry_after.as_deref(), response_body(&body, end), now);
+        let redirects = matches!(judged.outcome, DeliveryOutcome::Redirect(_));
+        let redirect = location.filter(|_| redirects).and_then(|to| target(url.url(), &to));
+        let answer = AnswerText::of(&body, end.is_ok(), content_type.as_deref())
+            .filter(|_| judged.outcome != DeliveryOutcome::Success);
+        Ok(AttemptResult { redirect, answer, ..judged })
     }
 }
 
@@ -150,6 +149,14 @@ impl CallbackSender for HttpSender {
         now: UnixMillis,
     ) -> AttemptResult {
         self.try_post(url, headers, body, now).await.unwrap_or_else(AttemptResult::from)
+    }
+}
+
+fn response_body(body: &[u8], end: Result<(), TransportError>) -> ResponseBody<'_> {
+    match end {
+        Ok(()) => ResponseBody::Whole(body),
+        Err(TransportError::TooLong) => ResponseBody::TooLong,
+        Err(error) => ResponseBody::Lost(error.into()),
     }
 }
 
@@ -313,7 +320,8 @@ mod tests {
     }
 
     fn sender(resolver: Arc<dyn Resolver>, rules: &CallbackRules, total: Duration) -> HttpSender {
-        HttpSender::with_limits(resolver, rules.clone(), TimeLimits { connect: total, total })
+        let explanation = Duration::from_millis(100);
+        HttpSender::with_limits(resolver, rules.clone(), TimeLimits { connect: total, total, explanation })
     }
 
     fn exempt(origin: &str) -> CallbackRules {
@@ -340,6 +348,11 @@ mod tests {
 
     fn answered(outcome: DeliveryOutcome) -> AttemptResult {
         outcome.into()
+    }
+
+    fn answered_with(outcome: DeliveryOutcome, text: &str, is_cut: bool) -> AttemptResult {
+        let answer = Some(AnswerText { text: text.to_owned(), is_cut });
+        AttemptResult { answer, ..outcome.into() }
     }
 
     #[tokio::test]
@@ -374,7 +387,14 @@ mod tests {
             ..DeliveryOutcome::Status(status).into()
         };
         let rows = [
-            ("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nFAIL", answered(DeliveryOutcome::WrongAnswer)),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nFAIL",
+                answered_with(DeliveryOutcome::WrongAnswer, "FAIL", false),
+            ),
+            (
+                "HTTP/1.1 500 No\r\ncontent-length: 4\r\n\r\nsee!",
+                answered_with(DeliveryOutcome::Status(500), "see!", false),
+            ),
             (
                 "HTTP/1.1 500 No\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n",
                 answered(DeliveryOutcome::Status(500)),
@@ -384,8 +404,12 @@ mod tests {
                 "HTTP/1.1 429 No\r\nretry-after: Tue, 14 Nov 2023 22:13:50 GMT\r\ncontent-length: 0\r\n\r\n",
                 asked(429, 30),
             ),
-            // A failure's body is not waited for.
+            // A failure's body is waited for no longer than an explanation may take.
             ("HTTP/1.1 502 No\r\ncontent-length: 9999\r\n\r\n", answered(DeliveryOutcome::Status(502))),
+            (
+                "HTTP/1.1 502 No\r\ncontent-length: 9999\r\n\r\nwell",
+                answered_with(DeliveryOutcome::Status(502), "well", true),
+            ),
             ("SSH-2.0-x\r\n\r\n", answered(DeliveryOutcome::Broken)),
         ];
         for (text, answer) in rows {
@@ -417,7 +441,7 @@ mod tests {
             (Behaviour::Rambles, DeliveryOutcome::TooLong),
         ];
         for (behaviour, outcome) in rows {
-            assert_eq!(answer_to(behaviour).await, answered(outcome));
+            assert_eq!(answer_to(behaviour).await.outcome, outcome);
         }
     }
 
@@ -438,7 +462,7 @@ mod tests {
         for text in ["", "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nSUCC"] {
             let merchant = Merchant::that(Behaviour::Says(text)).await;
             let origin = format!("http://{}", merchant.address);
-            assert_eq!(answer_of(&origin, total).await, answered(DeliveryOutcome::Timeout), "{text}");
+            assert_eq!(answer_of(&origin, total).await.outcome, DeliveryOutcome::Timeout, "{text}");
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("https://{}", listener.local_addr().unwrap());

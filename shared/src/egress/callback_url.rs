@@ -33,8 +33,7 @@ impl CallbackRules {
     /// True if `url` belongs to one of the dangerous origins.
     #[must_use]
     pub fn exempts(&self, url: &CallbackUrl) -> bool {
-        let origin = url.url.origin();
-        self.dangerous_origins.iter().any(|dangerous| dangerous.0 == origin)
+        self.dangerous_origins.iter().any(|dangerous| dangerous.is_of(&url.url))
     }
 }
 
@@ -100,41 +99,44 @@ impl fmt::Display for CallbackUrl {
     }
 }
 
-/// The flaw of a callback address.
+/// The flaw of a callback address. It displays as a clause whose subject is the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum CallbackUrlError {
     /// More than [`MAX_CALLBACK_URL_CHARS`], as given or as it would be stored.
-    #[error("the callback address is longer than {MAX_CALLBACK_URL_CHARS} characters")]
+    #[error("is longer than {MAX_CALLBACK_URL_CHARS} characters")]
     TooLong,
     /// White space, a control character, a backslash, or a symbol that would have to be percent-encoded.
-    #[error("the callback address holds a character that a URL cannot have")]
+    #[error("holds a character that a URL cannot have")]
     BadCharacter,
     /// It does not parse, or its host is no name that DNS and TLS could be asked for.
-    #[error("the callback address is not a URL")]
+    #[error("is not a URL")]
     NotAUrl,
     /// User name or password before an `@`, be they empty.
-    #[error("the callback address must not hold a user name or password")]
+    #[error("must not hold a user name or password")]
     Userinfo,
     /// A `#`: what follows it stays in a browser, so the POST would go to another address than the one that is meant.
-    #[error("the callback address must not hold a fragment (#…), which is never sent to a server")]
+    #[error("must not hold a fragment (#…), which is never sent to a server")]
     Fragment,
     /// Another scheme than https.
-    #[error("the callback address must begin with https://")]
+    #[error("must begin with https://")]
     NotHttps,
     /// A port that the deployment does not allow.
-    #[error("the callback address names port {0}, which is not allowed")]
+    #[error("names port {0}, which is not allowed")]
     Port(u16),
     /// A name without a dot, or one that by convention leads to the machine itself or stays inside a network.
-    #[error("the callback address must name a public host")]
+    #[error("must name a public host")]
     LocalName,
     /// An address that is not public, in whatever spelling.
-    #[error("the callback address must lead to a public address ({})", .0.as_str())]
+    #[error("must lead to a public address ({})", .0.as_str())]
     NotPublic(AddressRefusal),
 }
 
-/// Scheme, host and port, such as `http://127.0.0.1:8789`.
+/// Scheme, host and port, such as `http://127.0.0.1:8789`; or with any port, `http://127.0.0.1:*`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Origin(url::Origin);
+pub struct Origin {
+    origin: url::Origin,
+    any_port: bool,
+}
 
 impl Origin {
     /// Parses an origin, written with its scheme.
@@ -142,25 +144,41 @@ impl Origin {
     /// # Errors
     /// [`NotAnOrigin`] unless `text` is a URL of http or https and nothing beyond host and port.
     pub fn parse(text: &str) -> Result<Self, NotAnOrigin> {
+        let (any_port, text) = text.strip_suffix(":*").map_or((false, text), |host| (true, host));
         let url = read(text).map_err(|_| NotAnOrigin)?;
+        if any_port && url.port().is_some() {
+            return Err(NotAnOrigin);
+        }
         let bare = url.path() == "/" && url.query().is_none();
         if has_scheme(text) && matches!(url.scheme(), "http" | "https") && bare {
-            Ok(Self(url.origin()))
+            Ok(Self { origin: url.origin(), any_port })
         } else {
             Err(NotAnOrigin)
+        }
+    }
+
+    /// True if `url` is of this origin.
+    #[must_use]
+    pub fn is_of(&self, url: &Url) -> bool {
+        match (&self.origin, url.origin()) {
+            (url::Origin::Tuple(scheme, host, _), url::Origin::Tuple(its, of, _)) if self.any_port => {
+                (scheme, host) == (&its, &of)
+            }
+            (origin, its) => *origin == its,
         }
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.ascii_serialization())
+        f.write_str(&self.origin.ascii_serialization())?;
+        if self.any_port { f.write_str(":*") } else { Ok(()) }
     }
 }
 
 /// The text is more, less or other than an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("an origin is http:// or https:// with a host and perhaps a port, nothing else")]
+#[error("an origin is http:// or https:// with a host and perhaps a port or :* for any, nothing else")]
 pub struct NotAnOrigin;
 
 fn read(text: &str) -> Result<Url, CallbackUrlError> {
@@ -370,11 +388,37 @@ mod tests {
     }
 
     #[test]
+    fn an_origin_of_any_port_exempts_the_ports_of_its_scheme_and_host_alone() {
+        let dangerous_origins =
+            ["http://127.0.0.1:*", "https://[::1]:*"].map(|text| Origin::parse(text).unwrap()).to_vec();
+        let rules = CallbackRules { dangerous_origins, ..CallbackRules::default() };
+        for (text, result) in [
+            ("http://127.0.0.1/x", Ok("http://127.0.0.1/x")),
+            ("http://127.0.0.1:9000/x", Ok("http://127.0.0.1:9000/x")),
+            ("https://[::1]:9000/x", Ok("https://[::1]:9000/x")),
+            ("https://127.0.0.1:9000/x", Err(Port(9000))),
+            ("http://127.0.0.2:9000/x", Err(NotHttps)),
+            ("http://[::1]:9000/x", Err(NotHttps)),
+            ("http://10.0.0.1/x", Err(NotHttps)),
+            ("http://127.0.0.1.example.com/x", Err(NotHttps)),
+        ] {
+            assert_eq!(stored(text, &rules).as_deref(), result.as_ref().copied(), "{text}");
+        }
+    }
+
+    #[test]
     fn an_origin_is_scheme_host_and_port_and_nothing_else() {
         let rows = [
             ("http://127.0.0.1:8789", Ok("http://127.0.0.1:8789")),
             ("http://LOCALHOST:80/", Ok("http://localhost")),
             ("https://[::1]:8443", Ok("https://[::1]:8443")),
+            ("http://127.0.0.1:*", Ok("http://127.0.0.1:*")),
+            ("http://[::1]:*", Ok("http://[::1]:*")),
+            ("http://127.0.0.1:8789:*", Err(NotAnOrigin)),
+            ("http://127.0.0.1:*/x", Err(NotAnOrigin)),
+            ("http://*:*", Err(NotAnOrigin)),
+            (":*", Err(NotAnOrigin)),
+            ("127.0.0.1:*", Err(NotAnOrigin)),
             ("127.0.0.1:8789", Err(NotAnOrigin)),
             ("ftp://127.0.0.1", Err(NotAnOrigin)),
             ("http://127.0.0.1/x", Err(NotAnOrigin)),

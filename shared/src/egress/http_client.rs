@@ -8,10 +8,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -124,9 +124,32 @@ impl Answer {
     /// [`TooLong`](TransportError::TooLong) as soon as one byte too many has come, whatever `Content-Length` said;
     /// [`Timeout`](TransportError::Timeout) or [`CutOff`](TransportError::CutOff).
     pub async fn read(self) -> Result<Bytes, TransportError> {
-        let body = Limited::new(self.response.into_body(), self.body_bytes).collect();
-        let read = last_look::until(self.deadline, &self.departure, body).await;
-        let read = read.ok_or(TransportError::Timeout)?;
-        read.map(http_body_util::Collected::to_bytes).map_err(|error| TransportError::of_body(&*error))
+        let (body, end) = self.read_within(None).await;
+        end.map(|()| body)
     }
+
+    /// Reads the body, for as long as `patience` at most if there is one, and gives what has come, whole or not.
+    pub async fn read_within(self, patience: Option<Duration>) -> (Bytes, Result<(), TransportError>) {
+        let Self { response, deadline, departure, body_bytes } = self;
+        let deadline = patience.map_or(deadline, |patience| deadline.min(Instant::now() + patience));
+        let mut read = BytesMut::new();
+        let reading = read_into(&mut read, response.into_body(), body_bytes);
+        let end =
+            last_look::until(deadline, &departure, reading).await.unwrap_or(Err(TransportError::Timeout));
+        (read.freeze(), end)
+    }
+}
+
+/// Adds to `read` what comes, `most_bytes` in all.
+async fn read_into(read: &mut BytesMut, mut body: Incoming, most_bytes: usize) -> Result<(), TransportError> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| TransportError::of_body(&error))?;
+        let Ok(data) = frame.into_data() else { continue };
+        let room = most_bytes - read.len();
+        read.extend_from_slice(&data[..data.len().min(room)]);
+        if data.len() > room {
+            return Err(TransportError::TooLong);
+        }
+    }
+    Ok(())
 }

@@ -16,4 +16,4 @@ pub mod resolver;
 pub mod third_party_link;
 pub(crate) mod tls_failure;
 pub mod transport_error;
-pub(crate) mod web_url;
+pub mod web_url;

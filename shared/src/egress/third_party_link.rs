@@ -58,8 +58,7 @@ pub(crate) fn parse(text: &str, loopback_allowed: bool) -> Result<Url, LinkRefus
     if url.port() == Some(0) {
         return Err(LinkRefusal::Port);
     }
-    let on_this_machine = web_url::is_loopback(&url) || url.host_str() == Some("localhost");
-    if !(loopback_allowed && on_this_machine) {
+    if !(loopback_allowed && web_url::is_this_machine(&url)) {
         web_url::check_host(&url)?;
     }
     // The parser may have percent-encoded.

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::io;
 
-use http_body_util::LengthLimitError;
 use tokio::time::error::Elapsed;
 
 use crate::egress::error_chain::find;
@@ -119,7 +118,6 @@ impl TransportError {
 
 fn is_too_long(error: &(dyn Error + 'static)) -> bool {
     find::<BudgetSpent>(error).is_some()
-        || find::<LengthLimitError>(error).is_some()
         || find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse_too_large)
 }
 

@@ -65,7 +65,13 @@ pub(crate) fn check_host(url: &Url) -> Result<(), HostRefusal> {
     }
 }
 
-/// True if the host is an address literal of this machine.
+/// True if the host is this machine, by address or as `localhost`.
+#[must_use]
+pub fn is_this_machine(url: &Url) -> bool {
+    is_loopback(url) || url.host() == Some(Host::Domain("localhost"))
+}
+
+/// True if the host is an address literal of this machine. What a name leads to is for a resolver to say.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),

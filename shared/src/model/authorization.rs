@@ -5,8 +5,11 @@
 //! ISSUED, EXCHANGE_UNKNOWN, EXCHANGING older than 30 s ──claim(code)──▶ EXCHANGING
 //! EXCHANGING ──refused, or not sent──▶ ISSUED   EXCHANGING ──no answer──▶ EXCHANGE_UNKNOWN   (by the claim's holder)
 //! any of these four ──settle──▶ AUTHORIZED ──SUCCESS──▶ DELIVERED
-//!                                AUTHORIZED ──last failure──▶ UNDELIVERABLE ──redrive──▶ AUTHORIZED
+//!                                AUTHORIZED ──last failure──▶ UNDELIVERABLE ──resend──▶ AUTHORIZED
 //! ```
+//!
+//! A person may be forgotten in any state, unless somebody is at work on the record
+//! ([`forgotten`](crate::model::forgetting)); it keeps the state's name, and nothing leads out of it.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,16 +17,20 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::model::alipay_app_id::AlipayAppId;
 use crate::model::authorization_request::AuthorizationRequest;
 use crate::model::clock::UnixMillis;
-use crate::model::consent::Consent;
-use crate::model::id::{AuthorizationId, OperationId, State};
+use crate::model::consent::{Consent, DeliveryBody};
+use crate::model::id::{AuthorizationId, OperationId, State, digest_of_parts, same_digest};
 use crate::model::identity::Identity;
 use crate::model::link_source::LinkSource;
+use crate::model::notice::Notice;
 use crate::model::owner::Owner;
+use crate::model::short_fingerprint::ShortFingerprint;
+use crate::model::terms::Terms;
 
 pub use crate::model::authorization_state::{
-    Attempt, Attempts, AuthorizationState, Lease, PendingDelivery, Status,
+    Attempt, Attempts, AuthorizationState, KEPT_ANSWERS, Lease, PendingDelivery, Status, Tombstone,
 };
 
 /// The greatest number of codes of one link that Alipay may refuse.
@@ -36,6 +43,9 @@ pub const MAX_CODES: usize = 50;
 /// The time that a user has at least to come back once more, after an exchange has ended without telling who it was:
 /// enough to read the page, and to log in to an app and consent again.
 pub const RETRY_GRACE_PERIOD: Duration = Duration::from_mins(5);
+
+/// The longest time that a link lives on after it has expired, whatever becomes of how many exchanges.
+pub const LONGEST_EXTENSION: Duration = Duration::from_hours(1);
 
 /// The address that the openId is delivered to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,11 +67,14 @@ pub struct Authorization {
     pub id: AuthorizationId,
     /// The request that began it.
     pub request: AuthorizationRequest,
+    /// The key that the request was verified with; `None` of a notice, and of what an earlier version recorded.
+    pub verified_by: Option<ShortFingerprint>,
     /// The maker of the link, which alone may settle it.
     pub source: LinkSource,
     /// The address of the delivery.
     pub callback: Callback,
-    /// Digest of the request's parameters, to tell a repetition from another request with the same serialNo.
+    /// Digest of the request's parameters, to tell a repetition from another request with the same serialNo; empty once
+    /// the user is known, as no repetition is given a link then.
     pub parameters_digest: String,
     /// Digest of the state's random half.
     pub state_digest: String,
@@ -69,23 +82,35 @@ pub struct Authorization {
     pub created_at: UnixMillis,
     /// The time of a platform's link; `None` for our own links and while the platform has not answered.
     pub linked_at: Option<UnixMillis>,
-    /// The end of link and pages while no exchange is under way, see [`link_ends_at`](Self::link_ends_at). A settlement
+    /// The end of link and pages, unless a consent was at risk, see [`link_ends_at`](Self::link_ends_at). A settlement
     /// is never late.
     pub expires_at: UnixMillis,
+    /// After an exchange that may have cost a consent: link and pages live until then, if they expire earlier.
+    pub retry_until: Option<UnixMillis>,
     /// The record may be deleted from this time on.
     pub retain_until: UnixMillis,
     /// Digest of every code that was claimed and may have been sent, oldest first, [`MAX_CODES`] at most.
     pub codes: Vec<String>,
     /// The number of these that Alipay refused, [`MAX_REFUSED_CODES`] at most.
     pub refused_codes: u32,
+    /// The first time that the page behind the link was opened, where that page is ours.
+    pub opened_at: Option<UnixMillis>,
+    /// The first time that a browser came back without a code while the link worked. It decides nothing: the user may
+    /// come back and consent.
+    pub refused_at: Option<UnixMillis>,
+    /// What the owner's document said when the link was issued.
+    pub terms: Terms,
+    /// What this record tells of, if it is a notice beside an authorization's record: it names no user, and its
+    /// consent stands for the delivery alone.
+    pub notice: Option<Notice>,
     pub state: AuthorizationState,
 }
 
 /// The link of a new authorization.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NewLink {
-    /// To our own Alipay app.
-    Ours(Url),
+    /// To an Alipay app of ours.
+    Ours { app: AlipayAppId, link: Url },
     /// Yet to be asked of the platform of this name.
     AskedOf(String),
 }
@@ -118,50 +143,132 @@ impl fmt::Debug for Authorization {
             .field("created_at", &self.created_at)
             .field("linked_at", &self.linked_at)
             .field("expires_at", &self.expires_at)
+            .field("retry_until", &self.retry_until)
             .field("retain_until", &self.retain_until)
             .field("codes", &self.codes.len())
             .field("refused_codes", &self.refused_codes)
+            .field("opened_at", &self.opened_at)
+            .field("refused_at", &self.refused_at)
+            .field("notice", &self.notice)
             .field("state", &self.state)
             .finish_non_exhaustive()
     }
+}
+
+/// Digest of what must be the same in a repetition of a request with the same serialNo.
+fn parameters_digest(request: &AuthorizationRequest, callback: &Callback) -> String {
+    request.digest(match callback {
+        Callback::Explicit(url) => url,
+        Callback::OwnersDefault | Callback::Nowhere => "",
+    })
+}
+
+/// The end of a link that expires at `expires_at`. It comes later after an exchange that left the user time until
+/// `retry_until`; with an exchange under way whose lease ends at `lease_until`, not before the user could try again if
+/// that one told nothing; but never later than [`LONGEST_EXTENSION`] allows.
+#[must_use]
+pub fn link_end(
+    expires_at: UnixMillis,
+    retry_until: Option<UnixMillis>,
+    lease_until: Option<UnixMillis>,
+) -> UnixMillis {
+    let after_lease = lease_until.map(|until| until + RETRY_GRACE_PERIOD);
+    let wanted = retry_until.max(after_lease).unwrap_or(expires_at);
+    expires_at.max(wanted.min(expires_at + LONGEST_EXTENSION))
 }
 
 impl Authorization {
     /// The record of a link that nobody has used yet: ISSUED, or LINK_PENDING if a platform is yet to be asked.
     #[must_use]
     pub fn issued(issue: Issue) -> Self {
-        let address = match &issue.callback {
-            Callback::Explicit(url) => url.as_str(),
-            Callback::OwnersDefault | Callback::Nowhere => "",
-        };
         let (id, state_digest) = (issue.state.id().clone(), issue.state.digest());
         let (source, state) = match issue.link {
-            NewLink::Ours(link) => (LinkSource::Alipay, AuthorizationState::Issued { link }),
+            NewLink::Ours { app, link } => (LinkSource::Alipay(app), AuthorizationState::Issued { link }),
             NewLink::AskedOf(platform) => {
                 (LinkSource::Platform(platform), AuthorizationState::LinkPending { state: issue.state })
             }
         };
         Self {
             id,
-            parameters_digest: issue.request.digest(address),
+            parameters_digest: parameters_digest(&issue.request, &issue.callback),
             state_digest,
             request: issue.request,
+            verified_by: None,
             source,
             callback: issue.callback,
             created_at: issue.now,
             linked_at: None,
             expires_at: issue.now + issue.lifetime,
+            retry_until: None,
             retain_until: issue.now + issue.lifetime + issue.retention,
             codes: Vec::new(),
             refused_codes: 0,
+            opened_at: None,
+            refused_at: None,
+            terms: Terms::default(),
+            notice: None,
             state,
         }
+    }
+
+    /// Takes the terms that its link is issued under. A return address that the request asked for is one of the
+    /// parameters that a repetition must have too.
+    pub fn take_terms(&mut self, terms: Terms, asked_return_url: Option<&str>) {
+        if let Some(url) = asked_return_url {
+            self.parameters_digest = digest_of_parts(&[&self.parameters_digest, url]);
+        }
+        self.terms = terms;
+    }
+
+    /// The record by which `notice` of this authorization is delivered, with `body`, due at `now`.
+    #[must_use]
+    pub fn noticed(&self, notice: Notice, body: DeliveryBody, now: UnixMillis) -> Self {
+        let consent = Consent { identity: None, body, authorized_at: now, code_digest: None };
+        let delivery =
+            PendingDelivery { attempts: Attempts::default(), next_attempt_at: now, due_at: now, lease: None };
+        Self {
+            id: self.id.of_notice(notice),
+            // No state leads to it.
+            state_digest: String::new(),
+            verified_by: None,
+            created_at: now,
+            linked_at: None,
+            retry_until: None,
+            codes: Vec::new(),
+            refused_codes: 0,
+            opened_at: None,
+            refused_at: None,
+            terms: Terms::default(),
+            notice: Some(notice),
+            state: AuthorizationState::Authorized { consent, delivery: Some(delivery) },
+            ..self.clone()
+        }
+    }
+
+    /// True if its merchant wants to be told `notice` and can be.
+    #[must_use]
+    pub fn wants(&self, notice: Notice) -> bool {
+        self.terms.want(notice) && self.callback != Callback::Nowhere
+    }
+
+    /// The time at which a sweep looks if the link has ended, for a merchant that wants to be told.
+    #[must_use]
+    pub fn watched_until(&self) -> Option<UnixMillis> {
+        (self.consent().is_none() && self.wants(Notice::Expired)).then_some(self.expires_at)
     }
 
     /// The business or scheme that it belongs to.
     #[must_use]
     pub fn owner(&self) -> Owner {
         self.request.owner()
+    }
+
+    /// True if its link is of `app` and carries `state`, so that its users come back to us with both.
+    #[must_use]
+    pub fn is_led_to_by(&self, state: &State, app: &AlipayAppId) -> bool {
+        self.source.alipay_app() == Some(app)
+            && self.id == *state.id()
+            && same_digest(&self.state_digest, &state.digest())
     }
 
     /// The name of its state.
@@ -179,14 +286,14 @@ impl Authorization {
     /// True while the link still leads to a consent.
     #[must_use]
     pub fn link_works(&self, now: UnixMillis) -> bool {
-        self.consent().is_none() && now < self.link_ends_at() && !self.tries_are_used_up()
+        let open = self.consent().is_none() && self.forgotten_at().is_none();
+        open && now < self.link_ends_at() && !self.tries_are_used_up()
     }
 
-    /// The end of link and pages. With an exchange under way it does not come before the user could try again if that
-    /// one told nothing.
+    /// The end of link and pages, see [`link_end`].
     #[must_use]
     pub fn link_ends_at(&self) -> UnixMillis {
-        self.exchange().map_or(self.expires_at, |lease| self.expires_at.max(lease.until + RETRY_GRACE_PERIOD))
+        link_end(self.expires_at, self.retry_until, self.exchange().map(|lease| lease.until))
     }
 
     /// True if no further code may be tried on the link.
@@ -205,7 +312,8 @@ impl Authorization {
             AuthorizationState::LinkPending { .. }
             | AuthorizationState::Authorized { .. }
             | AuthorizationState::Delivered { .. }
-            | AuthorizationState::Undeliverable { .. } => None,
+            | AuthorizationState::Undeliverable { .. }
+            | AuthorizationState::Forgotten(_) => None,
         }
     }
 
@@ -218,7 +326,7 @@ impl Authorization {
         }
     }
 
-    /// The user's consent, once it was given.
+    /// The user's consent, once it was given and until it is forgotten.
     #[must_use]
     pub const fn consent(&self) -> Option<&Consent> {
         match &self.state {
@@ -228,7 +336,32 @@ impl Authorization {
             AuthorizationState::LinkPending { .. }
             | AuthorizationState::Issued { .. }
             | AuthorizationState::Exchanging { .. }
-            | AuthorizationState::ExchangeUnknown { .. } => None,
+            | AuthorizationState::ExchangeUnknown { .. }
+            | AuthorizationState::Forgotten(_) => None,
+        }
+    }
+
+    /// What is left, if the person was forgotten.
+    #[must_use]
+    pub const fn tombstone(&self) -> Option<&Tombstone> {
+        match &self.state {
+            AuthorizationState::Forgotten(tombstone) => Some(tombstone),
+            _ => None,
+        }
+    }
+
+    /// The time at which the person was forgotten.
+    #[must_use]
+    pub fn forgotten_at(&self) -> Option<UnixMillis> {
+        self.tombstone().map(|tombstone| tombstone.forgotten_at)
+    }
+
+    /// The time of the consent, which is kept when the person is forgotten.
+    #[must_use]
+    pub fn authorized_at(&self) -> Option<UnixMillis> {
+        match self.tombstone() {
+            Some(tombstone) => tombstone.authorized_at,
+            None => self.consent().map(|consent| consent.authorized_at),
         }
     }
 
@@ -241,7 +374,7 @@ impl Authorization {
     /// The user, once known.
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
-        self.consent().map(|consent| &consent.identity)
+        self.consent().and_then(|consent| consent.identity.as_ref())
     }
 
     /// The delivery that is due.
@@ -268,11 +401,12 @@ impl Authorization {
             }
             AuthorizationState::Delivered { attempts, .. }
             | AuthorizationState::Undeliverable { attempts, .. } => Some(attempts),
+            AuthorizationState::Forgotten(tombstone) => Some(&tombstone.attempts),
             _ => None,
         }
     }
 
-    /// The number of attempts that were begun since the settlement, or since the last redrive.
+    /// The number of attempts that were begun since the settlement, or since the last resend.
     #[must_use]
     pub fn attempts_begun(&self) -> u32 {
         self.attempts().map_or(0, |attempts| attempts.begun)

@@ -25,7 +25,7 @@ pub struct MerchantRequest {
     pub merchant_id: String,
     /// The business's own number for it.
     pub serial_no: String,
-    /// The merchant's own name for its customer.
+    /// The merchant's own name for its customer; empty once the person was forgotten.
     pub user_id: String,
 }
 
@@ -38,9 +38,9 @@ pub struct SchemeRequest {
     pub scheme_id: SchemeId,
     /// The answer's `RequestId`: the caller's name for it.
     pub request_id: String,
-    /// The number's last four digits.
+    /// The number's last four digits; empty once the person was forgotten.
     pub phone_tail: String,
-    /// A keyed hash of the number; the number itself is nowhere.
+    /// A keyed hash of the number, which itself is nowhere; empty once the person was forgotten.
     pub phone_hash: String,
     /// Until when the user authorizes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +63,21 @@ impl AuthorizationRequest {
         match self {
             Self::Merchant(request) => &request.business_id,
             Self::Scheme(request) => &request.account_id,
+        }
+    }
+
+    /// The request without what names a person: its caller's name for the user, and all of the phone number.
+    #[must_use]
+    pub(super) fn without_person(&self) -> Self {
+        match self {
+            Self::Merchant(request) => {
+                Self::Merchant(MerchantRequest { user_id: String::new(), ..request.clone() })
+            }
+            Self::Scheme(request) => Self::Scheme(SchemeRequest {
+                phone_tail: String::new(),
+                phone_hash: String::new(),
+                ..request.clone()
+            }),
         }
     }
 

@@ -49,13 +49,28 @@ pub enum AuthorizationState {
         /// The attempts, of which the last succeeded.
         attempts: Attempts,
     },
-    /// Every attempt failed; a redrive sets it due again.
+    /// Every attempt failed; a resend sets it due again.
     Undeliverable {
         /// The user's consent.
         consent: Consent,
         /// The attempts.
         attempts: Attempts,
     },
+    /// The person was forgotten, in whichever state it was.
+    Forgotten(Tombstone),
+}
+
+/// What is kept of an authorization whose person was forgotten: what happened and when, and not to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tombstone {
+    /// The state that it was in.
+    pub status: Status,
+    /// The time of the consent, if there was one.
+    pub authorized_at: Option<UnixMillis>,
+    /// The attempts, of which no more are made.
+    pub attempts: Attempts,
+    /// The time at which it was forgotten.
+    pub forgotten_at: UnixMillis,
 }
 
 /// A delivery that is not over.
@@ -71,13 +86,36 @@ pub struct PendingDelivery {
     pub lease: Option<Lease>,
 }
 
+/// The number of answers that a record keeps, of the attempts that had one last: what a merchant's server says repeats
+/// itself, and a record has to stay small.
+pub const KEPT_ANSWERS: usize = 3;
+
 /// The attempts of one delivery.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attempts {
-    /// The number that was begun since the settlement, or since the last redrive.
+    /// The number that was begun since the settlement, or since the last resend.
     pub begun: u32,
-    /// The attempts that were concluded, oldest first, those before a redrive among them.
+    /// The attempts that were concluded, oldest first, those before a resend among them.
     pub history: Vec<Attempt>,
+}
+
+impl Attempts {
+    /// The history once `attempt` is concluded as well: only the last [`KEPT_ANSWERS`] answers are kept.
+    #[must_use]
+    pub fn history_with(&self, attempt: Attempt) -> Vec<Attempt> {
+        let mut history = self.history.clone();
+        history.push(attempt);
+        let answered = history.iter_mut().rev().filter(|attempt| attempt.answer.is_some());
+        answered.skip(KEPT_ANSWERS).for_each(|attempt| attempt.answer = None);
+        history
+    }
+
+    /// The attempts without the answers, which may name the merchant's customer.
+    #[must_use]
+    pub(super) fn without_answers(&self) -> Self {
+        let without = |attempt: &Attempt| Attempt { answer: None, ..attempt.clone() };
+        Self { begun: self.begun, history: self.history.iter().map(without).collect() }
+    }
 }
 
 /// One POST to the merchant, and its outcome.
@@ -88,8 +126,22 @@ pub struct Attempt {
     pub number: u32,
     /// The time of its conclusion.
     pub at: UnixMillis,
+    /// The time that the merchant took, in milliseconds; `None` if nothing was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub millis: Option<u32>,
     #[serde(flatten)]
     pub outcome: DeliveryOutcome,
+    /// The beginning of an answer that did not confirm, without anything of ours; see [`KEPT_ANSWERS`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+}
+
+impl Attempt {
+    /// An attempt of which no more is known than its outcome.
+    #[must_use]
+    pub const fn new(number: u32, at: UnixMillis, outcome: DeliveryOutcome) -> Self {
+        Self { number, at, millis: None, outcome, answer: None }
+    }
 }
 
 /// The right to act on a record alone, for a limited time.
@@ -119,7 +171,7 @@ pub enum Status {
     Authorized,
     /// The merchant answered SUCCESS.
     Delivered,
-    /// Every attempt failed; a redrive sets it due again.
+    /// Every attempt failed; a resend sets it due again.
     Undeliverable,
 }
 
@@ -144,6 +196,7 @@ impl fmt::Debug for AuthorizationState {
             Self::Delivered { consent, attempts } | Self::Undeliverable { consent, attempts } => {
                 shown.field("consent", consent).field("attempts", attempts)
             }
+            Self::Forgotten(tombstone) => shown.field("tombstone", tombstone),
         }
         .finish_non_exhaustive()
     }
@@ -161,6 +214,7 @@ impl AuthorizationState {
             Self::Authorized { .. } => Status::Authorized,
             Self::Delivered { .. } => Status::Delivered,
             Self::Undeliverable { .. } => Status::Undeliverable,
+            Self::Forgotten(tombstone) => tombstone.status,
         }
     }
 
@@ -196,6 +250,37 @@ mod tests {
             );
         }
         assert!("issued".parse::<Status>().is_err());
+    }
+
+    #[test]
+    fn only_the_last_answers_are_kept_and_every_attempt() {
+        let attempt = |number, answer: Option<&str>| Attempt {
+            answer: answer.map(str::to_owned),
+            ..Attempt::new(number, UnixMillis(0), DeliveryOutcome::WrongAnswer)
+        };
+        let mut attempts = Attempts::default();
+        for (number, answer) in [(1, Some("a")), (2, Some("b")), (3, None), (4, Some("c")), (5, Some("d"))] {
+            attempts.history = attempts.history_with(attempt(number, answer));
+        }
+        let kept: Vec<_> =
+            attempts.history.iter().map(|made| (made.number, made.answer.as_deref())).collect();
+        assert_eq!(kept, [(1, None), (2, Some("b")), (3, None), (4, Some("c")), (5, Some("d"))]);
+    }
+
+    #[test]
+    fn an_attempt_is_recorded_without_what_is_not_known() {
+        let made = Attempt::new(1, UnixMillis(7), DeliveryOutcome::Status(500));
+        let answered = Attempt { millis: Some(300), answer: Some("no".to_owned()), ..made.clone() };
+        for (made, recorded) in [
+            (made, r#"{"number":1,"at":7,"outcome":"status","httpStatus":500}"#),
+            (
+                answered,
+                r#"{"number":1,"at":7,"millis":300,"outcome":"status","httpStatus":500,"answer":"no"}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&made).unwrap(), recorded);
+            assert_eq!(serde_json::from_str::<Attempt>(recorded).unwrap(), made);
+        }
     }
 
     #[test]

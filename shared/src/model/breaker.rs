@@ -1,7 +1,7 @@
 //! A breaker: whoever has hung again and again is left alone for a while, and then asked by one request alone.
 //!
-//! Only silence counts. A party that refuses, or cannot be connected to, answers at once and costs nothing to ask; one
-//! that hangs holds its caller for the whole time-out.
+//! Only silence counts, of a connection that does not come or of an answer. A party that refuses a request, or a
+//! connection, does so at once and costs nothing to ask; one that hangs holds its caller for the whole time-out.
 
 use std::time::Duration;
 
@@ -53,16 +53,17 @@ impl Breaker {
         }
     }
 
-    /// The state after the one request that was let through was not sent: the next may be.
+    /// The state after the one request that was let through was not sent: the next may be, and nothing is known that
+    /// was not known before.
     #[must_use]
     pub fn not_sent(self, now: UnixMillis) -> Self {
         match self {
-            Self::HalfOpen(_) => Self::Open(now),
+            Self::HalfOpen(_) => Self::HalfOpen(now),
             _ => self,
         }
     }
 
-    /// The state after an exchange that timed out, or that did not.
+    /// The state after a request that timed out, while connecting or later, or that did not.
     #[must_use]
     pub fn reported(self, timed_out: bool, now: UnixMillis) -> Self {
         match self {
@@ -118,6 +119,7 @@ mod tests {
             assert_eq!(before.not_sent(NOW), before);
         }
         let given_back = Breaker::HalfOpen(NOW + PAUSE).not_sent(NOW);
+        assert_eq!(given_back, Breaker::HalfOpen(NOW), "it has not opened once more");
         assert!(given_back.asked(NOW).1);
     }
 

@@ -5,14 +5,17 @@
 
 use std::time::Duration;
 
-use crate::model::authorization::{Authorization, RETRY_GRACE_PERIOD, Status};
+use crate::model::alipay_app_id::AlipayAppId;
+use crate::model::authorization::{Authorization, RETRY_GRACE_PERIOD, Status, link_end};
 use crate::model::clock::UnixMillis;
 use crate::model::id::{AuthorizationId, OperationId, State, same_digest};
 use crate::model::identity::AuthCode;
-use crate::model::link_source::LinkSource;
 
 /// The time for which a claimed exchange keeps others away; longer than the function may run.
 pub const EXCHANGE_LEASE: Duration = Duration::from_secs(30);
+
+/// The time for which one attempt keeps other workers away; longer than a POST may take.
+pub const ATTEMPT_LEASE: Duration = Duration::from_secs(30);
 
 /// True if a lease of `lease` still lasts for work that takes `work` at most, when `passed` has gone by since it was
 /// asked for. A claim is dated before the wait for the store, so the wait is part of what has passed.
@@ -25,6 +28,8 @@ pub fn lease_suffices(lease: Duration, passed: Duration, work: Duration) -> bool
 #[derive(Clone, Debug)]
 pub struct ExchangeClaim {
     pub id: AuthorizationId,
+    /// The app that the code came back for, and whose key exchanges it: the one that the link was made with.
+    pub app: AlipayAppId,
     /// Digest of the random half of the state that came back.
     pub state_digest: String,
     /// Digest of the code that came back.
@@ -34,11 +39,17 @@ pub struct ExchangeClaim {
 }
 
 impl ExchangeClaim {
-    /// A claim for `code`.
+    /// A claim for `code` of a user of `app`.
     #[must_use]
-    pub fn new(state: &State, code: &AuthCode, operation: OperationId, now: UnixMillis) -> Self {
+    pub fn new(
+        app: &AlipayAppId,
+        state: &State,
+        code: &AuthCode,
+        operation: OperationId,
+        now: UnixMillis,
+    ) -> Self {
         let (id, state_digest) = (state.id().clone(), state.digest());
-        Self { id, state_digest, code_digest: code.digest(), operation, now }
+        Self { id, app: app.clone(), state_digest, code_digest: code.digest(), operation, now }
     }
 }
 
@@ -64,6 +75,14 @@ impl ExchangeEnding {
             Self::Unknown => Status::ExchangeUnknown,
         }
     }
+
+    /// True if a user may have consented and we have not heard who: a code that Alipay refuses stands for no consent.
+    const fn may_lose_a_consent(self) -> bool {
+        match self {
+            Self::RequestRefused | Self::NotSent | Self::Unknown => true,
+            Self::CodeRefused => false,
+        }
+    }
 }
 
 /// An exchange that ended without naming a user, as its holder records it.
@@ -75,8 +94,10 @@ pub struct EndedExchange {
     pub ending: ExchangeEnding,
     /// The place of the claim's code among the record's. Nobody adds one while the claim is held.
     pub code_place: usize,
-    /// The end of the link from now on: the user has time to come back once more.
-    pub expires_at: UnixMillis,
+    /// The link lives until then, though it expires earlier: the user has time to come back once more.
+    pub retry_until: Option<UnixMillis>,
+    /// The time of its end.
+    pub at: UnixMillis,
 }
 
 impl EndedExchange {
@@ -93,17 +114,30 @@ impl EndedExchange {
             holder: holder.clone(),
             ending,
             code_place: claimed.codes.len().saturating_sub(1),
-            expires_at: claimed.expires_at.max(now + RETRY_GRACE_PERIOD),
+            retry_until: if ending.may_lose_a_consent() {
+                claimed.retry_until.max(Some(now + RETRY_GRACE_PERIOD))
+            } else {
+                claimed.retry_until
+            },
+            at: now,
         }
+    }
+
+    /// The end of the link of the record that stood as `claimed`, from now on.
+    #[must_use]
+    pub fn link_ends_at(&self, claimed: &Authorization) -> UnixMillis {
+        link_end(claimed.expires_at, self.retry_until, None)
     }
 }
 
 /// The cause for which a code may not be exchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimRefusal {
-    /// There is no such authorization, the state's random half is not this one's, or the link was a platform's: its
-    /// users do not come back here.
+    /// There is no such authorization, the state's random half is not this one's, or the link was of another app, or a
+    /// platform's: its users do not come back with these.
     UnknownState,
+    /// The person was forgotten: nobody is recorded here any more.
+    Forgotten,
     /// The user is known already.
     AlreadyAuthorized,
     /// Another return is at the gateway at this moment.
@@ -119,20 +153,28 @@ pub enum ClaimRefusal {
 /// The cause for which a record that stood as `old` refused `claim`. The first one counts.
 #[must_use]
 pub fn claim_refusal(old: Option<&Authorization>, claim: &ExchangeClaim) -> ClaimRefusal {
+    // Whatever refused it has passed if nothing does: it may come again.
+    standing_refusal(old, claim).unwrap_or(ClaimRefusal::InProgress)
+}
+
+/// The cause for which a record that stands as `old` would refuse `claim`; `None` if it would not.
+#[must_use]
+pub fn standing_refusal(old: Option<&Authorization>, claim: &ExchangeClaim) -> Option<ClaimRefusal> {
     let ours = |old: &&Authorization| {
-        old.source == LinkSource::Alipay && same_digest(&old.state_digest, &claim.state_digest)
+        old.source.alipay_app() == Some(&claim.app) && same_digest(&old.state_digest, &claim.state_digest)
     };
     let Some(old) = old.filter(ours) else {
-        return ClaimRefusal::UnknownState;
+        return Some(ClaimRefusal::UnknownState);
     };
     let in_progress = old.exchange().is_some_and(|lease| claim.now < lease.until);
     match () {
-        () if old.consent().is_some() => ClaimRefusal::AlreadyAuthorized,
-        () if in_progress => ClaimRefusal::InProgress,
-        () if old.link_ends_at() <= claim.now => ClaimRefusal::Expired,
-        () if old.codes.contains(&claim.code_digest) => ClaimRefusal::CodeSpent,
-        () if old.tries_are_used_up() => ClaimRefusal::TooManyCodes,
-        () => ClaimRefusal::InProgress,
+        () if old.forgotten_at().is_some() => Some(ClaimRefusal::Forgotten),
+        () if old.consent().is_some() => Some(ClaimRefusal::AlreadyAuthorized),
+        () if in_progress => Some(ClaimRefusal::InProgress),
+        () if old.link_ends_at() <= claim.now => Some(ClaimRefusal::Expired),
+        () if old.codes.contains(&claim.code_digest) => Some(ClaimRefusal::CodeSpent),
+        () if old.tries_are_used_up() => Some(ClaimRefusal::TooManyCodes),
+        () => None,
     }
 }
 
@@ -185,12 +227,13 @@ mod tests {
 
     use super::*;
     use crate::model::authorization::{
-        Attempts, AuthorizationState, Callback, Issue, Lease, MAX_CODES, MAX_REFUSED_CODES, NewLink,
-        PendingDelivery,
+        Attempts, AuthorizationState, Callback, Issue, LONGEST_EXTENSION, Lease, MAX_CODES,
+        MAX_REFUSED_CODES, NewLink, PendingDelivery,
     };
     use crate::model::authorization_request::{AuthorizationRequest, MerchantRequest};
     use crate::model::consent::{Consent, DeliveryBody};
     use crate::model::identity::{Identity, OpenId};
+    use crate::model::link_source::LinkSource;
 
     const NOW: UnixMillis = UnixMillis(1_000_000);
     const SECOND: Duration = Duration::from_secs(1);
@@ -209,11 +252,15 @@ mod tests {
             }),
             callback: Callback::OwnersDefault,
             state: state(),
-            link: NewLink::Ours(link()),
+            link: NewLink::Ours { app: app(), link: link() },
             now: NOW,
             lifetime: SECOND * 60,
             retention: SECOND,
         })
+    }
+
+    fn app() -> AlipayAppId {
+        AlipayAppId::parse("2021").unwrap()
     }
 
     fn link() -> Url {
@@ -226,7 +273,7 @@ mod tests {
 
     fn consent() -> Consent {
         Consent {
-            identity: Identity::new(OpenId::parse("o").ok(), None).unwrap(),
+            identity: Identity::new(OpenId::parse("o").ok(), None),
             body: DeliveryBody::new("body").unwrap(),
             authorized_at: NOW,
             code_digest: None,
@@ -242,7 +289,7 @@ mod tests {
     fn the_first_reason_that_refuses_a_claim_counts() {
         let code = AuthCode::parse("codeA").unwrap();
         let mine = OperationId::recorded("mine".to_owned());
-        let claim = ExchangeClaim::new(&state(), &code, mine, NOW);
+        let claim = ExchangeClaim::new(&app(), &state(), &code, mine, NOW);
         let late = ExchangeClaim { now: NOW + SECOND * 60, ..claim.clone() };
         let foreign = ExchangeClaim { state_digest: "0".repeat(64), ..claim.clone() };
         let authorized = AuthorizationState::Authorized { consent: consent(), delivery: None };
@@ -256,26 +303,28 @@ mod tests {
         let retried = ExchangeClaim { now: over - Duration::from_millis(1), ..claim.clone() };
         let too_late = ExchangeClaim { now: over, ..claim.clone() };
         let spent_and_many = Authorization { codes: vec![code.digest(); MAX_CODES], ..issued() };
+        let of_another_app = ExchangeClaim { app: AlipayAppId::parse("2022").unwrap(), ..claim.clone() };
         let of_a_platform = Authorization { source: LinkSource::Platform("p".to_owned()), ..issued() };
         for (old, claim, refusal) in [
             (None, &claim, ClaimRefusal::UnknownState),
             (Some(&of_a_platform), &claim, ClaimRefusal::UnknownState),
             (Some(&known), &foreign, ClaimRefusal::UnknownState),
+            (Some(&known), &of_another_app, ClaimRefusal::UnknownState),
             (Some(&known), &late, ClaimRefusal::AlreadyAuthorized),
             (Some(&busy), &claim, ClaimRefusal::InProgress),
-            // Its link would be over, but the user can try again.
-            (Some(&busy), &late, ClaimRefusal::InProgress),
-            (Some(&busy), &retried, ClaimRefusal::InProgress),
             (Some(&busy), &too_late, ClaimRefusal::Expired),
             (Some(&issued()), &late, ClaimRefusal::Expired),
             (Some(&spent), &claim, ClaimRefusal::CodeSpent),
             (Some(&spent_and_many), &claim, ClaimRefusal::CodeSpent),
             (Some(&many), &claim, ClaimRefusal::TooManyCodes),
             (Some(&refused), &claim, ClaimRefusal::TooManyCodes),
-            // Whatever refused it has passed: it may come again.
-            (Some(&issued()), &claim, ClaimRefusal::InProgress),
         ] {
-            assert_eq!(claim_refusal(old, claim), refusal);
+            assert_eq!(standing_refusal(old, claim), Some(refusal));
+        }
+        // The link of the second would be over, but its user can try again.
+        for (old, claim) in [(&issued(), &claim), (&busy, &late), (&busy, &retried)] {
+            assert_eq!(standing_refusal(Some(old), claim), None);
+            assert_eq!(claim_refusal(Some(old), claim), ClaimRefusal::InProgress);
         }
     }
 
@@ -299,16 +348,32 @@ mod tests {
     }
 
     #[test]
-    fn an_exchange_that_told_nothing_leaves_time_to_come_back() {
+    fn only_an_exchange_that_may_have_cost_a_consent_leaves_time_to_come_back() {
         let claimed = Authorization { codes: vec!["a".to_owned(), "b".to_owned()], ..issued() };
-        let mine = OperationId::recorded("mine".to_owned());
-        let ended = |now| EndedExchange::new(&claimed, &mine, ExchangeEnding::Unknown, now);
-        assert_eq!((ended(NOW).code_place, ended(NOW).holder), (1, mine.clone()));
-        let last = NOW + SECOND * 59;
-        let hour_link = Authorization { expires_at: NOW + SECOND * 3_600, ..claimed.clone() };
-        let of_an_hour = EndedExchange::new(&hour_link, &mine, ExchangeEnding::CodeRefused, last);
-        assert_eq!(ended(last).expires_at, last + RETRY_GRACE_PERIOD);
-        assert_eq!(of_an_hour.expires_at, hour_link.expires_at, "a link that lives longer is as it was");
+        let (mine, end) = (OperationId::recorded("mine".to_owned()), issued().expires_at);
+        let first = EndedExchange::new(&claimed, &mine, ExchangeEnding::Unknown, NOW);
+        assert_eq!((first.code_place, &first.holder), (1, &mine));
+        let (early, last) = (end - RETRY_GRACE_PERIOD - SECOND, end - SECOND);
+        let (soon, grace, hour) = (Some(last + SECOND * 60), RETRY_GRACE_PERIOD, LONGEST_EXTENSION);
+        for (before, ending, now, ends_at) in [
+            (None, ExchangeEnding::Unknown, last, last + grace),
+            (None, ExchangeEnding::RequestRefused, last, last + grace),
+            (None, ExchangeEnding::NotSent, last, last + grace),
+            (None, ExchangeEnding::CodeRefused, last, end),
+            // It lives that long anyhow.
+            (None, ExchangeEnding::Unknown, early, end),
+            // What an earlier exchange has left stays.
+            (soon, ExchangeEnding::CodeRefused, last, last + SECOND * 60),
+            (soon, ExchangeEnding::NotSent, last, last + grace),
+            // However often somebody comes back, it ends.
+            (None, ExchangeEnding::NotSent, end + hour - grace, end + hour),
+            (None, ExchangeEnding::NotSent, end + hour - SECOND, end + hour),
+            (Some(end + hour * 2), ExchangeEnding::CodeRefused, last, end + hour),
+        ] {
+            let claimed = Authorization { retry_until: before, ..issued() };
+            let ended = EndedExchange::new(&claimed, &mine, ending, now);
+            assert_eq!(ended.link_ends_at(&claimed), ends_at, "{before:?} {ending:?} {now:?}");
+        }
     }
 
     #[test]

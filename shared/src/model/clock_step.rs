@@ -37,6 +37,12 @@ impl ClockWatch {
         *self = seen;
         step
     }
+
+    /// The moment of the last look.
+    #[must_use]
+    pub const fn seen_at(&self) -> Monotonic {
+        self.monotonic
+    }
 }
 
 /// `said`: milliseconds by the clock, while `passed` has passed.

@@ -10,8 +10,8 @@ use crate::model::identity::Identity;
 /// A consent as a record holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consent {
-    /// The user.
-    pub identity: Identity,
+    /// The user; `None` in a notice, which names nobody.
+    pub identity: Option<Identity>,
     /// The bytes to deliver.
     pub body: DeliveryBody,
     /// The time of its record.

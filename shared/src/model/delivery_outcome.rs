@@ -60,6 +60,28 @@ impl DeliveryOutcome {
         }
     }
 
+    /// True if the merchant's server was asked for a connection at least. Of the others the time that they took would
+    /// tell what our resolver knows.
+    #[must_use]
+    pub const fn was_tried(self) -> bool {
+        match self {
+            Self::Success
+            | Self::Status(_)
+            | Self::Redirect(_)
+            | Self::WrongAnswer
+            | Self::TooLong
+            | Self::Timeout
+            | Self::Connect
+            | Self::Tls(_)
+            | Self::Broken => true,
+            Self::Dns
+            | Self::AddressRefused(_)
+            | Self::UrlRefused
+            | Self::NoCallbackAddress
+            | Self::KeyUnavailable => false,
+        }
+    }
+
     /// The range that an address was refused for.
     #[must_use]
     pub const fn refusal(self) -> Option<AddressRefusal> {

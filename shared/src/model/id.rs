@@ -6,6 +6,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::model::notice::Notice;
 use crate::model::random::{Random, RandomError, hex_128};
 
 /// The primary key of an authorization: 32 characters of `[0-9a-f]`.
@@ -29,6 +30,13 @@ impl AuthorizationId {
     /// When the operating system has no randomness.
     pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
         hex_128(random).map(Self)
+    }
+
+    /// The id of the record by which `notice` of this authorization is delivered. The same notice has the same id, so
+    /// that it is recorded once.
+    #[must_use]
+    pub fn of_notice(&self, notice: Notice) -> Self {
+        Self(digest_of_parts(&["notice", &self.0, notice.as_str()]).chars().take(32).collect())
     }
 
     /// Reads an id.

@@ -4,16 +4,17 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-const ALIPAY: &str = "alipay";
+use crate::model::alipay_app_id::AlipayAppId;
+
+const ALIPAY: &str = "alipay:";
 const PLATFORM: &str = "platform:";
 
-/// The maker of a link. As text: `alipay`, or `platform:` and the platform's name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The maker of a link. As text: `alipay:` and the app's id, or `platform:` and the platform's name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum LinkSource {
-    /// Our own Alipay app: the browser's return settles.
-    #[default]
-    Alipay,
+    /// An Alipay app of ours: the browser's return settles, with a code that this app alone can exchange.
+    Alipay(AlipayAppId),
     /// Another platform that speaks the open API, named as its secret `upstream/<name>` is: its signed callback
     /// settles.
     Platform(String),
@@ -23,10 +24,19 @@ impl LinkSource {
     /// Reads what `Display` has written.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        match text.strip_prefix(PLATFORM) {
-            Some("") => None,
-            Some(name) => Some(Self::Platform(name.to_owned())),
-            None => (text == ALIPAY).then_some(Self::Alipay),
+        if let Some(app) = text.strip_prefix(ALIPAY) {
+            return AlipayAppId::parse(app).map(Self::Alipay);
+        }
+        let name = text.strip_prefix(PLATFORM).filter(|name| !name.is_empty())?;
+        Some(Self::Platform(name.to_owned()))
+    }
+
+    /// The app, if it is one of ours at Alipay.
+    #[must_use]
+    pub const fn alipay_app(&self) -> Option<&AlipayAppId> {
+        match self {
+            Self::Alipay(app) => Some(app),
+            Self::Platform(_) => None,
         }
     }
 
@@ -34,7 +44,7 @@ impl LinkSource {
     #[must_use]
     pub fn platform(&self) -> Option<&str> {
         match self {
-            Self::Alipay => None,
+            Self::Alipay(_) => None,
             Self::Platform(name) => Some(name),
         }
     }
@@ -43,7 +53,7 @@ impl LinkSource {
 impl fmt::Display for LinkSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Alipay => f.write_str(ALIPAY),
+            Self::Alipay(app) => write!(f, "{ALIPAY}{app}"),
             Self::Platform(name) => write!(f, "{PLATFORM}{name}"),
         }
     }
@@ -53,7 +63,7 @@ impl TryFrom<String> for LinkSource {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).ok_or("a link source is alipay or platform:<name>")
+        Self::parse(&text).ok_or("a link source is alipay:<appId> or platform:<name>")
     }
 }
 
@@ -69,10 +79,10 @@ mod tests {
 
     #[test]
     fn a_source_is_read_as_it_was_written() {
-        for text in ["alipay", "platform:b", "platform:b:c"] {
+        for text in ["alipay:2021000000000001", "platform:b", "platform:b:c"] {
             assert_eq!(LinkSource::parse(text).map(|source| source.to_string()).as_deref(), Some(text));
         }
-        for text in ["", "platform", "platform:", "aliyun"] {
+        for text in ["", "alipay", "alipay:", "alipay:x", "platform", "platform:", "aliyun"] {
             assert_eq!(LinkSource::parse(text), None, "{text}");
         }
     }

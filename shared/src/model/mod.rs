@@ -1,5 +1,7 @@
 //! An authorization and its life, and what it is made of, as types.
 
+pub mod alipay_app_id;
+pub mod attention;
 pub mod authorization;
 pub mod authorization_request;
 mod authorization_state;
@@ -9,14 +11,22 @@ pub mod clock;
 pub mod clock_step;
 pub mod consent;
 pub mod delivery_outcome;
+pub mod deny_list;
 pub mod end_date;
+pub mod forgetting;
 pub mod id;
 pub mod identity;
 pub mod link_source;
 pub mod nonce_use;
+pub mod notice;
 pub mod owner;
+pub mod party_id;
+pub mod passed_time;
 pub mod phone;
 pub mod purge;
 pub mod random;
+pub mod request_id;
 pub mod reservation;
 pub mod scope;
+pub mod short_fingerprint;
+pub mod terms;

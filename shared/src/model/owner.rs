@@ -1,6 +1,6 @@
 //! The owner of an authorization: a business of the open API, or a scheme of an account at `GetAuthorizationUrl`.
 //!
-//! The owner's document gives the default callback address, its name groups messages and selects what is redriven.
+//! The owner's document gives the default callback address, its name groups messages and selects what is resent.
 
 use std::fmt;
 

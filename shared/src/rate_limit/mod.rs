@@ -16,7 +16,8 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::clock::{Clock, UnixMillis};
+use crate::model::clock::{Clock, Monotonic};
+use crate::model::passed_time::PassedTime;
 use crate::model::reservation::Reservation;
 use crate::rate_limit::share::{Share, Turn};
 use crate::store::{ReserveRate, StoreError};
@@ -49,12 +50,13 @@ pub enum Admission {
 pub struct RateLimiter {
     store: Arc<dyn ReserveRate>,
     clock: Arc<dyn Clock>,
+    time: PassedTime,
     patience: Duration,
     accounts: Mutex<HashMap<String, Account>>,
 }
 
 struct Account {
-    asked_at: UnixMillis,
+    asked_at: Monotonic,
     share: Arc<tokio::sync::Mutex<Share>>,
 }
 
@@ -62,7 +64,8 @@ impl RateLimiter {
     /// Leases from `store`, and waits [`PATIENCE`] for it.
     #[must_use]
     pub fn new(store: Arc<dyn ReserveRate>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, patience: PATIENCE, accounts: Mutex::default() }
+        let time = PassedTime::of(Arc::clone(&clock));
+        Self { store, clock, time, patience: PATIENCE, accounts: Mutex::default() }
     }
 
     /// Waits this long for the store instead.
@@ -77,17 +80,16 @@ impl RateLimiter {
     pub async fn admit(&self, account: &str, per_second: NonZeroU32) -> Admission {
         let share = self.share_of(account);
         let mut share = share.lock().await;
-        let now = self.clock.now();
-        let requests = match share.request(now, per_second) {
+        let requests = match share.request(self.time.now(), per_second) {
             Turn::Known(admission) => return admission,
             Turn::Lease(requests) => requests,
         };
-        let busy = share.busy();
+        let (now, busy) = (self.clock.now(), share.busy());
         let reservation = Reservation { account: account.to_owned(), requests, per_second, now, busy };
         let leased = tokio::time::timeout(self.patience, self.store.lease(&reservation)).await;
-        let now = self.clock.now();
+        let now = self.time.now();
         let error = match leased {
-            Ok(Ok(leased)) => match share.leased(&reservation, leased, now) {
+            Ok(Ok(leased)) => match share.leased(&reservation, leased, now, self.clock.now()) {
                 Some(admission) => return admission,
                 None => NoLimitError::Clocks,
             },
@@ -103,11 +105,11 @@ impl RateLimiter {
     /// caught a request and repeats it must not use up what its sender may ask for.
     pub async fn give_back(&self, account: &str) {
         let share = self.share_of(account);
-        share.lock().await.give_back(self.clock.now());
+        share.lock().await.give_back(self.time.now());
     }
 
     fn share_of(&self, account: &str) -> Arc<tokio::sync::Mutex<Share>> {
-        let now = self.clock.now();
+        let now = self.time.now();
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = accounts.get_mut(account) {
             known.asked_at = now;
@@ -145,7 +147,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::model::clock::ManualClock;
+    use crate::model::clock::{ManualClock, UnixMillis};
     use crate::model::reservation::ReservationOutcome;
 
     struct Generous;

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::model::clock::UnixMillis;
+use crate::model::clock::{Monotonic, UnixMillis};
 use crate::model::reservation::{HORIZON, Reservation, ReservationOutcome};
 use crate::rate_limit::Admission;
 use crate::rate_limit::demand::Demand;
@@ -42,11 +42,11 @@ enum Standing {
     #[default]
     Nothing,
     /// `left` requests may pass, from this moment on.
-    Held { from: UnixMillis, left: NonZeroU32 },
+    Held { from: Monotonic, left: NonZeroU32 },
     /// None may pass until this moment.
-    Closed { until: UnixMillis },
+    Closed { until: Monotonic },
     /// All may pass until this moment, unasked.
-    Open { until: UnixMillis },
+    Open { until: Monotonic },
 }
 
 /// The decision on a request.
@@ -60,23 +60,22 @@ pub(super) enum Turn {
 
 impl Share {
     /// Counts a request, and admits it or not if that can be said without the store.
-    pub(super) fn request(&mut self, now: UnixMillis, per_second: NonZeroU32) -> Turn {
+    pub(super) fn request(&mut self, now: Monotonic, per_second: NonZeroU32) -> Turn {
         self.demand.count(now);
         let known = match self.standing {
-            Standing::Held { from, left } => match wait(from, now) {
-                Some(retry_after) => Some(Admission::Over { retry_after }),
-                None if from <= now && now.since(from) < USABLE => Some(self.take(from, left)),
-                None => None,
-            },
-            Standing::Closed { until } => wait(until, now).map(|retry_after| Admission::Over { retry_after }),
-            Standing::Open { until } => wait(until, now).map(|_| Admission::Admitted),
-            Standing::Nothing => None,
+            Standing::Held { from, .. } if now < from => Some(over(from, now)),
+            Standing::Held { from, left } if now.since(from) < USABLE => Some(self.take(from, left)),
+            Standing::Closed { until } if now < until => Some(over(until, now)),
+            Standing::Open { until } if now < until => Some(Admission::Admitted),
+            Standing::Held { .. } | Standing::Closed { .. } | Standing::Open { .. } | Standing::Nothing => {
+                None
+            }
         };
         known.map_or_else(|| Turn::Lease(self.size(now, per_second)), Turn::Known)
     }
 
     /// A request that was admitted turned out to be none: another may pass in its place.
-    pub(super) fn give_back(&mut self, now: UnixMillis) {
+    pub(super) fn give_back(&mut self, now: Monotonic) {
         self.demand.uncount();
         match &mut self.standing {
             Standing::Held { left, .. } => *left = left.saturating_add(1),
@@ -90,60 +89,66 @@ impl Share {
         self.busy
     }
 
-    /// Takes the store's answer to `reservation` at `now`, for the request that made us ask. `None` if it cannot be:
-    /// the account's time is reserved further ahead than anyone may reserve whose clock agrees with ours.
+    /// Takes the store's answer to `reservation` at `now`, when the wall clock, by which the store reserves, says
+    /// `wall`, for the request that made us ask. `None` if it cannot be: the account's time is reserved further ahead
+    /// than anyone may reserve whose clock agrees with ours.
     pub(super) fn leased(
         &mut self,
         reservation: &Reservation,
         leased: ReservationOutcome,
-        now: UnixMillis,
+        now: Monotonic,
+        wall: UnixMillis,
     ) -> Option<Admission> {
         match leased {
             ReservationOutcome::From(from) => {
                 self.busy = from > reservation.now - reservation.tolerance();
                 self.last_size = reservation.requests.get();
                 let left = reservation.requests;
-                Some(if let Some(retry_after) = wait(from, now) {
-                    self.standing = Standing::Held { from, left };
-                    Admission::Over { retry_after }
+                let begins_in = from.since(wall);
+                Some(if begins_in.is_zero() || begins_in > FURTHEST {
+                    self.take(earlier(now, wall.since(from)), left)
                 } else {
-                    self.take(from, left)
+                    let from = now + begins_in;
+                    self.standing = Standing::Held { from, left };
+                    over(from, now)
                 })
             }
             ReservationOutcome::Full { again_at } => {
                 self.busy = true;
-                let wait = again_at.since(now);
+                let wait = again_at.since(wall);
                 if wait > FURTHEST {
                     return None;
                 }
-                let retry_after = wait.clamp(REFUSED_AT_LEAST, REFUSED_AT_MOST);
-                self.standing = Standing::Closed { until: now + retry_after };
-                Some(Admission::Over { retry_after })
+                let until = now + wait.clamp(REFUSED_AT_LEAST, REFUSED_AT_MOST);
+                self.standing = Standing::Closed { until };
+                Some(over(until, now))
             }
         }
     }
 
     /// Lets everything pass for `time`.
-    pub(super) fn open(&mut self, now: UnixMillis, time: Duration) {
+    pub(super) fn open(&mut self, now: Monotonic, time: Duration) {
         self.standing = Standing::Open { until: now + time };
     }
 
-    fn take(&mut self, from: UnixMillis, left: NonZeroU32) -> Admission {
+    fn take(&mut self, from: Monotonic, left: NonZeroU32) -> Admission {
         self.standing =
             NonZeroU32::new(left.get() - 1).map_or(Standing::Nothing, |left| Standing::Held { from, left });
         Admission::Admitted
     }
 
-    fn size(&self, now: UnixMillis, per_second: NonZeroU32) -> NonZeroU32 {
+    fn size(&self, now: Monotonic, per_second: NonZeroU32) -> NonZeroU32 {
         let most = (per_second.get() / SHARES_PER_SECOND).min(self.last_size.saturating_add(GROWTH));
         NonZeroU32::new(self.demand.lately(now).min(most)).unwrap_or(NonZeroU32::MIN)
     }
 }
 
-/// The time until `until`. `None` if it has come, or if it is so far off that the clock was set back.
-fn wait(until: UnixMillis, now: UnixMillis) -> Option<Duration> {
-    let wait = until.since(now);
-    (!wait.is_zero() && wait <= FURTHEST).then_some(wait)
+fn over(until: Monotonic, now: Monotonic) -> Admission {
+    Admission::Over { retry_after: until.since(now) }
+}
+
+fn earlier(now: Monotonic, by: Duration) -> Monotonic {
+    Monotonic(now.0.saturating_sub(by))
 }
 
 const _: () = assert!(HORIZON.as_millis() + USABLE.as_millis() < FURTHEST.as_millis());
@@ -153,7 +158,9 @@ mod tests {
     use super::*;
     use crate::model::reservation::TOLERANCE;
 
-    const NOW: UnixMillis = UnixMillis(1_795_305_600_000);
+    const NOW: Monotonic = Monotonic(Duration::from_hours(1));
+    /// What the wall clock says then.
+    const WALL: UnixMillis = UnixMillis(1_795_305_600_000);
     const THOUSAND: NonZeroU32 = NonZeroU32::new(1_000).unwrap();
     const ADMITTED: Turn = Turn::Known(Admission::Admitted);
 
@@ -171,12 +178,12 @@ mod tests {
 
     fn reservation(requests: u32) -> Reservation {
         let requests = NonZeroU32::new(requests).unwrap();
-        Reservation { account: "A1".to_owned(), requests, per_second: THOUSAND, now: NOW, busy: false }
+        Reservation { account: "A1".to_owned(), requests, per_second: THOUSAND, now: WALL, busy: false }
     }
 
     fn told(leased: ReservationOutcome) -> (Share, Option<Admission>) {
         let mut share = Share::default();
-        let admission = share.leased(&reservation(3), leased, NOW);
+        let admission = share.leased(&reservation(3), leased, NOW, WALL);
         (share, admission)
     }
 
@@ -187,11 +194,14 @@ mod tests {
             account: "A1".to_owned(),
             requests: NonZeroU32::MIN,
             per_second: THOUSAND,
-            now,
+            now: WALL,
             busy: false,
         };
         assert_eq!(share.request(now, THOUSAND), Turn::Lease(NonZeroU32::MIN));
-        assert_eq!(share.leased(&leased_one, ReservationOutcome::From(now), now), Some(Admission::Admitted));
+        assert_eq!(
+            share.leased(&leased_one, ReservationOutcome::From(WALL), now, WALL),
+            Some(Admission::Admitted)
+        );
         share.give_back(now);
         for _ in 0..50 {
             assert_eq!(share.request(now, THOUSAND), ADMITTED);
@@ -204,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_share_is_used_up_and_then_leased_anew() {
-        let (mut share, first) = told(ReservationOutcome::From(NOW));
+        let (mut share, first) = told(ReservationOutcome::From(WALL));
         assert_eq!(first, Some(Admission::Admitted));
         assert_eq!(share.request(NOW, THOUSAND), ADMITTED);
         assert_eq!(share.request(NOW + ms(999), THOUSAND), ADMITTED);
@@ -213,13 +223,13 @@ mod tests {
 
     #[test]
     fn what_is_left_of_a_share_lapses_a_second_after_it_began() {
-        let (mut share, _) = told(ReservationOutcome::From(NOW));
+        let (mut share, _) = told(ReservationOutcome::From(WALL));
         assert_eq!(share.request(NOW + ms(1_000), THOUSAND), lease(1));
     }
 
     #[test]
     fn a_share_in_the_future_refuses_until_it_begins() {
-        let (mut share, first) = told(ReservationOutcome::From(NOW + ms(300)));
+        let (mut share, first) = told(ReservationOutcome::From(WALL + ms(300)));
         assert_eq!(first, Some(Admission::Over { retry_after: ms(300) }));
         assert_eq!(share.request(NOW + ms(299), THOUSAND), over(1));
         for _ in 0..3 {
@@ -243,7 +253,7 @@ mod tests {
             for size in sizes {
                 share.standing = Standing::Nothing;
                 assert_eq!(share.request(NOW, per_second), lease(size), "{per_second} a second");
-                share.leased(&reservation(size), ReservationOutcome::From(NOW), NOW);
+                share.leased(&reservation(size), ReservationOutcome::From(WALL), NOW, WALL);
             }
         }
     }
@@ -253,7 +263,7 @@ mod tests {
         for (again_after, refused) in
             [(0, 100), (1, 100), (100, 100), (101, 101), (1_000, 1_000), (4_000, 1_000)]
         {
-            let again_at = NOW + ms(again_after);
+            let again_at = WALL + ms(again_after);
             let (mut share, first) = told(ReservationOutcome::Full { again_at });
             assert_eq!(first, Some(Admission::Over { retry_after: ms(refused) }), "{again_after}");
             assert_eq!(share.request(NOW + ms(refused - 1), THOUSAND), over(1), "{again_after}");
@@ -263,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_reservation_beyond_belief_says_nothing() {
-        let (mut share, first) = told(ReservationOutcome::Full { again_at: NOW + ms(4_001) });
+        let (mut share, first) = told(ReservationOutcome::Full { again_at: WALL + ms(4_001) });
         assert_eq!(first, None);
         assert_eq!(share.request(NOW, THOUSAND), lease(1));
     }
@@ -277,25 +287,26 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_by_long_makes_everything_known_void() {
-        let long_ago = NOW - Duration::from_mins(1);
-        let mut open = Share::default();
-        open.open(NOW, ms(1_000));
-        let (held, _) = told(ReservationOutcome::From(NOW));
-        let (ahead, _) = told(ReservationOutcome::From(NOW + ms(1)));
-        let (closed, _) = told(ReservationOutcome::Full { again_at: NOW });
-        for mut share in [open, held, ahead, closed] {
-            assert_eq!(share.request(long_ago, THOUSAND), lease(1), "{share:?}");
-        }
+    fn a_share_that_began_before_its_answer_lapses_a_second_after_its_beginning() {
+        let (mut share, _) = told(ReservationOutcome::From(WALL - ms(80)));
+        assert_eq!(share.request(NOW + ms(919), THOUSAND), ADMITTED);
+        assert_eq!(share.request(NOW + ms(920), THOUSAND), lease(2));
+    }
+
+    #[test]
+    fn a_share_that_begins_beyond_belief_begins_now() {
+        let (mut share, first) = told(ReservationOutcome::From(WALL + ms(4_001)));
+        assert_eq!(first, Some(Admission::Admitted));
+        assert_eq!(share.request(NOW + ms(999), THOUSAND), ADMITTED);
     }
 
     #[test]
     fn an_account_is_busy_when_its_reservations_follow_one_another() {
         for (leased, busy) in [
-            (ReservationOutcome::From(NOW - TOLERANCE), false),
-            (ReservationOutcome::From(NOW - ms(79)), true),
-            (ReservationOutcome::From(NOW + ms(500)), true),
-            (ReservationOutcome::Full { again_at: NOW }, true),
+            (ReservationOutcome::From(WALL - TOLERANCE), false),
+            (ReservationOutcome::From(WALL - ms(79)), true),
+            (ReservationOutcome::From(WALL + ms(500)), true),
+            (ReservationOutcome::Full { again_at: WALL }, true),
         ] {
             assert_eq!(told(leased).0.busy(), busy, "{leased:?}");
         }

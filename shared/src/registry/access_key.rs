@@ -1,7 +1,10 @@
 //! A caller of `GetAuthorizationUrl`.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
+use crate::model::deny_list::KeyFingerprint;
 use crate::registry::document::{self, Field, KeyTexts};
 use crate::secrets::{Document, DocumentError, SecretName};
 use crate::signing::alibaba_cloud::AccessKeySecret;
@@ -31,6 +34,17 @@ pub struct AccessKey {
     pub enabled: bool,
 }
 
+impl AccessKey {
+    /// Its secrets that are not denied.
+    #[must_use]
+    pub fn secrets_without(&self, is_denied: impl Fn(&KeyFingerprint) -> bool) -> Cow<'_, [AccessKeySecret]> {
+        if !self.secrets.iter().any(|secret| is_denied(secret.fingerprint())) {
+            return Cow::Borrowed(&self.secrets);
+        }
+        Cow::Owned(self.secrets.iter().filter(|secret| !is_denied(secret.fingerprint())).cloned().collect())
+    }
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct AccessKeyFields {
@@ -42,7 +56,7 @@ pub(super) struct AccessKeyFields {
 
 impl Document for AccessKey {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        document::read::<AccessKeyFields, _>(json)
+        document::read::<AccessKeyFields, _>(json, Self::try_from)
     }
 }
 
@@ -66,6 +80,6 @@ impl TryFrom<AccessKeyFields> for AccessKey {
 /// The field `accountId`, which has to name a secret.
 pub(super) fn account(id: Field<String>) -> Result<(String, SecretName), DocumentError> {
     let id = id.required("accountId")?;
-    let name = SecretName::account(&id).map_err(|bad| DocumentError(format!("accountId: {bad}")))?;
+    let name = SecretName::account(&id).map_err(|_| document::no_id("accountId"))?;
     Ok((id, name))
 }

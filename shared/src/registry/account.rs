@@ -42,7 +42,7 @@ pub(super) struct AccountFields {
 
 impl Document for Account {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        document::read::<AccountFields, _>(json)
+        document::read::<AccountFields, _>(json, Self::try_from)
     }
 }
 
@@ -56,7 +56,7 @@ impl TryFrom<AccountFields> for Account {
                 .ok()
                 .filter(|number| *number <= MAX_REQUESTS_PER_SECOND)
                 .and_then(NonZeroU32::new)
-                .ok_or_else(|| DocumentError("requestsPerSecond must be 1 to 100000".to_owned()))?,
+                .ok_or_else(|| DocumentError::of("requestsPerSecond", "must be 1 to 100000"))?,
         };
         Ok(Self {
             suspended: fields.suspended.or(false),

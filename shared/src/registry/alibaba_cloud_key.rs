@@ -7,6 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::egress::web_url;
+use crate::model::party_id::is_party_id;
 use crate::protocol::alibaba_cloud::Credential;
 use crate::registry::document::{self, Field};
 use crate::secrets::{Document, DocumentError};
@@ -14,7 +15,6 @@ use crate::signing::alibaba_cloud::AccessKeySecret;
 
 /// Alibaba Cloud's address for calls of Dypnsapi.
 const DEFAULT_ENDPOINT: &str = "https://dypnsapi.aliyuncs.com";
-const MAX_ACCESS_KEY_ID_CHARACTERS: usize = 64;
 
 /// `aliyun/<accountId>`: the account's own AccessKey at Alibaba Cloud, for its schemes of the source `aliyun`.
 ///
@@ -42,7 +42,7 @@ pub(super) struct AlibabaCloudKeyFields {
 
 impl Document for AlibabaCloudKey {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        document::read::<AlibabaCloudKeyFields, _>(json)
+        document::read::<AlibabaCloudKeyFields, _>(json, Self::try_from)
     }
 }
 
@@ -52,17 +52,12 @@ impl TryFrom<AlibabaCloudKeyFields> for AlibabaCloudKey {
     fn try_from(fields: AlibabaCloudKeyFields) -> Result<Self, DocumentError> {
         let access_key_id = fields.access_key_id.required("accessKeyId")?;
         let secret = fields.access_key_secret.required("accessKeySecret")?;
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if !(1..=MAX_ACCESS_KEY_ID_CHARACTERS).contains(&access_key_id.len())
-            || !access_key_id.bytes().all(allowed)
-        {
-            return Err(DocumentError(
-                "accessKeyId must be 1 to 64 characters of A-Z a-z 0-9 _ -".to_owned(),
-            ));
+        if !is_party_id(&access_key_id) {
+            return Err(document::no_id("accessKeyId"));
         }
-        let form = "accessKeySecret must be 8 to 128 printable ASCII characters without a space";
-        let secret =
-            AccessKeySecret::new(secret.expose_secret()).ok_or_else(|| DocumentError(form.to_owned()))?;
+        let form = "must be 8 to 128 printable ASCII characters without a space";
+        let secret = AccessKeySecret::new(secret.expose_secret())
+            .ok_or_else(|| DocumentError::of("accessKeySecret", form))?;
         let endpoint = parse_endpoint(fields.endpoint.optional().as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
         Ok(Self { access_key_id, secret, endpoint })
     }
@@ -80,7 +75,7 @@ fn parse_endpoint(text: &str) -> Result<Url, DocumentError> {
     let is_bare = |url: &Url| url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     let url = web_url::parse(text).ok().filter(|url| is_bare(url) && web_url::is_carried_safely(url));
     url.ok_or_else(|| {
-        DocumentError("endpoint must be https, or http to a loopback address, and a bare origin".to_owned())
+        DocumentError::of("endpoint", "must be https, or http to a loopback address, and a bare origin")
     })
 }
 

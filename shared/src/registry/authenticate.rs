@@ -10,12 +10,16 @@ use bytes::Bytes;
 use http::Request;
 
 use crate::model::clock::UnixMillis;
+use crate::model::deny_list::{DenyList, KeyFingerprint, PartyKind};
 use crate::model::id::OperationId;
 use crate::model::nonce_use::NonceUse;
-use crate::protocol::open_api::{CallError, check_signature, read_headers};
+use crate::protocol::open_api::{CallError, check_signature, diagnosed, read_headers};
 use crate::registry::business::Business;
+use crate::registry::deny_list::DenyListCache;
 use crate::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
 use crate::signing::open_api::{AuthHeaders, BUSINESS_ID, CALLBACK_NONCE_PREFIX, NONCE_LIFETIME};
+use crate::store::StoreError;
+use crate::telemetry::Alarm;
 use crate::web::client_info::client_info;
 
 /// A call whose sender is known and whose signature holds. Its nonce is not used yet.
@@ -24,26 +28,36 @@ pub struct AuthenticatedCall {
     headers: AuthHeaders,
     /// The sender.
     pub business: Arc<Business>,
+    /// The sender's key that the signature was made with.
+    pub key: KeyFingerprint,
+    /// The deny list at this time.
+    pub denied: Arc<DenyList>,
     /// The time at which the call came.
     pub now: UnixMillis,
 }
 
 /// Reads a call's headers and finds its sender: known, switched on, at an allowed address, and rightly signed, in time.
 ///
-/// A signature that fails is checked once more with a document that was changed a moment ago.
+/// A signature that fails is checked once more with a document that was changed a moment ago; then its cause is looked
+/// for, within the cache's allowance. A business on the deny
+/// list is switched off, and a key on it is none of the business's.
 ///
 /// # Errors
 /// The first [`CallError`].
 pub async fn authenticate(
     request: &Request<Bytes>,
     businesses: &SecretCache<Business>,
+    deny_list: &DenyListCache,
     now: UnixMillis,
 ) -> Result<AuthenticatedCall, CallError> {
     let (headers, body) = (read_headers(request, now)?, request.body());
     let source_ip = client_info(request).source_ip;
     let name = SecretName::business(headers.business_id()).map_err(|_| CallError::UnknownBusiness)?;
-    let business = businesses.get(&name).await.map_err(|error| not_had(&error))?;
-    if !business.enabled {
+    let (business, denied) = tokio::join!(businesses.get(&name), deny_list.current());
+    let business = business.map_err(|error| not_had(&error))?;
+    let denied = denied.map_err(|error| not_told(&error))?;
+    let id = headers.business_id();
+    if !business.enabled || denied.denies(PartyKind::Business, id) {
         return Err(CallError::DisabledBusiness);
     }
     if !business.allows(source_ip) {
@@ -52,24 +66,39 @@ pub async fn authenticate(
     if headers.nonce().starts_with(CALLBACK_NONCE_PREFIX) {
         return Err(CallError::NonceOfCallback);
     }
-    let check = |business: &Arc<Business>| match check_signature(&headers, body, &business.keys) {
+    let is_denied = |key: &KeyFingerprint| denied.denies_key(PartyKind::Business, id, key);
+    let verify = |business: &Business| check_signature(&headers, body, &business.keys.without(is_denied));
+    let check = |business: &Arc<Business>| match verify(business) {
         // A newer document may have ended what the first one allowed.
-        Ok(()) if !business.enabled => KeyCheck::NoKeyFits(Err(CallError::DisabledBusiness)),
-        Ok(()) if !business.allows(source_ip) => {
+        Ok(_) if !business.enabled => KeyCheck::NoKeyFits(Err(CallError::DisabledBusiness)),
+        Ok(_) if !business.allows(source_ip) => {
             KeyCheck::NoKeyFits(Err(CallError::AddressNotAllowed { source_ip }))
         }
-        checked => checked.map(|()| Arc::clone(business)).into(),
+        checked => checked.map(|key| (Arc::clone(business), key)).into(),
     };
-    let business = businesses.check_keys(&name, &business, check).await?;
-    Ok(AuthenticatedCall { headers, business, now })
+    match businesses.check_keys(&name, &business, check).await {
+        Ok((business, key)) => Ok(AuthenticatedCall { headers, business, key, denied, now }),
+        Err(error) if error.is_of_signature() && businesses.may_diagnose() => {
+            let newest = businesses.get(&name).await.unwrap_or(business);
+            Err(diagnosed(error, &headers, body, &newest.keys.without(is_denied)))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn not_had(error: &SecretError) -> CallError {
-    match error.alarm() {
-        _ if *error == SecretError::Absent => CallError::UnknownBusiness,
-        Some(alarm) => CallError::Unavailable { reason: format!("the business's document: {error}"), alarm },
-        None => CallError::TooManyLookUps,
+    let reason = || format!("the business's document: {error}");
+    match error {
+        SecretError::Absent => CallError::UnknownBusiness,
+        SecretError::TooManyLookUps => CallError::TooManyLookUps,
+        SecretError::Unparsable(_) => CallError::Misconfigured { reason: reason() },
+        SecretError::Denied => CallError::Unavailable { reason: reason(), alarm: Alarm::Keys },
+        SecretError::Unavailable(_) => CallError::Unavailable { reason: reason(), alarm: Alarm::Unavailable },
     }
+}
+
+fn not_told(error: &StoreError) -> CallError {
+    CallError::Unavailable { reason: format!("the deny list: {error}"), alarm: error.alarm() }
 }
 
 /// The caller's businessId, if it is one that is known: nobody else's may be logged, for it may be anything.

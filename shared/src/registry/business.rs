@@ -7,8 +7,12 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use crate::egress::callback_url::CallbackRules;
+use crate::model::alipay_app_id::AlipayAppId;
 use crate::model::scope::Scope;
+use crate::registry::alipay_app;
 use crate::registry::document::{self, Field, KeyTexts, LinkTerms};
+use crate::registry::user_terms::{ReturnFields, UserTerms, merchant_name};
 use crate::secrets::{Document, DocumentError, SecretName};
 use crate::signing::md5::Md5Key;
 use crate::signing::open_api::VerificationKeys;
@@ -27,6 +31,12 @@ use crate::signing::rsa::{SigningKey, VerifyingKey};
 /// | `linkLifetimeSecs` | no, 86400 | 60 to 2592000 |
 /// | `scope` | no, `auth_base` | `auth_base` or `auth_user` |
 /// | `upstream` | no, our own Alipay app | the name of the `upstream/<name>` that makes its links |
+/// | `alipayApp` | no, the deployment's | the id of the Alipay app that its links are for; not beside `upstream` |
+/// | `merchantName` | no | the name that pages show to users: 1 to 64 characters |
+/// | `returnUrls` | no | the origins that result pages may lead back to, such as `https://shop.example.com` |
+/// | `returnUrl` | no | the page that result pages lead back to; of an origin among `returnUrls` |
+/// | `notifyRefusals` | no, false | true: a refusal is called back, with `result` `REFUSED` and no openId |
+/// | `notifyExpired` | no, false | true: a link that ended without a consent is called back, with `result` `EXPIRED` |
 #[derive(Debug)]
 pub struct Business {
     /// False if it is switched off.
@@ -43,8 +53,12 @@ pub struct Business {
     pub link_lifetime: Duration,
     /// The scope that its users are asked for.
     pub scope: Scope,
-    /// The platform that makes its links; `None`: our own Alipay app does.
+    /// The platform that makes its links; `None`: an Alipay app of ours does.
     pub upstream: Option<String>,
+    /// The Alipay app of its links; `None`: the deployment's.
+    pub alipay_app: Option<AlipayAppId>,
+    /// How its users are met, and what it is told besides the openId.
+    pub users: UserTerms,
 }
 
 impl Business {
@@ -82,18 +96,26 @@ pub(super) struct BusinessFields {
     link_lifetime_secs: Field<u64>,
     scope: Field<String>,
     upstream: Field<String>,
+    alipay_app: Field<String>,
+    merchant_name: Field<String>,
+    return_url: Field<String>,
+    return_urls: Field<Vec<String>>,
+    notify_refusals: Field<bool>,
+    notify_expired: Field<bool>,
 }
 
 impl Document for Business {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        document::read::<BusinessFields, _>(json)
+        Self::parse_by(json, &CallbackRules::default())
+    }
+
+    fn parse_by(json: &str, rules: &CallbackRules) -> Result<Self, DocumentError> {
+        document::read(json, |fields| Self::new(fields, rules))
     }
 }
 
-impl TryFrom<BusinessFields> for Business {
-    type Error = DocumentError;
-
-    fn try_from(fields: BusinessFields) -> Result<Self, DocumentError> {
+impl Business {
+    fn new(fields: BusinessFields, rules: &CallbackRules) -> Result<Self, DocumentError> {
         let keys = VerificationKeys {
             rsa: document::keys("publicKeys", fields.public_keys, VerifyingKey::parse)?,
             md5: document::md5_keys("md5Keys", fields.md5_keys)?,
@@ -101,11 +123,17 @@ impl TryFrom<BusinessFields> for Business {
         let merchant_ids: BTreeSet<_> = fields.merchant_ids.or(Vec::new()).into_iter().collect();
         let allowed_ips = fields.allowed_ips.optional();
         if allowed_ips.as_ref().is_some_and(Vec::is_empty) {
-            return Err(DocumentError(
-                "allowedIps: an empty list would allow nobody; leave it out to allow any".to_owned(),
-            ));
+            let flaw = "would allow nobody, as it is empty; leave it out to allow any";
+            return Err(DocumentError::of("allowedIps", flaw));
         }
         let allowed_ips = allowed_ips.unwrap_or_default();
+        let name = fields.merchant_name.optional().map(|name| merchant_name(&name)).transpose()?;
+        let returns = ReturnFields {
+            return_url: fields.return_url,
+            return_urls: fields.return_urls,
+            notify_refusals: fields.notify_refusals,
+            notify_expired: fields.notify_expired,
+        };
         let terms = LinkTerms::new(fields.link_lifetime_secs, fields.scope)?;
         let business = Self {
             enabled: fields.enabled.or(true),
@@ -114,17 +142,23 @@ impl TryFrom<BusinessFields> for Business {
             default_callback_url: document::callback_address(
                 "defaultCallbackUrl",
                 fields.default_callback_url,
+                rules,
             )?,
-            allowed_ips: allowed_ips.iter().map(|text| parse_net(text)).collect::<Result<_, _>>()?,
+            allowed_ips: allowed_ips.iter().enumerate().map(parse_net).collect::<Result<_, _>>()?,
             link_lifetime: terms.lifetime,
             scope: terms.scope,
             upstream: upstream(fields.upstream.optional())?,
+            alipay_app: alipay_app::named(fields.alipay_app)?,
+            users: UserTerms::new(name, returns)?,
         };
+        if business.upstream.is_some() && business.alipay_app.is_some() {
+            return Err(DocumentError::of("alipayApp", "would not be used, as upstream makes the links"));
+        }
         if business.keys.rsa.is_empty() && business.keys.md5.is_empty() {
-            return Err(DocumentError("needs publicKeys or md5Keys".to_owned()));
+            return Err(DocumentError::whole("needs publicKeys or md5Keys"));
         }
         if business.merchant_ids.is_empty() {
-            return Err(DocumentError("needs merchantIds".to_owned()));
+            return Err(DocumentError::whole("needs merchantIds"));
         }
         Ok(business)
     }
@@ -132,13 +166,13 @@ impl TryFrom<BusinessFields> for Business {
 
 fn upstream(name: Option<String>) -> Result<Option<String>, DocumentError> {
     if let Some(name) = &name {
-        SecretName::upstream(name).map_err(|bad| DocumentError(format!("upstream: {bad}")))?;
+        SecretName::upstream(name).map_err(|_| document::no_id("upstream"))?;
     }
     Ok(name)
 }
 
-fn parse_net(text: &str) -> Result<IpNet, DocumentError> {
+fn parse_net((index, text): (usize, &String)) -> Result<IpNet, DocumentError> {
     let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    net.map(|net| net.trunc())
-        .map_err(|_| DocumentError("allowedIps: one is neither an address nor a CIDR range".to_owned()))
+    let flaw = "is neither an address nor a CIDR range";
+    net.map(|net| net.trunc()).map_err(|_| DocumentError::of(format!("allowedIps[{index}]"), flaw))
 }

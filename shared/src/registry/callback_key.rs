@@ -26,7 +26,7 @@ pub(super) struct CallbackKeyFields {
 
 impl Document for CallbackKey {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        document::read::<CallbackKeyFields, _>(json)
+        document::read::<CallbackKeyFields, _>(json, Self::try_from)
     }
 }
 

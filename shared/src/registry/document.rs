@@ -10,8 +10,13 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_path_to_error::Segment;
+use url::Url;
 
+use crate::egress::callback_url::{CallbackRules, CallbackUrl};
+use crate::egress::web_url::is_this_machine;
+use crate::model::party_id::FORM;
 use crate::model::scope::Scope;
+use crate::registry::place::Place;
 use crate::secrets::DocumentError;
 use crate::signing::md5::{MIN_KEY_CHARACTERS, Md5Key};
 use crate::signing::rsa::{KeyFormError, SigningKey, VerifyingKey};
@@ -22,42 +27,61 @@ const KEYS_AT_ONCE: usize = 2;
 const DEFAULT_LINK_LIFETIME_SECS: u64 = 24 * 60 * 60;
 const LINK_LIFETIME_SECS: RangeInclusive<u64> = 60..=30 * 24 * 60 * 60;
 
-/// Reads `json` into the fields `F`, and these into the document `D`.
+/// Reads `json` into the fields `F`, and these into the document `D` by `make`.
 ///
 /// # Errors
-/// The flaw; if it is one of the JSON, or of a field's name or type, with the line and column that follow it.
-pub(super) fn read<'de, F, D>(json: &'de str) -> Result<D, DocumentError>
-where
-    F: Deserialize<'de>,
-    D: TryFrom<F, Error = DocumentError>,
-{
+/// The flaw with its line and column: those of the value at fault or, for a flaw of the JSON or of a field's name or
+/// type, those that follow it.
+pub(super) fn read<'de, F: Deserialize<'de>, D>(
+    json: &'de str,
+    make: impl FnOnce(F) -> Result<D, DocumentError>,
+) -> Result<D, DocumentError> {
     if json.starts_with('\u{feff}') {
-        return Err(DocumentError("begins with a byte order mark; save it as UTF-8 without one".to_owned()));
+        let flaw = "begins with a byte order mark at line 1 column 1; save it as UTF-8 without one";
+        return Err(DocumentError::whole(flaw));
     }
-    serde_json::from_str::<IgnoredAny>(json).map_err(|error| {
-        DocumentError(format!("is not JSON at line {} column {}", error.line(), error.column()))
-    })?;
+    serde_json::from_str::<IgnoredAny>(json).map_err(|error| not_json(json, Place::of_error(&error)))?;
     // A struct would also be read from a list, by the order of its fields.
     if !json.trim_ascii_start().starts_with('{') {
-        return Err(DocumentError("is not a JSON object".to_owned()));
+        return Err(DocumentError::whole("is not a JSON object"));
     }
     let fields = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json));
-    D::try_from(fields.map_err(|error| flaw::<F>(&error))?)
+    let document = make(fields.map_err(|error| flaw::<F>(&error))?);
+    document.map_err(|error| with_place(json, error))
+}
+
+fn not_json(json: &str, place: Place) -> DocumentError {
+    DocumentError::whole(if place.follows_a_comma(json) {
+        format!("is not JSON: a comma before a closing bracket, at {place}")
+    } else {
+        format!("is not JSON at {place}")
+    })
+}
+
+/// The same flaw with its place, if it is of a field that is there.
+fn with_place(json: &str, error: DocumentError) -> DocumentError {
+    match error.path.as_deref().and_then(|path| Place::of_value(json, path)) {
+        Some(place) => DocumentError { flaw: format!("{} at {place}", error.flaw), ..error },
+        None => error,
+    }
 }
 
 /// The text of [`Field`]'s errors and serde's own on repeated fields name no value; that of an unknown field does.
 fn flaw<'de, F: Deserialize<'de>>(error: &serde_path_to_error::Error<serde_json::Error>) -> DocumentError {
     let flaw = error.inner();
-    DocumentError(match error.path().iter().next() {
-        Some(Segment::Map { key }) if field_names::<F>().contains(&key.as_str()) => format!("{key} {flaw}"),
+    match error.path().iter().next() {
+        Some(Segment::Map { key }) if field_names::<F>().contains(&key.as_str()) => {
+            DocumentError::of(key, flaw.to_string())
+        }
         Some(Segment::Map { key }) => {
             let is_a_word =
                 key.len() <= 24 && key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
             let shown = if is_a_word { format!(" {key}") } else { String::new() };
-            format!("has an unknown field{shown} at line {} column {}", flaw.line(), flaw.column())
+            let (line, column) = (flaw.line(), flaw.column());
+            DocumentError::whole(format!("has an unknown field{shown} at line {line} column {column}"))
         }
-        _ => format!("has a {flaw}"),
-    })
+        _ => DocumentError::whole(format!("has a {flaw}")),
+    }
 }
 
 /// The names of a struct's fields, by what its `Deserialize` asks a deserializer for.
@@ -111,7 +135,7 @@ impl<T> Field<T> {
     }
 
     pub(super) fn required(self, name: &str) -> Result<T, DocumentError> {
-        self.0.ok_or_else(|| DocumentError(format!("needs {name}")))
+        self.0.ok_or_else(|| DocumentError::whole(format!("needs {name}")))
     }
 }
 
@@ -246,15 +270,20 @@ impl LinkTerms {
     pub(super) fn new(lifetime_secs: Field<u64>, scope: Field<String>) -> Result<Self, DocumentError> {
         let lifetime_secs = lifetime_secs.or(DEFAULT_LINK_LIFETIME_SECS);
         if !LINK_LIFETIME_SECS.contains(&lifetime_secs) {
-            return Err(DocumentError("linkLifetimeSecs must be 60 to 2592000".to_owned()));
+            return Err(DocumentError::of("linkLifetimeSecs", "must be 60 to 2592000"));
         }
         let scope = match scope.optional().as_deref() {
             None | Some("auth_base") => Scope::AuthBase,
             Some("auth_user") => Scope::AuthUser,
-            Some(_) => return Err(DocumentError("scope must be auth_base or auth_user".to_owned())),
+            Some(_) => return Err(DocumentError::of("scope", "must be auth_base or auth_user")),
         };
         Ok(Self { lifetime: Duration::from_secs(lifetime_secs), scope })
     }
+}
+
+/// The flaw of a field that should hold an id.
+pub(super) fn no_id(name: &str) -> DocumentError {
+    DocumentError::of(name, format!("must be {FORM}"))
 }
 
 /// A list of key texts.
@@ -266,7 +295,7 @@ pub(super) fn key<K>(
     text: &SecretString,
     parse: impl Fn(&str) -> Result<K, KeyFormError>,
 ) -> Result<K, DocumentError> {
-    parse(text.expose_secret()).map_err(|error| DocumentError(format!("{name} {error}")))
+    parse(text.expose_secret()).map_err(|error| DocumentError::of(name, error.to_string()))
 }
 
 /// No, one or two keys, each made of its text by `parse`.
@@ -284,31 +313,60 @@ pub(super) fn keys<K>(
 pub(super) fn no_own_key(name: &str, keys: &[VerifyingKey], own: &SigningKey) -> Result<(), DocumentError> {
     keys.iter().position(|key| key.is_half_of(own)).map_or(Ok(()), |index| {
         let flaw = "is the public half of our own privateKey; the other side's public key belongs here";
-        Err(DocumentError(format!("{name}[{index}] {flaw}")))
+        Err(DocumentError::of(format!("{name}[{index}]"), flaw))
     })
 }
 
 /// No, one or two keys shared with the other side.
 pub(super) fn md5_keys(name: &str, texts: KeyTexts) -> Result<Vec<Md5Key>, DocumentError> {
-    let too_short = || DocumentError(format!("{name}: one has fewer than {MIN_KEY_CHARACTERS} characters"));
     let texts = at_most_two(name, texts)?;
-    texts.iter().map(|text| Md5Key::new(text.expose_secret()).ok_or_else(too_short)).collect()
+    let key = |(index, text): (usize, &SecretString)| {
+        let path = format!("{name}[{index}]");
+        shared_text(&path, text)?;
+        let short = || format!("has fewer than {MIN_KEY_CHARACTERS} characters");
+        Md5Key::new(text.expose_secret()).ok_or_else(|| DocumentError::of(path, short()))
+    };
+    texts.iter().enumerate().map(key).collect()
 }
 
-/// The address that callbacks go to unless a request names one; an empty one is none. Whether it is acceptable depends
-/// on the deployment, but for a fragment, which no server is ever sent.
-pub(super) fn callback_address(name: &str, address: Field<String>) -> Result<Option<String>, DocumentError> {
-    let address = address.optional().filter(|address| !address.is_empty());
-    if address.as_ref().is_some_and(|address| address.contains('#')) {
-        return Err(DocumentError(format!("{name} must not hold a fragment (#…)")));
+/// Refuses what slips into a shared text when it is copied: both sides would use it and differ by what nobody sees. The
+/// forms of RSA keys leave it out by themselves.
+fn shared_text(path: &str, text: &SecretString) -> Result<(), DocumentError> {
+    let text = text.expose_secret();
+    let flaw = if text.chars().any(|char| char.is_control() || char == '\u{feff}') {
+        "holds a control character, such as a line break"
+    } else if text.trim() != text {
+        "begins or ends with white space"
+    } else {
+        return Ok(());
+    };
+    Err(DocumentError::of(path, flaw))
+}
+
+/// The address that callbacks go to unless a request names one; an empty one is none. A fragment, which no server is
+/// ever sent, and plain HTTP to another machine that `rules` do not exempt are slips of whoever wrote the document.
+/// Whatever else is not acceptable is seen at each attempt.
+pub(super) fn callback_address(
+    name: &str,
+    address: Field<String>,
+    rules: &CallbackRules,
+) -> Result<Option<String>, DocumentError> {
+    let Some(address) = address.optional().filter(|address| !address.is_empty()) else { return Ok(None) };
+    if address.contains('#') {
+        return Err(DocumentError::of(name, "must not hold a fragment (#…)"));
     }
-    Ok(address)
+    let is_plain = |url: Url| url.scheme() == "http" && !is_this_machine(&url);
+    if Url::parse(&address).is_ok_and(is_plain) && CallbackUrl::parse(&address, rules).is_err() {
+        return Err(DocumentError::of(name, "must be https, not http"));
+    }
+    Ok(Some(address))
 }
 
-fn at_most_two(name: &str, texts: KeyTexts) -> Result<Vec<SecretString>, DocumentError> {
+/// The texts, if there are no more than two keys or certificates may be at once.
+pub(super) fn at_most_two(name: &str, texts: KeyTexts) -> Result<Vec<SecretString>, DocumentError> {
     let texts = texts.or(Vec::new());
     if texts.len() > KEYS_AT_ONCE {
-        return Err(DocumentError(format!("{name} may hold {KEYS_AT_ONCE} at most")));
+        return Err(DocumentError::of(name, format!("may hold {KEYS_AT_ONCE} at most")));
     }
     Ok(texts)
 }
@@ -322,10 +380,14 @@ pub(super) fn secrets<K>(
 ) -> Result<Vec<K>, DocumentError> {
     let texts = texts.or(Vec::new());
     if !(1..=KEYS_AT_ONCE).contains(&texts.len()) {
-        return Err(DocumentError(format!("{name} must hold 1 to {KEYS_AT_ONCE}")));
+        return Err(DocumentError::of(name, format!("must hold 1 to {KEYS_AT_ONCE}")));
     }
-    let keys = texts.iter().map(|text| new(text.expose_secret()));
-    keys.collect::<Option<_>>().ok_or_else(|| DocumentError(format!("{name}: one is not {form}")))
+    let key = |(index, text): (usize, &SecretString)| {
+        let path = format!("{name}[{index}]");
+        shared_text(&path, text)?;
+        new(text.expose_secret()).ok_or_else(|| DocumentError::of(path, format!("is not {form}")))
+    };
+    texts.iter().enumerate().map(key).collect()
 }
 
 #[cfg(test)]
@@ -333,6 +395,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::egress::callback_url::Origin;
     use crate::registry::{
         AccessKey, Account, AlibabaCloudKey, AlipayApp, Business, CallbackKey, LinkToken, PhoneKey, Platform,
         Scheme,
@@ -340,17 +403,18 @@ mod tests {
     use crate::secrets::Document;
 
     fn reason<D: Document>(json: &str) -> String {
-        D::parse(json).err().map(|DocumentError(reason)| reason).unwrap_or_default()
+        D::parse(json).err().map(|flaw| flaw.to_string()).unwrap_or_default()
     }
 
     #[test]
     fn an_address_with_a_fragment_is_refused_by_name() {
         assert_eq!(
             reason::<Business>(r#"{"defaultCallbackUrl": "https://a.example/#/back"}"#),
-            "defaultCallbackUrl must not hold a fragment (#…)"
+            "defaultCallbackUrl must not hold a fragment (#…) at line 1 column 24"
         );
         let scheme = json!({"merchantName": "A", "accountId": "1001", "callbackUrl": "https://a.example/#"});
-        assert_eq!(reason::<Scheme>(&scheme.to_string()), "callbackUrl must not hold a fragment (#…)");
+        let reason = reason::<Scheme>(&scheme.to_string());
+        assert_eq!(reason, "callbackUrl must not hold a fragment (#…) at line 1 column 35");
     }
 
     #[test]
@@ -359,6 +423,41 @@ mod tests {
             ("", "is not JSON at line 1 column 0"),
             ("{\n  \"enabled\": yes\n}", "is not JSON at line 2 column 14"),
             ("{} {}", "is not JSON at line 1 column 4"),
+            (
+                "{\n  \"enabled\": true,\n}",
+                "is not JSON: a comma before a closing bracket, at line 3 column 1",
+            ),
+            (
+                r#"{"merchantIds": ["M1", ]}"#,
+                "is not JSON: a comma before a closing bracket, at line 1 column 24",
+            ),
+            ("\u{feff}{}", "begins with a byte order mark at line 1 column 1; save it as UTF-8 without one"),
+            (
+                "{\"merchantIds\": [\"M1\"],\n \"md5Keys\": [\"0123456789abcdef\", \" 0123456789abcdef\"]}",
+                "md5Keys[1] begins or ends with white space at line 2 column 34",
+            ),
+            (
+                r#"{"md5Keys": ["0123456789abcdef\n"]}"#,
+                "md5Keys[0] holds a control character, such as a line break at line 1 column 14",
+            ),
+            (r#"{"md5Keys": ["short"]}"#, "md5Keys[0] has fewer than 16 characters at line 1 column 14"),
+            (
+                r#"{"md5Keys": ["0123456789abcdef"], "defaultCallbackUrl": "http://shop.example/"}"#,
+                "defaultCallbackUrl must be https, not http at line 1 column 57",
+            ),
+            (r#"{"publicKeys": ["x"]}"#, "publicKeys[0] is neither PEM nor Base64 at line 1 column 17"),
+            (
+                r#"{"allowedIps": ["10.0.0.0/8", "x"]}"#,
+                "allowedIps[1] is neither an address nor a CIDR range at line 1 column 31",
+            ),
+            (
+                r#"{"returnUrls": ["shop.example"]}"#,
+                "returnUrls[0] is not an origin, such as https://shop.example.com at line 1 column 17",
+            ),
+            (
+                r#"{"upstream": "a b"}"#,
+                "upstream must be 1 to 64 characters of A-Z a-z 0-9 _ - at line 1 column 14",
+            ),
             ("[]", "is not a JSON object"),
             ("{\n  \"enabled\": \"yes\"\n}", "enabled must be true or false at line 3 column 1"),
             (r#"{"merchantIds": "M1"}"#, "merchantIds must be a list of strings at line 1 column 21"),
@@ -374,6 +473,59 @@ mod tests {
         ] {
             assert_eq!(reason::<Business>(json), expected, "{json}");
         }
+    }
+
+    #[test]
+    fn a_plain_address_holds_where_its_origin_is_exempt_and_nowhere_else() {
+        let rules = CallbackRules {
+            dangerous_origins: vec![Origin::parse("http://merchant:8080").unwrap()],
+            ..CallbackRules::default()
+        };
+        let flaw = "must be https, not http at line 1 column 23";
+        for (address, by_default, exempt) in [
+            ("http://merchant:8080/cb", Some(flaw), None),
+            ("http://merchant:8081/cb", Some(flaw), Some(flaw)),
+            ("http://10.0.0.1/cb", Some(flaw), Some(flaw)),
+            ("http://127.0.0.1:8789/cb", None, None),
+            ("http://localhost:8789/cb", None, None),
+            ("https://merchant.example/cb", None, None),
+        ] {
+            for (rules, expected) in [(&CallbackRules::default(), by_default), (&rules, exempt)] {
+                let document = json!({
+                    "defaultCallbackUrl": address, "merchantIds": ["M1"], "md5Keys": ["0123456789abcdef"],
+                });
+                let error = Business::parse_by(&document.to_string(), rules).err();
+                assert_eq!(error, expected.map(|flaw| DocumentError::of("defaultCallbackUrl", flaw)));
+            }
+        }
+    }
+
+    #[test]
+    fn an_app_of_its_own_is_an_id_and_only_where_we_make_the_links() {
+        let business = |more: &str| {
+            format!(r#"{{"alipayApp": {more}, "md5Keys": ["0123456789abcdef"], "merchantIds": ["M1"]}}"#)
+        };
+        let scheme =
+            |more: &str| format!(r#"{{"alipayApp": {more}, "merchantName": "A", "accountId": "1001"}}"#);
+        let no_id = "alipayApp must be an app's id, 1 to 32 digits at line 1 column 15";
+        for app in [r#""own""#, r#""""#] {
+            assert_eq!(
+                (reason::<Business>(&business(app)), reason::<Scheme>(&scheme(app))),
+                (no_id.into(), no_id.into())
+            );
+        }
+        assert_eq!(
+            (reason::<Business>(&business(r#""2""#)), reason::<Scheme>(&scheme(r#""2""#))),
+            Default::default()
+        );
+        assert_eq!(
+            reason::<Business>(&business(r#""2", "upstream": "east""#)),
+            "alipayApp would not be used, as upstream makes the links at line 1 column 15"
+        );
+        assert_eq!(
+            reason::<Scheme>(&scheme(r#""2", "source": "aliyun""#)),
+            "alipayApp would not be used, as source is aliyun at line 1 column 15"
+        );
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) struct LinkTokenFields {
 
 impl Document for LinkToken {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        document::read::<LinkTokenFields, _>(json)
+        document::read::<LinkTokenFields, _>(json, Self::try_from)
     }
 }
 

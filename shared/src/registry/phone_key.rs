@@ -23,7 +23,7 @@ pub(super) struct PhoneKeyFields {
 
 impl Document for PhoneKey {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        document::read::<PhoneKeyFields, _>(json)
+        document::read::<PhoneKeyFields, _>(json, Self::try_from)
     }
 }
 
@@ -34,7 +34,7 @@ impl TryFrom<PhoneKeyFields> for PhoneKey {
         let key = fields.key.required("key")?;
         let key = key.expose_secret().as_bytes();
         if key.len() < MIN_KEY_BYTES {
-            return Err(DocumentError(format!("key must have {MIN_KEY_BYTES} bytes or more")));
+            return Err(DocumentError::of("key", format!("must have {MIN_KEY_BYTES} bytes or more")));
         }
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, key)))
     }

@@ -5,11 +5,12 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::egress::web_url;
+use crate::model::party_id::is_party_id;
 use crate::protocol::open_api::client::request::Credential;
 use crate::registry::document::{self, Field, KeyTexts};
 use crate::secrets::{Document, DocumentError};
 use crate::signing::md5::Md5Key;
-use crate::signing::open_api::{Signer, VerificationKeys, is_business_id};
+use crate::signing::open_api::{Signer, VerificationKeys};
 use crate::signing::rsa::{SigningKey, VerifyingKey};
 
 /// The path of the open API's link request, below a platform's base address.
@@ -82,7 +83,7 @@ pub(super) struct PlatformFields {
 
 impl Document for Platform {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        document::read::<PlatformFields, _>(json)
+        document::read::<PlatformFields, _>(json, Self::try_from)
     }
 }
 
@@ -92,22 +93,22 @@ impl TryFrom<PlatformFields> for Platform {
     fn try_from(fields: PlatformFields) -> Result<Self, DocumentError> {
         let link_url = link_url(&fields.base_url.required("baseUrl")?)?;
         let business_id = fields.business_id.required("businessId")?;
-        if !is_business_id(&business_id) {
-            return Err(DocumentError("businessId must be 1 to 64 characters of A-Z a-z 0-9 _ -".to_owned()));
+        if !is_party_id(&business_id) {
+            return Err(document::no_id("businessId"));
         }
         let merchant_id = fields.merchant_id.optional();
         if merchant_id
             .as_ref()
             .is_some_and(|id| !(1..=MAX_MERCHANT_ID_CHARACTERS).contains(&id.chars().count()))
         {
-            return Err(DocumentError("merchantId must have 1 to 128 characters".to_owned()));
+            return Err(DocumentError::of("merchantId", "must have 1 to 128 characters"));
         }
         let keys = VerificationKeys {
             rsa: document::keys("publicKeys", fields.public_keys, VerifyingKey::parse)?,
             md5: document::md5_keys("md5Keys", fields.md5_keys)?,
         };
         if keys.rsa.is_empty() && keys.md5.is_empty() {
-            return Err(DocumentError("needs publicKeys or md5Keys".to_owned()));
+            return Err(DocumentError::whole("needs publicKeys or md5Keys"));
         }
         let (sign_type, private_key) = (fields.sign_type.optional(), fields.private_key.optional());
         let own = own_key(sign_type.as_deref(), private_key.as_ref(), &keys.md5)?;
@@ -127,25 +128,23 @@ fn own_key(
         (None | Some("SHA256-RSA"), Some(key)) => {
             document::key("privateKey", key, SigningKey::parse).map(OwnKey::Rsa)
         }
-        (None | Some("SHA256-RSA"), None) => Err(DocumentError("needs privateKey".to_owned())),
+        (None | Some("SHA256-RSA"), None) => Err(DocumentError::whole("needs privateKey")),
         (Some("MD5"), None) => shared
             .first()
             .map(|key| OwnKey::Md5(key.clone()))
-            .ok_or_else(|| DocumentError("needs md5Keys, as signType is MD5".to_owned())),
+            .ok_or_else(|| DocumentError::whole("needs md5Keys, as signType is MD5")),
         (Some("MD5"), Some(_)) => {
-            Err(DocumentError("privateKey would not be used, as signType is MD5".to_owned()))
+            Err(DocumentError::of("privateKey", "would not be used, as signType is MD5"))
         }
-        (Some(_), _) => Err(DocumentError("signType must be SHA256-RSA or MD5".to_owned())),
+        (Some(_), _) => Err(DocumentError::of("signType", "must be SHA256-RSA or MD5")),
     }
 }
 
 fn link_url(base: &str) -> Result<Url, DocumentError> {
     let wrong = || {
-        DocumentError(
-            "baseUrl must be https://, or http:// and a loopback address, \
-             with nothing but host, port and path"
-                .to_owned(),
-        )
+        let flaw =
+            "must be https://, or http:// and a loopback address, with nothing but host, port and path";
+        DocumentError::of("baseUrl", flaw)
     };
     let mut url = web_url::parse(base).map_err(|_| wrong())?;
     if !web_url::is_carried_safely(&url) || url.query().is_some() || url.fragment().is_some() {

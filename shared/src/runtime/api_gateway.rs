@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::HOST;
-use http::{HeaderName, HeaderValue, Request, Response, Uri};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::request::LambdaRequest;
@@ -18,10 +18,14 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tracing::Instrument as _;
 use url::Url;
 
+use crate::runtime::panics::{self, Form};
+use crate::telemetry::request_ids;
 use crate::web::caller_alone;
 use crate::web::client_info::ClientInfo;
+use crate::web::edge::{Arrival, Edge};
 
 /// Bytes that `http::Uri` refuses in a query, and `#`, which would end it.
 const IN_QUERY: &AsciiSet = &CONTROLS
@@ -38,12 +42,14 @@ const IN_QUERY: &AsciiSet = &CONTROLS
     .add(b'}');
 const IN_PATH: &AsciiSet = &IN_QUERY.add(b'?');
 
-/// Answers `event` with what `handler` makes of its request.
+/// Answers `event` with what `handler` makes of its request; with 403 if it had to come through `edge` and did not;
+/// with 500 if `handler` panics.
 ///
 /// # Errors
 /// [`Error`] if it is no event of an HTTP API, or its body is not in the Base64 that it claims to be in.
 pub(crate) async fn answer<H, A>(
     event: LambdaEvent<Box<RawValue>>,
+    edge: Option<&Edge>,
     handler: &H,
 ) -> Result<impl Serialize + Send + use<H, A>, Error>
 where
@@ -52,17 +58,31 @@ where
 {
     let LambdaEvent { payload, context } = event;
     let mut event = read(payload.get())?;
-    let mut kept = Some(Kept::take(&mut event)?);
+    let span = request_ids::invocation(&context.request_id, event.request_context.request_id.as_deref());
+    let mut kept = Some(Kept::take(&mut event, edge)?);
     let service = service_fn(move |request: lambda_http::Request| {
         let kept = kept.take().unwrap_or_default();
-        let answer = handler(kept.put_back(request));
+        let form = Form::wanted(request.headers());
+        let answer = (!kept.refused).then(|| handler(kept.put_back(request)));
         async move {
-            let mut answer = answer.await.map(Full::new);
+            let answer = match answer {
+                Some(answer) => panics::answered(answer, form).await,
+                None => forbidden(),
+            };
+            let mut answer = answer.map(Full::new);
             caller_alone::mark(answer.headers_mut());
             Ok::<_, Error>(answer)
         }
     });
-    Adapter::from(service).call(LambdaEvent::new(LambdaRequest::ApiGatewayV2(event), context)).await
+    let event = LambdaEvent::new(LambdaRequest::ApiGatewayV2(event), context);
+    async { Adapter::from(service).call(event).await }.instrument(span).await
+}
+
+/// The answer to who went past the edge.
+fn forbidden() -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::new());
+    *answer.status_mut() = StatusCode::FORBIDDEN;
+    answer
 }
 
 /// Reads an event; one that `aws_lambda_events` refuses is read again without all that makes no request.
@@ -84,7 +104,11 @@ fn strip(event: &mut Value) {
         }
     };
     retain("", &|name, value| REQUEST.contains(&name) && !value.is_null());
-    retain("/requestContext", &|name, _| ["domainName", "http"].contains(&name));
+    retain("/requestContext", &|name, value| match name {
+        "domainName" | "http" => true,
+        "requestId" => value.is_string(),
+        _ => false,
+    });
     retain("/requestContext/http", &|name, _| ["method", "sourceIp"].contains(&name));
     retain("/headers", &|name, value| {
         let fits = |value: &str| name.parse::<HeaderName>().is_ok() && value.parse::<HeaderValue>().is_ok();
@@ -98,10 +122,11 @@ struct Kept {
     target: Uri,
     host: Option<HeaderValue>,
     client: ClientInfo,
+    refused: bool,
 }
 
 impl Kept {
-    fn take(event: &mut ApiGatewayV2httpRequest) -> Result<Self, Error> {
+    fn take(event: &mut ApiGatewayV2httpRequest, edge: Option<&Edge>) -> Result<Self, Error> {
         if let (true, Some(body)) = (event.is_base64_encoded, &event.body) {
             // `lambda_http` panics where this fails.
             STANDARD.decode(body)?;
@@ -111,13 +136,19 @@ impl Kept {
         event.cookies = None;
         context.stage = None;
         let domain = context.domain_name.take();
+        let arrival = edge.map_or(Arrival::Direct, |edge| edge.arrival(&mut event.headers));
+        let connected = context.http.source_ip.as_deref().and_then(|address| address.parse().ok());
         Ok(Self {
             target: target(event.raw_path.take().as_deref(), event.raw_query_string.take().as_deref()),
             host: event.headers.remove(HOST),
             client: ClientInfo {
-                source_ip: context.http.source_ip.as_deref().and_then(|address| address.parse().ok()),
+                source_ip: match arrival {
+                    Arrival::Direct => connected,
+                    Arrival::Through(viewer) => viewer,
+                },
                 origin: domain.and_then(|domain| Url::parse(&format!("https://{domain}")).ok()),
             },
+            refused: arrival == Arrival::Direct && edge.is_some_and(|edge| edge.only),
         })
     }
 
@@ -166,16 +197,26 @@ mod tests {
 
     /// The request that `event` becomes, and the form in which the gateway is given `response`.
     fn serve(event: &str, response: Response<Bytes>) -> Result<(Request<Bytes>, Value), String> {
+        let (request, answer) = serve_behind(None, event, response)?;
+        Ok((request.expect("a request"), answer))
+    }
+
+    /// The same behind `edge`, which may refuse it.
+    fn serve_behind(
+        edge: Option<&Edge>,
+        event: &str,
+        response: Response<Bytes>,
+    ) -> Result<(Option<Request<Bytes>>, Value), String> {
         let seen = RefCell::new(None);
         let handler = |request| {
             seen.replace(Some(request));
             std::future::ready(response.clone())
         };
         let payload = RawValue::from_string(event.to_owned()).expect("JSON");
-        let answer = answer(LambdaEvent::new(payload, Context::default()), &handler).now_or_never();
+        let answer = answer(LambdaEvent::new(payload, Context::default()), edge, &handler).now_or_never();
         let answer = answer.expect("nothing to wait for").map_err(|error| error.to_string())?;
         let answer = json!(answer);
-        Ok((seen.take().expect("a request"), answer))
+        Ok((seen.take(), answer))
     }
 
     fn request(event: &str) -> Result<Request<Bytes>, String> {
@@ -211,6 +252,34 @@ mod tests {
         let client = client_info(&request);
         assert_eq!(client.source_ip, Some([203, 0, 113, 7].into()));
         assert_eq!(client.origin.as_ref().map(Url::as_str), Some("https://h.example/"));
+    }
+
+    #[test]
+    fn the_edge_names_the_client_and_may_be_the_only_way() {
+        let edge = |only| Edge {
+            address_header: crate::web::edge::CLOUDFRONT_ADDRESS_HEADER,
+            secrets: vec!["secret-of-the-edge".into()],
+            only,
+        };
+        let event = |secret: &str| {
+            let headers =
+                json!({"x-authlink-edge-secret": secret, "cloudfront-viewer-address": "203.0.113.7:1"});
+            let http = json!({"method": "GET", "sourceIp": "198.51.100.1"});
+            json!({"headers": headers, "requestContext": {"http": http}}).to_string()
+        };
+        let served = |edge: Option<Edge>, secret: &str| {
+            let response = Response::new(Bytes::new());
+            let (request, answer) = serve_behind(edge.as_ref(), &event(secret), response).expect("an answer");
+            let client = request.and_then(|request| client_info(&request).source_ip);
+            (client.map(|address| address.to_string()), answer["statusCode"].as_u64())
+        };
+        let by = |address: &str| Some(address.to_owned());
+        for only in [false, true] {
+            assert_eq!(served(Some(edge(only)), "secret-of-the-edge"), (by("203.0.113.7"), Some(200)));
+        }
+        assert_eq!(served(Some(edge(false)), "a guess"), (by("198.51.100.1"), Some(200)));
+        assert_eq!(served(Some(edge(true)), "a guess"), (None, Some(403)));
+        assert_eq!(served(None, "secret-of-the-edge"), (by("198.51.100.1"), Some(200)));
     }
 
     #[test]

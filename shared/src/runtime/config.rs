@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderName;
 use secrecy::SecretString;
 use url::Url;
 
 use crate::aws::settings::{AwsSettings, SERVICE_ENDPOINT_VARIABLES};
 use crate::delivery::schedule::Schedule;
 use crate::egress::callback_url::{CallbackRules, Origin};
+use crate::model::alipay_app_id::AlipayAppId;
 use crate::protocol::alipay::authorize::LinkSettings;
+use crate::web::edge::{CLOUDFRONT_ADDRESS_HEADER, Edge};
 
 const AUTHORIZE_PAGE: &str = "https://openauth.alipay.com/oauth2/publicAppAuthorize.htm";
 const GATEWAY: &str = "https://openapi.alipay.com/gateway.do";
@@ -26,6 +29,10 @@ pub struct Config {
     pub alipay: AlipaySettings,
     /// `AUTHLINK_PUBLIC_URL`: what users' browsers call us; absent means the address that a request arrived at.
     pub public_url: Option<Url>,
+    /// What stands in front of the API: `AUTHLINK_EDGE_SECRETS`, one or two of 16 to 128 visible characters, joined by
+    /// a comma, nothing unless set; `AUTHLINK_EDGE_ADDRESS_HEADER`, CloudFront's unless set; and `AUTHLINK_EDGE_ONLY`,
+    /// `false` unless set.
+    pub edge: Option<Edge>,
     /// The addresses that callbacks may go to: `AUTHLINK_CALLBACK_PORTS`, ports joined by commas, 443 unless set; and
     /// `AUTHLINK_DANGEROUS_CALLBACK_ORIGINS`, origins that are allowed although they are not public, none unless set.
     pub callbacks: CallbackRules,
@@ -35,6 +42,9 @@ pub struct Config {
     /// `AUTHLINK_RETENTION_DAYS`, 400 unless set: the time that authorizations are kept; a day longer than their
     /// deliveries may take, at least.
     pub retention: Duration,
+    /// `AUTHLINK_PERSONAL_DATA_DAYS`, 0 unless set: the time for which what says who a user is is kept after the
+    /// delivery; 0 for as long as the record.
+    pub personal_data: Option<Duration>,
     /// The source of keys.
     pub secrets: SecretsFrom,
     /// The store of records.
@@ -50,8 +60,8 @@ pub struct Config {
 /// Our app at Alipay.
 #[derive(Clone, Debug)]
 pub struct AlipaySettings {
-    /// `AUTHLINK_ALIPAY_APP_ID`: 1 to 32 digits.
-    pub app_id: String,
+    /// `AUTHLINK_ALIPAY_APP_ID`: 1 to 32 digits. The app of links whose owner has none of its own.
+    pub default_app: AlipayAppId,
     /// `AUTHLINK_ALIPAY_AUTHORIZE_URL`, Alipay's own unless set: the page that users consent on.
     pub authorize_page: Url,
     /// `AUTHLINK_ALIPAY_GATEWAY_URL`, Alipay's own unless set: the gateway that codes are exchanged at.
@@ -112,12 +122,13 @@ impl Config {
         let queue_url = settings.text("AUTHLINK_QUEUE_URL");
         let schedule = settings.schedule()?;
         let retention = settings.days("AUTHLINK_RETENTION_DAYS", RETENTION_DAYS)?;
+        let personal_data = settings.personal_data()?;
         let on_aws = matches!(secrets, SecretsFrom::Manager(_))
             || matches!(store, StoreAt::Table(_))
             || queue_url.is_some();
         Ok(Self {
             alipay: AlipaySettings {
-                app_id: settings.app_id()?,
+                default_app: settings.default_app()?,
                 authorize_page: settings.url("AUTHLINK_ALIPAY_AUTHORIZE_URL", Some(AUTHORIZE_PAGE))?,
                 gateway: settings.gateway()?,
             },
@@ -125,6 +136,7 @@ impl Config {
                 .text("AUTHLINK_PUBLIC_URL")
                 .map(|_| settings.url("AUTHLINK_PUBLIC_URL", None))
                 .transpose()?,
+            edge: settings.edge()?,
             callbacks: CallbackRules {
                 ports: settings
                     .list("AUTHLINK_CALLBACK_PORTS", "port numbers", |port| port.parse().ok())?
@@ -138,6 +150,7 @@ impl Config {
                     .unwrap_or_default(),
             },
             retention: retention.max(schedule.keeps_for()),
+            personal_data,
             schedule,
             secrets,
             store,
@@ -153,7 +166,7 @@ impl Config {
     #[must_use]
     pub fn links(&self) -> LinkSettings {
         LinkSettings {
-            app_id: self.alipay.app_id.clone(),
+            default_app: self.alipay.default_app.clone(),
             authorize_page: self.alipay.authorize_page.clone(),
             public_url: self.public_url.clone(),
             retention: self.retention,
@@ -172,12 +185,36 @@ impl Settings<'_> {
         self.text(name).ok_or_else(|| ConfigError { name, problem: "is not set".to_owned() })
     }
 
-    fn app_id(&self) -> Result<String, ConfigError> {
+    fn edge(&self) -> Result<Option<Edge>, ConfigError> {
+        let name = "AUTHLINK_EDGE_SECRETS";
+        let secret = |text: &str| {
+            let fits = (16..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+            fits.then(|| SecretString::from(text))
+        };
+        let of_what = "one or two secrets of 16 to 128 visible characters";
+        let secrets = self.list(name, of_what, secret)?;
+        if secrets.as_ref().is_some_and(|secrets| secrets.len() > 2) {
+            return Err(ConfigError { name, problem: format!("must be {of_what}, joined by commas") });
+        }
+        let header =
+            self.text("AUTHLINK_EDGE_ADDRESS_HEADER").map(|header| HeaderName::try_from(header).ok());
+        let problem = || ConfigError {
+            name: "AUTHLINK_EDGE_ADDRESS_HEADER",
+            problem: "must be the name of a header".to_owned(),
+        };
+        let address_header = header.unwrap_or(Some(CLOUDFRONT_ADDRESS_HEADER)).ok_or_else(problem)?;
+        let only = self.flag("AUTHLINK_EDGE_ONLY")?;
+        if only && secrets.is_none() {
+            let problem = "is true, but AUTHLINK_EDGE_SECRETS is not set".to_owned();
+            return Err(ConfigError { name: "AUTHLINK_EDGE_ONLY", problem });
+        }
+        Ok(secrets.map(|secrets| Edge { address_header, secrets, only }))
+    }
+
+    fn default_app(&self) -> Result<AlipayAppId, ConfigError> {
         let name = "AUTHLINK_ALIPAY_APP_ID";
-        let app_id = self.required(name)?;
-        let well_formed =
-            (1..=32).contains(&app_id.len()) && app_id.bytes().all(|byte| byte.is_ascii_digit());
-        if well_formed { Ok(app_id) } else { Err(ConfigError { name, problem: "must be digits".to_owned() }) }
+        let problem = || ConfigError { name, problem: "must be digits".to_owned() };
+        AlipayAppId::parse(&self.required(name)?).ok_or_else(problem)
     }
 
     fn url(&self, name: &'static str, default: Option<&str>) -> Result<Url, ConfigError> {
@@ -231,6 +268,17 @@ impl Settings<'_> {
         let problem = || ConfigError { name, problem: "must be 1 to 3650 days".to_owned() };
         let days = u32::try_from(days).ok().filter(|days| (1..=3_650).contains(days)).ok_or_else(problem)?;
         Ok(DAY * days)
+    }
+
+    fn personal_data(&self) -> Result<Option<Duration>, ConfigError> {
+        let name = "AUTHLINK_PERSONAL_DATA_DAYS";
+        match self.text(name).as_deref() {
+            None | Some("0") => Ok(None),
+            Some(_) => self
+                .days(name, 0)
+                .map(Some)
+                .map_err(|_| ConfigError { name, problem: "must be 0 to 3650 days".to_owned() }),
+        }
     }
 
     fn secrets(&self) -> Result<SecretsFrom, ConfigError> {
@@ -326,7 +374,7 @@ mod tests {
         assert_eq!(config.callbacks.ports, [443]);
         assert!(config.callbacks.dangerous_origins.is_empty());
         assert_eq!(config.schedule, Schedule::default());
-        assert_eq!(config.retention, DAY * 400);
+        assert_eq!((config.retention, config.personal_data), (DAY * 400, None));
         assert_eq!(config.secrets, SecretsFrom::Folder("keys".into()));
         assert_eq!(config.store, StoreAt::File("authlink.db".into()));
         assert_eq!(config.queue_url, None);
@@ -401,12 +449,54 @@ mod tests {
     }
 
     #[test]
+    fn an_edge_is_there_only_with_a_secret_that_is_not_shown() {
+        let edge =
+            |settings: &[(&str, &str)]| read(&[&LOCAL[..], settings].concat()).map(|config| config.edge);
+        let header = ("AUTHLINK_EDGE_ADDRESS_HEADER", "X-Real-Ip");
+        assert!(edge(&[header]).expect("complete").is_none());
+        let two = ("AUTHLINK_EDGE_SECRETS", "first-secret-of-16,second-secret-of-16");
+        let found = edge(&[two, header]).expect("complete").expect("an edge");
+        assert_eq!((found.address_header.as_str(), found.secrets.len(), found.only), ("x-real-ip", 2, false));
+        assert!(!format!("{found:?}").contains("secret-of-16"));
+        let found = edge(&[two, ("AUTHLINK_EDGE_ONLY", "true")]).expect("complete").expect("an edge");
+        assert_eq!((found.address_header, found.only), (CLOUDFRONT_ADDRESS_HEADER, true));
+        let secrets = "AUTHLINK_EDGE_SECRETS must be one or two secrets of 16 to 128 visible characters, joined by commas";
+        for (settings, message) in [
+            (&[("AUTHLINK_EDGE_SECRETS", "too-short")][..], secrets),
+            (&[("AUTHLINK_EDGE_SECRETS", "with a space in its middle")], secrets),
+            (
+                &[("AUTHLINK_EDGE_SECRETS", "first-secret-of-16,second-secret-of-16,third-secret-of-16")],
+                secrets,
+            ),
+            (
+                &[two, ("AUTHLINK_EDGE_ADDRESS_HEADER", "x y")],
+                "AUTHLINK_EDGE_ADDRESS_HEADER must be the name of a header",
+            ),
+            (
+                &[("AUTHLINK_EDGE_ONLY", "true")],
+                "AUTHLINK_EDGE_ONLY is true, but AUTHLINK_EDGE_SECRETS is not set",
+            ),
+            (&[("AUTHLINK_EDGE_ONLY", "yes")], "AUTHLINK_EDGE_ONLY must be true or false"),
+        ] {
+            assert_eq!(edge(settings).expect_err(message).to_string(), message);
+        }
+    }
+
+    #[test]
     fn a_record_outlives_its_deliveries() {
         for (days, waits, kept) in
             [("1", "43200", DAY * 2), ("3", "43200", DAY * 3), ("1", "15", DAY + DAY / 2880)]
         {
             let settings = [("AUTHLINK_DELIVERY_WAITS_SECS", waits), ("AUTHLINK_RETENTION_DAYS", days)];
             assert_eq!(read(&[&LOCAL[..], &settings].concat()).expect("complete").retention, kept);
+        }
+    }
+
+    #[test]
+    fn personal_data_is_kept_as_long_as_the_record_unless_days_are_named() {
+        for (days, kept) in [("0", None), ("", None), ("1", Some(DAY)), ("3650", Some(DAY * 3_650))] {
+            let settings = [&LOCAL[..], &[("AUTHLINK_PERSONAL_DATA_DAYS", days)]].concat();
+            assert_eq!(read(&settings).expect("complete").personal_data, kept, "{days}");
         }
     }
 
@@ -436,6 +526,8 @@ mod tests {
                 "AUTHLINK_DELIVERY_WAITS_SECS must be seconds from 1 to 604800, joined by commas",
             ),
             ("AUTHLINK_RETENTION_DAYS", "0", "AUTHLINK_RETENTION_DAYS must be 1 to 3650 days"),
+            ("AUTHLINK_PERSONAL_DATA_DAYS", "x", "AUTHLINK_PERSONAL_DATA_DAYS must be 0 to 3650 days"),
+            ("AUTHLINK_PERSONAL_DATA_DAYS", "3651", "AUTHLINK_PERSONAL_DATA_DAYS must be 0 to 3650 days"),
             (
                 "AUTHLINK_CALLBACK_PORTS",
                 "443,x",

@@ -1,8 +1,8 @@
 //! AWS Lambda's runtime around a handler, which sees none of its types.
 //!
 //! API Gateway's events become the `http::Request` that handlers take, by [`crate::runtime::api_gateway`]; queue
-//! messages and the schedule become [`Event`]s. A handler that panics fails its invocation and not the process, because
-//! panics unwind.
+//! messages and the schedule become [`Event`]s. A handler that panics does not end the process, because panics unwind:
+//! a request is answered by [`panics`](crate::runtime::panics), the invocation of an event fails.
 
 use std::sync::Arc;
 
@@ -11,24 +11,28 @@ use bytes::Bytes;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tracing::Instrument as _;
 
 use crate::queue::{Event, Hint};
 use crate::runtime::api_gateway;
 use crate::runtime::start::StartError;
-use crate::telemetry::Alarming;
+use crate::telemetry::{Alarming, request_ids};
+use crate::web::edge::Edge;
 
-/// Serves HTTP requests by `handle`, which is called with `function`, until the runtime ends.
+/// Serves HTTP requests by `handle`, which is called with `function`, until the runtime ends. `edge` is what stands in
+/// front of the API, if anything does.
 ///
 /// # Errors
 /// [`StartError`] if the runtime cannot be reached.
-pub async fn serve_http<F, H, A>(function: F, handle: H) -> Result<(), StartError>
+pub async fn serve_http<F, H, A>(edge: Option<Edge>, function: F, handle: H) -> Result<(), StartError>
 where
     H: Fn(Arc<F>, http::Request<Bytes>) -> A,
     A: Future<Output = http::Response<Bytes>> + Send + 'static,
 {
     let function = Arc::new(function);
     let handler = |request| handle(Arc::clone(&function), request);
-    let run = service_fn(|event: LambdaEvent<Box<RawValue>>| api_gateway::answer(event, &handler));
+    let run =
+        service_fn(|event: LambdaEvent<Box<RawValue>>| api_gateway::answer(event, edge.as_ref(), &handler));
     lambda_runtime::run(run).await.map_err(ended)
 }
 
@@ -42,7 +46,8 @@ where
     E: Alarming,
 {
     let run = service_fn(async |event: LambdaEvent<Value>| {
-        let answer = answer_event(&handler, event.payload).await;
+        let span = request_ids::invocation(&event.context.request_id, None);
+        let answer = answer_event(&handler, event.payload).instrument(span).await;
         answer.map_err(lambda_runtime::Error::from)
     });
     lambda_runtime::run(run).await.map_err(ended)

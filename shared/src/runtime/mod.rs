@@ -6,6 +6,8 @@ mod api_gateway;
 pub mod config;
 #[cfg(feature = "aws")]
 pub mod lambda;
+#[cfg(feature = "aws")]
+mod panics;
 pub mod start;
 pub mod telemetry;
 #[cfg(feature = "aws")]

@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
+use crate::aws::first_connections::{Services, connect};
 use crate::aws::{SdkConfig, sdk_config};
 use crate::model::clock::{Clock, SystemClock};
 use crate::model::random::{OsRandom, Random};
 use crate::queue::HintQueue;
 use crate::queue::sqs::SqsQueue;
+use crate::registry::DenyListCache;
 use crate::runtime::config::{Config, SecretsFrom, StoreAt};
 use crate::runtime::start::StartError;
 use crate::runtime::telemetry;
 use crate::secrets::{SecretFolder, SecretSource, SecretsManager};
 use crate::store::dynamodb::DynamoStore;
+use crate::store::scheme_links::SchemeLinks;
 #[cfg(feature = "embedded")]
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
-    FindDue, ReadAuthorizations, RecordDeliveries, RecordPlatformLinks, RecordReturns, SchemeLinks, UseNonces,
+    FindDue, ForgetDelivered, ReadAuthorizations, ReadDenyList, RecordDeliveries, RecordPlatformLinks,
+    RecordReturns, UseNonces,
 };
 
 /// The parts of a process that every function takes, and the way to those that one function takes.
@@ -34,11 +38,26 @@ pub struct Process {
 }
 
 impl Process {
-    /// Reads the settings and begins to log, on standard output.
+    /// Reads the settings, begins to log, on standard output, and connects to the services of AWS that the settings
+    /// choose. A start is no slower than [`CONNECT_WITHIN`](crate::aws::first_connections::CONNECT_WITHIN) where they
+    /// do not answer, and fails for the settings alone.
     ///
     /// # Errors
     /// The first setting that is missing or cannot be used.
-    pub fn start() -> Result<Self, StartError> {
+    pub async fn start() -> Result<Self, StartError> {
+        let process = Self::read()?;
+        connect(&process.aws, process.services()).await;
+        Ok(process)
+    }
+
+    const fn services(&self) -> Services {
+        Services {
+            dynamodb: matches!(self.config.store, StoreAt::Table(_)),
+            secrets_manager: matches!(self.config.secrets, SecretsFrom::Manager(_)),
+        }
+    }
+
+    fn read() -> Result<Self, StartError> {
         let config = Config::from_env()?;
         telemetry::start(config.log_level, std::io::stdout);
         let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
@@ -57,64 +76,68 @@ impl Process {
         Some(Arc::new(queue))
     }
 
-    /// Records links of the open API.
+    /// Records links of the open API, and tells who is disabled.
     ///
     /// # Errors
     /// The embedded store cannot be opened.
-    pub fn platform_links(&self) -> Result<Arc<dyn RecordPlatformLinks>, StartError> {
+    pub fn platform_links(&self) -> Result<WithDenyList<Arc<dyn RecordPlatformLinks>>, StartError> {
         Ok(match self.store()? {
-            Store::Table(table) => table,
+            Store::Table(table) => (table.clone(), self.deny_list(table)),
             #[cfg(feature = "embedded")]
-            Store::File(file) => file,
+            Store::File(file) => (file.clone(), self.deny_list(file)),
         })
     }
 
-    /// Records and finds links of `GetAuthorizationUrl`, and reserves their callers' requests.
+    /// Records and finds links of `GetAuthorizationUrl`, reserves their callers' requests, and tells who is disabled.
     ///
     /// # Errors
     /// As [`Process::platform_links`].
-    pub fn scheme_links(&self) -> Result<SchemeLinks, StartError> {
+    pub fn scheme_links(&self) -> Result<WithDenyList<SchemeLinks>, StartError> {
         Ok(match self.store()? {
-            Store::Table(table) => SchemeLinks::new(table),
+            Store::Table(table) => (SchemeLinks::new(table.clone()), self.deny_list(table)),
             #[cfg(feature = "embedded")]
-            Store::File(file) => SchemeLinks::new(file),
+            Store::File(file) => (SchemeLinks::new(file.clone()), self.deny_list(file)),
         })
     }
 
-    /// Consumes the nonces of queries, and reads authorizations.
+    /// Consumes the nonces of queries, reads authorizations, and tells who is disabled.
     ///
     /// # Errors
     /// As [`Process::platform_links`].
-    pub fn queries(&self) -> Result<Pair<dyn UseNonces, dyn ReadAuthorizations>, StartError> {
+    pub fn queries(&self) -> Result<WithDenyList<Queries>, StartError> {
         Ok(match self.store()? {
-            Store::Table(table) => (table.clone(), table),
+            Store::Table(table) => ((table.clone(), table.clone()), self.deny_list(table)),
             #[cfg(feature = "embedded")]
-            Store::File(file) => (file.clone(), file),
+            Store::File(file) => ((file.clone(), file.clone()), self.deny_list(file)),
         })
     }
 
-    /// Records returns.
+    /// Records returns, and tells who is disabled.
     ///
     /// # Errors
     /// As [`Process::platform_links`].
-    pub fn returns(&self) -> Result<Arc<dyn RecordReturns>, StartError> {
+    pub fn returns(&self) -> Result<WithDenyList<Arc<dyn RecordReturns>>, StartError> {
         Ok(match self.store()? {
-            Store::Table(table) => table,
+            Store::Table(table) => (table.clone(), self.deny_list(table)),
             #[cfg(feature = "embedded")]
-            Store::File(file) => file,
+            Store::File(file) => (file.clone(), self.deny_list(file)),
         })
     }
 
-    /// Records deliveries, and finds those that are due.
+    /// Records deliveries, finds those that are due, and forgets persons once they were delivered.
     ///
     /// # Errors
     /// As [`Process::platform_links`].
-    pub fn deliveries(&self) -> Result<Pair<dyn RecordDeliveries, dyn FindDue>, StartError> {
+    pub fn deliveries(&self) -> Result<Deliveries, StartError> {
         Ok(match self.store()? {
-            Store::Table(table) => (table.clone(), table),
+            Store::Table(table) => (table.clone(), table.clone(), table),
             #[cfg(feature = "embedded")]
-            Store::File(file) => (file.clone(), file),
+            Store::File(file) => (file.clone(), file.clone(), file),
         })
+    }
+
+    fn deny_list(&self, store: Arc<dyn ReadDenyList>) -> DenyListCache {
+        DenyListCache::new(store, Arc::clone(&self.clock))
     }
 
     fn store(&self) -> Result<Store, StartError> {
@@ -129,6 +152,15 @@ impl Process {
         }
     }
 }
+
+/// The capabilities of a query.
+type Queries = Pair<dyn UseNonces, dyn ReadAuthorizations>;
+
+/// The capabilities of a delivery.
+type Deliveries = (Arc<dyn RecordDeliveries>, Arc<dyn FindDue>, Arc<dyn ForgetDelivered>);
+
+/// A function's store, and who is disabled there.
+type WithDenyList<T> = (T, DenyListCache);
 
 /// Two capabilities of one store.
 type Pair<A, B> = (Arc<A>, Arc<B>);

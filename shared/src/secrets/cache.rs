@@ -4,20 +4,20 @@
 //! One fetch per secret at a time: its right is an asynchronous mutex, so a caller that is dropped half-way (the
 //! client left, the function timed out) hands it to the next one. No other lock is held while waiting.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::egress::callback_url::CallbackRules;
 use crate::model::clock::Clock;
-use crate::secrets::entry::{CacheEntry, Lookup};
+use crate::model::passed_time::PassedTime;
+use crate::secrets::deadline::Deadline;
+use crate::secrets::entry::Lookup;
 use crate::secrets::error::{FetchError, SecretError};
-use crate::secrets::known_names::KnownNames;
 use crate::secrets::lookup_limit::LookupLimit;
 use crate::secrets::name::SecretName;
+use crate::secrets::slots::{Slot, Slots};
 use crate::secrets::source::{Document, SecretSource};
+use crate::secrets::strangers::{Charge, Strangers};
 use crate::telemetry::Alarm;
-
-/// This many names without a document are remembered; then the oldest is forgotten.
-const MAX_UNKNOWN_NAMES: usize = 1_000;
 
 /// Parsed secrets of one kind, in front of their source.
 ///
@@ -31,25 +31,16 @@ const MAX_UNKNOWN_NAMES: usize = 1_000;
 /// - The same version is the same `Arc`.
 /// - Where callers bring the names, 50 look-ups at once and 20 a second may end in nothing. While these are used up, a
 ///   name that the source does not list is not looked up; whoever is listed is.
+/// - A look-up that takes longer than [`LOOKUP_TIMEOUT`](crate::secrets::LOOKUP_TIMEOUT) failed.
 pub struct SecretCache<T> {
     source: Arc<dyn SecretSource>,
-    clock: Arc<dyn Clock>,
-    names: Mutex<Names<T>>,
+    time: PassedTime,
+    slots: Slots<T>,
+    rules: Arc<CallbackRules>,
+    /// What strangers' signatures may cost, once they were refused.
+    diagnoses: Mutex<LookupLimit>,
     /// None if no stranger can bring a name.
     strangers: Option<Strangers>,
-}
-
-/// The limit on what strangers cost.
-struct Strangers {
-    lookup_limit: Mutex<LookupLimit>,
-    known: KnownNames,
-}
-
-/// The price of a look-up, which is kept if the name is unknown.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Charge {
-    None,
-    OneLookUp,
 }
 
 /// The result of a check with a document's keys.
@@ -68,46 +59,65 @@ impl<R, E> From<Result<R, E>> for KeyCheck<Result<R, E>> {
     }
 }
 
-struct Names<T> {
-    slots: HashMap<SecretName, Arc<Slot<T>>>,
-    /// The names in `slots` that have no document, oldest first.
-    unknown_names: VecDeque<SecretName>,
-}
-
-/// The place of one secret.
-struct Slot<T> {
-    name: SecretName,
-    flight: tokio::sync::Mutex<()>,
-    entry: Mutex<CacheEntry<T>>,
-}
-
 impl<T: Document> SecretCache<T> {
     /// An empty cache of documents whose names are our own: they stand in settings, records and other documents.
     /// Whoever asks for different kinds of documents has one cache for each.
     #[must_use]
     pub fn new(source: Arc<dyn SecretSource>, clock: Arc<dyn Clock>) -> Self {
-        let names = Names { slots: HashMap::new(), unknown_names: VecDeque::new() };
-        Self { source, clock, names: Mutex::new(names), strangers: None }
+        Self {
+            source,
+            time: PassedTime::of(clock),
+            slots: Slots::none(),
+            rules: Arc::default(),
+            diagnoses: Mutex::new(LookupLimit::full()),
+            strangers: None,
+        }
     }
 
     /// An empty cache over a source and a clock that others use as well, of documents whose names are our own.
     #[must_use]
     pub fn shared(source: &Arc<dyn SecretSource>, clock: &Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self::new(Arc::clone(source), Arc::clone(clock)))
+        Self::shared_by(source, clock, &CallbackRules::default())
+    }
+
+    /// The same, of documents whose addresses are judged by `rules`, not by the default ones.
+    #[must_use]
+    pub fn shared_by(
+        source: &Arc<dyn SecretSource>,
+        clock: &Arc<dyn Clock>,
+        rules: &CallbackRules,
+    ) -> Arc<Self> {
+        let rules = Arc::new(rules.clone());
+        Arc::new(Self { rules, ..Self::new(Arc::clone(source), Arc::clone(clock)) })
     }
 
     /// The same, of documents whose names callers bring, so that anybody can invent one.
     #[must_use]
     pub fn of_callers(source: &Arc<dyn SecretSource>, clock: &Arc<dyn Clock>) -> Arc<Self> {
-        let lookup_limit = Mutex::new(LookupLimit::full());
-        let strangers = Some(Strangers { lookup_limit, known: KnownNames::none() });
-        Arc::new(Self { strangers, ..Self::new(Arc::clone(source), Arc::clone(clock)) })
+        Self::of_callers_by(source, clock, &CallbackRules::default())
+    }
+
+    /// The same, of documents whose addresses are judged by `rules`, not by the default ones.
+    #[must_use]
+    pub fn of_callers_by(
+        source: &Arc<dyn SecretSource>,
+        clock: &Arc<dyn Clock>,
+        rules: &CallbackRules,
+    ) -> Arc<Self> {
+        let (rules, strangers) = (Arc::new(rules.clone()), Some(Strangers::new()));
+        Arc::new(Self { rules, strangers, ..Self::new(Arc::clone(source), Arc::clone(clock)) })
     }
 
     /// True if a document of this name is here, however old: the name is no stranger's, and may be logged.
     #[must_use]
     pub fn knows(&self, name: &SecretName) -> bool {
-        self.slot(name).is_some_and(|slot| slot.entry().is_known())
+        self.slots.slot(name).is_some_and(|slot| slot.entry().is_known())
+    }
+
+    /// Takes one diagnosis of a signature that no key of a document here fits; false while these are used up. There are
+    /// as many as look-ups of unknown names: 50 at once and 20 a second.
+    pub fn may_diagnose(&self) -> bool {
+        self.diagnoses.lock().unwrap_or_else(PoisonError::into_inner).take(self.time.now())
     }
 
     /// The secret's document.
@@ -117,13 +127,49 @@ impl<T: Document> SecretCache<T> {
     /// source does not answer, or not us, and nothing young enough is known, [`SecretError::Unparsable`] when no
     /// version was a document, and [`SecretError::TooManyLookUps`] when too many unknown names are being asked for.
     pub async fn get(&self, name: &SecretName) -> Result<Arc<T>, SecretError> {
-        let (slot, charged) = match self.slot(name) {
+        self.get_by(name, Deadline::of_a_look_up()).await
+    }
+
+    /// The secret's document, or a newer one if this fails `check`, as by [`Self::check_keys`]. Both together take no
+    /// longer than a look-up.
+    ///
+    /// # Errors
+    /// As of [`Self::get`].
+    pub async fn get_checked<R>(
+        &self,
+        name: &SecretName,
+        check: impl Fn(&Arc<T>) -> KeyCheck<R>,
+    ) -> Result<R, SecretError> {
+        let deadline = Deadline::of_a_look_up();
+        let document = self.get_by(name, deadline).await?;
+        Ok(self.check_keys_by(name, &document, check, deadline).await)
+    }
+
+    async fn get_by(&self, name: &SecretName, deadline: Deadline) -> Result<Arc<T>, SecretError> {
+        let slot = self.slots.slot(name);
+        let ready = slot.as_ref().map(|slot| slot.entry().lookup(self.time.now()));
+        match ready {
+            Some(Lookup::Ready(answer)) => answer,
+            _ => self.look_up(name, slot, deadline).await,
+        }
+    }
+
+    async fn look_up(
+        &self,
+        name: &SecretName,
+        slot: Option<Arc<Slot<T>>>,
+        deadline: Deadline,
+    ) -> Result<Arc<T>, SecretError> {
+        let (slot, charged) = match slot {
             Some(slot) => (slot, None),
-            None => self.new_slot(name).await?,
+            None => {
+                let charge = self.charge(name, deadline).await?;
+                (self.slots.make(name, &self.rules), Some(charge))
+            }
         };
         let (seen, lookup) = {
             let entry = slot.entry();
-            (entry.fetches(), entry.lookup(self.clock.now()))
+            (entry.fetches(), entry.lookup(self.time.now()))
         };
         let flight = match lookup {
             Lookup::Ready(answer) => return answer,
@@ -131,19 +177,19 @@ impl<T: Document> SecretCache<T> {
                 Ok(flight) => flight,
                 Err(_) => return Ok(old),
             },
-            Lookup::Missing => slot.flight.lock().await,
+            Lookup::Missing => deadline.wait(slot.flight.lock()).await.ok_or_else(late)?,
         };
         if slot.entry().fetches() == seen {
             let was_known = slot.entry().is_known();
             let charge = match charged {
                 Some(charge) => charge,
-                None if was_known => Charge::None,
-                None => self.charge(name).await?,
+                None if was_known => Charge::none(),
+                None => self.charge(name, deadline).await?,
             };
-            self.fetch(&slot, was_known, charge).await;
+            self.fetch(&slot, was_known, charge, deadline).await;
         }
         drop(flight);
-        slot.entry().answer(self.clock.now())
+        slot.entry().answer(self.time.now())
     }
 
     /// Runs `check` with `document`, and once more with a newer one if no key fits, because the keys may have been
@@ -157,11 +203,21 @@ impl<T: Document> SecretCache<T> {
         document: &Arc<T>,
         check: impl Fn(&Arc<T>) -> KeyCheck<R>,
     ) -> R {
+        self.check_keys_by(name, document, check, Deadline::of_a_look_up()).await
+    }
+
+    async fn check_keys_by<R>(
+        &self,
+        name: &SecretName,
+        document: &Arc<T>,
+        check: impl Fn(&Arc<T>) -> KeyCheck<R>,
+        deadline: Deadline,
+    ) -> R {
         let first = match check(document) {
             KeyCheck::Decided(result) => return result,
             KeyCheck::NoKeyFits(result) => result,
         };
-        match self.refresh_early(name, document).await.as_ref().map(&check) {
+        match self.refresh_early(name, document, deadline).await.as_ref().map(&check) {
             Some(KeyCheck::Decided(result)) => result,
             Some(KeyCheck::NoKeyFits(_)) | None => first,
         }
@@ -172,14 +228,14 @@ impl<T: Document> SecretCache<T> {
     ///
     /// `None` means that there is nothing newer to try: also when the source does not answer or has no such secret any
     /// more, or the newer version does not parse, while the old one may still be used.
-    async fn refresh_early(&self, name: &SecretName, used: &Arc<T>) -> Option<Arc<T>> {
-        let slot = self.slot(name)?;
-        let flight = slot.flight.lock().await;
+    async fn refresh_early(&self, name: &SecretName, used: &Arc<T>, deadline: Deadline) -> Option<Arc<T>> {
+        let slot = self.slots.slot(name)?;
+        let flight = deadline.wait(slot.flight.lock()).await?;
         let is_the_one_used =
-            slot.entry().answer(self.clock.now()).is_ok_and(|known| Arc::ptr_eq(&known, used));
-        if is_the_one_used && slot.entry().early_refresh_is_due(self.clock.now()) {
-            let asked_at = self.clock.now();
-            let fetched = self.source.fetch(&slot.name).await;
+            slot.entry().answer(self.time.now()).is_ok_and(|known| Arc::ptr_eq(&known, used));
+        if is_the_one_used && slot.entry().early_refresh_is_due(self.time.now()) {
+            let asked_at = self.time.now();
+            let fetched = deadline.wait(self.source.fetch(&slot.name)).await.unwrap_or_else(not_in_time);
             if let Err(error) = &fetched {
                 tracing::warn!(secret = %slot.name, %error, "a secret could not be fetched before its time");
             }
@@ -187,53 +243,23 @@ impl<T: Document> SecretCache<T> {
             log_flaw(&slot.name, flaw);
         }
         drop(flight);
-        let document = slot.entry().answer(self.clock.now()).ok()?;
+        let document = slot.entry().answer(self.time.now()).ok()?;
         (!Arc::ptr_eq(&document, used)).then_some(document)
     }
 
-    fn slot(&self, name: &SecretName) -> Option<Arc<Slot<T>>> {
-        self.names().slots.get(name).cloned()
-    }
-
-    /// The slot of a name that has none, and the price of its first fetch; unless another caller was faster.
-    async fn new_slot(&self, name: &SecretName) -> Result<(Arc<Slot<T>>, Option<Charge>), SecretError> {
-        let charge = self.charge(name).await?;
-        let mut names = self.names();
-        if let Some(slot) = names.slots.get(name) {
-            self.give_back(charge);
-            return Ok((Arc::clone(slot), None));
-        }
-        let entry = Mutex::new(CacheEntry::empty());
-        let slot = Arc::new(Slot { name: name.clone(), flight: tokio::sync::Mutex::new(()), entry });
-        names.slots.insert(name.clone(), Arc::clone(&slot));
-        names.remember_unknown_name(name);
-        Ok((slot, Some(charge)))
-    }
-
     /// The price of looking up a name that has no document here.
-    async fn charge(&self, name: &SecretName) -> Result<Charge, SecretError> {
-        let Some(strangers) = &self.strangers else { return Ok(Charge::None) };
-        if strangers.lookup_limit().take(self.clock.now()) {
-            return Ok(Charge::OneLookUp);
-        }
-        if strangers.known.hold(name, &*self.source, &*self.clock).await {
-            return Ok(Charge::None);
-        }
-        Err(SecretError::TooManyLookUps)
-    }
-
-    fn give_back(&self, charge: Charge) {
-        if let (Some(strangers), Charge::OneLookUp) = (&self.strangers, charge) {
-            strangers.lookup_limit().give_back();
-        }
+    async fn charge(&self, name: &SecretName, deadline: Deadline) -> Result<Charge<'_>, SecretError> {
+        let Some(strangers) = &self.strangers else { return Ok(Charge::none()) };
+        let charge = strangers.charge(name, &*self.source, || self.time.now());
+        deadline.wait(charge).await.unwrap_or_else(|| Err(late()))
     }
 
     /// Fetches once and takes in the outcome. Only for the holder of the slot's flight.
-    async fn fetch(&self, slot: &Arc<Slot<T>>, was_known: bool, charge: Charge) {
-        let asked_at = self.clock.now();
-        let fetched = self.source.fetch(&slot.name).await;
-        if !matches!(fetched, Err(FetchError::Absent(_))) {
-            self.give_back(charge);
+    async fn fetch(&self, slot: &Arc<Slot<T>>, was_known: bool, charge: Charge<'_>, deadline: Deadline) {
+        let asked_at = self.time.now();
+        let fetched = deadline.wait(self.source.fetch(&slot.name)).await.unwrap_or_else(not_in_time);
+        if matches!(fetched, Err(FetchError::Absent(_))) {
+            charge.keep();
         }
         log_failure(&slot.name, fetched.as_ref().err(), was_known);
         let (flaw, is_known) = {
@@ -241,45 +267,18 @@ impl<T: Document> SecretCache<T> {
             (entry.record_fetch(fetched, asked_at), entry.is_known())
         };
         log_flaw(&slot.name, flaw);
-        match (was_known, is_known) {
-            (false, true) => self.names().promote(slot),
-            (true, false) => self.names().remember_unknown_name(&slot.name),
-            (false, false) | (true, true) => {}
-        }
-    }
-
-    fn names(&self) -> MutexGuard<'_, Names<T>> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slots.moved(slot, was_known, is_known);
     }
 }
 
-impl<T> Names<T> {
-    fn remember_unknown_name(&mut self, name: &SecretName) {
-        self.unknown_names.push_back(name.clone());
-        if self.unknown_names.len() > MAX_UNKNOWN_NAMES
-            && let Some(oldest) = self.unknown_names.pop_front()
-        {
-            self.slots.remove(&oldest);
-        }
-    }
+const LATE: &str = "time-out";
 
-    fn promote(&mut self, slot: &Arc<Slot<T>>) {
-        self.unknown_names.retain(|unknown| *unknown != slot.name);
-        // An unknown name may have been forgotten while it was being fetched.
-        self.slots.insert(slot.name.clone(), Arc::clone(slot));
-    }
+fn late() -> SecretError {
+    SecretError::Unavailable(LATE.to_owned())
 }
 
-impl Strangers {
-    fn lookup_limit(&self) -> MutexGuard<'_, LookupLimit> {
-        self.lookup_limit.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<T> Slot<T> {
-    fn entry(&self) -> MutexGuard<'_, CacheEntry<T>> {
-        self.entry.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn not_in_time<V>() -> Result<V, FetchError> {
+    Err(FetchError::Unavailable(LATE.to_owned()))
 }
 
 fn log_failure(name: &SecretName, failure: Option<&FetchError>, was_known: bool) {

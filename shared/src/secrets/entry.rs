@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::clock::UnixMillis;
+use crate::egress::callback_url::CallbackRules;
+use crate::model::clock::Monotonic;
 use crate::secrets::error::{FetchError, SecretError};
 use crate::secrets::source::{Document, DocumentError, SecretValue};
 
@@ -30,7 +31,7 @@ pub(super) enum Lookup<T> {
 struct GoodVersion<T> {
     version: String,
     document: Arc<T>,
-    vouched_at: UnixMillis,
+    vouched_at: Monotonic,
 }
 
 struct BadVersion {
@@ -40,21 +41,24 @@ struct BadVersion {
 
 /// The state of one secret.
 pub(super) struct CacheEntry<T> {
+    /// The rules that its addresses are judged by.
+    rules: Arc<CallbackRules>,
     good: Option<GoodVersion<T>>,
     /// The version that did not parse last, kept so that it is parsed and alarmed once.
     bad: Option<BadVersion>,
     /// The answer when there is no usable document.
     failure: SecretError,
     fetches: u64,
-    fetched_at: UnixMillis,
-    next_fetch: UnixMillis,
+    fetched_at: Monotonic,
+    next_fetch: Monotonic,
 }
 
 impl<T: Document> CacheEntry<T> {
-    pub(super) fn empty() -> Self {
+    pub(super) fn empty(rules: &Arc<CallbackRules>) -> Self {
+        let rules = Arc::clone(rules);
         let failure = SecretError::Unavailable("not fetched yet".to_owned());
-        let (fetched_at, next_fetch) = (UnixMillis(0), UnixMillis(0));
-        Self { good: None, bad: None, failure, fetches: 0, fetched_at, next_fetch }
+        let (fetched_at, next_fetch) = (Monotonic(Duration::ZERO), Monotonic(Duration::ZERO));
+        Self { rules, good: None, bad: None, failure, fetches: 0, fetched_at, next_fetch }
     }
 
     /// The number of fetches that have ended: tells a caller who waited that someone else's fetch served it too.
@@ -68,11 +72,11 @@ impl<T: Document> CacheEntry<T> {
     }
 
     /// True if the last fetch is long enough ago for one before its time.
-    pub(super) fn early_refresh_is_due(&self, now: UnixMillis) -> bool {
+    pub(super) fn early_refresh_is_due(&self, now: Monotonic) -> bool {
         self.fetches == 0 || now.since(self.fetched_at) >= EARLY
     }
 
-    pub(super) fn lookup(&self, now: UnixMillis) -> Lookup<T> {
+    pub(super) fn lookup(&self, now: Monotonic) -> Lookup<T> {
         match (self.answer(now), now < self.next_fetch) {
             (answer, true) => Lookup::Ready(answer),
             (Ok(old), false) => Lookup::Stale(old),
@@ -81,11 +85,11 @@ impl<T: Document> CacheEntry<T> {
     }
 
     /// The answer now, without a fetch.
-    pub(super) fn answer(&self, now: UnixMillis) -> Result<Arc<T>, SecretError> {
+    pub(super) fn answer(&self, now: Monotonic) -> Result<Arc<T>, SecretError> {
         self.usable(now).map(|good| Arc::clone(&good.document)).ok_or_else(|| self.failure.clone())
     }
 
-    fn usable(&self, now: UnixMillis) -> Option<&GoodVersion<T>> {
+    fn usable(&self, now: Monotonic) -> Option<&GoodVersion<T>> {
         self.good.as_ref().filter(|good| now.since(good.vouched_at) < KEPT)
     }
 
@@ -94,7 +98,7 @@ impl<T: Document> CacheEntry<T> {
     pub(super) fn record_fetch(
         &mut self,
         fetched: Result<SecretValue, FetchError>,
-        asked_at: UnixMillis,
+        asked_at: Monotonic,
     ) -> Option<String> {
         self.fetches += 1;
         self.fetched_at = asked_at;
@@ -126,7 +130,7 @@ impl<T: Document> CacheEntry<T> {
     pub(super) fn record_early_fetch(
         &mut self,
         fetched: Result<SecretValue, FetchError>,
-        asked_at: UnixMillis,
+        asked_at: Monotonic,
     ) -> Option<String> {
         if fetched.is_ok() {
             return self.record_fetch(fetched, asked_at);
@@ -136,7 +140,7 @@ impl<T: Document> CacheEntry<T> {
         None
     }
 
-    fn accept(&mut self, value: SecretValue, asked_at: UnixMillis) -> Option<String> {
+    fn accept(&mut self, value: SecretValue, asked_at: Monotonic) -> Option<String> {
         if let Some(good) = self.good.as_mut().filter(|good| good.version == value.version) {
             good.vouched_at = asked_at;
             self.confirm(asked_at);
@@ -147,14 +151,15 @@ impl<T: Document> CacheEntry<T> {
             self.reject(reason, asked_at);
             return None;
         }
-        match parse::<T>(&value.document) {
+        match parse::<T>(&value.document, &self.rules) {
             Ok(document) => {
                 let document = Arc::new(document);
                 self.good = Some(GoodVersion { version: value.version, document, vouched_at: asked_at });
                 self.confirm(asked_at);
                 None
             }
-            Err(DocumentError(reason)) => {
+            Err(flaw) => {
+                let reason = flaw.to_string();
                 self.bad = Some(BadVersion { version: value.version, reason: reason.clone() });
                 self.reject(reason.clone(), asked_at);
                 Some(reason)
@@ -162,14 +167,14 @@ impl<T: Document> CacheEntry<T> {
         }
     }
 
-    fn confirm(&mut self, asked_at: UnixMillis) {
+    fn confirm(&mut self, asked_at: Monotonic) {
         self.failure = SecretError::Unavailable("not refreshed for an hour".to_owned());
         self.next_fetch = asked_at + FRESH;
     }
 
     /// A version that does not parse is an operator's slip, not a revocation: the source did answer that the secret
     /// is ours, so the last good version stays good.
-    fn reject(&mut self, reason: String, asked_at: UnixMillis) {
+    fn reject(&mut self, reason: String, asked_at: Monotonic) {
         if let Some(good) = &mut self.good {
             good.vouched_at = asked_at;
         }
@@ -178,11 +183,11 @@ impl<T: Document> CacheEntry<T> {
     }
 }
 
-fn parse<T: Document>(text: &str) -> Result<T, DocumentError> {
+fn parse<T: Document>(text: &str, rules: &CallbackRules) -> Result<T, DocumentError> {
     if text.is_empty() {
-        return Err(DocumentError("the value is empty or not a text".to_owned()));
+        return Err(DocumentError::whole("is empty or not a text"));
     }
-    T::parse(text)
+    T::parse_by(text, rules)
 }
 
 #[cfg(test)]
@@ -192,7 +197,7 @@ mod tests {
     use super::*;
     use crate::secrets::error::AbsentReason;
 
-    const START: UnixMillis = UnixMillis(1_700_000_000_000);
+    const START: Monotonic = Monotonic(Duration::from_hours(2));
     const MINUTE: Duration = Duration::from_secs(60);
 
     #[derive(Debug, PartialEq)]
@@ -200,8 +205,12 @@ mod tests {
 
     impl Document for Number {
         fn parse(json: &str) -> Result<Self, DocumentError> {
-            json.parse().map(Self).map_err(|_| DocumentError("not a number".to_owned()))
+            json.parse().map(Self).map_err(|_| DocumentError::whole("is no number"))
         }
+    }
+
+    fn empty() -> CacheEntry<Number> {
+        CacheEntry::empty(&Arc::default())
     }
 
     fn version(version: &str, text: &str) -> Result<SecretValue, FetchError> {
@@ -218,26 +227,26 @@ mod tests {
 
     #[test]
     fn a_value_without_text_is_unparsable() {
-        let mut entry = CacheEntry::<Number>::empty();
-        let reason = "the value is empty or not a text";
+        let mut entry = empty();
+        let reason = "is empty or not a text";
         assert_eq!(entry.record_fetch(version("v1", ""), START).as_deref(), Some(reason));
         assert_eq!(entry.answer(START), Err(unparsable(reason)));
     }
 
     #[test]
     fn a_bad_version_is_reported_once_even_when_the_good_one_comes_between() {
-        let mut entry = CacheEntry::<Number>::empty();
+        let mut entry = empty();
         assert_eq!(entry.record_fetch(version("v1", "1"), START), None);
-        assert_eq!(entry.record_fetch(version("v2", "x"), START), Some("not a number".to_owned()));
+        assert_eq!(entry.record_fetch(version("v2", "x"), START), Some("is no number".to_owned()));
         assert_eq!(entry.record_fetch(version("v1", "1"), START), None);
         assert_eq!(entry.record_fetch(version("v2", "x"), START), None);
-        assert_eq!(entry.record_fetch(version("v3", "x"), START), Some("not a number".to_owned()));
+        assert_eq!(entry.record_fetch(version("v3", "x"), START), Some("is no number".to_owned()));
         assert_eq!(entry.answer(START), Ok(Arc::new(Number(1))));
     }
 
     #[test]
     fn a_bad_version_does_not_age_the_good_one() {
-        let mut entry = CacheEntry::<Number>::empty();
+        let mut entry = empty();
         entry.record_fetch(version("v1", "1"), START);
         entry.record_fetch(version("v2", "x"), START + 50 * MINUTE);
         entry.record_fetch(down(), START + 100 * MINUTE);
@@ -248,16 +257,16 @@ mod tests {
 
     #[test]
     fn the_pause_after_a_failed_refresh_ends_with_the_value() {
-        let mut entry = CacheEntry::<Number>::empty();
+        let mut entry = empty();
         entry.record_fetch(version("v1", "1"), START);
-        entry.record_fetch(down(), START + 60 * MINUTE - Duration::from_secs(20));
-        assert!(matches!(entry.lookup(START + 60 * MINUTE - Duration::from_secs(1)), Lookup::Ready(Ok(_))));
+        entry.record_fetch(down(), START + (60 * MINUTE - Duration::from_secs(20)));
+        assert!(matches!(entry.lookup(START + (60 * MINUTE - Duration::from_secs(1))), Lookup::Ready(Ok(_))));
         assert!(matches!(entry.lookup(START + 60 * MINUTE), Lookup::Missing));
     }
 
     #[test]
     fn a_failed_early_refresh_leaves_a_fresh_value_fresh() {
-        let mut entry = CacheEntry::<Number>::empty();
+        let mut entry = empty();
         entry.record_fetch(version("v1", "1"), START);
         entry.record_fetch(down(), START + MINUTE);
         assert!(matches!(entry.lookup(START + 4 * MINUTE), Lookup::Ready(Ok(_))));
@@ -267,7 +276,7 @@ mod tests {
     #[test]
     fn an_early_fetch_revokes_nothing() {
         for failed in [FetchError::Absent(AbsentReason::NotFound), FetchError::Denied] {
-            let mut entry = CacheEntry::<Number>::empty();
+            let mut entry = empty();
             entry.record_fetch(version("v1", "1"), START);
             assert_eq!(entry.record_early_fetch(Err(failed), START + MINUTE), None);
             assert_eq!(entry.answer(START + 4 * MINUTE), Ok(Arc::new(Number(1))));
@@ -279,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_denied_secret_is_kept_like_one_that_cannot_be_had() {
-        let mut entry = CacheEntry::<Number>::empty();
+        let mut entry = empty();
         entry.record_fetch(Err(FetchError::Denied), START);
         assert_eq!(entry.answer(START), Err(SecretError::Denied));
         entry.record_fetch(version("v1", "1"), START);
@@ -290,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_revocation_is_looked_at_again_after_30_s_however_fresh_the_value_was() {
-        let mut entry = CacheEntry::<Number>::empty();
+        let mut entry = empty();
         entry.record_fetch(version("v1", "1"), START);
         entry.record_fetch(Err(FetchError::Absent(AbsentReason::Deleted)), START);
         let after = |secs| START + Duration::from_secs(secs);
@@ -300,7 +309,7 @@ mod tests {
 
     #[test]
     fn without_a_document_an_unanswered_fetch_may_be_repeated_at_once() {
-        let mut entry = CacheEntry::<Number>::empty();
+        let mut entry = empty();
         entry.record_fetch(down(), START);
         assert!(matches!(entry.lookup(START), Lookup::Missing));
     }

@@ -2,11 +2,11 @@
 //! for that not each can be looked up.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::model::clock::{Clock, UnixMillis};
-use crate::secrets::error::FetchError;
+use crate::model::clock::Monotonic;
+use crate::secrets::error::{FetchError, SecretError};
 use crate::secrets::name::SecretName;
 use crate::secrets::source::SecretSource;
 use crate::telemetry::Alarm;
@@ -22,62 +22,78 @@ pub(super) struct KnownNames {
     listed: Mutex<Listed>,
 }
 
+#[derive(Clone)]
 struct Listed {
-    names: Arc<HashSet<SecretName>>,
-    next: UnixMillis,
-    /// False until the source has been asked once.
-    is_there: bool,
+    /// The last list that was given.
+    names: Option<Arc<HashSet<SecretName>>>,
+    /// The failure of the last one that was asked for, if it was not given.
+    failure: Option<SecretError>,
+    next: Monotonic,
 }
 
 impl KnownNames {
     /// No list yet.
     pub(super) fn none() -> Self {
-        let listed = Listed { names: Arc::default(), next: UnixMillis(0), is_there: false };
+        let listed = Listed { names: None, failure: None, next: Monotonic(Duration::ZERO) };
         Self { flight: tokio::sync::Mutex::new(()), listed: Mutex::new(listed) }
     }
 
-    /// True if `source` lists this name.
-    pub(super) async fn hold(&self, name: &SecretName, source: &dyn SecretSource, clock: &dyn Clock) -> bool {
-        let (listed, is_there) = self.listed(clock.now());
-        if let Some(names) = listed {
-            return names.contains(name);
+    /// True if `source` lists this name. While it gives no list, the names that it listed before are held, and of any
+    /// other one nothing can be told: whose it is must not be said to come too often.
+    pub(super) async fn hold(
+        &self,
+        name: &SecretName,
+        source: &dyn SecretSource,
+        now: impl Fn() -> Monotonic,
+    ) -> Result<bool, SecretError> {
+        let listed = self.listed().clone();
+        if now() < listed.next {
+            return listed.hold(name);
         }
         let flight = match self.flight.try_lock() {
             Ok(flight) => flight,
-            Err(_) if is_there => return self.names().contains(name),
+            Err(_) if listed.names.is_some() => return listed.hold(name),
             Err(_) => self.flight.lock().await,
         };
-        if self.listed(clock.now()).0.is_none() {
-            let asked_at = clock.now();
+        let asked_at = now();
+        let is_due = self.listed().next <= asked_at;
+        if is_due {
             let names = source.names(name.kind()).await;
-            self.take_in(names, name.kind(), asked_at);
+            self.listed().take_in(names, name.kind(), asked_at);
         }
         drop(flight);
-        self.names().contains(name)
+        let listed = self.listed().clone();
+        listed.hold(name)
     }
 
-    /// The list if it is fresh, and whether there is one at all.
-    fn listed(&self, now: UnixMillis) -> (Option<Arc<HashSet<SecretName>>>, bool) {
-        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        ((now < listed.next).then(|| Arc::clone(&listed.names)), listed.is_there)
+    fn listed(&self) -> MutexGuard<'_, Listed> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listed {
+    fn hold(&self, name: &SecretName) -> Result<bool, SecretError> {
+        match &self.failure {
+            _ if self.names.as_ref().is_some_and(|names| names.contains(name)) => Ok(true),
+            Some(failure) => Err(failure.clone()),
+            None => Ok(false),
+        }
     }
 
-    fn names(&self) -> Arc<HashSet<SecretName>> {
-        Arc::clone(&self.listed.lock().unwrap_or_else(PoisonError::into_inner).names)
-    }
-
-    /// A list that was not given leaves the last one in use.
-    fn take_in(&self, names: Result<HashSet<SecretName>, FetchError>, kind: &str, asked_at: UnixMillis) {
-        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        listed.is_there = true;
+    fn take_in(&mut self, names: Result<HashSet<SecretName>, FetchError>, kind: &str, asked_at: Monotonic) {
         match names {
             Ok(names) => {
-                listed.names = Arc::new(names);
-                listed.next = asked_at + FRESH;
+                self.names = Some(Arc::new(names));
+                self.failure = None;
+                self.next = asked_at + FRESH;
             }
             Err(error) => {
-                listed.next = asked_at + PAUSE;
                 log_failure(kind, &error);
+                self.failure = Some(match error {
+                    FetchError::Denied => SecretError::Denied,
+                    error => SecretError::Unavailable(format!("names are not listed: {error}")),
+                });
+                self.next = asked_at + PAUSE;
             }
         }
     }

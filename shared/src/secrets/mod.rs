@@ -6,6 +6,7 @@
 //! costs neither a look-up nor a parse. What a document means is its own type's business.
 
 mod cache;
+mod deadline;
 mod entry;
 mod error;
 mod folder;
@@ -14,12 +15,15 @@ mod lookup_limit;
 mod name;
 #[cfg(feature = "aws")]
 mod secrets_manager;
+mod slots;
 mod source;
+mod strangers;
 
 pub use cache::{KeyCheck, SecretCache};
+pub use deadline::LOOKUP_TIMEOUT;
 pub use error::{AbsentReason, FetchError, SecretError};
 pub use folder::SecretFolder;
 pub use name::{BadSecretName, SecretName};
 #[cfg(feature = "aws")]
-pub use secrets_manager::{FETCH_TIMEOUT, SecretsManager};
+pub use secrets_manager::{FETCH_TIMEOUT, LIST_TIMEOUT, SecretsManager};
 pub use source::{Document, DocumentError, SecretSource, SecretValue};

@@ -4,11 +4,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::model::alipay_app_id::AlipayAppId;
 use crate::model::owner::SchemeId;
+use crate::model::party_id::{FORM, is_party_id};
 
-const MAX_KEY_CHARACTERS: usize = 64;
 const BUSINESS: &str = "business";
 const ACCESS_KEY: &str = "access-key";
+const ALIPAY_APP: &str = "alipay-app";
 const SCHEME: &str = "scheme";
 
 /// The name of a secret without the deployment's prefix: `business/B1`, `callback-key`. It is no secret itself.
@@ -27,11 +29,9 @@ impl SecretName {
     }
 
     /// `alipay-app/<appId>`: an Alipay app's private key, and Alipay's public key for it.
-    ///
-    /// # Errors
-    /// [`BadSecretName`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
-    pub fn alipay_app(app_id: &str) -> Result<Self, BadSecretName> {
-        Self::of("alipay-app", app_id)
+    #[must_use]
+    pub fn alipay_app(app_id: &AlipayAppId) -> Self {
+        Self(format!("{ALIPAY_APP}/{app_id}").into())
     }
 
     /// `access-key/<AccessKeyId>`: a caller of `GetAuthorizationUrl`, with its secrets.
@@ -92,8 +92,7 @@ impl SecretName {
 
     /// The name of this kind and key.
     pub(super) fn of(kind: &str, key: &str) -> Result<Self, BadSecretName> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if key.is_empty() || key.len() > MAX_KEY_CHARACTERS || !key.bytes().all(allowed) {
+        if !is_party_id(key) {
             return Err(BadSecretName);
         }
         Ok(Self(format!("{kind}/{key}").into()))
@@ -105,12 +104,12 @@ impl SecretName {
         self.0.split_once('/').map_or(&*self.0, |(kind, _)| kind)
     }
 
-    /// The text that may be logged of a name that is not known to exist: of what a caller brings as its own id its kind
-    /// alone, because it may be anything, its secret too.
+    /// The text that may be logged of a name that is not known to exist: of what a caller brings as its own id, or a
+    /// browser as an app's, its kind alone, because it may be anything, its secret too.
     #[must_use]
     pub fn log_text_of_unknown(&self) -> &str {
         match self.kind() {
-            kind @ (BUSINESS | ACCESS_KEY | SCHEME) => kind,
+            kind @ (BUSINESS | ACCESS_KEY | SCHEME | ALIPAY_APP) => kind,
             _ => &self.0,
         }
     }
@@ -130,7 +129,7 @@ impl fmt::Display for SecretName {
 
 /// There can be no secret of such a name. The text that was refused is not repeated: it may be anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the key of a secret has 1 to 64 characters of A-Z a-z 0-9 _ -")]
+#[error("the key of a secret has {FORM}")]
 pub struct BadSecretName;
 
 #[cfg(test)]
@@ -141,7 +140,8 @@ mod tests {
     fn a_name_is_kind_and_key() {
         let text = |name: Result<SecretName, BadSecretName>| name.unwrap().to_string();
         assert_eq!(text(SecretName::business("B_1-x")), "business/B_1-x");
-        assert_eq!(text(SecretName::alipay_app("2021004100000001")), "alipay-app/2021004100000001");
+        let app = AlipayAppId::parse("2021004100000001").unwrap();
+        assert_eq!(SecretName::alipay_app(&app).as_str(), "alipay-app/2021004100000001");
         assert_eq!(text(SecretName::upstream("east")), "upstream/east");
         assert_eq!(text(SecretName::business(&"k".repeat(64))), format!("business/{}", "k".repeat(64)));
         assert_eq!(text(SecretName::alibaba_cloud_key("1001")), "aliyun/1001");
@@ -155,6 +155,7 @@ mod tests {
             (SecretName::business("B1").unwrap(), "business"),
             (SecretName::access_key("B1").unwrap(), "access-key"),
             (SecretName::scheme(SchemeId::parse("234").unwrap()), "scheme"),
+            (SecretName::alipay_app(&AlipayAppId::parse("2021").unwrap()), "alipay-app"),
             (SecretName::account("1001").unwrap(), "account/1001"),
             (SecretName::upstream("east").unwrap(), "upstream/east"),
             (SecretName::callback_key(), "callback-key"),

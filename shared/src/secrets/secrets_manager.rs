@@ -35,13 +35,15 @@ const TIMEOUTS: CallTimeouts = CallTimeouts {
     first_backoff: Duration::from_secs(1),
 };
 
-/// The longest that a list of names may take, with all its pages.
-const LIST_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest that a list of names may take, with all its pages. It leaves a look-up, which has to be over by
+/// [`LOOKUP_TIMEOUT`](crate::secrets::LOOKUP_TIMEOUT), the time of one attempt to fetch what is listed.
+pub const LIST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// As many as a page may have.
 const NAMES_A_PAGE: i32 = 100;
 
-/// The longest that one fetch may take, with its repetitions.
+/// The longest that one fetch may take, with its repetitions; a look-up, which may also wait for others, takes no
+/// longer.
 pub const FETCH_TIMEOUT: Duration = TIMEOUTS.operation;
 
 impl SecretsManager {

@@ -6,6 +6,7 @@ use std::fmt;
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
+use crate::egress::callback_url::CallbackRules;
 use crate::secrets::error::FetchError;
 use crate::secrets::name::SecretName;
 
@@ -49,12 +50,50 @@ pub trait Document: Sized + Send + Sync + 'static {
     /// # Errors
     /// The flaw of the text, in words that repeat no part of a key.
     fn parse(json: &str) -> Result<Self, DocumentError>;
+
+    /// The same, with the addresses that it holds judged by the rules of a deployment, not by the default ones.
+    ///
+    /// # Errors
+    /// As [`Document::parse`].
+    fn parse_by(json: &str, rules: &CallbackRules) -> Result<Self, DocumentError> {
+        let _ = rules;
+        Self::parse(json)
+    }
 }
 
 /// The flaw of a text that is not the document it should be. It is logged, so it repeats no part of a key.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct DocumentError(pub String);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentError {
+    /// The field at fault, with the place in its list if it is one of several (`md5Keys[1]`); `None` if none is.
+    pub path: Option<String>,
+    /// What is wrong: a clause whose subject is the field, or the document.
+    pub flaw: String,
+}
+
+impl DocumentError {
+    /// The flaw of a field.
+    #[must_use]
+    pub fn of(path: impl Into<String>, flaw: impl Into<String>) -> Self {
+        Self { path: Some(path.into()), flaw: flaw.into() }
+    }
+
+    /// The flaw of a document as a whole.
+    #[must_use]
+    pub fn whole(flaw: impl Into<String>) -> Self {
+        Self { path: None, flaw: flaw.into() }
+    }
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.path {
+            write!(f, "{path} ")?;
+        }
+        f.write_str(&self.flaw)
+    }
+}
+
+impl std::error::Error for DocumentError {}
 
 #[cfg(test)]
 mod tests {

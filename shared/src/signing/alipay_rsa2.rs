@@ -20,7 +20,7 @@ pub fn sign_request(parameters: &[(&str, &str)], key: &SigningKey) -> Result<Str
 
 /// Returns true if `sign` is Alipay's over `node`, the raw bytes of an answer's value, by any of `keys`.
 #[must_use]
-pub fn answer_verifies(node: &[u8], sign: &str, keys: &[VerifyingKey]) -> bool {
+pub fn answer_verifies(node: &[u8], sign: &str, keys: &[&VerifyingKey]) -> bool {
     let Ok(signature) = STANDARD.decode(sign) else { return false };
     keys.iter().any(|key| key.verifies(node, &signature))
 }

@@ -6,6 +6,10 @@
 
 use std::fmt;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +32,7 @@ const BIZ_TYPE: &str = "CommAuth";
 pub struct LinkTokenKey {
     encoding: EncodingKey,
     decoding: DecodingKey,
+    short: hmac::Key,
 }
 
 impl LinkTokenKey {
@@ -36,7 +41,7 @@ impl LinkTokenKey {
     pub fn new(key: &str) -> Option<Self> {
         let key = Some(key.as_bytes()).filter(|key| key.len() >= MIN_KEY_BYTES)?;
         let (encoding, decoding) = (EncodingKey::from_secret(key).ok()?, DecodingKey::from_secret(key).ok()?);
-        Some(Self { encoding, decoding })
+        Some(Self { encoding, decoding, short: hmac::Key::new(hmac::HMAC_SHA256, key) })
     }
 }
 
@@ -98,6 +103,41 @@ pub fn verify(token: &str, keys: &[LinkTokenKey], now: UnixMillis) -> Result<Aut
     if now.0 >= claims.exp.saturating_mul(1_000) { Err(TokenError::Expired(id)) } else { Ok(id) }
 }
 
+/// What a short token signs besides the id, so that it is no signature of anything else.
+const SHORT: &[u8] = b"authlink short link\0";
+
+/// Bytes of an id, and of the tag of a short token: 128 bits each.
+const HALF: usize = 16;
+
+/// A short token for the link of `id`, for a code that is scanned: 43 characters. It has no time of its own; the record
+/// says when the link ends.
+#[must_use]
+pub fn issue_short(key: &LinkTokenKey, id: &AuthorizationId) -> String {
+    let mut bytes = hex::decode(id.as_str()).unwrap_or_default();
+    bytes.extend_from_slice(&short_tag(key, id));
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The authorization that a short token is for, if one of `keys` signed it.
+///
+/// # Errors
+/// [`TokenError::Forged`] for any other text.
+pub fn verify_short(token: &str, keys: &[LinkTokenKey]) -> Result<AuthorizationId, TokenError> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == 2 * HALF);
+    let bytes = bytes.ok_or(TokenError::Forged)?;
+    let (id, tag) = bytes.split_at(HALF);
+    let id = AuthorizationId::parse(&hex::encode(id)).ok_or(TokenError::Forged)?;
+    let ours = keys.iter().any(|key| verify_slices_are_equal(&short_tag(key, &id), tag).is_ok());
+    if ours { Ok(id) } else { Err(TokenError::Forged) }
+}
+
+fn short_tag(key: &LinkTokenKey, id: &AuthorizationId) -> [u8; HALF] {
+    let tag = hmac::sign(&key.short, &[SHORT, id.as_str().as_bytes()].concat());
+    let mut half = [0; HALF];
+    half.copy_from_slice(&tag.as_ref()[..HALF]);
+    half
+}
+
 /// The claims of a token that `key` signed, whatever they say.
 fn signed_claims(token: &str, key: &LinkTokenKey) -> Option<Claims> {
     let mut validation = Validation::new(Algorithm::HS256);
@@ -109,9 +149,7 @@ fn signed_claims(token: &str, key: &LinkTokenKey) -> Option<Claims> {
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::hmac;
-    use base64::Engine as _;
-    use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
     use super::*;
 
@@ -132,6 +170,25 @@ mod tests {
 
     fn id() -> AuthorizationId {
         AuthorizationId::parse(ID).unwrap()
+    }
+
+    #[test]
+    fn a_short_token_is_of_its_key_and_its_id_alone() {
+        let token = issue_short(&key(), &id());
+        assert_eq!(token.len(), 43);
+        let other = LinkTokenKey::new(&"x".repeat(32)).unwrap();
+        assert_eq!(verify_short(&token, &[other.clone(), key()]), Ok(id()));
+        let elsewhere = issue_short(&key(), &AuthorizationId::parse(&"0".repeat(32)).unwrap());
+        let mixed = format!("{}{}", &elsewhere[..21], &token[21..]);
+        for (token, keys) in [
+            (token.as_str(), vec![other]),
+            (&token[1..], vec![key()]),
+            (&mixed, vec![key()]),
+            ("", vec![key()]),
+            (&issue(&key(), &id(), IN_TIME), vec![key()]),
+        ] {
+            assert_eq!(verify_short(token, &keys), Err(TokenError::Forged), "{token}");
+        }
     }
 
     fn check(token: &str) -> Result<AuthorizationId, TokenError> {

@@ -4,6 +4,7 @@
 //! signing and verifying share the one function that builds the string. Raw bytes are verified; parsing comes after.
 
 pub mod alibaba_cloud;
+pub mod alipay_certificate;
 pub mod alipay_rsa2;
 pub mod link_token;
 pub mod md5;

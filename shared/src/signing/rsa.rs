@@ -6,12 +6,15 @@
 
 use std::fmt;
 
+use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPair, PublicKey};
 use aws_lc_rs::signature::{KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use num_bigint::BigUint;
 use zeroize::Zeroizing;
 
+use crate::model::deny_list::KeyFingerprint;
 use crate::model::random::RandomError;
 
 /// The shortest RSA key that is accepted.
@@ -54,10 +57,14 @@ pub enum KeyFormError {
 }
 
 /// A public key that signatures are verified with.
+#[derive(Clone)]
 pub struct VerifyingKey {
     key: ParsedPublicKey,
+    fingerprint: KeyFingerprint,
     /// Big-endian, without leading zeros.
     modulus: Box<[u8]>,
+    /// True for the exponent that all but all keys have.
+    has_usual_exponent: bool,
 }
 
 impl VerifyingKey {
@@ -66,12 +73,23 @@ impl VerifyingKey {
     /// # Errors
     /// [`KeyFormError`], by cause.
     pub fn parse(text: &str) -> Result<Self, KeyFormError> {
-        let der = parse_der(text, &["PUBLIC KEY", "RSA PUBLIC KEY"])?;
-        let key = PublicKey::from_der(&der).map_err(|_| KeyFormError::NotRsa("public"))?;
+        Self::from_der(&parse_der(text, &["PUBLIC KEY", "RSA PUBLIC KEY"])?)
+    }
+
+    /// Reads a public key in DER, PKCS#1 or SPKI.
+    ///
+    /// # Errors
+    /// [`KeyFormError`], by cause.
+    pub fn from_der(der: &[u8]) -> Result<Self, KeyFormError> {
+        let key = PublicKey::from_der(der).map_err(|_| KeyFormError::NotRsa("public"))?;
         let modulus = key.modulus().big_endian_without_leading_zero();
-        check(modulus, key.exponent().big_endian_without_leading_zero())?;
+        let exponent = key.exponent().big_endian_without_leading_zero();
+        check(modulus, exponent)?;
+        let has_usual_exponent = exponent == MIN_EXPONENT;
+        let spki: PublicKeyX509Der<'_> = key.as_der().map_err(|_| KeyFormError::NotRsa("public"))?;
+        let fingerprint = KeyFingerprint::of(spki.as_ref());
         ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.as_ref())
-            .map(|parsed| Self { key: parsed, modulus: modulus.into() })
+            .map(|parsed| Self { key: parsed, fingerprint, modulus: modulus.into(), has_usual_exponent })
             .map_err(|_| KeyFormError::NotRsa("public"))
     }
 
@@ -81,10 +99,46 @@ impl VerifyingKey {
         *self.modulus == *pair.0.public_key().modulus().big_endian_without_leading_zero()
     }
 
+    /// Its name on the deny list.
+    #[must_use]
+    pub const fn fingerprint(&self) -> &KeyFingerprint {
+        &self.fingerprint
+    }
+
     /// Returns true if `signature` is this key's over `message`.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.key.verify_sig(message, signature).is_ok()
+    }
+
+    /// The length of the modulus in bits.
+    pub(super) fn bits(&self) -> usize {
+        bits(&self.modulus)
+    }
+
+    /// True if [`Self::encoded_message`] knows this key's signatures.
+    pub(super) const fn opens(&self) -> bool {
+        self.has_usual_exponent
+    }
+
+    /// The number that `signature` was made of, as long as the modulus: what stands in it if this key made it, and
+    /// bytes without form if another did.
+    ///
+    /// `None` for a signature of another length than this key's, or not below the modulus, and for a key with another
+    /// exponent than 65537. All of it is public, so the arithmetic need not hide anything.
+    pub(super) fn encoded_message(&self, signature: &[u8]) -> Option<Vec<u8>> {
+        if signature.len() != self.modulus.len() || !self.has_usual_exponent {
+            return None;
+        }
+        let (modulus, base) = (BigUint::from_bytes_be(&self.modulus), BigUint::from_bytes_be(signature));
+        if base >= modulus {
+            return None;
+        }
+        // Sixteen squarings and one multiplication are the power of 65537.
+        let squared = (0..16).fold(base.clone(), |power, _| &power * &power % &modulus);
+        let number = (squared * base % &modulus).to_bytes_be();
+        let zeros = vec![0; self.modulus.len() - number.len()];
+        Some([zeros, number].concat())
     }
 }
 
@@ -113,6 +167,13 @@ impl SigningKey {
             public.exponent().big_endian_without_leading_zero(),
         )?;
         Ok(Self(pair))
+    }
+
+    /// The name on the deny list of its public half, if that can be written down.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<KeyFingerprint> {
+        let spki: PublicKeyX509Der<'_> = self.0.public_key().as_der().ok()?;
+        Some(KeyFingerprint::of(spki.as_ref()))
     }
 
     /// The signature over `message`, as long as the key's modulus.
@@ -160,12 +221,17 @@ fn parse_der(text: &str, labels: &[&str]) -> Result<Zeroizing<Vec<u8>>, KeyFormE
 }
 
 fn check(modulus: &[u8], exponent: &[u8]) -> Result<(), KeyFormError> {
-    let unused = modulus.first().map_or(0, |first| first.leading_zeros() as usize);
-    let bits = modulus.len() * 8 - unused;
+    let bits = bits(modulus);
     if !(MIN_BITS..=MAX_BITS).contains(&bits) {
         return Err(KeyFormError::Bits(bits));
     }
     // Of numbers without leading zeros the longer is the greater.
     let is_accepted = (exponent.len(), exponent) >= (MIN_EXPONENT.len(), &MIN_EXPONENT[..]);
     if is_accepted { Ok(()) } else { Err(KeyFormError::Exponent) }
+}
+
+/// The length in bits of a number without leading zeros.
+fn bits(number: &[u8]) -> usize {
+    let unused = number.first().map_or(0, |first| first.leading_zeros() as usize);
+    number.len() * 8 - unused
 }

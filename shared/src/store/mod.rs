@@ -3,63 +3,39 @@
 //! Every change is one conditional write. It carries an operation id where a repeat of it must be told from somebody
 //! else's write: if the condition fails and the record holds our id, an earlier try of ours had succeeded.
 
+mod deny_list;
 #[cfg(feature = "aws")]
 pub mod dynamodb;
+mod error;
+mod forget;
+mod found_link;
+pub mod listing;
 pub mod repeat;
+pub mod scheme_links;
 #[cfg(feature = "embedded")]
 pub mod sqlite;
 #[cfg(any(feature = "aws", feature = "embedded"))]
 mod stored_authorization;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use url::Url;
 
-use crate::model::authorization::{Attempt, Authorization, Status};
+use crate::model::authorization::{Attempt, Authorization, Callback, Status};
 use crate::model::claim::{AttemptClaim, AttemptRefusal, ClaimRefusal, EndedExchange, ExchangeClaim};
 use crate::model::clock::UnixMillis;
 use crate::model::consent::DeliveryBody;
-use crate::model::end_date::EndDate;
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::identity::Identity;
 use crate::model::owner::Owner;
 use crate::model::reservation::{Reservation, ReservationOutcome};
-use crate::telemetry::Alarm;
 
+pub use self::deny_list::{ChangeDenyList, ReadDenyList};
+pub use self::error::StoreError;
+pub use self::forget::{ForgetDelivered, ForgetPersons, ForgottenSome};
+pub use self::found_link::FoundLink;
 pub use crate::model::nonce_use::NonceUse;
-
-/// The store could not do its work.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// It is away, too busy, or does not let us in; nothing is known about the write.
-    #[error("the store is unavailable: {0}")]
-    Unavailable(String),
-    /// It holds something that is no record of ours.
-    #[error("the store holds a record that cannot be read: {0}")]
-    Corrupt(String),
-}
-
-impl StoreError {
-    /// True if the same call may succeed a moment later.
-    #[must_use]
-    pub const fn retryable(&self) -> bool {
-        match self {
-            Self::Unavailable(_) => true,
-            Self::Corrupt(_) => false,
-        }
-    }
-
-    /// The alarm that a failure raises wherever it is met.
-    #[must_use]
-    pub const fn alarm(&self) -> Alarm {
-        match self {
-            Self::Unavailable(_) => Alarm::Unavailable,
-            Self::Corrupt(_) => Alarm::Record,
-        }
-    }
-}
 
 /// What came of recording a link request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +80,7 @@ impl Linked {
 /// Records link requests whose links a platform makes (`alipay-auth-url`).
 #[async_trait]
 pub trait RecordPlatformLinks: RecordLinks {
-    /// LINK_PENDING to ISSUED, with the platform's link.
+    /// LINK_PENDING to ISSUED, with the platform's link; not if the person was forgotten.
     async fn record_platform_link(
         &self,
         id: &AuthorizationId,
@@ -120,35 +96,19 @@ pub trait ReadAuthorizations: Send + Sync {
     async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError>;
 }
 
+/// Records notices beside the authorizations that they tell of (`openid-callback`, `openid-delivery`).
+#[async_trait]
+pub trait RecordNotices: ReadAuthorizations {
+    /// Records `notice`, unless it is recorded already; then it stays as it stands. Whether it was recorded by this
+    /// call; a repeat after an answer that was lost says no.
+    async fn record_notice(&self, notice: &Authorization, by: &OperationId) -> Result<bool, StoreError>;
+}
+
 /// Consumes nonces of requests that record nothing (`get-authorization-url`, `authorization-query`).
 #[async_trait]
 pub trait UseNonces: Send + Sync {
     /// Consumes the nonce alone. Whether it was unused.
     async fn use_nonce(&self, nonce: &NonceUse) -> Result<bool, StoreError>;
-}
-
-/// The part of a record that the page behind its link shows: neither the user nor the phone number is in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundLink {
-    /// The link to Alipay; gone once the user is known.
-    pub link: Option<Url>,
-    pub status: Status,
-    /// The end of link and page.
-    pub expires_at: UnixMillis,
-    pub owner: Owner,
-    /// The last day of the authorization, if the request named one.
-    pub end_date: Option<EndDate>,
-}
-
-impl FoundLink {
-    /// True once a user has consented.
-    #[must_use]
-    pub const fn is_used(&self) -> bool {
-        match self.status {
-            Status::LinkPending | Status::Issued | Status::Exchanging | Status::ExchangeUnknown => false,
-            Status::Authorized | Status::Delivered | Status::Undeliverable => true,
-        }
-    }
 }
 
 /// Finds what a page shows of a link (`get-authorization-url`).
@@ -157,6 +117,9 @@ pub trait FindLinks: Send + Sync {
     /// The link of one authorization, as it stands after every write that was answered. It is read, and nothing else:
     /// an expired one is found as well, for as long as its record is kept.
     async fn link(&self, id: &AuthorizationId) -> Result<Option<FoundLink>, StoreError>;
+
+    /// Records that the page was opened, unless it was before: the first time stays.
+    async fn record_opening(&self, id: &AuthorizationId, now: UnixMillis) -> Result<(), StoreError>;
 }
 
 /// The outcome of a claim to exchange a code.
@@ -194,13 +157,15 @@ pub enum Settled {
     AlreadyRecorded,
     /// Another user was recorded before, and stays.
     Conflict,
+    /// The person was forgotten, whoever it was: nobody is recorded here any more.
+    Forgotten,
     /// There is no such authorization.
     NotFound,
 }
 
 /// Takes a consent from the browser's return, or a platform's callback, to the record (`openid-callback`).
 #[async_trait]
-pub trait RecordReturns: ReadAuthorizations {
+pub trait RecordReturns: RecordNotices {
     /// Claims the exchange of one code, if the state is right, the link works, no exchange is under way and the code
     /// was never claimed for this authorization.
     async fn claim_exchange(&self, claim: &ExchangeClaim) -> Result<Claimed, StoreError>;
@@ -208,7 +173,12 @@ pub trait RecordReturns: ReadAuthorizations {
     /// Ends an exchange that named no user, if the claim is still its holder's. Whether it was.
     async fn end_exchange(&self, ended: &EndedExchange) -> Result<bool, StoreError>;
 
-    /// Records who the user is, on the one condition that nobody is recorded yet.
+    /// Records that a browser came back without a code, unless one did before or the user is known or forgotten: the
+    /// first time stays. Whether this call recorded it. Nothing else of the record changes.
+    async fn record_refusal(&self, id: &AuthorizationId, now: UnixMillis) -> Result<bool, StoreError>;
+
+    /// Records who the user is, on the one condition that nobody is recorded yet and nobody was forgotten. The codes
+    /// that were claimed may be gone by then: no other is.
     async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError>;
 }
 
@@ -225,7 +195,10 @@ pub enum AttemptClaimed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterAttempt {
     /// Nothing: the merchant answered SUCCESS.
-    Delivered,
+    Delivered {
+        /// The person is forgotten from this time on; `None`: not before the record is.
+        forget_at: Option<UnixMillis>,
+    },
     /// Another attempt.
     Retry {
         /// The next attempt may begin from this time on.
@@ -239,17 +212,20 @@ pub enum AfterAttempt {
 
 /// Delivers (`openid-delivery`).
 #[async_trait]
-pub trait RecordDeliveries: Send + Sync {
-    /// Claims one attempt, if it is next, due and free. The lease's end becomes the record's `due_at`, so that the
-    /// sweep finds the record of a worker that died.
+pub trait RecordDeliveries: RecordNotices {
+    /// Claims one attempt, if it is next, due and free. `due_at` stays: the sweep finds the record of a worker that
+    /// died where it would have found it before.
     async fn claim_attempt(&self, claim: &AttemptClaim) -> Result<AttemptClaimed, StoreError>;
 
     /// Records what came of an attempt and what follows, if the lease is still `holder`'s. Whether it was.
+    ///
+    /// `history` is the whole history, this attempt the last in it: as long as the lease is `holder`'s nobody else
+    /// changes it.
     async fn conclude_attempt(
         &self,
         id: &AuthorizationId,
         holder: &OperationId,
-        attempt: &Attempt,
+        history: &[Attempt],
         next: AfterAttempt,
     ) -> Result<bool, StoreError>;
 
@@ -273,17 +249,25 @@ pub trait RecordDeliveries: Send + Sync {
     ) -> Result<bool, StoreError>;
 }
 
-/// A delivery that is due.
+/// A delivery that is due, or a link whose end is to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
     pub id: AuthorizationId,
     pub owner: Owner,
-    /// The number of attempts that were begun.
-    pub attempts: u32,
-    /// The next one may be made since this time; postponing does not change it.
-    pub next_attempt_at: UnixMillis,
+    /// The next attempt may be made since this time; postponing does not change it. `None`: nobody has consented, and a
+    /// notice is wanted when the link has ended.
+    pub next_attempt_at: Option<UnixMillis>,
     /// The sweep has to take it up since this time.
     pub due_at: UnixMillis,
+}
+
+/// A delivery that a sweep has taken up, as its record then stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenUp {
+    /// The number of attempts that were begun.
+    pub attempts: u32,
+    /// The end of the lease of the last of them, if it was not concluded.
+    pub lease_until: Option<UnixMillis>,
 }
 
 /// Finds what is due (`openid-delivery`'s sweep).
@@ -292,25 +276,35 @@ pub trait FindDue: Send + Sync {
     /// The deliveries that are due at `now`, longest overdue first, `limit` at most.
     async fn due(&self, now: UnixMillis, limit: u32) -> Result<Vec<Due>, StoreError>;
 
-    /// Pushes `due_at` forward, so that a backlog is not queued twice; if it still stands as it was found. Whether it
-    /// did; a repeat after an answer that was lost says no, and the record waits for `until`.
-    async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<bool, StoreError>;
+    /// Pushes `due_at` forward, so that a backlog is not queued twice; if it still stands as it was found. `None` if it
+    /// did not; a repeat after an answer that was lost says so, too, and the record waits for `until`.
+    async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<Option<TakenUp>, StoreError>;
+
+    /// Takes a link whose end was told out of what is due, if it still stands as it was found. Whether it did.
+    async fn end_watch(&self, due: &Due) -> Result<bool, StoreError>;
 }
 
 /// An operator's tools.
 #[async_trait]
-pub trait Operate: ReadAuthorizations {
+pub trait Operate: ReadAuthorizations + ChangeDenyList + ForgetPersons {
     /// Every authorization that is UNDELIVERABLE, of one owner or of all.
     async fn undeliverable(&self, owner: Option<&Owner>) -> Result<Vec<AuthorizationId>, StoreError>;
 
-    /// UNDELIVERABLE to AUTHORIZED, attempts 0, due at `now`, the same body. Whether `operation` did it: no, if the
-    /// record was not UNDELIVERABLE.
-    async fn redrive(
-        &self,
-        id: &AuthorizationId,
-        operation: &OperationId,
-        now: UnixMillis,
-    ) -> Result<bool, StoreError>;
+    /// AUTHORIZED and due at `now`, with the same body, and attempts 0 unless it was AUTHORIZED before. Whether the
+    /// operation did it: no, if the record has no openId, is in another state or has an attempt under way.
+    async fn resend(&self, resend: &Resend) -> Result<bool, StoreError>;
+}
+
+/// A delivery to be made once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resend {
+    pub id: AuthorizationId,
+    /// The states that it may be in; others stay as they are.
+    pub from: Vec<Status>,
+    /// The address from now on, if it was wrong.
+    pub to: Option<Callback>,
+    pub operation: OperationId,
+    pub now: UnixMillis,
 }
 
 /// Shares an account's rate among all instances.
@@ -320,30 +314,6 @@ pub trait ReserveRate: Send + Sync {
     /// [`Reservation::tolerance`] is not made up for. A write that is repeated because its answer was lost may reserve
     /// twice: then one share is lost, and never more is admitted than was allowed.
     async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError>;
-}
-
-/// The capabilities of `get-authorization-url` at a store.
-#[derive(Clone)]
-pub struct SchemeLinks {
-    /// Records nonces and authorizations.
-    pub record: Arc<dyn RecordLinks>,
-    /// Records nonces alone.
-    pub nonces: Arc<dyn UseNonces>,
-    /// Finds the links of pages.
-    pub find: Arc<dyn FindLinks>,
-    /// Reserves rates.
-    pub rate_limit: Arc<dyn ReserveRate>,
-}
-
-impl SchemeLinks {
-    /// All of it with one store.
-    #[must_use]
-    pub fn new<S>(store: Arc<S>) -> Self
-    where
-        S: RecordLinks + UseNonces + FindLinks + ReserveRate + 'static,
-    {
-        Self { record: store.clone(), nonces: store.clone(), find: store.clone(), rate_limit: store }
-    }
 }
 
 /// Deletes what is over, for a store that does not do so by itself.

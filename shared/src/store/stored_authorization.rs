@@ -7,7 +7,7 @@ use bytes::Bytes;
 use url::Url;
 
 use crate::model::authorization::{
-    Attempt, Attempts, Authorization, AuthorizationState, Callback, Lease, PendingDelivery, Status,
+    Attempt, Attempts, Authorization, AuthorizationState, Callback, Lease, PendingDelivery, Status, Tombstone,
 };
 use crate::model::authorization_request::AuthorizationRequest;
 use crate::model::clock::UnixMillis;
@@ -15,6 +15,9 @@ use crate::model::consent::{Consent, DeliveryBody};
 use crate::model::id::{AuthorizationId, State};
 use crate::model::identity::Identity;
 use crate::model::link_source::LinkSource;
+use crate::model::notice::Notice;
+use crate::model::short_fingerprint::ShortFingerprint;
+use crate::model::terms::Terms;
 use crate::store::StoreError;
 
 /// Every field that a record may have in some state; see [`Authorization`] and [`AuthorizationState`] for their
@@ -23,6 +26,7 @@ use crate::store::StoreError;
 pub(super) struct StoredAuthorization {
     pub(super) id: AuthorizationId,
     pub(super) request: AuthorizationRequest,
+    pub(super) verified_by: Option<ShortFingerprint>,
     pub(super) source: LinkSource,
     pub(super) callback: Callback,
     pub(super) parameters_digest: String,
@@ -33,9 +37,14 @@ pub(super) struct StoredAuthorization {
     pub(super) created_at: UnixMillis,
     pub(super) linked_at: Option<UnixMillis>,
     pub(super) expires_at: UnixMillis,
+    pub(super) retry_until: Option<UnixMillis>,
     pub(super) retain_until: UnixMillis,
     pub(super) codes: Vec<String>,
     pub(super) refused_codes: u32,
+    pub(super) opened_at: Option<UnixMillis>,
+    pub(super) refused_at: Option<UnixMillis>,
+    pub(super) terms: Terms,
+    pub(super) notice: Option<Notice>,
     pub(super) exchange: Option<Lease>,
     pub(super) identity: Option<Identity>,
     pub(super) authorized_at: Option<UnixMillis>,
@@ -46,6 +55,7 @@ pub(super) struct StoredAuthorization {
     pub(super) due_at: Option<UnixMillis>,
     pub(super) delivery: Option<Lease>,
     pub(super) history: Vec<Attempt>,
+    pub(super) forgotten_at: Option<UnixMillis>,
 }
 
 /// The cause for which a stored record fits no state.
@@ -73,10 +83,12 @@ impl TryFrom<StoredAuthorization> for Authorization {
 
     fn try_from(mut stored: StoredAuthorization) -> Result<Self, NoSuchStateError> {
         let state = stored.take_state()?;
+        stored.take_watch();
         stored.nothing_is_left()?;
         Ok(Self {
             id: stored.id,
             request: stored.request,
+            verified_by: stored.verified_by,
             source: stored.source,
             callback: stored.callback,
             parameters_digest: stored.parameters_digest,
@@ -84,9 +96,14 @@ impl TryFrom<StoredAuthorization> for Authorization {
             created_at: stored.created_at,
             linked_at: stored.linked_at,
             expires_at: stored.expires_at,
+            retry_until: stored.retry_until,
             retain_until: stored.retain_until,
             codes: stored.codes,
             refused_codes: stored.refused_codes,
+            opened_at: stored.opened_at,
+            refused_at: stored.refused_at,
+            terms: stored.terms,
+            notice: stored.notice,
             state,
         })
     }
@@ -95,9 +112,12 @@ impl TryFrom<StoredAuthorization> for Authorization {
 impl StoredAuthorization {
     /// Takes out of the record what its state has.
     fn take_state(&mut self) -> Result<AuthorizationState, NoSuchStateError> {
+        if let Some(forgotten_at) = self.forgotten_at.take() {
+            return Ok(AuthorizationState::Forgotten(self.take_tombstone(forgotten_at)));
+        }
         Ok(match self.status {
             Status::LinkPending => {
-                if self.source == LinkSource::Alipay {
+                if self.source.alipay_app().is_some() {
                     return Err(self.unexpected("a link of our own"));
                 }
                 if self.linked_at.is_some() {
@@ -130,6 +150,16 @@ impl StoredAuthorization {
         })
     }
 
+    fn take_tombstone(&mut self, forgotten_at: UnixMillis) -> Tombstone {
+        let status = match self.status {
+            // Its lease was over: nobody is forgotten during an exchange.
+            Status::Exchanging => Status::ExchangeUnknown,
+            status => status,
+        };
+        let (authorized_at, attempts) = (self.authorized_at.take(), self.take_attempts());
+        Tombstone { status, authorized_at, attempts, forgotten_at }
+    }
+
     fn take_link(&mut self) -> Result<Url, NoSuchStateError> {
         let link = self.link.take();
         let link = self.required(link, "link")?;
@@ -140,11 +170,19 @@ impl StoredAuthorization {
         let (identity, at) = (self.identity.take(), self.authorized_at.take());
         let body = self.body.take().map(Bytes::from).and_then(DeliveryBody::new);
         Ok(Consent {
-            identity: self.required(identity, "user")?,
+            identity: if self.notice.is_none() { Some(self.required(identity, "user")?) } else { None },
             body: self.required(body, "body to deliver")?,
             authorized_at: self.required(at, "time of its consent")?,
             code_digest: self.consent_code.take(),
         })
+    }
+
+    /// A link whose end is to be told is due at its end; that time follows from the rest of the record.
+    fn take_watch(&mut self) {
+        let watched = !matches!(self.status, Status::Authorized | Status::Delivered | Status::Undeliverable);
+        if watched && self.terms.want(Notice::Expired) {
+            self.due_at = None;
+        }
     }
 
     /// Only a record with a next attempt has a delivery at all.
@@ -204,17 +242,19 @@ impl From<Authorization> for StoredAuthorization {
             link: record.link().map(Url::to_string),
             status: record.status(),
             exchange: record.exchange().cloned(),
-            identity: consent.map(|consent| consent.identity.clone()),
-            authorized_at: consent.map(|consent| consent.authorized_at),
+            identity: record.identity().cloned(),
+            authorized_at: record.authorized_at(),
+            forgotten_at: record.forgotten_at(),
             consent_code: consent.and_then(|consent| consent.code_digest.clone()),
             body: consent.map(|consent| consent.body.reveal().to_vec()),
             attempts: record.attempts_begun(),
             history: record.history().to_vec(),
             next_attempt_at: record.next_attempt_at(),
-            due_at: delivery.map(|delivery| delivery.due_at),
+            due_at: delivery.map(|delivery| delivery.due_at).or_else(|| record.watched_until()),
             delivery: delivery.and_then(|delivery| delivery.lease.clone()),
             id: record.id,
             request: record.request,
+            verified_by: record.verified_by,
             source: record.source,
             callback: record.callback,
             parameters_digest: record.parameters_digest,
@@ -222,9 +262,14 @@ impl From<Authorization> for StoredAuthorization {
             created_at: record.created_at,
             linked_at: record.linked_at,
             expires_at: record.expires_at,
+            retry_until: record.retry_until,
             retain_until: record.retain_until,
             codes: record.codes,
             refused_codes: record.refused_codes,
+            opened_at: record.opened_at,
+            refused_at: record.refused_at,
+            terms: record.terms,
+            notice: record.notice,
         }
     }
 }
@@ -234,6 +279,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::model::alipay_app_id::AlipayAppId;
     use crate::model::authorization::{Issue, NewLink};
     use crate::model::authorization_request::MerchantRequest;
     use crate::model::delivery_outcome::DeliveryOutcome;
@@ -263,6 +309,14 @@ mod tests {
         new(NewLink::AskedOf("up".to_owned()))
     }
 
+    fn app() -> AlipayAppId {
+        AlipayAppId::parse("2021").unwrap()
+    }
+
+    fn ours() -> NewLink {
+        NewLink::Ours { app: app(), link: link() }
+    }
+
     fn link() -> Url {
         Url::parse("https://openauth.example/authorize").unwrap()
     }
@@ -273,7 +327,7 @@ mod tests {
 
     fn consent() -> Consent {
         Consent {
-            identity: Identity::new(OpenId::parse("open-1").ok(), None).unwrap(),
+            identity: Identity::new(OpenId::parse("open-1").ok(), None),
             body: DeliveryBody::new("body").unwrap(),
             authorized_at: NOW,
             code_digest: Some("digest".to_owned()),
@@ -281,7 +335,7 @@ mod tests {
     }
 
     fn attempts() -> Attempts {
-        let timeout = Attempt { number: 1, at: NOW, outcome: DeliveryOutcome::Timeout };
+        let timeout = Attempt::new(1, NOW, DeliveryOutcome::Timeout);
         Attempts { begun: 2, history: vec![timeout] }
     }
 
@@ -291,7 +345,7 @@ mod tests {
 
     fn in_state(state: AuthorizationState) -> Authorization {
         let codes = vec!["digest".to_owned()];
-        Authorization { state, codes, refused_codes: 1, ..new(NewLink::Ours(link())) }
+        Authorization { state, codes, refused_codes: 1, ..new(ours()) }
     }
 
     /// A record in each state, with a delivery and without one.
@@ -313,6 +367,40 @@ mod tests {
     #[test]
     fn a_record_in_each_state_is_read_as_it_was_stored() {
         for record in records() {
+            assert_eq!(Authorization::try_from(StoredAuthorization::from(record.clone())), Ok(record));
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_each_is_read_as_it_was_stored_and_has_nothing_of_the_person() {
+        let fields: [(&str, Change); 8] = [
+            ("a state to ask with", |stored| stored.pending_state = State::parse(&"5".repeat(64))),
+            ("a link", |stored| stored.link = Some(link().into())),
+            ("a lease of an exchange", |stored| stored.exchange = Some(lease())),
+            ("a user", |stored| stored.identity = consent().identity),
+            ("a code of consent", |stored| stored.consent_code = Some("digest".to_owned())),
+            ("a body to deliver", |stored| stored.body = Some(b"body".to_vec())),
+            ("a next attempt", |stored| stored.next_attempt_at = Some(NOW)),
+            ("a time at which it is due", |stored| stored.due_at = Some(NOW)),
+        ];
+        for record in records() {
+            let left = record.forgotten(UnixMillis(NOW.0 + 60_000));
+            assert_eq!(Authorization::try_from(StoredAuthorization::from(left.clone())), Ok(left.clone()));
+            for (field, change) in fields {
+                let unexpected = NoSuchStateError::Unexpected { status: left.status(), field };
+                assert_eq!(changed(&left, change), Err(unexpected), "{record:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_notice_names_nobody_and_a_watched_link_is_due_at_its_end() {
+        let terms = Terms { notify_expired: true, ..Terms::default() };
+        let watched = Authorization { terms, opened_at: Some(NOW), ..new(ours()) };
+        let notice = watched.noticed(Notice::Expired, DeliveryBody::new("body").unwrap(), NOW);
+        assert_eq!(StoredAuthorization::from(watched.clone()).due_at, Some(watched.expires_at));
+        assert_ne!(notice.id, watched.id);
+        for record in [watched, notice] {
             assert_eq!(Authorization::try_from(StoredAuthorization::from(record.clone())), Ok(record));
         }
     }
@@ -350,7 +438,7 @@ mod tests {
             ("a state to ask with", |stored| stored.pending_state = State::parse(&"5".repeat(64))),
             ("a link", |stored| stored.link = Some(link().into())),
             ("a lease of an exchange", |stored| stored.exchange = Some(lease())),
-            ("a user", |stored| stored.identity = Some(consent().identity)),
+            ("a user", |stored| stored.identity = consent().identity),
             ("a time of consent", |stored| stored.authorized_at = Some(NOW)),
             ("a code of consent", |stored| stored.consent_code = Some("digest".to_owned())),
             ("a body to deliver", |stored| stored.body = Some(b"body".to_vec())),
@@ -389,7 +477,7 @@ mod tests {
     #[test]
     fn a_pending_link_is_a_platforms_and_has_not_come() {
         let rows: [(&str, Change); 2] = [
-            ("a link of our own", |stored| stored.source = LinkSource::Alipay),
+            ("a link of our own", |stored| stored.source = LinkSource::Alipay(app())),
             ("the time of its link", |stored| stored.linked_at = Some(NOW)),
         ];
         for (field, change) in rows {
@@ -400,7 +488,7 @@ mod tests {
 
     #[test]
     fn a_cause_names_the_field_and_quotes_no_value() {
-        let issued = new(NewLink::Ours(link()));
+        let issued = new(ours());
         let error = changed(&issued, |stored| stored.link = Some("open-1".to_owned())).unwrap_err();
         assert_eq!(error, NoSuchStateError::Malformed { status: Status::Issued, field: "link" });
         let corrupt = StoreError::Corrupt("a record that is ISSUED has another form of link".to_owned());

@@ -11,6 +11,8 @@ pub enum Alarm {
     Gateway,
     /// A document is absent, denied, or cannot be read.
     Keys,
+    /// A handler panicked.
+    Panic,
     /// Rate limits cannot be kept: requests pass unlimited.
     RateLimit,
     /// A stored record cannot be read.

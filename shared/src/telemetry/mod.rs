@@ -1,7 +1,8 @@
-//! The words of the log lines that operators depend on: alarms and the line of each request. The process's part, from
-//! events to JSON lines, is [`crate::runtime::telemetry`].
+//! The words of the log lines that operators depend on: alarms, the line of each request, and the ids in every line.
+//! The process's part, from events to JSON lines, is [`crate::runtime::telemetry`].
 
 mod alarm;
+pub mod request_ids;
 mod request_log;
 
 pub use self::alarm::{Alarm, Alarming};

@@ -11,14 +11,20 @@ pub struct RequestLog<'a> {
     pub route: &'static str,
     /// The open API's status.
     pub status: Option<u8>,
-    /// Alibaba Cloud's code.
+    /// The word of the answer: the open API's, or Alibaba Cloud's.
     pub code: Option<&'a str>,
+    /// The word of the first warning that the caller was given.
+    pub warning: Option<&'a str>,
+    /// The parameter whose name a call of Alibaba Cloud's protocol misspells.
+    pub misspelt: Option<&'a str>,
     /// The page's, the attempt's or the callback's outcome.
     pub outcome: Option<&'a str>,
     /// The answer's HTTP status.
     pub http_status: u16,
     /// The cause of a refusal.
     pub reason: Option<&'a dyn Display>,
+    /// The word for what was wrong with a refused signature.
+    pub cause: Option<&'static str>,
     /// The authorization's id.
     pub reference: Option<&'a str>,
     /// The caller's businessId.
@@ -42,9 +48,12 @@ impl RequestLog<'_> {
             route = self.route,
             status = self.status,
             code = self.code,
+            warning = self.warning,
+            misspelt = self.misspelt,
             outcome = self.outcome,
             http_status = self.http_status,
             reason = self.reason.map(tracing::field::display),
+            cause = self.cause,
             reference = self.reference,
             business = self.business,
             access_key = self.access_key,

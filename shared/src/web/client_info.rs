@@ -7,7 +7,8 @@ use url::Url;
 /// The client of a request as the host knows it; an extension of the request.
 #[derive(Clone, Debug, Default)]
 pub struct ClientInfo {
-    /// The address that connected to the gateway; never taken from a header, which anybody can write.
+    /// The address that connected to the gateway, or to the edge in front of it; never taken from a header that
+    /// anybody can write.
     pub source_ip: Option<IpAddr>,
     /// Scheme and authority that the request arrived at, and that browsers can come back to.
     pub origin: Option<Url>,

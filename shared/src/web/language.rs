@@ -55,7 +55,7 @@ impl Language {
 
     /// The one of two texts that is of this language.
     #[must_use]
-    pub const fn choose<'a>(self, chinese: &'a str, english: &'a str) -> &'a str {
+    pub const fn choose<T: Copy>(self, chinese: T, english: T) -> T {
         match self {
             Self::Chinese => chinese,
             Self::English => english,

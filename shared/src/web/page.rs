@@ -33,8 +33,12 @@ static SECURITY_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 pub enum Tone {
     /// Done.
     Good,
-    /// Something is left to do or to wait for.
+    /// Something is left to do.
     Open,
+    /// Something is under way: there is nothing to do but to wait.
+    Busy,
+    /// Done some time ago.
+    Before,
     /// Ended without a result, as the user wished.
     Quiet,
     /// Failed, with no way on from this page.
@@ -52,20 +56,72 @@ pub struct Page<'a> {
     pub outcome: &'static str,
     /// The sign.
     pub tone: Tone,
+    /// The merchant's name, above the head line.
+    pub merchant: Option<&'a str>,
     /// The head line; a line feed in it begins another.
     pub title: &'a str,
     /// The outcome and the next step; each line is a paragraph.
     pub text: &'a str,
+    /// What it is about, as a list of names and values.
+    pub facts: &'a [(&'a str, &'a str)],
     /// A drawing to scan.
     pub figure: Option<Figure<'a>>,
-    /// A link to go on by, and its label.
-    pub action: Option<(&'a Url, &'a str)>,
+    /// The one next step.
+    pub action: Option<Action<'a>>,
+    /// A step that may be taken instead.
+    pub second: Option<Action<'a>>,
     /// Another way, for users whom the action does not serve.
     pub aside: Option<Aside<'a>>,
     /// The reference that an operator can search for.
     pub reference: Option<&'a str>,
-    /// The seconds after which the browser reloads the page, if it should.
-    pub reload_secs: Option<u8>,
+    /// The pause after which the browser goes on by itself.
+    pub reload: Option<Reload<'a>>,
+}
+
+impl<'a> Page<'a> {
+    /// A page that says these two, title and text, with nothing beside them: [`Tone::Open`].
+    #[must_use]
+    pub const fn saying(
+        status: StatusCode,
+        outcome: &'static str,
+        language: Language,
+        (title, text): (&'a str, &'a str),
+    ) -> Self {
+        Self {
+            status,
+            language,
+            outcome,
+            tone: Tone::Open,
+            merchant: None,
+            title,
+            text,
+            facts: &[],
+            figure: None,
+            action: None,
+            second: None,
+            aside: None,
+            reference: None,
+            reload: None,
+        }
+    }
+}
+
+/// A step to take, as a button.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Action<'a> {
+    /// The address that it leads to; an empty one is the page's own, anew.
+    pub href: &'a str,
+    /// The button's label.
+    pub label: &'a str,
+}
+
+/// The page asks again by itself, without a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload<'a> {
+    /// The pause before it, in seconds.
+    pub secs: u8,
+    /// The address that it leads to; an empty one is the page's own.
+    pub href: &'a str,
 }
 
 /// A drawing in black on white, also in dark mode, so that a code reader can scan it.
@@ -115,8 +171,8 @@ fn markup(page: &Page<'_>) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="robots" content="noindex";
-                @if let Some(secs) = page.reload_secs {
-                    meta http-equiv="refresh" content=(secs);
+                @if let Some(Reload { secs, href }) = page.reload {
+                    meta http-equiv="refresh" content=(if href.is_empty() { secs.to_string() } else { format!("{secs};url={href}") });
                 }
                 title { (page.title) }
                 style { (PreEscaped(STYLE)) }
@@ -127,9 +183,19 @@ fn markup(page: &Page<'_>) -> Markup {
                         circle cx="36" cy="36" r="36" {}
                         path d=(stroke) {}
                     }
+                    @if let Some(merchant) = page.merchant {
+                        p.merchant { (merchant) }
+                    }
                     h1 { (page.title) }
                     @for paragraph in page.text.lines() {
                         p { (paragraph) }
+                    }
+                    @if !page.facts.is_empty() {
+                        dl {
+                            @for (name, value) in page.facts {
+                                div { dt { (name) } dd { (value) } }
+                            }
+                        }
                     }
                     @if let Some(Figure { side, path, caption }) = page.figure {
                         figure {
@@ -139,8 +205,11 @@ fn markup(page: &Page<'_>) -> Markup {
                             figcaption { (caption) }
                         }
                     }
-                    @if let Some((link, label)) = page.action {
-                        p { a.button href=(link) rel="noreferrer" { (label) } }
+                    @if let Some(Action { href, label }) = page.action {
+                        p { a.button href=(href) rel="noreferrer" { (label) } }
+                    }
+                    @if let Some(Action { href, label }) = page.second {
+                        p { a.button.second href=(href) rel="noreferrer" { (label) } }
                     }
                     @if let Some(Aside { text, link, label }) = page.aside {
                         p.aside { (text) " " a href=(link) rel="noreferrer" { (label) } }
@@ -148,7 +217,7 @@ fn markup(page: &Page<'_>) -> Markup {
                     @if let Some(reference) = page.reference {
                         p.reference {
                             (page.language.choose("查询编号", "Reference"))
-                            code { (reference) }
+                            code data-reference=(reference) { (spoken(reference)) }
                         }
                     }
                 }
@@ -157,12 +226,25 @@ fn markup(page: &Page<'_>) -> Markup {
     }
 }
 
+/// So many digits of a reference are shown: enough to find the whole one in the log.
+pub const SPOKEN_DIGITS: usize = 12;
+
+/// The start of a reference in groups that can be read out.
+#[must_use]
+pub fn spoken(reference: &str) -> String {
+    let start: Vec<char> =
+        reference.chars().take(SPOKEN_DIGITS).map(|digit| digit.to_ascii_uppercase()).collect();
+    start.chunks(4).map(String::from_iter).collect::<Vec<_>>().join("-")
+}
+
 /// The CSS class of a tone, and its sign as an SVG path, because a character may be missing in a font.
 const fn sign(tone: Tone) -> (&'static str, &'static str) {
     match tone {
         Tone::Good => ("good", "M22 37l10 10 19-21"),
-        Tone::Open => ("open", "M21 36h.01M36 36h.01M51 36h.01"),
+        Tone::Open => ("open", "M36 21v18M36 51h.01"),
+        Tone::Busy => ("busy", "M21 36h.01M36 36h.01M51 36h.01"),
+        Tone::Before => ("before", "M22 37l10 10 19-21"),
         Tone::Quiet => ("quiet", "M23 36h26"),
-        Tone::Bad => ("bad", "M36 21v18M36 51h.01"),
+        Tone::Bad => ("bad", "M26 26l20 20M46 26l-20 20"),
     }
 }

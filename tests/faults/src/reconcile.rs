@@ -15,6 +15,8 @@ use crate::plan::{Code, open_id};
 const IN_TIME: Millis = 7_500;
 /// The time in which an outcome is recorded, once the gateway or the merchant has answered.
 const RECORDED_WITHIN: Millis = 1_500;
+/// A request that was sent right before its process was struck comes to the other side this long after that at most.
+const ON_ITS_WAY: Millis = 250;
 /// An attempt begins this long after it is due at the latest: a hint's grace period and two sweeps.
 const BEGUN_WITHIN: Duration = Duration::from_secs(120 + 2 * 60);
 
@@ -196,9 +198,8 @@ impl Findings {
                     None => "the code never came to the gateway".to_owned(),
                     Some(exchange) if is_signed_for(exchange, number) => {
                         let ended = exchange.signed.as_ref().map_or(exchange.at, |(_, at)| *at);
-                        let fault = met(number, exchange.at, ended, &journals.struck);
-                        let fault = fault.map_or_else(|| "no fault".to_owned(), |fault| fault.to_string());
-                        format!("the gateway had signed in time, {fault}")
+                        let struck = first_met(number, exchange.at, ended, &journals.struck);
+                        format!("the gateway had signed in time, {}", cause(struck, ended))
                     }
                     Some(_) => "the gateway had failed or refused".to_owned(),
                 };
@@ -226,11 +227,28 @@ fn is_signed_for(exchange: &Exchanged, number: usize) -> bool {
 
 /// The fault in which something of an authorization got lost that began and `ended` then, and was still to be recorded.
 fn met(journey: usize, began: Millis, ended: Millis, struck: &[Struck]) -> Option<ProcessFault> {
+    first_met(journey, began, ended, struck).map(|struck| struck.fault)
+}
+
+/// Of several, the worst; of several of its kind, the first.
+fn first_met(journey: usize, began: Millis, ended: Millis, struck: &[Struck]) -> Option<&Struck> {
     let until = ended + RECORDED_WITHIN;
     let met = struck.iter().filter(|struck| {
-        struck.from <= until && began <= struck.until && struck.journey.is_none_or(|met| met == journey)
+        struck.from <= until
+            && began <= struck.until + ON_ITS_WAY
+            && struck.journey.is_none_or(|met| met == journey)
     });
-    met.map(|struck| struck.fault).min()
+    met.min_by_key(|struck| (struck.fault, struck.from))
+}
+
+/// What cost an answer that was signed at `ended`. Before it came, nobody but the struck process could have had it;
+/// after that, it had only to be written.
+fn cause(struck: Option<&Struck>, ended: Millis) -> String {
+    match struck {
+        Some(struck) if struck.from <= ended => format!("{} before it came", struck.fault),
+        Some(struck) => format!("{} after it had come", struck.fault),
+        None => "no fault".to_owned(),
+    }
 }
 
 /// True if the merchant said SUCCESS: in time, or so that a process which stood still found it when it went on, because

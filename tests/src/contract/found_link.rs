@@ -3,6 +3,7 @@
 use shared::model::authorization::{Authorization, Status};
 use shared::model::end_date::EndDate;
 use shared::model::id::AuthorizationId;
+use shared::model::terms::Terms;
 use shared::store::{FoundLink, Recorded, Settled};
 
 use super::{Backend, MINUTE, authorization, claim, issued, nonce, of_scheme, ours, record, settlement};
@@ -17,9 +18,11 @@ pub(super) async fn a_link_is_found_until_its_user_is_known(store: &dyn Backend)
     let issued = FoundLink {
         link: "https://openauth.example/authorize".parse().ok(),
         status: Status::Issued,
-        expires_at: BEGINNING + MINUTE * 60,
+        ends_at: BEGINNING + MINUTE * 60,
         owner: b1(),
         end_date: None,
+        opened_at: None,
+        terms: Terms::default(),
     };
     assert!(issued.link.is_some());
     assert_eq!(store.link(&id).await, Ok(Some(issued.clone())));
@@ -36,14 +39,18 @@ pub(super) async fn a_link_is_found_until_its_user_is_known(store: &dyn Backend)
     assert_eq!(other, Ok(Some(issued)));
 }
 
-pub(super) async fn a_link_of_a_scheme_is_found_with_its_end_date(store: &dyn Backend) {
-    for (serial_no, end_date) in [("S1", Some("2026-12-28")), ("S2", None)] {
-        let new = Authorization { request: of_scheme("234", end_date), ..authorization(serial_no) };
+pub(super) async fn a_link_of_a_scheme_is_found_with_its_end_date_and_its_terms(store: &dyn Backend) {
+    let name = |name: &str| Terms { merchant_name: Some(name.to_owned()), ..Terms::default() };
+    for (serial_no, end_date, terms) in
+        [("S1", Some("2026-12-28"), name("示例商户")), ("S2", None, Terms::default())]
+    {
+        let mut new = Authorization { request: of_scheme("234", end_date), ..authorization(serial_no) };
+        new.take_terms(terms.clone(), None);
         assert_eq!(store.record_link(&new, &nonce(serial_no, serial_no, BEGINNING)).await, Ok(Recorded::New));
         let found = store.link(&new.id).await.expect("answers").expect("a link");
         assert_eq!(
-            (found.owner.to_string().as_str(), found.end_date),
-            ("scheme:234", end_date.and_then(EndDate::parse))
+            (found.owner.to_string().as_str(), found.end_date, found.terms),
+            ("scheme:234", end_date.and_then(EndDate::parse), terms)
         );
     }
 }

@@ -24,6 +24,10 @@ pub(super) async fn a_record_is_read_as_it_was_written(store: &dyn Backend) {
         assert_eq!(store.record_link(&new, &nonce(serial_no, serial_no, BEGINNING)).await, Ok(Recorded::New));
         assert_eq!(store.authorization(&new.id).await, Ok(Some(new)));
     }
+    // As an earlier version recorded it.
+    let unnamed = Authorization { verified_by: None, ..authorization("S6") };
+    assert_eq!(store.record_link(&unnamed, &nonce("S6", "S6", BEGINNING)).await, Ok(Recorded::New));
+    assert_eq!(store.authorization(&unnamed.id).await, Ok(Some(unnamed)));
     let nobody = AuthorizationId::from_serial("B1", "nobody");
     assert_eq!(store.authorization(&nobody).await, Ok(None));
 }

@@ -1,8 +1,12 @@
 //! The contract of every store. A backend takes the whole of it by one call of [`store_contract!`].
 
 mod deliveries;
+mod deny_list;
+mod forgetting;
 mod found_link;
 mod links;
+mod listing;
+mod notices;
 mod platform_links;
 mod rate_limit;
 mod repeats;
@@ -10,23 +14,30 @@ mod returns;
 
 use std::time::Duration;
 
+use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::authorization::{Authorization, Callback, Issue, NewLink};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest, SchemeRequest};
 use shared::model::claim::{AttemptClaim, ClaimRefusal, EndedExchange, ExchangeClaim, ExchangeEnding};
 use shared::model::clock::UnixMillis;
 use shared::model::consent::DeliveryBody;
+use shared::model::deny_list::KeyFingerprint;
 use shared::model::end_date::EndDate;
 use shared::model::id::{AuthorizationId, OperationId, State, digest_of};
 use shared::model::identity::{Identity, OpenId};
 use shared::model::owner::SchemeId;
+use shared::store::listing::ListAuthorizations;
 use shared::store::{
-    Claimed, FindDue, FindLinks, NonceUse, Operate, RecordDeliveries, RecordPlatformLinks, RecordReturns,
-    Recorded, ReserveRate, Settled, Settlement, UseNonces,
+    Claimed, FindDue, FindLinks, ForgetDelivered, NonceUse, Operate, RecordDeliveries, RecordPlatformLinks,
+    RecordReturns, Recorded, ReserveRate, Settled, Settlement, UseNonces,
 };
 
 use self::deliveries::*;
+use self::deny_list::*;
+use self::forgetting::*;
 use self::found_link::*;
 use self::links::*;
+use self::listing::*;
+use self::notices::*;
 use self::platform_links::*;
 use self::rate_limit::*;
 use self::repeats::*;
@@ -41,7 +52,9 @@ pub trait Backend:
     + RecordReturns
     + RecordDeliveries
     + FindDue
+    + ForgetDelivered
     + Operate
+    + ListAuthorizations
     + ReserveRate
 {
 }
@@ -52,7 +65,9 @@ impl<
         + RecordReturns
         + RecordDeliveries
         + FindDue
+        + ForgetDelivered
         + Operate
+        + ListAuthorizations
         + ReserveRate,
 > Backend for S
 {
@@ -75,8 +90,13 @@ macro_rules! store_contract {
             a_repeat_of_the_same_operation_had_succeeded
             an_expired_nonce_may_be_used_again
             a_link_is_found_until_its_user_is_known
-            a_link_of_a_scheme_is_found_with_its_end_date
+            a_link_of_a_scheme_is_found_with_its_end_date_and_its_terms
             finding_a_link_changes_nothing
+            the_first_opening_stays_and_changes_nothing_else
+            the_first_refusal_stays_and_no_consent_is_refused
+            a_notice_is_recorded_once_and_delivered_beside_its_link
+            a_link_whose_end_is_to_be_told_is_due_at_its_end
+            a_consent_ends_the_watch_of_its_link
             a_pending_record_keeps_its_state_until_its_link_comes
             the_first_link_that_comes_stays
             a_link_that_comes_after_its_user_changes_nothing
@@ -89,10 +109,13 @@ macro_rules! store_contract {
             only_codes_that_alipay_refused_use_up_the_tries
             a_code_that_was_not_sent_may_be_claimed_again
             a_link_does_not_end_before_its_user_could_try_again
+            a_link_ends_though_somebody_comes_back_again_and_again
+            a_code_that_alipay_refuses_prolongs_no_link
             only_the_holder_ends_an_exchange
             a_settlement_needs_nothing_but_that_nobody_is_recorded
             the_first_user_recorded_stays
             a_settlement_keeps_its_record_as_long_as_it_says
+            a_settlement_forgets_what_a_repetition_would_be_compared_with
             without_an_address_nothing_is_due
             an_attempt_is_claimed_by_one_in_its_turn_and_never_early
             an_attempt_that_was_not_made_does_not_count
@@ -101,8 +124,17 @@ macro_rules! store_contract {
             who_has_no_attempt_left_is_given_up_even_if_nobody_died
             nothing_is_concluded_on_a_record_that_was_given_up
             a_serial_may_be_used_again_once_its_record_is_kept_no_longer
-            an_undeliverable_record_is_redriven_with_the_same_body
+            an_undeliverable_record_is_resent_with_the_same_body
+            whatever_has_an_open_id_and_no_attempt_under_way_is_resent
+            what_needs_attention_is_listed_with_its_reason
+            a_list_by_state_is_whole_though_pages_are_of_other_states
             what_is_undeliverable_is_listed_by_owner
+            what_is_left_of_a_forgotten_person_is_what_happened
+            nothing_is_left_of_a_phone_number_a_way_back_or_a_notice
+            whoever_comes_after_forgetting_changes_nothing
+            nobody_is_forgotten_while_somebody_is_at_work
+            who_was_delivered_is_forgotten_in_time_and_after_two_looks
+            a_clock_that_is_far_ahead_for_a_while_forgets_nobody
             what_is_due_is_found_longest_overdue_first_and_postponed_once
             reservations_made_at_once_follow_each_other_without_overlap
             idle_time_is_made_up_for_by_the_tolerance_at_most
@@ -110,6 +142,8 @@ macro_rules! store_contract {
             accounts_have_rate_limits_of_their_own
             a_clock_that_is_behind_does_not_undo_a_reservation
             microseconds_are_not_lost
+            the_deny_list_holds_what_was_put_on_it_until_it_is_taken_off
+            a_deny_list_that_is_full_takes_nothing_more
         }
     };
     (test $open:path => $($promise:ident)+) => {
@@ -140,6 +174,10 @@ fn operation(name: &str) -> OperationId {
     OperationId::recorded(name.to_owned())
 }
 
+fn app() -> AlipayAppId {
+    AlipayAppId::parse("2021000000000001").expect("digits")
+}
+
 /// The state of `serial_no`'s link. Its random half is the same for all.
 fn state(serial_no: &str) -> State {
     let id = AuthorizationId::from_serial("B1", serial_no);
@@ -148,15 +186,19 @@ fn state(serial_no: &str) -> State {
 
 /// A new authorization of `serial_no`.
 pub fn authorization(serial_no: &str) -> Authorization {
-    Authorization::issued(Issue {
+    let new = Authorization::issued(Issue {
         request: of_merchant("B1", serial_no),
         callback: Callback::Explicit("https://merchant.example.com/cb".to_owned()),
         state: state(serial_no),
-        link: NewLink::Ours("https://openauth.example/authorize".parse().expect("a URL")),
+        link: NewLink::Ours {
+            app: app(),
+            link: "https://openauth.example/authorize".parse().expect("a URL"),
+        },
         now: BEGINNING,
         lifetime: MINUTE * 60,
         retention: MINUTE * 600,
-    })
+    });
+    Authorization { verified_by: Some(KeyFingerprint::of(b"the key of B1").short()), ..new }
 }
 
 fn of_merchant(business_id: &str, serial_no: &str) -> AuthorizationRequest {
@@ -193,6 +235,7 @@ pub fn nonce(name: &str, by: &str, at: UnixMillis) -> NonceUse {
 fn claim(serial_no: &str, code: &str, by: &str, now: UnixMillis) -> ExchangeClaim {
     ExchangeClaim {
         id: AuthorizationId::from_serial("B1", serial_no),
+        app: app(),
         state_digest: state(serial_no).digest(),
         code_digest: digest_of(code),
         operation: operation(by),

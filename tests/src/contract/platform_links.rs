@@ -16,7 +16,7 @@ fn link(path: &str) -> Url {
 }
 
 /// A new authorization of `serial_no` whose link the platform `up` is to make.
-fn pending(serial_no: &str) -> Authorization {
+pub(super) fn pending(serial_no: &str) -> Authorization {
     Authorization::issued(Issue {
         request: of_merchant("B1", serial_no),
         callback: authorization(serial_no).callback,

@@ -1,5 +1,7 @@
 //! The contract of a repeated operation, whose first answer was lost.
 
+use std::slice;
+
 use shared::model::authorization::Attempt;
 use shared::model::claim::ExchangeEnding;
 use shared::model::delivery_outcome::DeliveryOutcome;
@@ -41,10 +43,17 @@ pub(super) async fn a_repeat_of_the_same_operation_had_succeeded(store: &dyn Bac
         let claimed = store.claim_attempt(&attempt).await.expect("answers");
         assert!(matches!(claimed, AttemptClaimed::Ours(record) if record.attempts_begun() == 1));
     }
-    let made = Attempt { number: 1, at: BEGINNING, outcome: DeliveryOutcome::Success };
+    let made = Attempt::new(1, BEGINNING, DeliveryOutcome::Success);
     for _ in 0..2 {
         assert_eq!(
-            store.conclude_attempt(&id, &attempt.operation, &made, AfterAttempt::Delivered).await,
+            store
+                .conclude_attempt(
+                    &id,
+                    &attempt.operation,
+                    slice::from_ref(&made),
+                    AfterAttempt::Delivered { forget_at: None }
+                )
+                .await,
             Ok(true)
         );
     }

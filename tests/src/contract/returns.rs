@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use shared::model::authorization::{MAX_CODES, MAX_REFUSED_CODES, RETRY_GRACE_PERIOD, Status};
+use shared::model::alipay_app_id::AlipayAppId;
+use shared::model::authorization::{
+    LONGEST_EXTENSION, MAX_CODES, MAX_REFUSED_CODES, RETRY_GRACE_PERIOD, Status,
+};
 use shared::model::claim::ExchangeEnding::{self, CodeRefused, NotSent, RequestRefused, Unknown};
 use shared::model::claim::{AttemptRefusal, ClaimRefusal, EXCHANGE_LEASE, EndedExchange, ExchangeClaim};
 use shared::model::id::digest_of;
-use shared::store::{AttemptClaimed, Recorded, Settled, Settlement};
+use shared::model::terms::Terms;
+use shared::store::{AttemptClaimed, Claimed, Recorded, Settled, Settlement};
 
 use super::{
     Backend, MINUTE, attempt_claim, authorization, body, claim, due_at, ended, issued, nonce, operation,
@@ -33,6 +37,9 @@ pub(super) async fn a_claim_is_refused_by_cause(store: &dyn Backend) {
     let refused = async |claim: ExchangeClaim| refusal(store.claim_exchange(&claim).await.expect("answers"));
     let foreign = ExchangeClaim { state_digest: digest_of("other"), ..claim("S1", "codeA", "c", now) };
     assert_eq!(refused(foreign.clone()).await, ClaimRefusal::UnknownState);
+    let another = AlipayAppId::parse("2021000000000002").expect("digits");
+    let of_another_app = ExchangeClaim { app: another, ..claim("S1", "codeA", "c", now) };
+    assert_eq!(refused(of_another_app).await, ClaimRefusal::UnknownState);
     assert_eq!(refused(claim("nobody", "codeA", "c", now)).await, ClaimRefusal::UnknownState);
     let expired = BEGINNING + MINUTE * 60;
     assert_eq!(refused(claim("S1", "codeA", "c", expired)).await, ClaimRefusal::Expired);
@@ -127,11 +134,48 @@ pub(super) async fn a_link_does_not_end_before_its_user_could_try_again(store: &
     let claimed = ours(store.claim_exchange(&claim("S1", "codeB", "c2", last)).await.expect("answers"));
     let unknown = EndedExchange::new(&claimed, &operation("c2"), Unknown, last);
     assert_eq!(store.end_exchange(&unknown).await, Ok(true));
+    let retried = last + RETRY_GRACE_PERIOD;
     let now = record(store, &id).await;
-    assert_eq!((now.expires_at, now.link_ends_at()), (last + RETRY_GRACE_PERIOD, last + RETRY_GRACE_PERIOD));
-    let too_late = claim("S1", "codeC", "c3", now.expires_at);
+    assert_eq!((now.expires_at, now.link_ends_at()), (end, retried));
+    assert_eq!(store.link(&id).await.expect("answers").map(|found| found.ends_at), Some(retried));
+    let too_late = claim("S1", "codeC", "c3", retried);
     assert_eq!(refusal(store.claim_exchange(&too_late).await.expect("answers")), ClaimRefusal::Expired);
-    ours(store.claim_exchange(&claim("S1", "codeC", "c3", now.expires_at - milli)).await.expect("answers"));
+    ours(store.claim_exchange(&claim("S1", "codeC", "c3", retried - milli)).await.expect("answers"));
+    assert!(store.link(&id).await.expect("answers").is_some_and(|found| found.ends_at > retried));
+}
+
+pub(super) async fn a_link_ends_though_somebody_comes_back_again_and_again(store: &dyn Backend) {
+    let id = issued(store, "S1").await;
+    let (milli, end) = (Duration::from_millis(1), BEGINNING + MINUTE * 60);
+    let mut now = end - milli;
+    loop {
+        let claimed = match store.claim_exchange(&claim("S1", "codeA", "c", now)).await.expect("answers") {
+            Claimed::Ours(claimed) => claimed,
+            refused => break assert_eq!(refusal(refused), ClaimRefusal::Expired),
+        };
+        assert!(now < end + LONGEST_EXTENSION);
+        let not_sent = EndedExchange::new(&claimed, &operation("c"), NotSent, now);
+        assert_eq!(store.end_exchange(&not_sent).await, Ok(true));
+        now = now + RETRY_GRACE_PERIOD - milli;
+    }
+    let last = record(store, &id).await;
+    assert_eq!(last.link_ends_at(), end + LONGEST_EXTENSION);
+    ours(
+        store.claim_exchange(&claim("S1", "codeB", "d", last.link_ends_at() - milli)).await.expect("answers"),
+    );
+    // Its worker dies. The end stays where it is.
+    assert_eq!(record(store, &id).await.link_ends_at(), end + LONGEST_EXTENSION);
+    let late = claim("S1", "codeC", "e", last.link_ends_at() + EXCHANGE_LEASE);
+    assert_eq!(refusal(store.claim_exchange(&late).await.expect("answers")), ClaimRefusal::Expired);
+}
+
+pub(super) async fn a_code_that_alipay_refuses_prolongs_no_link(store: &dyn Backend) {
+    let id = issued(store, "S1").await;
+    let last = BEGINNING + MINUTE * 60 - Duration::from_millis(1);
+    let claimed = ours(store.claim_exchange(&claim("S1", "codeA", "c", last)).await.expect("answers"));
+    let refused = EndedExchange::new(&claimed, &operation("c"), CodeRefused, last);
+    assert_eq!(store.end_exchange(&refused).await, Ok(true));
+    assert_eq!(record(store, &id).await.link_ends_at(), BEGINNING + MINUTE * 60);
 }
 
 pub(super) async fn only_the_holder_ends_an_exchange(store: &dyn Backend) {
@@ -184,6 +228,18 @@ pub(super) async fn a_settlement_needs_nothing_but_that_nobody_is_recorded(store
     }
     let missing = store.settle(&settlement("nobody", "open-1", "s")).await;
     assert_eq!(missing, Ok(Settled::NotFound));
+}
+
+pub(super) async fn a_settlement_forgets_what_a_repetition_would_be_compared_with(store: &dyn Backend) {
+    for (serial_no, asked) in [("S1", None), ("S2", Some("https://shop.example.com/order/2"))] {
+        let mut new = authorization(serial_no);
+        new.take_terms(Terms { return_url: asked.map(str::to_owned), ..Terms::default() }, asked);
+        assert_eq!(store.record_link(&new, &nonce(serial_no, serial_no, BEGINNING)).await, Ok(Recorded::New));
+        assert_eq!(record(store, &new.id).await.parameters_digest, new.parameters_digest);
+        assert_eq!(store.settle(&settlement(serial_no, "open-1", "s")).await, Ok(Settled::Recorded));
+        let now = record(store, &new.id).await;
+        assert_eq!((now.parameters_digest.as_str(), &now.terms), ("", &new.terms));
+    }
 }
 
 pub(super) async fn the_first_user_recorded_stays(store: &dyn Backend) {

@@ -13,6 +13,8 @@ const HANDHELDS: [&str; 6] = ["mobile", "android", "iphone", "ipad", "ipod", "ta
 pub(super) enum Device {
     /// Alipay's own app.
     AlipayApp,
+    /// The browser inside WeChat, which does not open Alipay.
+    WeChat,
     /// Another browser on a device that may have the app.
     Phone,
     /// Anything else: the app is on another device.
@@ -26,10 +28,20 @@ impl Device {
         let name = name.map(|name| String::from_utf8_lossy(&name).into_owned()).unwrap_or_default();
         if name.contains("alipayclient") {
             Self::AlipayApp
+        } else if name.contains("micromessenger") {
+            Self::WeChat
         } else if HANDHELDS.iter().any(|word| name.contains(word)) {
             Self::Phone
         } else {
             Self::Desktop
+        }
+    }
+
+    /// True if Alipay may open where the link was: a desktop shows a code and WeChat a way out, which lead elsewhere.
+    pub(super) const fn may_have_the_app(self) -> bool {
+        match self {
+            Self::AlipayApp | Self::Phone => true,
+            Self::WeChat | Self::Desktop => false,
         }
     }
 }
@@ -57,7 +69,7 @@ mod tests {
                 "Mozilla/5.0 (Linux; Android 14; 23127PN0CC) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 \
                  Chrome/130.0.6723.103 Mobile Safari/537.36 XWEB/1300333 MMWEBSDK/20241202 \
                  MicroMessenger/8.0.56.2800(0x28003858) WeChat/arm64 Weixin NetType/WIFI Language/zh_CN",
-                Device::Phone,
+                Device::WeChat,
             ),
             (
                 "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \

@@ -1,28 +1,33 @@
 //! `GET /p/s/web-call-minapp/auth-bao`: the page behind a link, which says who asks for what and leads into Alipay.
 //!
 //! Links are opened by more than their users: messengers preview them, scanners follow them. So opening one consumes
-//! nothing and writes nothing, as often as it is done; only the consent at Alipay counts. Inside Alipay's app, where
+//! nothing, as often as it is done; only the consent at Alipay counts. The first opening of a link that works is noted
+//! in its record, and a page is shown whether it could be noted or not. Inside Alipay's app, where
 //! the scanned code ends, there is nothing left to choose, and the page gives way to Alipay's own.
 
 mod code;
 mod device;
 mod page;
+mod query;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use qrcode::types::QrError;
+use shared::model::authorization::LONGEST_EXTENSION;
 use shared::model::clock::{Clock, UnixMillis};
 use shared::model::end_date::EndDate;
 use shared::model::id::AuthorizationId;
 use shared::model::owner::{Owner, SchemeId};
 use shared::model::scope::Scope;
+use shared::model::terms::Terms;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::registry::{LinkToken, Scheme};
 use shared::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
-use shared::signing::link_token::{TokenError, verify};
+use shared::signing::link_token::{TokenError, issue_short, verify, verify_short};
 use shared::store::{FindLinks, FoundLink, StoreError};
 use shared::telemetry::{Alarm, RequestLog};
 use shared::web::client_info::client_info;
@@ -31,12 +36,10 @@ use url::Url;
 
 use self::code::Code;
 use self::device::Device;
+use self::query::{Asked, SHORT, Token};
 
 /// The documented path of the links.
 pub const PATH: &str = "/p/s/web-call-minapp/auth-bao";
-
-/// Longer queries are none of ours.
-const MAX_QUERY_BYTES: usize = 4 * 1024;
 
 /// The capabilities of this page.
 pub(crate) struct Landing {
@@ -52,7 +55,7 @@ pub(crate) struct Landing {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// The merchant that asks for an authorization.
+/// The merchant that asks for an authorization, by its scheme's document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Merchant {
     /// The name that its users know.
@@ -91,6 +94,12 @@ enum Outcome {
     Redirect(Url),
     /// The question, and a way into Alipay.
     Ask(Ask),
+    /// How to leave the browser inside WeChat, which does not open Alipay.
+    InWeChat(Ask),
+    /// The user has opened the link on the other device while this page waited, and is not done.
+    Scanned(Ask),
+    /// A user has consented, while this page waited for it; the merchant's page to go back to.
+    Authorized(Option<Url>),
     /// The link's time is over.
     Expired,
     /// The token is none of ours.
@@ -106,12 +115,21 @@ enum Outcome {
 /// The question to a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Ask {
-    merchant: Merchant,
+    /// The name of the merchant, as it was when the link was issued.
+    merchant: String,
+    scope: Scope,
+    /// The merchant's page to go back to, as it was then.
+    return_url: Option<Url>,
     end_date: Option<EndDate>,
     /// Alipay's page.
     link: Url,
     /// For a device without the app: the code of this page, for the device that has it.
     code: Option<Code>,
+    /// The end of the link.
+    left: Duration,
+    /// The token by which this page asks for itself again.
+    token: String,
+    asked: Asked,
 }
 
 /// The cause of a page that cannot be shown; for the log only.
@@ -143,13 +161,14 @@ impl LandingError {
 /// Answers one request for [`PATH`], whatever its method: there is nothing that a method could change.
 pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<Bytes> {
     let began = page.clock.now();
-    let token = token(request.uri().query().unwrap_or_default());
+    let query = request.uri().query().unwrap_or_default();
+    let token = Token::read(query);
     let verified = match &token {
         Some(token) => verify_token(page, token, began).await,
         None => Ok(Err(TokenError::Forged)),
     };
     let (outcome, reference) = match (verified, token) {
-        (Ok(Ok(id)), Some(token)) => (open(page, request, &id, &token).await, Some(id)),
+        (Ok(Ok(id)), Some(_)) => (open(page, request, &id, Asked::read(query)).await, Some(id)),
         (Ok(Err(TokenError::Expired(id))), _) => (Ok(Outcome::Expired), Some(id)),
         (Ok(_), _) => (Ok(Outcome::Forged), None),
         (Err(trouble), _) => (Err(trouble), None),
@@ -176,28 +195,21 @@ pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<B
     answer
 }
 
-/// The query's one token.
-fn token(query: &str) -> Option<String> {
-    if query.len() > MAX_QUERY_BYTES {
-        return None;
-    }
-    let mut tokens = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "token");
-    match (tokens.next(), tokens.next()) {
-        (Some((_, token)), None) => Some(token.into_owned()),
-        _ => None,
-    }
-}
-
 /// The authorization of a token. The keys may have changed a moment ago, so a token that none of them signed is checked
-/// once more with the newest.
+/// once more with the newest. The time in a token was fixed when it was issued; as long as its link may live on for a
+/// user whose consent was at risk, the record decides.
 async fn verify_token(
     page: &Landing,
-    token: &str,
+    token: &Token,
     now: UnixMillis,
 ) -> Result<Result<AuthorizationId, TokenError>, LandingError> {
     let name = SecretName::link_token();
     let known = page.keys.get(&name).await.map_err(LandingError::Keys)?;
-    let check = |keys: &Arc<LinkToken>| match verify(token, &keys.keys, now) {
+    let read = |keys: &LinkToken| match token {
+        Token::Long(token) => verify(token, &keys.keys, now - LONGEST_EXTENSION),
+        Token::Short(token) => verify_short(token, &keys.keys),
+    };
+    let check = |keys: &Arc<LinkToken>| match read(keys) {
         forged @ Err(TokenError::Forged) => KeyCheck::NoKeyFits(forged),
         said => KeyCheck::Decided(said),
     };
@@ -209,32 +221,69 @@ async fn open(
     page: &Landing,
     request: &Request<Bytes>,
     id: &AuthorizationId,
-    token: &str,
+    asked: Asked,
 ) -> Result<Outcome, LandingError> {
     let Some(found) = page.links.link(id).await? else { return Ok(Outcome::Gone) };
     if found.is_used() {
-        return Ok(Outcome::Used);
+        return Ok(if asked.times == 0 { Outcome::Used } else { authorized(&found) });
     }
-    if page.clock.now() >= found.expires_at {
+    let left = found.ends_at.since(page.clock.now());
+    if left.is_zero() {
         return Ok(Outcome::Expired);
     }
-    let FoundLink { link: Some(link), owner: Owner::Scheme(scheme_id), end_date, .. } = found else {
+    let FoundLink { link: Some(link), owner: Owner::Scheme(scheme_id), end_date, opened_at, terms, .. } =
+        found
+    else {
         return Ok(Outcome::Gone);
     };
-    let merchant = page.merchants.merchant(scheme_id).await;
-    let Some(merchant) = merchant.map_err(|error| LandingError::Scheme { scheme_id, error })? else {
-        return Ok(Outcome::Gone);
-    };
-    let code = match Device::of(request.headers()) {
-        Device::AlipayApp => return Ok(Outcome::Redirect(link)),
-        Device::Phone => None,
+    let Some(Merchant { name, scope }) = merchant(page, scheme_id).await? else { return Ok(Outcome::Gone) };
+    let device = Device::of(request.headers());
+    if device.may_have_the_app() && opened_at.is_none() {
+        note_opening(page, id).await;
+    }
+    let keys = page.keys.get(&SecretName::link_token()).await.map_err(LandingError::Keys)?;
+    if device == Device::AlipayApp {
+        return Ok(Outcome::Redirect(link));
+    }
+    let (token, asked) = (issue_short(&keys.keys[0], id), asked.about(opened_at));
+    let return_url = return_url(&terms);
+    let merchant = terms.merchant_name.unwrap_or(name);
+    let mut ask = Ask { merchant, scope, return_url, end_date, link, code: None, left, token, asked };
+    Ok(match device {
+        Device::WeChat => Outcome::InWeChat(ask),
+        Device::Desktop if opened_at.is_some() && !asked.opened_before => Outcome::Scanned(ask),
         Device::Desktop => {
             let origin = &client_info(request).origin;
             let public_url = page.settings.public_url(origin.as_ref()).ok_or(LandingError::NoPublicUrl)?;
-            Some(Code::of(&address(public_url, token))?)
+            ask.code = Some(Code::of(&format!("{public_url}{PATH}?{SHORT}={}", ask.token))?);
+            Outcome::Ask(ask)
         }
-    };
-    Ok(Outcome::Ask(Ask { merchant, end_date, link, code }))
+        Device::AlipayApp | Device::Phone => Outcome::Ask(ask),
+    })
+}
+
+/// The end of a page that waited: somebody has consented meanwhile.
+fn authorized(found: &FoundLink) -> Outcome {
+    match found.owner {
+        Owner::Scheme(_) => Outcome::Authorized(return_url(&found.terms)),
+        Owner::Business(_) => Outcome::Gone,
+    }
+}
+
+fn return_url(terms: &Terms) -> Option<Url> {
+    terms.return_url.as_deref().and_then(|url| Url::parse(url).ok())
+}
+
+async fn merchant(page: &Landing, scheme_id: SchemeId) -> Result<Option<Merchant>, LandingError> {
+    let merchant = page.merchants.merchant(scheme_id).await;
+    merchant.map_err(|error| LandingError::Scheme { scheme_id, error })
+}
+
+/// Notes the first opening. Nobody waits for a second try: a time that is lost is not missed.
+async fn note_opening(page: &Landing, id: &AuthorizationId) {
+    if let Err(error) = page.links.record_opening(id, page.clock.now()).await {
+        tracing::warn!(reference = %id, %error, "an opening was not noted");
+    }
 }
 
 #[cfg(test)]

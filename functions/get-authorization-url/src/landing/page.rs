@@ -1,19 +1,20 @@
 //! The texts that a visitor reads. The texts promise what authlink and Alipay do, and nothing that only the merchant
 //! could keep.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use http::{HeaderValue, Response, StatusCode};
 use shared::model::scope::Scope;
 use shared::protocol::alipay::deep_link::{by_scheme, by_web_page};
 use shared::web::language::Language;
-use shared::web::page::{Aside, Figure, Page, Tone, render};
+use shared::web::page::{Action, Aside, Figure, Page, Reload, Tone, render};
+use shared::web::texts;
 use url::Url;
 
+use super::query::SHORT;
 use super::{Ask, Outcome};
-
-/// A place for a Chinese line to break, after a name that the page's style keeps whole.
-const BREAK: char = '\u{200b}';
 
 /// The outcome's name, in the log and in the page's `data-outcome`.
 pub(super) const fn log_reason(outcome: &Outcome) -> &'static str {
@@ -21,6 +22,9 @@ pub(super) const fn log_reason(outcome: &Outcome) -> &'static str {
         Outcome::Redirect(_) => "redirect",
         Outcome::Ask(Ask { code: None, .. }) => "open",
         Outcome::Ask(Ask { code: Some(_), .. }) => "scan",
+        Outcome::InWeChat(_) => "in-wechat",
+        Outcome::Scanned(_) => "scanned",
+        Outcome::Authorized(_) => "authorized",
         Outcome::Expired => "expired",
         Outcome::Forged => "forged",
         Outcome::Used => "used",
@@ -31,67 +35,25 @@ pub(super) const fn log_reason(outcome: &Outcome) -> &'static str {
 
 /// The answer for an outcome.
 pub(super) fn answer(outcome: &Outcome, language: Language, reference: Option<&str>) -> Response<Bytes> {
-    let (status, tone, chinese, english) = match outcome {
+    let (status, tone, said) = match outcome {
         Outcome::Redirect(link) => return redirect(link),
         Outcome::Ask(ask) => return render_ask(ask, log_reason(outcome), language, reference),
-        Outcome::Expired => (
-            StatusCode::GONE,
-            Tone::Bad,
-            ("链接已过期", "该授权链接已超过有效期，请向商家索取新的链接。"),
-            ("Link expired", "This link is no longer valid. Please ask the merchant for a new one."),
-        ),
-        Outcome::Forged => (
-            StatusCode::FORBIDDEN,
-            Tone::Bad,
-            ("链接无效", "该链接不完整或已被改动，请重新打开商家提供的链接。"),
-            (
-                "Link not valid",
-                "This link is incomplete or was changed. Please open the merchant's link again.",
-            ),
-        ),
+        Outcome::InWeChat(ask) => return render_in_wechat(ask, language, reference),
+        Outcome::Scanned(ask) => return render_scanned(ask, language, reference),
+        Outcome::Authorized(back) => return render_authorized(back.as_ref(), language, reference),
+        Outcome::Expired => (StatusCode::GONE, Tone::Bad, texts::expired(language)),
+        Outcome::Forged => (StatusCode::FORBIDDEN, Tone::Bad, texts::incomplete(language)),
         // As the return answers who comes too late with a consent: the link stands against what the request is for.
-        Outcome::Used => (
-            StatusCode::CONFLICT,
-            Tone::Open,
-            (
-                "该链接已完成授权",
-                "通过该链接的授权此前已经完成，无需再次操作。如果不是您本人操作，请联系商家。",
-            ),
-            (
-                "Already authorized",
-                "An authorization with this link was completed before; there is nothing left to do. \
-                     If it was not you, tell the merchant.",
-            ),
-        ),
-        Outcome::Gone => (
-            StatusCode::NOT_FOUND,
-            Tone::Bad,
-            ("链接已失效", "该授权链接已不存在，请向商家索取新的链接。"),
-            ("Link withdrawn", "This link does not exist any more. Please ask the merchant for a new one."),
-        ),
-        Outcome::Unavailable => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Tone::Bad,
-            ("服务暂不可用", "系统繁忙，请稍后刷新本页面。"),
-            ("Not available", "We are busy. Please reload this page in a moment."),
-        ),
+        Outcome::Used => (StatusCode::CONFLICT, Tone::Before, texts::used(language)),
+        Outcome::Gone => (StatusCode::NOT_FOUND, Tone::Bad, texts::incomplete(language)),
+        Outcome::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Tone::Bad, texts::unavailable(language)),
     };
-    let (title, text) = match language {
-        Language::Chinese => chinese,
-        Language::English => english,
-    };
+    let reload = Action { href: "", label: texts::reload(language) };
     render(&Page {
-        status,
-        language,
-        outcome: log_reason(outcome),
         tone,
-        title,
-        text,
-        figure: None,
-        action: None,
-        aside: None,
+        action: (*outcome == Outcome::Unavailable).then_some(reload),
         reference,
-        reload_secs: None,
+        ..Page::saying(status, log_reason(outcome), language, said)
     })
 }
 
@@ -114,34 +76,94 @@ fn render_ask(
     language: Language,
     reference: Option<&str>,
 ) -> Response<Bytes> {
-    let name = &ask.merchant.name;
-    let asks = language.choose("申请您的支付宝授权", "asks for your Alipay authorization");
-    // The name may have spaces, so on a line of its own it does not run into what follows.
-    let title = format!("{name}\n{asks}");
     let (by_scheme, by_web_page) = (by_scheme(&ask.link), by_web_page(&ask.link));
     let figure = ask.code.as_ref().map(|code| Figure {
         side: code.side,
         path: &code.path,
         caption: language.choose("打开支付宝，扫描二维码", "Scan this code with Alipay"),
     });
+    let next = ask.asked.next_look(&ask.token);
+    let label = language.choose("打开支付宝授权", "Authorize in Alipay");
+    let facts = facts(ask, language);
+    let title = language.choose("支付宝授权申请", "A request for your Alipay authorization");
     render(&Page {
-        status: StatusCode::OK,
-        language,
-        outcome,
-        tone: Tone::Open,
-        title: &title,
-        text: &question(ask, language),
-        action: figure
-            .is_none()
-            .then_some((&by_scheme, language.choose("打开支付宝授权", "Authorize in Alipay"))),
+        facts: &facts.each_ref().map(|(name, value)| (*name, value.as_str())),
+        action: figure.is_none().then_some(Action { href: by_scheme.as_str(), label }),
+        second: ask
+            .return_url
+            .as_ref()
+            .map(|url| Action { href: url.as_str(), label: language.choose("不同意", "I do not agree") }),
         aside: Some(if figure.is_some() {
             on_this_device(&by_scheme, language)
         } else {
             another_way(&by_web_page, language)
         }),
+        reload: figure.and(next.as_deref()).map(|href| Reload { secs: LOOK_SECS, href }),
         figure,
         reference,
-        reload_secs: None,
+        ..Page::saying(StatusCode::OK, outcome, language, (title, &consent(ask, language)))
+    })
+}
+
+/// The pause before a page that waits looks again, in seconds.
+const LOOK_SECS: u8 = 5;
+
+/// The page of a desktop while the user is at the other device.
+fn render_scanned(ask: &Ask, language: Language, reference: Option<&str>) -> Response<Bytes> {
+    let next = ask.asked.next_look(&ask.token);
+    let again = format!("?{SHORT}={}", ask.token);
+    let said = language.choose(
+        ("已打开链接", "请在手机上的支付宝中完成授权，本页面会自动更新。"),
+        ("Opened on your phone", "Please finish in Alipay on your phone. This page follows by itself."),
+    );
+    render(&Page {
+        tone: Tone::Busy,
+        merchant: Some(&ask.merchant),
+        second: Some(Action {
+            href: &again,
+            label: language.choose("重新显示二维码", "Show the code again"),
+        }),
+        reference,
+        reload: next.as_deref().map(|href| Reload { secs: LOOK_SECS, href }),
+        ..Page::saying(StatusCode::OK, "scanned", language, said)
+    })
+}
+
+/// The page of a desktop once the user has consented on the other device.
+fn render_authorized(back: Option<&Url>, language: Language, reference: Option<&str>) -> Response<Bytes> {
+    let said = language
+        .choose(("授权成功", "可以返回商家页面。"), ("Authorized", "You can return to the merchant now."));
+    render(&Page {
+        tone: Tone::Good,
+        action: back.map(|url| Action { href: url.as_str(), label: texts::back(language) }),
+        reference,
+        ..Page::saying(StatusCode::OK, "authorized", language, said)
+    })
+}
+
+/// WeChat's menu at the upper right, with an arrow to it.
+const MENU: Figure<'static> = Figure {
+    side: 48,
+    path: "M2 8h44v3h-44zM34 3h2v2h-2zM38 3h2v2h-2zM42 3h2v2h-2zM38 15l6 8h-4v6a10 10 0 0 1-10 10h-14v-4h14a6 6 0 \
+           0 0 6-6v-6h-4z",
+    caption: "",
+};
+
+fn render_in_wechat(ask: &Ask, language: Language, reference: Option<&str>) -> Response<Bytes> {
+    let caption =
+        language.choose("点右上角 ···，选择“在浏览器打开”", "Tap ··· above, then “Open in browser”");
+    let said = language.choose(
+        ("请在浏览器中打开", "微信内无法打开支付宝。请用浏览器打开本页，再继续授权。"),
+        (
+            "Open in your browser",
+            "WeChat cannot open Alipay. Open this page in your browser and go on there.",
+        ),
+    );
+    render(&Page {
+        merchant: Some(&ask.merchant),
+        figure: Some(Figure { caption, ..MENU }),
+        reference,
+        ..Page::saying(StatusCode::OK, "in-wechat", language, said)
     })
 }
 
@@ -155,21 +177,50 @@ fn on_this_device(by_scheme: &Url, language: Language) -> Aside<'_> {
 
 fn another_way(by_web_page: &Url, language: Language) -> Aside<'_> {
     Aside {
-        text: language.choose(
-            "没有反应？如在微信等应用中，请先用浏览器打开本页，或者",
-            "Nothing happened? Inside another app, such as WeChat, open this page in your browser first, or",
-        ),
+        text: language.choose("没有反应？", "Nothing happened?"),
         link: by_web_page,
-        label: language.choose("换一种方式打开支付宝", "try another way into Alipay"),
+        label: language.choose("换一种方式打开支付宝", "Try another way into Alipay"),
     }
 }
 
-/// The question: what is asked, until when, and what counts as consent. For [`Scope::AuthBase`] Alipay shows no page of
-/// its own, so opening it is the consent, and the page has to say so.
-fn question(ask: &Ask, language: Language) -> String {
-    let Ask { merchant, end_date, code, .. } = ask;
-    let name = &merchant.name;
-    let consent = match (merchant.scope, code) {
+/// What is asked, and until when.
+fn facts(ask: &Ask, language: Language) -> [(&'static str, String); 3] {
+    let learns = language.choose(
+        "您的支付宝用户标识，用于识别您的支付宝账号",
+        "your Alipay identifier, to recognise your account by it",
+    );
+    let until = match (&ask.end_date, language) {
+        (Some(date), Language::Chinese) => format!("授权至 {date}"),
+        (Some(date), Language::English) => format!("authorization until {date}"),
+        (None, _) => String::new(),
+    };
+    let left = left(ask.left, language);
+    let separator = if until.is_empty() { "" } else { language.choose("；", "; ") };
+    [
+        (language.choose("申请方", "Who asks"), ask.merchant.clone()),
+        (language.choose("获取内容", "Learns"), learns.to_owned()),
+        (language.choose("有效期", "Valid"), format!("{until}{separator}{left}")),
+    ]
+}
+
+/// The time that the link has left, in the two largest units.
+fn left(left: Duration, language: Language) -> String {
+    let minutes = left.as_secs() / 60;
+    let (days, hours, minutes) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
+    match (language, days, hours) {
+        (Language::Chinese, 0, 0) => format!("链接 {} 分钟内有效", minutes.max(1)),
+        (Language::Chinese, 0, _) => format!("链接 {hours} 小时 {minutes} 分钟内有效"),
+        (Language::Chinese, _, _) => format!("链接 {days} 天 {hours} 小时内有效"),
+        (Language::English, 0, 0) => format!("this link for {} min", minutes.max(1)),
+        (Language::English, 0, _) => format!("this link for {hours} h {minutes} min"),
+        (Language::English, _, _) => format!("this link for {days} d {hours} h"),
+    }
+}
+
+/// What counts as consent. For [`Scope::AuthBase`] Alipay shows no page of its own, so opening it is the consent, and
+/// the page has to say so.
+fn consent(ask: &Ask, language: Language) -> String {
+    let consent = match (ask.scope, &ask.code) {
         (Scope::AuthBase, None) => language.choose(
             "点击下方按钮打开支付宝，即表示同意，支付宝不再另行询问。",
             "By opening Alipay with this button you agree; Alipay does not ask again.",
@@ -184,20 +235,7 @@ fn question(ask: &Ask, language: Language) -> String {
         ),
     };
     match language {
-        Language::Chinese => {
-            let until = end_date.as_ref().map(|date| format!("申请的授权截止日期为 {date}。"));
-            let until = until.unwrap_or_default();
-            format!(
-                "{name}{BREAK}将获知您的支付宝用户标识，用于识别您的支付宝账号。{until}\n{consent}如不同意，请关闭本页。"
-            )
-        }
-        Language::English => {
-            let until = end_date.as_ref().map(|date| format!(" It asks for this until {date}."));
-            let until = until.unwrap_or_default();
-            format!(
-                "If you agree, {name} learns your Alipay identifier and can recognise your account by it.{until}\n\
-                 {consent} If you do not agree, close this page."
-            )
-        }
+        Language::Chinese => format!("{consent}如不同意，请关闭本页。"),
+        Language::English => format!("{consent} If you do not agree, close this page."),
     }
 }

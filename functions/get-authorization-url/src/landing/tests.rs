@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, LOCATION, REFERRER_POLICY, USER_AGENT};
 use http::{Method, StatusCode};
+use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::authorization::Status;
 use shared::model::clock::ManualClock;
 use shared::secrets::{FetchError, SecretSource, SecretValue};
-use shared::signing::link_token::{LinkTokenKey, issue};
+use shared::signing::link_token::{LinkTokenKey, issue, issue_short};
 use shared::web::client_info::ClientInfo;
 use zeroize::Zeroizing;
 
@@ -29,6 +30,8 @@ struct World {
     found: Mutex<Result<Option<FoundLink>, StoreError>>,
     merchant: Mutex<Result<Option<Merchant>, SecretError>>,
     looked_up: Mutex<Vec<String>>,
+    opened: Mutex<Vec<String>>,
+    opening: Mutex<Result<(), StoreError>>,
 }
 
 #[async_trait]
@@ -48,6 +51,11 @@ impl FindLinks for World {
     async fn link(&self, id: &AuthorizationId) -> Result<Option<FoundLink>, StoreError> {
         self.looked_up.lock().unwrap().push(id.to_string());
         self.found.lock().unwrap().clone()
+    }
+
+    async fn record_opening(&self, id: &AuthorizationId, _: UnixMillis) -> Result<(), StoreError> {
+        self.opened.lock().unwrap().push(id.to_string());
+        self.opening.lock().unwrap().clone()
     }
 }
 
@@ -78,7 +86,7 @@ impl Seen {
     }
 
     fn shows_reference(&self) -> bool {
-        self.body.contains(&format!("<code>{}</code>", id()))
+        self.body.contains(&format!(r#"data-reference="{}""#, id()))
     }
 }
 
@@ -89,6 +97,8 @@ impl Rig {
             found: Mutex::new(Ok(Some(found()))),
             merchant: Mutex::new(Ok(Some(merchant(Scope::AuthBase)))),
             looked_up: Mutex::default(),
+            opened: Mutex::default(),
+            opening: Mutex::new(Ok(())),
         });
         let clock = Arc::new(ManualClock::at(NOW));
         let page = Landing {
@@ -96,7 +106,7 @@ impl Rig {
             links: Arc::clone(&world) as _,
             merchants: Arc::clone(&world) as _,
             settings: LinkSettings {
-                app_id: "1".to_owned(),
+                default_app: AlipayAppId::parse("1").unwrap(),
                 authorize_page: Url::parse("https://openauth.example/o.htm").unwrap(),
                 public_url: Url::parse("https://links.example.com").ok(),
                 retention: HOUR,
@@ -152,14 +162,21 @@ fn found() -> FoundLink {
     FoundLink {
         link: Url::parse(ALIPAY).ok(),
         status: Status::Issued,
-        expires_at: NOW + HOUR,
+        ends_at: NOW + HOUR,
         owner: Owner::parse("scheme:2340001").unwrap(),
         end_date: None,
+        opened_at: None,
+        terms: Terms {
+            merchant_name: Some("A&B 商店".to_owned()),
+            return_url: Some("https://shop.example.com/".to_owned()),
+            ..Terms::default()
+        },
     }
 }
 
+/// The merchant by a document that has changed since the link was issued.
 fn merchant(scope: Scope) -> Merchant {
-    Merchant { name: "A&B 商店".to_owned(), scope }
+    Merchant { name: "another name".to_owned(), scope }
 }
 
 #[tokio::test]
@@ -171,13 +188,15 @@ async fn a_phone_is_led_into_the_app() {
     assert!(seen.body.contains(&app), "{}", seen.body);
     assert!(seen.body.contains(r#"href="https://ds.alipay.com/?scheme=alipays%3A%2F%2F"#));
     assert!(!seen.body.contains("<figure>") && seen.shows_reference());
-    assert!(seen.body.contains("<h1>A&amp;B 商店\nasks for your Alipay authorization</h1>"));
+    assert!(seen.body.contains("<dt>Who asks</dt><dd>A&amp;B 商店</dd>"));
+    assert!(seen.body.contains(r#"href="https://shop.example.com/" rel="noreferrer">I do not agree<"#));
 }
 
 #[tokio::test]
 async fn a_desktop_shows_the_pages_own_address_to_be_scanned() {
     let mut rig = Rig::new();
-    let address = format!("https://links.example.com{PATH}?{}", query(&token('k')));
+    let short = issue_short(&LinkTokenKey::new(&"k".repeat(32)).unwrap(), &id());
+    let address = format!("https://links.example.com{PATH}?t={short}");
     let shown = |seen: &Seen| {
         assert_eq!(seen.outcome(), (200, "scan"));
         let (_, figure) = seen.body.split_once(r#"<figure><svg viewBox="0 0 "#).expect("a figure");
@@ -197,6 +216,62 @@ async fn a_desktop_shows_the_pages_own_address_to_be_scanned() {
     request.extensions_mut().insert(ClientInfo { origin, ..ClientInfo::default() });
     let local = address.replace("https://links.example.com", "http://127.0.0.1:8787");
     assert_eq!(shown(&rig.ask(&request).await), local);
+}
+
+#[tokio::test]
+async fn a_page_that_waits_follows_the_phone_and_ends_by_itself() {
+    let rig = Rig::new();
+    let short = issue_short(&LinkTokenKey::new(&"k".repeat(32)).unwrap(), &id());
+    let look = |times: u16| format!("t={short}&n={times}");
+    let refresh = |times: u16| format!(r#"http-equiv="refresh" content="5;url=?t={short}&amp;n={times}""#);
+    let seen = rig.get(&format!("t={short}"), DESKTOP, "en").await;
+    assert_eq!(seen.outcome(), (200, "scan"));
+    assert!(seen.body.contains(&refresh(1)), "{}", seen.body);
+    assert!(rig.get(&look(119), DESKTOP, "en").await.body.contains(&refresh(120)));
+    assert!(!rig.get(&look(120), DESKTOP, "en").await.body.contains("http-equiv=\"refresh\""));
+    assert!(rig.world.opened.lock().unwrap().is_empty(), "a code that is shown is not opened");
+
+    *rig.world.opening.lock().unwrap() = Err(StoreError::Unavailable("told to".to_owned()));
+    assert_eq!(rig.get(&format!("t={short}"), PHONE, "en").await.outcome(), (200, "open"));
+    assert_eq!(*rig.world.opened.lock().unwrap(), [id().to_string()]);
+    rig.store_has(FoundLink { opened_at: Some(NOW), ..found() });
+    assert_eq!(rig.get(&look(2), DESKTOP, "en").await.outcome(), (200, "scanned"));
+    assert_eq!(rig.get(&format!("t={short}"), DESKTOP, "en").await.outcome(), (200, "scan"));
+    rig.get(&format!("t={short}"), PHONE, "en").await;
+    assert_eq!(rig.world.opened.lock().unwrap().len(), 1, "once");
+
+    rig.store_has(FoundLink { status: Status::Authorized, link: None, ..found() });
+    let done = rig.get(&look(3), DESKTOP, "en").await;
+    assert_eq!(done.outcome(), (200, "authorized"));
+    assert!(done.body.contains(r#"href="https://shop.example.com/""#));
+    assert_eq!(rig.get(&format!("t={short}"), DESKTOP, "en").await.outcome(), (409, "used"));
+}
+
+#[tokio::test]
+async fn a_code_stays_where_the_link_was_opened_before_the_page_was_shown() {
+    let rig = Rig::new();
+    rig.store_has(FoundLink { opened_at: Some(NOW), ..found() });
+    let mut query = query(&token('k'));
+    for times in 1..=3 {
+        let seen = rig.get(&query, DESKTOP, "en").await;
+        assert_eq!(seen.outcome(), (200, "scan"), "{query}");
+        let (_, next) = seen.body.split_once(r#"content="5;url=?"#).expect("it looks again");
+        query = next.split('"').next().expect("an address").replace("&amp;", "&");
+        assert!(query.contains(&format!("&n={times}")), "{query}");
+    }
+    rig.store_has(FoundLink { status: Status::Authorized, link: None, ..found() });
+    assert_eq!(rig.get(&query, DESKTOP, "en").await.outcome(), (200, "authorized"));
+}
+
+#[tokio::test]
+async fn inside_wechat_the_way_out_is_shown_and_nothing_is_opened() {
+    let wechat = "Mozilla/5.0 (iPhone) Mobile/15E148 MicroMessenger/8.0.56";
+    let rig = Rig::new();
+    let seen = rig.get(&query(&token('k')), wechat, "zh-CN").await;
+    assert!(rig.world.opened.lock().unwrap().is_empty());
+    assert_eq!(seen.outcome(), (200, "in-wechat"));
+    assert!(seen.body.contains("在浏览器打开") && seen.body.contains("<svg viewBox=\"0 0 48 48\""));
+    assert!(!seen.body.contains("alipays:"));
 }
 
 #[tokio::test]
@@ -225,6 +300,9 @@ async fn a_query_without_one_token_of_ours_is_forged_and_nothing_is_looked_up() 
     let (ours, theirs) = (token('k'), token('x'));
     for query in [
         String::new(),
+        "t=".to_owned(),
+        format!("t={}", "A".repeat(43)),
+        format!("t={0}&token={ours}", issue_short(&LinkTokenKey::new(&"k".repeat(32)).unwrap(), &id())),
         "token=".to_owned(),
         "token=a.b.c".to_owned(),
         query(&theirs),
@@ -248,8 +326,8 @@ async fn a_link_that_leads_nowhere_says_why() {
         (Some(used(Status::Delivered)), (409, "used")),
         (Some(used(Status::Undeliverable)), (409, "used")),
         (Some(FoundLink { status: Status::ExchangeUnknown, ..found() }), (200, "open")),
-        (Some(FoundLink { expires_at: NOW, ..found() }), (410, "expired")),
-        (Some(FoundLink { expires_at: NOW, ..used(Status::Authorized) }), (409, "used")),
+        (Some(FoundLink { ends_at: NOW, ..found() }), (410, "expired")),
+        (Some(FoundLink { ends_at: NOW, ..used(Status::Authorized) }), (409, "used")),
         (Some(FoundLink { link: None, ..found() }), (404, "gone")),
         (Some(FoundLink { owner: Owner::Business("B1".to_owned()), ..found() }), (404, "gone")),
         (None, (404, "gone")),
@@ -268,9 +346,20 @@ async fn a_link_that_leads_nowhere_says_why() {
 }
 
 #[tokio::test]
-async fn an_expired_token_says_so_without_asking_the_store() {
+async fn an_expired_token_opens_a_link_that_lives_on_and_no_other() {
     let rig = Rig::new();
     rig.clock.advance(HOUR);
+    assert_eq!(rig.phone().await.outcome(), (410, "expired"));
+    rig.store_has(FoundLink { ends_at: NOW + HOUR * 2, status: Status::ExchangeUnknown, ..found() });
+    assert_eq!(rig.phone().await.outcome(), (200, "open"));
+    rig.clock.advance(LONGEST_EXTENSION - Duration::from_millis(1));
+    assert_eq!(rig.phone().await.outcome(), (200, "open"));
+}
+
+#[tokio::test]
+async fn a_token_that_no_link_outlives_says_so_without_asking_the_store() {
+    let rig = Rig::new();
+    rig.clock.advance(HOUR + LONGEST_EXTENSION);
     let seen = rig.phone().await;
     assert_eq!(seen.outcome(), (410, "expired"));
     assert!(seen.shows_reference());
@@ -313,16 +402,11 @@ async fn the_question_is_put_in_the_visitors_language() {
     let rig = Rig::new();
     rig.store_has(FoundLink { end_date: EndDate::parse("2027-12-31"), ..found() });
     for (scope, agent, language, sentences) in [
-        (Scope::AuthBase, PHONE, "zh-CN", ["截止日期为 2027-12-31", "点击下方按钮打开支付宝，即表示同意"]),
-        (
-            Scope::AuthBase,
-            DESKTOP,
-            "zh-CN",
-            ["A&amp;B 商店\u{200b}将获知", "用支付宝扫描本页二维码，即表示同意"],
-        ),
+        (Scope::AuthBase, PHONE, "zh-CN", ["授权至 2027-12-31", "点击下方按钮打开支付宝，即表示同意"]),
+        (Scope::AuthBase, DESKTOP, "zh-CN", ["<dd>A&amp;B 商店</dd>", "用支付宝扫描本页二维码，即表示同意"]),
         (Scope::AuthUser, PHONE, "zh-CN", ["如不同意，请关闭本页", "首次授权时支付宝会请您确认"]),
-        (Scope::AuthBase, PHONE, "en", ["until 2027-12-31.", "with this button you agree"]),
-        (Scope::AuthBase, DESKTOP, "en", ["A&amp;B 商店 learns your", "By scanning this code"]),
+        (Scope::AuthBase, PHONE, "en", ["until 2027-12-31;", "with this button you agree"]),
+        (Scope::AuthBase, DESKTOP, "en", ["this link for 1 h 0 min", "By scanning this code"]),
         (Scope::AuthUser, DESKTOP, "en", ["close this page", "asks you to confirm the first time"]),
     ] {
         *rig.world.merchant.lock().unwrap() = Ok(Some(merchant(scope)));

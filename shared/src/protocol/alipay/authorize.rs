@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::model::alipay_app_id::AlipayAppId;
 use crate::model::id::State;
 use crate::model::scope::Scope;
 
@@ -13,8 +14,8 @@ pub const RETURN_PATH: &str = "/v1/openapi/auth/alipay/callback";
 /// The settings of links to Alipay.
 #[derive(Clone, Debug)]
 pub struct LinkSettings {
-    /// Our app at Alipay.
-    pub app_id: String,
+    /// The app of ours at Alipay that links are for unless their owner has another.
+    pub default_app: AlipayAppId,
     /// Alipay's authorize page.
     pub authorize_page: Url,
     /// Our address for browsers; `None` means the one that the request arrived at.
@@ -31,15 +32,15 @@ impl LinkSettings {
         Some(url.as_str().trim_end_matches('/'))
     }
 
-    /// The authorize page's address for one authorization, which brings the browser back to `public_url`.
+    /// The authorize page's address for one authorization by `app`, which brings the browser back to `public_url`.
     ///
     /// The query's order is that of Alipay's documents. `redirect_uri` must be of the domain that is configured in the
     /// app; `state` may be at most 100 Base64 characters.
     #[must_use]
-    pub fn authorize_link(&self, public_url: &str, scope: Scope, state: &State) -> Url {
+    pub fn authorize_link(&self, app: &AlipayAppId, public_url: &str, scope: Scope, state: &State) -> Url {
         let mut link = self.authorize_page.clone();
         link.query_pairs_mut()
-            .append_pair("app_id", &self.app_id)
+            .append_pair("app_id", app.as_str())
             .append_pair("scope", scope.as_str())
             .append_pair("redirect_uri", &format!("{public_url}{RETURN_PATH}"))
             .append_pair("state", &state.reveal());
@@ -53,7 +54,7 @@ mod tests {
 
     fn settings(public_url: Option<&str>) -> LinkSettings {
         LinkSettings {
-            app_id: "2021000000000001".to_owned(),
+            default_app: AlipayAppId::parse("2021000000000001").unwrap(),
             authorize_page: Url::parse("https://openauth.alipay.com/oauth2/publicAppAuthorize.htm").unwrap(),
             public_url: public_url.map(|url| Url::parse(url).unwrap()),
             retention: Duration::ZERO,
@@ -63,7 +64,9 @@ mod tests {
     #[test]
     fn the_link_has_alipays_order_and_encodes_the_redirect_address() {
         let state = State::parse(&"0f".repeat(32)).unwrap();
-        let link = settings(None).authorize_link("https://links.example.com", Scope::AuthBase, &state);
+        let settings = settings(None);
+        let public_url = "https://links.example.com";
+        let link = settings.authorize_link(&settings.default_app, public_url, Scope::AuthBase, &state);
         assert_eq!(
             link.as_str(),
             format!(

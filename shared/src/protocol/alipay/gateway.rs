@@ -18,12 +18,14 @@ use crate::egress::client::bundled_roots;
 use crate::egress::http_client::{HttpClient, Limits};
 use crate::egress::resolver::Reach;
 use crate::egress::transport_error::TransportError;
+use crate::model::alipay_app_id::AlipayAppId;
 use crate::model::clock::UnixMillis;
 use crate::model::identity::{AlipayUserId, AuthCode, Identity, OpenId};
 use crate::model::random::RandomError;
+use crate::protocol::alipay::app_keys::{AlipayKeys, KeysForAnswer, OwnCertificate, OwnKey};
 use crate::protocol::alipay::raw_answer::{Envelope, Node, narrowed, widened};
 use crate::signing::alipay_rsa2::{answer_verifies, sign_request};
-use crate::signing::rsa::{SigningKey, VerifyingKey};
+use crate::signing::rsa::VerifyingKey;
 
 pub use crate::protocol::alipay::refusal::{Fault, GatewayRefusal};
 
@@ -56,7 +58,10 @@ pub enum GatewayError {
     Timeout,
     /// There is no connection: no byte of the request was sent, and the code cannot have been spent.
     #[error("unreachable")]
-    Unreachable,
+    Unreachable {
+        /// True if the time for connecting ran out, false if it failed at once.
+        timed_out: bool,
+    },
     /// A connection that broke.
     #[error("connection")]
     Connection,
@@ -69,6 +74,10 @@ pub enum GatewayError {
     /// The signature is wrong; and the refusal that the answer states, which nobody vouches for.
     #[error("signature")]
     Signature(Option<GatewayRefusal>),
+    /// The answer names a certificate that is not in hand or not valid now, and no key in hand fits; and the refusal,
+    /// not believed.
+    #[error("certificate")]
+    Certificate(Option<GatewayRefusal>),
     /// There is no signature, as under refusals of an app that Alipay does not find: and the refusal, not believed.
     #[error("unsigned")]
     Unsigned(Option<GatewayRefusal>),
@@ -82,16 +91,22 @@ impl GatewayError {
     #[must_use]
     pub const fn unverified(&self) -> Option<&GatewayRefusal> {
         match self {
-            Self::Signature(stated) | Self::Unsigned(stated) => stated.as_ref(),
+            Self::Signature(stated) | Self::Certificate(stated) | Self::Unsigned(stated) => stated.as_ref(),
             _ => None,
         }
+    }
+
+    /// True if the gateway has let the time run out, for a connection or for its answer.
+    #[must_use]
+    pub const fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout | Self::Unreachable { timed_out: true })
     }
 }
 
 impl From<TransportError> for GatewayError {
     fn from(error: TransportError) -> Self {
         match error {
-            never_sent if never_sent.never_sent() => Self::Unreachable,
+            never_sent if never_sent.never_sent() => Self::Unreachable { timed_out: never_sent.is_timeout() },
             TransportError::Timeout => Self::Timeout,
             TransportError::TooLong => Self::Malformed,
             _ => Self::Connection,
@@ -114,24 +129,26 @@ pub trait TokenExchange: Send + Sync {
 
 /// A signed request for one code; consumed by being sent.
 pub struct ExchangeRequest {
+    certificates: Vec<(&'static str, String)>,
     form: String,
 }
 
 impl ExchangeRequest {
-    /// Signs the exchange of `code` with the app's private key, for a gateway whose address has `address_parameters`.
+    /// Signs the exchange of `code` with our key of `app`, for a gateway whose address has
+    /// `address_parameters`.
     ///
     /// # Errors
     /// The operating system has no randomness; the code is unspent then.
     pub fn sign(
-        app_id: &str,
+        app: &AlipayAppId,
         code: &AuthCode,
         now: UnixMillis,
-        key: &SigningKey,
+        own: &OwnKey,
         address_parameters: &[(String, String)],
     ) -> Result<Self, RandomError> {
         let timestamp = beijing_time(now);
         let mut form = vec![
-            ("app_id", app_id),
+            ("app_id", app.as_str()),
             ("method", "alipay.system.oauth.token"),
             ("format", "JSON"),
             ("sign_type", "RSA2"),
@@ -140,10 +157,23 @@ impl ExchangeRequest {
             ("grant_type", "authorization_code"),
             ("code", code.reveal()),
         ];
+        let certificates: Vec<_> = own.certificate.iter().flat_map(OwnCertificate::parameters).collect();
         let in_address = address_parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let sign = sign_request(&in_address.chain(form.iter().copied()).collect::<Vec<_>>(), key)?;
+        let all: Vec<_> =
+            in_address.chain(certificates.iter().copied()).chain(form.iter().copied()).collect();
+        let sign = sign_request(&all, &own.private_key)?;
         form.push(("sign", &sign));
-        Ok(Self { form: form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish() })
+        Ok(Self {
+            certificates: certificates.into_iter().map(|(name, sn)| (name, sn.to_owned())).collect(),
+            form: form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish(),
+        })
+    }
+
+    /// What the address has besides the gateway's own parameters: the names of our certificate and of the roots, if
+    /// the app has them.
+    #[must_use]
+    pub fn certificates(&self) -> &[(&'static str, String)] {
+        &self.certificates
     }
 
     /// The form to post.
@@ -179,7 +209,9 @@ impl AlipayGateway {
 #[async_trait]
 impl TokenExchange for AlipayGateway {
     async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, GatewayError> {
-        let post = Request::post(self.gateway.as_str())
+        let mut address = self.gateway.clone();
+        address.query_pairs_mut().extend_pairs(request.certificates());
+        let post = Request::post(address.as_str())
             .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded;charset=utf-8")
             .body(request.into_form().into())
             .map_err(|_| TransportError::NotSent)?;
@@ -195,28 +227,46 @@ impl TokenExchange for AlipayGateway {
     }
 }
 
-/// Reads an answer: its signature over the node's raw bytes first, by one of Alipay's public keys, then the node.
+/// Reads an answer that came at `now`: its signature over the node's raw bytes first, by one of Alipay's keys, then the
+/// node.
 #[must_use]
-pub fn read_answer(body: &[u8], alipay_public_keys: &[VerifyingKey]) -> Exchange {
+pub fn read_answer(body: &[u8], alipay: &AlipayKeys, now: UnixMillis) -> Exchange {
     let text = widened(body);
-    let Ok(Envelope { response, error, mut signs }) = serde_json::from_str(&text) else {
+    let Ok(Envelope { response, error, mut signs, mut cert_sns }) = serde_json::from_str(&text) else {
         return Exchange::Unknown(GatewayError::Malformed);
     };
     signs.retain(|sign| !sign.is_empty());
+    cert_sns.retain(|sn| !sn.is_empty());
     let nodes = || response.into_iter().chain(error).map(|node| node.get());
     let Some(first) = nodes().next() else {
         return Exchange::Unknown(GatewayError::Malformed);
     };
-    match nodes().find_map(|node| signed_text(node, &signs, alipay_public_keys)) {
-        Some(node) => read_node(&node),
-        None if signs.is_empty() => Exchange::Unknown(GatewayError::Unsigned(stated_refusal(first))),
-        None => Exchange::Unknown(GatewayError::Signature(stated_refusal(first))),
+    let KeysForAnswer { named, others, has_ended } = alipay.keys_for_answer(&cert_sns, now);
+    let signed_by = |keys: &[_]| nodes().find_map(|node| signed_text(node, &signs, keys));
+    if let Some(node) = signed_by(&named) {
+        return read_node(&node);
     }
+    if let Some(node) = signed_by(&others) {
+        if !cert_sns.is_empty() {
+            let named = match (named.is_empty(), has_ended) {
+                (false, _) => "whose key does not fit",
+                (true, true) => "that is not in force",
+                (true, false) => "that is not in hand",
+            };
+            tracing::warn!("Alipay names a certificate {named}; another key in hand fits");
+        }
+        return read_node(&node);
+    }
+    Exchange::Unknown(match stated_refusal(first) {
+        stated if signs.is_empty() => GatewayError::Unsigned(stated),
+        stated if named.is_empty() && !cert_sns.is_empty() => GatewayError::Certificate(stated),
+        stated => GatewayError::Signature(stated),
+    })
 }
 
 /// The text that one of `signs` is Alipay's over: `node` as it was sent or else, as in Alipay's Java SDK, with `\/`
 /// read as `/`. It is the signed text that is read, because `\\/` says something else than the `\/` that it becomes.
-fn signed_text<'n>(node: &'n str, signs: &[String], keys: &[VerifyingKey]) -> Option<Cow<'n, str>> {
+fn signed_text<'n>(node: &'n str, signs: &[String], keys: &[&VerifyingKey]) -> Option<Cow<'n, str>> {
     let verifies = |text: &str| signs.iter().any(|sign| answer_verifies(&narrowed(text), sign, keys));
     if verifies(node) {
         return Some(node.into());
@@ -267,5 +317,20 @@ mod tests {
     #[test]
     fn the_timestamp_is_beijing_time() {
         assert_eq!(beijing_time(UnixMillis(1_628_772_138_668)), "2021-08-12 20:42:18");
+    }
+
+    #[test]
+    fn silence_is_a_time_out_whether_a_connection_or_an_answer_does_not_come() {
+        for (error, expected, is_timeout) in [
+            (TransportError::ConnectTimeout, GatewayError::Unreachable { timed_out: true }, true),
+            (TransportError::Timeout, GatewayError::Timeout, true),
+            (TransportError::Connect, GatewayError::Unreachable { timed_out: false }, false),
+            (TransportError::Dns, GatewayError::Unreachable { timed_out: false }, false),
+            (TransportError::Broken, GatewayError::Connection, false),
+            (TransportError::TooLong, GatewayError::Malformed, false),
+        ] {
+            let converted = GatewayError::from(error);
+            assert_eq!((converted.is_timeout(), converted), (is_timeout, expected), "{error:?}");
+        }
     }
 }

@@ -58,12 +58,13 @@ fn within_a_character(byte: u8) -> char {
     char::from_u32(WITHIN_A_CHARACTER + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
-/// The parts of an answer that count. `sign` may stand there twice.
+/// The parts of an answer that count. `sign` may stand there twice, and so may the SN of Alipay's certificate.
 #[derive(Default)]
 pub(super) struct Envelope<'a> {
     pub(super) response: Option<&'a RawValue>,
     pub(super) error: Option<&'a RawValue>,
     pub(super) signs: Vec<String>,
+    pub(super) cert_sns: Vec<String>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
@@ -91,6 +92,12 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
                 ERROR => (&mut envelope.error, ERROR),
                 "sign" => {
                     envelope.signs.push(members.next_value()?);
+                    continue;
+                }
+                "alipay_cert_sn" => {
+                    if let Value::String(sn) = members.next_value()? {
+                        envelope.cert_sns.push(sn);
+                    }
                     continue;
                 }
                 _ => {

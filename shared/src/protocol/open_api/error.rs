@@ -2,18 +2,18 @@
 
 use std::net::IpAddr;
 
-use http::StatusCode;
-
 use crate::model::clock::UnixMillis;
 use crate::model::random::RandomError;
+use crate::protocol::open_api::body_flaw::BodyFlaw;
+use crate::protocol::open_api::code::Code;
+use crate::signing::open_api::diagnosis::Diagnosis;
 use crate::signing::open_api::{HeaderError, SignType, SignatureError, WINDOW};
 use crate::telemetry::Alarm;
 
 /// The largest body that is read.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 
-/// The wait, in seconds, that a caller is asked for while too many unknown names are being asked for.
-pub(super) const RETRY_AFTER_SECS: u64 = 1;
+const ONE_DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
 
 /// The cause of a call's refusal. It displays as the answer's `message`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,10 +29,11 @@ pub enum CallError {
     Headers(#[from] HeaderError),
     /// The timestamp is too far from our clock.
     #[error(
-        "the timestamp is {} ms {} the server's time {now}; {} ms are allowed",
+        "the timestamp is {} ms {} the server's time {now}; {} ms are allowed{}",
         .sent.0.abs_diff(.now.0),
         if .sent > .now { "ahead of" } else { "behind" },
-        WINDOW.as_millis()
+        WINDOW.as_millis(),
+        if looks_like_seconds(*.sent, *.now) { "; it looks like seconds, milliseconds are wanted" } else { "" }
     )]
     OutOfWindow {
         /// The timestamp that was sent.
@@ -56,23 +57,38 @@ pub enum CallError {
     #[error("signature verification failed: a nonce may not begin with authlink-")]
     NonceOfCallback,
     /// No key of this kind.
-    #[error("signature verification failed: {}", SignatureError::NoKey(*.0))]
-    NoKey(SignType),
+    #[error("signature verification failed: {}{}", SignatureError::NoKey(*.sign_type), told("; ", .diagnosis))]
+    NoKey {
+        /// The kind that the call claims.
+        sign_type: SignType,
+        /// The cause, if there is more to say.
+        diagnosis: Option<Box<Diagnosis>>,
+    },
     /// The signature is another's.
-    #[error("signature verification failed; the string that was checked is: {}", String::from_utf8_lossy(.checked))]
+    #[error(
+        "signature verification failed{}; the string that was checked is: {}",
+        told(": ", .diagnosis),
+        String::from_utf8_lossy(.checked)
+    )]
     BadSignature {
         /// The string, without the MD5 key that follows it.
         checked: Vec<u8>,
+        /// The cause, if it was looked for and is known.
+        diagnosis: Option<Box<Diagnosis>>,
     },
     /// The body is not a JSON object.
-    #[error("the body must be a JSON object")]
-    NotAJsonObject,
+    #[error("the body must be a JSON object; {0}")]
+    NotAJsonObject(BodyFlaw),
     /// A field is given twice, so that it says two things.
-    #[error("the body gives a field twice")]
-    FieldRepeated,
-    /// A required field is absent or empty.
-    #[error("parameter {0} is missing")]
-    FieldMissing(&'static str),
+    #[error("the body gives {0} twice")]
+    FieldRepeated(String),
+    /// Fields whose names are nearly known, each with the name that was meant.
+    #[error("{}", .0.iter().map(|(name, meant)| format!("parameter {name} is unknown, did you mean {meant}?"))
+        .collect::<Vec<_>>().join(" "))]
+    FieldMisspelt(Vec<(String, &'static str)>),
+    /// Required fields are absent or empty.
+    #[error("parameter{} {} missing", if .0.len() == 1 { "" } else { "s" }, enumerated(.0))]
+    FieldMissing(Vec<&'static str>),
     /// A field is not a string.
     #[error("parameter {0} must be a string")]
     FieldNotText(&'static str),
@@ -96,6 +112,14 @@ pub enum CallError {
     /// So many unknown businessIds are being asked for that this one was not looked up.
     #[error("too many unknown businessIds are being asked for, try again in a second")]
     TooManyLookUps,
+    /// A document of the caller's cannot be read. That has raised its alarm when the version was first met.
+    #[error(
+        "this account is misconfigured on the server; its operator has to act, trying again does not help"
+    )]
+    Misconfigured {
+        /// The flaw, for the log.
+        reason: String,
+    },
     /// Keys or the store cannot be had at the moment.
     #[error("temporarily unavailable, try again")]
     Unavailable {
@@ -109,64 +133,40 @@ pub enum CallError {
     Random(#[from] RandomError),
 }
 
-/// The party at fault for a refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefusalClass {
-    /// The caller; the answer is deliberate, so its HTTP status is 200.
-    Caller,
-    /// Nobody: the same call may be sent again after [`RETRY_AFTER_SECS`]: HTTP status 429.
-    Transient,
-    /// Something that authlink depends on, for the moment: HTTP status 503.
-    Dependency,
-    /// A setting of the deployment: HTTP status 500.
-    Configuration,
-}
-
-impl RefusalClass {
-    /// The answer's HTTP status.
-    #[must_use]
-    pub const fn http_status(self) -> StatusCode {
-        match self {
-            Self::Caller => StatusCode::OK,
-            Self::Transient => StatusCode::TOO_MANY_REQUESTS,
-            Self::Dependency => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Configuration => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-}
-
 impl CallError {
-    /// The open API's table of refusals: the answer's `status`, and the party at fault.
+    /// The word of the refusal, which stands for its row in the table of refusals.
     #[must_use]
-    pub const fn refusal(&self) -> (u8, RefusalClass) {
-        use RefusalClass::{Caller, Dependency, Transient};
+    pub const fn code(&self) -> Code {
         match self {
-            Self::TooManyLookUps => (1, Transient),
-            Self::Unavailable { .. } | Self::Random(_) => (1, Dependency),
-            Self::Headers(HeaderError::UnknownSignType)
-            | Self::NonceOfCallback
-            | Self::NoKey(_)
-            | Self::BadSignature { .. } => (2, Caller),
-            Self::BodyTooLarge
-            | Self::Headers(
-                HeaderError::Missing(_)
-                | HeaderError::Repeated(_)
-                | HeaderError::TooLong(_)
+            Self::NoSuchInterface => Code::NoSuchInterface,
+            Self::BodyTooLarge => Code::BodyTooLarge,
+            Self::Headers(error) => match error {
+                HeaderError::Missing(_) => Code::HeaderMissing,
+                HeaderError::Repeated(_) => Code::HeaderRepeated,
+                HeaderError::UnknownSignType => Code::SignTypeUnknown,
+                HeaderError::TooLong(_)
                 | HeaderError::BadCharacter(_)
                 | HeaderError::BadBusinessId
-                | HeaderError::BadTimestamp,
-            )
-            | Self::NotAJsonObject
-            | Self::FieldRepeated
-            | Self::FieldMissing(_)
-            | Self::FieldNotText(_)
-            | Self::FieldTooLong { .. }
-            | Self::BusinessIdsDiffer => (3, Caller),
-            Self::NoSuchInterface => (4, Caller),
-            Self::OutOfWindow { .. } => (5, Caller),
-            Self::NonceUsed => (6, Caller),
-            Self::UnknownBusiness | Self::DisabledBusiness | Self::UnknownMerchant => (7, Caller),
-            Self::AddressNotAllowed { .. } => (10, Caller),
+                | HeaderError::BadTimestamp => Code::HeaderMalformed,
+            },
+            Self::OutOfWindow { .. } => Code::TimestampOutOfWindow,
+            Self::UnknownBusiness | Self::DisabledBusiness => Code::BusinessUnknown,
+            Self::AddressNotAllowed { .. } => Code::AddressNotAllowed,
+            Self::NonceOfCallback => Code::NonceReserved,
+            Self::NoKey { .. } => Code::KeyMissing,
+            Self::BadSignature { .. } => Code::SignatureMismatch,
+            Self::NotAJsonObject(_) => Code::BodyNotJson,
+            Self::FieldRepeated(_) => Code::FieldRepeated,
+            Self::FieldMisspelt(_) => Code::FieldMisspelt,
+            Self::FieldMissing(_) => Code::FieldMissing,
+            Self::FieldNotText(_) => Code::FieldNotText,
+            Self::FieldTooLong { .. } => Code::FieldTooLong,
+            Self::BusinessIdsDiffer => Code::BusinessIdsDiffer,
+            Self::UnknownMerchant => Code::MerchantUnknown,
+            Self::NonceUsed => Code::NonceUsed,
+            Self::TooManyLookUps => Code::TooManyLookUps,
+            Self::Misconfigured { .. } => Code::AccountMisconfigured,
+            Self::Unavailable { .. } | Self::Random(_) => Code::Unavailable,
         }
     }
 
@@ -177,9 +177,32 @@ impl CallError {
             Self::BadSignature { .. } => "signature".to_owned(),
             Self::TooManyLookUps => "too many look-ups of unknown names".to_owned(),
             Self::DisabledBusiness => "this businessId is switched off".to_owned(),
-            Self::Unavailable { reason, .. } => reason.clone(),
+            Self::Misconfigured { reason } | Self::Unavailable { reason, .. } => reason.clone(),
+            Self::FieldRepeated(_) => "the body gives a field twice".to_owned(),
+            // A name that nobody knows may be anything.
+            Self::FieldMisspelt(slips) => {
+                let meant: Vec<_> = slips.iter().map(|(_, meant)| *meant).collect();
+                format!("misspelt: {}", meant.join(", "))
+            }
             Self::Random(error) => error.to_string(),
             other => other.to_string(),
+        }
+    }
+
+    /// True if the signature is the reason.
+    #[must_use]
+    pub const fn is_of_signature(&self) -> bool {
+        matches!(self, Self::BadSignature { .. } | Self::NoKey { .. })
+    }
+
+    /// The word for the cause of a refused signature, for the log.
+    #[must_use]
+    pub fn cause(&self) -> Option<&'static str> {
+        match self {
+            Self::BadSignature { diagnosis, .. } | Self::NoKey { diagnosis, .. } => {
+                diagnosis.as_ref().map(|diagnosis| diagnosis.cause().word())
+            }
+            _ => None,
         }
     }
 
@@ -192,6 +215,22 @@ impl CallError {
             _ => None,
         }
     }
+}
+
+/// The names with the verb that follows them.
+fn enumerated(names: &[&str]) -> String {
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", names.join(", "))
+}
+
+/// A diagnosis within a message.
+fn told(before: &str, diagnosis: &Option<Box<Diagnosis>>) -> String {
+    diagnosis.as_ref().map_or_else(String::new, |diagnosis| format!("{before}{diagnosis}"))
+}
+
+/// True if a timestamp is one of about this time, but in seconds.
+fn looks_like_seconds(sent: UnixMillis, now: UnixMillis) -> bool {
+    sent.0.checked_mul(1_000).is_some_and(|millis| millis.abs_diff(now.0) < ONE_DAY_MILLIS)
 }
 
 fn shown(source: Option<IpAddr>) -> String {

@@ -4,14 +4,16 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
+use crate::protocol::open_api::body_flaw::BodyFlaw;
 use crate::protocol::open_api::error::CallError;
 
 /// The most characters of a field that is no address.
 pub const MAX_FIELD_CHARACTERS: usize = 128;
 
-/// The fields of a body. An empty one is an absent one, and unknown ones are ignored.
+/// The fields of a body. An empty one is an absent one.
 pub struct Fields(Map<String, Value>);
 
 /// Without the fields, which name users.
@@ -27,8 +29,12 @@ impl Fields {
     /// # Errors
     /// [`CallError::NotAJsonObject`] or [`CallError::FieldRepeated`].
     pub fn read(body: &[u8]) -> Result<Self, CallError> {
-        let object: Object = serde_json::from_slice(body).map_err(|_| CallError::NotAJsonObject)?;
-        if object.repeats { Err(CallError::FieldRepeated) } else { Ok(Self(object.fields)) }
+        let object: Object = serde_json::from_slice(body)
+            .map_err(|error| CallError::NotAJsonObject(BodyFlaw::of(body, &error)))?;
+        match object.repeated {
+            Some(name) => Err(CallError::FieldRepeated(shown(&name))),
+            None => Ok(Self(object.fields)),
+        }
     }
 
     /// A field that must be there, of [`MAX_FIELD_CHARACTERS`] at most.
@@ -36,7 +42,21 @@ impl Fields {
     /// # Errors
     /// [`CallError::FieldMissing`], [`CallError::FieldTooLong`] or [`CallError::FieldNotText`].
     pub fn required(&self, name: &'static str) -> Result<String, CallError> {
-        self.optional(name, MAX_FIELD_CHARACTERS)?.ok_or(CallError::FieldMissing(name))
+        self.optional(name, MAX_FIELD_CHARACTERS)?.ok_or_else(|| CallError::FieldMissing(vec![name]))
+    }
+
+    /// The names of the fields, empty ones included, in the order of their letters.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// True if there is a field of this name that is not empty, of whatever kind.
+    pub(super) fn has(&self, name: &str) -> bool {
+        match self.0.get(name) {
+            None | Some(Value::Null) => false,
+            Some(Value::String(text)) => !text.is_empty(),
+            Some(_) => true,
+        }
     }
 
     /// A field that may be there.
@@ -56,11 +76,20 @@ impl Fields {
     }
 }
 
-/// An object's fields, and whether one of them is given more than once. Objects within it are never looked into.
+/// A name as it is told to whoever sent it: its beginning, if it is long.
+pub(super) fn shown(name: &str) -> String {
+    const MAX_CHARACTERS: usize = 40;
+    match name.char_indices().nth(MAX_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+/// An object's fields, and the name of the first that is given more than once. Objects within it are never looked into.
 #[derive(Default)]
 struct Object {
     fields: Map<String, Value>,
-    repeats: bool,
+    repeated: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for Object {
@@ -81,7 +110,14 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Object, A::Error> {
         let mut object = Object::default();
         while let Some((name, value)) = entries.next_entry::<String, Value>()? {
-            object.repeats |= object.fields.insert(name, value).is_some();
+            match object.fields.entry(name) {
+                Entry::Vacant(entry) => {
+                    entry.insert(value);
+                }
+                Entry::Occupied(entry) => {
+                    object.repeated.get_or_insert_with(|| entry.key().clone());
+                }
+            }
         }
         Ok(object)
     }
@@ -99,26 +135,54 @@ mod tests {
     fn a_bad_body_is_refused_by_cause() {
         let long = "x".repeat(129);
         for (body, refusal) in [
-            ("", CallError::NotAJsonObject),
-            ("{", CallError::NotAJsonObject),
-            ("[]", CallError::NotAJsonObject),
-            ("\"text\"", CallError::NotAJsonObject),
-            ("{}", CallError::FieldMissing("serialNo")),
-            (r#"{"serialNo":""}"#, CallError::FieldMissing("serialNo")),
-            (r#"{"serialNo":null}"#, CallError::FieldMissing("serialNo")),
+            ("{}", CallError::FieldMissing(vec!["serialNo"])),
+            (r#"{"serialNo":""}"#, CallError::FieldMissing(vec!["serialNo"])),
+            (r#"{"serialNo":null}"#, CallError::FieldMissing(vec!["serialNo"])),
             (r#"{"serialNo":7}"#, CallError::FieldNotText("serialNo")),
-            (r#"{"serialNo":"1","serialNo":"2"}"#, CallError::FieldRepeated),
-            (r#"{"serialNo":"1","serialNo":"1"}"#, CallError::FieldRepeated),
-            (r#"{"serialNo":"1","serial\u004eo":"2"}"#, CallError::FieldRepeated),
-            (r#"{"serialNo":"1","other":null,"other":[]}"#, CallError::FieldRepeated),
-            (r#"{"serialNo":"1","serialNo":"2"} x"#, CallError::NotAJsonObject),
-            (r#"{"serialNo":"1","serialNo":}"#, CallError::NotAJsonObject),
+            (r#"{"serialNo":"1","serialNo":"2"}"#, CallError::FieldRepeated("serialNo".to_owned())),
+            (r#"{"serialNo":"1","serialNo":"1"}"#, CallError::FieldRepeated("serialNo".to_owned())),
+            (r#"{"serialNo":"1","serial\u004eo":"2"}"#, CallError::FieldRepeated("serialNo".to_owned())),
+            (r#"{"serialNo":"1","other":null,"other":[]}"#, CallError::FieldRepeated("other".to_owned())),
             (
                 &format!(r#"{{"serialNo":"{long}"}}"#),
                 CallError::FieldTooLong { name: "serialNo", max_characters: 128 },
             ),
         ] {
             assert_eq!(required(body), Err(refusal), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_is_told_where_it_fails() {
+        let long = format!("{{\"serialNo\":\"{}\"", "x".repeat(106));
+        for (body, flaw, message) in [
+            (&b""[..], BodyFlaw::Empty, "it is empty"),
+            (b" \n", BodyFlaw::Empty, "it is empty"),
+            (b"\xef\xbb\xbf{}", BodyFlaw::ByteOrderMark, "it begins with a byte order mark"),
+            (b"\x1f\x8b\x08\0", BodyFlaw::Compressed, "it is compressed, send it plain"),
+            (b"{\"a\":\"caf\xe9\"}", BodyFlaw::NotUtf8 { at: 9 }, "it is not UTF-8 at byte 9"),
+            (b"[]", BodyFlaw::OtherJson, "it is JSON of another kind"),
+            (b"\"text\"", BodyFlaw::OtherJson, "it is JSON of another kind"),
+            (b"{", BodyFlaw::Syntax { line: 1, column: 1 }, "it is no JSON at line 1 column 1"),
+            (
+                long.as_bytes(),
+                BodyFlaw::Syntax { line: 1, column: 120 },
+                "it is no JSON at line 1 column 120",
+            ),
+            (
+                b"{\"serialNo\":\"1\",\n\"serialNo\":}",
+                BodyFlaw::Syntax { line: 2, column: 12 },
+                "it is no JSON at line 2 column 12",
+            ),
+            (
+                b"{\"serialNo\":\"1\",\"serialNo\":\"2\"} x",
+                BodyFlaw::Syntax { line: 1, column: 33 },
+                "it is no JSON at line 1 column 33",
+            ),
+        ] {
+            let error = Fields::read(body).unwrap_err();
+            assert_eq!(error, CallError::NotAJsonObject(flaw), "{body:?}");
+            assert_eq!(error.to_string(), format!("the body must be a JSON object; {message}"));
         }
     }
 

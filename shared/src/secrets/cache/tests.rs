@@ -1,7 +1,8 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::model::clock::{ManualClock, UnixMillis};
+use crate::secrets::LOOKUP_TIMEOUT;
 use crate::secrets::error::AbsentReason;
 use crate::secrets::source::{DocumentError, SecretValue};
 
@@ -20,7 +22,7 @@ struct Word(String);
 
 impl Document for Word {
     fn parse(json: &str) -> Result<Self, DocumentError> {
-        if json == "bad" { Err(DocumentError("a bad word".to_owned())) } else { Ok(Self(json.to_owned())) }
+        if json == "bad" { Err(DocumentError::whole("a bad word")) } else { Ok(Self(json.to_owned())) }
     }
 }
 
@@ -388,14 +390,14 @@ async fn a_refresh_after_a_failed_signature_comes_at_most_every_ten_seconds() {
     let used = rig.get("B1").await.unwrap();
     rig.put("B1", "v2", "two");
     rig.pass(9);
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, None);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used, Deadline::of_a_look_up()).await, None);
     assert_eq!(rig.fetches(), 1);
     rig.pass(1);
-    let newer = rig.cache.refresh_early(&name("B1"), &used).await;
+    let newer = rig.cache.refresh_early(&name("B1"), &used, Deadline::of_a_look_up()).await;
     let newer = newer.unwrap();
     assert_eq!(newer.0, "two");
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &newer).await, None);
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, Some(newer));
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &newer, Deadline::of_a_look_up()).await, None);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used, Deadline::of_a_look_up()).await, Some(newer));
     assert_eq!(rig.fetches(), 2);
     assert_eq!(rig.word("B1").await, "two");
 }
@@ -406,13 +408,13 @@ async fn an_early_refresh_gives_nothing_when_nothing_is_newer() {
     rig.put("B1", "v1", "one");
     let used = rig.get("B1").await.unwrap();
     rig.pass(10);
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, None);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used, Deadline::of_a_look_up()).await, None);
     rig.throttle("B1");
     rig.pass(10);
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, None);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used, Deadline::of_a_look_up()).await, None);
     rig.put("B1", "v2", "bad");
     rig.pass(10);
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used).await, None);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used, Deadline::of_a_look_up()).await, None);
     assert_eq!(rig.fetches(), 4);
     assert_eq!(rig.word("B1").await, "one");
 }
@@ -457,8 +459,10 @@ async fn early_refreshes_at_once_share_one_fetch_and_its_newer_document() {
     rig.pass(10);
     rig.hold();
     let b1 = name("B1");
-    let (mut first, mut second) =
-        (pin!(rig.cache.refresh_early(&b1, &used)), pin!(rig.cache.refresh_early(&b1, &used)));
+    let (mut first, mut second) = (
+        pin!(rig.cache.refresh_early(&b1, &used, Deadline::of_a_look_up())),
+        pin!(rig.cache.refresh_early(&b1, &used, Deadline::of_a_look_up())),
+    );
     assert!(poll(first.as_mut()).is_pending());
     assert!(poll(second.as_mut()).is_pending());
     rig.release();
@@ -586,17 +590,150 @@ async fn a_list_is_used_for_30_s_and_an_old_one_serves_while_a_newer_one_comes()
     assert_eq!(rig.lists(), 2);
 }
 
+impl Rig {
+    /// Uses the look-ups of unknown names up.
+    async fn flood(&self) {
+        for n in 0..50 {
+            let invented = format!("X{}-{n}", self.clock.now());
+            assert_eq!(self.get(&invented).await, Err(SecretError::Absent));
+        }
+    }
+
+    fn list_not(&self, failure: FetchError) {
+        *self.source.list.lock().unwrap() = Err(failure);
+    }
+}
+
 #[tokio::test]
-async fn without_a_list_the_limit_holds_and_the_last_list_stays_in_use() {
+async fn while_the_names_are_not_listed_nobody_is_told_to_come_less_often() {
+    let not_listed = SecretError::Unavailable("names are not listed: throttled".to_owned());
+    for (failure, answer) in [
+        (FetchError::Unavailable("throttled".to_owned()), not_listed),
+        (FetchError::Denied, SecretError::Denied),
+    ] {
+        let rig = Rig::new();
+        rig.put("B1", "v1", "one");
+        rig.list_not(failure);
+        rig.flood().await;
+        for name in ["B1", "X50", "B1"] {
+            assert_eq!(rig.get(name).await, Err(answer.clone()), "{name}");
+        }
+        assert_eq!((rig.fetches(), rig.lists()), (50, 1), "not every caller asks for the list");
+        rig.list(&["B1".to_owned()]);
+        rig.pass(5);
+        rig.flood().await;
+        assert_eq!(rig.word("B1").await, "one");
+        assert_eq!(rig.get("X50").await, Err(SecretError::TooManyLookUps));
+        assert_eq!(rig.lists(), 2);
+    }
+}
+
+#[tokio::test]
+async fn the_last_list_stays_in_use_while_no_newer_one_is_given() {
     let rig = Rig::new();
-    for n in 0..50 {
-        assert_eq!(rig.get(&format!("X{n}")).await, Err(SecretError::Absent));
+    for key in ["B1", "B2"] {
+        rig.put(key, "v1", key);
     }
-    *rig.source.list.lock().unwrap() = Err(FetchError::Denied);
-    for n in 50..100 {
-        assert_eq!(rig.get(&format!("X{n}")).await, Err(SecretError::TooManyLookUps));
+    rig.list(&["B1".to_owned()]);
+    rig.flood().await;
+    assert_eq!(rig.get("B2").await, Err(SecretError::TooManyLookUps));
+    rig.list_not(FetchError::Denied);
+    rig.pass(30);
+    rig.flood().await;
+    assert_eq!(rig.get("B2").await, Err(SecretError::Denied), "it may be a new one");
+    assert_eq!(rig.word("B1").await, "B1");
+    assert_eq!(rig.lists(), 2);
+}
+
+#[tokio::test]
+async fn a_charge_of_a_caller_who_leaves_or_is_too_late_is_given_back() {
+    let rig = Rig::new();
+    let keys: Vec<_> = (0..50).map(|n| format!("B{n}")).collect();
+    for key in &keys {
+        rig.put(key, "v1", key);
     }
-    assert_eq!((rig.fetches(), rig.lists()), (50, 1), "not every caller asks for the list");
+    rig.hold();
+    let mut left: Vec<_> = keys.iter().map(|key| Box::pin(rig.get(key))).collect();
+    assert!(left.iter_mut().all(|get| poll(get.as_mut()).is_pending()));
+    drop(left);
+    rig.release();
+    rig.flood().await;
+    assert_eq!(rig.get("X50").await, Err(SecretError::TooManyLookUps));
+}
+
+#[tokio::test]
+async fn a_caller_whom_another_one_overtakes_pays_nothing() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    let deadline = Deadline::of_a_look_up();
+    let paid = rig.cache.charge(&name("B1"), deadline).await.ok();
+    rig.word("B1").await;
+    drop(paid);
+    rig.flood().await;
+    assert_eq!(rig.get("X50").await, Err(SecretError::TooManyLookUps));
+}
+
+/// The runtime's time is rounded up to whole milliseconds.
+const ROUNDING: Duration = Duration::from_millis(10);
+
+#[tokio::test(start_paused = true)]
+async fn a_look_up_is_over_in_its_time_whatever_it_waits_for() {
+    let rig = Rig::new();
+    rig.list(&["B1".to_owned()]);
+    rig.flood().await;
+    rig.hold();
+    let late = Err(SecretError::Unavailable("time-out".to_owned()));
+    let (began, b1) = (tokio::time::Instant::now(), name("B1"));
+    let refreshed = async || {
+        rig.cache.refresh_early(&b1, &Arc::new(Word("one".to_owned())), Deadline::of_a_look_up()).await
+    };
+    let (listing, waiting, early) = tokio::join!(rig.get("B1"), rig.get("B1"), refreshed());
+    assert_eq!((listing, waiting, early), (late.clone(), late.clone(), None), "for the list");
+    assert!(began.elapsed() - LOOKUP_TIMEOUT < ROUNDING);
+    rig.pass(60);
+    let (fetching, waiting) = tokio::join!(rig.get("B1"), rig.get("B1"));
+    assert_eq!((fetching, waiting), (late.clone(), late), "for the fetch");
+    assert!(began.elapsed() - 2 * LOOKUP_TIMEOUT < ROUNDING);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_and_a_newer_one_are_had_in_the_time_of_one_look_up() {
+    let rig = Rig::new();
+    rig.put("B1", "v1", "one");
+    rig.word("B1").await;
+    rig.put("B1", "v2", "two");
+    rig.pass(10);
+    let is_two =
+        |word: &Arc<Word>| KeyCheck::from(if word.0 == "two" { Ok(()) } else { Err(word.0.clone()) });
+    assert_eq!(rig.cache.get_checked(&name("B1"), is_two).await, Ok(Ok(())));
+    rig.put("B1", "v3", "three");
+    rig.pass(300);
+    rig.hold();
+    let began = tokio::time::Instant::now();
+    let is_three =
+        |word: &Arc<Word>| KeyCheck::from(if word.0 == "three" { Ok(()) } else { Err(word.0.clone()) });
+    assert_eq!(rig.cache.get_checked(&name("B1"), is_three).await, Ok(Err("two".to_owned())));
+    assert!(began.elapsed() - LOOKUP_TIMEOUT < ROUNDING);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_makes_no_document_younger_and_no_wait_longer() {
+    let rig = Rig::new();
+    let hour = Duration::from_hours(1);
+    rig.put("B1", "v1", "one");
+    rig.word("B1").await;
+    assert_eq!(rig.get("B2").await, Err(SecretError::Absent));
+    rig.clock.step_to(rig.clock.now() - hour);
+    rig.put("B1", "v2", "two");
+    rig.put("B2", "v1", "new");
+    rig.pass(30);
+    assert_eq!(rig.word("B2").await, "new");
+    rig.pass(270);
+    assert_eq!(rig.word("B1").await, "two");
+    rig.flood().await;
+    rig.clock.step_to(rig.clock.now() - hour);
+    rig.pass(1);
+    assert_eq!(rig.get("Y1").await, Err(SecretError::Absent), "the limit fills again");
 }
 
 #[tokio::test]
@@ -645,11 +782,11 @@ async fn a_thousand_unknown_names_are_remembered_and_then_the_oldest_is_forgotte
         rig.clock.advance(Duration::from_millis(50));
         assert_eq!(rig.get(&format!("X{n}")).await, Err(SecretError::Absent));
     }
-    let names = rig.cache.names();
-    assert_eq!((names.slots.len(), names.unknown_names.len()), (1_001, 1_000));
-    assert!(!names.slots.contains_key(&name("X0")));
-    assert!(names.slots.contains_key(&name("X1")) && names.slots.contains_key(&name("X1000")));
-    assert!(names.slots.contains_key(&name("B1")) && !names.unknown_names.contains(&name("B1")));
+    let (places, unknown) = rig.cache.slots.counted();
+    assert_eq!((places, unknown.len()), (1_001, 1_000));
+    let has_place = |key: &str| rig.cache.slots.slot(&name(key)).is_some();
+    assert_eq!(["X0", "X1", "X1000", "B1"].map(has_place), [false, true, true, true]);
+    assert!(!unknown.contains(&name("B1")));
 }
 
 #[tokio::test]
@@ -657,15 +794,15 @@ async fn a_revoked_name_counts_as_unknown_until_it_is_back() {
     let rig = Rig::new();
     rig.put("B1", "v1", "one");
     rig.word("B1").await;
-    assert_eq!(rig.cache.names().unknown_names.len(), 0);
+    assert_eq!(rig.cache.slots.counted().1, []);
     rig.fail("B1", AbsentReason::NotFound);
     rig.pass(300);
     assert_eq!(rig.get("B1").await, Err(SecretError::Absent));
-    assert_eq!(rig.cache.names().unknown_names, [name("B1")]);
+    assert_eq!(rig.cache.slots.counted().1, [name("B1")]);
     rig.put("B1", "v1", "one");
     rig.pass(30);
     rig.word("B1").await;
-    assert_eq!(rig.cache.names().unknown_names.len(), 0);
+    assert_eq!(rig.cache.slots.counted().1, []);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use http::Request;
 use http::header::AUTHORIZATION;
 
 use crate::model::clock::UnixMillis;
+use crate::model::deny_list::KeyFingerprint;
 use crate::signing::alibaba_cloud::error::{
     CallError, IncompleteSignatureError, ParameterError, SignatureError,
 };
@@ -161,12 +162,12 @@ impl<'r> Call<'r> {
     }
 
     /// Checks that everything the accessors read is signed, and signed with one of `secrets`, comparing in constant
-    /// time. Neither freshness nor the nonce is looked at.
+    /// time; the one that it was. Neither freshness nor the nonce is looked at.
     ///
     /// # Errors
     /// [`SignatureError::Incomplete`] if the call could not be believed whatever the secret, otherwise
     /// [`SignatureError::Mismatch`] with the expected string to sign.
-    pub fn verify(&self, secrets: &[AccessKeySecret]) -> Result<(), SignatureError> {
+    pub fn verify(&self, secrets: &[AccessKeySecret]) -> Result<KeyFingerprint, SignatureError> {
         if self.parameters.too_many() {
             return Err(SignatureError::Incomplete(IncompleteSignatureError::TooManyParameters));
         }
@@ -195,6 +196,11 @@ impl<'r> Call<'r> {
         }
         let value = str::from_utf8(value).map_err(|_| ParameterError::NotUtf8)?;
         Ok((!value.is_empty()).then_some(value))
+    }
+
+    /// The names of all parameters, those of the signature and of the SDKs included.
+    pub fn parameter_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.parameters.names()
     }
 
     fn once(

@@ -72,6 +72,11 @@ impl Parameters {
         self.pairs.iter().map(|pair| self.slices(pair)).filter(move |pair| pair.0 == name).map(|pair| pair.1)
     }
 
+    /// Every name, as often as it is given.
+    pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.pairs.iter().map(|pair| self.slices(pair).0)
+    }
+
     /// Returns true if there were more parameters than are read.
     pub(super) const fn too_many(&self) -> bool {
         self.too_many

@@ -5,11 +5,14 @@ use std::fmt;
 use aws_lc_rs::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, HMAC_SHA256, Key, Tag, sign};
 use zeroize::Zeroizing;
 
+use crate::model::deny_list::KeyFingerprint;
+
 /// The secret that an access key's owner signs with.
 #[derive(Clone)]
 pub struct AccessKeySecret {
     /// With the `&` that V1 asks for behind it.
     v1_key: Zeroizing<Vec<u8>>,
+    fingerprint: KeyFingerprint,
 }
 
 impl AccessKeySecret {
@@ -22,7 +25,13 @@ impl AccessKeySecret {
         let mut v1_key = Zeroizing::new(Vec::with_capacity(secret.len() + 1));
         v1_key.extend_from_slice(secret.as_bytes());
         v1_key.push(b'&');
-        Some(Self { v1_key })
+        Some(Self { v1_key, fingerprint: KeyFingerprint::of(secret.as_bytes()) })
+    }
+
+    /// Its name on the deny list.
+    #[must_use]
+    pub const fn fingerprint(&self) -> &KeyFingerprint {
+        &self.fingerprint
     }
 
     /// HMAC-SHA1 under the secret followed by `&`.
@@ -41,7 +50,7 @@ impl AccessKeySecret {
 impl AccessKeySecret {
     /// A secret of any bytes, such as no access key has: V1 signs with all of them, V3 with all but the last.
     pub(super) fn of_v1_key(key: &[u8]) -> Self {
-        Self { v1_key: Zeroizing::new(key.to_vec()) }
+        Self { v1_key: Zeroizing::new(key.to_vec()), fingerprint: KeyFingerprint::of(key) }
     }
 }
 

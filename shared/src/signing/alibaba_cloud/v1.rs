@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Request;
 
+use crate::model::deny_list::KeyFingerprint;
 use crate::signing::alibaba_cloud::error::{IncompleteSignatureError, SignatureError, SignatureMismatch};
 use crate::signing::alibaba_cloud::parameters::{Canonical, Parameters};
 use crate::signing::alibaba_cloud::secret::AccessKeySecret;
@@ -28,19 +29,18 @@ const SIGNATURE_PARAMETERS: [&str; 8] = [
 const TAG_BYTES: usize = 20;
 const ENCODED_TAG_BYTES: usize = TAG_BYTES.div_ceil(3) * 4;
 
-/// Checks a call's signature against each of the secrets.
+/// Checks a call's signature against each of the secrets; the one that it was made with.
 pub(super) fn verify(
     request: &Request<Bytes>,
     parameters: &Parameters,
     secrets: &[AccessKeySecret],
-) -> Result<(), SignatureError> {
+) -> Result<KeyFingerprint, SignatureError> {
     let signature = signature(request, parameters)?;
     let string = string_to_sign(request, parameters);
-    if secrets.iter().any(|secret| is_made_by(signature, secret, &string)) {
-        Ok(())
-    } else {
-        Err(SignatureError::Mismatch(SignatureMismatch::new(&string)))
-    }
+    let made_with = secrets.iter().find(|secret| is_made_by(signature, secret, &string));
+    made_with
+        .map(|secret| *secret.fingerprint())
+        .ok_or_else(|| SignatureError::Mismatch(SignatureMismatch::new(&string)))
 }
 
 /// The signature of a call in which nothing is left that the signature does not cover.
@@ -113,7 +113,7 @@ mod tests {
             .header("Content-Type", content_type)
             .body(Bytes::from(body.to_owned()))
             .expect("a request");
-        verify(&request, &Parameters::read(&request), &[secret()])
+        verify(&request, &Parameters::read(&request), &[secret()]).map(drop)
     }
 
     fn mismatch(string: &str) -> Result<(), SignatureError> {

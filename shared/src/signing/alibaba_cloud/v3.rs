@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request};
 
+use crate::model::deny_list::KeyFingerprint;
 use crate::signing::alibaba_cloud::error::{IncompleteSignatureError, SignatureError, SignatureMismatch};
 use crate::signing::alibaba_cloud::headers::{header_once, trimmed};
 use crate::signing::alibaba_cloud::parameters::{Canonical, Parameters};
@@ -76,24 +77,24 @@ impl<'r> Authorization<'r> {
         })
     }
 
-    /// Checks a call's signature against each of the secrets.
+    /// Checks a call's signature against each of the secrets; the one that it was made with.
     pub(super) fn verify(
         &self,
         request: &Request<Bytes>,
         parameters: &Parameters,
         secrets: &[AccessKeySecret],
-    ) -> Result<(), SignatureError> {
+    ) -> Result<KeyFingerprint, SignatureError> {
         self.check_signature_form()?;
         let names = self.signed_names()?;
         check_coverage(&names, request)?;
         let body_hash = hex_hash(request.body());
         let string = string_to_sign(&names, request, parameters, &body_hash)?;
         let declared = header_once(request.headers(), CONTENT_SHA256)?;
-        if declared == Some(&body_hash) && secrets.iter().any(|secret| self.is_signed_by(secret, &string)) {
-            Ok(())
-        } else {
-            Err(SignatureError::Mismatch(SignatureMismatch::new(&string)))
-        }
+        let is_whole = declared == Some(&body_hash);
+        let made_with = secrets.iter().find(|secret| is_whole && self.is_signed_by(secret, &string));
+        made_with
+            .map(|secret| *secret.fingerprint())
+            .ok_or_else(|| SignatureError::Mismatch(SignatureMismatch::new(&string)))
     }
 
     fn check_signature_form(&self) -> Result<(), IncompleteSignatureError> {
@@ -233,7 +234,7 @@ mod tests {
 
     fn check(request: &Request<Bytes>, authorization: &str) -> Result<(), SignatureError> {
         let authorization = Authorization::parse(authorization)?;
-        authorization.verify(request, &Parameters::read(request), &[secret()])
+        authorization.verify(request, &Parameters::read(request), &[secret()]).map(drop)
     }
 
     fn mismatch(canonical: &str) -> Result<(), SignatureError> {

@@ -5,6 +5,7 @@ use std::fmt;
 use http::{HeaderMap, HeaderName};
 
 use crate::model::clock::UnixMillis;
+use crate::model::party_id::is_party_id;
 
 /// Header `businessId`.
 pub const BUSINESS_ID: HeaderName = HeaderName::from_static("businessid");
@@ -62,7 +63,7 @@ pub enum HeaderError {
     #[error("header {0} is too long")]
     TooLong(&'static str),
     /// Holds a byte that is not accepted.
-    #[error("header {0} may hold printable ASCII only, without space, '&' and ','")]
+    #[error("header {} may hold printable ASCII only, without space, '&' and ','{}", .0, fold_hint(.0))]
     BadCharacter(&'static str),
     /// `businessId` outside its alphabet.
     #[error("header businessId must be 1 to 64 characters of A-Z, a-z, 0-9, '_' and '-'")]
@@ -86,7 +87,7 @@ impl AuthHeaders {
         let timestamp = required(headers, &TIMESTAMP, "timestamp", MAX_HEADER_BYTES)?;
         let sign = required(headers, &SIGN, "sign", MAX_SIGN_BYTES)?;
         let sign_type = optional(headers, &SIGN_TYPE, "signType", MAX_HEADER_BYTES)?;
-        if !is_business_id(&business_id) {
+        if !is_party_id(&business_id) {
             return Err(HeaderError::BadBusinessId);
         }
         if timestamp.len() > 15 || !timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -128,11 +129,9 @@ impl fmt::Debug for AuthHeaders {
     }
 }
 
-/// Returns true if `text` has the alphabet and length of a `businessId`.
-#[must_use]
-pub fn is_business_id(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+/// What a signature with a blank most often is.
+fn fold_hint(name: &str) -> &'static str {
+    if name == "sign" { "; Base64 is sent in one line, with '+' as it is" } else { "" }
 }
 
 fn required(

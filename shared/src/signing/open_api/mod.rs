@@ -5,15 +5,17 @@
 //! without space, `&` and `,` (API Gateway joins repeated headers by commas), and a set that is not is refused before
 //! anything is looked up.
 
+pub mod diagnosis;
 mod headers;
 mod signature;
 
 use std::time::Duration;
 
 use crate::model::clock::UnixMillis;
+use crate::model::random::{Random, RandomError, hex_128};
 
 pub use crate::signing::open_api::headers::{
-    AuthHeaders, BUSINESS_ID, HeaderError, NONCE, SIGN, SIGN_TYPE, SignType, TIMESTAMP, is_business_id,
+    AuthHeaders, BUSINESS_ID, HeaderError, NONCE, SIGN, SIGN_TYPE, SignType, TIMESTAMP,
 };
 pub use crate::signing::open_api::signature::{SignatureError, Signer, VerificationKeys};
 
@@ -28,6 +30,14 @@ pub const NONCE_LIFETIME: Duration = Duration::from_secs(2 * WINDOW.as_secs() + 
 /// With a shared MD5 key a captured callback would verify as a request of the merchant, so inbound requests with such a
 /// nonce are refused.
 pub const CALLBACK_NONCE_PREFIX: &str = "authlink-";
+
+/// The nonce of a new callback, or of another message of ours that verifies as one.
+///
+/// # Errors
+/// [`RandomError`] if the operating system has no randomness.
+pub fn callback_nonce(random: &dyn Random) -> Result<String, RandomError> {
+    Ok(format!("{CALLBACK_NONCE_PREFIX}{}", hex_128(random)?))
+}
 
 /// Returns true if a timestamp is within [`WINDOW`] of `now`.
 #[must_use]

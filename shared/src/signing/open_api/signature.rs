@@ -1,11 +1,14 @@
 //! The canonical string of a message, and the two algorithms over it.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderName;
 
 use crate::model::clock::UnixMillis;
+use crate::model::deny_list::KeyFingerprint;
 use crate::model::random::RandomError;
 use crate::signing::md5::Md5Key;
 use crate::signing::open_api::headers::{
@@ -20,25 +23,29 @@ impl AuthHeaders {
         string_to_sign(&self.business_id, &self.nonce, self.sent_sign_type, &self.timestamp, body)
     }
 
-    /// Checks the signature over `body` with each of `keys` that serves its kind.
+    /// Checks the signature over `body` with each of `keys` that serves its kind; the one that it was made with.
     ///
     /// # Errors
     /// [`SignatureError`], by cause.
-    pub fn verify(&self, body: &[u8], keys: &VerificationKeys) -> Result<(), SignatureError> {
+    pub fn verify(&self, body: &[u8], keys: &VerificationKeys) -> Result<KeyFingerprint, SignatureError> {
         let string = self.string_to_sign(body);
-        let verified = match self.sign_type() {
+        let verified_by = match self.sign_type() {
             SignType::Sha256Rsa if keys.rsa.is_empty() => {
                 return Err(SignatureError::NoKey(SignType::Sha256Rsa));
             }
             SignType::Md5 if keys.md5.is_empty() => return Err(SignatureError::NoKey(SignType::Md5)),
-            SignType::Sha256Rsa => STANDARD
-                .decode(&self.sign)
-                .is_ok_and(|signature| keys.rsa.iter().any(|key| key.verifies(&string, &signature))),
-            SignType::Md5 => keys.md5.iter().any(|key| {
-                verify_slices_are_equal(key.tag(&string).as_bytes(), self.sign.as_bytes()).is_ok()
+            SignType::Sha256Rsa => STANDARD.decode(&self.sign).ok().and_then(|signature| {
+                let key = keys.rsa.iter().find(|key| key.verifies(&string, &signature));
+                key.map(VerifyingKey::fingerprint)
             }),
+            SignType::Md5 => {
+                let is_made_by = |key: &&Md5Key| {
+                    verify_slices_are_equal(key.tag(&string).as_bytes(), self.sign.as_bytes()).is_ok()
+                };
+                keys.md5.iter().find(is_made_by).map(Md5Key::fingerprint)
+            }
         };
-        if verified { Ok(()) } else { Err(SignatureError::Mismatch) }
+        verified_by.copied().ok_or(SignatureError::Mismatch)
     }
 }
 
@@ -54,12 +61,28 @@ pub enum SignatureError {
 }
 
 /// The keys that a sender's messages may be signed with; two of a kind while one replaces the other.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct VerificationKeys {
     /// Public keys for SHA256-RSA.
     pub rsa: Vec<VerifyingKey>,
     /// Shared keys for MD5.
     pub md5: Vec<Md5Key>,
+}
+
+impl VerificationKeys {
+    /// Those that are not denied.
+    #[must_use]
+    pub fn without(&self, is_denied: impl Fn(&KeyFingerprint) -> bool) -> Cow<'_, Self> {
+        let mut keys =
+            self.rsa.iter().map(VerifyingKey::fingerprint).chain(self.md5.iter().map(Md5Key::fingerprint));
+        if !keys.any(&is_denied) {
+            return Cow::Borrowed(self);
+        }
+        let mut left = self.clone();
+        left.rsa.retain(|key| !is_denied(key.fingerprint()));
+        left.md5.retain(|key| !is_denied(key.fingerprint()));
+        Cow::Owned(left)
+    }
 }
 
 /// The key that a message is signed with.
@@ -71,7 +94,16 @@ pub enum Signer<'a> {
     Md5(&'a Md5Key),
 }
 
-impl Signer<'_> {
+impl<'a> Signer<'a> {
+    /// The key that the other side has as well.
+    #[must_use]
+    pub const fn shared_key(self) -> Option<&'a Md5Key> {
+        match self {
+            Self::Rsa(_) => None,
+            Self::Md5(key) => Some(key),
+        }
+    }
+
     /// Signs `body` and returns the headers to send with it. HTTP does not tell their names' case.
     ///
     /// # Errors

@@ -65,8 +65,10 @@ impl Reader<'_> {
         text.map(|text| EndDate::parse(&text).ok_or_else(|| corrupt(END_DATE))).transpose()
     }
 
+    /// `begun` while an attempt is claimed and not concluded, else `attempts`.
     pub(super) fn attempts(&self) -> Result<u32, StoreError> {
-        self.optional_count("attempts")?.ok_or_else(|| corrupt("attempts"))
+        let concluded = self.optional_count("attempts")?.ok_or_else(|| corrupt("attempts"))?;
+        Ok(self.optional_count("begun")?.unwrap_or(concluded))
     }
 
     pub(super) fn optional_count(&self, name: &'static str) -> Result<Option<u32>, StoreError> {

@@ -4,7 +4,7 @@ use crate::model::authorization_request::{AuthorizationRequest, MerchantRequest,
 use crate::model::owner::{Owner, SchemeId};
 use crate::store::StoreError;
 use crate::store::dynamodb::attribute::{Item, Reader, text};
-use crate::store::dynamodb::schema::{END_DATE, OWNER};
+use crate::store::dynamodb::schema::{END_DATE, FORGOTTEN_AT, OWNER};
 
 /// Adds the attributes of `requested`, the owner among them.
 pub(super) fn write(requested: &AuthorizationRequest, item: &mut Item) {
@@ -35,7 +35,7 @@ pub(super) fn read(item: &Reader<'_>) -> Result<AuthorizationRequest, StoreError
             business_id,
             merchant_id: item.text("merchantId")?,
             serial_no: item.text("serialNo")?,
-            user_id: item.text("userId")?,
+            user_id: of_person(item, "userId")?,
         })),
         Owner::Scheme(scheme_id) => scheme(scheme_id, item),
     }
@@ -46,8 +46,13 @@ fn scheme(scheme_id: SchemeId, item: &Reader<'_>) -> Result<AuthorizationRequest
         account_id: item.text("accountId")?,
         scheme_id,
         request_id: item.text("requestId")?,
-        phone_tail: item.text("phoneTail")?,
-        phone_hash: item.text("phoneHash")?,
+        phone_tail: of_person(item, "phoneTail")?,
+        phone_hash: of_person(item, "phoneHash")?,
         end_date: item.end_date()?,
     }))
+}
+
+/// What says who it is: gone, if the person was forgotten.
+fn of_person(item: &Reader<'_>, name: &'static str) -> Result<String, StoreError> {
+    if item.0.contains_key(FORGOTTEN_AT) { Ok(String::new()) } else { item.text(name) }
 }

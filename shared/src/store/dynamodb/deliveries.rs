@@ -11,7 +11,7 @@ use crate::model::id::{AuthorizationId, OperationId};
 use crate::store::dynamodb::attribute::{self, Item, Reader};
 use crate::store::dynamodb::item;
 use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome, unavailable};
-use crate::store::{AfterAttempt, AttemptClaimed, Due, FindDue, RecordDeliveries, StoreError};
+use crate::store::{AfterAttempt, AttemptClaimed, Due, FindDue, RecordDeliveries, StoreError, TakenUp};
 use crate::telemetry::Alarm;
 
 #[async_trait]
@@ -20,15 +20,15 @@ impl RecordDeliveries for DynamoStore {
         let outcome = self
             .update(
                 item::key(&claim.id),
-                "SET attempts = attempts + :one, deliveryBy = :by, deliveryUntil = :until, outbox = :due,
-                     outboxAt = :until",
-                "#status = :authorized AND attempts = :before AND attempts < :allowed AND nextAttemptAt <= :now
+                "SET begun = :begun, deliveryBy = :by, deliveryUntil = :until",
+                "#status = :authorized AND nextAttemptAt <= :now
+                 AND ((begun = :before AND begun < :allowed)
+                      OR (attribute_not_exists(begun) AND attempts = :before AND attempts < :allowed))
                  AND (attribute_not_exists(deliveryUntil) OR deliveryUntil <= :now)",
                 [
-                    (":one", attribute::number(1)),
+                    (":begun", attribute::number(claim.attempts_before.saturating_add(1))),
                     (":by", attribute::operation(&claim.operation)),
                     (":until", attribute::time(claim.lease_until)),
-                    (":due", item::due(&claim.id)),
                     (":authorized", attribute::status(Status::Authorized)),
                     (":before", attribute::number(claim.attempts_before)),
                     (":allowed", attribute::number(claim.attempts_allowed)),
@@ -53,45 +53,18 @@ impl RecordDeliveries for DynamoStore {
         &self,
         id: &AuthorizationId,
         holder: &OperationId,
-        attempt: &Attempt,
+        history: &[Attempt],
         next: AfterAttempt,
     ) -> Result<bool, StoreError> {
-        let (status, then) = match next {
-            AfterAttempt::Delivered => {
-                (Status::Delivered, "REMOVE deliveryUntil, nextAttemptAt, outbox, outboxAt")
-            }
-            AfterAttempt::Retry { .. } => (
-                Status::Authorized,
-                ", nextAttemptAt = :next, outbox = :outbox, outboxAt = :outboxAt REMOVE deliveryUntil",
-            ),
-            AfterAttempt::Undeliverable => (
-                Status::Undeliverable,
-                ", outbox = :outbox, outboxAt = :outboxAt REMOVE deliveryUntil, nextAttemptAt",
-            ),
-        };
-        let mut values = vec![
-            (":status", attribute::status(status)),
-            (":attempts", AttributeValue::L(vec![attribute::json(attempt)?])),
+        let (then, mut values) = after_attempt(id, history, next);
+        values.extend([
+            (":history", AttributeValue::L(history.iter().map(attribute::json).collect::<Result<_, _>>()?)),
             (":by", attribute::operation(holder)),
-        ];
-        match next {
-            AfterAttempt::Delivered => {}
-            AfterAttempt::Retry { at, due_at } => values.extend([
-                (":next", attribute::time(at)),
-                (":outbox", item::due(id)),
-                (":outboxAt", attribute::time(due_at)),
-            ]),
-            AfterAttempt::Undeliverable => {
-                values.extend([
-                    (":outbox", item::undeliverable(id)),
-                    (":outboxAt", attribute::time(attempt.at)),
-                ]);
-            }
-        }
+        ]);
         let outcome = self
             .update(
                 item::key(id),
-                &format!("SET #status = :status, history = list_append(history, :attempts) {then}"),
+                &format!("SET attempts = if_not_exists(begun, attempts), history = :history, {then}"),
                 "deliveryBy = :by AND attribute_exists(deliveryUntil)",
                 values,
                 ReturnValue::None,
@@ -109,7 +82,7 @@ impl RecordDeliveries for DynamoStore {
         let outcome = self
             .update(
                 item::key(id),
-                "SET attempts = attempts - :one, outboxAt = :outboxAt REMOVE deliveryUntil",
+                "SET begun = begun - :one, outboxAt = :outboxAt REMOVE deliveryUntil",
                 "deliveryBy = :by AND attribute_exists(deliveryUntil)",
                 [
                     (":one", attribute::number(1)),
@@ -132,9 +105,11 @@ impl RecordDeliveries for DynamoStore {
         let outcome = self
             .update(
                 item::key(id),
-                "SET #status = :undeliverable, deliveryBy = :by, outbox = :outbox, outboxAt = :now
-                 REMOVE nextAttemptAt, deliveryUntil",
-                "attempts = :attempts AND (
+                "SET #status = :undeliverable, attempts = :attempts, deliveryBy = :by, attention = :needed,
+                     attentionAt = :now
+                 REMOVE nextAttemptAt, deliveryUntil, begun, outbox, outboxAt",
+                "attribute_not_exists(forgottenAt)
+                 AND (begun = :attempts OR (attribute_not_exists(begun) AND attempts = :attempts)) AND (
                      (#status = :authorized AND (attribute_not_exists(deliveryUntil) OR deliveryUntil <= :now))
                      OR (#status = :undeliverable AND deliveryBy = :by))",
                 [
@@ -142,13 +117,56 @@ impl RecordDeliveries for DynamoStore {
                     (":undeliverable", attribute::status(Status::Undeliverable)),
                     (":attempts", attribute::number(attempts)),
                     (":by", attribute::operation(operation)),
-                    (":outbox", item::undeliverable(id)),
+                    (":needed", item::needed()),
                     (":now", attribute::time(now)),
                 ],
                 ReturnValue::None,
             )
             .await?;
         Ok(outcome.is_updated())
+    }
+}
+
+/// The rest of the update that concludes the last attempt of `history`, with its values.
+fn after_attempt(
+    id: &AuthorizationId,
+    history: &[Attempt],
+    next: AfterAttempt,
+) -> (&'static str, Vec<(&'static str, AttributeValue)>) {
+    match next {
+        AfterAttempt::Delivered { forget_at: None } => (
+            "#status = :status REMOVE deliveryUntil, begun, nextAttemptAt, outbox, outboxAt",
+            vec![(":status", attribute::status(Status::Delivered))],
+        ),
+        AfterAttempt::Delivered { forget_at: Some(at) } => (
+            "#status = :status, outbox = :outbox, outboxAt = :outboxAt
+             REMOVE deliveryUntil, begun, nextAttemptAt",
+            vec![
+                (":status", attribute::status(Status::Delivered)),
+                (":outbox", item::personal(id)),
+                (":outboxAt", attribute::time(at)),
+            ],
+        ),
+        AfterAttempt::Retry { at, due_at } => (
+            "nextAttemptAt = :next, outbox = :outbox, outboxAt = :outboxAt REMOVE deliveryUntil, begun",
+            vec![
+                (":next", attribute::time(at)),
+                (":outbox", item::due(id)),
+                (":outboxAt", attribute::time(due_at)),
+            ],
+        ),
+        AfterAttempt::Undeliverable => {
+            let at = history.last().map_or(UnixMillis(0), |attempt| attempt.at);
+            (
+                "#status = :status, attention = :needed, attentionAt = :at
+                 REMOVE deliveryUntil, begun, nextAttemptAt, outbox, outboxAt",
+                vec![
+                    (":status", attribute::status(Status::Undeliverable)),
+                    (":needed", item::needed()),
+                    (":at", attribute::time(at)),
+                ],
+            )
+        }
     }
 }
 
@@ -174,7 +192,7 @@ impl FindDue for DynamoStore {
         Ok(due)
     }
 
-    async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<bool, StoreError> {
+    async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<Option<TakenUp>, StoreError> {
         let outcome = self
             .update(
                 item::key(&due.id),
@@ -185,6 +203,22 @@ impl FindDue for DynamoStore {
                     (":found", attribute::time(due.due_at)),
                     (":until", attribute::time(until)),
                 ],
+                ReturnValue::AllNew,
+            )
+            .await?;
+        let UpdateOutcome::Updated(record) = outcome else { return Ok(None) };
+        let record = Reader(&record);
+        let (attempts, lease_until) = (record.attempts()?, record.optional_time("deliveryUntil")?);
+        Ok(Some(TakenUp { attempts, lease_until }))
+    }
+
+    async fn end_watch(&self, due: &Due) -> Result<bool, StoreError> {
+        let outcome = self
+            .update(
+                item::key(&due.id),
+                "REMOVE outbox, outboxAt",
+                "outbox = :due AND outboxAt = :found AND attribute_not_exists(settledBy)",
+                [(":due", item::due(&due.id)), (":found", attribute::time(due.due_at))],
                 ReturnValue::None,
             )
             .await?;
@@ -193,7 +227,7 @@ impl FindDue for DynamoStore {
 }
 
 impl DynamoStore {
-    async fn due_in(
+    pub(super) async fn due_in(
         &self,
         partition: AttributeValue,
         now: UnixMillis,
@@ -217,8 +251,7 @@ fn readable(item: &Item) -> Option<Due> {
         Ok::<_, StoreError>(Due {
             id: item.id()?,
             owner: item.owner()?,
-            attempts: item.attempts()?,
-            next_attempt_at: item.time("nextAttemptAt")?,
+            next_attempt_at: item.optional_time("nextAttemptAt")?,
             due_at: item.time("outboxAt")?,
         })
     };
@@ -285,7 +318,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_conclusion_that_our_own_earlier_try_wrote_is_ours() {
-        let made = Attempt { number: 1, at: NOW, outcome: DeliveryOutcome::Success };
+        let made = [Attempt::new(1, NOW, DeliveryOutcome::Success)];
         for (old, ours) in [
             (attempted("mine", None), true),
             (attempted("other", None), false),
@@ -293,7 +326,12 @@ mod tests {
         ] {
             let (store, fake_aws) = store([refused_by(&old)]).await;
             let concluded = store
-                .conclude_attempt(&authorization().id, &operation("mine"), &made, AfterAttempt::Delivered)
+                .conclude_attempt(
+                    &authorization().id,
+                    &operation("mine"),
+                    &made,
+                    AfterAttempt::Delivered { forget_at: None },
+                )
                 .await;
             assert_eq!(concluded, Ok(ours));
             let asked = &fake_aws.asked().await[0].body;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
 use crate::aws::fake_aws::{BRISK, FakeAws, answer};
+use crate::model::alipay_app_id::AlipayAppId;
 use crate::model::authorization::{Authorization, Callback, Issue, NewLink, Status};
 use crate::model::authorization_request::{AuthorizationRequest, MerchantRequest};
 use crate::model::claim::{AttemptClaim, ExchangeClaim};
@@ -72,10 +73,17 @@ pub(super) fn cancelled(reasons: [(&str, Option<&Item>); 2]) -> ResponseTemplate
     error_with("TransactionCanceledException", json!({"CancellationReasons": reasons}))
 }
 
-fn error_with(code: &str, mut body: Value) -> ResponseTemplate {
-    body["__type"] = json!(format!("com.amazonaws.dynamodb.v20120810#{code}"));
-    body["message"] = json!("?");
-    answer(400, body)
+/// An error that its message alone tells from others of its code.
+pub(super) fn error_saying(code: &str, message: &str) -> ResponseTemplate {
+    error_with(code, json!({"message": message}))
+}
+
+fn error_with(code: &str, body: Value) -> ResponseTemplate {
+    let mut error = json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "?"});
+    if let (Value::Object(error), Value::Object(body)) = (&mut error, body) {
+        error.extend(body);
+    }
+    answer(400, error)
 }
 
 /// The item in the form of DynamoDB's API.
@@ -97,6 +105,10 @@ pub(super) fn operation(name: &str) -> OperationId {
     OperationId::recorded(name.to_owned())
 }
 
+fn app() -> AlipayAppId {
+    AlipayAppId::parse("2021").unwrap()
+}
+
 fn state() -> State {
     State::parse(&"5".repeat(64)).unwrap()
 }
@@ -111,7 +123,7 @@ pub(super) fn authorization() -> Authorization {
         }),
         callback: Callback::OwnersDefault,
         state: state(),
-        link: NewLink::Ours("https://openauth.example/authorize".parse().unwrap()),
+        link: NewLink::Ours { app: app(), link: "https://openauth.example/authorize".parse().unwrap() },
         now: NOW,
         lifetime: MINUTE * 60,
         retention: MINUTE * 600,
@@ -129,7 +141,7 @@ pub(super) fn nonce() -> NonceUse {
 }
 
 pub(super) fn exchange_claim() -> ExchangeClaim {
-    ExchangeClaim::new(&state(), &AuthCode::parse("codeA").unwrap(), operation("mine"), NOW)
+    ExchangeClaim::new(&app(), &state(), &AuthCode::parse("codeA").unwrap(), operation("mine"), NOW)
 }
 
 pub(super) fn settlement() -> Settlement {

@@ -1,18 +1,21 @@
 //! A link for its page: a read that names the attributes it gets, so that a role may be held to them.
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::error::SdkError;
 use url::Url;
 
-use crate::model::authorization::Status;
+use crate::model::authorization::{Status, link_end};
+use crate::model::clock::UnixMillis;
 use crate::model::id::AuthorizationId;
-use crate::store::dynamodb::attribute::{Item, Reader, corrupt};
+use crate::store::dynamodb::attribute::{Item, Reader, corrupt, time};
 use crate::store::dynamodb::item;
-use crate::store::dynamodb::schema::PARTITION_KEY;
+use crate::store::dynamodb::schema::{OPENED_AT, PARTITION_KEY};
 use crate::store::dynamodb::table::{DynamoStore, unavailable};
 use crate::store::{FindLinks, FoundLink, StoreError};
 
 /// [`FOUND_ATTRIBUTES`](crate::store::dynamodb::FOUND_ATTRIBUTES); `status` is a reserved word.
-const PROJECTION: &str = "link, #status, expiresAt, businessId, endDate";
+const PROJECTION: &str =
+    "link, #status, expiresAt, retryUntil, exchangeUntil, businessId, endDate, openedAt, terms";
 
 #[async_trait]
 impl FindLinks for DynamoStore {
@@ -30,6 +33,27 @@ impl FindLinks for DynamoStore {
             .map_err(|error| unavailable(&error))?;
         found.item().map(read).transpose()
     }
+
+    /// Nothing is returned, also if the condition fails: the role may not learn who a user is.
+    async fn record_opening(&self, id: &AuthorizationId, now: UnixMillis) -> Result<(), StoreError> {
+        let recorded = self
+            .client
+            .update_item()
+            .table_name(&*self.table)
+            .key(PARTITION_KEY, item::key(id))
+            .update_expression("SET openedAt = :now")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(openedAt)")
+            .expression_attribute_values(":now", time(now))
+            .send()
+            .await;
+        match recorded {
+            Ok(_) => Ok(()),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                Ok(())
+            }
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
 }
 
 fn read(item: &Item) -> Result<FoundLink, StoreError> {
@@ -38,9 +62,15 @@ fn read(item: &Item) -> Result<FoundLink, StoreError> {
     Ok(FoundLink {
         link: link.as_deref().map(Url::parse).transpose().map_err(|_| corrupt("link"))?,
         status: item.text("status")?.parse::<Status>().map_err(|_| corrupt("status"))?,
-        expires_at: item.time("expiresAt")?,
+        ends_at: link_end(
+            item.time("expiresAt")?,
+            item.optional_time("retryUntil")?,
+            item.optional_time("exchangeUntil")?,
+        ),
         owner: item.owner()?,
         end_date: item.end_date()?,
+        opened_at: item.optional_time(OPENED_AT)?,
+        terms: item.terms()?,
     })
 }
 
@@ -51,20 +81,25 @@ mod tests {
     use super::*;
     use crate::model::end_date::EndDate;
     use crate::model::owner::Owner;
+    use crate::model::terms::Terms;
     use crate::store::dynamodb::attribute::text;
     use crate::store::dynamodb::fixtures::{MINUTE, NOW, authorization, done, error, found, record, store};
-    use crate::store::dynamodb::schema::{END_DATE, FOUND_ATTRIBUTES, OWNER};
+    use crate::store::dynamodb::schema::{END_DATE, FOUND_ATTRIBUTES, OWNER, TERMS};
 
     #[tokio::test]
     async fn only_what_the_page_shows_is_asked_for_and_as_it_stands_now() {
-        let stored = record("issuer", [(OWNER, text("scheme:234")), (END_DATE, text("2027-12-31"))]);
+        let terms = text(r#"{"merchantName":"示例商户"}"#);
+        let stored =
+            record("issuer", [(OWNER, text("scheme:234")), (END_DATE, text("2027-12-31")), (TERMS, terms)]);
         let (store, fake_aws) = store([found(&stored)]).await;
         let expected = FoundLink {
             link: Url::parse("https://openauth.example/authorize").ok(),
             status: Status::Issued,
-            expires_at: NOW + MINUTE * 60,
+            ends_at: NOW + MINUTE * 60,
             owner: Owner::parse("scheme:234").unwrap(),
             end_date: EndDate::parse("2027-12-31"),
+            opened_at: None,
+            terms: Terms { merchant_name: Some("示例商户".to_owned()), ..Terms::default() },
         };
         assert_eq!(store.link(&authorization().id).await, Ok(Some(expected)));
 

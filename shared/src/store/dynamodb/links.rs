@@ -72,7 +72,7 @@ impl RecordPlatformLinks for DynamoStore {
             .update(
                 item::key(id),
                 "SET #status = :issued, link = :link, linkedAt = :now REMOVE pendingState",
-                "#status = :pending",
+                "#status = :pending AND attribute_not_exists(forgottenAt)",
                 [
                     (":issued", attribute::status(Status::Issued)),
                     (":pending", attribute::status(Status::LinkPending)),

@@ -1,18 +1,20 @@
 //! An operator's tools.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use futures_util::future::try_join_all;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::model::authorization::{Authorization, Status};
-use crate::model::clock::UnixMillis;
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::owner::Owner;
 use crate::store::dynamodb::attribute::{self, Reader};
 use crate::store::dynamodb::item;
 use crate::store::dynamodb::schema::PARTITION_KEY;
-use crate::store::dynamodb::table::{DynamoStore, unavailable};
-use crate::store::{Operate, ReadAuthorizations, StoreError};
+use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome, unavailable};
+use crate::store::{Operate, ReadAuthorizations, RecordNotices, Resend, StoreError};
+
+/// Nobody is at an attempt.
+const FREE: &str = "(attribute_not_exists(deliveryUntil) OR deliveryUntil <= :now)";
 
 #[async_trait]
 impl ReadAuthorizations for DynamoStore {
@@ -31,57 +33,95 @@ impl ReadAuthorizations for DynamoStore {
 }
 
 #[async_trait]
-impl Operate for DynamoStore {
-    async fn undeliverable(&self, owner: Option<&Owner>) -> Result<Vec<AuthorizationId>, StoreError> {
-        let partitions = item::undeliverable_partitions().map(|partition| self.all_in(partition, owner));
-        Ok(try_join_all(partitions).await?.concat())
-    }
-
-    async fn redrive(
-        &self,
-        id: &AuthorizationId,
-        operation: &OperationId,
-        now: UnixMillis,
-    ) -> Result<bool, StoreError> {
-        let outcome = self
-            .update(
-                item::key(id),
-                "SET #status = :authorized, attempts = :none, nextAttemptAt = :now, deliveryBy = :by,
-                     outbox = :due, outboxAt = :now",
-                "#status = :undeliverable OR (#status = :authorized AND deliveryBy = :by)",
-                [
-                    (":authorized", attribute::status(Status::Authorized)),
-                    (":undeliverable", attribute::status(Status::Undeliverable)),
-                    (":none", attribute::number(0)),
-                    (":by", attribute::operation(operation)),
-                    (":due", item::due(id)),
-                    (":now", attribute::time(now)),
-                ],
-                ReturnValue::None,
-            )
-            .await?;
-        Ok(outcome.is_updated())
+impl RecordNotices for DynamoStore {
+    async fn record_notice(&self, notice: &Authorization, by: &OperationId) -> Result<bool, StoreError> {
+        let recorded = self
+            .client
+            .put_item()
+            .table_name(&*self.table)
+            .set_item(Some(item::notice(notice, by)?))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match recorded {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                Ok(false)
+            }
+            Err(error) => Err(unavailable(&error)),
+        }
     }
 }
 
-impl DynamoStore {
-    async fn all_in(
-        &self,
-        partition: AttributeValue,
-        owner: Option<&Owner>,
-    ) -> Result<Vec<AuthorizationId>, StoreError> {
-        let mut query = self.query_outbox(partition, "outbox = :outbox");
-        if let Some(owner) = owner {
-            query = query
-                .filter_expression("businessId = :owner")
-                .expression_attribute_values(":owner", attribute::text(owner.to_string()));
-        }
+#[async_trait]
+impl Operate for DynamoStore {
+    async fn undeliverable(&self, owner: Option<&Owner>) -> Result<Vec<AuthorizationId>, StoreError> {
+        let query = self
+            .query_attention(owner, "#status = :undeliverable")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":undeliverable", attribute::status(Status::Undeliverable));
         let mut items = query.into_paginator().items().send();
         let mut ids = Vec::new();
         while let Some(item) = items.next().await {
             ids.push(Reader(&item.map_err(|error| unavailable(&error))?).id()?);
         }
         Ok(ids)
+    }
+
+    async fn resend(&self, resend: &Resend) -> Result<bool, StoreError> {
+        let (pending, ended): (Vec<Status>, Vec<Status>) =
+            resend.from.iter().partition(|status| **status == Status::Authorized);
+        Ok(self.resend_from(resend, &ended, "0").await?
+            || self.resend_from(resend, &pending, "if_not_exists(begun, attempts)").await?)
+    }
+}
+
+impl DynamoStore {
+    /// The attempts of a delivery that has not ended go on. Whether `resend` did it, now or before its answer was lost.
+    async fn resend_from(
+        &self,
+        resend: &Resend,
+        from: &[Status],
+        attempts: &str,
+    ) -> Result<bool, StoreError> {
+        const FROM: [&str; 3] = [":from0", ":from1", ":from2"];
+        if from.is_empty() {
+            return Ok(false);
+        }
+        let (names, from): (Vec<&str>, Vec<&Status>) = FROM.into_iter().zip(from).unzip();
+        let mut values = vec![
+            (":authorized", attribute::status(Status::Authorized)),
+            (":by", attribute::operation(&resend.operation)),
+            (":due", item::due(&resend.id)),
+            (":now", attribute::time(resend.now)),
+        ];
+        values.extend(names.iter().copied().zip(from.into_iter().map(|status| attribute::status(*status))));
+        let attempts = if attempts == "0" {
+            values.push((":none", attribute::number(0)));
+            ":none"
+        } else {
+            attempts
+        };
+        let mut update = format!(
+            "SET #status = :authorized, attempts = {attempts}, nextAttemptAt = :now, deliveryBy = :by,
+                 outbox = :due, outboxAt = :now"
+        );
+        if let Some(to) = &resend.to {
+            values.push((":callback", attribute::json(to)?));
+            update += ", callback = :callback";
+        }
+        update += " REMOVE deliveryUntil, begun, attention, attentionAt";
+        let condition = format!("attribute_exists(body) AND #status IN ({}) AND {FREE}", names.join(", "));
+        let key = item::key(&resend.id);
+        match self.update(key, &update, &condition, values, ReturnValue::None).await? {
+            UpdateOutcome::Updated(_) => Ok(true),
+            UpdateOutcome::Refused(None) => Ok(false),
+            UpdateOutcome::Refused(Some(refused)) => {
+                let refused = Reader(&refused);
+                Ok(refused.optional_text("deliveryBy")?.as_deref() == Some(resend.operation.as_str())
+                    && refused.text("status")? == Status::Authorized.as_str())
+            }
+        }
     }
 }
 
@@ -97,7 +137,7 @@ mod tests {
         let other = record("issuer", [("pk", item::key(&AuthorizationId::from_serial("B1", "S2")))]);
         let next = [("pk".to_owned(), item::key(&authorization().id))].into();
         let (store, fake_aws) = store([page_before(&next, &[other]), page(&[record("issuer", [])])]).await;
-        let found = store.all_in(attribute::text("undeliverable-0"), Owner::parse("B1").as_ref()).await;
+        let found = store.undeliverable(Owner::parse("B1").as_ref()).await;
         assert_eq!(found, Ok(vec![AuthorizationId::from_serial("B1", "S2"), authorization().id]));
 
         let asked = fake_aws.asked().await;
@@ -105,10 +145,14 @@ mod tests {
         assert_eq!(second.headers["x-amz-target"], "DynamoDB_20120810.Query");
         let mut expected = json!({
             "TableName": "authlink",
-            "IndexName": "outbox",
-            "KeyConditionExpression": "outbox = :outbox",
-            "FilterExpression": "businessId = :owner",
-            "ExpressionAttributeValues": {":outbox": {"S": "undeliverable-0"}, ":owner": {"S": "B1"}},
+            "IndexName": "attention",
+            "KeyConditionExpression": "attention = :needed",
+            "FilterExpression": "#status = :undeliverable AND businessId = :owner",
+            "ScanIndexForward": false,
+            "ExpressionAttributeNames": {"#status": "status"},
+            "ExpressionAttributeValues": {
+                ":needed": {"S": "needed"}, ":undeliverable": {"S": "UNDELIVERABLE"}, ":owner": {"S": "B1"},
+            },
         });
         assert_eq!(first.body, expected);
         expected["ExclusiveStartKey"] = fixtures::wire(&next);

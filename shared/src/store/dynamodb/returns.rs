@@ -3,10 +3,15 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
-use crate::model::authorization::{MAX_CODES, MAX_REFUSED_CODES, RETRY_GRACE_PERIOD, Status};
+use crate::model::authorization::{
+    LONGEST_EXTENSION, MAX_CODES, MAX_REFUSED_CODES, RETRY_GRACE_PERIOD, Status,
+};
 use crate::model::claim::{EXCHANGE_LEASE, EndedExchange, ExchangeClaim, ExchangeEnding, claim_refusal};
+use crate::model::clock::UnixMillis;
+use crate::model::id::AuthorizationId;
 use crate::store::dynamodb::attribute::{self, Reader};
 use crate::store::dynamodb::item;
+use crate::store::dynamodb::schema::FORGOTTEN_AT;
 use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome};
 use crate::store::{Claimed, RecordReturns, Settled, Settlement, StoreError};
 
@@ -17,11 +22,13 @@ impl RecordReturns for DynamoStore {
             .update(
                 item::key(&claim.id),
                 "SET #status = :exchanging, exchangeBy = :by, exchangeUntil = :until,
-                     codes = list_append(codes, :codes)",
-                "stateDigest = :state AND attribute_not_exists(linkSource)
-                 AND ((#status IN (:issued, :unknown) AND expiresAt > :now)
-                      OR (#status = :exchanging AND exchangeUntil <= :now
-                          AND (expiresAt > :now OR exchangeUntil > :retried)))
+                     codes = list_append(codes, :codes)
+                 REMOVE attention, attentionAt",
+                "stateDigest = :state AND app = :app
+                 AND (#status IN (:issued, :unknown) OR (#status = :exchanging AND exchangeUntil <= :now))
+                 AND attribute_not_exists(forgottenAt)
+                 AND (expiresAt > :now
+                      OR (expiresAt > :extended AND (retryUntil > :now OR exchangeUntil > :retried)))
                  AND size(codes) < :maxCodes AND NOT contains(codes, :code)
                  AND (attribute_not_exists(refusedCodes) OR refusedCodes < :maxRefused)",
                 [
@@ -32,7 +39,9 @@ impl RecordReturns for DynamoStore {
                     (":until", attribute::time(claim.now + EXCHANGE_LEASE)),
                     (":now", attribute::time(claim.now)),
                     (":retried", attribute::time(claim.now - RETRY_GRACE_PERIOD)),
+                    (":extended", attribute::time(claim.now - LONGEST_EXTENSION)),
                     (":state", attribute::text(&*claim.state_digest)),
+                    (":app", attribute::text(claim.app.as_str())),
                     (":code", attribute::text(&*claim.code_digest)),
                     (":codes", AttributeValue::L(vec![attribute::text(&*claim.code_digest)])),
                     (":maxCodes", attribute::number(MAX_CODES)),
@@ -59,22 +68,29 @@ impl RecordReturns for DynamoStore {
             (":status", attribute::status(status)),
             (":exchanging", attribute::status(Status::Exchanging)),
             (":by", attribute::operation(&ended.holder)),
-            (":expires", attribute::time(ended.expires_at)),
         ];
-        let (counted, forgotten) = match ended.ending {
+        let mut set = "SET #status = :status".to_owned();
+        if let Some(until) = ended.retry_until {
+            set += ", retryUntil = :retry";
+            values.push((":retry", attribute::time(until)));
+        }
+        let mut remove = "REMOVE exchangeUntil".to_owned();
+        match ended.ending {
             ExchangeEnding::CodeRefused => {
                 values.extend([(":none", attribute::number(0)), (":one", attribute::number(1))]);
-                (", refusedCodes = if_not_exists(refusedCodes, :none) + :one", String::new())
+                set += ", refusedCodes = if_not_exists(refusedCodes, :none) + :one";
             }
-            ExchangeEnding::NotSent => ("", format!(", codes[{}]", ended.code_place)),
-            ExchangeEnding::RequestRefused | ExchangeEnding::Unknown => ("", String::new()),
-        };
+            ExchangeEnding::NotSent => remove += &format!(", codes[{}]", ended.code_place),
+            ExchangeEnding::Unknown => {
+                values.extend([(":needed", item::needed()), (":at", attribute::time(ended.at))]);
+                set += ", attention = :needed, attentionAt = :at";
+            }
+            ExchangeEnding::RequestRefused => {}
+        }
         let outcome = self
             .update(
                 item::key(&ended.id),
-                &format!(
-                    "SET #status = :status, expiresAt = :expires{counted} REMOVE exchangeUntil{forgotten}"
-                ),
+                &format!("{set} {remove}"),
                 "exchangeBy = :by AND #status = :exchanging",
                 values,
                 ReturnValue::None,
@@ -92,11 +108,25 @@ impl RecordReturns for DynamoStore {
         })
     }
 
+    async fn record_refusal(&self, id: &AuthorizationId, now: UnixMillis) -> Result<bool, StoreError> {
+        let outcome = self
+            .update(
+                item::key(id),
+                "SET refusedAt = :now",
+                "attribute_exists(pk) AND attribute_not_exists(refusedAt) AND attribute_not_exists(settledBy)
+                 AND attribute_not_exists(forgottenAt)",
+                [(":now", attribute::time(now))],
+                ReturnValue::None,
+            )
+            .await?;
+        Ok(outcome.is_updated())
+    }
+
     async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
         let identity = &settlement.identity;
         let mut set =
             "SET #status = :authorized, authorizedAt = :now, body = :body, settledBy = :by, retainUntil = :until,
-             #ttl = :ttl"
+             #ttl = :ttl, codes = :forgotten, parametersDigest = :none"
                 .to_owned();
         let mut values = vec![
             (":authorized", attribute::status(Status::Authorized)),
@@ -105,6 +135,9 @@ impl RecordReturns for DynamoStore {
             (":by", attribute::operation(&settlement.operation)),
             (":until", attribute::time(settlement.retain_until)),
             (":ttl", attribute::time_to_live(settlement.retain_until)),
+            // With what goes below, it keeps the record under a KB, which is a write unit.
+            (":forgotten", AttributeValue::L(Vec::new())),
+            (":none", attribute::text("")),
         ];
         if let Some(open_id) = identity.open_id() {
             set += ", openId = :openId";
@@ -118,21 +151,30 @@ impl RecordReturns for DynamoStore {
             set += ", settledCode = :code";
             values.push((":code", attribute::text(&**code)));
         }
+        let mut remove = "link, pendingState, exchangeUntil, exchangeBy, createdBy".to_owned();
         if settlement.deliver {
             set += ", nextAttemptAt = :now, outbox = :due, outboxAt = :now";
             values.push((":due", item::due(&settlement.id)));
+            remove += ", attention, attentionAt";
+        } else {
+            set += ", attention = :needed, attentionAt = :now";
+            values.push((":needed", item::needed()));
+            remove += ", outbox, outboxAt";
         }
         let outcome = self
             .update(
                 item::key(&settlement.id),
-                &format!("{set} REMOVE link, pendingState, exchangeUntil"),
-                "attribute_exists(pk) AND attribute_not_exists(settledBy)",
+                &format!("{set} REMOVE {remove}"),
+                "attribute_exists(pk) AND attribute_not_exists(settledBy) AND attribute_not_exists(forgottenAt)",
                 values,
                 ReturnValue::None,
             )
             .await?;
         let UpdateOutcome::Refused(old) = outcome else { return Ok(Settled::Recorded) };
         let Some(old) = old else { return Ok(Settled::NotFound) };
+        if old.contains_key(FORGOTTEN_AT) {
+            return Ok(Settled::Forgotten);
+        }
         if Reader(&old).optional_text("settledBy")?.as_deref() == Some(settlement.operation.as_str()) {
             return Ok(Settled::Recorded);
         }
@@ -196,7 +238,7 @@ mod tests {
             assert_eq!(asked["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
             assert_eq!(
                 asked["ConditionExpression"],
-                "attribute_exists(pk) AND attribute_not_exists(settledBy)"
+                "attribute_exists(pk) AND attribute_not_exists(settledBy) AND attribute_not_exists(forgottenAt)"
             );
         }
     }
@@ -207,13 +249,17 @@ mod tests {
         for (ending, update) in [
             (
                 ExchangeEnding::CodeRefused,
-                "SET #status = :status, expiresAt = :expires, refusedCodes = if_not_exists(refusedCodes, :none) + :one \
+                "SET #status = :status, refusedCodes = if_not_exists(refusedCodes, :none) + :one \
                  REMOVE exchangeUntil",
             ),
-            (ExchangeEnding::Unknown, "SET #status = :status, expiresAt = :expires REMOVE exchangeUntil"),
+            (
+                ExchangeEnding::Unknown,
+                "SET #status = :status, retryUntil = :retry, attention = :needed, attentionAt = :at \
+                 REMOVE exchangeUntil",
+            ),
             (
                 ExchangeEnding::NotSent,
-                "SET #status = :status, expiresAt = :expires REMOVE exchangeUntil, codes[1]",
+                "SET #status = :status, retryUntil = :retry REMOVE exchangeUntil, codes[1]",
             ),
         ] {
             let ended = EndedExchange::new(&claimed, &operation("mine"), ending, NOW);

@@ -11,10 +11,12 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use crate::aws::{CallTimeouts, SdkConfig, log_reason};
+use crate::model::owner::Owner;
 use crate::store::StoreError;
-use crate::store::dynamodb::attribute::Item;
+use crate::store::dynamodb::attribute::{self, Item};
 use crate::store::dynamodb::conflicts::Conflicts;
-use crate::store::dynamodb::schema::{OUTBOX, PARTITION_KEY, TIME_TO_LIVE};
+use crate::store::dynamodb::item;
+use crate::store::dynamodb::schema::{ATTENTION, OUTBOX, PARTITION_KEY, TIME_TO_LIVE};
 
 const TIMEOUTS: CallTimeouts = CallTimeouts {
     attempt: Duration::from_millis(800),
@@ -48,7 +50,7 @@ impl DynamoStore {
         Self { client: Client::from_conf(config), table: table.into() }
     }
 
-    /// A query of one partition of the index of what is left to do. `:outbox` stands for the partition in `condition`.
+    /// A query of one partition of the index of what is due. `:outbox` stands for the partition in `condition`.
     pub(super) fn query_outbox(&self, partition: AttributeValue, condition: &str) -> QueryFluentBuilder {
         self.client
             .query()
@@ -56,6 +58,25 @@ impl DynamoStore {
             .index_name(OUTBOX)
             .key_condition_expression(condition)
             .expression_attribute_values(":outbox", partition)
+    }
+
+    /// A query of what somebody should look at, the latest first: what `filter` says, if it says anything, and of
+    /// `owner` alone if there is one.
+    pub(super) fn query_attention(&self, owner: Option<&Owner>, filter: &str) -> QueryFluentBuilder {
+        let filters: Vec<&str> = [filter, owner.map_or("", |_| "businessId = :owner")]
+            .into_iter()
+            .filter(|it| !it.is_empty())
+            .collect();
+        let of_owner = owner.map(|owner| (":owner".to_owned(), attribute::text(owner.to_string())));
+        let values = [(":needed".to_owned(), item::needed())].into_iter().chain(of_owner).collect();
+        self.client
+            .query()
+            .table_name(&*self.table)
+            .index_name(ATTENTION)
+            .key_condition_expression("attention = :needed")
+            .set_filter_expression((!filters.is_empty()).then(|| filters.join(" AND ")))
+            .set_expression_attribute_values(Some(values))
+            .scan_index_forward(false)
     }
 
     /// Updates the item of `key`, if `condition` holds; `values` are those of both expressions. The placeholders
@@ -125,6 +146,21 @@ mod tests {
 
     fn unavailable(reason: &str) -> StoreError {
         StoreError::Unavailable(reason.to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_failure_has_the_id_of_its_request_at_aws() {
+        let long = "x".repeat(65);
+        for (id, reason) in [
+            ("7B9QMUV8", "ThrottlingException (request 7B9QMUV8 at AWS)"),
+            ("no id", "ThrottlingException"),
+            (&long, "ThrottlingException"),
+        ] {
+            let throttled = error("ThrottlingException").insert_header("x-amzn-requestid", id);
+            let (store, _aws) = store([throttled]).await;
+            let recorded = store.record_link(&fixtures::authorization(), &nonce()).await;
+            assert_eq!(recorded, Err(unavailable(reason)));
+        }
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 
-const SCHEMA_VERSION: i64 = 6;
+const SCHEMA_VERSION: i64 = 10;
 /// The wait for another process that makes or opens the file.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 const SWITCH_TRIES: u32 = 250;
@@ -71,8 +71,21 @@ pub(super) fn open(file: &Path, may_make: bool) -> Result<Connection, DatabaseEr
         SCHEMA_VERSION => {}
         version => return Err(DatabaseError::Version(version)),
     }
+    // Of a later time than the version: a database that has none gets it, and an earlier program does not look at it.
+    transaction.execute_batch(include_str!("deny_list.sql"))?;
+    transaction.execute_batch(include_str!("lists.sql"))?;
+    add_verified_by(&transaction)?;
     transaction.commit()?;
     Ok(connection)
+}
+
+/// The column is of a later time than the version, as well.
+fn add_verified_by(connection: &Connection) -> rusqlite::Result<()> {
+    let is_there = "SELECT 1 FROM pragma_table_info('authorizations') WHERE name = 'verified_by'";
+    if !connection.prepare(is_there)?.exists([])? {
+        connection.execute_batch("ALTER TABLE authorizations ADD COLUMN verified_by TEXT")?;
+    }
+    Ok(())
 }
 
 /// Opens `file` for a start that is counted. Without a mark it may be any database, or be made.

@@ -1,7 +1,7 @@
 //! Attempts, and finding what is due.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, named_params, params};
+use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
 use crate::model::authorization::{Attempt, Authorization, Status};
 use crate::model::claim::{AttemptClaim, attempt_refusal};
@@ -9,7 +9,7 @@ use crate::model::clock::UnixMillis;
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::rows::{find, to_json};
-use crate::store::{AfterAttempt, AttemptClaimed, Due, FindDue, RecordDeliveries, StoreError};
+use crate::store::{AfterAttempt, AttemptClaimed, Due, FindDue, RecordDeliveries, StoreError, TakenUp};
 
 #[async_trait]
 impl RecordDeliveries for SqliteStore {
@@ -20,7 +20,7 @@ impl RecordDeliveries for SqliteStore {
                 let claimed = connection
                     .prepare_cached(
                         "UPDATE authorizations SET attempts = attempts + 1, delivery_by = :by,
-                             delivery_until = :until, due_at = :until
+                             delivery_until = :until
                          WHERE id = :id AND status = 'AUTHORIZED' AND attempts = :before AND attempts < :allowed
                            AND next_attempt_at <= :now AND (delivery_until IS NULL OR delivery_until <= :now)",
                     )?
@@ -48,21 +48,21 @@ impl RecordDeliveries for SqliteStore {
         &self,
         id: &AuthorizationId,
         holder: &OperationId,
-        attempt: &Attempt,
+        history: &[Attempt],
         next: AfterAttempt,
     ) -> Result<bool, StoreError> {
-        let (id, holder, attempt) = (id.clone(), holder.clone(), attempt.clone());
-        let (status, next_attempt_at, due_at) = match next {
-            AfterAttempt::Delivered => (Status::Delivered, None, None),
-            AfterAttempt::Retry { at, due_at } => (Status::Authorized, Some(at), Some(due_at)),
-            AfterAttempt::Undeliverable => (Status::Undeliverable, None, None),
+        let (id, holder, history) = (id.clone(), holder.clone(), history.to_vec());
+        let (status, next_attempt_at, due_at, forget_at) = match next {
+            AfterAttempt::Delivered { forget_at } => (Status::Delivered, None, None, forget_at),
+            AfterAttempt::Retry { at, due_at } => (Status::Authorized, Some(at), Some(due_at), None),
+            AfterAttempt::Undeliverable => (Status::Undeliverable, None, None, None),
         };
         self.0
             .run(move |connection| {
                 let concluded = connection
                     .prepare_cached(
                         "UPDATE authorizations SET status = :status, next_attempt_at = :next, due_at = :due_at,
-                             delivery_until = NULL, history = json_insert(history, '$[#]', json(:attempt))
+                             forget_at = :forget_at, delivery_until = NULL, history = :history
                          WHERE id = :id AND delivery_by = :by AND delivery_until IS NOT NULL",
                     )?
                     .execute(named_params! {
@@ -71,7 +71,8 @@ impl RecordDeliveries for SqliteStore {
                         ":status": status,
                         ":next": next_attempt_at,
                         ":due_at": due_at,
-                        ":attempt": to_json(&attempt)?,
+                        ":forget_at": forget_at,
+                        ":history": to_json(&history)?,
                     })?;
                 Ok(concluded == 1 || holds_ended_lease(connection, &id, &holder)?)
             })
@@ -112,7 +113,7 @@ impl RecordDeliveries for SqliteStore {
                     .prepare_cached(
                         "UPDATE authorizations SET status = 'UNDELIVERABLE', next_attempt_at = NULL, due_at = NULL,
                              delivery_by = :by, delivery_until = NULL
-                         WHERE id = :id AND attempts = :attempts
+                         WHERE id = :id AND attempts = :attempts AND forgotten_at IS NULL
                            AND (status = 'AUTHORIZED' AND (delivery_until IS NULL OR delivery_until <= :now)
                                 OR status = 'UNDELIVERABLE' AND delivery_by = :by)",
                     )?
@@ -143,16 +144,15 @@ impl FindDue for SqliteStore {
             .run(move |connection| {
                 connection
                     .prepare_cached(
-                        "SELECT id, owner, attempts, next_attempt_at, due_at FROM authorizations
+                        "SELECT id, owner, next_attempt_at, due_at FROM authorizations
                          WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2",
                     )?
                     .query_map(params![now, limit], |row| {
                         Ok(Due {
                             id: row.get(0)?,
                             owner: row.get(1)?,
-                            attempts: row.get(2)?,
-                            next_attempt_at: row.get(3)?,
-                            due_at: row.get(4)?,
+                            next_attempt_at: row.get(2)?,
+                            due_at: row.get(3)?,
                         })
                     })?
                     .collect()
@@ -160,14 +160,34 @@ impl FindDue for SqliteStore {
             .await
     }
 
-    async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<bool, StoreError> {
+    async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<Option<TakenUp>, StoreError> {
         let due = due.clone();
         self.0
             .run(move |connection| {
-                let postponed = connection
-                    .prepare_cached("UPDATE authorizations SET due_at = ?3 WHERE id = ?1 AND due_at = ?2")?
-                    .execute(params![due.id, due.due_at, until])?;
-                Ok(postponed == 1)
+                connection
+                    .prepare_cached(
+                        "UPDATE authorizations SET due_at = ?3 WHERE id = ?1 AND due_at = ?2
+                         RETURNING attempts, delivery_until",
+                    )?
+                    .query_row(params![due.id, due.due_at, until], |row| {
+                        Ok(TakenUp { attempts: row.get(0)?, lease_until: row.get(1)? })
+                    })
+                    .optional()
+            })
+            .await
+    }
+
+    async fn end_watch(&self, due: &Due) -> Result<bool, StoreError> {
+        let due = due.clone();
+        self.0
+            .run(move |connection| {
+                let ended = connection
+                    .prepare_cached(
+                        "UPDATE authorizations SET due_at = NULL
+                         WHERE id = ?1 AND due_at = ?2 AND authorized_at IS NULL",
+                    )?
+                    .execute(params![due.id, due.due_at])?;
+                Ok(ended == 1)
             })
             .await
     }

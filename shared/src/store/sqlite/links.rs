@@ -49,7 +49,7 @@ impl RecordPlatformLinks for SqliteStore {
                 let came = connection
                     .prepare_cached(
                         "UPDATE authorizations SET status = 'ISSUED', link = :link, linked_at = :now, pending_state = NULL
-                         WHERE id = :id AND status = 'LINK_PENDING'",
+                         WHERE id = :id AND status = 'LINK_PENDING' AND forgotten_at IS NULL",
                     )?
                     .execute(named_params! {":id": id, ":link": new, ":now": now})?;
                 if came == 1 { Ok(None) } else { find(connection, &id).map(Some) }

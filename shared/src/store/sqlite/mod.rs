@@ -6,8 +6,11 @@
 mod clockwork;
 mod database;
 mod deliveries;
+mod deny_list;
+mod forget;
 mod found_link;
 mod links;
+mod listing;
 mod operations;
 mod reservations;
 mod returns;

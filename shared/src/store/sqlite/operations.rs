@@ -4,18 +4,25 @@ use async_trait::async_trait;
 use rusqlite::named_params;
 
 use crate::model::authorization::Authorization;
-use crate::model::clock::UnixMillis;
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::owner::Owner;
 use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::rows::find;
-use crate::store::{Operate, ReadAuthorizations, StoreError};
+use crate::store::sqlite::rows::{find, insert, to_json};
+use crate::store::{Operate, ReadAuthorizations, RecordNotices, Resend, StoreError};
 
 #[async_trait]
 impl ReadAuthorizations for SqliteStore {
     async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError> {
         let id = id.clone();
         self.0.run(move |connection| find(connection, &id)).await
+    }
+}
+
+#[async_trait]
+impl RecordNotices for SqliteStore {
+    async fn record_notice(&self, notice: &Authorization, by: &OperationId) -> Result<bool, StoreError> {
+        let (notice, by) = (notice.clone(), by.clone());
+        self.0.run(move |connection| Ok(insert(connection, notice, &by)? == 1)).await
     }
 }
 
@@ -28,7 +35,7 @@ impl Operate for SqliteStore {
                 connection
                     .prepare_cached(
                         "SELECT id FROM authorizations
-                         WHERE status = 'UNDELIVERABLE' AND (?1 IS NULL OR owner = ?1)",
+                         WHERE status = 'UNDELIVERABLE' AND forgotten_at IS NULL AND (?1 IS NULL OR owner = ?1)",
                     )?
                     .query_map([owner], |row| row.get(0))?
                     .collect()
@@ -36,24 +43,29 @@ impl Operate for SqliteStore {
             .await
     }
 
-    async fn redrive(
-        &self,
-        id: &AuthorizationId,
-        operation: &OperationId,
-        now: UnixMillis,
-    ) -> Result<bool, StoreError> {
-        let (id, operation) = (id.clone(), operation.clone());
+    async fn resend(&self, resend: &Resend) -> Result<bool, StoreError> {
+        let resend = resend.clone();
         self.0
             .run(move |connection| {
-                let redriven = connection
+                let resent = connection
                     .prepare_cached(
-                        "UPDATE authorizations SET status = 'AUTHORIZED', attempts = 0, next_attempt_at = :now,
-                             due_at = :now, delivery_by = :by
-                         WHERE id = :id
-                           AND (status = 'UNDELIVERABLE' OR status = 'AUTHORIZED' AND delivery_by = :by)",
+                        "UPDATE authorizations SET status = 'AUTHORIZED',
+                             attempts = CASE status WHEN 'AUTHORIZED' THEN attempts ELSE 0 END, next_attempt_at = :now,
+                             due_at = :now, forget_at = NULL, delivery_by = :by, delivery_until = NULL,
+                             callback = COALESCE(:callback, callback)
+                         WHERE id = :id AND body IS NOT NULL
+                           AND (status IN (SELECT value FROM json_each(:from))
+                                    AND (delivery_until IS NULL OR delivery_until <= :now)
+                                OR status = 'AUTHORIZED' AND delivery_by = :by)",
                     )?
-                    .execute(named_params! {":id": id, ":by": operation, ":now": now})?;
-                Ok(redriven == 1)
+                    .execute(named_params! {
+                        ":id": resend.id,
+                        ":by": resend.operation,
+                        ":now": resend.now,
+                        ":from": to_json(&resend.from.iter().map(|from| from.as_str()).collect::<Vec<_>>())?,
+                        ":callback": resend.to.as_ref().map(to_json).transpose()?,
+                    })?;
+                Ok(resent == 1)
             })
             .await
     }

@@ -23,10 +23,10 @@ impl ReserveRate for SqliteStore {
 fn reserve(connection: &Connection, reservation: &Reservation) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached(
-            "INSERT INTO reservations (account, booked_until) VALUES (:account, :floor + :cost)
-             ON CONFLICT (account) DO UPDATE SET booked_until = max(booked_until, :floor) + :cost
-             WHERE booked_until <= :ceiling
-             RETURNING booked_until - :cost",
+            "INSERT INTO reservations (account, reserved_until) VALUES (:account, :floor + :cost)
+             ON CONFLICT (account) DO UPDATE SET reserved_until = max(reserved_until, :floor) + :cost
+             WHERE reserved_until <= :ceiling
+             RETURNING reserved_until - :cost",
         )?
         .query_row(
             named_params! {
@@ -42,6 +42,6 @@ fn reserve(connection: &Connection, reservation: &Reservation) -> rusqlite::Resu
 
 fn reserved_until(connection: &Connection, account: &str) -> rusqlite::Result<i64> {
     connection
-        .prepare_cached("SELECT booked_until FROM reservations WHERE account = ?1")?
+        .prepare_cached("SELECT reserved_until FROM reservations WHERE account = ?1")?
         .query_row([account], |row| row.get(0))
 }

@@ -11,7 +11,9 @@ use crate::model::end_date::EndDate;
 use crate::model::id::{AuthorizationId, OperationId, State};
 use crate::model::identity::{AlipayUserId, Identity, OpenId};
 use crate::model::link_source::LinkSource;
+use crate::model::notice::Notice;
 use crate::model::owner::Owner;
+use crate::model::short_fingerprint::ShortFingerprint;
 use crate::store::stored_authorization::StoredAuthorization;
 
 impl ToSql for UnixMillis {
@@ -86,6 +88,12 @@ impl FromSql for EndDate {
     }
 }
 
+impl FromSql for Notice {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
 impl ToSql for OperationId {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         self.as_str().to_sql()
@@ -105,18 +113,21 @@ pub(super) fn insert(
     let new = StoredAuthorization::from(new);
     connection
         .prepare_cached(
-            "INSERT INTO authorizations (id, owner, requested, link_source, callback, parameters_digest, state_digest,
+            "INSERT INTO authorizations (id, owner, requested, verified_by, link_source, callback, parameters_digest, state_digest,
                  pending_state, link,
-                 status, created_at, created_by, expires_at, retain_until)
-             VALUES (:id, :owner, :requested, :link_source, :callback, :parameters_digest, :state_digest,
+                 status, created_at, created_by, expires_at, retain_until, terms, notice,
+                 authorized_at, body, next_attempt_at, due_at)
+             VALUES (:id, :owner, :requested, :verified_by, :link_source, :callback, :parameters_digest, :state_digest,
                  :pending_state, :link,
-                 :status, :created_at, :created_by, :expires_at, :retain_until)
+                 :status, :created_at, :created_by, :expires_at, :retain_until, :terms, :notice,
+                 :authorized_at, :body, :next_attempt_at, :due_at)
              ON CONFLICT (id) DO NOTHING",
         )?
         .execute(named_params! {
             ":id": new.id,
             ":owner": owner,
             ":requested": to_json(&new.request)?,
+            ":verified_by": new.verified_by.map(|key| key.to_string()),
             ":link_source": new.source,
             ":callback": to_json(&new.callback)?,
             ":parameters_digest": new.parameters_digest,
@@ -128,6 +139,12 @@ pub(super) fn insert(
             ":created_by": operation,
             ":expires_at": new.expires_at,
             ":retain_until": new.retain_until,
+            ":terms": to_json(&new.terms)?,
+            ":notice": new.notice.map(Notice::as_str),
+            ":authorized_at": new.authorized_at,
+            ":body": new.body,
+            ":next_attempt_at": new.next_attempt_at,
+            ":due_at": new.due_at,
         })
 }
 
@@ -135,10 +152,14 @@ pub(super) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
     let stored = StoredAuthorization {
         id: row.get("id")?,
         request: from_json(row, "requested")?,
+        // It decides nothing: what another version wrote is taken as absent.
+        verified_by: row
+            .get::<_, Option<String>>("verified_by")?
+            .and_then(|text| ShortFingerprint::parse(&text)),
         source: row.get("link_source")?,
         callback: from_json(row, "callback")?,
         parameters_digest: row.get("parameters_digest")?,
@@ -149,9 +170,14 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
         created_at: row.get("created_at")?,
         linked_at: row.get("linked_at")?,
         expires_at: row.get("expires_at")?,
+        retry_until: row.get("retry_until")?,
         retain_until: row.get("retain_until")?,
         codes: from_json(row, "codes")?,
         refused_codes: row.get("refused_codes")?,
+        opened_at: row.get("opened_at")?,
+        refused_at: row.get("refused_at")?,
+        terms: from_json(row, "terms")?,
+        notice: row.get("notice")?,
         exchange: lease(row, "exchange_by", "exchange_until")?,
         identity: identity(row)?,
         authorized_at: row.get("authorized_at")?,
@@ -162,6 +188,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
         due_at: row.get("due_at")?,
         delivery: lease(row, "delivery_by", "delivery_until")?,
         history: from_json(row, "history")?,
+        forgotten_at: row.get("forgotten_at")?,
     };
     Authorization::try_from(stored).map_err(corrupt)
 }
@@ -183,7 +210,7 @@ fn identity(row: &Row<'_>) -> rusqlite::Result<Option<Identity>> {
     Ok(Identity::new(open_id, user_id))
 }
 
-fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+pub(super) fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
     serde_json::from_str(&text).map_err(corrupt)
 }

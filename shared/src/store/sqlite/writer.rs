@@ -7,20 +7,21 @@
 //! Nobody waits long for the file: whoever asks says what time it is, and a lease that is written late would be over
 //! too early.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::model::clock::{Clock as _, Monotonic, SystemClock};
+use crate::model::clock::{Clock, Monotonic, SystemClock};
 use crate::store::StoreError;
 
 const WAITING_JOBS: usize = 1_024;
 const JOBS_PER_COMMIT: usize = 256;
 /// The wait for a process that holds the file. With the repeat of a call a request is answered within two seconds.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(800);
-/// What has waited longer for its turn is not done any more.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// What has waited longer for its turn is not done any more, and nobody waits longer for an answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 type Work = Box<dyn FnOnce(&Connection) -> Reply + Send>;
@@ -43,13 +44,15 @@ impl Writer {
                 return tracing::error!(%error, "the database cannot be used");
             }
             while let Some(job) = waiting.blocking_recv() {
-                commit_together(&mut connection, job, &mut waiting);
+                commit_together(&mut connection, job, &mut waiting, &SystemClock);
             }
         })?;
         Ok(Self(jobs))
     }
 
-    /// Runs `work` in a transaction. If it fails, none of it stays; if it succeeds, all of it is on the disk.
+    /// Runs `work` in a transaction. If it fails, none of it stays; if it succeeds, all of it is on the disk. Without
+    /// an answer in time, as when the disk hangs, nothing is known: what was begun goes on, and shares its commit with
+    /// the others as if somebody still waited.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -65,12 +68,38 @@ impl Writer {
             })
         });
         let gone = || StoreError::Unavailable("the database is locked, or its thread has ended".to_owned());
-        self.0.send(Job { asked, work }).await.map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        let done = async {
+            self.0.send(Job { asked, work }).await.map_err(|_| gone())?;
+            answered.await.map_err(|_| gone())?
+        };
+        in_time(asked, done).await
     }
 }
 
-fn commit_together(connection: &mut Connection, first: Job, waiting: &mut mpsc::Receiver<Job>) {
+/// The end of `done`, unless it comes later than [`PATIENCE`] allows. By the machine's clock, as in the connection's
+/// thread: the runtime's may have been told to skip what everybody waits for.
+async fn in_time<T>(
+    asked: Monotonic,
+    done: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let mut done = pin!(done);
+    loop {
+        let left = PATIENCE.saturating_sub(SystemClock.monotonic().since(asked));
+        if left.is_zero() {
+            return Err(StoreError::Unavailable("the database does not answer in time".to_owned()));
+        }
+        if let Ok(answer) = tokio::time::timeout(left, &mut done).await {
+            return answer;
+        }
+    }
+}
+
+fn commit_together(
+    connection: &mut Connection,
+    first: Job,
+    waiting: &mut mpsc::Receiver<Job>,
+    clock: &dyn Clock,
+) {
     let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(transaction) => transaction,
         Err(error) => {
@@ -84,7 +113,7 @@ fn commit_together(connection: &mut Connection, first: Job, waiting: &mut mpsc::
     };
     let (mut replies, mut next) = (Vec::new(), Some(first));
     while let Some(job) = next {
-        if SystemClock.monotonic().since(job.asked) <= PATIENCE {
+        if clock.monotonic().since(job.asked) <= PATIENCE {
             replies.push((job.work)(&transaction));
         }
         next = if replies.len() < JOBS_PER_COMMIT { waiting.try_recv().ok() } else { None };

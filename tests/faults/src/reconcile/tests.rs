@@ -115,6 +115,9 @@ fn a_double_is_explained_by_a_fault_before_its_outcome_was_recorded() {
         (2_000, 2_100, None, true),
         (3_400, 3_500, None, true),
         (4_000, 4_100, None, false),
+        // It was on its way when its worker died.
+        (1_000, 1_800, None, true),
+        (1_000, 1_700, None, false),
         (2_000, 2_100, Some(0), true),
         (2_000, 2_100, Some(1), false),
     ] {
@@ -180,4 +183,26 @@ fn who_is_asked_again_is_counted_by_what_became_of_the_code() {
     let asked = reconcile(&journals).asked_again;
     assert_eq!(asked["the gateway had signed in time, no fault"].len(), 1);
     assert_eq!(asked["the code never came to the gateway"].len(), 1);
+}
+
+#[test]
+fn a_consent_that_a_fault_cost_is_counted_by_whether_its_answer_had_come() {
+    use ProcessFault::{Kill, Lock, Pause};
+    for (blows, cause) in [
+        (&[(Kill, 900, 1_000)][..], "kill before it came"),
+        (&[(Kill, 1_001, 1_500)], "kill before it came"),
+        (&[(Kill, 1_002, 1_500)], "kill after it had come"),
+        (&[(Lock, 1_002, 9_000)], "lock after it had come"),
+        // The worst of them.
+        (&[(Pause, 900, 1_100), (Kill, 1_300, 1_500)], "kill after it had come"),
+        (&[(Kill, 2_502, 2_600)], "no fault"),
+    ] {
+        let mut journals = good();
+        journals.travelled[0].asked_again = vec!["c0u0n0".to_owned()];
+        let strike = |&(fault, from, until): &_| Struck { fault, journey: None, from, until };
+        journals.struck = blows.iter().map(strike).collect();
+        let asked = reconcile(&journals).asked_again;
+        let found: Vec<_> = asked.keys().map(String::as_str).collect();
+        assert_eq!(found, [format!("the gateway had signed in time, {cause}")]);
+    }
 }

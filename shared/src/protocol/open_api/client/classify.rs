@@ -6,6 +6,7 @@
 use crate::egress::transport_error::TransportError;
 use crate::protocol::open_api::client::response::{PlatformAnswer, Unusable};
 use crate::protocol::open_api::client::transport::PlatformError;
+use crate::protocol::open_api::code::Code;
 
 /// The attempt at one link that was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,13 +54,13 @@ pub enum NoLink {
 }
 
 impl NoLink {
-    /// The open API's status.
+    /// The word of the refusal.
     #[must_use]
-    pub const fn status(self) -> u8 {
+    pub const fn code(self) -> Code {
         match self {
-            Self::Refused => 1,
-            Self::Unknown => 98,
-            Self::Abnormal => 99,
+            Self::Refused => Code::PlatformRefused,
+            Self::Unknown => Code::PlatformUnanswered,
+            Self::Abnormal => Code::PlatformLinkUnusable,
         }
     }
 }
@@ -127,7 +128,7 @@ mod tests {
         match next_step {
             NextStep::GiveLink => Some(0),
             NextStep::AskAgain => None,
-            NextStep::Refuse(no_link) => Some(no_link.status()),
+            NextStep::Refuse(no_link) => Some(no_link.code().status()),
         }
     }
 

@@ -1,11 +1,15 @@
-//! A platform's words for our log, without what we sent it.
+//! What another party says of a request, without what we sent: a platform's words for our log, a merchant's answer for
+//! the record.
 //!
-//! Platforms explain a refusal by quoting the request: the string that they verified, whole, or the field at fault.
+//! A refusal is often explained by quoting the request: the string that was verified, whole, or the field at fault.
 
 /// The most characters of a message that are logged.
 pub const MAX_MESSAGE_CHARS: usize = 200;
 
 const MASK: char = '…';
+
+/// A text that we sent is masked inside words as well if it has this many characters.
+const MIN_MASKED_CHARS: usize = 4;
 
 /// As long may a run of letters and digits be that is a word; a longer one may be a signature, a nonce, an openId, or a
 /// part of the state.
@@ -18,30 +22,54 @@ const MAX_NUMBER_CHARS: usize = 6;
 /// space for every character that is not to be seen, and nothing from the first `{` on, where a quoted body begins.
 #[must_use]
 pub fn redacted(message: &str, sent: &[&str]) -> String {
-    let mut forms: Vec<String> = sent.iter().flat_map(|text| written_forms(text)).collect();
-    forms.extend(long_runs(message, MAX_WORD_CHARS, |c| c.is_ascii_alphanumeric() || "+/=_-".contains(c)));
-    forms.extend(long_runs(message, MAX_NUMBER_CHARS, |c| c.is_ascii_digit()));
+    masked(message, sent, false).chars().take_while(|c| *c != '{').take(MAX_MESSAGE_CHARS).collect()
+}
+
+/// `text` with `…` and spaces as in [`redacted`], of any length. If it `is_cut`, what stands at its end may be the
+/// beginning of what is masked, and is masked too.
+#[must_use]
+pub fn masked(text: &str, sent: &[&str], is_cut: bool) -> String {
+    let (short, long): (Vec<&str>, Vec<&str>) = sent.iter().copied().partition(|text| is_part_of_words(text));
+    let mut forms: Vec<String> = long.iter().flat_map(|text| written_forms(text)).collect();
+    forms.extend(long_runs(text, MAX_WORD_CHARS, is_of_a_word));
+    forms.extend(long_runs(text, MAX_NUMBER_CHARS, |c| c.is_ascii_digit()));
+    let whole = if is_cut { text.trim_end_matches(is_of_a_word).len() } else { text.len() };
     let mut shown = String::new();
-    let mut length = 0;
     let mut hidden_until = 0;
-    for (start, c) in message.char_indices() {
-        let was_hidden = start < hidden_until;
-        let here = forms.iter().filter(|form| message[start..].starts_with(form.as_str()));
-        hidden_until = here.map(|form| start + form.len()).fold(hidden_until, usize::max);
-        let next = match (start < hidden_until, was_hidden) {
-            (true, true) => continue,
-            (true, false) => MASK,
-            (false, _) if c == '{' => break,
-            (false, _) if is_unseen(c) => ' ',
-            (false, _) => c,
-        };
-        if length == MAX_MESSAGE_CHARS {
-            break;
+    for (start, c) in text.char_indices() {
+        let (was_hidden, rest) = (start < hidden_until, &text[start..]);
+        let here = forms.iter().filter(|form| rest.starts_with(*form) || (is_cut && form.starts_with(rest)));
+        let words = short.iter().filter(|word| is_word_at(text, start, word));
+        let ends = here.map(String::len).chain(words.map(|word| word.len())).map(|length| start + length);
+        hidden_until = ends.fold(hidden_until, usize::max);
+        if start >= whole {
+            hidden_until = text.len();
         }
-        shown.push(next);
-        length += 1;
+        match (start < hidden_until, was_hidden) {
+            (true, true) => {}
+            (true, false) => shown.push(MASK),
+            (false, _) if is_unseen(c) => shown.push(' '),
+            (false, _) => shown.push(c),
+        }
     }
     shown
+}
+
+fn is_of_a_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "+/=_-".contains(c)
+}
+
+/// So short, and of letters and digits alone, that other words hold it by chance: it is masked as a word of its own.
+fn is_part_of_words(text: &str) -> bool {
+    text.len() < MIN_MASKED_CHARS && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// True if `text` stands at `start` of `message`, and no letter or digit beside it.
+fn is_word_at(message: &str, start: usize, text: &str) -> bool {
+    let (before, rest) = message.split_at(start);
+    let Some(after) = rest.strip_prefix(text).filter(|_| !text.is_empty()) else { return false };
+    !before.ends_with(|c: char| c.is_ascii_alphanumeric())
+        && !after.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 /// Ends a line, or turns the direction of writing.
@@ -87,6 +115,9 @@ fn written_forms(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -129,9 +160,89 @@ mod tests {
     #[test]
     fn texts_that_overlap_are_masked_together() {
         assert_eq!(redacted("abcdef", &["abcd", "cdef"]), "…");
-        assert_eq!(redacted("abcdef", &["abc", "abcde"]), "…f");
-        assert_eq!(redacted("aaab", &["aa"]), "…b");
+        assert_eq!(redacted("abcdef", &["abcd", "abcde"]), "…f");
+        assert_eq!(redacted("aaaaab", &["aaaa"]), "…b");
         assert_eq!(redacted("abc", &[""]), "abc");
+    }
+
+    #[test]
+    fn a_text_below_four_characters_is_masked_as_a_word_and_not_inside_one() {
+        for (message, shown) in [
+            ("this businessId is unknown", "this businessId is unknown"),
+            ("userId u is unknown", "userId … is unknown"),
+            ("userId=u&x=us", "userId=…&x=…"),
+            ("u", "…"),
+            ("用户u不存在", "用户…不存在"),
+            ("us1 1us", "us1 1us"),
+        ] {
+            assert_eq!(redacted(message, &["u", "us"]), shown, "{message}");
+        }
+        assert_eq!(redacted("用户张三不存在", &["张三"]), "用户…不存在");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_that_was_sent_is_left(
+            before in "[a-z :,=张\"\\\\]{0,12}",
+            sent in "[a-zA-Z0-9/张三\"]{4,12}",
+            after in "[a-z :,=三\"]{0,12}",
+        ) {
+            for form in written_forms(&sent) {
+                let shown = redacted(&format!("{before}{form}{after}"), &[&sent]);
+                prop_assert!(!shown.contains(&form), "{shown}");
+            }
+        }
+
+        #[test]
+        fn no_beginning_of_what_was_sent_is_left_where_the_text_is_cut(
+            before in "[a-z :,=张\"\\\\]{0,12}",
+            sent in "[a-zA-Z0-9/张三\" ]{4,12}",
+            chars in 1usize..12,
+        ) {
+            let beginning: String = sent.chars().take(chars).collect();
+            let shown = masked(&format!("{before}{beginning}"), &[&sent], true);
+            prop_assert!(before.contains(&beginning) || !shown.ends_with(&beginning), "{shown}");
+        }
+
+        #[test]
+        fn words_that_only_hold_a_short_text_are_left_as_they_are(
+            words in vec("[a-z]{4,12}", 1..8),
+            sent in "[a-z0-9]{1,3}",
+        ) {
+            let message = words.join(" ");
+            prop_assert_eq!(redacted(&message, &[&sent]), message.clone());
+            let told = format!("{sent} {message} {sent}");
+            prop_assert_eq!(redacted(&told, &[&sent]), format!("… {message} …"));
+        }
+
+        #[test]
+        fn whatever_comes_is_short_and_on_one_line(message in ".{0,400}", sent in vec(".{0,20}", 0..4)) {
+            let sent: Vec<_> = sent.iter().map(String::as_str).collect();
+            let shown = redacted(&message, &sent);
+            prop_assert!(shown.chars().count() <= MAX_MESSAGE_CHARS);
+            prop_assert!(!shown.chars().any(is_unseen));
+        }
+    }
+
+    #[test]
+    fn what_may_go_on_after_the_cut_is_masked() {
+        let sent = ["open-1 of 张三", "user/1"];
+        for (text, whole, cut) in [
+            ("unknown open-1 of 张", "unknown open-1 of 张", "unknown …"),
+            ("unknown user", "unknown user", "unknown …"),
+            ("sign abc", "sign abc", "sign …"),
+            (
+                "{\"code\": 4, \"userId\": \"user/1\"}",
+                "{\"code\": 4, \"userId\": \"…\"}",
+                "{\"code\": 4, \"userId\": \"…\"}",
+            ),
+            ("签名", "签名", "签名"),
+        ] {
+            assert_eq!(
+                (masked(text, &sent, false).as_str(), masked(text, &sent, true).as_str()),
+                (whole, cut)
+            );
+        }
     }
 
     #[test]

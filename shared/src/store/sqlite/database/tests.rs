@@ -103,6 +103,24 @@ fn what_is_deleted_is_overwritten() {
 }
 
 #[test]
+fn an_earlier_database_gets_the_column_of_the_key_that_verified_and_keeps_its_rows() {
+    let (_kept, file, mark) = started();
+    let (connection, mark) = start(&file, Some(&mark)).unwrap();
+    let earlier = "INSERT INTO authorizations (id, owner, requested, callback, parameters_digest, state_digest, link_source,
+             status, created_at, created_by, expires_at, retain_until)
+         VALUES ('id', 'B1', '{}', '{}', '', '', 'alipay:2021', 'ISSUED', 0, 'by', 1, 2)";
+    connection.execute_batch("ALTER TABLE authorizations DROP COLUMN verified_by").unwrap();
+    connection.execute_batch(earlier).unwrap();
+    connection.close().unwrap();
+    for _ in 0..2 {
+        let (connection, _) = start(&file, Some(&mark)).unwrap();
+        let read = |row: &rusqlite::Row<'_>| row.get::<_, Option<String>>(0);
+        let kept = connection.query_row("SELECT verified_by FROM authorizations", [], read);
+        assert_eq!(kept, Ok(None));
+    }
+}
+
+#[test]
 fn another_schema_is_refused() {
     let (_kept, file, mark) = started();
     let (connection, _) = start(&file, Some(&mark)).unwrap();

@@ -1,0 +1,16 @@
+//! What a POST tells that may be repeated nowhere: it names a user.
+
+use shared::model::authorization::Authorization;
+use shared::model::authorization_request::AuthorizationRequest;
+
+/// The values of `authorization` that what a merchant says may repeat.
+pub(crate) fn sent(authorization: &Authorization) -> Vec<&str> {
+    let mut sent = match &authorization.request {
+        AuthorizationRequest::Merchant(request) => vec![request.user_id.as_str(), &request.serial_no],
+        AuthorizationRequest::Scheme(request) => vec![request.phone_tail.as_str(), &request.request_id],
+    };
+    let identity = authorization.identity();
+    sent.extend(identity.and_then(|identity| identity.open_id()).map(|id| id.reveal()));
+    sent.extend(identity.and_then(|identity| identity.user_id()).map(|id| id.reveal()));
+    sent
+}

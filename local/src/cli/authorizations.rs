@@ -1,0 +1,367 @@
+//! `authlink authorizations`: find, understand, deliver once more, and forget.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args, Subcommand};
+use serde_json::json;
+use shared::model::authorization::Status;
+use shared::model::clock::{Clock as _, SystemClock, UnixMillis};
+use shared::model::id::AuthorizationId;
+use shared::model::owner::Owner;
+use shared::runtime::start::StartError;
+use shared::store::listing::{Cursor, Listing, View};
+
+use super::place::PlaceArgs;
+use super::reference::reference;
+use crate::folder::BUSINESS_ID;
+use crate::operate::forget::{self, forget};
+use crate::operate::local_time::{local, moment};
+use crate::operate::newest::STATES;
+use crate::operate::refusal::Refusal;
+use crate::operate::resend::{Manner, WITH_OPEN_ID, Which, resend};
+use crate::operate::{Opened, Place, summary};
+
+/// The newest that `tail` watches.
+const WATCHED: u32 = 200;
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Subcommand)]
+pub(super) enum AuthorizationsCommand {
+    /// List what needs attention; or by state, owner and time, latest first
+    #[command(after_help = "Examples:\n  authlink authorizations list\n  \
+        authlink authorizations list --all --business-id B1 --since 2h\n  \
+        authlink authorizations list --state UNDELIVERABLE --json\n  authlink authorizations list --stack authlink")]
+    List(ListArgs),
+    /// Show what became of one authorization, without the user's identity
+    #[command(
+        group(ArgGroup::new("what").required(true).args(["serial_no", "reference"])),
+        after_help = "Examples:\n  authlink authorizations show --serial-no S1\n  \
+            authlink authorizations show --stack authlink --business-id B1 --serial-no S1\n  \
+            authlink authorizations show --reference 0123456789abcdef0123456789abcdef --json"
+    )]
+    Show {
+        #[command(flatten)]
+        which: WhichArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: PlaceArgs,
+    },
+    /// Print every change of the newest authorizations as it comes, until Ctrl-C
+    Tail {
+        #[command(flatten)]
+        owner: OwnerArgs,
+        #[command(flatten)]
+        place: PlaceArgs,
+    },
+    /// Deliver once more, with the same body: one, or many by state, owner and time
+    #[command(
+        group(ArgGroup::new("what").required(true).multiple(true).args(["serial_no", "reference", "all", "business_id", "scheme_id"])),
+        after_help = "Examples:\n  authlink authorizations resend --serial-no S1\n  \
+            authlink authorizations resend --serial-no S1 --to https://shop.example/callback\n  \
+            authlink authorizations resend --business-id B1 --since 2026-11-29T08:00 --dry-run\n  \
+            authlink authorizations resend --all --rate 5 --yes\n\n\
+            Without a serialNo or a reference it takes what is UNDELIVERABLE, unless --state says otherwise. \
+            A run that was broken off says by which words it goes on where it was, for a day."
+    )]
+    Resend(ResendArgs),
+    /// Forget the person of one authorization for good: openId, userId, phone number, body, addresses
+    #[command(
+        group(ArgGroup::new("what").required(true).args(["serial_no", "reference"])),
+        after_help = "Examples:\n  authlink authorizations forget --serial-no S1\n  \
+            authlink authorizations forget --stack authlink --business-id B1 --serial-no S1 --yes\n  \
+            authlink authorizations forget --reference 0123456789abcdef0123456789abcdef --dry-run\n\n\
+            The record keeps its ids, its state, its times and the outcomes of its attempts; a delivery that is due \
+            is not made any more. It fails while an exchange or an attempt is under way. The same again changes nothing."
+    )]
+    Forget(ForgetArgs),
+}
+
+#[derive(Args, Clone)]
+pub(super) struct OwnerArgs {
+    /// Of this business; the business of the serialNo
+    #[arg(long)]
+    business_id: Option<String>,
+    /// Of this scheme
+    #[arg(long, conflicts_with = "business_id")]
+    scheme_id: Option<String>,
+}
+
+impl OwnerArgs {
+    fn owner(&self) -> Result<Option<Owner>, StartError> {
+        let named = match (&self.business_id, &self.scheme_id) {
+            (Some(id), _) => id.clone(),
+            (None, Some(id)) => format!("scheme:{id}"),
+            (None, None) => return Ok(None),
+        };
+        Owner::parse(&named)
+            .map(Some)
+            .ok_or_else(|| StartError::new("no business or scheme has such a name".to_owned()))
+    }
+}
+
+#[derive(Args)]
+pub(super) struct PeriodArgs {
+    /// Requested since: 2h, 3d, 2026-11-29, 2026-11-29T08:00, with an offset, or milliseconds
+    #[arg(long)]
+    since: Option<String>,
+    /// Requested before
+    #[arg(long)]
+    until: Option<String>,
+}
+
+impl PeriodArgs {
+    /// Its beginning and its end; what is said in hours or days ends at `now`.
+    fn read(&self, now: UnixMillis) -> Result<(Option<UnixMillis>, Option<UnixMillis>), StartError> {
+        let read = |text: &Option<String>| {
+            text.as_deref().map(|text| moment(text, now)).transpose().map_err(StartError::new)
+        };
+        Ok((read(&self.since)?, read(&self.until)?))
+    }
+}
+
+#[derive(Args)]
+pub(super) struct ListArgs {
+    /// In this state; can be repeated
+    #[arg(long, value_name = "STATE", value_parser = state)]
+    state: Vec<Status>,
+    /// In every state
+    #[arg(long, conflicts_with = "state")]
+    all: bool,
+    #[command(flatten)]
+    owner: OwnerArgs,
+    #[command(flatten)]
+    period: PeriodArgs,
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+    /// The place where the page before ended, as it said
+    #[arg(long, value_parser = cursor)]
+    after: Option<Cursor>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+#[derive(Args)]
+pub(super) struct WhichArgs {
+    #[command(flatten)]
+    owner: OwnerArgs,
+    /// Of the business; in a local run of the demo business unless said
+    #[arg(long)]
+    serial_no: Option<String>,
+    /// The whole reference of a log line, instead of a serialNo; a result page shows its first 12 digits
+    #[arg(long, conflicts_with = "serial_no", value_parser = reference)]
+    reference: Option<AuthorizationId>,
+}
+
+#[derive(Args)]
+pub(super) struct ResendArgs {
+    #[command(flatten)]
+    which: WhichArgs,
+    /// Of every business and scheme
+    #[arg(long, conflicts_with_all = ["serial_no", "reference", "business_id", "scheme_id"])]
+    all: bool,
+    /// In this state; can be repeated
+    #[arg(long, value_name = "STATE", value_parser = state, conflicts_with_all = ["serial_no", "reference"])]
+    state: Vec<Status>,
+    #[command(flatten)]
+    period: PeriodArgs,
+    /// Their address from now on, held against the same rules as a callbackUrl
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+    /// Say how many, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// So many a second at most
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rate: u32,
+    /// Ask nothing
+    #[arg(long)]
+    yes: bool,
+    /// Begin anew, although an earlier run of the same was broken off
+    #[arg(long, conflicts_with_all = ["serial_no", "reference"])]
+    anew: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+#[derive(Args)]
+pub(super) struct ForgetArgs {
+    #[command(flatten)]
+    which: WhichArgs,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Ask nothing
+    #[arg(long)]
+    yes: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+fn state(text: &str) -> Result<Status, String> {
+    text.to_ascii_uppercase()
+        .parse()
+        .map_err(|_| format!("a state is one of {}", STATES.map(Status::as_str).join(", ")))
+}
+
+fn cursor(text: &str) -> Result<Cursor, String> {
+    Cursor::parse(text).ok_or_else(|| "that is no place that a page named".to_owned())
+}
+
+impl AuthorizationsCommand {
+    pub(super) async fn run(self, folder: PathBuf) -> Result<(), StartError> {
+        match self {
+            Self::List(list) => list.run(folder).await,
+            Self::Show { which, json, place } => {
+                let place = place.place(folder);
+                let id = which.one(&place)?;
+                let record = place.open().await?.records.authorization(&id).await?;
+                let (record, now) = (
+                    record.ok_or_else(|| StartError::new(Refusal::NoSuchAuthorization(id).to_string()))?,
+                    SystemClock.now(),
+                );
+                if json {
+                    println!("{:#}", summary::summary(&record, now));
+                } else {
+                    print!("{}", summary::told(&record, now));
+                }
+                Ok(())
+            }
+            Self::Tail { owner, place } => tail(&place.place(folder).open().await?, owner.owner()?).await,
+            Self::Resend(resend) => resend.run(folder).await,
+            Self::Forget(ForgetArgs { which, dry_run, yes, json, place }) => {
+                let place = place.place(folder);
+                let id = which.one(&place)?;
+                let opened = place.open().await?;
+                let forgotten = forget(&place, &opened, &id, forget::Manner { dry_run, yes }).await?;
+                if json {
+                    println!("{:#}", forgotten.json());
+                } else {
+                    println!("{forgotten}");
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl ListArgs {
+    async fn run(self, folder: PathBuf) -> Result<(), StartError> {
+        let now = SystemClock.now();
+        let (since, until) = self.period.read(now)?;
+        let view = match (self.all, self.state.is_empty()) {
+            (true, _) => View::States(STATES.to_vec()),
+            (false, false) => View::States(self.state),
+            (false, true) => View::Attention,
+        };
+        let listing = Listing {
+            view,
+            owner: self.owner.owner()?,
+            since,
+            until,
+            after: self.after,
+            limit: self.limit,
+            now,
+        };
+        let page = self.place.place(folder).open().await?.records.list_filled(&listing).await?;
+        if self.json {
+            let records: Vec<_> = page.records.iter().map(|record| summary::summary(record, now)).collect();
+            let next = page.next.map(|next| next.to_string());
+            println!("{:#}", json!({"authorizations": records, "more": page.more, "after": next}));
+            return Ok(());
+        }
+        match (page.records.is_empty(), &listing.view) {
+            (true, View::Attention) => println!("Nothing needs attention."),
+            (true, View::States(_)) => println!("There is none."),
+            (false, _) => println!("{}", summary::listed(&page.records, now)),
+        }
+        match (page.next, page.more) {
+            (Some(next), _) => println!("\nThe next page: --after {next}"),
+            (None, true) => println!("\nThere are more: raise --limit, or list by --state."),
+            (None, false) => {}
+        }
+        Ok(())
+    }
+}
+
+impl WhichArgs {
+    fn one(&self, place: &Place) -> Result<AuthorizationId, StartError> {
+        self.id(place)?.ok_or_else(|| StartError::new("name one".to_owned()))
+    }
+
+    /// The one that is meant, if one is.
+    fn id(&self, place: &Place) -> Result<Option<AuthorizationId>, StartError> {
+        if let Some(reference) = &self.reference {
+            return Ok(Some(reference.clone()));
+        }
+        let Some(serial_no) = &self.serial_no else { return Ok(None) };
+        let business_id = match (&self.owner.business_id, place) {
+            (Some(business_id), _) => business_id,
+            (None, Place::Folder(_)) => BUSINESS_ID,
+            (None, Place::Stack(_) | Place::Table(_)) => {
+                return Err(StartError::new("--business-id is missing".to_owned()));
+            }
+        };
+        Ok(Some(AuthorizationId::from_serial(business_id, serial_no)))
+    }
+}
+
+impl ResendArgs {
+    async fn run(self, folder: PathBuf) -> Result<(), StartError> {
+        let (place, now) = (self.place.place(folder), SystemClock.now());
+        let which = match self.which.id(&place)? {
+            Some(id) => Which::One(id),
+            None => {
+                if let Some(state) = self.state.iter().find(|state| !WITH_OPEN_ID.contains(state)) {
+                    return Err(StartError::new(format!("nothing that is {state} has an openId to resend")));
+                }
+                let states = if self.state.is_empty() { vec![Status::Undeliverable] } else { self.state };
+                let (since, until) = self.period.read(now)?;
+                Which::Many { states, owner: self.which.owner.owner()?, since, until }
+            }
+        };
+        let manner =
+            Manner { to: self.to, dry_run: self.dry_run, rate: self.rate, yes: self.yes, anew: self.anew };
+        println!("{}", resend(&place, &place.open().await?, which, &manner).await?);
+        Ok(())
+    }
+}
+
+async fn tail(opened: &Opened, owner: Option<Owner>) -> Result<(), StartError> {
+    let mut seen = HashMap::new();
+    let mut first = true;
+    loop {
+        let (now, view) = (SystemClock.now(), View::States(STATES.to_vec()));
+        let listing = Listing {
+            view,
+            owner: owner.clone(),
+            since: None,
+            until: None,
+            after: None,
+            limit: WATCHED,
+            now,
+        };
+        for record in opened.records.list(&listing).await?.records.iter().rev() {
+            let state = (record.status_at(now), record.attempts_begun(), record.history().len());
+            let before = seen.insert(record.id.clone(), state);
+            if !first && before != Some(state) {
+                let last = record.history().last().map_or("", |attempt| attempt.outcome.as_str());
+                println!("{}  {}  {}  {}  {last}", local(now), record.owner(), record.id, state.0);
+            }
+        }
+        first = false;
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+        }
+    }
+}

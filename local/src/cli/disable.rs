@@ -1,0 +1,53 @@
+//! Disabling a party, or one of its keys, at once: an entry of the deny list, which every function looks at within
+//! fifteen seconds.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use shared::model::deny_list::{Denial, DenyList, KeyFingerprint, PartyKind};
+use shared::runtime::start::StartError;
+
+use super::place::PlaceArgs;
+use crate::operate::deny_list::Change;
+
+/// A change of the list.
+#[derive(Subcommand)]
+pub(super) enum Switch {
+    /// Refuse it everywhere within 15 seconds, whatever its document says
+    Disable(Party),
+    /// Take it off the list of what is refused; its document counts again
+    Enable(Party),
+}
+
+/// The party, and where the list is.
+#[derive(Args)]
+pub(super) struct Party {
+    /// Its id, as its document is named
+    id: String,
+    /// One of its keys alone, if it has some: the SHA-256 of a public half's DER, or of a shared key's or secret's text
+    #[arg(long, value_name = "FINGERPRINT")]
+    key: Option<KeyFingerprint>,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+impl Switch {
+    /// Does it, and prints the list as it then stands.
+    pub(super) async fn run(self, kind: PartyKind, folder: PathBuf) -> Result<(), StartError> {
+        let (Self::Disable(party) | Self::Enable(party)) = &self;
+        let place = party.place.clone().place(folder);
+        let denial = Denial::new(kind, &party.id, party.key)?;
+        let store = place.open().await?.records;
+        let change = if matches!(self, Self::Disable(_)) { Change::Disable } else { Change::Enable };
+        println!("{}", change.make(&place, &*store, &denial).await?.told);
+        print_list(&store.deny_list().await?);
+        Ok(())
+    }
+}
+
+fn print_list(list: &DenyList) {
+    match list.entries()[..] {
+        [] => println!("Nothing is disabled here."),
+        ref entries => println!("Disabled here:\n  {}", entries.join("\n  ")),
+    }
+}

@@ -1,0 +1,197 @@
+//! `authlink business|scheme|access-key|account|platform|app`: make, show and check a document; and
+//! `authlink check FILE`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use shared::egress::callback_url::CallbackRules;
+use shared::model::clock::{Clock as _, SystemClock};
+use shared::runtime::start::StartError;
+use shared::secrets::SecretName;
+use zeroize::Zeroizing;
+
+use super::new_document::Makes;
+use super::place::PlaceArgs;
+use crate::bounded::text;
+use crate::documents::check::Fault;
+use crate::documents::health::missing_app;
+use crate::documents::rotation::KeyList;
+use crate::documents::{Kind, Vault, check, last_use, shown};
+use crate::operate::{Place, audit, question};
+
+#[derive(Subcommand)]
+pub(super) enum DocumentCommand<A: Args> {
+    /// Make one; new keys are kept in files that only you may read
+    Add {
+        #[command(flatten)]
+        document: A,
+        #[command(flatten)]
+        manner: MannerArgs,
+    },
+    /// Show one, its keys by their fingerprints; without an id list all
+    Show {
+        id: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: PlaceArgs,
+    },
+    /// Read one as the functions do, and say every flaw
+    Check {
+        id: String,
+        #[command(flatten)]
+        place: PlaceArgs,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct MannerArgs {
+    /// Ask nothing
+    #[arg(long)]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
+}
+
+impl<A: Args + Makes> DocumentCommand<A> {
+    pub(super) async fn run(self, folder: PathBuf) -> Result<(), StartError> {
+        match self {
+            Self::Add { document, manner } => add(document, manner, folder).await,
+            Self::Show { id: None, json, place } => {
+                let ids = Vault::open(&place.place(folder)).await?.names(A::KIND).await?;
+                if json {
+                    println!("{:#}", json!(ids));
+                } else {
+                    ids.iter().for_each(|id| println!("{id}"));
+                }
+                Ok(())
+            }
+            Self::Show { id: Some(id), json, place } => show(A::KIND, &id, json, &place.place(folder)).await,
+            Self::Check { id, place } => {
+                let vault = Vault::open(&place.place(folder)).await?;
+                let (name, text) = fetch(&vault, A::KIND, &id).await?;
+                refuse_unserviceable(name.as_str(), A::KIND, &text, &vault.rules())
+            }
+        }
+    }
+}
+
+async fn show(kind: Kind, id: &str, as_json: bool, place: &Place) -> Result<(), StartError> {
+    let vault = Vault::open(place).await?;
+    let (name, text) = fetch(&vault, kind, id).await?;
+    let document: Value = serde_json::from_str(&text)
+        .map_err(|error| StartError::new(format!("{name} is no JSON at line {}", error.line())))?;
+    let mut shown = shown::without_keys(&document);
+    if !last_use::is_recorded(kind) {
+        println!("{shown:#}");
+        return Ok(());
+    }
+    let keys: Vec<_> =
+        KeyList::of(kind).iter().flat_map(|list| shown::keys_of(&document, list.as_str())).collect();
+    let last = last_use::last_use(place, &vault, (kind, id), &document, &keys, SystemClock.now()).await;
+    if as_json {
+        shown["verifiedLast"] = last.as_json();
+        println!("{shown:#}");
+    } else {
+        println!("{}", last.beside(&shown));
+    }
+    Ok(())
+}
+
+async fn add<A: Makes>(document: A, manner: MannerArgs, folder: PathBuf) -> Result<(), StartError> {
+    let (id, place) = (document.id().to_owned(), manner.place.place(folder));
+    let name = A::KIND.name(&id)?;
+    let vault = Vault::open(&place).await?;
+    if vault.read(&name).await?.is_some() {
+        return Err(StartError::new(format!("{name} is there already")));
+    }
+    // Before a key is made: it would be made in vain.
+    if let Some(app) = missing_app(&vault, document.alipay_app()).await? {
+        return Err(StartError::new(format!("there is no {app}: app add makes it")));
+    }
+    let made = document.make(place.folder())?;
+    let text = Zeroizing::new(format!("{:#}\n", made.fields));
+    refuse_unserviceable(name.as_str(), A::KIND, &text, &vault.rules())?;
+    question::agreed(&format!("Make {name} at {}?", place.name()), manner.yes)?;
+    // Before the document: nobody else has the other half.
+    let keys = vault.keys_folder(place.folder());
+    let kept = made.keys.iter().map(|key| key.keep(&keys, A::KIND, &id)).collect::<Result<Vec<_>, _>>()?;
+    vault.write(&name, &text, true).await?;
+    println!("{name} is made; it works within 30 s");
+    kept.iter().chain(&made.told).for_each(|line| println!("{line}"));
+    note(&place, "add", &name)
+}
+
+#[derive(Args)]
+pub(super) struct CheckArgs {
+    /// The document
+    file: PathBuf,
+    /// Its kind; by its folder's name, as in secrets/business/B1.json, unless said
+    #[arg(long)]
+    kind: Option<Kind>,
+}
+
+impl CheckArgs {
+    /// Checks it as what runs in `folder` would read it, or a deployment if nothing does.
+    pub(super) async fn run(self, folder: PathBuf) -> Result<(), StartError> {
+        let rules = Vault::open(&Place::Folder(folder)).await.map(|vault| vault.rules()).unwrap_or_default();
+        let named = |path: Option<&std::ffi::OsStr>| {
+            let name = path.and_then(std::ffi::OsStr::to_str)?;
+            Kind::ALL.into_iter().find(|kind| kind.as_str() == name)
+        };
+        let by_folder = self.file.parent().and_then(|folder| named(folder.file_name()));
+        let kind = self.kind.or(by_folder).or_else(|| named(self.file.file_stem()));
+        let kind = kind.ok_or_else(|| StartError::new("say by --kind which document it is".to_owned()))?;
+        refuse_unserviceable(&self.file.display().to_string(), kind, &text(&self.file)?, &rules)
+    }
+}
+
+/// Refuses a document that cannot serve now, and prints every flaw.
+pub(super) fn refuse_unserviceable(
+    name: &str,
+    kind: Kind,
+    text: &str,
+    rules: &CallbackRules,
+) -> Result<(), StartError> {
+    let mut faults = check::faults(kind, text, rules)?;
+    faults.extend(check::out_of_validity(kind, text, SystemClock.now()));
+    refuse(name, &faults)
+}
+
+/// Refuses a document that can never serve, and prints every flaw.
+pub(super) fn refuse_unsound(
+    name: &str,
+    kind: Kind,
+    text: &str,
+    rules: &CallbackRules,
+) -> Result<(), StartError> {
+    refuse(name, &check::faults(kind, text, rules)?)
+}
+
+fn refuse(name: &str, faults: &[Fault]) -> Result<(), StartError> {
+    if faults.is_empty() {
+        return Ok(());
+    }
+    for fault in faults {
+        println!("{name}:{fault}");
+    }
+    Err(StartError::new(format!("{name} has {} flaws", faults.len())))
+}
+
+pub(super) async fn fetch(
+    vault: &Vault,
+    kind: Kind,
+    id: &str,
+) -> Result<(SecretName, Zeroizing<String>), StartError> {
+    let name = kind.name(id)?;
+    match vault.read(&name).await? {
+        Some(text) => Ok((name, text)),
+        None => Err(StartError::new(format!("there is no {name}"))),
+    }
+}
+
+pub(super) fn note(place: &Place, action: &str, name: &SecretName) -> Result<(), StartError> {
+    Ok(audit::note(place.folder(), &place.name(), action, &json!({"document": name.as_str(), "done": 1}))?)
+}

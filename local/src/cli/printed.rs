@@ -1,0 +1,66 @@
+//! A call and its answer as they are printed: as they went over the wire, as a command, as a program.
+
+use serde_json::{Value, json};
+
+use crate::caller::Caller;
+use crate::merchant::{CallAnswer, CallRequest};
+use crate::printable::lines;
+use crate::samples::Language;
+
+pub(super) fn print_request(url: &str, headers: &[(&str, &str)], body: &str) {
+    println!("POST {url}");
+    for (name, value) in headers {
+        println!("{name}: {value}");
+    }
+    println!("\n{body}\n");
+}
+
+pub(super) fn request_as_json(request: &CallRequest) -> Value {
+    json!({"url": request.url, "headers": request.headers, "body": request.body})
+}
+
+pub(super) fn print_answer(request: &Value, answer: &CallAnswer, as_json: bool) {
+    if as_json {
+        let answer = json!({"httpStatus": answer.http_status, "body": answer.body});
+        println!("{:#}", json!({"request": request, "answer": answer}));
+    } else {
+        println!("HTTP {}\n{}", answer.http_status, lines(&answer.body));
+    }
+}
+
+pub(super) fn print_sample(language: Language, caller: &Caller, arguments: &[&str]) {
+    print!("{}", language.sample().source);
+    for (name, value) in caller.settings_of_samples() {
+        eprintln!("export {name}={}", quoted(&value));
+    }
+    let arguments: String = arguments.iter().map(|argument| format!(" {}", quoted(argument))).collect();
+    eprintln!("{}{arguments}", language.sample().command);
+}
+
+/// The call as a command for a POSIX shell.
+pub(super) fn curl(url: &str, headers: &[(&str, &str)], body: &str) -> String {
+    let headers: String = headers
+        .iter()
+        .map(|(name, value)| format!(" \\\n  -H {}", quoted(&format!("{name}: {value}"))))
+        .collect();
+    format!("curl -sS {}{headers} \\\n  --data-raw {}", quoted(url), quoted(body))
+}
+
+/// As one word of a POSIX shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_for_a_shell_is_one_word() {
+        for (text, word) in
+            [("", "''"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("$(x)`y`\\", "'$(x)`y`\\'")]
+        {
+            assert_eq!(quoted(text), word);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! `authlink business|access-key|platform|app rotate`: a new key in two steps.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+use shared::model::clock::{Clock as _, SystemClock};
+use shared::runtime::start::StartError;
+use zeroize::Zeroizing;
+
+use super::documents::{MannerArgs, fetch, note, refuse_unserviceable, refuse_unsound};
+use crate::bounded::text;
+use crate::documents::rotation::{self, KeyList};
+use crate::documents::{Kind, NewKey, Vault, last_use, shown};
+use crate::operate::question;
+
+#[derive(Args)]
+pub(super) struct RotateArgs<C: Args> {
+    id: String,
+    step: Step,
+    #[command(flatten)]
+    keys: C,
+    #[command(flatten)]
+    manner: MannerArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Step {
+    Begin,
+    Finish,
+}
+
+/// The options that say which keys change.
+pub(super) trait ChoosesKeys {
+    fn list(&self) -> Option<KeyList>;
+    /// The file of the new key.
+    fn given(&self) -> Option<&Path>;
+}
+
+/// Of a party that has RSA keys, MD5 keys, or both.
+#[derive(Args)]
+pub(super) struct TwoLists {
+    /// The list that changes; needed if the document has both
+    #[arg(long)]
+    field: Option<KeyList>,
+    /// The other side's new public key; a business that names none is given a new pair
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
+}
+
+impl ChoosesKeys for TwoLists {
+    fn list(&self) -> Option<KeyList> {
+        self.field
+    }
+
+    fn given(&self) -> Option<&Path> {
+        self.public_key.as_deref()
+    }
+}
+
+/// Of an app at Alipay.
+#[derive(Args)]
+pub(super) struct AlipaysKeys {
+    /// Alipay's new public key for the app
+    #[arg(long, value_name = "FILE", conflicts_with = "alipay_certificate")]
+    public_key: Option<PathBuf>,
+    /// Alipay's new certificate for the app, alipayCertPublicKey_RSA2.crt
+    #[arg(long, value_name = "FILE")]
+    alipay_certificate: Option<PathBuf>,
+}
+
+impl ChoosesKeys for AlipaysKeys {
+    fn list(&self) -> Option<KeyList> {
+        let by_key = self.public_key.as_ref().map(|_| KeyList::AlipayPublicKeys);
+        by_key.or_else(|| self.alipay_certificate.as_ref().map(|_| KeyList::AlipayCertificates))
+    }
+
+    fn given(&self) -> Option<&Path> {
+        self.public_key.as_deref().or(self.alipay_certificate.as_deref())
+    }
+}
+
+/// Of a party that has secrets alone.
+#[derive(Args)]
+pub(super) struct OneList {}
+
+impl ChoosesKeys for OneList {
+    fn list(&self) -> Option<KeyList> {
+        None
+    }
+
+    fn given(&self) -> Option<&Path> {
+        None
+    }
+}
+
+impl<C: Args + ChoosesKeys> RotateArgs<C> {
+    pub(super) async fn run(self, kind: Kind, folder: PathBuf) -> Result<(), StartError> {
+        let Self { id, step, keys, manner } = self;
+        let place = manner.place.place(folder);
+        let vault = Vault::open(&place).await?;
+        let (name, text) = fetch(&vault, kind, &id).await?;
+        refuse_unsound(name.as_str(), kind, &text, &vault.rules())?;
+        let mut document: Value = serde_json::from_str(&text)?;
+        let under_way = (step == Step::Finish).then(|| rotation::under_way(kind, &document)).flatten();
+        let list = rotation::list(kind, &document, keys.list().or(under_way))?;
+        let before = shown::keys_of(&document, list.as_str());
+        let new = change(&mut document, kind, list, step, keys.given())?;
+        let text = Zeroizing::new(format!("{document:#}\n"));
+        refuse_unserviceable(name.as_str(), kind, &text, &vault.rules())?;
+        let (what, action, told) = match step {
+            Step::Begin => ("Put a new key beside the old one in", "rotate begin", BEGUN),
+            Step::Finish => {
+                ("Take the old key, and with it what still signs with it, out of", "rotate finish", FINISHED)
+            }
+        };
+        if step == Step::Finish
+            && last_use::is_recorded(kind)
+            && let [old, new] = &before[..]
+        {
+            let now = SystemClock.now();
+            let last = last_use::last_use(&place, &vault, (kind, &id), &document, &before, now).await;
+            println!("{}", last.before_it_goes(old, new));
+        }
+        question::agreed(&format!("{what} {name} at {}?", place.name()), manner.yes)?;
+        // Before the document: nobody else has the other half.
+        let kept = new.map(|key| key.keep(&vault.keys_folder(place.folder()), kind, &id)).transpose()?;
+        vault.write(&name, &text, false).await?;
+        println!("{name} is changed");
+        kept.iter().map(String::as_str).chain([told]).for_each(|line| println!("{line}"));
+        note(&place, action, &name)
+    }
+}
+
+const BEGUN: &str = "the new key works after up to 10 s, not at once; the old one still works\n\
+    when the other side has changed: rotate … finish";
+const FINISHED: &str = "the old key is refused from now on, within 5 minutes";
+
+/// Takes the step in `document`; the key that was made for it, if one was.
+fn change(
+    document: &mut Value,
+    kind: Kind,
+    list: KeyList,
+    step: Step,
+    file: Option<&Path>,
+) -> Result<Option<NewKey>, StartError> {
+    let is_theirs =
+        matches!(list, KeyList::PublicKeys | KeyList::AlipayPublicKeys | KeyList::AlipayCertificates);
+    if file.is_some() && !(step == Step::Begin && is_theirs) {
+        let problem = match kind {
+            Kind::AlipayApp => "--public-key and --alipay-certificate are for `begin`",
+            _ => "--public-key is for `begin`, of public keys",
+        };
+        return Err(StartError::new(problem.to_owned()));
+    }
+    if step == Step::Finish {
+        rotation::finish(document, list)?;
+        return Ok(None);
+    }
+    let (given, made) = match (list, file) {
+        (KeyList::PublicKeys | KeyList::AlipayPublicKeys | KeyList::AlipayCertificates, Some(file)) => {
+            (Some(text(file)?), None)
+        }
+        (KeyList::AlipayPublicKeys, None) => {
+            return Err(StartError::new("name Alipay's new public key by --public-key".to_owned()));
+        }
+        (KeyList::AlipayCertificates, None) => {
+            return Err(StartError::new("name Alipay's new certificate by --alipay-certificate".to_owned()));
+        }
+        (KeyList::PublicKeys, None) if kind == Kind::Upstream => {
+            let problem = "a platform makes its own keys: name its new public key by --public-key";
+            return Err(StartError::new(problem.to_owned()));
+        }
+        (KeyList::PublicKeys, None) => (None, Some(NewKey::theirs()?)),
+        (KeyList::Md5Keys, _) => (None, Some(NewKey::shared::<16>())),
+        (KeyList::Secrets, _) => (None, Some(NewKey::shared::<15>())),
+    };
+    if let Some(key) = given.as_ref().or_else(|| made.as_ref().map(|made| &made.in_document)) {
+        rotation::begin(document, list, key)?;
+    }
+    Ok(made)
+}

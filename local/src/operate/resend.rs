@@ -1,0 +1,318 @@
+//! Resends: deliveries that are made once more, one or many.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::json;
+use shared::egress::callback_url::CallbackUrl;
+use shared::model::authorization::{Authorization, Callback, Status};
+use shared::model::clock::{Clock as _, SystemClock, UnixMillis};
+use shared::model::id::{AuthorizationId, OperationId};
+use shared::model::owner::Owner;
+use shared::model::random::OsRandom;
+use shared::runtime::start::StartError;
+use shared::store::Resend;
+use shared::store::listing::{Listing, View};
+use tokio::time::MissedTickBehavior;
+
+use super::local_time::local;
+use super::plan::Plan;
+use super::refusal::{Refusal, StepError};
+use super::{Opened, Place, audit, question};
+use crate::signals::StopSignals;
+
+/// The states that have an openId.
+pub const WITH_OPEN_ID: [Status; 3] = [Status::Authorized, Status::Delivered, Status::Undeliverable];
+
+const PAGE: u32 = 500;
+/// So long a run that was broken off may go on.
+const GOES_ON_FOR_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+
+/// The deliveries to make once more.
+pub enum Which {
+    /// One authorization, in whichever state has an openId.
+    One(AuthorizationId),
+    /// All in these states.
+    Many { states: Vec<Status>, owner: Option<Owner>, since: Option<UnixMillis>, until: Option<UnixMillis> },
+}
+
+/// How to do it.
+pub struct Manner {
+    /// The address from now on.
+    pub to: Option<String>,
+    pub dry_run: bool,
+    /// So many a second at most.
+    pub rate: u32,
+    pub yes: bool,
+    /// An earlier run of the same that was broken off is forgotten.
+    pub anew: bool,
+}
+
+/// What came of it: so many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resent {
+    /// Would be due again, had it not been a dry run.
+    Would(u64),
+    /// Are due again.
+    Due(u64),
+}
+
+impl fmt::Display for Resent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Would(number) => write!(f, "would make {number} due again; nothing was done"),
+            Self::Due(number) => {
+                write!(f, "{number} due again; the next sweep, within a minute, takes up what is due")
+            }
+        }
+    }
+}
+
+/// Makes them due; the next sweep takes them up.
+///
+/// # Errors
+/// The store fails, the address is not acceptable, or the question was answered by no.
+pub async fn resend(
+    place: &Place,
+    opened: &Opened,
+    which: Which,
+    manner: &Manner,
+) -> Result<Resent, StepError> {
+    let to = manner
+        .to
+        .as_deref()
+        .map(|to| CallbackUrl::parse(to, &opened.callbacks))
+        .transpose()
+        .map_err(Refusal::Address)?
+        .map(|url| Callback::Explicit(url.as_str().to_owned()));
+    match which {
+        Which::One(id) => one(place, opened, &id, to, manner).await,
+        Which::Many { states, owner, since, until } => {
+            let (now, limit) = (SystemClock.now(), PAGE);
+            let view = View::States(states);
+            let listing = Listing { view, owner, since, until, after: None, limit, now };
+            many(place, opened, listing, to, manner).await
+        }
+    }
+}
+
+async fn one(
+    place: &Place,
+    opened: &Opened,
+    id: &AuthorizationId,
+    to: Option<Callback>,
+    manner: &Manner,
+) -> Result<Resent, StepError> {
+    let record =
+        opened.records.authorization(id).await?.ok_or_else(|| Refusal::NoSuchAuthorization(id.clone()))?;
+    if let Some(refusal) = unsendable(&record, to.as_ref()) {
+        return Err(refusal.into());
+    }
+    if manner.dry_run {
+        return Ok(Resent::Would(1));
+    }
+    if record.status() == Status::Delivered {
+        question::agreed("It was delivered; the merchant will get it once more. Resend 1?", manner.yes)?;
+    }
+    if !make(opened, id, &WITH_OPEN_ID, to).await? {
+        return Err(Refusal::AttemptUnderWay.into());
+    }
+    audit::note(
+        place.folder(),
+        &place.name(),
+        "resend",
+        &json!({"reference": id, "to": manner.to, "done": 1}),
+    )?;
+    Ok(Resent::Due(1))
+}
+
+async fn many(
+    place: &Place,
+    opened: &Opened,
+    listing: Listing,
+    to: Option<Callback>,
+    manner: &Manner,
+) -> Result<Resent, StepError> {
+    let View::States(states) = listing.view.clone() else { return Ok(Resent::Due(0)) };
+    if manner.dry_run {
+        let found = find(opened, listing, to.as_ref()).await?;
+        return Ok(Resent::Would(u64::try_from(found.len()).unwrap_or(u64::MAX)));
+    }
+    let period = Period { since: listing.since, until: listing.until };
+    let selection =
+        format!("{} {:?} {states:?} {period} {:?}", place.name(), listing.owner, manner.to.as_deref());
+    let mut plan = Plan::hold(place.folder(), &selection)?;
+    if !goes_on(&mut plan, manner.anew, listing.now, |what| question::agreed(what, manner.yes))? {
+        let now = listing.now;
+        let found = find(opened, listing, to.as_ref()).await?;
+        if found.is_empty() {
+            return Ok(Resent::Due(0));
+        }
+        question::agreed(&format!("Resend {} at {}?", found.len(), place.name()), manner.yes)?;
+        plan.begin(found, now)?;
+    }
+    let mut resent = 0_u64;
+    let done = each(opened, &mut plan, &states, to.as_ref(), manner.rate, &mut resent).await;
+    let details = json!({
+        "selection": selection, "to": manner.to, "matched": plan.len(), "done": resent, "ended": done.is_ok(),
+    });
+    let audited = audit::note(place.folder(), &place.name(), "resend", &details);
+    done.map_err(|error| {
+        // It would begin anew once more.
+        let without = if manner.anew { " without --anew" } else { "" };
+        let again = format!("run the same again{without}{period} for the rest, within a day");
+        StartError::new(format!("{resent} are due again; {again}: {error}"))
+    })?;
+    plan.end()?;
+    audited?;
+    Ok(Resent::Due(resent))
+}
+
+/// The times of a selection, as options: those of a person may be of now, as `2h` is.
+struct Period {
+    since: Option<UnixMillis>,
+    until: Option<UnixMillis>,
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said = [("since", self.since), ("until", self.until)];
+        said.into_iter()
+            .filter_map(|(name, at)| Some((name, at?)))
+            .try_for_each(|(name, at)| write!(f, " --{name} {at}"))
+    }
+}
+
+/// True if a run that was broken off goes on, which is asked; one that is old is forgotten.
+fn goes_on(
+    plan: &mut Plan,
+    anew: bool,
+    now: UnixMillis,
+    agreed: impl FnOnce(&str) -> Result<(), StartError>,
+) -> Result<bool, StartError> {
+    let Some(begun) = plan.begun() else { return Ok(false) };
+    let done = format!("{} of {}", plan.len() - plan.left().len(), plan.len());
+    let earlier = format!("An earlier run of the same, begun {}, ended after {done}", local(begun));
+    if anew || now.0.saturating_sub(begun.0) > GOES_ON_FOR_MILLIS {
+        println!("{earlier}; it is forgotten.");
+        plan.forget()?;
+        return Ok(false);
+    }
+    agreed(&format!("{earlier}. Go on with it (or say --anew)?"))?;
+    println!("{earlier}; this one goes on.");
+    Ok(true)
+}
+
+async fn each(
+    opened: &Opened,
+    plan: &mut Plan,
+    states: &[Status],
+    to: Option<&Callback>,
+    rate: u32,
+    resent: &mut u64,
+) -> Result<(), StartError> {
+    let mut turns = tokio::time::interval(Duration::from_secs(1) / rate.max(1));
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut signals = StopSignals::listen()?;
+    for id in plan.left() {
+        tokio::select! {
+            biased;
+            () = signals.next() => return Err(StartError::new("stopped".to_owned())),
+            _ = turns.tick() => {}
+        }
+        *resent += u64::from(make(opened, &id, states, to.cloned()).await?);
+        plan.done(&id)?;
+    }
+    Ok(())
+}
+
+async fn make(
+    opened: &Opened,
+    id: &AuthorizationId,
+    from: &[Status],
+    to: Option<Callback>,
+) -> Result<bool, StartError> {
+    let operation = OperationId::generate(&OsRandom::default())?;
+    let resend = Resend { id: id.clone(), from: from.to_vec(), to, operation, now: SystemClock.now() };
+    Ok(opened.records.resend(&resend).await?)
+}
+
+async fn find(
+    opened: &Opened,
+    mut listing: Listing,
+    to: Option<&Callback>,
+) -> Result<Vec<AuthorizationId>, StartError> {
+    if listing.view == View::States(vec![Status::Undeliverable])
+        && (listing.since, listing.until) == (None, None)
+    {
+        return Ok(opened.records.undeliverable(listing.owner.as_ref()).await?);
+    }
+    let mut found = Vec::new();
+    loop {
+        let page = opened.records.list(&listing).await?;
+        let sendable = page.records.iter().filter(|record| unsendable(record, to).is_none());
+        found.extend(sendable.map(|record| record.id.clone()));
+        match page.next {
+            Some(next) => listing.after = Some(next),
+            None => return Ok(found),
+        }
+    }
+}
+
+/// The reason why a delivery cannot be made, if there is one.
+fn unsendable(record: &Authorization, to: Option<&Callback>) -> Option<Refusal> {
+    let status = record.status();
+    if record.forgotten_at().is_some() {
+        return Some(Refusal::Forgotten(status));
+    }
+    if record.consent().is_none() {
+        return Some(Refusal::NoOpenId(status));
+    }
+    (record.callback == Callback::Nowhere && to.is_none()).then_some(Refusal::NoAddress(status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGUN: UnixMillis = UnixMillis(1_795_355_000_123);
+
+    #[test]
+    fn an_earlier_run_goes_on_for_a_day_if_it_is_agreed_to() {
+        let ids = ["1", "2"].map(|serial_no| AuthorizationId::from_serial("B1", serial_no));
+        let day = Duration::from_hours(24);
+        let later = Duration::from_millis(1);
+        for (yes, anew, after, goes) in [
+            (true, false, day, Some(true)),
+            (true, false, day + later, Some(false)),
+            (true, true, later, Some(false)),
+            (false, false, later, None),
+            (false, true, later, Some(false)),
+        ] {
+            let agreed = |what: &str| {
+                assert!(what.contains("ended after 1 of 2. Go on"), "{what}");
+                yes.then_some(()).ok_or_else(|| StartError::new("no".to_owned()))
+            };
+            let folder = tempfile::tempdir().unwrap();
+            let mut plan = Plan::hold(folder.path(), "all").unwrap();
+            assert!(matches!(goes_on(&mut plan, anew, BEGUN, agreed), Ok(false)), "nothing was begun");
+            plan.begin(ids.to_vec(), BEGUN).unwrap();
+            plan.done(&ids[0]).unwrap();
+            drop(plan);
+            let mut plan = Plan::hold(folder.path(), "all").unwrap();
+            assert_eq!(goes_on(&mut plan, anew, BEGUN + after, agreed).ok(), goes, "{after:?} {anew}");
+            let left = if goes == Some(false) { 0 } else { 1 };
+            assert_eq!(plan.left().len(), left);
+        }
+    }
+
+    #[test]
+    fn the_times_of_a_selection_are_said_as_options() {
+        let period = |since, until| Period { since, until }.to_string();
+        assert_eq!(period(None, None), "");
+        assert_eq!(
+            period(Some(UnixMillis(1_795_355_000_123)), Some(UnixMillis(1_795_355_000_124))),
+            " --since 1795355000123 --until 1795355000124"
+        );
+    }
+}

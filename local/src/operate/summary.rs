@@ -1,0 +1,178 @@
+//! The part of a record that an operator is shown: neither the user's identity or phone number nor the link.
+
+use serde_json::{Value, json};
+use shared::model::attention::{Attention, attention};
+use shared::model::authorization::{Authorization, Callback};
+use shared::model::authorization_request::AuthorizationRequest;
+use shared::model::clock::UnixMillis;
+
+use super::local_time::local;
+use super::table::Table;
+use crate::printable::line;
+
+/// For programs.
+#[must_use]
+pub fn summary(record: &Authorization, now: UnixMillis) -> Value {
+    let mut summary = match &record.request {
+        AuthorizationRequest::Merchant(request) => json!({
+            "businessId": request.business_id,
+            "merchantId": request.merchant_id,
+            "serialNo": request.serial_no,
+        }),
+        AuthorizationRequest::Scheme(request) => json!({
+            "accountId": request.account_id,
+            "schemeId": request.scheme_id,
+            "requestId": request.request_id,
+            "endDate": request.end_date,
+        }),
+    };
+    let state = json!({
+        "reference": record.id,
+        "status": record.status_at(now).as_str(),
+        "attention": attention(record, now).map(Attention::as_str),
+        "source": record.source.to_string(),
+        "callbackUrl": callback(record),
+        "createdAt": record.created_at,
+        "linkedAt": record.linked_at,
+        "expiresAt": record.link_ends_at(),
+        // Once the user is known a store may have forgotten them.
+        "codesTried": (record.consent().is_none() && record.forgotten_at().is_none()).then_some(record.codes.len()),
+        "authorizedAt": record.authorized_at(),
+        "forgottenAt": record.forgotten_at(),
+        "attempts": record.attempts_begun(),
+        "nextAttemptAt": record.next_attempt_at(),
+        "history": record.history(),
+    });
+    if let (Some(fields), Value::Object(state)) = (summary.as_object_mut(), state) {
+        fields.extend(state);
+    }
+    summary
+}
+
+/// The address of its delivery.
+#[must_use]
+pub fn callback(record: &Authorization) -> &str {
+    match &record.callback {
+        Callback::Explicit(url) => url.as_str(),
+        Callback::OwnersDefault => "the owner's default",
+        Callback::Nowhere => "none",
+    }
+}
+
+/// The name that its caller knows it by.
+#[must_use]
+pub fn callers_name(record: &Authorization) -> &str {
+    match &record.request {
+        AuthorizationRequest::Merchant(request) => &request.serial_no,
+        AuthorizationRequest::Scheme(request) => &request.request_id,
+    }
+}
+
+/// For people: what became of one authorization, with local times.
+#[must_use]
+pub fn told(record: &Authorization, now: UnixMillis) -> String {
+    let time = |at: Option<UnixMillis>| at.map_or_else(|| "-".to_owned(), local);
+    let mut rows = vec![
+        ("owner", record.owner().to_string()),
+        ("serialNo or requestId", callers_name(record).to_owned()),
+        ("reference", record.id.to_string()),
+        ("state", record.status_at(now).as_str().to_owned()),
+        ("link source", record.source.to_string()),
+        ("callback", callback(record).to_owned()),
+        ("requested", local(record.created_at)),
+        ("link ends", local(record.link_ends_at())),
+        ("authorized", time(record.authorized_at())),
+        ("attempts", record.attempts_begun().to_string()),
+        ("next attempt", time(record.next_attempt_at())),
+    ];
+    if let Some(reason) = attention(record, now) {
+        rows.insert(4, ("needs attention", reason.as_str().to_owned()));
+    }
+    if let Some(at) = record.forgotten_at() {
+        rows.push(("person forgotten", local(at)));
+    }
+    let mut text: String = rows.iter().map(|(name, value)| format!("{name:<22} {}\n", line(value))).collect();
+    if !record.history().is_empty() {
+        let mut attempts = Table::new(&["attempt", "ended", "outcome", "HTTP", "ms", "answer"]);
+        for attempt in record.history() {
+            let status = attempt.outcome.http_status();
+            let number = |number: Option<u32>| number.map_or_else(|| "-".to_owned(), |it| it.to_string());
+            attempts.row([
+                attempt.number.to_string(),
+                local(attempt.at),
+                attempt.outcome.as_str().to_owned(),
+                number(status.map(u32::from)),
+                number(attempt.millis),
+                attempt.answer.clone().unwrap_or_default(),
+            ]);
+        }
+        text += &format!("\n{attempts}\n");
+    }
+    text
+}
+
+/// For people: a list, latest first.
+#[must_use]
+pub fn listed(records: &[Authorization], now: UnixMillis) -> String {
+    let mut table = Table::new(&[
+        "requested",
+        "owner",
+        "serialNo or requestId",
+        "state",
+        "attempts",
+        "reference",
+        "attention",
+    ]);
+    for record in records {
+        table.row([
+            local(record.created_at),
+            record.owner().to_string(),
+            callers_name(record).to_owned(),
+            record.status_at(now).as_str().to_owned(),
+            record.attempts_begun().to_string(),
+            record.id.to_string(),
+            attention(record, now).map_or("", Attention::as_str).to_owned(),
+        ]);
+    }
+    table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use shared::model::alipay_app_id::AlipayAppId;
+    use shared::model::authorization::{Issue, NewLink};
+    use shared::model::authorization_request::MerchantRequest;
+    use shared::model::id::{AuthorizationId, State};
+
+    use super::*;
+
+    #[test]
+    fn what_a_caller_has_sent_moves_no_cursor() {
+        let (now, serial_no) =
+            (UnixMillis(1_795_355_000_123), "S1\u{1b}[2J\u{9b}31m\nstate  DELIVERED".to_owned());
+        let id = AuthorizationId::from_serial("B1", &serial_no);
+        let record = Authorization::issued(Issue {
+            request: AuthorizationRequest::Merchant(MerchantRequest {
+                business_id: "B1".to_owned(),
+                merchant_id: "M1".to_owned(),
+                serial_no,
+                user_id: "U1".to_owned(),
+            }),
+            callback: Callback::OwnersDefault,
+            state: State::parse(&format!("{id}{}", "5".repeat(32))).unwrap(),
+            link: NewLink::Ours {
+                app: AlipayAppId::parse("2021000000000001").unwrap(),
+                link: "https://openauth.example/authorize".parse().unwrap(),
+            },
+            now,
+            lifetime: Duration::from_hours(1),
+            retention: Duration::from_hours(10),
+        });
+        for text in [told(&record, now), listed(std::slice::from_ref(&record), now)] {
+            assert!(text.contains("S1\u{fffd}[2J\u{fffd}31m\u{fffd}state"), "{text:?}");
+            assert!(text.lines().all(|line| !line.contains(char::is_control)), "{text:?}");
+        }
+    }
+}

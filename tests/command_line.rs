@@ -1,0 +1,578 @@
+//! The command line: its help and its completions as they are documented, and an operator's day on a local host.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Command, CommandFactory as _, Parser as _};
+use local::app::{Local, Options};
+use local::cli::Cli;
+use local::documents::shown::without_keys;
+use local::emulator::certificates::issue;
+use local::folder::{ACCESS_KEY_ID, BUSINESS_ID, Folder, MERCHANT_ID};
+use local::merchant::{MerchantFault, SignType, Signer, send, sign};
+use serde_json::{Value, json};
+use shared::egress::client::client_builder;
+use shared::model::authorization::{Authorization, Status};
+use shared::model::clock::{Clock as _, SystemClock};
+use shared::model::id::AuthorizationId;
+use shared::store::sqlite::SqliteStore;
+use shared::store::{ReadAuthorizations as _, ReadDenyList as _};
+use tests::host::options;
+use tests::process::{CommandProcess, obey_if_a_parent_says_so};
+use tokio::time::timeout;
+use url::Url;
+
+const WITHIN: Duration = Duration::from_mins(1);
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+fn help_of(command: &mut Command, path: &str, text: &mut String) {
+    let path = if path.is_empty() {
+        command.get_name().to_owned()
+    } else {
+        format!("{path} {}", command.get_name())
+    };
+    *text += &format!("==== {path} --help\n{}\n", command.clone().term_width(100).render_long_help());
+    let names: Vec<_> = command.get_subcommands().map(|known| known.get_name().to_owned()).collect();
+    for name in names.iter().filter(|name| *name != "help") {
+        if let Some(known) = command.find_subcommand_mut(name) {
+            help_of(known, &path, text);
+        }
+    }
+}
+
+/// Compares with a golden file, and keeps what it is now for whoever means it.
+fn golden(name: &str, now: &str) {
+    let kept = Path::new(ROOT).join("target/tmp").join(name);
+    fs::create_dir_all(kept.parent().expect("a folder")).expect("made");
+    fs::write(&kept, now).expect("kept");
+    let golden = fs::read_to_string(Path::new(ROOT).join("tests/golden").join(name)).unwrap_or_default();
+    assert!(now == golden, "it has changed; if that is meant: cp target/tmp/{name} tests/golden/");
+}
+
+#[test]
+fn the_help_of_every_command_is_the_golden_one() {
+    let mut command = Cli::command();
+    command.build();
+    let mut text = String::new();
+    help_of(&mut command, "", &mut text);
+    let text: String = text.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    golden("help.txt", &text);
+}
+
+#[test]
+fn the_completions_are_the_golden_ones() {
+    golden("completions.bash", &local::cli::completions(clap_complete::Shell::Bash));
+}
+
+const THE_PROCESS: &str = "command_line::the_process_of_a_command";
+
+/// Not a test by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_process_of_a_command() {
+    obey_if_a_parent_says_so(THE_PROCESS).await;
+}
+
+#[test]
+fn a_status_that_cannot_be_had_is_json_where_that_was_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut status = CommandProcess::start(THE_PROCESS, folder.path(), &["status", "--json"]);
+    let error = status.says("\"error\": ");
+    assert!(error.contains("is no folder of authlink's"), "{error}");
+    assert!(!status.ended().success());
+}
+
+/// A local host whose merchant fails, and an operator beside it.
+struct Desk {
+    local: Local,
+    store: SqliteStore,
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = vec![("AUTHLINK_DELIVERY_WAITS_SECS", "1".to_owned())];
+        let local = Local::start(&Options { settings, ..options(folder.path()) }).await.expect("starts");
+        let store = SqliteStore::open_existing(&folder.path().join("authlink.db")).expect("opens");
+        Self { local, store, folder }
+    }
+
+    async fn command(&self, words: &[&str]) -> Result<(), String> {
+        let folder = self.folder.path().to_str().expect("text");
+        let words = [&["authlink", "--folder", folder][..], words].concat();
+        Cli::try_parse_from(words)
+            .map_err(|error| error.to_string())?
+            .run()
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    /// The same in a process of its own.
+    fn process(&self, words: &[&str]) -> CommandProcess {
+        CommandProcess::start(THE_PROCESS, self.folder.path(), words)
+    }
+
+    /// A user consents; the serialNo.
+    async fn consent(&self, user: usize) -> String {
+        let call = self.local.merchant.request_link(SignType::Sha256Rsa, "user-1").await;
+        self.consent_at(&call.answer.expect("an answer").link().expect("a link"), user).await;
+        call.request.serial_no
+    }
+
+    async fn consent_at(&self, link: &str, user: usize) {
+        let link: Url = link.parse().expect("a URL");
+        let code = self.local.emulator.mint_code(user);
+        let query = format!(
+            "auth_code={code}&app_id={}&state={}",
+            local::folder::APP_ID,
+            tests::request::state_of(&link)
+        );
+        let back =
+            self.local.authlink.join(&format!("v1/openapi/auth/alipay/callback?{query}")).expect("a URL");
+        assert!(client().get(back).send().await.expect("an answer").status().is_success());
+    }
+
+    /// A link whose callbacks go to `callback_url`.
+    async fn link_with(&self, callback_url: &str) -> (String, String) {
+        let key = Folder::open(self.folder.path()).and_then(|folder| folder.parties()).expect("keys");
+        let serial_no = "S-passed-on";
+        let body = json!({
+            "merchantId": MERCHANT_ID, "businessId": BUSINESS_ID, "serialNo": serial_no, "userId": "user-1",
+            "callbackUrl": callback_url,
+        });
+        let url = self.local.authlink.join("v1/openapi/auth/alipay/url").expect("a URL").to_string();
+        let signer = Signer::Rsa(&key.merchant_private_key);
+        let call = sign(url, BUSINESS_ID, serial_no, body.to_string(), signer, SystemClock.now());
+        let answer = send(&client(), &call).await.expect("an answer");
+        (serial_no.to_owned(), answer.link().expect("a link"))
+    }
+
+    async fn record(&self, serial_no: &str) -> Authorization {
+        let id = AuthorizationId::from_serial(BUSINESS_ID, serial_no);
+        self.store.authorization(&id).await.expect("answers").expect("a record")
+    }
+
+    async fn status(&self, serial_no: &str) -> Status {
+        self.record(serial_no).await.status()
+    }
+
+    /// Waits until it is in this state.
+    async fn reaches(&self, serial_no: &str, wanted: Status) {
+        let reached = async {
+            while self.status(serial_no).await != wanted {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(WITHIN, reached).await.unwrap_or_else(|_| panic!("{serial_no} is not {wanted}"));
+    }
+
+    fn audit(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.folder.path().join("audit.jsonl")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    /// The files of the keys of `party`, such as `business-B7`.
+    fn kept_keys(&self, party: &str) -> Vec<PathBuf> {
+        let Ok(files) = fs::read_dir(self.folder.path().join("keys/local")) else { return Vec::new() };
+        let files = files.map(|file| file.expect("a file").path());
+        files
+            .filter(|file| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(party)))
+            .collect()
+    }
+}
+
+fn client() -> reqwest::Client {
+    client_builder(Duration::from_secs(5), Duration::from_secs(30)).build().expect("a client")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_delivered_or_given_up_is_found_and_resent() {
+    let desk = Desk::open().await;
+    desk.local.merchant.set_fault(MerchantFault::WrongText);
+    let serial_no = desk.consent(0).await;
+    desk.local.merchant.callbacks(2).await;
+    desk.reaches(&serial_no, Status::Undeliverable).await;
+    for words in [
+        &["authorizations", "list"][..],
+        &["authorizations", "list", "--json", "--state", "undeliverable", "--since", "1h"],
+        &["authorizations", "show", "--serial-no", &serial_no],
+        &["authorizations", "resend", "--all", "--dry-run"],
+    ] {
+        desk.command(words).await.expect("done");
+    }
+    assert!(desk.audit().is_empty(), "nothing was changed");
+    let inside = ["authorizations", "resend", "--serial-no", &serial_no, "--to", "https://10.0.0.1/x"];
+    let refused = desk.command(&inside).await.expect_err("no public address");
+    assert!(refused.contains("public address"), "{refused}");
+    assert_eq!(desk.status(&serial_no).await, Status::Undeliverable);
+
+    desk.local.merchant.set_fault(MerchantFault::None);
+    desk.command(&["authorizations", "resend", "--all", "--yes"]).await.expect("done");
+    // A sweep of the host's may have come already.
+    assert!([Status::Authorized, Status::Delivered].contains(&desk.status(&serial_no).await));
+    let audit = desk.audit();
+    assert_eq!(
+        (audit.len(), &audit[0]["action"], &audit[0]["details"]["done"]),
+        (1, &"resend".into(), &1.into())
+    );
+    assert!(
+        !desk.folder.path().join("resends").read_dir().expect("a folder").any(|_| true),
+        "no plan is left"
+    );
+
+    let unknown = desk.command(&["authorizations", "show", "--serial-no", "S-unknown"]).await;
+    assert!(unknown.expect_err("nobody").contains("there is no authorization"));
+    let issued = desk.local.merchant.request_link(SignType::Md5, "user-1").await.request.serial_no;
+    let refused = desk.command(&["authorizations", "resend", "--serial-no", &issued]).await;
+    assert!(refused.expect_err("no openId").contains("it is ISSUED: it has no openId"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_forgotten_once_it_is_meant() {
+    let desk = Desk::open().await;
+    let serial_no = desk.consent(0).await;
+    desk.reaches(&serial_no, Status::Delivered).await;
+    let forget = ["authorizations", "forget", "--serial-no", &serial_no];
+    desk.command(&[&forget[..], &["--dry-run"]].concat()).await.expect("said");
+    desk.command(&[&forget[..], &["--dry-run", "--json"]].concat()).await.expect("said");
+    assert!(desk.record(&serial_no).await.identity().is_some());
+    assert!(desk.audit().is_empty(), "nothing was changed");
+
+    let reference = desk.record(&serial_no).await.id.to_string();
+    for (words, done) in [(&["--yes"][..], 1), (&["--json"], 0), (&[], 0)] {
+        let by =
+            if done == 0 { [&forget[..2], &["--reference", &reference]].concat() } else { forget.to_vec() };
+        desk.command(&[&by[..], words].concat()).await.expect("forgotten");
+        let audit = desk.audit();
+        let line = audit.last().expect("a line");
+        assert_eq!((&line["action"], &line["details"]["done"]), (&"forget".into(), &done.into()));
+        assert_eq!(line["details"]["reference"], reference.as_str());
+    }
+    let left = desk.record(&serial_no).await;
+    assert!(left.forgotten_at().is_some() && left.identity().is_none());
+    assert_eq!(left.status(), Status::Delivered);
+    for words in [&["authorizations", "show"][..], &["authorizations", "show", "--json"]] {
+        desk.command(&[words, &["--serial-no", &serial_no]].concat()).await.expect("shown");
+    }
+    let refused = desk.command(&["authorizations", "resend", "--serial-no", &serial_no, "--yes"]).await;
+    assert!(refused.expect_err("no body").contains("it is DELIVERED: its person was forgotten"));
+    let unknown = desk.command(&["authorizations", "forget", "--serial-no", "S-unknown", "--yes"]).await;
+    assert!(unknown.expect_err("nobody").contains("there is no authorization"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_business_is_made_checked_and_given_a_new_key_in_two_steps() {
+    let desk = Desk::open().await;
+    let document = desk.folder.path().join("secrets/business/B7.json");
+    let keys = || {
+        let text = fs::read_to_string(&document).expect("a document");
+        let document: Value = serde_json::from_str(&text).expect("JSON");
+        document["publicKeys"].as_array().expect("keys").len()
+    };
+    let add = ["business", "add", "B7", "--merchant-id", "M7"];
+    assert!(!desk.process(&add).ended().success(), "nobody agrees");
+    assert_eq!((desk.kept_keys("business-B7").len(), document.exists()), (0, false));
+    desk.command(&[&add[..], &["--yes"]].concat()).await.expect("made");
+    let [kept] = &desk.kept_keys("business-B7")[..] else { panic!("one key") };
+    assert!(
+        desk.command(&[&add[..], &["--yes"]].concat()).await.expect_err("twice").contains("there already")
+    );
+    let call = ["--business-id", "B7", "--merchant-id", "M7", "--key", kept.to_str().expect("text")];
+    desk.command(&[&["call", "link"][..], &call].concat()).await.expect("a link with the new key");
+
+    for words in [
+        &["business", "show"][..],
+        &["business", "show", "B7"],
+        &["business", "check", "B7"],
+        &["check", document.to_str().expect("text")],
+    ] {
+        desk.command(words).await.expect("done");
+    }
+    let rotate = ["business", "rotate", "B7"];
+    let step = async |step: &str| desk.command(&[&rotate[..], &[step, "--yes"]].concat()).await;
+    assert!(step("finish").await.expect_err("early").contains("begin"));
+    assert!(!desk.process(&["business", "rotate", "B7", "begin"]).ended().success(), "nobody agrees");
+    assert_eq!((keys(), desk.kept_keys("business-B7").len()), (1, 1), "a no leaves nothing behind");
+    for rotation in 1..=2 {
+        step("begin").await.expect("begun");
+        assert_eq!((keys(), desk.kept_keys("business-B7").len()), (2, 1 + rotation));
+        assert!(step("begin").await.expect_err("twice").contains("under way"));
+        step("finish").await.expect("finished");
+        assert_eq!((keys(), desk.kept_keys("business-B7").len()), (1, 1 + rotation));
+    }
+    assert_eq!(desk.audit().len(), 5);
+    for made in [
+        &["business", "add", "B8", "--merchant-id", "M8", "--md5", "--yes"][..],
+        &["account", "add", "2001", "--requests-per-second", "5", "--yes"],
+        &["access-key", "add", "key2", "--account-id", "2001", "--yes"],
+        &["scheme", "add", "300", "--account-id", "2001", "--merchant-name", "示例商店", "--yes"],
+        &["access-key", "rotate", "key2", "begin", "--yes"],
+        &["business", "rotate", "B8", "begin", "--yes"],
+        &["business", "rotate", "demo", "begin", "--field", "md5Keys", "--yes"],
+    ] {
+        desk.command(made).await.expect("made");
+    }
+    let platform =
+        ["platform", "add", "east", "--base-url", "https://east.example", "--business-id", "us", "--yes"];
+    let theirs = desk.folder.path().join("parties/alipay.pub.pem");
+    let theirs = theirs.to_str().expect("text");
+    desk.command(&[&platform[..], &["--public-key", theirs]].concat()).await.expect("made");
+    for (refused, reason) in [
+        (&["business", "rotate", "demo", "begin", "--yes"][..], "--field"),
+        (&["platform", "rotate", "east", "begin", "--yes"], "--public-key"),
+        (&["business", "rotate", "B8", "finish", "--public-key", theirs, "--yes"], "--public-key"),
+        (&["scheme", "rotate", "300", "begin", "--yes"], "unrecognized subcommand"),
+        (&["account", "rotate", "2001", "begin", "--yes"], "unrecognized subcommand"),
+    ] {
+        let told = desk.command(refused).await.expect_err("refused");
+        assert!(told.contains(reason), "{told}");
+    }
+    assert_eq!(desk.kept_keys("upstream-east").len(), 1, "no key is made on a platform's behalf");
+    desk.command(&["status"]).await.expect("healthy");
+    fs::write(&document, r#"{"merchantIds": 1, "publicKeys": []}"#).expect("broken");
+    assert!(desk.command(&["business", "check", "B7"]).await.expect_err("flaws").contains("2 flaws"));
+    assert!(desk.command(&["status"]).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_that_verified_last_is_shown_and_told_before_the_old_one_goes() {
+    let desk = Desk::open().await;
+    let (show, rotate) = (["business", "show", "B7"], ["business", "rotate", "B7"]);
+    desk.command(&["business", "add", "B7", "--merchant-id", "M7", "--yes"]).await.expect("made");
+    let [old] = &desk.kept_keys("business-B7")[..] else { panic!("one key") };
+    desk.command(&[&rotate[..], &["begin", "--yes"]].concat()).await.expect("begun");
+    let new = desk.kept_keys("business-B7").into_iter().find(|file| file != old).expect("another");
+    desk.process(&show).says("No request is recorded that a key verified.");
+
+    for (name, key) in [("new", &new), ("old", old)] {
+        let file = key.to_str().expect("text");
+        let call = ["call", "link", "--business-id", "B7", "--merchant-id", "M7", "--key", file];
+        desk.command(&call).await.expect("a link");
+        let line = desk.process(&show).says("verified last, at ");
+        assert!(line.contains(short(key)), "{name}: {line}");
+        let mut programs = desk.process(&[&show[..], &["--json"]].concat());
+        programs.says("\"verifiedLast\": {");
+        programs.says(short(key));
+        assert!(programs.ended().success());
+        let mut asked = desk.process(&[&rotate[..], &["finish"]].concat());
+        asked.says(if name == "new" {
+            "the old key verified none; the new key 1"
+        } else {
+            "the old key verified 1"
+        });
+        assert!(!asked.ended().success(), "nobody agrees");
+    }
+    let mut finished = desk.process(&[&rotate[..], &["finish", "--yes"]].concat());
+    finished.says("Of 2 requests, the newest, the old key verified 1");
+    assert!(finished.ended().success());
+    let line = desk.process(&show).says("verified last, at ");
+    assert!(line.contains(short(&new)), "it has verified before: {line}");
+
+    let database = desk.folder.path().join("authlink.db");
+    fs::rename(&database, desk.folder.path().join("elsewhere.db")).expect("moved");
+    let mut shown = desk.process(&show);
+    shown.says(short(&new));
+    shown.says("Which key verified last could not be read: ");
+    assert!(shown.ended().success());
+}
+
+/// The beginning of a key's fingerprint, from its file's name.
+fn short(file: &Path) -> &str {
+    file.file_stem().and_then(|name| name.to_str()?.rsplit('-').next()).expect("a name")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_secret_of_an_access_key_that_verified_last_is_found_by_its_accounts_schemes() {
+    let desk = Desk::open().await;
+    for made in [
+        &["account", "add", "2001", "--yes"][..],
+        &["access-key", "add", "key2", "--account-id", "2001", "--yes"],
+        &["access-key", "rotate", "key2", "begin", "--yes"],
+        &["scheme", "add", "300", "--account-id", "2001", "--merchant-name", "示例商店", "--yes"],
+    ] {
+        desk.command(made).await.expect("made");
+    }
+    let show = ["access-key", "show", "key2"];
+    for secret in desk.kept_keys("access-key-key2") {
+        let call = ["call", "get-authorization-url", "--phone", "13900001234"];
+        let by =
+            ["--access-key-id", "key2", "--scheme", "300", "--secret-file", secret.to_str().expect("text")];
+        desk.command(&[&call[..], &by].concat()).await.expect("a link");
+        let line = desk.process(&show).says("verified last, at ");
+        assert!(line.contains(short(&secret)), "{line}");
+    }
+    // The demo's key is of another account, whose schemes nobody has asked for a link of.
+    desk.process(&["access-key", "show", ACCESS_KEY_ID]).says("No request is recorded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_is_made_named_shown_and_given_a_new_key_of_alipays() {
+    const APP: &str = "2021000000000002";
+    let desk = Desk::open().await;
+    let path = |name: &str| desk.folder.path().join(name).to_str().expect("text").to_owned();
+    let alipays = path("parties/alipay.pub.pem");
+    let add = ["app", "add", APP, "--alipay-public-key", &alipays, "--yes"];
+    let business = ["business", "add", "B9", "--merchant-id", "M9", "--alipay-app", APP, "--yes"];
+    assert!(desk.command(&business).await.expect_err("no such app").contains("app add"));
+    assert!(desk.command(&add).await.expect_err("no key yet").contains("app key"));
+    desk.command(&["app", "key", APP]).await.expect("made");
+    assert!(desk.command(&["app", "key", APP]).await.is_err(), "a key is never replaced");
+    desk.command(&add).await.expect("made");
+    assert!(desk.command(&["app", "add", "x1", "--alipay-public-key", &alipays, "--yes"]).await.is_err());
+    for words in [&["app", "show"][..], &["app", "show", APP], &["app", "check", APP]] {
+        desk.command(words).await.expect("done");
+    }
+    desk.command(&business).await.expect("made");
+    let [key] = &desk.kept_keys("business-B9")[..] else { panic!("one key") };
+    let key = key.to_str().expect("text");
+    let call = ["call", "link", "--business-id", "B9", "--merchant-id", "M9", "--key", key];
+    desk.command(&call).await.expect("a link of the app");
+
+    let begin = ["app", "rotate", APP, "begin", "--yes"];
+    assert!(desk.command(&begin).await.expect_err("whose").contains("--public-key"));
+    let next = path("parties/merchant.pub.pem");
+    desk.command(&[&begin[..], &["--public-key", &next]].concat()).await.expect("begun");
+    desk.command(&["app", "rotate", APP, "finish", "--yes"]).await.expect("finished");
+    desk.command(&["status"]).await.expect("healthy");
+    fs::remove_file(path(&format!("secrets/alipay-app/{APP}.json"))).expect("removed");
+    assert!(desk.command(&["status"]).await.is_err(), "a business names an app that is not there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_moves_to_certificates_in_named_steps_and_back() {
+    let desk = Desk::open().await;
+    let path = |name: &str| desk.folder.path().join(name).to_str().expect("text").to_owned();
+    let files = ["parties/app.crt", "parties/alipay.crt", "parties/alipay-root.crt"].map(path);
+    let options = ["--app-certificate", "--alipay-certificate", "--root-certificates"];
+    let named: Vec<_> = options.iter().copied().zip(&files).flat_map(|(name, file)| [name, file]).collect();
+    let step = async |words: &[&str]| {
+        let (step, more) = words.split_first().expect("a step");
+        desk.command(&[&["app", "move", local::folder::APP_ID, *step, "--yes"][..], more].concat()).await
+    };
+    let document = || {
+        let text = fs::read_to_string(path(&format!("secrets/alipay-app/{}.json", local::folder::APP_ID)));
+        serde_json::from_str::<Value>(&text.expect("a document")).expect("JSON")
+    };
+    let fields = || {
+        let document = document();
+        let counted = ["alipayPublicKeys", "alipayCertificates"];
+        counted.map(|list| document[list].as_array().map_or(0, Vec::len))
+    };
+    assert!(step(&["finish"]).await.expect_err("early").contains("alipayCertificates"));
+    assert!(step(&["back"]).await.expect_err("early").contains("appCertificate"));
+    let mut of_another_key = [&["begin"], &named[..]].concat();
+    of_another_key[2] = &files[1];
+    assert!(step(&of_another_key).await.expect_err("of another key").contains("1 flaws"));
+    assert_eq!(fields(), [1, 0]);
+
+    let begin = [&["begin"], &named[..]].concat();
+    for _ in 0..2 {
+        step(&begin).await.expect("begun, once or again");
+        assert_eq!(fields(), [1, 1]);
+    }
+    let written_anew = format!("{}\n", fs::read_to_string(&files[1]).expect("a certificate"));
+    fs::write(&files[1], &written_anew).expect("written");
+    step(&begin).await.expect("begun again");
+    assert_eq!(
+        document()["alipayCertificates"],
+        json!([written_anew]),
+        "a file of the same certificate takes its place"
+    );
+    desk.consent(0).await;
+    let exchange = &desk.local.emulator.journal().after(0)[0].event.request;
+    assert!(exchange.contains("app_cert_sn = "), "{exchange}");
+
+    let rotate = ["app", "rotate", local::folder::APP_ID];
+    let rotate = async |words: &[&str]| desk.command(&[&rotate[..], words, &["--yes"]].concat()).await;
+    assert!(rotate(&["begin"]).await.expect_err("which").contains("alipayPublicKeys and alipayCertificates"));
+    let same = rotate(&["begin", "--alipay-certificate", &files[1]]).await.expect_err("the same one");
+    assert!(same.contains("is there already"), "{same}");
+    let (next, roots) = (path("next.crt"), path("roots.crt"));
+    let issued = issue(tests::keys::foreign(), tests::keys::platform()).expect("issued");
+    fs::write(&next, &issued.alipay).expect("written");
+    let old_roots = fs::read_to_string(&files[2]).expect("roots");
+    fs::write(&roots, format!("{old_roots}{}", issued.roots)).expect("written");
+    let mut renewed = begin.clone();
+    (renewed[4], renewed[6]) = (&next, &roots);
+    step(&renewed).await.expect("a new one of Alipay's beside the old one");
+    assert_eq!(fields(), [1, 2]);
+    rotate(&["finish"]).await.expect("finished");
+    rotate(&["begin", "--alipay-certificate", &files[1]]).await.expect("begun");
+    assert_eq!(fields(), [1, 2]);
+    rotate(&["finish"]).await.expect("finished");
+    step(&["back"]).await.expect("back");
+    assert_eq!(fields(), [1, 0]);
+    step(&begin).await.expect("begun");
+    step(&["finish"]).await.expect("finished");
+    assert_eq!(fields(), [0, 1]);
+    assert!(rotate(&["begin"]).await.expect_err("none").contains("--alipay-certificate"));
+    let actions: Vec<_> = desk.audit().iter().map(|line| line["action"].clone()).collect();
+    assert_eq!(
+        actions,
+        [
+            "move begin",
+            "move begin",
+            "move begin",
+            "move begin",
+            "rotate finish",
+            "rotate begin",
+            "rotate finish",
+            "move back",
+            "move begin",
+            "move finish"
+        ]
+    );
+
+    let (key, id) = (path("parties/app.pem"), "2021000000000003");
+    let add = ["app", "add", id, "--private-key", &key, "--yes"];
+    assert!(desk.command(&add).await.expect_err("no keys").contains("--alipay-public-key"));
+    assert!(desk.command(&[&add[..], &named[..2]].concat()).await.is_err(), "one file of three");
+    desk.command(&[&add[..], &named].concat()).await.expect("made with certificates alone");
+    desk.command(&["app", "check", id]).await.expect("right");
+    desk.command(&["status"]).await.expect("healthy");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_gets_test_callbacks_right_and_wrong() {
+    let desk = Desk::open().await;
+    let to = format!("{}callback", desk.local.merchant_at);
+    let trigger = ["trigger", "callback", "--to", &to];
+    desk.command(&trigger).await.expect("the demo merchant takes what is signed");
+    desk.command(&[&trigger[..], &["--wrong-signature"]].concat()).await.expect("and refuses what is not");
+    desk.local.merchant.set_fault(MerchantFault::Unchecked);
+    let careless = desk.command(&[&trigger[..], &["--wrong-signature"]].concat()).await;
+    assert!(careless.expect_err("it does not verify").contains("it does not verify"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_is_passed_on_as_it_came_and_its_answer_goes_back() {
+    let desk = Desk::open().await;
+    let receiver = format!("{}callback", desk.local.merchant_at);
+    let mut listener = desk.process(&["listen", "--forward-to", &receiver]);
+    let told = listener.says("Callbacks to ");
+    let at = told.split_whitespace().find(|word| word.starts_with("http://")).expect("an address");
+    let (serial_no, link) = desk.link_with(&format!("{at}callback")).await;
+    desk.consent_at(&link, 0).await;
+    desk.reaches(&serial_no, Status::Delivered).await;
+    let [received] = &desk.local.merchant.received()[..] else { panic!("one callback") };
+    assert!(received.signature_ok, "the merchant verifies what was signed for it");
+    listener.says("signature holds");
+    assert!(listener.says("\"serialNo\"").contains(&serial_no));
+    listener.says("-> 200 OK SUCCESS");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_shown_is_disabled_by_what_is_shown() {
+    let desk = Desk::open().await;
+    let text = fs::read_to_string(desk.folder.path().join("secrets/business/demo.json")).expect("a document");
+    let shown = without_keys(&serde_json::from_str(&text).expect("JSON"));
+    for list in ["publicKeys", "md5Keys"] {
+        let fingerprint = shown[list][0].as_str().expect("a fingerprint");
+        desk.command(&["business", "disable", "demo", "--key", fingerprint]).await.expect("done");
+    }
+    assert_eq!(desk.store.deny_list().await.expect("answers").entries().len(), 2);
+    desk.command(&["business", "enable", "demo"]).await.expect("done");
+    let done: Vec<_> = desk.audit().iter().map(|line| line["details"]["done"].clone()).collect();
+    assert_eq!(done, [1, 1, 0]);
+}

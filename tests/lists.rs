@@ -1,0 +1,139 @@
+//! An operator's lists on the embedded store: by state, owner and time, page by page.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+use shared::model::attention::OVERDUE_AFTER;
+use shared::model::authorization::Status;
+use shared::model::clock::{Stopwatch, SystemClock, UnixMillis};
+use shared::model::id::AuthorizationId;
+use shared::model::owner::Owner;
+use shared::store::listing::{ListAuthorizations as _, Listing, View};
+use shared::store::sqlite::SqliteStore;
+use tests::world::{BEGINNING, World};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn listing(view: View) -> Listing {
+    let now = BEGINNING + SECOND * 3_600;
+    Listing { view, owner: None, since: None, until: None, after: None, limit: 2, now }
+}
+
+fn in_states(states: &[Status]) -> Listing {
+    listing(View::States(states.to_vec()))
+}
+
+async fn ids(store: &SqliteStore, listing: &Listing) -> Vec<AuthorizationId> {
+    store.list(listing).await.expect("answers").records.into_iter().map(|record| record.id).collect()
+}
+
+#[tokio::test]
+async fn pages_come_latest_first_and_leave_nothing_out() {
+    let world = World::new();
+    let mut made = Vec::new();
+    for number in 0..5 {
+        made.push(world.authorized(&format!("S{number}"), &format!("open-{number}")).await.id);
+        // Two of the same moment as well.
+        if number != 2 {
+            world.clock.advance(SECOND);
+        }
+    }
+    let mut seen = Vec::new();
+    let mut listing = in_states(&[Status::Issued, Status::Authorized]);
+    loop {
+        let page = world.store.list(&listing).await.expect("answers");
+        seen.extend(page.records.iter().map(|record| record.id.clone()));
+        match page.next {
+            Some(next) => listing.after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!((seen.len(), &seen[0], &seen[4]), (5, &made[4], &made[0]));
+    seen.sort();
+    made.sort();
+    assert_eq!(seen, made);
+}
+
+#[tokio::test]
+async fn state_owner_and_time_choose() {
+    let world = World::new();
+    let first = world.authorized("S1", "open-1").await.id;
+    world.clock.advance(SECOND);
+    let second = world.authorized("S2", "open-2").await.id;
+    let all = in_states(&[Status::Authorized]);
+    assert_eq!(ids(&world.store, &all).await, [second.clone(), first.clone()]);
+    assert_eq!(ids(&world.store, &in_states(&[Status::Delivered])).await, []);
+    for (owner, found) in [("B1", 2), ("B2", 0), ("scheme:234", 0)] {
+        let of_owner = Listing { owner: Owner::parse(owner), ..all.clone() };
+        assert_eq!(ids(&world.store, &of_owner).await.len(), found, "{owner}");
+    }
+    let since = Listing { since: Some(BEGINNING + SECOND), ..all.clone() };
+    assert_eq!(ids(&world.store, &since).await, [second]);
+    let until = Listing { until: Some(BEGINNING + SECOND), ..all };
+    assert_eq!(ids(&world.store, &until).await, [first]);
+}
+
+#[tokio::test]
+async fn what_has_no_address_is_listed_at_any_time() {
+    let world = World::new();
+    let id = world.authorized("S1", "open-1").await.id;
+    let nowhere = "UPDATE authorizations SET callback = '\"nowhere\"', next_attempt_at = NULL, due_at = NULL";
+    assert_eq!(Connection::open(&world.file).expect("opens").execute(nowhere, []), Ok(1));
+    for now in [UnixMillis(0), UnixMillis(0) + OVERDUE_AFTER, BEGINNING] {
+        let at_any_time = Listing { now, ..listing(View::Attention) };
+        assert_eq!(ids(&world.store, &at_any_time).await, std::slice::from_ref(&id), "{now}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_hides_no_other() {
+    let world = World::new();
+    let (broken, sound) = (world.link("S1").await.id, world.link("S2").await.id);
+    let connection = Connection::open(&world.file).expect("opens");
+    let changed =
+        connection.execute("UPDATE authorizations SET history = 'x' WHERE id = ?1", [broken.as_str()]);
+    assert_eq!(changed, Ok(1));
+    let found = ids(&world.store, &in_states(&[Status::Issued])).await;
+    assert_eq!(found, [sound]);
+}
+
+#[tokio::test]
+async fn a_page_reads_no_more_than_itself_however_many_there_are() {
+    let records = 20_000;
+    let world = World::new();
+    let id = world.authorized("S1", "open-1").await.id;
+    fill(&world, id.as_str(), records);
+    for (view, owner) in [
+        (View::Attention, None),
+        (View::Attention, Some("B1")),
+        (View::States(vec![Status::Delivered]), None),
+        (View::States(vec![Status::Delivered, Status::Issued, Status::Authorized]), Some("B7")),
+        (View::States(vec![Status::Exchanging]), Some("B7")),
+    ] {
+        let owner = owner.and_then(Owner::parse);
+        let listing = Listing { owner, limit: 50, ..listing(view) };
+        let begun = Stopwatch::start(&SystemClock);
+        let page = world.store.list(&listing).await.expect("answers");
+        let took = begun.passed(&SystemClock);
+        println!("{records} records, {} listed in {took:?}: {:?}", page.records.len(), listing.view);
+        assert!(took < SECOND, "{took:?}");
+    }
+}
+
+/// Copies of one record, of 10 owners, delivered but for every thousandth.
+fn fill(world: &World, id: &str, records: u32) {
+    let connection = Connection::open(&world.file).expect("opens");
+    let columns = "requested, callback, parameters_digest, state_digest, link_source, created_by, expires_at,
+        retain_until, open_id, authorized_at, settled_by, settled_code, body, attempts, history";
+    let status = "CASE WHEN n % 1000 = 0 THEN 'UNDELIVERABLE' ELSE 'DELIVERED' END";
+    let filled = connection.execute(
+        &format!(
+            "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {records})
+             INSERT INTO authorizations (id, owner, status, created_at, {columns})
+             SELECT printf('%032x', n), 'B' || (n % 10), {status}, created_at + n, {columns}
+             FROM numbers, authorizations WHERE authorizations.id = ?1"
+        ),
+        [id],
+    );
+    assert_eq!(filled.expect("fills"), records as usize);
+}
