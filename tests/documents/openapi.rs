@@ -5,9 +5,11 @@ use std::fs;
 
 use serde_json::{Value, json as value};
 use shared::egress::callback_url::MAX_CALLBACK_URL_CHARS;
-use shared::protocol::open_api::{Code, MAX_FIELD_CHARACTERS, RefusalClass, WarningCode};
+use shared::model::request_id::RequestId;
+use shared::protocol::open_api::{Code, Envelope, MAX_FIELD_CHARACTERS, WarningCode};
 use shared::web::ERRORS_PATH;
 use strum::VariantArray as _;
+use tests::parties::CountingRandom;
 use yaml_rust2::{Yaml, YamlLoader};
 
 use super::{
@@ -154,11 +156,21 @@ fn answers_of_the_open_api_have_the_statuses_of_the_code() {
         | &codes_in(&source("shared/src/protocol/open_api/client"));
     // A query asks no platform and makes no link.
     let of_queries = codes_in(&source("functions/authorization-query/src"));
-    for (schemas, own) in [
-        (&["LinkGranted", "SerialUsed", "LinkRefused", "NoSuchInterface", "Failed"][..], of_links),
-        (&["QueryAnswered", "QueryRefused", "NoSuchInterface", "Failed"], of_queries),
+    for (path, schemas, own) in [
+        (
+            alipay_auth_url::PATH,
+            &["LinkGranted", "SerialUsed", "LinkRefused", "NoSuchInterface", "Failed"][..],
+            of_links,
+        ),
+        (
+            authorization_query::PATH,
+            &["QueryAnswered", "QueryRefused", "NoSuchInterface", "Failed"],
+            of_queries,
+        ),
     ] {
         let answered: Vec<_> = (&shared | &own).into_iter().map(|variant| code(&variant)).collect();
+        let http = answered.iter().map(|code| code.http_status().as_str().to_owned());
+        assert_same(&keys(&document["paths"][path]["post"]["responses"]), &http.collect(), path);
         let words = answered.iter().map(|code| code.as_str().to_owned()).chain(["success".to_owned()]);
         let of_failures: Names = of("Failed", "code");
         let documented: Names = schemas.iter().flat_map(|name| of(name, "code")).collect();
@@ -193,9 +205,88 @@ fn answers_of_the_open_api_have_the_statuses_of_the_code() {
         let documented = keys(&schema(&document, name)["properties"]["data"]["properties"]);
         assert_same(&documented, &(&data | &names(["warnings"])), name);
     }
-    let classes = [RefusalClass::Caller, RefusalClass::Dependency, RefusalClass::Configuration];
-    let http = classes.map(|class| class.http_status().as_str().to_owned());
-    assert_eq!(keys(&document["paths"][alipay_auth_url::PATH]["post"]["responses"]), http.into());
+}
+
+/// What a `$ref` of `document` leads to, or the value itself.
+fn resolved<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
+    let referred = value["$ref"].as_str().and_then(|path| document.pointer(path.trim_start_matches('#')));
+    referred.unwrap_or(value)
+}
+
+#[test]
+fn answers_of_the_open_api_have_the_headers_of_the_code() {
+    let document = document();
+    let request_id = RequestId::generate(&CountingRandom::default());
+    let envelope = Envelope { request_id: &request_id, warnings: &[] };
+    let mut seen = Names::new();
+    for path in [alipay_auth_url::PATH, authorization_query::PATH] {
+        let responses = document["paths"][path]["post"]["responses"].as_object().expect("answers");
+        for (status, response) in responses {
+            let code = Code::VARIANTS.iter().find(|code| code.http_status().as_str() == status);
+            let answer = envelope.refused(*code.expect("a code"), "", &value!({}));
+            let names = answer.headers().keys().map(|name| name.as_str().to_owned());
+            let sent: Names = names.filter(|name| name != "content-type").collect();
+            let documented = keys(&resolved(&document, response)["headers"]);
+            let documented = documented.iter().map(|name| name.to_lowercase()).collect();
+            assert_same(&documented, &sent, &format!("{path}: {status}"));
+            seen.extend(sent);
+        }
+    }
+    assert!(seen.contains("retry-after"), "{seen:?}");
+}
+
+/// The parameters of an operation, as `place name`.
+fn parameters(document: &Value, operation: &Value) -> Names {
+    let listed = operation["parameters"].as_array().expect("parameters");
+    let named = |parameter: &Value| {
+        let parameter = resolved(document, parameter);
+        format!(
+            "{} {}",
+            parameter["in"].as_str().expect("a place"),
+            parameter["name"].as_str().expect("a name")
+        )
+    };
+    listed.iter().map(named).collect()
+}
+
+/// The headers of a browser that `source` reads.
+fn browser_headers(source: &str) -> Names {
+    let known = [("Language::preferred(", "header Accept-Language"), ("USER_AGENT", "header User-Agent")];
+    known.into_iter().filter(|(use_, _)| source.contains(use_)).map(|(_, name)| name.to_owned()).collect()
+}
+
+#[test]
+fn the_browsers_routes_have_the_parameters_that_are_read_or_led_to_with() {
+    let document = document();
+    let in_query = |names: &Names| -> Names { names.iter().map(|name| format!("query {name}")).collect() };
+
+    let landing = source("functions/get-authorization-url/src/landing");
+    let own = read("functions/get-authorization-url/src/landing/query.rs");
+    let own = literals_after(&own, &[": &str =", "name =="]);
+    let (_, address) = landing.split_once("{public_url}{PATH}?page=").expect("the documented address");
+    let address = format!("page={}", address.split('"').next().expect("an end"));
+    let of_address =
+        address.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, _)| name.to_owned());
+    let of_page = &in_query(&own.into_iter().chain(of_address).collect()) | &browser_headers(&landing);
+    let page = &document["paths"][get_authorization_url::LINK_PATH];
+    assert_same(&parameters(&document, &page["get"]), &of_page, "the landing page");
+    for part in ["parameters", "responses"] {
+        assert_eq!(page["head"][part], page["get"][part], "HEAD is answered as GET, without the page");
+    }
+
+    let callback = source("functions/openid-callback/src");
+    let needed = literals_after(&callback, &["once("]);
+    let of_alipay = literals_after(&source("local/src/emulator"), &["query.append_pair("]);
+    assert!(needed.is_subset(&of_alipay), "{needed:?}, {of_alipay:?}");
+    let of_return = &in_query(&of_alipay) | &browser_headers(&callback);
+    let page = &document["paths"][openid_callback::PATH]["get"];
+    assert_same(&parameters(&document, page), &of_return, "the return from Alipay");
+
+    let errors = read("functions/alipay-auth-url/src/error_page.rs");
+    let of_errors =
+        &in_query(&literals_after(&errors, &["find(|(name, _)| name =="])) | &browser_headers(&errors);
+    let page = &document["paths"][ERRORS_PATH]["get"];
+    assert_same(&parameters(&document, page), &of_errors, "the page about a code");
 }
 
 #[test]
