@@ -4,20 +4,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use bytes::Bytes;
+use http::header::LOCATION;
+use http::{HeaderMap, Request, Response};
+use local::operate::summary::summary;
 use openid_callback::SIGN_WITHIN;
 use openid_delivery::Step;
 use serde_json::{Value, json};
 use shared::model::authorization::Status;
+use shared::model::clock::UnixMillis;
+use shared::model::id::AuthorizationId;
 use shared::signing::open_api::{AuthHeaders, VerificationKeys};
 use shared::signing::rsa::VerifyingKey;
 use shared::store::Settled;
+use shared::web::client_info::ClientInfo;
 use tests::flaky::{Failure, FlakyStore};
 use tests::keys::{callback, public_pem};
 use tests::parties::identified;
 use tests::request::{LinkCall, link_body};
 use tests::rpc::{Protocol, RpcCall};
-use tests::world::{APP_ID, Issued, World, business};
+use tests::world::{APP_ID, Issued, Shown, World, business, scheme};
 use url::Url;
 
 const CALLBACK: &str = "https://merchant.example.com/cb";
@@ -34,7 +40,7 @@ fn world(fields: &Value) -> World {
     world
 }
 
-async fn refuse(world: &World, issued: &Issued) -> tests::world::Shown {
+async fn refuse(world: &World, issued: &Issued) -> Shown {
     world.browse(&format!("app_id={APP_ID}&source=alipay_wallet&state={}", issued.state)).await
 }
 
@@ -137,27 +143,89 @@ async fn a_link_that_ended_is_told_by_the_sweep_and_a_late_openid_comes_all_the_
     assert_eq!(world.record(&ended.id).await.status(), Status::Issued);
 }
 
+/// Opens the page behind a link of `GetAuthorizationUrl`.
+async fn open(world: &World, link: &str, user_agent: &str) -> Response<Bytes> {
+    let uri = link.parse::<http::Uri>().expect("a link");
+    let request = Request::get(uri.path_and_query().expect("a path").as_str())
+        .header("user-agent", user_agent)
+        .extension(ClientInfo { origin: Url::parse("https://links.example.com").ok(), ..Default::default() })
+        .body(Bytes::new())
+        .expect("a request");
+    world.authorization_url.handle(&request).await
+}
+
 #[tokio::test]
-async fn the_first_opening_of_a_page_is_in_the_record() {
+async fn the_first_opening_of_a_page_is_in_the_record_and_told_to_an_operator() {
     let world = World::new();
     let link = world.call(&RpcCall::new(Protocol::V3, world.now())).await.link.expect("a link");
     let opened = world.now();
     for _ in 0..2 {
-        let uri = link.as_str().parse::<http::Uri>().expect("a link");
-        let request = http::Request::get(uri.path_and_query().expect("a path").as_str())
-            .header("user-agent", "Mozilla/5.0 (iPhone) Mobile/15E148")
-            .extension(shared::web::client_info::ClientInfo {
-                origin: Url::parse("https://links.example.com").ok(),
-                ..Default::default()
-            })
-            .body(bytes::Bytes::new())
-            .expect("a request");
-        let shown = tests::world::Shown::read(&world.authorization_url.handle(&request).await);
+        let shown = Shown::read(&open(&world, &link, "Mozilla/5.0 (iPhone) Mobile/15E148").await);
         world.clock.advance(Duration::from_secs(7));
         let reference = shown.html.split("data-reference=\"").nth(1).and_then(|rest| rest.split('"').next());
-        let id = shared::model::id::AuthorizationId::parse(reference.expect("a reference")).expect("an id");
-        assert_eq!(world.record(&id).await.opened_at, Some(opened));
+        let id = AuthorizationId::parse(reference.expect("a reference")).expect("an id");
+        let record = world.record(&id).await;
+        assert_eq!(record.opened_at, Some(opened));
+        let told = summary(&record, world.now());
+        assert_eq!((&told["openedAt"], &told["refusedAt"]), (&json!(opened), &Value::Null));
     }
+}
+
+/// A link of scheme 234, which has these fields besides its own, followed into Alipay's app: the call's requestId, the
+/// authorization, and the state that comes back.
+async fn followed_scheme_link(world: &World, fields: &Value) -> (String, AuthorizationId, String) {
+    let mut document = scheme();
+    document["callbackUrl"] = CALLBACK.into();
+    for (name, value) in fields.as_object().expect("fields") {
+        document[name] = value.clone();
+    }
+    world.secrets.set("scheme/234", &document);
+    let answer = world.call(&RpcCall::new(Protocol::V3, world.now())).await;
+    let opened = open(world, &answer.link.expect("a link"), "AlipayClient/10.6").await;
+    let location = opened.headers()[LOCATION].to_str().expect("text").parse().expect("an address");
+    let state = tests::request::state_of(&location);
+    let id = AuthorizationId::parse(&state[..32]).expect("an id");
+    (answer.request_id, id, state)
+}
+
+#[tokio::test]
+async fn a_scheme_is_told_of_a_refusal_and_an_end_by_its_own_fields() {
+    let world = World::new();
+    let fields = json!({"notifyRefusals": true, "notifyExpired": true, "linkLifetimeSecs": 600});
+    let (request_id, id, state) = followed_scheme_link(&world, &fields).await;
+    let refused = world.now();
+    for _ in 0..2 {
+        let shown = world.browse(&format!("app_id={APP_ID}&state={state}")).await;
+        assert_eq!(shown.outcome, "not-authorized");
+    }
+    assert_eq!(world.drain().await, [Step::Delivered]);
+    let over = world.record(&id).await.link_ends_at();
+    world.clock.advance(Duration::from_mins(11));
+    assert_eq!(world.sweep_and_drain().await, [Step::Delivered]);
+    let notice = |result: &str, at: UnixMillis| {
+        format!(
+            r#"{{"requestId":"{request_id}","bizId":"{id}","schemeId":234,"phoneTail":"1234","result":"{result}","resultTime":{at}}}"#
+        )
+    };
+    assert_eq!(bodies(&world), [notice("REFUSED", refused), notice("EXPIRED", over)]);
+    for post in world.merchant.posts() {
+        let headers = HeaderMap::try_from(&post.headers).expect("headers");
+        let headers = AuthHeaders::read(&headers).expect("ours");
+        assert!(headers.verify(&post.body, &ours()).is_ok());
+        assert_eq!(post.headers["businessid"], "1001", "the account's id");
+    }
+    let told = summary(&world.record(&id).await, world.now());
+    assert_eq!(told["refusedAt"], json!(refused));
+}
+
+#[tokio::test]
+async fn a_scheme_that_does_not_ask_hears_of_openids_alone() {
+    let world = World::new();
+    let (_, _, state) = followed_scheme_link(&world, &json!({})).await;
+    world.browse(&format!("app_id={APP_ID}&state={state}")).await;
+    world.clock.advance(Duration::from_hours(25));
+    assert!(world.sweep_and_drain().await.is_empty());
+    assert!(world.merchant.posts().is_empty());
 }
 
 /// The address of the button that leads back.
@@ -170,7 +238,7 @@ fn way_back(html: &str) -> Url {
 /// What a merchant checks: the text up to the headers' parameters, with these as headers.
 fn verifies(back: &Url, keys: &VerificationKeys) -> bool {
     let query = back.query().expect("a query");
-    let start = query.find("serialNo=").expect("serialNo");
+    let start = query.find("serialNo=").or_else(|| query.find("requestId=")).expect("what it is known by");
     let end = query.find("&businessid=").expect("the headers");
     let mut headers = HeaderMap::new();
     for (name, value) in url::form_urlencoded::parse(&query.as_bytes()[end + 1..]) {
@@ -219,6 +287,29 @@ async fn the_result_page_leads_back_with_a_signed_hint() {
     assert!(back.as_str().starts_with("https://shop.example.com/order/2?serialNo=S2&result=AUTHORIZED&"));
     assert!(verifies(&back, &ours()));
     assert!(!shown.html.contains("open-1"));
+}
+
+#[tokio::test]
+async fn a_scheme_is_led_back_to_by_the_requestid_of_its_call() {
+    let world = World::new();
+    let terms =
+        json!({"returnUrls": [SHOP], "returnUrl": format!("{SHOP}/done"), "merchantName": "示例商家"});
+    let (request_id, _, state) = followed_scheme_link(&world, &terms).await;
+    let refused = world.browse(&format!("app_id={APP_ID}&state={state}")).await;
+    world.gateway.answer(identified("open-1"));
+    let authorized = world.complete_return(&state, "codeA").await;
+    for (shown, result) in [(refused, "REFUSED"), (authorized, "AUTHORIZED")] {
+        assert!(shown.html.contains("示例商家"));
+        let back = way_back(&shown.html);
+        let said = format!("{SHOP}/done?requestId={request_id}&result={result}&businessid=1001&");
+        assert!(back.as_str().starts_with(&said), "{back}");
+        assert!(verifies(&back, &ours()));
+        let forged = back.as_str().replace(&request_id, "8906582E-6722-4E2A-9C3B-0A1B2C3D4E5F");
+        assert!(
+            !verifies(&forged.parse().expect("an address"), &ours()),
+            "a requestId that somebody changed"
+        );
+    }
 }
 
 /// A tag by a shared key would let every user try keys against it.

@@ -172,6 +172,7 @@ struct Happened {
 enum Event {
     Requested,
     LinkIssued,
+    Opened,
     Refused,
     Expired,
     Authorized,
@@ -192,6 +193,7 @@ fn timeline(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) 
     let mut happened: Vec<_> = [
         (Event::Requested, Some(record.created_at)),
         (Event::LinkIssued, linked_at),
+        (Event::Opened, record.opened_at),
         (Event::Refused, record.refused_at),
         (Event::Expired, expired_at),
         (Event::Authorized, authorized_at),
@@ -326,6 +328,7 @@ mod tests {
         let not_before_the_user = json!({"state": "NONE", "attempts": []});
         let ours = || json!([["REQUESTED", 1_000], ["LINK_ISSUED", 1_000]]);
         let expired = json!([["REQUESTED", 1_000], ["LINK_ISSUED", 1_000], ["EXPIRED", 61_000]]);
+        let opened = json!([["REQUESTED", 1_000], ["LINK_ISSUED", 1_000], ["OPENED", 1_500]]);
         let none = &not_before_the_user;
         let link = || issued().link().unwrap().clone();
         let exchange = lease(33_000).expect("a lease");
@@ -334,8 +337,7 @@ mod tests {
         for (record, now, state, timeline) in [
             (issued(), 60_999, "ISSUED", ours()),
             (issued(), 61_000, "ISSUED", expired.clone()),
-            // The page that could be seen to be opened is a scheme's, and nobody queries that.
-            (Authorization { opened_at: Some(UnixMillis(1_500)), ..issued() }, 60_999, "ISSUED", ours()),
+            (Authorization { opened_at: Some(UnixMillis(1_500)), ..issued() }, 60_999, "ISSUED", opened),
             (exchanging, 2_000, "EXCHANGING", ours()),
             (unknown, 61_000, "EXCHANGE_UNKNOWN", expired),
         ] {

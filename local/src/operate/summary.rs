@@ -34,6 +34,8 @@ pub fn summary(record: &Authorization, now: UnixMillis) -> Value {
         "callbackUrl": callback(record),
         "createdAt": record.created_at,
         "linkedAt": record.linked_at,
+        "openedAt": record.opened_at,
+        "refusedAt": record.refused_at,
         "expiresAt": record.link_ends_at(),
         // Once the user is known a store may have forgotten them.
         "codesTried": (record.consent().is_none() && record.forgotten_at().is_none()).then_some(record.codes.len()),
@@ -80,6 +82,8 @@ pub fn told(record: &Authorization, now: UnixMillis) -> String {
         ("link source", record.source.to_string()),
         ("callback", callback(record).to_owned()),
         ("requested", local(record.created_at)),
+        ("opened", time(record.opened_at)),
+        ("refused", time(record.refused_at)),
         ("link ends", local(record.link_ends_at())),
         ("authorized", time(record.authorized_at())),
         ("attempts", record.attempts_begun().to_string()),
