@@ -37,6 +37,7 @@ mod lists;
 mod logging;
 mod mutated_requests;
 mod notices;
+mod pages;
 mod platform_callbacks;
 mod platform_links;
 mod platforms;

@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# The journey and the console in a headless Chromium. The pictures stay in target/screenshots.
+# Every page, the journey and the console in a headless Chromium. The pictures stay in target/screenshots.
 source "$(dirname "$0")/host.sh"
 
 npm ci --prefix tests/browser
-# Two attempts, so that what fails is given up at once.
-export AUTHLINK_DELIVERY_WAITS_SECS=1
-host
 chromium=${CHROMIUM:-/usr/bin/chromium}
+rm -rf target/tmp/pages
+cargo test -q --workspace --test authlink -- pages::
+node tests/browser/pages.mjs --pages target/tmp/pages --screenshots target/screenshots --browser "$chromium"
+
+# Two attempts, so that what fails is given up soon, and the wait between them can be seen.
+export AUTHLINK_DELIVERY_WAITS_SECS=3
+host
 secret=$work/folder/parties/access-key-secret.txt
 node tests/browser/journey.mjs --demo "$merchant" --authlink "$authlink" --secret "$secret" \
   --screenshots target/screenshots --browser "$chromium"

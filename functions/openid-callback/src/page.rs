@@ -221,6 +221,35 @@ mod tests {
         }
     }
 
+    /// As a native reader would have it; the same words as on the page behind a link.
+    #[test]
+    fn the_chinese_wording_is_short_polite_and_without_blame() {
+        let link = Url::parse("https://openauth.example/authorize").ok();
+        for (outcome, phrases) in [
+            (
+                Outcome::NotAuthorized(link.clone()),
+                &["您已取消授权", "如需继续，可重新授权。", ">重新授权</a>"][..],
+            ),
+            (Outcome::AlreadyUsed, &["您已完成授权", "无需再次操作。如非本人操作，请联系商家。"]),
+            (Outcome::AuthorizeAgain(link.clone()), &["网络异常", "未能完成授权，请重试。", ">重新授权</a>"]),
+            (Outcome::UnknownLink, &["链接不完整", "请从商家处重新打开，或联系商家重新获取链接。"]),
+            (Outcome::Expired, &["链接已过期", "请联系商家重新获取链接。"]),
+            (Outcome::Unavailable, &["系统繁忙", "请稍后重试。", ">重试</a>"]),
+            (Outcome::AnotherUser, &["本次操作未生效"]),
+        ] {
+            let page = text(&outcome, Language::Chinese, &About::default());
+            for phrase in phrases {
+                assert!(page.contains(phrase), "{outcome:?}: {phrase}");
+            }
+        }
+        for outcome in outcomes(link.as_ref()) {
+            let page = text(&outcome, Language::Chinese, &About::default());
+            for blame in ["您没有同意", "已被改动", "未被采用", "未授权"] {
+                assert!(!page.contains(blame), "{outcome:?}: {blame}");
+            }
+        }
+    }
+
     #[test]
     fn what_is_under_way_looks_another_way_than_what_is_done() {
         assert_ne!(face(&Outcome::InProgress).1, face(&Outcome::AlreadyUsed).1);

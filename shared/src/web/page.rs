@@ -184,7 +184,7 @@ fn markup(page: &Page<'_>) -> Markup {
                         path d=(stroke) {}
                     }
                     @if let Some(merchant) = page.merchant {
-                        p.merchant { (merchant) }
+                        p.merchant.long[merchant.chars().count() > SHORT_NAME] { (merchant) }
                     }
                     h1 { (page.title) }
                     @for paragraph in page.text.lines() {
@@ -226,6 +226,10 @@ fn markup(page: &Page<'_>) -> Markup {
     }
 }
 
+/// The characters up to which a merchant's name is set in the usual size: longer ones would take over three lines of a
+/// phone.
+const SHORT_NAME: usize = 40;
+
 /// So many digits of a reference are shown: enough to find the whole one in the log.
 pub const SPOKEN_DIGITS: usize = 12;
 
@@ -246,5 +250,28 @@ const fn sign(tone: Tone) -> (&'static str, &'static str) {
         Tone::Before => ("before", "M22 37l10 10 19-21"),
         Tone::Quiet => ("quiet", "M23 36h26"),
         Tone::Bad => ("bad", "M26 26l20 20M46 26l-20 20"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_punctuation_stands_alone_on_a_line_and_sizes_follow_the_reader() {
+        assert!(STYLE.contains("word-break: normal; line-break: strict"));
+        let sizes = STYLE.split("font-size: ").skip(1).chain(STYLE.split("font: ").skip(1));
+        let sizes: Vec<_> = sizes.filter_map(|rest| rest.split([';', '/', ' ']).next()).collect();
+        assert!(sizes.len() > 4 && sizes.iter().all(|size| size.ends_with("rem")), "{sizes:?}");
+    }
+
+    #[test]
+    fn a_long_name_of_a_merchant_is_set_smaller() {
+        for (name, class) in [("名".repeat(40), "merchant"), ("名".repeat(41), "merchant long")] {
+            let said = Page::saying(StatusCode::OK, "open", Language::Chinese, ("题", "文"));
+            let answer = render(&Page { merchant: Some(&name), ..said });
+            let expected = format!(r#"<p class="{class}">{name}</p>"#);
+            assert!(String::from_utf8_lossy(answer.body()).contains(&expected), "{class}");
+        }
     }
 }

@@ -98,18 +98,33 @@ enum Outcome {
     InWeChat(Ask),
     /// The user has opened the link on the other device while this page waited, and is not done.
     Scanned(Ask),
-    /// A user has consented, while this page waited for it; the merchant's page to go back to.
-    Authorized(Option<Url>),
+    /// A user has consented, while this page waited for it.
+    Authorized(Behind),
     /// The link's time is over.
-    Expired,
+    Expired(Behind),
     /// The token is none of ours.
     Forged,
     /// A user has consented.
-    Used,
+    Used(Behind),
     /// The record, its link or its scheme is there no more.
     Gone,
     /// We failed; the page may be asked for again.
     Unavailable,
+}
+
+/// The merchant behind a link, as its record has known it since it was issued: what a page at a link's end names and
+/// leads back to. Nothing is known where no record was read, or its person was forgotten.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Behind {
+    merchant: Option<String>,
+    return_url: Option<Url>,
+}
+
+impl Behind {
+    fn of(terms: &Terms) -> Self {
+        let return_url = terms.return_url.as_deref().and_then(|url| Url::parse(url).ok());
+        Self { merchant: terms.merchant_name.clone(), return_url }
+    }
 }
 
 /// The question to a user.
@@ -169,7 +184,7 @@ pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<B
     };
     let (outcome, reference) = match (verified, token) {
         (Ok(Ok(id)), Some(_)) => (open(page, request, &id, Asked::read(query)).await, Some(id)),
-        (Ok(Err(TokenError::Expired(id))), _) => (Ok(Outcome::Expired), Some(id)),
+        (Ok(Err(TokenError::Expired(id))), _) => (Ok(Outcome::Expired(Behind::default())), Some(id)),
         (Ok(_), _) => (Ok(Outcome::Forged), None),
         (Err(trouble), _) => (Err(trouble), None),
     };
@@ -225,11 +240,11 @@ async fn open(
 ) -> Result<Outcome, LandingError> {
     let Some(found) = page.links.link(id).await? else { return Ok(Outcome::Gone) };
     if found.is_used() {
-        return Ok(if asked.times == 0 { Outcome::Used } else { authorized(&found) });
+        return Ok(if asked.times == 0 { Outcome::Used(behind(&found)) } else { authorized(&found) });
     }
     let left = found.ends_at.since(page.clock.now());
     if left.is_zero() {
-        return Ok(Outcome::Expired);
+        return Ok(Outcome::Expired(behind(&found)));
     }
     let FoundLink { link: Some(link), owner: Owner::Scheme(scheme_id), end_date, opened_at, terms, .. } =
         found
@@ -246,8 +261,8 @@ async fn open(
         return Ok(Outcome::Redirect(link));
     }
     let (token, asked) = (issue_short(&keys.keys[0], id), asked.about(opened_at));
-    let return_url = return_url(&terms);
-    let merchant = terms.merchant_name.unwrap_or(name);
+    let Behind { merchant, return_url } = Behind::of(&terms);
+    let merchant = merchant.unwrap_or(name);
     let mut ask = Ask { merchant, scope, return_url, end_date, link, code: None, left, token, asked };
     Ok(match device {
         Device::WeChat => Outcome::InWeChat(ask),
@@ -265,13 +280,17 @@ async fn open(
 /// The end of a page that waited: somebody has consented meanwhile.
 fn authorized(found: &FoundLink) -> Outcome {
     match found.owner {
-        Owner::Scheme(_) => Outcome::Authorized(return_url(&found.terms)),
+        Owner::Scheme(_) => Outcome::Authorized(behind(found)),
         Owner::Business(_) => Outcome::Gone,
     }
 }
 
-fn return_url(terms: &Terms) -> Option<Url> {
-    terms.return_url.as_deref().and_then(|url| Url::parse(url).ok())
+/// The merchant behind a link of this page's; a business's link is another page's.
+fn behind(found: &FoundLink) -> Behind {
+    match found.owner {
+        Owner::Scheme(_) => Behind::of(&found.terms),
+        Owner::Business(_) => Behind::default(),
+    }
 }
 
 async fn merchant(page: &Landing, scheme_id: SchemeId) -> Result<Option<Merchant>, LandingError> {

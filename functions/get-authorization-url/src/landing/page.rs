@@ -14,7 +14,7 @@ use shared::web::texts;
 use url::Url;
 
 use super::query::SHORT;
-use super::{Ask, Outcome};
+use super::{Ask, Behind, Outcome};
 
 /// The outcome's name, in the log and in the page's `data-outcome`.
 pub(super) const fn log_reason(outcome: &Outcome) -> &'static str {
@@ -25,9 +25,9 @@ pub(super) const fn log_reason(outcome: &Outcome) -> &'static str {
         Outcome::InWeChat(_) => "in-wechat",
         Outcome::Scanned(_) => "scanned",
         Outcome::Authorized(_) => "authorized",
-        Outcome::Expired => "expired",
+        Outcome::Expired(_) => "expired",
         Outcome::Forged => "forged",
-        Outcome::Used => "used",
+        Outcome::Used(_) => "used",
         Outcome::Gone => "gone",
         Outcome::Unavailable => "unavailable",
     }
@@ -35,23 +35,29 @@ pub(super) const fn log_reason(outcome: &Outcome) -> &'static str {
 
 /// The answer for an outcome.
 pub(super) fn answer(outcome: &Outcome, language: Language, reference: Option<&str>) -> Response<Bytes> {
-    let (status, tone, said) = match outcome {
+    let nobody = Behind::default();
+    let (status, tone, behind, said) = match outcome {
         Outcome::Redirect(link) => return redirect(link),
         Outcome::Ask(ask) => return render_ask(ask, log_reason(outcome), language, reference),
         Outcome::InWeChat(ask) => return render_in_wechat(ask, language, reference),
         Outcome::Scanned(ask) => return render_scanned(ask, language, reference),
-        Outcome::Authorized(back) => return render_authorized(back.as_ref(), language, reference),
-        Outcome::Expired => (StatusCode::GONE, Tone::Bad, texts::expired(language)),
-        Outcome::Forged => (StatusCode::FORBIDDEN, Tone::Bad, texts::incomplete(language)),
+        Outcome::Authorized(behind) => (StatusCode::OK, Tone::Good, behind, authorized(language)),
+        Outcome::Expired(behind) => (StatusCode::GONE, Tone::Bad, behind, texts::expired(language)),
+        Outcome::Forged => (StatusCode::FORBIDDEN, Tone::Bad, &nobody, texts::incomplete(language)),
         // As the return answers who comes too late with a consent: the link stands against what the request is for.
-        Outcome::Used => (StatusCode::CONFLICT, Tone::Before, texts::used(language)),
-        Outcome::Gone => (StatusCode::NOT_FOUND, Tone::Bad, texts::incomplete(language)),
-        Outcome::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Tone::Bad, texts::unavailable(language)),
+        Outcome::Used(behind) => (StatusCode::CONFLICT, Tone::Before, behind, texts::used(language)),
+        Outcome::Gone => (StatusCode::NOT_FOUND, Tone::Bad, &nobody, texts::incomplete(language)),
+        Outcome::Unavailable => {
+            (StatusCode::SERVICE_UNAVAILABLE, Tone::Bad, &nobody, texts::unavailable(language))
+        }
     };
     let reload = Action { href: "", label: texts::reload(language) };
+    let back =
+        behind.return_url.as_ref().map(|url| Action { href: url.as_str(), label: texts::back(language) });
     render(&Page {
         tone,
-        action: (*outcome == Outcome::Unavailable).then_some(reload),
+        merchant: behind.merchant.as_deref(),
+        action: if *outcome == Outcome::Unavailable { Some(reload) } else { back },
         reference,
         ..Page::saying(status, log_reason(outcome), language, said)
     })
@@ -129,16 +135,12 @@ fn render_scanned(ask: &Ask, language: Language, reference: Option<&str>) -> Res
     })
 }
 
-/// The page of a desktop once the user has consented on the other device.
-fn render_authorized(back: Option<&Url>, language: Language, reference: Option<&str>) -> Response<Bytes> {
-    let said = language
-        .choose(("授权成功", "可以返回商家页面。"), ("Authorized", "You can return to the merchant now."));
-    render(&Page {
-        tone: Tone::Good,
-        action: back.map(|url| Action { href: url.as_str(), label: texts::back(language) }),
-        reference,
-        ..Page::saying(StatusCode::OK, "authorized", language, said)
-    })
+/// What a desktop says once the user has consented on the other device.
+const fn authorized(language: Language) -> texts::Texts {
+    match language {
+        Language::Chinese => ("授权成功", "可以返回商家页面。"),
+        Language::English => ("Authorized", "You can return to the merchant now."),
+    }
 }
 
 /// WeChat's menu at the upper right, with an arrow to it.
@@ -234,8 +236,10 @@ fn consent(ask: &Ask, language: Language) -> String {
             "You authorize in Alipay, which asks you to confirm the first time.",
         ),
     };
-    match language {
-        Language::Chinese => format!("{consent}如不同意，请关闭本页。"),
-        Language::English => format!("{consent} If you do not agree, close this page."),
+    match (language, &ask.return_url) {
+        (Language::Chinese, Some(_)) => format!("{consent}如不同意，可返回商家。"),
+        (Language::Chinese, None) => format!("{consent}如不同意，请关闭本页。"),
+        (Language::English, Some(_)) => format!("{consent} If you do not agree, go back to the merchant."),
+        (Language::English, None) => format!("{consent} If you do not agree, close this page."),
     }
 }

@@ -85,6 +85,13 @@ impl Seen {
         (self.status.as_u16(), word.split('"').next().unwrap_or_default())
     }
 
+    /// True if the page names the merchant, above its head line, and has a button back to it.
+    fn leads_back(&self) -> bool {
+        let button =
+            r#"<a class="button" href="https://shop.example.com/" rel="noreferrer">Back to the merchant</a>"#;
+        self.body.contains(r#"<p class="merchant">A&amp;B 商店</p>"#) && self.body.contains(button)
+    }
+
     fn shows_reference(&self) -> bool {
         self.body.contains(&format!(r#"data-reference="{}""#, id()))
     }
@@ -243,7 +250,7 @@ async fn a_page_that_waits_follows_the_phone_and_ends_by_itself() {
     rig.store_has(FoundLink { status: Status::Authorized, link: None, ..found() });
     let done = rig.get(&look(3), DESKTOP, "en").await;
     assert_eq!(done.outcome(), (200, "authorized"));
-    assert!(done.body.contains(r#"href="https://shop.example.com/""#));
+    assert!(done.leads_back());
     assert_eq!(rig.get(&format!("t={short}"), DESKTOP, "en").await.outcome(), (409, "used"));
 }
 
@@ -337,6 +344,7 @@ async fn a_link_that_leads_nowhere_says_why() {
         assert_eq!(seen.outcome(), expected, "{record:?}");
         assert!(seen.shows_reference());
         assert_eq!(seen.body.contains("alipays:"), expected.0 == 200);
+        assert_eq!(seen.leads_back(), ["used", "expired"].contains(&expected.1), "{record:?}");
         let inside = rig.get(&query(&token('k')), IN_ALIPAY, "en").await;
         assert_eq!(inside.status == StatusCode::FOUND, expected.0 == 200, "{record:?}");
     }
@@ -362,7 +370,7 @@ async fn a_token_that_no_link_outlives_says_so_without_asking_the_store() {
     rig.clock.advance(HOUR + LONGEST_EXTENSION);
     let seen = rig.phone().await;
     assert_eq!(seen.outcome(), (410, "expired"));
-    assert!(seen.shows_reference());
+    assert!(seen.shows_reference() && !seen.leads_back());
     assert_eq!(*rig.world.looked_up.lock().unwrap(), Vec::<String>::new());
 }
 
@@ -404,10 +412,15 @@ async fn the_question_is_put_in_the_visitors_language() {
     for (scope, agent, language, sentences) in [
         (Scope::AuthBase, PHONE, "zh-CN", ["授权至 2027-12-31", "点击下方按钮打开支付宝，即表示同意"]),
         (Scope::AuthBase, DESKTOP, "zh-CN", ["<dd>A&amp;B 商店</dd>", "用支付宝扫描本页二维码，即表示同意"]),
-        (Scope::AuthUser, PHONE, "zh-CN", ["如不同意，请关闭本页", "首次授权时支付宝会请您确认"]),
+        (Scope::AuthUser, PHONE, "zh-CN", ["如不同意，可返回商家。", "首次授权时支付宝会请您确认"]),
         (Scope::AuthBase, PHONE, "en", ["until 2027-12-31;", "with this button you agree"]),
         (Scope::AuthBase, DESKTOP, "en", ["this link for 1 h 0 min", "By scanning this code"]),
-        (Scope::AuthUser, DESKTOP, "en", ["close this page", "asks you to confirm the first time"]),
+        (
+            Scope::AuthUser,
+            DESKTOP,
+            "en",
+            ["If you do not agree, go back to the merchant.", "asks you to confirm the first time"],
+        ),
     ] {
         *rig.world.merchant.lock().unwrap() = Ok(Some(merchant(scope)));
         let seen = rig.get(&query(&token('k')), agent, language).await;
@@ -415,8 +428,48 @@ async fn the_question_is_put_in_the_visitors_language() {
             assert!(seen.body.contains(sentence), "{sentence} in {}", seen.body);
         }
     }
-    rig.store_has(found());
-    assert!(!rig.phone().await.body.contains("until"));
+    rig.store_has(FoundLink { terms: Terms::default(), ..found() });
+    let nowhere_to_go = rig.phone().await.body;
+    assert!(!nowhere_to_go.contains("until") && !nowhere_to_go.contains("do not agree<"));
+    assert!(nowhere_to_go.contains("If you do not agree, close this page."));
+}
+
+/// As a native reader would have it; the same words as on a result page.
+#[tokio::test]
+async fn the_chinese_wording_is_that_of_the_result_pages() {
+    let rig = Rig::new();
+    let seen = rig.get(&query(&token('k')), PHONE, "zh-CN").await;
+    for phrase in [
+        "<dt>申请方</dt><dd>A&amp;B 商店</dd>",
+        "<dt>获取内容</dt>",
+        "<dt>有效期</dt>",
+        ">打开支付宝授权</a>",
+        ">不同意</a>",
+    ] {
+        assert!(seen.body.contains(phrase), "{phrase} in {}", seen.body);
+    }
+    assert_eq!(seen.body.matches("A&amp;B 商店").count(), 1, "the name stands once");
+    for (record, title, text) in [
+        (
+            FoundLink { status: Status::Delivered, link: None, ..found() },
+            "您已完成授权",
+            "无需再次操作。如非本人操作，请联系商家。",
+        ),
+        (FoundLink { ends_at: NOW, ..found() }, "链接已过期", "请联系商家重新获取链接。"),
+        (FoundLink { link: None, ..found() }, "链接不完整", "请从商家处重新打开，或联系商家重新获取链接。"),
+    ] {
+        rig.store_has(record);
+        let seen = rig.get(&query(&token('k')), PHONE, "zh-CN").await;
+        assert!(seen.body.contains(&format!("<h1>{title}</h1><p>{text}</p>")), "{}", seen.body);
+    }
+    let forged = rig.get("token=a.b.c", PHONE, "zh-CN").await;
+    assert!(forged.body.contains("链接不完整") && !forged.body.contains("改动"), "nobody is accused");
+    *rig.world.found.lock().unwrap() = Err(StoreError::Unavailable("told to".to_owned()));
+    let unavailable = rig.get(&query(&token('k')), PHONE, "zh-CN").await;
+    assert!(
+        unavailable.body.contains("<h1>系统繁忙</h1><p>请稍后重试。</p>")
+            && unavailable.body.contains(">重试</a>")
+    );
 }
 
 #[tokio::test]
