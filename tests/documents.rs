@@ -369,22 +369,38 @@ fn every_header_and_state_of_the_open_api_stands_in_both_languages() {
     }
 }
 
-#[test]
-fn every_answer_of_get_authorization_url_stands_in_both_languages() {
-    let mut codes = BTreeSet::new();
-    let mut answered = Names::new();
-    for path in files("tests/golden/get-authorization-url", ".json.http") {
-        let text = fs::read_to_string(&path).expect("a golden file");
+/// What `GetAuthorizationUrl` answers: the HTTP status and the body of each golden file.
+fn golden_answers() -> Vec<(String, Value)> {
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(path).expect("a golden file");
         let (head, body) = text.split_once("\n\n").expect("a head and a body");
-        let body: Value = serde_json::from_str(body).expect("JSON");
+        let status = head.lines().next().expect("a status").to_owned();
+        (status, serde_json::from_str(body).expect("JSON"))
+    };
+    files("tests/golden/get-authorization-url", ".json.http").into_iter().map(read).collect()
+}
+
+/// The fields of what `GetAuthorizationUrl` answers; one within another is `outer.inner`.
+fn answered_by_rpc() -> Names {
+    let mut answered = Names::new();
+    for (_, body) in golden_answers() {
         for (name, value) in body.as_object().expect("an object") {
             let below =
                 value.as_object().map(|value| value.keys().map(|key| format!("{name}.{key}")).collect());
             answered.extend(below.unwrap_or_else(|| vec![name.clone()]));
         }
+    }
+    answered
+}
+
+#[test]
+fn every_answer_of_get_authorization_url_stands_in_both_languages() {
+    let mut codes = BTreeSet::new();
+    let answered = answered_by_rpc();
+    for (status, body) in golden_answers() {
         let code = body["Code"].as_str().expect("a code").to_owned();
         if code != "OK" {
-            codes.insert((code, head.lines().next().expect("a status").to_owned()));
+            codes.insert((code, status));
         }
     }
     let text = source("functions/get-authorization-url/src");

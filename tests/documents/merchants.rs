@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 use shared::egress::callback_url::MAX_CALLBACK_URL_CHARS;
-use shared::protocol::open_api::MAX_FIELD_CHARACTERS;
+use shared::model::clock::UnixMillis;
+use shared::protocol::open_api::{Code, MAX_FIELD_CHARACTERS};
 use shared::signing::md5::Md5Key;
-use shared::signing::open_api::{AuthHeaders, VerificationKeys, WINDOW};
+use shared::signing::open_api::{AuthHeaders, Signer, VerificationKeys, WINDOW};
 use shared::signing::rsa::{SigningKey, VerifyingKey};
 
 use super::{
-    Names, assert_same, fields, first_column, in_backticks, literals_after, page, read, screaming_variants,
-    sections, source, tables,
+    Names, answered_by_rpc, assert_same, fields, first_column, in_backticks, literals_after, page, read,
+    screaming_variants, sections, source, tables,
 };
 
 const GUIDE: &str = "merchants";
@@ -132,29 +133,131 @@ fn every_field_of_an_answer_has_its_row() {
     }
 }
 
-#[test]
-fn every_field_of_both_callbacks_has_its_row() {
+/// The fields of a struct of the delivered body, as they are on the wire.
+fn of_body(name: &str) -> Names {
     let body = read("shared/src/delivery/body.rs");
-    let of = |name: &str| -> Names {
-        let (_, rest) = body.split_once(&format!("struct {name}<'a> {{\n")).expect(name);
-        let own = rest.split("\n}\n").next().expect("an end");
-        let alone = format!(
-            "#[derive(Serialize)]\n#[serde(rename_all = \"camelCase\")]\nstruct Alone {{\n{own}\n}}\n"
-        );
-        fields(&alone, "Serialize")
-    };
+    let (_, rest) = body.split_once(&format!("struct {name} {{\n")).expect(name);
+    let own = rest.split("\n}\n").next().expect("an end");
+    let head = "#[derive(Serialize)]\n#[serde(rename_all = \"camelCase\")]\nstruct Alone {\n";
+    fields(&format!("{head}{own}\n}}\n"), "Serialize")
+}
+
+#[test]
+fn every_field_of_both_callbacks_has_its_row_and_its_limit() {
     let origins = [
-        (["link request", "开放接口"], of("OfMerchant")),
-        (["`GetAuthorizationUrl`", "`GetAuthorizationUrl`"], of("OfScheme")),
-        (["both", "两者"], of("User")),
+        (["link request", "开放接口"], of_body("OfMerchant<'a>")),
+        (["`GetAuthorizationUrl`", "`GetAuthorizationUrl`"], of_body("OfScheme<'a>")),
+        (["both", "两者"], of_body("User<'a>")),
     ];
     for (path, guide) in page(GUIDE) {
-        let rows = &tables(&sections(&guide, &CALLBACK))[0];
+        let tables = tables(&sections(&guide, &CALLBACK));
         for (origin, expected) in &origins {
-            let mine = rows.iter().filter(|row| origin.contains(&row[1].as_str()));
+            let mine = tables[0].iter().filter(|row| origin.contains(&row[1].as_str()));
             let documented = mine.flat_map(|row| in_backticks(&row[0])).collect();
             assert_same(&documented, expected, &format!("{path}, {}", origin[0]));
         }
+        let notices = tables[1].iter().flat_map(|row| in_backticks(&row[0])).collect();
+        assert_same(&notices, &of_body("Nobody"), &path);
+        let limits = [
+            ("serialNo", number(MAX_FIELD_CHARACTERS)),
+            ("userId", number(MAX_FIELD_CHARACTERS)),
+            ("merchantId", number(MAX_FIELD_CHARACTERS)),
+            ("businessId", "64 ".to_owned()),
+            ("requestId", "36 ".to_owned()),
+            ("bizId", "32 ".to_owned()),
+            ("openId", "128 ".to_owned()),
+            ("alipayUserId", "32 ".to_owned()),
+            ("authTime", "15 ".to_owned()),
+        ];
+        let rows = rows(&tables[0]);
+        for (name, limit) in limits {
+            assert!(rows[name][5].starts_with(&limit), "{path}: {:?}", rows[name]);
+        }
+    }
+    let identity = read("shared/src/model/identity.rs");
+    for range in
+        ["(1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())", "(1..=32)"]
+    {
+        assert!(identity.contains(range), "{range}");
+    }
+}
+
+#[test]
+fn every_parameter_of_a_way_back_has_its_row_in_its_order() {
+    let way_back = read("functions/openid-callback/src/way_back.rs");
+    let named = literals_after(&way_back, &["=> (", "append_pair(name, value).append_pair("]);
+    assert_same(&named, &["serialNo", "requestId", "result"].map(str::to_owned).into(), "way_back.rs");
+    let results = literals_after(&way_back, &["Some("]);
+    let key = SigningKey::parse(text(&vectors(), "/keys/authlink/privateKey")).expect("a key");
+    let headers = Signer::Rsa(&key).sign("demo", "n", UnixMillis(0), b"").expect("signs");
+    let headers: Vec<_> = headers.iter().map(|(name, _)| name.as_str().to_owned()).collect();
+    for (path, guide) in page(GUIDE) {
+        let section = sections(&guide, &["### The way back", "### 返回商家页面"]);
+        let table = &tables(&section)[0];
+        let order: Vec<_> = table.iter().flat_map(|row| in_backticks(&row[0])).collect();
+        assert_eq!(order[..3], ["serialNo", "requestId", "result"], "{path}");
+        assert_eq!(order[3..], headers, "{path}");
+        assert_same(&in_backticks(&rows(table)["result"][4]), &results, &path);
+    }
+}
+
+#[test]
+fn every_header_of_an_answer_has_its_row() {
+    let of_open_api = read("shared/src/protocol/open_api/response.rs");
+    let of_rpc = read("functions/get-authorization-url/src/response.rs");
+    let named = |text: &str| literals_after(text, &["HeaderName::from_static("]);
+    let mut expected = &named(&of_open_api) | &named(&of_rpc);
+    assert!(of_open_api.contains("headers.insert(RETRY_AFTER"));
+    expected.insert("retry-after".to_owned());
+    for (path, guide) in page(GUIDE) {
+        let section = sections(&guide, &["### The headers of an answer", "### 响应头"]);
+        let documented = first_column(&section).iter().map(|name| name.to_lowercase()).collect();
+        assert_same(&documented, &expected, &path);
+        for word in ["429", "503", "500", Code::TooManyLookUps.as_str()] {
+            assert!(section.contains(word), "{path}: {word}");
+        }
+    }
+}
+
+#[test]
+fn every_row_of_a_field_has_an_example() {
+    // Its signature is another for every call.
+    let without = ["`Signature`, `Signature` in `Authorization`"];
+    for (path, guide) in page(GUIDE) {
+        let mut seen = 0;
+        let mut lines = guide.lines();
+        while let Some(head) = lines.next() {
+            if !head.starts_with('|') || !["| example |", "| 示例 |"].iter().any(|last| head.ends_with(last))
+            {
+                continue;
+            }
+            let columns = head.matches('|').count();
+            for row in lines.by_ref().skip(1).take_while(|line| line.starts_with('|')) {
+                assert_eq!(row.matches('|').count(), columns, "{path}: {row}");
+                let example = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default().trim();
+                let name = row.split('|').nth(1).unwrap_or_default().trim();
+                assert!(!example.is_empty() || without.contains(&name), "{path}: {row}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 60, "{path}: {seen}");
+    }
+}
+
+#[test]
+fn both_languages_say_what_a_refusal_brings_and_how_soon_a_new_key_works() {
+    let early = constant(&read("shared/src/secrets/entry.rs"), "EARLY");
+    let seconds: String = early.chars().filter(char::is_ascii_digit).collect();
+    for (path, guide) in page(GUIDE) {
+        let answer = guide.lines().skip_while(|line| {
+            !line.starts_with("**The user refused:") && !line.starts_with("**用户拒绝授权，")
+        });
+        let answer: String = answer.take_while(|line| !line.is_empty()).collect();
+        assert!(answer.contains("`notifyRefusals`") && answer.contains("`REFUSED`"), "{path}: {answer}");
+        let keys = sections(&guide, &["## Keys", "## 密钥"]).replace('\n', " ");
+        let told =
+            [format!("new key works after up to {seconds} s"), format!("新密钥登记后最长 {seconds} 秒")];
+        assert!(told.iter().any(|told| keys.contains(told)), "{path}: {seconds}");
     }
 }
 
@@ -165,9 +268,11 @@ fn every_parameter_of_get_authorization_url_has_its_row() {
     let v1 = strings(&read("shared/src/signing/alibaba_cloud/v1.rs"), "SIGNATURE_PARAMETERS");
     let v3 = strings(&read("shared/src/signing/alibaba_cloud/v3.rs"), "REQUIRED_HEADERS");
     assert!(v1.len() == 8 && v3.len() >= 5, "{v1:?} {v3:?}");
+    let answered = answered_by_rpc();
     for (path, guide) in page(GUIDE) {
         let tables = tables(&sections(&guide, &["## GetAuthorizationUrl"]));
         assert_same(&rows(&tables[0]).into_keys().collect(), &own, &path);
+        assert_same(&rows(&tables[2]).into_keys().collect(), &answered, &path);
         let of_signatures: Names = tables[1].iter().flat_map(|row| in_backticks(&row[0])).collect();
         let missing: Vec<_> = (&v1 | &v3).difference(&of_signatures).cloned().collect();
         assert!(missing.is_empty(), "{path}: {missing:?}");
