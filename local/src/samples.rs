@@ -61,7 +61,7 @@ pub(crate) const SAMPLES: [Sample; 7] = [
         title: "Go 1.19",
         source: include_str!("../../samples/go/main.go"),
         command: "go run main.go",
-        command_in_repository: "go run .",
+        command_in_repository: "cd samples/go && go run .",
     },
     Sample {
         language: Language::Ruby,

@@ -1,4 +1,4 @@
-"""A host as `cargo run` starts it, whose callbacks may go to the samples, with a business for each of them."""
+"""A host as `cargo run` starts it, with a business for each of the samples. It calls any port of this machine back."""
 
 import json
 import os
@@ -15,7 +15,6 @@ from processes import ROOT, Process, free_port
 from sample import LANGUAGES, SIGN_TYPES, Keys, Sample, build_all
 
 SAMPLES = [Sample(language, sign_type, free_port()) for language in LANGUAGES for sign_type in SIGN_TYPES]
-ORIGINS = ",".join(f"http://127.0.0.1:{sample.port}" for sample in SAMPLES)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,8 +59,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     base = tmp_path_factory.mktemp("host")
     folder = base / "folder"
     ports = [argument for part in ("", "emulator-", "merchant-") for argument in (f"--{part}port", "0")]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AUTHLINK_")}
-    environment = {**kept, "AUTHLINK_DANGEROUS_CALLBACK_ORIGINS": ORIGINS}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AUTHLINK_")}
     command = [program] if program else ["cargo", "run", "-q", "--"]
     host = Process([*command, "--folder", str(folder), *ports], environment, base / "host.log")
     try:
