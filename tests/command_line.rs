@@ -19,7 +19,9 @@ use shared::model::id::AuthorizationId;
 use shared::store::sqlite::SqliteStore;
 use shared::store::{ReadAuthorizations as _, ReadDenyList as _};
 use tests::host::options;
+use tests::keys::{foreign, merchant, merchant_md5, public_pem};
 use tests::process::{CommandProcess, obey_if_a_parent_says_so};
+use tests::request::LinkCall;
 use tokio::time::timeout;
 use url::Url;
 
@@ -80,6 +82,79 @@ fn a_status_that_cannot_be_had_is_json_where_that_was_asked_for() {
     let error = status.says("\"error\": ");
     assert!(error.contains("is no folder of authlink's"), "{error}");
     assert!(!status.ended().success());
+}
+
+/// A request as it goes over the wire.
+fn wire(call: &LinkCall) -> String {
+    let request = call.build();
+    let lines = request
+        .headers()
+        .iter()
+        .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().expect("text")));
+    let body = String::from_utf8(call.body.clone()).expect("text");
+    format!("POST {} HTTP/1.1\r\n{}\r\n{body}", call.path, lines.collect::<String>())
+}
+
+#[test]
+fn the_doctor_reads_a_file_or_standard_input_with_either_kind_of_key_and_ends_by_what_it_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("written");
+        path.to_str().expect("text").to_owned()
+    };
+    let now = SystemClock.now();
+    let (by_rsa, by_md5) = (wire(&LinkCall::new("S1", now)), wire(&LinkCall::new("S2", now).by_md5()));
+    let anew = |request: &str| request.replace(r#""userId":"#, r#""userId": "#);
+    let public = file("public.pem", &public_pem(merchant()));
+    let shared = file("shared.txt", &format!("{}\n", merchant_md5()));
+    let right = file("right.txt", &by_rsa);
+    let (public, shared) = (["--public-key", &public], ["--md5-key-file", &shared]);
+    let both = [public, shared].concat();
+    let doctor = |words: &[&str], input: &str| {
+        let words = [&["doctor"][..], words].concat();
+        CommandProcess::reading(THE_PROCESS, folder.path(), &words, input.as_bytes())
+    };
+    for (words, input, told, holds) in [
+        ([&[right.as_str()][..], &public].concat(), "", "the signature holds", true),
+        (public.to_vec(), by_rsa.as_str(), "the signature holds", true),
+        (shared.to_vec(), &by_md5, "the signature holds", true),
+        (both.clone(), &by_md5, "the signature holds", true),
+        (public.to_vec(), &anew(&by_rsa), "cause: body_reserialized", false),
+        (shared.to_vec(), &anew(&by_md5), "cause: body_reserialized", false),
+        (shared.to_vec(), &by_rsa, "refused: ", false),
+        (vec![], &by_rsa, "no key was given", false),
+        (both, "POST / HTTP/1.1\nnonce: n\n\n{}", "header businessId is missing", false),
+    ] {
+        let mut process = doctor(&words, input);
+        process.says(told);
+        assert_eq!(process.ended().success(), holds, "{words:?}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_doctor_cannot_read_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("written");
+        path.to_str().expect("text").to_owned()
+    };
+    let request = file("request.txt", &wire(&LinkCall::new("S1", SystemClock.now())));
+    let (short, no_request) = (file("short.txt", "fifteen letters"), file("none.txt", "POST / HTTP/1.1"));
+    let public = file("public.pem", &public_pem(foreign()));
+    let absent = folder.path().join("absent.pem");
+    for (words, reason) in [
+        ([request.as_str(), "--public-key", &request], "the key in "),
+        ([request.as_str(), "--public-key", absent.to_str().expect("text")], "absent.pem"),
+        ([request.as_str(), "--md5-key-file", &short], "holds less than 16 characters"),
+        ([no_request.as_str(), "--public-key", &public], "no blank line ends the headers"),
+        ([request.as_str(), "--public-key", &public], "the signature does not hold"),
+    ] {
+        let words = [&["authlink", "doctor"][..], &words].concat();
+        let told = Cli::try_parse_from(words).expect("its words").run().await.expect_err(reason).to_string();
+        assert!(told.contains(reason), "{told}");
+    }
 }
 
 /// A local host whose merchant fails, and an operator beside it.
@@ -489,7 +564,7 @@ async fn an_app_moves_to_certificates_in_named_steps_and_back() {
     let same = rotate(&["begin", "--alipay-certificate", &files[1]]).await.expect_err("the same one");
     assert!(same.contains("is there already"), "{same}");
     let (next, roots) = (path("next.crt"), path("roots.crt"));
-    let issued = issue(tests::keys::foreign(), tests::keys::platform()).expect("issued");
+    let issued = issue(foreign(), tests::keys::platform()).expect("issued");
     fs::write(&next, &issued.alipay).expect("written");
     let old_roots = fs::read_to_string(&files[2]).expect("roots");
     fs::write(&roots, format!("{old_roots}{}", issued.roots)).expect("written");

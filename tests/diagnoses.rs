@@ -269,6 +269,74 @@ fn the_way_that_a_key_was_used_is_told() {
     }
 }
 
+/// Pairs of digits, as C#'s `BitConverter` writes bytes.
+fn hyphenated(hex: &str) -> String {
+    let pairs: Vec<_> = hex.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair)).collect();
+    pairs.join("-")
+}
+
+#[tokio::test]
+async fn what_happened_to_an_md5_value_is_told_on_both_routes() {
+    let world = World::new();
+    for path in [alipay_auth_url::PATH, authorization_query::PATH] {
+        let of = |cause: Cause, sign: &dyn Fn(&[u8]) -> String| {
+            let call = LinkCall { path: path.to_owned(), ..LinkCall::new("S1", world.now()).by_md5() };
+            let key = Key::Literal(sign(&call.string_to_sign()));
+            (cause, LinkCall { key, ..call })
+        };
+        let with_end =
+            |end: &'static str| move |string: &[u8]| sign_md5(string, &format!("{}{end}", merchant_md5()));
+        for (cause, call) in [
+            of(Cause::Md5KeyLineEnd, &with_end("\n")),
+            of(Cause::Md5KeyLineEnd, &with_end("\r\n")),
+            of(Cause::Md5KeyLineEnd, &with_end(" ")),
+            of(Cause::Md5Hyphens, &|string| hyphenated(&sign_md5(string, merchant_md5()))),
+        ] {
+            let answer = if path == alipay_auth_url::PATH {
+                world.ask(&call).await
+            } else {
+                LinkAnswer::read(&world.query.handle(&call.build()).await)
+            };
+            let told = format!("signature verification failed: {}; the string", cause.sentence());
+            assert_eq!(answer.status, 2, "{cause:?}");
+            assert!(answer.message.starts_with(&told), "{cause:?}: {}", answer.message);
+            assert!(!answer.message.contains(merchant_md5()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_signature_with_a_blank_is_said_to_be_one_line_and_another_header_is_not() {
+    let world = World::new();
+    let call = LinkCall::new("S1", world.now());
+    let sign = sign_rsa(&call.string_to_sign(), merchant());
+    let told = "may hold printable ASCII only, without space, '&' and ','";
+    let hint = "; Base64 is sent in one line, with '+' as it is";
+    for (call, message) in [
+        (
+            LinkCall { key: Key::Literal(format!("{} {}", &sign[..76], &sign[76..])), ..call.clone() },
+            format!("header sign {told}{hint}"),
+        ),
+        (LinkCall { nonce: "one two".to_owned(), ..call }, format!("header nonce {told}")),
+    ] {
+        let answer = world.ask(&call).await;
+        assert_eq!((answer.status, answer.message), (3, message));
+    }
+}
+
+#[test]
+fn every_cause_is_met_here_or_in_the_list() {
+    let here = include_str!("diagnoses.rs");
+    let list = include_str!("vectors/signature-mistakes.json");
+    let variant = |cause: &Cause| format!("Cause::{cause:?}");
+    let met = |cause: &&Cause| {
+        let word = format!("\"{}\"", cause.word());
+        here.contains(&word) || list.contains(&word) || here.contains(&variant(cause))
+    };
+    let missing: Vec<_> = Cause::VARIANTS.iter().filter(|cause| !met(cause)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 #[test]
 fn the_encoding_of_a_signature_is_told() {
     let keys = keys();
@@ -288,6 +356,8 @@ fn the_encoding_of_a_signature_is_told() {
         (vec!["md5_base64"], md5().signed(|sign| STANDARD.encode(hex::decode(sign).expect("hex")))),
         (vec!["md5_base64"], md5().signed(|sign| STANDARD.encode(sign))),
         (vec!["md5_half"], md5().signed(|sign| sign[8..24].to_owned())),
+        (vec!["md5_hyphens"], md5().signed(hyphenated)),
+        (vec!["md5_hyphens"], md5().signed(|sign| hyphenated(&sign.to_lowercase()))),
         (
             vec!["encoding_hex", "body_not_signed"],
             Attempt::rsa(HEAD, BODY).signed(|sign| hex::encode(bytes(sign))),
@@ -306,6 +376,19 @@ fn a_string_that_was_found_is_given_with_its_first_difference() {
     assert_eq!(diagnosis.differs_at(), Some(HEAD.len()));
     let first = format!("(the first difference is at byte {} of the string)", HEAD.len());
     assert!(diagnosis.to_string().ends_with(&first), "{diagnosis}");
+    // A clock that was asked twice, one in whole seconds, and seconds: the place is within the timestamp.
+    let timestamp = HEAD.len() - "1628772138668".len();
+    for (signed, at) in
+        [("1628772138671", 11), ("1628772138656", 11), ("1628772138000", 10), ("1628772138", 10)]
+    {
+        let string = format!("{}{BODY}", HEAD.replace("1628772138668", signed));
+        let diagnosis = of_request(&Attempt::rsa(&string, BODY).request(), &keys()).expect("a diagnosis");
+        assert_eq!((diagnosis.cause(), diagnosis.signed()), (Cause::OtherBytes, Some(string.as_bytes())));
+        assert_eq!(diagnosis.differs_at(), Some(timestamp + at), "{signed}");
+    }
+    let unknown = HEAD.replace("1628772138668", "1628772139999");
+    let diagnosis = of_request(&Attempt::rsa(unknown, BODY).request(), &keys()).expect("a diagnosis");
+    assert_eq!((diagnosis.cause(), diagnosis.differs_at()), (Cause::OtherBytes, None));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A whole local host in a process of its own, which a test can signal, between an Alipay and a merchant of the test's
 //! own that hold their answers back for as long as it wants.
 
-use std::io::{BufRead as _, BufReader, Lines};
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -59,13 +59,21 @@ pub struct CommandProcess {
 impl CommandProcess {
     /// Starts `test`, which calls [`obey_if_a_parent_says_so`].
     pub fn start(test: &str, folder: &Path, words: &[&str]) -> Self {
+        Self::reading(test, folder, words, b"")
+    }
+
+    /// The same, with `input` on its standard input; no more than a pipe holds.
+    pub fn reading(test: &str, folder: &Path, words: &[&str], input: &[u8]) -> Self {
         let mut child = process_of(test)
             .env(FOLDER, folder)
             .env(WORDS, serde_json::json!(words).to_string())
-            .stdin(Stdio::null())
+            .stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .spawn()
             .expect("starts");
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input).expect("is read");
+        }
         let output = BufReader::new(child.stdout.take().expect("its output")).lines();
         Self { child, output }
     }
