@@ -304,6 +304,31 @@ async fn what_was_delivered_or_given_up_is_found_and_resent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_demo_page_has_what_was_given_up_delivered_once_more() {
+    let desk = Desk::open().await;
+    desk.local.merchant.set_fault(MerchantFault::WrongText);
+    let serial_no = desk.consent(0).await;
+    desk.local.merchant.callbacks(2).await;
+    desk.reaches(&serial_no, Status::Undeliverable).await;
+    let url = desk.local.merchant_at.join("api/redrive").expect("a URL");
+    let redrive = async |content_type: &str, serial_no: &str| {
+        let body = json!({"serialNo": serial_no}).to_string();
+        let asked = client().post(url.clone()).header("content-type", content_type).body(body);
+        let answer = asked.send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("text"))
+    };
+    let (status, told) = redrive("application/json", "S-unknown").await;
+    assert!(status == 409 && told.contains("there is no authorization"), "{told}");
+    assert_eq!(redrive("text/plain", &serial_no).await.0, 415, "a page of another origin");
+    assert_eq!(desk.status(&serial_no).await, Status::Undeliverable);
+
+    desk.local.merchant.set_fault(MerchantFault::None);
+    assert_eq!(redrive("application/json", &serial_no).await, (200, r#"{"due":true}"#.to_owned()));
+    assert!([Status::Authorized, Status::Delivered].contains(&desk.status(&serial_no).await));
+    assert_eq!(desk.audit()[0]["action"], "resend");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_person_is_forgotten_once_it_is_meant() {
     let desk = Desk::open().await;
     let serial_no = desk.consent(0).await;

@@ -26,6 +26,7 @@ use crate::explorer::{self, DemoKeys};
 use crate::folder::{self, ACCESS_KEY_ID, Folder};
 use crate::functions::{Hosted, host_functions};
 use crate::merchant::{DemoMerchant, MerchantConfig};
+use crate::redrive;
 use crate::server::{Bounds, serve};
 
 /// The folder of keys and database, unless told otherwise.
@@ -156,7 +157,9 @@ impl Local {
             .zip(store)
             .map(|(listener, store)| host_functions(listener, config, &addresses.authlink, store))
             .transpose()?;
-        let tools = doctor::router(secrets).merge(explorer::router(demo_keys, addresses.authlink.clone())?);
+        let tools = doctor::router(secrets)
+            .merge(explorer::router(demo_keys, folder.party_file(""), addresses.authlink.clone())?)
+            .merge(redrive::router(options.folder.clone()));
         let merchants_pages = merchant.router().merge(tools);
         let parties =
             [party(emulator_listener, emulator.router()), party(merchant_listener, merchants_pages)];

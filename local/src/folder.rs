@@ -32,6 +32,9 @@ pub const SCHEME_ID: &str = "234";
 /// A scheme of the account that is of the contract type.
 pub const CONTRACT_SCHEME_ID: &str = "235";
 
+/// The name by which the demo's pages call the merchant.
+const MERCHANT_NAME: &str = "示例商店 Demo Shop";
+
 /// The file that marks a complete folder and names its version.
 const COMPLETE: &str = "complete";
 /// What it says.
@@ -159,16 +162,13 @@ impl Folder {
         for (id, contract) in [(SCHEME_ID, false), (CONTRACT_SCHEME_ID, true)] {
             let name = format!("secrets/scheme/{id}.json");
             let demo_scheme =
-                json!({"accountId": ACCOUNT_ID, "merchantName": "示例商店 Demo Shop", "contract": contract});
+                json!({"accountId": ACCOUNT_ID, "merchantName": MERCHANT_NAME, "contract": contract});
             let text = match fs::read_to_string(self.file(&name)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => demo_scheme.to_string(),
                 read => read?,
             };
-            let mut document: Map<String, Value> = serde_json::from_str(&text).map_err(|error| {
-                io::Error::other(format!("{name} is no JSON object, at line {}", error.line()))
-            })?;
-            let address = document.get("callbackUrl").and_then(Value::as_str);
-            if address.is_none_or(|address| address.is_empty() || address.starts_with("http://127.0.0.1:")) {
+            let mut document = object(&name, &text)?;
+            if is_here_or_nowhere(&document, "callbackUrl") {
                 document.insert("callbackUrl".to_owned(), format!("{merchant}callback").into());
                 self.write(&name, &pretty(&document.into()))?;
             }
@@ -176,20 +176,20 @@ impl Folder {
         Ok(())
     }
 
-    /// Makes the result pages of the demo business name it and lead back to the demo merchant at `merchant`, unless its
-    /// document leads elsewhere. The rest of the document stays.
+    /// Makes the pages of the demo business and its schemes name it and lead back to the demo merchant at `merchant`,
+    /// unless a document leads elsewhere. The rest of the documents stays.
     pub fn lead_back_to(&self, merchant: &Url) -> io::Result<()> {
-        let name = format!("secrets/business/{BUSINESS_ID}.json");
-        let text = fs::read_to_string(self.file(&name))?;
-        let mut document: Map<String, Value> = serde_json::from_str(&text).map_err(|error| {
-            io::Error::other(format!("{name} is no JSON object, at line {}", error.line()))
-        })?;
-        let address = document.get("returnUrl").and_then(Value::as_str);
-        if address.is_none_or(|address| address.is_empty() || address.starts_with("http://127.0.0.1:")) {
-            document.entry("merchantName").or_insert_with(|| "示例商店 Demo Shop".into());
-            document.insert("returnUrls".to_owned(), json!([merchant.origin().ascii_serialization()]));
-            document.insert("returnUrl".to_owned(), merchant.as_str().into());
-            self.write(&name, &pretty(&document.into()))?;
+        let business = format!("secrets/business/{BUSINESS_ID}.json");
+        let [scheme, contract] =
+            [SCHEME_ID, CONTRACT_SCHEME_ID].map(|id| format!("secrets/scheme/{id}.json"));
+        for name in [business, scheme, contract] {
+            let mut document = object(&name, &fs::read_to_string(self.file(&name))?)?;
+            if is_here_or_nowhere(&document, "returnUrl") {
+                document.entry("merchantName").or_insert_with(|| MERCHANT_NAME.into());
+                document.insert("returnUrls".to_owned(), json!([merchant.origin().ascii_serialization()]));
+                document.insert("returnUrl".to_owned(), merchant.as_str().into());
+                self.write(&name, &pretty(&document.into()))?;
+            }
         }
         Ok(())
     }
@@ -292,6 +292,18 @@ fn generate_keys() -> io::Result<[RsaPrivateKey; 4]> {
         let [a, b, c, d] = keys;
         Ok([a?, b?, c?, d?])
     })
+}
+
+/// The document `name`, whose `text` was read.
+fn object(name: &str, text: &str) -> io::Result<Map<String, Value>> {
+    serde_json::from_str(text)
+        .map_err(|error| io::Error::other(format!("{name} is no JSON object, at line {}", error.line())))
+}
+
+/// True if the address in `field` is absent, empty, or on this machine, where a port is another at each start.
+fn is_here_or_nowhere(document: &Map<String, Value>, field: &str) -> bool {
+    let address = document.get(field).and_then(Value::as_str);
+    address.is_none_or(|address| address.is_empty() || address.starts_with("http://127.0.0.1:"))
 }
 
 fn pretty(document: &Value) -> String {

@@ -25,6 +25,7 @@ mod page;
 mod printable;
 mod private_file;
 pub mod program;
+mod redrive;
 mod samples;
 mod server;
 mod signals;

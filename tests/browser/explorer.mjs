@@ -1,5 +1,8 @@
 // The explorer: every call by the demo's keys and by a key that stays in the browser, also without WebCrypto; and the
 // doctor, which is handed what the explorer has sent.
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { demand } from "./steps.mjs";
 
 /** Sends what is filled in; the answer as shown. */
@@ -12,7 +15,7 @@ async function send(page) {
 }
 
 async function fits(page, name) {
-  const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+  const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
   demand(wide <= room, `${name} is ${wide} pixels wide and has ${room}`);
 }
 
@@ -21,7 +24,39 @@ async function open(page, demo) {
   await page.locator("body[data-ready]").waitFor();
 }
 
-async function byDemoKeys(page, picture) {
+/** The shown command of the shell's sample, run in the repository with the shown settings; what it prints. */
+async function runShown(page) {
+  const settings = await page.getByTestId("settings").innerText();
+  const commands = await page.getByTestId("command").allTextContents();
+  const command = commands.find((text) => text.startsWith("samples/shell/"));
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  return execFileSync("bash", ["-euc", `${settings}\n${command}`], { cwd: root, encoding: "utf8" }).trim();
+}
+
+/** The same call as code: the settings and commands that are shown work, and what they cannot tell is said. */
+async function asCode(page, demo, signType) {
+  await page.getByTestId("api").selectOption("link");
+  await page.getByTestId("sign-type").selectOption(signType);
+  const key = (await page.getByTestId("settings").innerText()).match(/^export \w+_KEY_FILE=(.*)$/m)[1];
+  demand(existsSync(key.replace(/^'|'$/g, "")), `there is no ${key}`);
+  const link = await runShown(page);
+  demand(/^https?:/.test(link), `the shown command printed ${link}`);
+  await page.getByTestId("query-serialNo").evaluate((input, serialNo) => {
+    input.value = serialNo;
+  }, await page.getByTestId("link-serialNo").inputValue());
+  await page.getByTestId("api").selectOption("query");
+  demand((await runShown(page)).includes("ISSUED"), "the shown query found nothing");
+
+  await page.getByTestId("api").selectOption("link");
+  demand(!(await page.getByTestId("left-out").isVisible()), "something is left out of a whole command");
+  await page.getByTestId("link-returnUrl").fill(`${demo}/order/7`.replace("//order", "/order"));
+  await page.getByTestId("link-thirdAccount").fill(await page.getByTestId("link-userId").inputValue());
+  const leftOut = await page.getByTestId("left-out").innerText();
+  demand(leftOut.includes("thirdAccount, returnUrl"), `the page says that these are left out: ${leftOut}`);
+  for (const field of ["returnUrl", "thirdAccount"]) await page.getByTestId(`link-${field}`).fill("");
+}
+
+async function byDemoKeys(page, demo, picture) {
   demand((await send(page)).includes('"status": 0'), "the explorer's link is refused");
   demand(await page.getByTestId("open-link").isVisible(), "the link cannot be opened");
   await picture("explorer-link");
@@ -35,7 +70,16 @@ async function byDemoKeys(page, picture) {
   demand((await send(page)).includes('"state": "ISSUED"'), "the explorer's query found nothing");
   await page.getByTestId("api").selectOption("rpc");
   demand((await send(page)).includes('"Code": "OK"'), "GetAuthorizationUrl is refused");
+  const commands = await page.getByTestId("rpc-commands").innerText();
+  demand(commands.match(/--phone 13900001234 --scheme 234 /g)?.length === 2, `the commands are ${commands}`);
   await picture("explorer-rpc");
+  for (const signType of ["SHA256-RSA", "MD5"]) {
+    // A serialNo is used once, by the command too.
+    await page.getByTestId("api").selectOption("link");
+    await page.getByTestId("link-serialNo").fill(`X${Date.now()}${signType.length}`);
+    await asCode(page, demo, signType);
+    await page.getByTestId("link-serialNo").fill(`Y${Date.now()}${signType.length}`);
+  }
 }
 
 /** Signs with `keys` of the page's own; none of them may be in anything that the page sends. */
@@ -89,7 +133,7 @@ export async function explorer(context, { demo, rsaKey, md5Key, width, picture, 
   await page.setViewportSize({ width, height: 800 });
   const shot = (name) => picture(page, name);
   await open(page, demo);
-  await byDemoKeys(page, shot);
+  await byDemoKeys(page, demo, shot);
   await page.getByTestId("api").selectOption("link");
   await byOwnKeys(page, [["SHA256-RSA", rsaKey], ["MD5", md5Key]]);
   const request = await page.getByTestId("request").innerText();

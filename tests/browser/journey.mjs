@@ -55,6 +55,16 @@ if (!values.demo || !values.authlink || !values.secret || !values.screenshots) {
 }
 mkdirSync(values.screenshots, { recursive: true });
 
+/** A picture of a page, what axe has found on it: nothing, and that it is not wider than its window. */
+async function inspect(page, visit, name, seen) {
+  await page.screenshot({ path: join(values.screenshots, `${visit}-${name}.png`), fullPage: true });
+  const broken = await violations(page);
+  demand(broken.length === 0, `axe has found on ${name}: ${broken.join("; ")}`);
+  const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+  demand(wide <= room, `${name} is ${wide} pixels wide and has ${room}`);
+  seen.push(name);
+}
+
 /** Opens the demo page and asks for a link; the serialNo it was asked under. */
 async function askForLink(page, signType) {
   await page.goto(values.demo);
@@ -90,26 +100,71 @@ function watched(page, problems) {
 }
 
 /** What merchants' developers use, at the width of a small phone or of a desktop. */
-async function tools(context, visit, device, problems) {
+async function tools(context, visit, device, problems, seen) {
   const parties = dirname(values.secret);
   await explorer(context, {
     demo: values.demo,
     rsaKey: readFileSync(join(parties, "merchant.pem"), "utf8"),
     md5Key: readFileSync(join(parties, "merchant-md5-key.txt"), "utf8"),
     width: device === "phone" ? 360 : 1280,
-    picture: (page, name) => page.screenshot({ path: join(values.screenshots, `${visit}-${name}.png`), fullPage: true }),
+    picture: (page, name) => inspect(page, visit, name, seen),
     watch: (page) => watched(page, problems),
   });
 }
 
+/** Asks what became of a serialNo until `holds` its life line, which it returns. */
+async function lifeLine(row, holds, what) {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const answered = row.page().waitForResponse((answer) => answer.url().endsWith("/api/queries"));
+    await row.getByTestId("query").click();
+    await answered;
+    const line = row.getByTestId("life-line");
+    await line.waitFor();
+    if (await holds(line)) return line;
+    await row.page().waitForTimeout(50);
+  }
+  throw new Error(`the life line never shows ${what}`);
+}
+
+/** A merchant that answers 500: every attempt, the next one's time, and a button once nobody tries any more. */
+async function givenUp(page, signType, picture) {
+  const serialNo = await askForLink(page, signType);
+  await page.getByTestId("merchant-fault").selectOption("server-error");
+  await follow(page, "allow", "authorized", async () => {});
+  await page.goto(values.demo);
+  await page.locator("body[data-ready]").waitFor();
+  const row = page.locator(`[data-testid=authorization][data-serial-no="${serialNo}"]`);
+  await row.waitFor();
+  const waits = async (line) => (await line.getByTestId("next-attempt").count()) === 1;
+  const waiting = await lifeLine(row, waits, "the next attempt's time");
+  demand(/\d\d:\d\d:\d\d/.test(await waiting.getByTestId("next-attempt").innerText()), "the next attempt has no time");
+  demand((await waiting.getByTestId("attempt").count()) === 1, "the first attempt is not shown");
+  await picture("demo-next-attempt");
+  const isOver = async (line) => (await line.getAttribute("data-state")) === "UNDELIVERABLE";
+  const over = await lifeLine(row, isOver, "UNDELIVERABLE");
+  demand((await over.locator("[data-testid=attempt][data-outcome=status]").count()) === 2, "an attempt is missing");
+  demand((await over.locator("[data-event=UNDELIVERABLE]").count()) === 1, "it is not said that it was given up");
+  await picture("demo-given-up");
+
+  await page.getByTestId("merchant-fault").selectOption("none");
+  await over.getByTestId("redrive").click();
+  await row.locator(".life[data-state=AUTHORIZED], .life[data-state=DELIVERED]").waitFor();
+  demand((await row.getByTestId("given-up").count()) === 0, "what is due again is still given up");
+}
+
+/** "Clear" hides what was there, and shows what comes. */
+async function clearing(page, signType) {
+  const shown = page.locator("[data-testid=journal-entry]:visible");
+  demand((await shown.count()) > 0, "the journal is empty");
+  await page.getByTestId("clear-journal").click();
+  demand((await shown.count()) === 0, "a cleared journal shows entries");
+  const serialNo = await askForLink(page, signType);
+  await page.locator(`.group[data-of="${serialNo}"] .entry`).first().waitFor();
+}
+
 async function journey(page, visit, device, signType) {
-  let pages = 0;
-  const picture = async (name) => {
-    await page.screenshot({ path: join(values.screenshots, `${visit}-${name}.png`), fullPage: true });
-    const broken = await violations(page);
-    demand(broken.length === 0, `axe has found on ${name}: ${broken.join("; ")}`);
-    pages += 1;
-  };
+  const seen = [];
+  const picture = (name) => inspect(page, visit, name, seen);
   const problems = [];
   watched(page, problems);
 
@@ -123,6 +178,7 @@ async function journey(page, visit, device, signType) {
   await back.click();
   await page.getByTestId("way-back").waitFor();
   demand((await page.getByTestId("way-back").innerText()).includes(refused), "the way back names no serialNo");
+  await picture("demo-way-back");
 
   const allowed = await askForLink(page, signType);
   await follow(page, "allow", "authorized", picture);
@@ -148,12 +204,15 @@ async function journey(page, visit, device, signType) {
   await picture("demo-received");
 
   const secret = readFileSync(values.secret, "utf8");
-  const requestId = await landing(page, { authlink: values.authlink, secret, device, picture });
+  const { authlink, demo } = values;
+  const requestId = await landing(page, { authlink, demo, secret, device, picture });
   await page.goto(values.demo);
   await page.locator(`[data-serial-no="${requestId}"][data-state=received]`).waitFor();
-  await tools(page.context(), visit, device, problems);
+  await givenUp(page, signType, picture);
+  await clearing(page, signType);
+  await tools(page.context(), visit, device, problems, seen);
   demand(problems.length === 0, `the browser complained: ${problems.join("; ")}`);
-  return { openId, pages };
+  return { openId, pages: seen.length };
 }
 
 const profile = mkdtempSync(join(tmpdir(), "authlink-browser-"));

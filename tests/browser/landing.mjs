@@ -18,13 +18,13 @@ async function open(page, link, status, outcome, picture) {
   demand(answer.status() === status, `the landing page has status ${answer.status()}, not ${status}`);
   const seen = await page.locator("[data-outcome]").getAttribute("data-outcome");
   demand(seen === outcome, `the landing page says ${seen}, not ${outcome}`);
-  const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+  const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
   demand(wide <= room, `the landing page ${outcome} is ${wide} pixels wide and has ${room}`);
   await picture(`landing-${outcome}`);
 }
 
 /** From the call to a link that is used up; the requestId under which the merchant hears of it. */
-export async function landing(page, { authlink, secret, device, picture }) {
+export async function landing(page, { authlink, demo, secret, device, picture }) {
   const answer = await getAuthorizationUrl(authlink, ACCESS_KEY_ID, secret, PARAMETERS);
   demand(answer.Code === "OK", `no link: ${answer.Code} ${answer.Message}`);
   const link = answer.Data.AuthorizationUrl;
@@ -35,6 +35,9 @@ export async function landing(page, { authlink, secret, device, picture }) {
   const code = page.locator("figure svg[role=img]");
   demand((await button.isVisible()) === (device === "phone"), "there is a button on a phone, and nowhere else");
   demand((await code.isVisible()) === (device !== "phone"), "there is a code where there is no button");
+
+  const isLedBack = async (shown, which) => (await shown.locator(which).getAttribute("href")).startsWith(demo);
+  demand(await isLedBack(page, "a.button.second"), "who does not agree is not led back");
 
   const session = await page.context().newCDPSession(page);
   const own = await page.evaluate(() => navigator.userAgent);
@@ -47,11 +50,18 @@ export async function landing(page, { authlink, secret, device, picture }) {
   await page.goto(link);
   await waiting?.locator("[data-outcome=scanned]").waitFor();
   await decide(page, "allow", "authorized", (name) => picture(`landing-${name}`));
+  demand(await isLedBack(page, "a.button"), "the result page does not lead back");
   await waiting?.locator("[data-outcome=authorized]").waitFor();
+  if (waiting) demand(await isLedBack(waiting, "a.button"), "the page that has waited does not lead back");
   await waiting?.close();
+  await page.locator("a.button").click();
+  await page.getByTestId("way-back").waitFor();
+  const told = await page.getByTestId("way-back").innerText();
+  demand(told.includes(answer.RequestId), "the way back names no requestId");
   await session.send("Emulation.setUserAgentOverride", { userAgent: own });
 
   await open(page, link, 409, "used", picture);
+  demand(await isLedBack(page, "a.button"), "a link that is used up does not lead back");
   await open(page, link.replace(/token=[^&]*/, "token=forged"), 403, "forged", picture);
   await session.detach();
   return answer.RequestId;

@@ -152,8 +152,29 @@ async function call(event) {
 /** For a shell, in quotation marks where it must be. */
 const quoted = (text) => (/^[\w.:/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
+/** What the demo's key files are called here, wherever the code is run. */
+const party = (file) => `${here.parties.replace(/\/$/, "")}/${file}`;
+
+/** The arguments of the samples' commands; what else is sent beside the settings, they cannot be told. */
+const taken = { link: ["serialNo", "userId", "callbackUrl"], query: ["serialNo"] };
+const ofSettings = ["merchantId", "businessId"];
+
+function showRpcCommands() {
+  const { PhoneNo = "", SchemeId = "", EndDate } = values("rpc");
+  const end = EndDate ? ` --end-date ${quoted(EndDate)}` : "";
+  const own = isOwn();
+  const secret = quoted(own ? "access-key-secret.txt" : party("access-key-secret.txt"));
+  const key = `--access-key-id ${quoted(own ? $("own-access-key-id").value : demo.accessKeyId)} --secret-file ${secret}`;
+  const what = `--phone ${quoted(PhoneNo)} --scheme ${quoted(SchemeId)}${end} ${key}`;
+  $("rpc-commands").textContent = [
+    `.venv-sdk/bin/python tests/sdk/get_authorization_url.py --endpoint ${here.authlink} ${what}`,
+    `cargo run -- call get-authorization-url --to ${here.authlink} ${what}`,
+  ].join("\n");
+}
+
 function showCode() {
-  if (api() === "rpc") return;
+  $("left-out").hidden = true;
+  if (api() === "rpc") return showRpcCommands();
   const fields = values(api());
   const md5 = $("sign-type").value === "MD5";
   const own = isOwn();
@@ -162,12 +183,15 @@ function showCode() {
     BUSINESS_ID: own ? $("own-id").value : fields.businessId ?? "",
     MERCHANT_ID: fields.merchantId ?? "",
     ...(md5
-      ? { SIGN_TYPE: "MD5", MD5_KEY_FILE: own ? "md5-key.txt" : ".authlink/parties/merchant-md5-key.txt" }
-      : { PRIVATE_KEY_FILE: own ? "private.pem" : ".authlink/parties/merchant.pem" }),
+      ? { SIGN_TYPE: "MD5", MD5_KEY_FILE: own ? "md5-key.txt" : party("merchant-md5-key.txt") }
+      : { PRIVATE_KEY_FILE: own ? "private.pem" : party("merchant.pem") }),
   };
   $("settings").textContent = Object.entries(settings).map(([name, value]) => `export ${name}=${quoted(value)}`).join("\n");
-  const given = api() === "link" ? ["serialNo", "userId", "callbackUrl"] : ["serialNo"];
+  const given = taken[api()];
   const tail = [api(), ...given.map((name) => quoted(fields[name] ?? ""))].join(" ");
+  const leftOut = Object.keys(fields).filter((name) => !given.includes(name) && !ofSettings.includes(name));
+  $("left-out").textContent = $("left-out").dataset.says + leftOut.join(", ");
+  $("left-out").hidden = leftOut.length === 0;
   for (const command of document.querySelectorAll("[data-command]")) {
     command.textContent = `${command.dataset.command} ${tail}`;
   }

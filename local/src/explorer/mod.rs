@@ -8,6 +8,7 @@ mod fields;
 mod page;
 mod relay;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub(crate) struct DemoKeys {
 /// What the page's routes need.
 struct Explorer {
     keys: DemoKeys,
+    /// The folder of the demo's key files, as the shown settings name it.
+    parties: PathBuf,
     authlink: Url,
     client: reqwest::Client,
 }
@@ -48,7 +51,7 @@ struct Explorer {
 ///
 /// # Errors
 /// Fails if no HTTP client can be built.
-pub(crate) fn router(keys: DemoKeys, authlink: Url) -> Result<Router, reqwest::Error> {
+pub(crate) fn router(keys: DemoKeys, parties: PathBuf, authlink: Url) -> Result<Router, reqwest::Error> {
     let client =
         shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(30)).build()?;
     Ok(Router::new()
@@ -59,7 +62,7 @@ pub(crate) fn router(keys: DemoKeys, authlink: Url) -> Result<Router, reqwest::E
         .route("/explorer/sign", post(sign))
         .route("/explorer/send", post(relay::send))
         .layer(DefaultBodyLimit::max(MAX_BYTES))
-        .with_state(Arc::new(Explorer { keys, authlink, client })))
+        .with_state(Arc::new(Explorer { keys, parties, authlink, client })))
 }
 
 async fn style() -> impl IntoResponse {

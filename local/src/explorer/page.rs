@@ -18,10 +18,12 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
      form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 pub(super) async fn show(State(explorer): State<Arc<Explorer>>, Chosen(language): Chosen) -> Response {
-    page(StatusCode::OK, POLICY, whole(explorer.authlink.as_str().trim_end_matches('/'), language))
+    page(StatusCode::OK, POLICY, whole(&explorer, language))
 }
 
-fn whole(authlink: &str, language: Language) -> Markup {
+fn whole(explorer: &Explorer, language: Language) -> Markup {
+    let authlink = explorer.authlink.as_str().trim_end_matches('/');
+    let parties = explorer.parties.display().to_string();
     let say = |chinese, english| language.choose(chinese, english);
     let shell = Shell {
         path: "/explorer",
@@ -33,7 +35,7 @@ fn whole(authlink: &str, language: Language) -> Markup {
         styles: &["/explorer.css"],
         scripts: &["/explorer-signing.js", "/explorer.js"],
         content: html! {
-            main data-authlink=(authlink) data-access-key-id=(ACCESS_KEY_ID) {
+            main data-authlink=(authlink) data-parties=(parties) data-access-key-id=(ACCESS_KEY_ID) {
                 div class="side" { (form(language)) }
                 div class="story" { (result(language)) (code(language)) }
             }
@@ -176,16 +178,23 @@ fn code(language: Language) -> Markup {
     html! {
         section class="card" {
             h2 { (say("用代码做同样的调用", "The same call as code")) }
-            p class="note" data-of="rpc" hidden { (say(
-                "GetAuthorizationUrl 由阿里云 SDK 签名，见 docs/zh/get-authorization-url.md。",
-                "Alibaba Cloud's SDKs sign GetAuthorizationUrl: see docs/get-authorization-url.md.",
-            )) }
+            div data-of="rpc" hidden {
+                p class="note" { (say(
+                    "GetAuthorizationUrl 由阿里云 SDK 签名，见 docs/zh/get-authorization-url.md。用官方 Python SDK 或不用 SDK 做同样的调用：",
+                    "Alibaba Cloud's SDKs sign GetAuthorizationUrl: see docs/get-authorization-url.md. The same call by its SDK for Python, and without an SDK:",
+                )) }
+                pre id="rpc-commands" tabindex="0" data-testid="rpc-commands" {}
+            }
+            p class="note" id="left-out" data-testid="left-out" data-says=(say(
+                "以下字段只在上面的请求中，示例命令没有这些参数，请在代码的报文中自行添加：",
+                "These fields are in the request above alone. The samples' command takes none of them; add them to the body in the code: ",
+            )) hidden {}
             div data-of="link query" {
                 pre id="settings" tabindex="0" data-testid="settings" {}
                 @for Sample { title, command_in_repository: command, source, .. } in &SAMPLES {
                     details class="sample" data-testid="sample" {
                         summary { b { (title) } }
-                        pre class="command" data-command=(command) tabindex="0" {}
+                        pre class="command" data-command=(command) data-testid="command" tabindex="0" {}
                         pre tabindex="0" { (source) }
                     }
                 }

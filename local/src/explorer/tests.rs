@@ -19,7 +19,7 @@ async fn explorer(authlink: &str) -> (String, reqwest::Client) {
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let router = router(keys, authlink.parse().unwrap()).unwrap();
+    let router = router(keys, "/home/me/demo folder/parties".into(), authlink.parse().unwrap()).unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
     let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(30));
     (address, client.build().unwrap())
@@ -124,6 +124,7 @@ async fn the_page_has_all_calls_fields_and_languages_and_no_key() {
         assert_eq!(html.matches("class=\"sample\"").count(), 7);
         let scheme = format!("data-field=\"SchemeId\" data-default=\"{}\"", crate::folder::SCHEME_ID);
         assert!(html.contains(&scheme), "{language}");
+        assert!(html.contains("data-parties=\"/home/me/demo folder/parties\""), "{language}");
         assert!(!html.contains("BEGIN PRIVATE"), "a key");
         assert!(!html.contains("testSecret"));
     }

@@ -34,6 +34,30 @@ fn schemes_follow_the_demo_merchant_unless_they_deliver_elsewhere() {
 }
 
 #[test]
+fn the_pages_of_business_and_schemes_lead_back_to_the_demo_merchant_unless_they_lead_elsewhere() {
+    let (_kept, folder) = bare();
+    fs::create_dir_all(folder.file("secrets/business")).unwrap();
+    let business = "secrets/business/demo.json";
+    folder.write(business, r#"{"merchantIds": ["demo-shop"]}"#).unwrap();
+    folder.point_schemes_to(&merchant(1)).unwrap();
+    for port in [1, 2] {
+        folder.lead_back_to(&merchant(port)).unwrap();
+        for name in [business, "secrets/scheme/234.json", "secrets/scheme/235.json"] {
+            let document: Value =
+                serde_json::from_str(&fs::read_to_string(folder.file(name)).unwrap()).unwrap();
+            assert_eq!(document["returnUrl"], format!("http://127.0.0.1:{port}/"), "{name}");
+            assert_eq!(document["returnUrls"], json!([format!("http://127.0.0.1:{port}")]), "{name}");
+            assert_eq!(document["merchantName"], MERCHANT_NAME, "{name}");
+        }
+    }
+    let elsewhere =
+        json!({"accountId": "mine", "merchantName": "我的店", "returnUrl": "https://shop.example/"});
+    folder.write("secrets/scheme/234.json", &pretty(&elsewhere)).unwrap();
+    folder.lead_back_to(&merchant(3)).unwrap();
+    assert_eq!(scheme(&folder), elsewhere);
+}
+
+#[test]
 fn a_scheme_that_is_no_object_is_named() {
     for document in ["[]", "{\"accountId\":"] {
         let (_kept, folder) = bare();

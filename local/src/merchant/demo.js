@@ -31,6 +31,7 @@ const words = document.documentElement.lang.startsWith("zh")
       events: {
         REQUESTED: "申请链接",
         LINK_ISSUED: "签发链接",
+        OPENED: "打开链接页面",
         REFUSED: "用户拒绝",
         EXPIRED: "链接过期",
         AUTHORIZED: "已授权",
@@ -40,7 +41,9 @@ const words = document.documentElement.lang.startsWith("zh")
       },
       attempt: (number, outcome) => `第 ${number} 次：${outcome}`,
       next: (at) => `下次回调 ${at}`,
-      resend: "放弃后由运维重新投递：authlink authorizations resend",
+      resend: "已放弃。运维可用 authlink authorizations resend 重新投递：",
+      redrive: "重新投递",
+      due: "已安排，一分钟内投递。",
       results: { AUTHORIZED: "已授权", REFUSED: "已拒绝", EXPIRED: "已过期" },
       back: (serial, result) => `从结果页返回：${serial}，${result}（仅供提示，以回调为准）`,
       every: "全部",
@@ -76,6 +79,7 @@ const words = document.documentElement.lang.startsWith("zh")
       events: {
         REQUESTED: "link requested",
         LINK_ISSUED: "link issued",
+        OPENED: "link's page opened",
         REFUSED: "user refused",
         EXPIRED: "link ended",
         AUTHORIZED: "authorized",
@@ -85,7 +89,9 @@ const words = document.documentElement.lang.startsWith("zh")
       },
       attempt: (number, outcome) => `attempt ${number}: ${outcome}`,
       next: (at) => `next attempt ${at}`,
-      resend: "Given up; an operator sets it due again: authlink authorizations resend",
+      resend: "Given up. An operator has it delivered once more by authlink authorizations resend:",
+      redrive: "Deliver once more",
+      due: "Due again, within a minute.",
       results: { AUTHORIZED: "authorized", REFUSED: "refused", EXPIRED: "ended" },
       back: (serial, result) => `Back from the result page: ${serial}, ${result} (a hint; the callback counts)`,
       every: "all",
@@ -145,12 +151,32 @@ function faultName(fault) {
   return document.querySelector(`[data-fault] option[value="${fault}"]`)?.textContent ?? fault;
 }
 
-function lifeLine(told) {
+// What an operator does when a delivery was given up.
+function redrive(known) {
+  const button = element("button", { type: "button", class: "copy", "data-testid": "redrive" }, words.redrive);
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      const answer = await post("/api/redrive", { serialNo: known.serialNo });
+      const said = await answer.json();
+      if (!said.due) return complain(said.message);
+      await look(known);
+      document.querySelector(`[data-serial-no="${known.serialNo}"] .life`)?.append(element("p", {}, words.due));
+    } catch {
+      complain(words.lost);
+    } finally {
+      button.disabled = false;
+    }
+  });
+  return element("p", { "data-testid": "given-up" }, words.resend, " ", button);
+}
+
+function lifeLine(known, told) {
   const steps = told.timeline.map((step) =>
     element("li", { "data-event": step.event }, element("time", {}, clock(step.time)), words.events[step.event] ?? step.event),
   );
   const attempts = told.delivery.attempts.map((made) =>
-    element("li", {}, element("time", {}, made.time ? clock(made.time) : "…"), words.attempt(made.number, made.outcome)),
+    element("li", { "data-testid": "attempt", "data-outcome": made.outcome }, element("time", {}, made.time ? clock(made.time) : "…"), words.attempt(made.number, made.outcome)),
   );
   const line = element(
     "div",
@@ -159,8 +185,9 @@ function lifeLine(told) {
     element("ol", {}, ...steps),
   );
   if (attempts.length > 0) line.append(element("ol", { class: "attempts" }, ...attempts));
-  if (told.delivery.nextAttemptAt) line.append(element("p", {}, words.next(clock(told.delivery.nextAttemptAt))));
-  if (told.delivery.state === "UNDELIVERABLE") line.append(element("p", {}, words.resend));
+  const next = told.delivery.nextAttemptAt;
+  if (next) line.append(element("p", { "data-testid": "next-attempt" }, words.next(clock(next))));
+  if (told.delivery.state === "UNDELIVERABLE") line.append(redrive(known));
   return line;
 }
 
@@ -173,7 +200,7 @@ async function look(known) {
     lives.set(known.serialNo, said.data);
     const row = document.querySelector(`[data-testid=authorization][data-serial-no="${known.serialNo}"]`);
     row?.querySelector(".life")?.remove();
-    row?.append(lifeLine(said.data));
+    row?.append(lifeLine(known, said.data));
   } catch {
     complain(words.lost);
   }
@@ -291,7 +318,7 @@ function authorization(known) {
     const ask = element("button", { type: "button", class: "copy", "data-testid": "query" }, words.life);
     ask.addEventListener("click", () => look(known));
     row.append(ask);
-    if (lives.has(known.serialNo)) row.append(lifeLine(lives.get(known.serialNo)));
+    if (lives.has(known.serialNo)) row.append(lifeLine(known, lives.get(known.serialNo)));
   }
   if (known.callbacks === 0 && known.link && isLink(known.link)) {
     row.append(element("a", { href: known.link, class: "aside" }, words.open));
@@ -405,8 +432,9 @@ byId("clear-journal").addEventListener("click", () => {
 });
 
 const back = new URLSearchParams(location.search);
-if (back.has("serialNo") && back.has("result")) {
-  byId("way-back").textContent = words.back(back.get("serialNo"), words.results[back.get("result")] ?? back.get("result"));
+const backFor = back.get("serialNo") ?? back.get("requestId");
+if (backFor && back.has("result")) {
+  byId("way-back").textContent = words.back(backFor, words.results[back.get("result")] ?? back.get("result"));
   byId("way-back").hidden = false;
 }
 

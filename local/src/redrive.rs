@@ -1,0 +1,55 @@
+//! `POST /api/redrive`: has a delivery of the demo business made once more, as an operator does by
+//! `authlink authorizations resend`, for a button of the demo page.
+//!
+//! It stands beside the demo merchant, not within it: no merchant can do this at authlink.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde::Deserialize;
+use serde_json::json;
+use shared::model::id::AuthorizationId;
+use shared::runtime::start::StartError;
+
+use crate::folder::BUSINESS_ID;
+use crate::operate::Place;
+use crate::operate::resend::{Manner, Which, resend};
+
+const BODY_LIMIT_BYTES: usize = 4 * 1024;
+
+/// The route, for the host of `folder`.
+pub(crate) fn router(folder: PathBuf) -> Router {
+    Router::new()
+        .route("/api/redrive", post(redrive))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
+        .with_state(Arc::new(Place::Folder(folder)))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asked {
+    serial_no: String,
+}
+
+/// Takes `application/json` only, which a page of another origin cannot send without a CORS preflight.
+async fn redrive(State(place): State<Arc<Place>>, Json(asked): Json<Asked>) -> Response {
+    let id = AuthorizationId::from_serial(BUSINESS_ID, &asked.serial_no);
+    match due_again(&place, id).await {
+        Ok(()) => Json(json!({"due": true})).into_response(),
+        Err(error) => {
+            (StatusCode::CONFLICT, Json(json!({"due": false, "message": error.to_string()}))).into_response()
+        }
+    }
+}
+
+async fn due_again(place: &Place, id: AuthorizationId) -> Result<(), StartError> {
+    let manner = Manner { to: None, dry_run: false, rate: 1, yes: true, anew: false };
+    resend(place, &place.open().await?, Which::One(id), &manner).await?;
+    Ok(())
+}
