@@ -17,7 +17,7 @@ use shared::model::reservation::{Reservation, ReservationOutcome};
 use shared::rate_limit::RateLimiter;
 use shared::store::{NonceUse, RecordLinks, Recorded, ReserveRate, StoreError, UseNonces};
 use tests::disabling::of_shared;
-use tests::rpc::{ACCESS_KEY_SECRET, HOST, Protocol, RpcAnswer, RpcCall, utc, whole};
+use tests::rpc::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, HOST, Protocol, RpcAnswer, RpcCall, utc, whole};
 use tests::world::{BEGINNING, World, access_key, scheme};
 
 /// A store that is away.
@@ -487,6 +487,28 @@ async fn bad_input_gets_the_right_error_and_never_a_500() {
     *large.body_mut() = vec![b'x'; get_authorization_url::MAX_BODY_BYTES + 1].into();
     let answer = world.authorization_url.handle(&large).await;
     assert!(whole(&answer).contains(r#""Code":"InvalidParameters""#));
+}
+
+#[tokio::test]
+async fn whose_document_cannot_be_read_is_led_to_a_page_that_says_who_has_to_act() {
+    for document in [&format!("access-key/{ACCESS_KEY_ID}"), "account/1001", "scheme/234"] {
+        let world = World::new();
+        world.secrets.set(document, &json!({"unreadable": true}));
+        let call = RpcCall::new(Protocol::V3, world.now()).build();
+        let answer = world.authorization_url.handle(&call).await;
+        let refused = RpcAnswer::read(&answer);
+        let said = (refused.http_status, refused.code.as_str(), refused.message.as_str());
+        assert_eq!(said, (500, "InternalError", "An internal error occurred."), "{document}");
+        let body: serde_json::Value = serde_json::from_slice(answer.body()).expect("JSON");
+        let page = Request::builder()
+            .uri(body["Recommend"].as_str().expect("an address"))
+            .header("accept-language", "en")
+            .body(Bytes::new())
+            .expect("a request");
+        let page = world.auth_url.handle(&page).await;
+        let page = str::from_utf8(page.body()).expect("text");
+        assert!(page.contains("Who acts: operator") && page.contains("trying again does not help"), "{page}");
+    }
 }
 
 #[tokio::test]

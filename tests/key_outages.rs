@@ -3,14 +3,18 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Request;
 use openid_delivery::Step;
 use serde_json::{Value, json};
+use shared::model::id::AuthorizationId;
 use shared::secrets::FetchError;
 use tests::keys::{callback, foreign, merchant_md5, public_pem};
 use tests::logs::Logs;
+use tests::platform::{self, state_asked_with};
 use tests::request::{Key, LinkCall, QueryAnswer};
 use tests::rpc::{Protocol, RpcCall};
-use tests::world::{World, business};
+use tests::world::{APP_ID, World, business};
 
 const TEMPLATE: &str = include_str!("../template.yaml");
 const TOO_MANY: &str = "too many look-ups of unknown names";
@@ -72,11 +76,86 @@ async fn our_own_key_in_a_businesss_document_is_named_and_its_deliveries_wait() 
     }
     assert_eq!((world.record(&issued.id).await.attempts_begun(), world.merchant.posts().len()), (0, 0));
     assert!(logs.text().contains("publicKeys hold the public half of our callback-key"));
-    assert!(!alarms(&logs).is_empty() && alarms(&logs).iter().all(|alarm| alarm == "keys"));
+    assert_eq!(alarms(&logs), ["keys"], "one of a version, not of a delivery");
     assert!(lines(&logs).iter().all(|line| line["alarm"] != "keys" || line["owner"] == "B1"));
+    wrong["publicKeys"] = json!([public_pem(callback())]);
+    world.secrets.set("business/B1", &wrong);
+    world.clock.advance(Duration::from_mins(6));
+    assert_eq!(process.sweep_and_drain().await, [Step::Postponed]);
+    assert_eq!(alarms(&logs), ["keys", "keys"], "another version");
     world.secrets.set("business/B1", &business());
     world.clock.advance(Duration::from_mins(5));
     assert_eq!(process.sweep_and_drain().await, [Step::Delivered]);
+}
+
+/// The alarms of two versions of a document that cannot be read, each needed three times, by one process.
+async fn needed_unreadable(world: &World, name: &str, mut need: impl AsyncFnMut(&World)) -> Vec<String> {
+    let logs = Logs::keep();
+    let process = world.another_process();
+    for version in 0..2 {
+        world.secrets.set(name, &json!({"unreadable": version}));
+        for _ in 0..3 {
+            world.clock.advance(Duration::from_mins(1));
+            need(&process).await;
+        }
+    }
+    alarms(&logs)
+}
+
+#[tokio::test]
+async fn an_unreadable_app_raises_one_alarm_a_version_however_many_come_back() {
+    let world = World::new();
+    let state = world.link("S1").await.state;
+    let app = format!("alipay-app/{APP_ID}");
+    let raised = needed_unreadable(&world, &app, async |process| {
+        assert_eq!(process.complete_return(&state, "codeA").await.outcome, "unavailable");
+    });
+    assert_eq!(raised.await, ["keys"; 2]);
+}
+
+#[tokio::test]
+async fn an_unreadable_platform_raises_one_alarm_a_version_however_often_it_calls_back() {
+    let world = World::new();
+    world.links_come_from("rsa");
+    world.platforms.grant("https://platform.example/consent");
+    world.ask(&LinkCall::new("S1", world.now())).await.expect_link();
+    let state = state_asked_with(&world.platforms.asked().pop().expect("a request"));
+    let id = AuthorizationId::from_serial("B1", "S1");
+    let raised = needed_unreadable(&world, "upstream/rsa", async |process| {
+        let call = platform::callback(&state, &id, "open-1", process.now());
+        assert_eq!(process.receive_callback(&call).await.http_status, 503);
+    });
+    assert_eq!(raised.await, ["keys"; 2]);
+}
+
+#[tokio::test]
+async fn an_unreadable_callback_key_raises_one_alarm_a_version_however_many_deliveries_need_it() {
+    let world = World::new();
+    for number in 1..=3 {
+        world.authorized(&format!("S{number}"), "open-1").await;
+    }
+    let mut tried = 0;
+    let raised = needed_unreadable(&world, "callback-key", async |process| {
+        let steps = process.sweep_and_drain().await;
+        assert!(steps.iter().all(|step| matches!(step, Step::Failed(_))), "{steps:?}");
+        tried += steps.len();
+    });
+    assert_eq!(raised.await, ["keys"; 2]);
+    assert!(tried > 6, "{tried}");
+}
+
+#[tokio::test]
+async fn unreadable_keys_of_links_raise_one_alarm_a_version_however_often_pages_are_opened() {
+    let world = World::new();
+    let link = world.call(&RpcCall::new(Protocol::V3, world.now())).await.link.expect("a link");
+    for name in ["link-token", "scheme/234"] {
+        let raised = needed_unreadable(&world, name, async |process| {
+            let link = Request::builder().uri(&link).body(Bytes::new()).expect("a request");
+            assert_eq!(process.authorization_url.handle(&link).await.status(), 503, "{name}");
+        });
+        assert_eq!(raised.await, ["keys"; 2], "{name}");
+        world.secrets.set("link-token", &json!({"keys": ["0123456789abcdef0123456789abcdef"]}));
+    }
 }
 
 #[tokio::test]

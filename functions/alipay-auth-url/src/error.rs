@@ -105,8 +105,6 @@ impl LinkError {
     pub(crate) const fn alarm(&self) -> Option<Alarm> {
         match self {
             Self::Call(error) => error.alarm(),
-            // The cache has raised it when it met the version.
-            Self::Platform { error: SecretError::Unparsable(_), .. } => None,
             Self::Platform { error, .. } => error.alarm(),
             Self::NoPublicUrl => Some(Alarm::Unavailable),
             Self::UserIdsDiffer

@@ -165,8 +165,6 @@ impl ApiError {
     pub(crate) fn alarm(&self) -> Option<Alarm> {
         match (self, self.refusal().class) {
             (Self::Store(error), _) => Some(error.alarm()),
-            // The cache has raised it when it met the version.
-            (Self::Document { error: SecretError::Unparsable(_), .. }, _) => None,
             (Self::Document { error, .. }, _) => error.alarm(),
             (_, Class::Dependency) => Some(Alarm::Unavailable),
             (_, Class::Configuration) => Some(Alarm::Keys),

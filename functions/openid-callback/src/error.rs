@@ -24,13 +24,15 @@ pub enum ReturnError {
 }
 
 impl ReturnError {
-    /// The alarm that it raises.
-    pub(crate) fn alarm(&self) -> Alarm {
+    /// The alarm that it raises; none for a document of which the cache has said that it is unreadable.
+    pub(crate) fn alarm(&self) -> Option<Alarm> {
         match self {
-            Self::OutOfValidity { .. } => Alarm::Keys,
-            Self::Keys { error, .. } => error.alarm().unwrap_or(Alarm::Unavailable),
-            Self::Store(error) => error.alarm(),
-            Self::Random(_) => Alarm::Unavailable,
+            Self::OutOfValidity { .. } => Some(Alarm::Keys),
+            Self::Keys { error: SecretError::TooManyLookUps, .. } | Self::Random(_) => {
+                Some(Alarm::Unavailable)
+            }
+            Self::Keys { error, .. } => error.alarm(),
+            Self::Store(error) => Some(error.alarm()),
         }
     }
 }

@@ -244,8 +244,13 @@ impl Proved {
 }
 
 fn failed(error: &ReturnError, proved: &Proved) -> Outcome {
-    let (reference, alarm) = (proved.reference(), error.alarm().as_str());
-    tracing::error!(reference, trouble = %error, alarm, "a return failed");
+    let reference = proved.reference();
+    match error.alarm() {
+        Some(alarm) => {
+            tracing::error!(reference, trouble = %error, alarm = alarm.as_str(), "a return failed");
+        }
+        None => tracing::warn!(reference, trouble = %error, "a return failed"),
+    }
     Outcome::Unavailable
 }
 

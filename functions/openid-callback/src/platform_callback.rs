@@ -83,7 +83,7 @@ enum CallbackError {
 /// The party that has to know of a refusal besides the sender.
 #[derive(Clone, Copy)]
 enum Concerned {
-    /// Nobody: anybody can send such a thing.
+    /// Nobody: anybody can send such a thing, or an operator was told when its cause was met.
     Nobody,
     /// An operator, who has it already in a log line with its alarm.
     Told,

@@ -9,6 +9,7 @@ mod error;
 mod expiry;
 mod fair_queue;
 mod forgetting;
+mod own_key;
 mod post;
 mod redirect;
 mod sent;
@@ -32,6 +33,7 @@ use self::attempt::deliver_before;
 pub use self::error::DeliveryError;
 pub use self::fair_queue::{FairQueue, Limits};
 pub use self::forgetting::forget_what_is_due;
+use self::own_key::OwnKeys;
 pub use self::sweep::{ATTEMPTS_WITHIN, SWEEP_PATIENCE, drain, sweep};
 pub use shared::model::claim::ATTEMPT_LEASE;
 
@@ -74,6 +76,7 @@ pub struct OpenIdDelivery {
     businesses: Arc<SecretCache<Business>>,
     schemes: Arc<SecretCache<Scheme>>,
     callback_key: Arc<SecretCache<CallbackKey>>,
+    own_keys: OwnKeys,
     store: Arc<dyn RecordDeliveries>,
     due: Arc<dyn FindDue>,
     sender: Arc<dyn CallbackSender>,
@@ -98,6 +101,7 @@ impl OpenIdDelivery {
             businesses,
             schemes,
             callback_key,
+            own_keys: OwnKeys::default(),
             store,
             due,
             sender,

@@ -31,10 +31,6 @@ pub(crate) struct Keys {
     flaw: Option<SecretError>,
 }
 
-/// Whoever wrote the document took our public key, which the business verifies by, for the business's own.
-const OWN_KEY: &str =
-    "publicKeys hold the public half of our callback-key; the business's own public key belongs there";
-
 /// The owner's document.
 enum Document {
     Business(Arc<Business>),
@@ -50,11 +46,7 @@ impl Keys {
             Err(_) => None,
         };
         let flaw = match (&owner, &callback_key) {
-            (Ok(Document::Business(business)), Some(Ok(key)))
-                if business.has_public_half_of(&key.private_key) =>
-            {
-                Some(SecretError::Unparsable(OWN_KEY.to_owned()))
-            }
+            (Ok(Document::Business(business)), Some(Ok(key))) => function.own_keys.flaw(asked, business, key),
             _ => None,
         };
         Self { owner, callback_key, flaw }

@@ -51,13 +51,14 @@ pub enum SecretError {
 }
 
 impl SecretError {
-    /// The alarm that the lack of a document that has to be there raises; none for what anybody can bring about.
+    /// The alarm that each use of a document raises that has to be there and is not; none for what anybody can bring
+    /// about, nor for what is unreadable: the cache has raised it, once, when it met the version.
     #[must_use]
     pub const fn alarm(&self) -> Option<Alarm> {
         match self {
-            Self::Absent | Self::Denied | Self::Unparsable(_) => Some(Alarm::Keys),
+            Self::Absent | Self::Denied => Some(Alarm::Keys),
             Self::Unavailable(_) => Some(Alarm::Unavailable),
-            Self::TooManyLookUps => None,
+            Self::Unparsable(_) | Self::TooManyLookUps => None,
         }
     }
 

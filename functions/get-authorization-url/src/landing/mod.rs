@@ -163,7 +163,8 @@ enum LandingError {
 }
 
 impl LandingError {
-    /// The alarm that it raises; none if somebody asks for many schemes that there are not.
+    /// The alarm that it raises; none if somebody asks for many schemes that there are not, or where the cache has
+    /// raised it.
     const fn alarm(&self) -> Option<Alarm> {
         match self {
             Self::Keys(error) | Self::Scheme { error, .. } => error.alarm(),

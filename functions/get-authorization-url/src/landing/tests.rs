@@ -490,7 +490,7 @@ async fn an_alarm_says_who_has_to_mend_it() {
     shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread);
     let reason = || "a reason of ours".to_owned();
     for (error, level, alarm) in [
-        (SecretError::Unparsable(reason()), "ERROR", Some("keys")),
+        (SecretError::Unparsable(reason()), "WARN", None),
         (SecretError::Denied, "ERROR", Some("keys")),
         (SecretError::Unavailable(reason()), "ERROR", Some("unavailable")),
         (SecretError::TooManyLookUps, "WARN", None),
