@@ -1,5 +1,6 @@
 //! The command line: its help and its completions as they are documented, and an operator's day on a local host.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,17 +12,24 @@ use local::documents::shown::without_keys;
 use local::emulator::certificates::issue;
 use local::folder::{ACCESS_KEY_ID, BUSINESS_ID, Folder, MERCHANT_ID};
 use local::merchant::{MerchantFault, SignType, Signer, send, sign};
+use local::operate::summary::callers_name;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use shared::egress::client::client_builder;
 use shared::model::authorization::{Authorization, Status};
 use shared::model::clock::{Clock as _, SystemClock};
 use shared::model::id::AuthorizationId;
+use shared::model::owner::Owner;
+use shared::store::listing::{ListAuthorizations as _, Listing, View};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{ReadAuthorizations as _, ReadDenyList as _};
 use tests::host::options;
 use tests::keys::{foreign, merchant, merchant_md5, public_pem};
+use tests::parties::identified;
 use tests::process::{CommandProcess, obey_if_a_parent_says_so};
-use tests::request::LinkCall;
+use tests::request::{LinkCall, state_of};
+use tests::rpc::{Protocol, RpcCall};
+use tests::world::{BEGINNING, World};
 use tokio::time::timeout;
 use url::Url;
 
@@ -198,11 +206,7 @@ impl Desk {
     async fn consent_at(&self, link: &str, user: usize) {
         let link: Url = link.parse().expect("a URL");
         let code = self.local.emulator.mint_code(user);
-        let query = format!(
-            "auth_code={code}&app_id={}&state={}",
-            local::folder::APP_ID,
-            tests::request::state_of(&link)
-        );
+        let query = format!("auth_code={code}&app_id={}&state={}", local::folder::APP_ID, state_of(&link));
         let back =
             self.local.authlink.join(&format!("v1/openapi/auth/alipay/callback?{query}")).expect("a URL");
         assert!(client().get(back).send().await.expect("an answer").status().is_success());
@@ -301,6 +305,64 @@ async fn what_was_delivered_or_given_up_is_found_and_resent() {
     let issued = desk.local.merchant.request_link(SignType::Md5, "user-1").await.request.serial_no;
     let refused = desk.command(&["authorizations", "resend", "--serial-no", &issued]).await;
     assert!(refused.expect_err("no openId").contains("it is ISSUED: it has no openId"));
+}
+
+/// The records of a world that are in this state, by their names there.
+async fn in_state(world: &World, status: Status) -> BTreeSet<String> {
+    let (view, now) = (View::States(vec![status]), world.now());
+    let listing = Listing { view, owner: None, since: None, until: None, after: None, limit: 10, now };
+    let page = world.store.list(&listing).await.expect("answers");
+    let name = |record: &Authorization| match record.owner() {
+        Owner::Business(_) => callers_name(record).to_owned(),
+        Owner::Scheme(_) => "of the scheme".to_owned(),
+    };
+    page.records.iter().map(name).collect()
+}
+
+#[tokio::test]
+async fn many_are_resent_by_owner_state_and_time() {
+    let world = World::new();
+    for serial_no in ["S1", "S2", "S3"] {
+        world.authorized(serial_no, "open-1").await;
+        world.clock.advance(Duration::from_mins(1));
+    }
+    world.call(&RpcCall::new(Protocol::V3, world.now())).await.link.expect("a link");
+    let (view, now) = (View::States(vec![Status::Issued]), world.now());
+    let listing = Listing { view, owner: None, since: None, until: None, after: None, limit: 1, now };
+    let [issued] = &world.store.list(&listing).await.expect("answers").records[..] else { panic!("one") };
+    world.gateway.answer(identified("open-2"));
+    world.complete_return(&state_of(issued.link().expect("a link")), "codeS").await;
+
+    let place = world.place();
+    let folder = place.folder().to_str().expect("text");
+    let at = |minutes: u32| (BEGINNING + Duration::from_mins(1) * minutes).to_string();
+    let (first, second, third) = (at(0), at(1), at(2));
+    for (words, resent) in [
+        (&["--all"][..], &["S1", "S2", "of the scheme"][..]),
+        (&["--scheme-id", "234"], &["of the scheme"]),
+        (&["--scheme-id", "235"], &[]),
+        (&["--business-id", "B1"], &["S1", "S2"]),
+        (&["--business-id", "B1", "--since", &second], &["S2"]),
+        (&["--business-id", "B1", "--until", &second], &["S1"]),
+        (&["--all", "--since", &second], &["S2", "of the scheme"]),
+        (&["--all", "--since", &first, "--until", &third], &["S1", "S2"]),
+        (&["--all", "--state", "delivered"], &["S3"]),
+        (&["--all", "--state", "undeliverable", "--state", "DELIVERED", "--until", &third], &["S1", "S2"]),
+        (&["--business-id", "B1", "--state", "delivered", "--since", &third], &["S3"]),
+    ] {
+        let connection = Connection::open(&world.file).expect("opens");
+        let ended = "UPDATE authorizations SET status = CASE created_at WHEN ?1 THEN 'DELIVERED' ELSE 'UNDELIVERABLE' END,
+                         next_attempt_at = NULL, due_at = NULL, delivery_by = NULL";
+        let delivered = (BEGINNING + Duration::from_mins(2)).0;
+        assert_eq!(connection.execute(ended, [delivered]), Ok(4));
+        let resend = ["authlink", "--folder", folder, "authorizations", "resend", "--rate", "1000"];
+        for (how, expected) in [("--dry-run", &[][..]), ("--yes", resent)] {
+            let words = [&resend[..], words, &[how]].concat();
+            Cli::try_parse_from(&words).expect("words").run().await.expect("done");
+            let expected: BTreeSet<_> = expected.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(in_state(&world, Status::Authorized).await, expected, "{words:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

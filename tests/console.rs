@@ -9,6 +9,7 @@ use local::operate::Place;
 use local::operate::resend::{Manner, Which, resend};
 use reqwest::header::{HOST, ORIGIN};
 use reqwest::{Client, Method, Response, StatusCode};
+use rusqlite::Connection;
 use serde_json::Value;
 use shared::delivery::response::{AnswerText, AttemptResult};
 use shared::delivery::schedule::OPEN_API_WAITS_SECS;
@@ -384,6 +385,24 @@ async fn a_record_is_found_by_each_of_its_names() {
     }
     assert_eq!(desk.get("search?by=reference&text=S1").await.0, StatusCode::CONFLICT);
     assert_eq!(desk.get("search?by=requestId&text=x&of=x").await.0, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn records_that_cannot_be_read_are_told_where_nothing_else_needs_attention() {
+    let desk = Desk::open(false).await;
+    let id = desk.given_up("S1").await;
+    let connection = Connection::open(&desk.world.file).expect("opens");
+    assert_eq!(connection.execute("UPDATE authorizations SET history = 'x'", []), Ok(1));
+    for path in ["", "day"] {
+        let page = desk.page(path).await;
+        let told = part(&page, "left-out");
+        assert!(told.contains("1 that this version cannot read") && told.contains(id.as_str()), "{page}");
+        assert!(!page.contains("data-testid=\"nothing\""), "{page}");
+        let chinese = desk.page(&format!("{path}?lang=zh")).await;
+        assert!(part(&chinese, "left-out").contains("另有 1 条未列出"), "{chinese}");
+    }
+    let (_, text) = desk.get("search?by=requestId&text=x&lang=en").await;
+    assert!(part(&text, "problem").contains("1 that this version cannot read"), "{text}");
 }
 
 #[tokio::test]

@@ -93,8 +93,26 @@ async fn a_record_that_cannot_be_read_hides_no_other() {
     let changed =
         connection.execute("UPDATE authorizations SET history = 'x' WHERE id = ?1", [broken.as_str()]);
     assert_eq!(changed, Ok(1));
-    let found = ids(&world.store, &in_states(&[Status::Issued])).await;
-    assert_eq!(found, [sound]);
+    let page = world.store.list(&in_states(&[Status::Issued])).await.expect("answers");
+    let found: Vec<_> = page.records.into_iter().map(|record| record.id).collect();
+    assert_eq!((found, page.unreadable), (vec![sound], vec![broken.to_string()]));
+}
+
+#[tokio::test]
+async fn records_that_cannot_be_read_take_up_no_place_of_a_page() {
+    let world = World::new();
+    for number in 0..5 {
+        world.link(&format!("S{number}")).await;
+        world.clock.advance(SECOND);
+    }
+    let connection = Connection::open(&world.file).expect("opens");
+    let broken = "UPDATE authorizations SET history = 'x' WHERE created_at >= ?1";
+    assert_eq!(connection.execute(broken, [(BEGINNING + SECOND * 2).0]), Ok(3));
+    let listing = Listing { limit: 1, ..in_states(&[Status::Issued]) };
+    let first = world.store.list(&listing).await.expect("answers");
+    assert_eq!((first.records.len(), first.unreadable.len(), first.more), (1, 3, true));
+    let rest = world.store.list(&Listing { after: first.next, ..listing }).await.expect("answers");
+    assert_eq!((rest.records.len(), rest.unreadable.len(), rest.more), (1, 0, false));
 }
 
 #[tokio::test]
@@ -102,7 +120,7 @@ async fn a_page_reads_no_more_than_itself_however_many_there_are() {
     let records = 20_000;
     let world = World::new();
     let id = world.authorized("S1", "open-1").await.id;
-    fill(&world, id.as_str(), records);
+    fill(&world, id.as_str(), records, "CASE WHEN n % 1000 = 0 THEN 'UNDELIVERABLE' ELSE 'DELIVERED' END");
     for (view, owner) in [
         (View::Attention, None),
         (View::Attention, Some("B1")),
@@ -120,12 +138,11 @@ async fn a_page_reads_no_more_than_itself_however_many_there_are() {
     }
 }
 
-/// Copies of one record, of 10 owners, delivered but for every thousandth.
-fn fill(world: &World, id: &str, records: u32) {
+/// Copies of one record, of 10 owners, in the state that this expression of their number says.
+fn fill(world: &World, id: &str, records: u32, status: &str) {
     let connection = Connection::open(&world.file).expect("opens");
     let columns = "requested, callback, parameters_digest, state_digest, link_source, created_by, expires_at,
         retain_until, open_id, authorized_at, settled_by, settled_code, body, attempts, history";
-    let status = "CASE WHEN n % 1000 = 0 THEN 'UNDELIVERABLE' ELSE 'DELIVERED' END";
     let filled = connection.execute(
         &format!(
             "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {records})

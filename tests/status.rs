@@ -9,6 +9,7 @@ use local::folder::APP_ID;
 use local::operate::Place;
 use local::status::public_address::{PublicAddress, look};
 use local::status::{Finding, findings};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use shared::model::attention::OVERDUE_AFTER;
 use shared::model::clock::{Clock as _, SystemClock, UnixMillis};
@@ -119,6 +120,22 @@ async fn whatever_can_be_mended_is_not_healthy() {
     world.clock.set(world.record(&unknown.id).await.link_ends_at());
     let information = json!({"exchange_unknown": 1, "no_address": 1});
     assert_eq!(records(&world).await, (true, json!({}), information), "nobody can authorize any more");
+}
+
+#[tokio::test]
+async fn records_that_cannot_be_read_are_counted_and_not_healthy() {
+    let world = World::new();
+    let unknown = world.link("S1").await;
+    world.gateway.answer(Exchange::Unknown(GatewayError::Timeout));
+    world.complete_return(&unknown.state, "codeA").await;
+    let connection = Connection::open(&world.file).expect("opens");
+    assert_eq!(connection.execute("UPDATE authorizations SET history = 'x'", []), Ok(1));
+    let findings = findings(&world.place(), &*world.clock).await.expect("looked at");
+    let seen = part(&findings, "records").seen.as_ref().expect("looked at");
+    assert_eq!((seen.is_healthy, &seen.value["unreadable"]), (false, &json!(1)));
+    assert_eq!(seen.value["attention"], json!({}));
+    let [line] = &seen.lines[..] else { panic!("{:?}", seen.lines) };
+    assert!(line.contains("1 that this version cannot read") && line.contains(unknown.id.as_str()), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

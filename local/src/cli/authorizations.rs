@@ -5,18 +5,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::model::authorization::Status;
 use shared::model::clock::{Clock as _, SystemClock, UnixMillis};
 use shared::model::id::AuthorizationId;
 use shared::model::owner::Owner;
 use shared::runtime::start::StartError;
-use shared::store::listing::{Cursor, Listing, View};
+use shared::store::listing::{Cursor, Listing, Page, View};
+use shared::web::language::Language;
 
 use super::place::PlaceArgs;
 use super::reference::reference;
 use crate::folder::BUSINESS_ID;
 use crate::operate::forget::{self, forget};
+use crate::operate::left_out::left_out;
 use crate::operate::local_time::{local, moment};
 use crate::operate::newest::STATES;
 use crate::operate::refusal::Refusal;
@@ -272,25 +274,43 @@ impl ListArgs {
             limit: self.limit,
             now,
         };
-        let page = self.place.place(folder).open().await?.records.list_filled(&listing).await?;
+        let page = self.place.place(folder).open().await?.records.list(&listing).await?;
         if self.json {
-            let records: Vec<_> = page.records.iter().map(|record| summary::summary(record, now)).collect();
-            let next = page.next.map(|next| next.to_string());
-            println!("{:#}", json!({"authorizations": records, "more": page.more, "after": next}));
-            return Ok(());
-        }
-        match (page.records.is_empty(), &listing.view) {
-            (true, View::Attention) => println!("Nothing needs attention."),
-            (true, View::States(_)) => println!("There is none."),
-            (false, _) => println!("{}", summary::listed(&page.records, now)),
-        }
-        match (page.next, page.more) {
-            (Some(next), _) => println!("\nThe next page: --after {next}"),
-            (None, true) => println!("\nThere are more: raise --limit, or list by --state."),
-            (None, false) => {}
+            println!("{:#}", for_programs(&page, now));
+        } else {
+            print!("{}", for_people(&page, &listing.view, now));
         }
         Ok(())
     }
+}
+
+fn for_programs(page: &Page, now: UnixMillis) -> Value {
+    let records: Vec<_> = page.records.iter().map(|record| summary::summary(record, now)).collect();
+    json!({
+        "authorizations": records,
+        "unreadable": page.unreadable,
+        "more": page.more,
+        "after": page.next.as_ref().map(Cursor::to_string),
+    })
+}
+
+fn for_people(page: &Page, view: &View, now: UnixMillis) -> String {
+    let left_out = left_out(&page.unreadable, Language::English);
+    let listed = match (page.records.is_empty(), view) {
+        (false, _) => summary::listed(&page.records, now),
+        (true, _) if page.next.is_some() => "None among those that were looked at.".to_owned(),
+        // It is not known of what cannot be read.
+        (true, _) if left_out.is_some() => "Nothing that can be read.".to_owned(),
+        (true, View::Attention) => "Nothing needs attention.".to_owned(),
+        (true, View::States(_)) => "There is none.".to_owned(),
+    };
+    let goes_on = match (&page.next, page.more) {
+        (Some(next), _) => Some(format!("The next page: --after {next}")),
+        (None, true) => Some("There are more: raise --limit, or list by --state.".to_owned()),
+        (None, false) => None,
+    };
+    let notes: String = [left_out, goes_on].into_iter().flatten().map(|note| format!("\n{note}\n")).collect();
+    format!("{listed}\n{notes}")
 }
 
 impl WhichArgs {
@@ -337,7 +357,7 @@ impl ResendArgs {
 }
 
 async fn tail(opened: &Opened, owner: Option<Owner>) -> Result<(), StartError> {
-    let mut seen = HashMap::new();
+    let (mut seen, mut unreadable) = (HashMap::new(), Vec::new());
     let mut first = true;
     loop {
         let (now, view) = (SystemClock.now(), View::States(STATES.to_vec()));
@@ -350,7 +370,14 @@ async fn tail(opened: &Opened, owner: Option<Owner>) -> Result<(), StartError> {
             limit: WATCHED,
             now,
         };
-        for record in opened.records.list(&listing).await?.records.iter().rev() {
+        let page = opened.records.list(&listing).await?;
+        if page.unreadable != unreadable
+            && let Some(left_out) = left_out(&page.unreadable, Language::English)
+        {
+            eprintln!("{left_out}");
+        }
+        unreadable = page.unreadable;
+        for record in page.records.iter().rev() {
             let state = (record.status_at(now), record.attempts_begun(), record.history().len());
             let before = seen.insert(record.id.clone(), state);
             if !first && before != Some(state) {
@@ -363,5 +390,42 @@ async fn tail(opened: &Opened, owner: Option<Owner>) -> Result<(), StartError> {
             () = tokio::time::sleep(LOOK_EVERY) => {}
             _ = tokio::signal::ctrl_c() => return Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis(1_795_355_000_123);
+
+    fn unreadable() -> Page {
+        Page { unreadable: vec!["ref1".to_owned()], ..Page::default() }
+    }
+
+    #[test]
+    fn a_list_says_what_it_leaves_out_and_where_it_goes_on() {
+        let next = Cursor { at: NOW, id: AuthorizationId::from_serial("B1", "S1") };
+        let on = Page { more: true, next: Some(next.clone()), ..Page::default() };
+        let (needed, every) = (View::Attention, View::States(STATES.to_vec()));
+        let left_out = "\nnot listed: 1 that this version cannot read, of a newer one or damaged: ref1\n";
+        let goes_on = format!("None among those that were looked at.\n\nThe next page: --after {next}\n");
+        for (page, view, text) in [
+            (Page::default(), &needed, "Nothing needs attention.\n".to_owned()),
+            (Page::default(), &every, "There is none.\n".to_owned()),
+            (unreadable(), &needed, format!("Nothing that can be read.\n{left_out}")),
+            (unreadable(), &every, format!("Nothing that can be read.\n{left_out}")),
+            (on, &every, goes_on),
+        ] {
+            assert_eq!(for_people(&page, view, NOW), text);
+        }
+        let more = Page { more: true, ..Page::default() };
+        assert!(for_people(&more, &needed, NOW).ends_with("raise --limit, or list by --state.\n"));
+    }
+
+    #[test]
+    fn programs_are_told_what_is_left_out() {
+        let expected = json!({"authorizations": [], "unreadable": ["ref1"], "more": false, "after": null});
+        assert_eq!(for_programs(&unreadable(), NOW), expected);
     }
 }

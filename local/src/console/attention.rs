@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use shared::model::attention::{Attention, attention};
 use shared::model::authorization::{Authorization, Status};
 use shared::model::owner::Owner;
-use shared::store::listing::{Listing, View};
+use shared::store::listing::{Listing, Page, View};
 
 use super::visit::{Trouble, Visit};
 use super::{frame, parts, search, words};
@@ -21,7 +21,7 @@ pub(super) async fn show(visit: Visit) -> Response {
 async fn page(visit: &Visit) -> Result<Response, Trouble> {
     let owner = parts::owner(visit)?;
     let opened = visit.desk.opened().await?;
-    let (records, more) = listed(visit, &opened, owner.clone()).await?;
+    let Page { records, more, unreadable, .. } = listed(visit, &opened, owner.clone()).await?;
     let body = html! {
         (search::form(visit))
         section class="card" {
@@ -32,7 +32,8 @@ async fn page(visit: &Visit) -> Result<Response, Trouble> {
             @if let Some(owner) = &owner {
                 p { code { (owner) } " " a href=(visit.link("/", &[])) { (visit.say("看全部", "Show all")) } }
             }
-            @if records.is_empty() {
+            (parts::left_out(visit, &unreadable))
+            @if records.is_empty() && unreadable.is_empty() {
                 p class="empty" data-testid="nothing" { (visit.say("没有需要关注的授权。", "Nothing needs attention.")) }
             }
             ol class="records" data-testid="attention" {
@@ -44,15 +45,10 @@ async fn page(visit: &Visit) -> Result<Response, Trouble> {
     Ok(frame::page(visit, StatusCode::OK, visit.say("需要关注", "Needs attention"), &body))
 }
 
-async fn listed(
-    visit: &Visit,
-    opened: &Opened,
-    owner: Option<Owner>,
-) -> Result<(Vec<Authorization>, bool), Trouble> {
+async fn listed(visit: &Visit, opened: &Opened, owner: Option<Owner>) -> Result<Page, Trouble> {
     let (view, limit, now) = (View::Attention, SHOWN, visit.now());
     let listing = Listing { view, owner, since: None, until: None, after: None, limit, now };
-    let page = opened.records.list(&listing).await?;
-    Ok((page.records, page.more))
+    Ok(opened.records.list(&listing).await?)
 }
 
 fn item(visit: &Visit, record: &Authorization) -> Markup {

@@ -33,6 +33,7 @@ async fn page(visit: &Visit) -> Result<Response, Trouble> {
     let body = html! {
         (form(visit))
         p class="note" data-testid="bound" { (bound(visit, page.records.len(), page.more)) }
+        (parts::left_out(visit, &page.unreadable))
         div class="charts" {
             (funnel(visit, &day.funnel))
             (outcomes(visit, &day))

@@ -8,6 +8,7 @@ use shared::model::owner::Owner;
 use super::chart::Tone;
 use super::visit::{Trouble, Visit};
 use super::words;
+use crate::operate::left_out;
 use crate::operate::local_time::{local, rfc_3339};
 use crate::operate::summary::callers_name;
 
@@ -51,6 +52,15 @@ pub(super) const fn chip(tone: Tone) -> &'static str {
         Tone::Bad => "fails",
         Tone::Waiting => "waiting",
         Tone::Plain => "plain",
+    }
+}
+
+/// What a list leaves out, if it leaves anything out.
+pub(super) fn left_out(visit: &Visit, references: &[String]) -> Markup {
+    html! {
+        @if let Some(text) = left_out::left_out(references, visit.language) {
+            p class="problem" role="alert" data-testid="left-out" { (text) (visit.say("。", ".")) }
+        }
     }
 }
 

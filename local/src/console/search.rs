@@ -14,6 +14,7 @@ use shared::model::owner::{Owner, SchemeId};
 use super::frame;
 use super::visit::{Trouble, Visit};
 use crate::folder::BUSINESS_ID;
+use crate::operate::left_out::left_out;
 use crate::operate::newest::{MOST, newest};
 use crate::operate::refusal::Refusal;
 use crate::operate::{Opened, Place};
@@ -91,7 +92,9 @@ async fn by_request_id(visit: &Visit, opened: &Opened, text: &str) -> Result<Res
         "RequestId 没有索引：在 get-authorization-url 的日志中按 request_id 查到 reference，或取回调中的 bizId，再按 reference 查询。",
         "It is in no index: the log line of get-authorization-url with this request_id has the reference, and a callback has it as bizId. Search by that.",
     );
-    Ok(not_found(visit, &format!("{looked} {way}")))
+    let left_out = left_out(&page.unreadable, visit.language);
+    let left_out = left_out.map_or_else(String::new, |text| format!(" {text}{}", visit.say("。", ".")));
+    Ok(not_found(visit, &format!("{looked} {way}{left_out}")))
 }
 
 fn not_found(visit: &Visit, text: &str) -> Response {

@@ -111,9 +111,10 @@ async fn of_owner(
 ) -> Result<(Vec<Request>, bool), StartError> {
     let (view, limit) = (View::States(STATES.to_vec()), u32::try_from(most).unwrap_or(u32::MAX));
     let mut listing = Listing { view, owner: Some(owner), since: None, until: None, after: None, limit, now };
-    let mut found = Vec::new();
+    let (mut found, mut unread) = (Vec::new(), false);
     for _ in 0..PAGES {
         let page = records.list(&listing).await?;
+        unread |= !page.unreadable.is_empty();
         let requests = page.records.iter().filter(|record| record.notice.is_none());
         found.extend(requests.map(|record| Request { at: record.created_at, key: record.verified_by }));
         listing.after = page.next;
@@ -121,7 +122,7 @@ async fn of_owner(
             break;
         }
     }
-    let all = listing.after.is_none() && found.len() <= most;
+    let all = listing.after.is_none() && found.len() <= most && !unread;
     found.truncate(most);
     Ok((found, all))
 }

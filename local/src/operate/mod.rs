@@ -6,6 +6,7 @@ pub mod deny_list;
 #[cfg(test)]
 pub(crate) mod fake_aws;
 pub mod forget;
+pub mod left_out;
 pub mod local_time;
 pub mod newest;
 pub mod place;

@@ -13,8 +13,10 @@ use shared::model::random::OsRandom;
 use shared::runtime::start::StartError;
 use shared::store::Resend;
 use shared::store::listing::{Listing, View};
+use shared::web::language::Language;
 use tokio::time::MissedTickBehavior;
 
+use super::left_out::left_out;
 use super::local_time::local;
 use super::plan::Plan;
 use super::refusal::{Refusal, StepError};
@@ -247,16 +249,21 @@ async fn find(
     {
         return Ok(opened.records.undeliverable(listing.owner.as_ref()).await?);
     }
-    let mut found = Vec::new();
+    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
     loop {
         let page = opened.records.list(&listing).await?;
+        unreadable.extend(page.unreadable);
         let sendable = page.records.iter().filter(|record| unsendable(record, to).is_none());
         found.extend(sendable.map(|record| record.id.clone()));
         match page.next {
             Some(next) => listing.after = Some(next),
-            None => return Ok(found),
+            None => break,
         }
     }
+    if let Some(left_out) = left_out(&unreadable, Language::English) {
+        eprintln!("{left_out}");
+    }
+    Ok(found)
 }
 
 /// The reason why a delivery cannot be made, if there is one.

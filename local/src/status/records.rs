@@ -8,8 +8,10 @@ use shared::model::authorization::Authorization;
 use shared::model::clock::{Clock, UnixMillis};
 use shared::runtime::start::StartError;
 use shared::store::listing::{Listing, Page, View};
+use shared::web::language::Language;
 
 use crate::operate::Opened;
+use crate::operate::left_out::left_out;
 use crate::operate::local_time::local;
 use crate::status::Seen;
 
@@ -33,9 +35,11 @@ fn counted(page: &Page, now: UnixMillis) -> Seen {
             oldest_due = oldest_due.into_iter().chain([delivery.due_at]).min();
         }
     }
-    let is_healthy = attention_by.is_empty();
+    let left_out = left_out(&page.unreadable, Language::English);
+    let is_healthy = attention_by.is_empty() && left_out.is_none();
     let mut lines: Vec<_> = attention_by.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
     lines.extend(oldest_due.map(|oldest| format!("due since {}", local(oldest))));
+    lines.extend(left_out);
     if is_healthy {
         lines.push("nothing needs attention".to_owned());
     }
@@ -50,6 +54,7 @@ fn counted(page: &Page, now: UnixMillis) -> Seen {
         "forInformation": information_by,
         "more": page.more,
         "oldestDue": oldest_due,
+        "unreadable": page.unreadable.len(),
     });
     Seen { is_healthy, value, lines, unseen: None }
 }

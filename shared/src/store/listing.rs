@@ -10,9 +10,6 @@ use crate::model::id::AuthorizationId;
 use crate::model::owner::Owner;
 use crate::store::StoreError;
 
-/// The size of the pages that fill one up.
-const FILLED_BY: u32 = 500;
-
 /// The authorizations to list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
@@ -42,36 +39,35 @@ pub enum View {
 /// The place of an authorization in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    pub created_at: UnixMillis,
+    /// The time that the list is in the order of: of the request, or of what ended badly.
+    pub at: UnixMillis,
     pub id: AuthorizationId,
 }
 
 impl Cursor {
-    /// The place of `record`.
-    #[must_use]
-    pub fn of(record: &Authorization) -> Self {
-        Self { created_at: record.created_at, id: record.id.clone() }
-    }
-
     /// Reads what [`fmt::Display`] writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (millis, id) = text.split_once('-')?;
-        Some(Self { created_at: UnixMillis(millis.parse().ok()?), id: AuthorizationId::parse(id)? })
+        Some(Self { at: UnixMillis(millis.parse().ok()?), id: AuthorizationId::parse(id)? })
     }
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.created_at, self.id)
+        write!(f, "{}-{}", self.at, self.id)
     }
 }
 
 /// A page of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// None, perhaps, although there are more: a store may have looked at a page's worth that are in other states.
+    /// Fewer than the limit, perhaps none, although there are more, where a store has looked at as many as one page may
+    /// cost, and the others are in other states.
     pub records: Vec<Authorization>,
+    /// The references of those that are left out: this version cannot read what a newer one has written, nor what is
+    /// damaged.
+    pub unreadable: Vec<String>,
     /// True if there may be more.
     pub more: bool,
     /// The place where the next page begins; [`View::Attention`] has none.
@@ -97,26 +93,6 @@ pub enum ListError {
 pub trait ListAuthorizations: Send + Sync {
     /// One page, latest first.
     async fn list(&self, listing: &Listing) -> Result<Page, ListError>;
-
-    /// A page that is full unless the list ends with it, however many pages it takes.
-    async fn list_filled(&self, listing: &Listing) -> Result<Page, ListError> {
-        let wanted = usize::try_from(listing.limit).unwrap_or(usize::MAX);
-        let mut filled = self.list(listing).await?;
-        while filled.records.len() < wanted
-            && let Some(next) = filled.next.take()
-        {
-            let limit = listing.limit.max(FILLED_BY);
-            let page = self.list(&Listing { after: Some(next), limit, ..listing.clone() }).await?;
-            filled.records.extend(page.records);
-            (filled.more, filled.next) = (page.more, page.next);
-        }
-        if filled.records.len() > wanted {
-            filled.records.truncate(wanted);
-            filled.more = true;
-            filled.next = filled.records.last().map(Cursor::of);
-        }
-        Ok(filled)
-    }
 }
 
 #[cfg(test)]
@@ -126,7 +102,7 @@ mod tests {
     #[test]
     fn a_cursor_is_read_as_it_is_written() {
         let id = AuthorizationId::from_serial("B1", "S1");
-        let cursor = Cursor { created_at: UnixMillis(1_795_355_000_123), id };
+        let cursor = Cursor { at: UnixMillis(1_795_355_000_123), id };
         assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
         for text in ["", "-", "1", "1-", "x-0123", "1795355000123-xyz"] {
             assert_eq!(Cursor::parse(text), None, "{text:?}");

@@ -102,7 +102,7 @@ pub(super) async fn a_list_by_state_is_whole_though_pages_are_of_other_states(st
     let (since, until, now) = (None, None, BEGINNING + MINUTE);
     let view = View::States(vec![Status::Authorized]);
     let mut listing = Listing { view, owner, since, until, after: None, limit: PAGE, now };
-    let filled = store.list_filled(&listing).await.expect("answers");
+    let filled = store.list(&listing).await.expect("answers");
     let ids = |records: &[Authorization]| records.iter().map(|record| record.id.clone()).collect::<Vec<_>>();
     assert_eq!(ids(&filled.records), wanted);
 
@@ -119,8 +119,63 @@ pub(super) async fn a_list_by_state_is_whole_though_pages_are_of_other_states(st
     }
     assert_eq!(found, wanted);
     listing.after = None;
-    let first = store.list_filled(&Listing { limit: 1, ..listing.clone() }).await.expect("answers");
+    let first = store.list(&Listing { limit: 1, ..listing.clone() }).await.expect("answers");
     assert_eq!((ids(&first.records), first.more), (wanted[..1].to_vec(), true));
-    let rest = store.list_filled(&Listing { after: first.next, ..listing }).await.expect("answers");
+    let rest = store.list(&Listing { after: first.next, ..listing }).await.expect("answers");
     assert_eq!((ids(&rest.records), rest.next), (wanted[1..].to_vec(), None));
+}
+
+pub(super) async fn what_ended_badly_is_listed_by_state_and_time_of_everybody_or_of_one(store: &dyn Backend) {
+    let second = Duration::from_secs(1);
+    for number in 0..6 {
+        let serial_no = format!("S{number}");
+        let new = Authorization { created_at: BEGINNING + second * number, ..authorization(&serial_no) };
+        let recorded = store.record_link(&new, &nonce(&serial_no, &serial_no, BEGINNING)).await;
+        assert_eq!(recorded, Ok(Recorded::New));
+    }
+    for serial_no in ["S1", "S2", "S3"] {
+        assert_eq!(store.settle(&settlement(serial_no, "open-1", "s")).await, Ok(Settled::Recorded));
+        store.claim_attempt(&attempt_claim(serial_no, 0, "a", BEGINNING)).await.expect("answers");
+        let (id, failed) =
+            (authorization(serial_no).id, Attempt::new(1, BEGINNING, DeliveryOutcome::Timeout));
+        let history = [failed];
+        let concluded =
+            store.conclude_attempt(&id, &operation("a"), &history, AfterAttempt::Undeliverable).await;
+        assert_eq!(concluded, Ok(true));
+    }
+    without_an_answer(store, "S4", "codeA").await;
+    let nowhere = Settlement { deliver: false, ..settlement("S5", "open-1", "s") };
+    assert_eq!(store.settle(&nowhere).await, Ok(Settled::Recorded));
+
+    let (undeliverable, unknown) = (Status::Undeliverable, Status::ExchangeUnknown);
+    let at = |number: u32| Some(BEGINNING + second * number);
+    for (states, owner, since, until, wanted) in [
+        (&[undeliverable][..], None, None, None, &["S1", "S2", "S3"][..]),
+        (&[undeliverable, unknown], None, None, None, &["S1", "S2", "S3", "S4"]),
+        (&[unknown], Some("B1"), None, None, &["S4"]),
+        (&[undeliverable, unknown], Some("B2"), None, None, &[]),
+        (&[undeliverable], None, at(2), None, &["S2", "S3"]),
+        (&[undeliverable], Some("B1"), None, at(2), &["S1"]),
+        (&[undeliverable, unknown], Some("B1"), at(2), at(4), &["S2", "S3"]),
+        (&[unknown], None, None, at(4), &[]),
+    ] {
+        for limit in [1, 10] {
+            let (view, owner, now) = (View::States(states.to_vec()), owner.and_then(Owner::parse), BEGINNING);
+            let mut listing = Listing { view, owner, since, until, after: None, limit, now };
+            let mut found = Vec::new();
+            for _ in 0..20 {
+                let page = store.list(&listing).await.expect("answers");
+                assert!(page.records.len() <= limit as usize && page.more == page.next.is_some());
+                found.extend(page.records.into_iter().map(|record| record.id));
+                listing.after = page.next;
+                if listing.after.is_none() {
+                    break;
+                }
+            }
+            let mut wanted: Vec<_> = wanted.iter().map(|serial_no| authorization(serial_no).id).collect();
+            found.sort();
+            wanted.sort();
+            assert_eq!(found, wanted, "{listing:?}");
+        }
+    }
 }

@@ -128,6 +128,7 @@ macro_rules! store_contract {
             whatever_has_an_open_id_and_no_attempt_under_way_is_resent
             what_needs_attention_is_listed_with_its_reason
             a_list_by_state_is_whole_though_pages_are_of_other_states
+            what_ended_badly_is_listed_by_state_and_time_of_everybody_or_of_one
             what_is_undeliverable_is_listed_by_owner
             what_is_left_of_a_forgotten_person_is_what_happened
             nothing_is_left_of_a_phone_number_a_way_back_or_a_notice

@@ -40,6 +40,12 @@ pub const FOUND_ATTRIBUTES: [&str; 9] =
 /// The attribute of an authorization's owner; its name is of the time when only businesses were owners.
 pub(super) const OWNER: &str = "businessId";
 
+/// The attribute of the time of the request, by which [`RECENT`] is sorted.
+pub(super) const CREATED_AT: &str = "createdAt";
+
+/// The attribute that [`ATTENTION`] is sorted by.
+pub(super) const ATTENTION_AT: &str = "attentionAt";
+
 /// The attribute of the first time that the page behind a link was opened.
 pub(super) const OPENED_AT: &str = "openedAt";
 
