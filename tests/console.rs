@@ -245,7 +245,7 @@ async fn what_was_broken_off_before_comes_into_no_number_of_a_page() {
     let states = vec![Status::Undeliverable];
     let owner = Some(Owner::Business("B1".to_owned()));
     let which = Which::Many { states, owner, since: None, until: None };
-    let manner = Manner { to: None, dry_run: false, rate: 1, yes: true, anew: false };
+    let manner = Manner { to: None, dry_run: false, rate: 1, yes: true, anew: false, tell: &|_| {} };
     let one_is_due = async {
         while desk.world.record(&ids[0]).await.status() == desk.world.record(&ids[1]).await.status() {
             tokio::task::yield_now().await;

@@ -1,7 +1,9 @@
 //! An operator's lists on the embedded store: by state, owner and time, page by page.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
+use local::operate::resend::{Manner, Resent, Which, resend};
 use rusqlite::Connection;
 use shared::model::attention::OVERDUE_AFTER;
 use shared::model::authorization::Status;
@@ -11,6 +13,7 @@ use shared::model::owner::Owner;
 use shared::store::listing::{ListAuthorizations as _, Listing, View};
 use shared::store::sqlite::SqliteStore;
 use tests::world::{BEGINNING, World};
+use tokio::sync::Notify;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -136,6 +139,49 @@ async fn a_page_reads_no_more_than_itself_however_many_there_are() {
         println!("{records} records, {} listed in {took:?}: {:?}", page.records.len(), listing.view);
         assert!(took < SECOND, "{took:?}");
     }
+}
+
+/// The longest of runs, at the rate that is the command's own.
+#[tokio::test]
+async fn ten_thousand_are_found_and_made_due_with_lines_that_tell_how_far_they_have_come() {
+    let many = 10_000;
+    let world = World::new();
+    let id = world.authorized("S1", "open-1").await.id;
+    fill(&world, id.as_str(), many, "'UNDELIVERABLE'");
+    let (place, lines) = (world.place(), Mutex::new(Vec::new()));
+    let opened = place.open().await.expect("opens");
+    let told = Notify::new();
+    let tell = |line: &str| {
+        lines.lock().expect("lines").push(line.to_owned());
+        told.notify_one();
+    };
+    let manner = |dry_run, rate| Manner { to: None, dry_run, rate, yes: true, anew: false, tell: &tell };
+    let all = |since| {
+        let (states, owner) = (vec![Status::Undeliverable], None);
+        Which::Many { states, owner, since, until: None }
+    };
+    for since in [None, Some(BEGINNING)] {
+        let would = resend(&place, &opened, all(since), &manner(true, 20)).await;
+        assert_eq!(would.ok(), Some(Resent::Would(many.into())), "{since:?}");
+    }
+    // From here on a wait is over as soon as nothing else is to be done.
+    tokio::time::pause();
+    let slowly = manner(false, 20);
+    tokio::select! {
+        resent = resend(&place, &opened, all(Some(BEGINNING)), &slowly) => panic!("{:?}", resent.ok()),
+        () = told.notified() => {}
+    }
+    let line = lines.lock().expect("lines").remove(0);
+    assert!(line.contains(" of 10000 done, about ") && line.ends_with(" min to go"), "{line}");
+    let done: u64 = line.split(' ').next().and_then(|done| done.parse().ok()).expect("a number");
+    assert!((1..=201).contains(&done), "ten seconds, twenty a second: {line}");
+
+    let rest = resend(&place, &opened, all(Some(BEGINNING)), &manner(false, 1_000)).await;
+    let Some(Resent::Due(rest)) = rest.ok() else { panic!("it goes on") };
+    // The one that was under way may have been made, and was not noted.
+    assert!((u64::from(many) - 1..=many.into()).contains(&(rest + done)), "{rest} {done}");
+    let left = resend(&place, &opened, all(None), &manner(true, 20)).await;
+    assert_eq!(left.ok(), Some(Resent::Would(0)));
 }
 
 /// Copies of one record, of 10 owners, in the state that this expression of their number says.

@@ -49,7 +49,7 @@ async fn redrive(State(place): State<Arc<Place>>, Json(asked): Json<Asked>) -> R
 }
 
 async fn due_again(place: &Place, id: AuthorizationId) -> Result<(), StartError> {
-    let manner = Manner { to: None, dry_run: false, rate: 1, yes: true, anew: false };
+    let manner = Manner { to: None, dry_run: false, rate: 1, yes: true, anew: false, tell: &|_| {} };
     resend(place, &place.open().await?, Which::One(id), &manner).await?;
     Ok(())
 }

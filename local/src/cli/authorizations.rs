@@ -1,6 +1,7 @@
 //! `authlink authorizations`: find, understand, deliver once more, and forget.
 
 use std::collections::HashMap;
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -349,8 +350,14 @@ impl ResendArgs {
                 Which::Many { states, owner: self.which.owner.owner()?, since, until }
             }
         };
-        let manner =
-            Manner { to: self.to, dry_run: self.dry_run, rate: self.rate, yes: self.yes, anew: self.anew };
+        // For people; programs wait for its end.
+        let tell = |line: &str| {
+            if io::stderr().is_terminal() {
+                eprintln!("{line}");
+            }
+        };
+        let (to, dry_run, rate, yes, anew) = (self.to, self.dry_run, self.rate, self.yes, self.anew);
+        let manner = Manner { to, dry_run, rate, yes, anew, tell: &tell };
         println!("{}", resend(&place, &place.open().await?, which, &manner).await?);
         Ok(())
     }

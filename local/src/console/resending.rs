@@ -128,16 +128,16 @@ fn undeliverable(owner: Option<Owner>) -> Which {
 }
 
 /// The page has asked for a number of its own: an earlier run that was broken off does not come into it.
-fn manner(asked: &Asked, dry_run: bool) -> Manner {
+fn manner(asked: &Asked, dry_run: bool) -> Manner<'static> {
     let to = Some(asked.to.trim()).filter(|to| !to.is_empty()).map(str::to_owned);
-    Manner { to, dry_run, rate: RATE, yes: true, anew: true }
+    Manner { to, dry_run, rate: RATE, yes: true, anew: true, tell: &|_| {} }
 }
 
 /// Begins a resend that runs to its end even if the browser goes away.
 async fn begin(
     visit: &Visit,
     which: Which,
-    manner: Manner,
+    manner: Manner<'static>,
 ) -> Result<JoinHandle<Result<Resent, StepError>>, Trouble> {
     let (desk, opened) = (Arc::clone(&visit.desk), visit.desk.opened().await?);
     let work = desk.work.clone();

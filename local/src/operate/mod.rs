@@ -11,6 +11,7 @@ pub mod local_time;
 pub mod newest;
 pub mod place;
 mod plan;
+mod progress;
 pub mod question;
 pub mod refusal;
 pub mod resend;

@@ -14,11 +14,12 @@ use shared::runtime::start::StartError;
 use shared::store::Resend;
 use shared::store::listing::{Listing, View};
 use shared::web::language::Language;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::left_out::left_out;
 use super::local_time::local;
 use super::plan::Plan;
+use super::progress::Progress;
 use super::refusal::{Refusal, StepError};
 use super::{Opened, Place, audit, question};
 use crate::signals::StopSignals;
@@ -39,7 +40,7 @@ pub enum Which {
 }
 
 /// How to do it.
-pub struct Manner {
+pub struct Manner<'a> {
     /// The address from now on.
     pub to: Option<String>,
     pub dry_run: bool,
@@ -48,6 +49,8 @@ pub struct Manner {
     pub yes: bool,
     /// An earlier run of the same that was broken off is forgotten.
     pub anew: bool,
+    /// Takes the lines that tell how far many have come.
+    pub tell: &'a (dyn Fn(&str) + Sync),
 }
 
 /// What came of it: so many.
@@ -78,7 +81,7 @@ pub async fn resend(
     place: &Place,
     opened: &Opened,
     which: Which,
-    manner: &Manner,
+    manner: &Manner<'_>,
 ) -> Result<Resent, StepError> {
     let to = manner
         .to
@@ -103,7 +106,7 @@ async fn one(
     opened: &Opened,
     id: &AuthorizationId,
     to: Option<Callback>,
-    manner: &Manner,
+    manner: &Manner<'_>,
 ) -> Result<Resent, StepError> {
     let record =
         opened.records.authorization(id).await?.ok_or_else(|| Refusal::NoSuchAuthorization(id.clone()))?;
@@ -133,7 +136,7 @@ async fn many(
     opened: &Opened,
     listing: Listing,
     to: Option<Callback>,
-    manner: &Manner,
+    manner: &Manner<'_>,
 ) -> Result<Resent, StepError> {
     let View::States(states) = listing.view.clone() else { return Ok(Resent::Due(0)) };
     if manner.dry_run {
@@ -154,7 +157,7 @@ async fn many(
         plan.begin(found, now)?;
     }
     let mut resent = 0_u64;
-    let done = each(opened, &mut plan, &states, to.as_ref(), manner.rate, &mut resent).await;
+    let done = each(opened, &mut plan, &states, to.as_ref(), manner, &mut resent).await;
     let details = json!({
         "selection": selection, "to": manner.to, "matched": plan.len(), "done": resent, "ended": done.is_ok(),
     });
@@ -210,13 +213,19 @@ async fn each(
     plan: &mut Plan,
     states: &[Status],
     to: Option<&Callback>,
-    rate: u32,
+    manner: &Manner<'_>,
     resent: &mut u64,
 ) -> Result<(), StartError> {
-    let mut turns = tokio::time::interval(Duration::from_secs(1) / rate.max(1));
+    let mut turns = tokio::time::interval(Duration::from_secs(1) / manner.rate.max(1));
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut signals = StopSignals::listen()?;
-    for id in plan.left() {
+    let (left, begun) = (plan.left(), Instant::now());
+    let before = plan.len() - left.len();
+    let mut progress = Progress::of(plan.len(), before);
+    for (done, id) in left.into_iter().enumerate() {
+        if let Some(line) = progress.line(before + done, begun.elapsed()) {
+            (manner.tell)(&line);
+        }
         tokio::select! {
             biased;
             () = signals.next() => return Err(StartError::new("stopped".to_owned())),
