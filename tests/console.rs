@@ -4,18 +4,25 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::HeaderName;
 use local::console::{Console, Options};
 use local::operate::Place;
 use local::operate::resend::{Manner, Which, resend};
+use local::operate::summary::{summary, told};
 use reqwest::header::{HOST, ORIGIN};
 use reqwest::{Client, Method, Response, StatusCode};
 use rusqlite::Connection;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::delivery::response::{AnswerText, AttemptResult};
 use shared::delivery::schedule::OPEN_API_WAITS_SECS;
+use shared::delivery::sender::CallbackSender;
+use shared::egress::callback_url::CallbackUrl;
 use shared::egress::client::client_builder;
 use shared::model::authorization::Status;
 use shared::model::authorization_request::AuthorizationRequest;
+use shared::model::clock::{ManualClock, UnixMillis};
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::deny_list::PartyKind;
 use shared::model::id::{AuthorizationId, OperationId};
@@ -403,6 +410,48 @@ async fn records_that_cannot_be_read_are_told_where_nothing_else_needs_attention
     }
     let (_, text) = desk.get("search?by=requestId&text=x&lang=en").await;
     assert!(part(&text, "problem").contains("1 that this version cannot read"), "{text}");
+}
+
+/// A merchant that takes its time, and gives its reason.
+struct Slow(Arc<ManualClock>);
+
+#[async_trait]
+impl CallbackSender for Slow {
+    async fn post(
+        &self,
+        _: &CallbackUrl,
+        _: Vec<(HeaderName, String)>,
+        _: Bytes,
+        _: UnixMillis,
+    ) -> AttemptResult {
+        self.0.advance(Duration::from_millis(320));
+        let answer = Some(AnswerText { text: "no such merchant".to_owned(), is_cut: false });
+        AttemptResult { answer, ..DeliveryOutcome::Status(502).into() }
+    }
+}
+
+#[tokio::test]
+async fn how_long_a_merchant_took_and_what_it_answered_is_shown_by_page_and_command() {
+    let world = World::new();
+    let clock = world.clock.clone();
+    let desk = Desk::over(world.with_sender(Arc::new(Slow(clock))), false).await;
+    let id = desk.world.authorized("S1", "open-1").await.id;
+    desk.world.drain().await;
+    let page = desk.page(&format!("authorizations/{id}")).await;
+    assert!(part(&page, "attempt").contains(" · took 320 ms"), "{page}");
+    assert!(part(&page, "answer").contains(">no such merchant<"), "{page}");
+    let chinese = desk.page(&format!("authorizations/{id}?lang=zh")).await;
+    assert!(part(&chinese, "attempt").contains(" · 耗时 320 毫秒"), "{chinese}");
+
+    let record = desk.world.record(&id).await;
+    let attempt = &summary(&record, desk.world.now())["history"][0];
+    assert_eq!((&attempt["millis"], &attempt["answer"]), (&json!(320), &json!("no such merchant")));
+    let told = told(&record, desk.world.now());
+    let rows: Vec<Vec<_>> = told.lines().map(|line| line.split_whitespace().collect()).collect();
+    let head = ["attempt", "ended", "outcome", "HTTP", "ms", "answer"];
+    assert!(rows.contains(&head.to_vec()), "{told}");
+    let last = rows.last().expect("a row");
+    assert!(last.ends_with(&["502", "320", "no", "such", "merchant"]), "{told}");
 }
 
 #[tokio::test]
