@@ -329,6 +329,10 @@ fn the_table_is_the_stores_and_is_kept_safe() {
         panic!("a condition and two ways")
     };
     assert_eq!((condition, none), (&json!("HasRecentIndex"), &json!({"Ref": "AWS::NoValue"})));
+    let keys = json!([
+        {"AttributeName": "businessId", "KeyType": "HASH"}, {"AttributeName": "createdAt", "KeyType": "RANGE"},
+    ]);
+    assert_eq!(recent["KeySchema"], keys);
     assert_eq!(
         (&recent["IndexName"], &recent["Projection"]),
         (&json!(RECENT), &json!({"ProjectionType": "KEYS_ONLY"}))

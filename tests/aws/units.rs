@@ -78,6 +78,8 @@ struct Meter {
     dynamo: Client,
     key: AttributeValue,
     before: Option<Item>,
+    /// The units of the index `recent`, which are not among the others.
+    recent: usize,
 }
 
 /// A write: the item's bytes after it, and the units of table and index.
@@ -96,6 +98,8 @@ impl Meter {
                 index_units(before.as_ref().and_then(entry), entry(&found))
             })
             .sum();
+        let recent = |item: &Item| entry_by(item, OF_RECENT, &[]);
+        self.recent += index_units(before.as_ref().and_then(recent), recent(&found));
         (item_bytes(&found), larger.div_ceil(UNIT_BYTES) * times, index)
     }
 }
@@ -115,14 +119,21 @@ fn value_bytes(value: &AttributeValue) -> usize {
     }
 }
 
-/// The indexes, with what they repeat.
+/// The indexes that every deployment has, with what they repeat.
 const INDEXES: [(&str, &[&str]); 2] = [(OUTBOX, &OUTBOX_ATTRIBUTES), (ATTENTION, &ATTENTION_ATTRIBUTES)];
+
+/// The keys of the index `recent`, which a deployment may leave out; it repeats nothing.
+const OF_RECENT: [&str; 2] = ["businessId", "createdAt"];
 
 /// An entry of an index: its keys, and what is repeated.
 type Entry = ([AttributeValue; 2], Vec<Option<AttributeValue>>);
 
 fn entry(item: &Item, index: &str, repeated: &[&str]) -> Option<Entry> {
-    let keys = [item.get(index)?.clone(), item.get(&format!("{index}At"))?.clone()];
+    entry_by(item, [index, &format!("{index}At")], repeated)
+}
+
+fn entry_by(item: &Item, [partition, sort]: [&str; 2], repeated: &[&str]) -> Option<Entry> {
+    let keys = [item.get(partition)?.clone(), item.get(sort)?.clone()];
     Some((keys, repeated.iter().map(|name| item.get(*name).cloned()).collect()))
 }
 
@@ -140,7 +151,7 @@ async fn an_authorization_takes_eight_units_of_the_table_and_two_of_its_index() 
     let account = Account::new().await;
     let (store, new) = (account.table().await, authorization());
     let key = AttributeValue::S(format!("authorization#{}", new.id));
-    let mut meter = Meter { dynamo: account.dynamo(), key, before: None };
+    let mut meter = Meter { dynamo: account.dynamo(), key, before: None, recent: 0 };
     let mut costs = Vec::new();
 
     record_link(&store, &new).await;
@@ -158,6 +169,18 @@ async fn an_authorization_takes_eight_units_of_the_table_and_two_of_its_index() 
     costs[0].1 += 2;
     assert_eq!(costs, documented());
     assert_eq!((table_units(&costs), index_units_of(&costs)), (8, 2));
+    assert_eq!(meter.recent, recent_units_documented(), "of the link alone: owner and time never change");
+}
+
+/// The row of docs/capacity.md about the index `recent`.
+fn recent_units_documented() -> usize {
+    let page = include_str!("../../docs/capacity.md");
+    let rows = page.lines().filter(|row| row.starts_with("| `RecentIndex`"));
+    let cells: Vec<Vec<_>> =
+        rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect();
+    let [row] = &cells[..] else { panic!("one row") };
+    assert_eq!(row[1], "", "the table has nothing to write");
+    row[2].trim_start_matches('+').parse().expect("a number")
 }
 
 fn table_units(costs: &[Cost]) -> usize {
@@ -204,7 +227,7 @@ async fn attempts_after(failures: u32, succeeds: bool) -> Vec<Cost> {
     let claimed = claim_exchange(&store).await;
     settle(&store, &claimed).await;
     let key = AttributeValue::S(format!("authorization#{}", new.id));
-    let mut meter = Meter { dynamo: account.dynamo(), key, before: None };
+    let mut meter = Meter { dynamo: account.dynamo(), key, before: None, recent: 0 };
     meter.wrote(1).await;
     let (mut attempts, mut now, mut costs) = (Attempts::default(), NOW, Vec::new());
     for number in 1..=failures {
@@ -272,7 +295,7 @@ async fn personal_data_that_ends_before_its_record_takes_three_units_and_two_of_
     let claimed = claim_exchange(&store).await;
     settle(&store, &claimed).await;
     claim_attempt_at(&store, &new.id, 0, NOW).await;
-    let mut meter = Meter { dynamo: account.dynamo(), key, before: None };
+    let mut meter = Meter { dynamo: account.dynamo(), key, before: None, recent: 0 };
     meter.wrote(1).await;
 
     let end = NOW + DAY * 30;
