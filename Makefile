@@ -8,8 +8,8 @@ LAMBDA_ADDRESS := -A 127.0.0.1 -P 9000
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint fuzz audit advisories sbom mutants journey aws sdk samples openapi browser lambda lambda-watch \
-	lambda-sweep e2e deploy show resend forget disable enable restore rollback bench bench-cold bench-all bench-long \
-	bench-render profile ci
+	lambda-sweep e2e deploy show resend forget disable enable restore rollback bench bench-cold bench-lists bench-all \
+	bench-long bench-render profile ci
 
 help: ## List what can be made
 	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
@@ -154,6 +154,9 @@ bench: built-functions ## Measure the functions beside a baseline; fails when a 
 
 bench-cold: ## Send the first requests of 1,000 businesses to a fresh process, alone and beside a flood of invented names
 	$(BENCH) cold
+
+bench-lists: ## List a page of 50 of a million records of the embedded store; fails above 200 ms
+	$(BENCH) lists
 
 bench-all: built-functions $(PEERS)/node/installed $(PEERS)/python/installed ## Measure longer, with peers in Node and Python; writes results and documents
 	$(BENCH) all

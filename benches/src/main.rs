@@ -6,6 +6,7 @@ mod cold;
 mod diagnosis;
 mod in_process;
 mod life;
+mod lists;
 mod requests;
 mod results;
 mod servers;
@@ -36,6 +37,8 @@ enum Action {
     Render,
     /// Send the first requests of 1,000 businesses to a fresh process, alone and beside a flood of invented names
     Cold,
+    /// List a page of 50 of an embedded store with a million records, and hold it to its bound
+    Lists,
     /// Count the instructions of a warm event with callgrind
     Profile { function: String },
 }
@@ -70,6 +73,7 @@ async fn main() -> Result<ExitCode, Error> {
             bounds::missed(&results, On::QuietMachine)
         }
         Action::Cold => cold::measure(&senders).await?,
+        Action::Lists => lists::measure().await?,
         Action::Profile { function } => {
             let subjects = Subject::functions(&senders).await?;
             let subject = subjects.iter().find(|subject| subject.name == function);
