@@ -120,6 +120,18 @@ fn every_field_of_an_answer_has_its_row() {
         assert_same(&documented.collect(), &answer, &path);
 
         let query = sections(&guide, &QUERY);
+        let limits = [
+            ("serialNo", number(MAX_FIELD_CHARACTERS)),
+            ("businessId", "64 ".to_owned()),
+            ("reference", "32 ".to_owned()),
+            ("openId", "128 ".to_owned()),
+            ("alipayUserId", "32 ".to_owned()),
+            ("expiresAt", if path.contains("zh") { "毫秒" } else { "milliseconds" }.to_owned()),
+        ];
+        let of_answer = self::rows(&tables(&query)[1]);
+        for (name, limit) in limits {
+            assert!(of_answer[name][4].starts_with(&limit), "{path}: {:?}", of_answer[name]);
+        }
         let shown: Names =
             in_backticks(&query).iter().flat_map(|name| name.split('.').map(str::to_owned)).collect();
         let missing: Vec<_> = told.difference(&shown).collect();
@@ -167,7 +179,7 @@ fn every_field_of_both_callbacks_has_its_row_and_its_limit() {
             ("bizId", "32 ".to_owned()),
             ("openId", "128 ".to_owned()),
             ("alipayUserId", "32 ".to_owned()),
-            ("authTime", "15 ".to_owned()),
+            ("authTime", if path.contains("zh") { "毫秒" } else { "milliseconds" }.to_owned()),
         ];
         let rows = rows(&tables[0]);
         for (name, limit) in limits {
