@@ -9,12 +9,13 @@ use openid_delivery::Step;
 use serde_json::{Value, json};
 use shared::model::id::AuthorizationId;
 use shared::secrets::FetchError;
-use tests::keys::{callback, foreign, merchant_md5, public_pem};
+use tests::keys::{alipay, app, callback, foreign, merchant_md5, private_pem, public_pem};
 use tests::logs::Logs;
+use tests::parties::identified;
 use tests::platform::{self, state_asked_with};
 use tests::request::{Key, LinkCall, QueryAnswer};
 use tests::rpc::{Protocol, RpcCall};
-use tests::world::{APP_ID, World, business};
+use tests::world::{APP_ID, Shown, World, business, scheme};
 
 const TEMPLATE: &str = include_str!("../template.yaml");
 const TOO_MANY: &str = "too many look-ups of unknown names";
@@ -194,7 +195,52 @@ async fn what_counts_refused_look_ups_reads_the_word_of_the_log() {
     let last = lines(&logs).pop().expect("a line");
     assert_eq!((last["code"].as_str(), last["reason"].as_str()), (Some("Throttling.System"), Some(TOO_MANY)));
     let filter = format!("FilterPattern: '{{ $.reason = \"{TOO_MANY}\" }}'");
-    assert_eq!(TEMPLATE.matches(&filter).count(), 3, "one for each function that strangers can ask");
+    assert_eq!(TEMPLATE.matches(&filter).count(), 4, "one for each function that strangers can ask");
+}
+
+#[tokio::test]
+async fn apps_that_browsers_invent_are_counted_and_one_that_a_record_names_is_looked_up_all_the_same() {
+    let (world, invented) = (World::new(), "5".repeat(64));
+    let flood = async |app_ids: std::ops::Range<u32>| {
+        for app_id in app_ids {
+            let shown = world.complete_return_for(&app_id.to_string(), &invented, "codeX").await;
+            assert_eq!(shown.outcome, "unknown-link");
+        }
+    };
+    flood(1..52).await;
+    let logs = Logs::keep();
+    flood(52..53).await;
+    let line = lines(&logs).pop().expect("a line");
+    assert_eq!((line["outcome"].as_str(), line["reason"].as_str()), (Some("unknown-link"), Some(TOO_MANY)));
+    assert_eq!(alarms(&logs), [""; 0]);
+
+    // One of ours that is newer than the list of names.
+    let mut business = business();
+    business["alipayApp"] = json!("2021000000000002");
+    world.secrets.set("business/B1", &business);
+    let app = json!({"privateKey": private_pem(app()), "alipayPublicKeys": [public_pem(alipay())]});
+    world.secrets.set("alipay-app/2021000000000002", &app);
+    let issued = world.link("S1").await;
+    world.gateway.answer(identified("open-1"));
+    let shown = world.complete_return_for("2021000000000002", &issued.state, "codeA").await;
+    assert_eq!(shown.outcome, "authorized");
+}
+
+#[tokio::test]
+async fn a_page_reads_the_scheme_that_its_record_names_whatever_strangers_ask_for() {
+    let world = World::new();
+    let process = world.another_process();
+    for scheme_id in 1..52_u64 {
+        let call = RpcCall::new(Protocol::V1, world.now()).with("SchemeId", scheme_id.to_string());
+        process.call(&call).await;
+    }
+    world.secrets.set("scheme/2340001", &scheme());
+    let of_new_scheme = || RpcCall::new(Protocol::V1, world.now()).with("SchemeId", "2340001");
+    let link = world.call(&of_new_scheme()).await.link.expect("a link");
+    assert_eq!(process.call(&of_new_scheme()).await.code, "Throttling.System", "it is newer than the list");
+    let page = Request::get(&link).header("user-agent", "an iPhone, Mobile").body(Bytes::new());
+    let shown = Shown::read(&process.authorization_url.handle(&page.expect("a request")).await);
+    assert_eq!((shown.http_status, shown.outcome.as_str()), (200, "open"));
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ use shared::protocol::alipay::gateway::{ExchangeRequest, TokenExchange};
 use shared::protocol::open_api::name_request;
 use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, CallbackKey, DenyListCache, Platform};
-use shared::secrets::{SecretCache, SecretName, SecretSource};
+use shared::secrets::{Bringer, SecretCache, SecretError, SecretName, SecretSource};
 use shared::store::repeat::repeat_once;
 use shared::store::{Claimed, RecordReturns};
 use shared::telemetry::{RequestLog, request_ids};
@@ -206,7 +206,7 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
         route: "openid-callback",
         outcome: Some(page::log_reason(&outcome)),
         http_status: answer.status().as_u16(),
-        reason: proved.not_asked.then_some(&"the gateway hangs and is not asked"),
+        reason: proved.reason.as_ref().map(|reason| reason as _),
         reference: proved.reference(),
         owner: owner.as_ref().map(|owner| owner as _),
         ..RequestLog::default()
@@ -215,14 +215,25 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
     answer
 }
 
+/// Why somebody was not asked, for the log.
+#[derive(Debug, thiserror::Error)]
+enum NotAsked {
+    /// The gateway's breaker kept the code from being claimed.
+    #[error("the gateway hangs and is not asked")]
+    Gateway,
+    /// The app's document was not looked up for a return that no record of ours agrees with.
+    #[error(transparent)]
+    Keys(SecretError),
+}
+
 /// The facts of a return, for the page and the log. A state proves nothing before the record of its authorization was
 /// compared with it: until then it is any text that somebody has made up.
 #[derive(Default)]
 struct Proved {
     /// The record whose state came back, as it stood before what followed.
     record: Option<Box<Authorization>>,
-    /// True if the gateway's breaker kept the code from being claimed.
-    not_asked: bool,
+    /// What kept us from asking for keys, or the gateway.
+    reason: Option<NotAsked>,
 }
 
 impl Proved {
@@ -265,8 +276,16 @@ async fn complete_return(
     let claim = ExchangeClaim::new(&back.app, &back.state, &back.code, operation, now);
     // By the name that came back: the claim holds only if the link was made with this app.
     let name = SecretName::alipay_app(&back.app);
-    let app = match app_of_exchange(function, &name, now).await {
+    let app = match app_of_exchange(function, &name, Bringer::Caller, now).await {
         Ok(app) => app,
+        // A record that the return agrees with names the app as well.
+        Err(ReturnError::Keys { error: error @ SecretError::TooManyLookUps, .. }) => {
+            if let Some(outcome) = standing_outcome(function, &claim, proved).await? {
+                proved.reason = Some(NotAsked::Keys(error));
+                return Ok(outcome);
+            }
+            app_of_exchange(function, &name, Bringer::Record, now).await?
+        }
         // Of two failures that of the keys is told: it lasts until an operator acts.
         Err(error) => {
             return standing_outcome(function, &claim, proved).await.ok().flatten().ok_or(error);
@@ -277,7 +296,7 @@ async fn complete_return(
     // Before the claim: the same return does once the gateway answers again.
     let Some(permit) = function.breakers.ask(GATEWAY) else {
         let standing = standing_outcome(function, &claim, proved).await?;
-        proved.not_asked = standing.is_none();
+        proved.reason = standing.is_none().then_some(NotAsked::Gateway);
         return Ok(standing.unwrap_or(Outcome::Unavailable));
     };
 

@@ -16,7 +16,7 @@ use crate::secrets::lookup_limit::LookupLimit;
 use crate::secrets::name::SecretName;
 use crate::secrets::slots::{Slot, Slots};
 use crate::secrets::source::{Document, SecretSource};
-use crate::secrets::strangers::{Charge, Strangers};
+use crate::secrets::strangers::{Bringer, Charge, Strangers};
 use crate::telemetry::Alarm;
 
 /// Parsed secrets of one kind, in front of their source.
@@ -127,30 +127,45 @@ impl<T: Document> SecretCache<T> {
     /// source does not answer, or not us, and nothing young enough is known, [`SecretError::Unparsable`] when no
     /// version was a document, and [`SecretError::TooManyLookUps`] when too many unknown names are being asked for.
     pub async fn get(&self, name: &SecretName) -> Result<Arc<T>, SecretError> {
-        self.get_by(name, Deadline::of_a_look_up()).await
+        self.get_by(name, Bringer::Caller, Deadline::of_a_look_up()).await
     }
 
-    /// The secret's document, or a newer one if this fails `check`, as by [`Self::check_keys`]. Both together take no
-    /// longer than a look-up.
+    /// The secret's document, by a name that a record of ours has: it is no stranger's, so it is looked up whatever
+    /// strangers ask for, and uses up nothing of what they may.
+    ///
+    /// # Errors
+    /// As of [`Self::get`], but never [`SecretError::TooManyLookUps`].
+    pub async fn get_recorded(&self, name: &SecretName) -> Result<Arc<T>, SecretError> {
+        self.get_by(name, Bringer::Record, Deadline::of_a_look_up()).await
+    }
+
+    /// The secret's document, by a name from `bringer`, or a newer one if this fails `check`, as by
+    /// [`Self::check_keys`]. Both together take no longer than a look-up.
     ///
     /// # Errors
     /// As of [`Self::get`].
     pub async fn get_checked<R>(
         &self,
         name: &SecretName,
+        bringer: Bringer,
         check: impl Fn(&Arc<T>) -> KeyCheck<R>,
     ) -> Result<R, SecretError> {
         let deadline = Deadline::of_a_look_up();
-        let document = self.get_by(name, deadline).await?;
+        let document = self.get_by(name, bringer, deadline).await?;
         Ok(self.check_keys_by(name, &document, check, deadline).await)
     }
 
-    async fn get_by(&self, name: &SecretName, deadline: Deadline) -> Result<Arc<T>, SecretError> {
+    async fn get_by(
+        &self,
+        name: &SecretName,
+        bringer: Bringer,
+        deadline: Deadline,
+    ) -> Result<Arc<T>, SecretError> {
         let slot = self.slots.slot(name);
         let ready = slot.as_ref().map(|slot| slot.entry().lookup(self.time.now()));
         match ready {
             Some(Lookup::Ready(answer)) => answer,
-            _ => self.look_up(name, slot, deadline).await,
+            _ => self.look_up(name, slot, bringer, deadline).await,
         }
     }
 
@@ -158,12 +173,13 @@ impl<T: Document> SecretCache<T> {
         &self,
         name: &SecretName,
         slot: Option<Arc<Slot<T>>>,
+        bringer: Bringer,
         deadline: Deadline,
     ) -> Result<Arc<T>, SecretError> {
         let (slot, charged) = match slot {
             Some(slot) => (slot, None),
             None => {
-                let charge = self.charge(name, deadline).await?;
+                let charge = self.charge(name, bringer, deadline).await?;
                 (self.slots.make(name, &self.rules), Some(charge))
             }
         };
@@ -184,7 +200,7 @@ impl<T: Document> SecretCache<T> {
             let charge = match charged {
                 Some(charge) => charge,
                 None if was_known => Charge::none(),
-                None => self.charge(name, deadline).await?,
+                None => self.charge(name, bringer, deadline).await?,
             };
             self.fetch(&slot, was_known, charge, deadline).await;
         }
@@ -248,8 +264,15 @@ impl<T: Document> SecretCache<T> {
     }
 
     /// The price of looking up a name that has no document here.
-    async fn charge(&self, name: &SecretName, deadline: Deadline) -> Result<Charge<'_>, SecretError> {
-        let Some(strangers) = &self.strangers else { return Ok(Charge::none()) };
+    async fn charge(
+        &self,
+        name: &SecretName,
+        bringer: Bringer,
+        deadline: Deadline,
+    ) -> Result<Charge<'_>, SecretError> {
+        let (Some(strangers), Bringer::Caller) = (&self.strangers, bringer) else {
+            return Ok(Charge::none());
+        };
         let charge = strangers.charge(name, &*self.source, || self.time.now());
         deadline.wait(charge).await.unwrap_or_else(|| Err(late()))
     }

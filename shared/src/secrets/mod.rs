@@ -27,3 +27,4 @@ pub use name::{BadSecretName, SecretName};
 #[cfg(feature = "aws")]
 pub use secrets_manager::{FETCH_TIMEOUT, LIST_TIMEOUT, SecretsManager};
 pub use source::{Document, DocumentError, SecretSource, SecretValue};
+pub use strangers::Bringer;

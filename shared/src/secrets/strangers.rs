@@ -10,6 +10,15 @@ use crate::secrets::lookup_limit::LookupLimit;
 use crate::secrets::name::SecretName;
 use crate::secrets::source::SecretSource;
 
+/// Whoever brings a name.
+#[derive(Clone, Copy, Debug)]
+pub enum Bringer {
+    /// A caller, who may have made it up.
+    Caller,
+    /// A record of ours.
+    Record,
+}
+
 /// The limit, and the list of those that it is not for.
 pub(super) struct Strangers {
     lookup_limit: Mutex<LookupLimit>,

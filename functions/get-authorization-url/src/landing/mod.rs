@@ -64,7 +64,7 @@ pub(crate) struct Merchant {
     pub(crate) scope: Scope,
 }
 
-/// Finds the merchant of a scheme.
+/// Finds the merchant of a scheme that a record names.
 #[async_trait]
 pub(crate) trait Merchants: Send + Sync {
     /// The merchant of the scheme, or `None` if there is no such scheme any more.
@@ -74,7 +74,7 @@ pub(crate) trait Merchants: Send + Sync {
 #[async_trait]
 impl Merchants for SecretCache<Scheme> {
     async fn merchant(&self, scheme_id: SchemeId) -> Result<Option<Merchant>, SecretError> {
-        match self.get(&SecretName::scheme(scheme_id)).await {
+        match self.get_recorded(&SecretName::scheme(scheme_id)).await {
             Ok(scheme) => Ok(Some(Merchant { name: scheme.merchant_name.clone(), scope: scheme.scope })),
             Err(SecretError::Absent) => Ok(None),
             Err(error) => Err(error),
@@ -163,8 +163,7 @@ enum LandingError {
 }
 
 impl LandingError {
-    /// The alarm that it raises; none if somebody asks for many schemes that there are not, or where the cache has
-    /// raised it.
+    /// The alarm that it raises; none for what anybody can bring about, or where the cache has raised it.
     const fn alarm(&self) -> Option<Alarm> {
         match self {
             Self::Keys(error) | Self::Scheme { error, .. } => error.alarm(),

@@ -646,6 +646,27 @@ async fn the_last_list_stays_in_use_while_no_newer_one_is_given() {
 }
 
 #[tokio::test]
+async fn a_name_that_a_record_has_is_no_strangers_and_costs_strangers_nothing() {
+    let rig = Rig::new();
+    for key in ["B1", "B2"] {
+        rig.put(key, "v1", key);
+    }
+    rig.flood().await;
+    assert_eq!(rig.get("B1").await, Err(SecretError::TooManyLookUps), "it is newer than the list");
+    assert_eq!(rig.cache.get_recorded(&name("B1")).await.unwrap().0, "B1");
+    let is_b2 = |word: &Arc<Word>| KeyCheck::Decided(word.0 == "B2");
+    assert_eq!(rig.cache.get_checked(&name("B2"), Bringer::Record, is_b2).await, Ok(true));
+    assert_eq!(rig.word("B1").await, "B1");
+
+    rig.pass(60);
+    for n in 0..50 {
+        let gone = rig.cache.get_recorded(&name(&format!("gone{n}"))).await;
+        assert_eq!(gone, Err(SecretError::Absent));
+    }
+    rig.flood().await;
+}
+
+#[tokio::test]
 async fn a_charge_of_a_caller_who_leaves_or_is_too_late_is_given_back() {
     let rig = Rig::new();
     let keys: Vec<_> = (0..50).map(|n| format!("B{n}")).collect();
@@ -666,7 +687,7 @@ async fn a_caller_whom_another_one_overtakes_pays_nothing() {
     let rig = Rig::new();
     rig.put("B1", "v1", "one");
     let deadline = Deadline::of_a_look_up();
-    let paid = rig.cache.charge(&name("B1"), deadline).await.ok();
+    let paid = rig.cache.charge(&name("B1"), Bringer::Caller, deadline).await.ok();
     rig.word("B1").await;
     drop(paid);
     rig.flood().await;
@@ -705,14 +726,17 @@ async fn a_document_and_a_newer_one_are_had_in_the_time_of_one_look_up() {
     rig.pass(10);
     let is_two =
         |word: &Arc<Word>| KeyCheck::from(if word.0 == "two" { Ok(()) } else { Err(word.0.clone()) });
-    assert_eq!(rig.cache.get_checked(&name("B1"), is_two).await, Ok(Ok(())));
+    assert_eq!(rig.cache.get_checked(&name("B1"), Bringer::Caller, is_two).await, Ok(Ok(())));
     rig.put("B1", "v3", "three");
     rig.pass(300);
     rig.hold();
     let began = tokio::time::Instant::now();
     let is_three =
         |word: &Arc<Word>| KeyCheck::from(if word.0 == "three" { Ok(()) } else { Err(word.0.clone()) });
-    assert_eq!(rig.cache.get_checked(&name("B1"), is_three).await, Ok(Err("two".to_owned())));
+    assert_eq!(
+        rig.cache.get_checked(&name("B1"), Bringer::Caller, is_three).await,
+        Ok(Err("two".to_owned()))
+    );
     assert!(began.elapsed() - LOOKUP_TIMEOUT < ROUNDING);
 }
 
