@@ -49,6 +49,7 @@ mod signatures;
 mod status;
 mod stops;
 mod store_contract;
+mod store_patience;
 mod structure;
 mod sweeps;
 mod tls_servers;

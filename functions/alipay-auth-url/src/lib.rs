@@ -28,6 +28,7 @@ use shared::protocol::open_api::client::transport::Platforms;
 use shared::protocol::open_api::{CallError, Envelope, SUCCESS, Warning};
 use shared::registry::{Business, DenyListCache, Platform, authenticate, known_business_id};
 use shared::secrets::{SecretCache, SecretSource};
+use shared::store::patience::Patience;
 use shared::store::{RecordPlatformLinks, Recorded};
 use shared::telemetry::{RequestLog, request_ids};
 use shared::web::ERRORS_PATH;
@@ -162,7 +163,8 @@ async fn issue_link(
     warnings: &mut Vec<Warning>,
 ) -> Result<Link, LinkError> {
     let arrived = Stopwatch::start(&*function.clock);
-    let call = authenticate(request, &function.businesses, &function.deny_list, function.clock.now()).await?;
+    let (patience, now) = (Patience::of_a_request(&*function.clock), function.clock.now());
+    let call = authenticate(request, &function.businesses, &function.deny_list, &patience, now).await?;
     let (wanted, about_fields) = LinkRequest::parse(request.body())?;
     *warnings = about_fields;
     call.may_speak_of(&wanted.business_id, &wanted.merchant_id)?;
@@ -206,7 +208,7 @@ async fn issue_link(
     });
     new.take_terms(terms, wanted.return_url.as_deref());
     new.verified_by = Some(call.key.short());
-    match function.store.record_link(&new, &nonce).await? {
+    match patience.wait(function.store.record_link(&new, &nonce)).await? {
         Recorded::New => match maker {
             LinkMaker::Us(link) => Ok(Link { id: new.id, url: link.into() }),
             LinkMaker::Platform(platform) => {

@@ -24,6 +24,7 @@ use shared::model::request_id::RequestId;
 use shared::protocol::open_api::{CallError, Envelope, SUCCESS, Warning};
 use shared::registry::{Business, DenyListCache, authenticate, known_business_id};
 use shared::secrets::{SecretCache, SecretSource};
+use shared::store::patience::Patience;
 use shared::store::{ReadAuthorizations, UseNonces};
 use shared::telemetry::{RequestLog, request_ids};
 use tracing::Instrument as _;
@@ -123,16 +124,18 @@ async fn find(
     request: &Request<Bytes>,
     warnings: &mut Vec<Warning>,
 ) -> Result<View, QueryError> {
-    let call = authenticate(request, &function.businesses, &function.deny_list, function.clock.now()).await?;
+    let (patience, now) = (Patience::of_a_request(&*function.clock), function.clock.now());
+    let call = authenticate(request, &function.businesses, &function.deny_list, &patience, now).await?;
     let (query, about_fields) = Query::parse(request.body())?;
     *warnings = about_fields;
     call.may_speak_of(&query.business_id, &query.merchant_id)?;
     let nonce = call.nonce_use(OperationId::generate(&*function.random)?);
-    if !function.nonces.use_nonce(&nonce).await? {
+    if !patience.wait(function.nonces.use_nonce(&nonce)).await? {
         return Err(CallError::NonceUsed.into());
     }
     let id = AuthorizationId::from_serial(&query.business_id, &query.serial_no);
-    let record = function.records.authorization(&id).await?.ok_or(QueryError::UnknownSerial)?;
+    let record =
+        patience.wait(function.records.authorization(&id)).await?.ok_or(QueryError::UnknownSerial)?;
     let request = asked_by(&query, &record, call.now).ok_or(QueryError::UnknownSerial)?;
     Ok(View::new(&record, request, call.now))
 }

@@ -8,7 +8,6 @@
 use std::time::Duration;
 
 use shared::egress::transport_error::TransportError;
-use shared::model::clock::Stopwatch;
 use shared::protocol::alibaba_cloud::{self, AlibabaCloudError, AlibabaCloudLink};
 use shared::secrets::SecretName;
 use shared::store::NonceUse;
@@ -17,7 +16,7 @@ use shared::telemetry::Alarm;
 use crate::error::ApiError;
 use crate::link::{IssuedBy, Link};
 use crate::link_request::LinkRequest;
-use crate::{GetAuthorizationUrl, document};
+use crate::{GetAuthorizationUrl, Times, document};
 
 /// The time after a call came in within which Alibaba Cloud may be asked: later, the function's time could end before
 /// its answer.
@@ -29,10 +28,10 @@ pub(crate) async fn ask(
     link_request: &LinkRequest,
     key: &SecretName,
     nonce: &NonceUse,
-    arrived: Stopwatch,
+    times: &Times<'_>,
 ) -> Result<Link, ApiError> {
     let key = document(&function.alibaba_cloud_keys, key.clone()).await?;
-    if arrived.passed(&*function.clock) > ASK_WITHIN {
+    if times.arrived.passed(&*function.clock) > ASK_WITHIN {
         return Err(ApiError::TooLate);
     }
     let credential = key.credential();
@@ -40,7 +39,7 @@ pub(crate) async fn ask(
         tracing::warn!(account = %link_request.scheme.account_id, "Alibaba Cloud hangs and is not asked");
         return Err(AlibabaCloudError::from(TransportError::Paused).into());
     };
-    if !function.nonces.use_nonce(nonce).await? {
+    if !times.patience.wait(function.nonces.use_nonce(nonce)).await? {
         return Err(ApiError::NonceUsed);
     }
     let question = alibaba_cloud::AuthorizationUrlRequest {

@@ -8,6 +8,7 @@ use shared::model::authorization_request::{AuthorizationRequest, SchemeRequest};
 use shared::model::id::{AuthorizationId, State};
 use shared::model::request_id::RequestId;
 use shared::signing::link_token;
+use shared::store::patience::Patience;
 use shared::store::{NonceUse, Recorded};
 use shared::web::client_info::client_info;
 
@@ -20,10 +21,10 @@ use crate::{GetAuthorizationUrl, landing};
 pub(crate) async fn issue(
     function: &GetAuthorizationUrl,
     request: &Request<Bytes>,
-    link_request: &LinkRequest,
-    ours: &Ours,
+    (link_request, ours): (&LinkRequest, &Ours),
     request_id: &RequestId,
     nonce: &NonceUse,
+    patience: &Patience<'_>,
 ) -> Result<Link, ApiError> {
     let LinkRequest { parameters, scheme, end_date, .. } = link_request;
     let links = &function.links;
@@ -53,7 +54,7 @@ pub(crate) async fn issue(
     new.take_terms(scheme.users.of_own(&function.callbacks), None);
     new.verified_by = Some(link_request.verified_by);
     let token = link_token::issue(&ours.link_token.keys[0], &new.id, new.expires_at);
-    match function.store.record_link(&new, nonce).await? {
+    match patience.wait(function.store.record_link(&new, nonce)).await? {
         Recorded::New => Ok(Link { url: landing::address(public_url, &token), by: IssuedBy::Us(new.id) }),
         // The id is random: only a repetition finds it taken.
         Recorded::NonceUsed | Recorded::SerialUsed(_) => Err(ApiError::NonceUsed),

@@ -33,6 +33,7 @@ use shared::rate_limit::RateLimiter;
 use shared::registry::{AccessKey, Account, AlibabaCloudKey, DenyListCache, LinkToken, PhoneKey, Scheme};
 use shared::secrets::{Document, SecretCache, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::{Call, NONCE_LIFETIME};
+use shared::store::patience::Patience;
 use shared::store::scheme_links::SchemeLinks;
 use shared::store::{NonceUse, RecordLinks, StoreError, UseNonces};
 use shared::telemetry::{RequestLog, request_ids};
@@ -209,7 +210,8 @@ async fn issue_link(
         return Err(ApiError::ForeignHost);
     }
     let (arrived, now) = (Stopwatch::start(&*function.clock), function.clock.now());
-    let caller = authenticate::verify(function, call, now).await?;
+    let patience = Patience::of_a_request(&*function.clock);
+    let caller = authenticate::verify(function, call, &patience, now).await?;
     let nonce = NonceUse {
         space: format!("access-key:{}", call.access_key_id()?),
         nonce: call.nonce()?.to_owned(),
@@ -217,18 +219,28 @@ async fn issue_link(
         until: now + NONCE_LIFETIME,
         operation: OperationId::generate(&*function.random)?,
     };
-    let account = match authenticate::admit(function, &caller).await {
+    let account = match authenticate::admit(function, &caller, &patience).await {
         Ok(account) => account,
-        Err(error) => return Err(refuse(function, error, &nonce).await?),
+        Err(error) => return Err(refuse(function, error, &nonce, &patience).await?),
     };
     let outcome = match LinkRequest::check(function, call, &caller, &account, now).await {
-        Ok(link_request) => make_link(function, request, &link_request, request_id, &nonce, arrived).await,
-        Err(error) => Err(refuse(function, error, &nonce).await?),
+        Ok(link_request) => {
+            let times = Times { arrived, patience: &patience };
+            make_link(function, request, &link_request, request_id, &nonce, &times).await
+        }
+        Err(error) => Err(refuse(function, error, &nonce, &patience).await?),
     };
     if let Err(ApiError::NonceUsed) = outcome {
         function.rate_limiter.give_back(&caller.key.account_id).await;
     }
     outcome
+}
+
+/// What a call's time is measured by.
+struct Times<'c> {
+    arrived: Stopwatch,
+    /// With the store.
+    patience: &'c Patience<'c>,
 }
 
 async fn make_link(
@@ -237,12 +249,14 @@ async fn make_link(
     link_request: &LinkRequest,
     request_id: &RequestId,
     nonce: &NonceUse,
-    arrived: Stopwatch,
+    times: &Times<'_>,
 ) -> Result<Link, ApiError> {
     match &link_request.maker {
-        LinkMaker::Us(ours) => alipay::issue(function, request, link_request, ours, request_id, nonce).await,
+        LinkMaker::Us(ours) => {
+            alipay::issue(function, request, (link_request, ours), request_id, nonce, times.patience).await
+        }
         LinkMaker::AlibabaCloud { key } => {
-            alibaba_cloud::ask(function, link_request, key, nonce, arrived).await
+            alibaba_cloud::ask(function, link_request, key, nonce, times).await
         }
     }
 }
@@ -256,9 +270,10 @@ async fn refuse(
     function: &GetAuthorizationUrl,
     error: ApiError,
     nonce: &NonceUse,
+    patience: &Patience<'_>,
 ) -> Result<ApiError, StoreError> {
     let consumed = error.refusal().class == Class::Caller;
-    let repeated = consumed && !function.nonces.use_nonce(nonce).await?;
+    let repeated = consumed && !patience.wait(function.nonces.use_nonce(nonce)).await?;
     Ok(if repeated { ApiError::NonceUsed } else { error })
 }
 

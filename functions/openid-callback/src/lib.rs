@@ -35,7 +35,7 @@ use shared::protocol::open_api::name_request;
 use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, CallbackKey, DenyListCache, Platform};
 use shared::secrets::{Bringer, SecretCache, SecretError, SecretName, SecretSource};
-use shared::store::repeat::repeat_once;
+use shared::store::patience::Patience;
 use shared::store::{Claimed, RecordReturns};
 use shared::telemetry::{RequestLog, request_ids};
 use shared::web::language::Language;
@@ -272,6 +272,7 @@ async fn complete_return(
     proved: &mut Proved,
 ) -> Result<Outcome, ReturnError> {
     let (arrived, now) = (Stopwatch::start(&*function.clock), function.clock.now());
+    let patience = Patience::of_a_request(&*function.clock);
     let operation = OperationId::generate(&*function.random)?;
     let claim = ExchangeClaim::new(&back.app, &back.state, &back.code, operation, now);
     // By the name that came back: the claim holds only if the link was made with this app.
@@ -280,7 +281,7 @@ async fn complete_return(
         Ok(app) => app,
         // A record that the return agrees with names the app as well.
         Err(ReturnError::Keys { error: error @ SecretError::TooManyLookUps, .. }) => {
-            if let Some(outcome) = standing_outcome(function, &claim, proved).await? {
+            if let Some(outcome) = standing_outcome(function, &claim, &patience, proved).await? {
                 proved.reason = Some(NotAsked::Keys(error));
                 return Ok(outcome);
             }
@@ -288,19 +289,19 @@ async fn complete_return(
         }
         // Of two failures that of the keys is told: it lasts until an operator acts.
         Err(error) => {
-            return standing_outcome(function, &claim, proved).await.ok().flatten().ok_or(error);
+            return standing_outcome(function, &claim, &patience, proved).await.ok().flatten().ok_or(error);
         }
     };
     let in_address = function.gateway.address_parameters();
     let request = ExchangeRequest::sign(&back.app, &back.code, now, &app.own, in_address)?;
     // Before the claim: the same return does once the gateway answers again.
     let Some(permit) = function.breakers.ask(GATEWAY) else {
-        let standing = standing_outcome(function, &claim, proved).await?;
+        let standing = standing_outcome(function, &claim, &patience, proved).await?;
         proved.reason = standing.is_none().then_some(NotAsked::Gateway);
         return Ok(standing.unwrap_or(Outcome::Unavailable));
     };
 
-    let authorization = match repeat_once(|| function.store.claim_exchange(&claim)).await? {
+    let authorization = match patience.repeat_once(|| function.store.claim_exchange(&claim)).await? {
         Claimed::Ours(authorization) => {
             proved.learn(&authorization);
             authorization
@@ -325,9 +326,10 @@ async fn complete_return(
 async fn standing_outcome(
     function: &OpenIdCallback,
     claim: &ExchangeClaim,
+    patience: &Patience<'_>,
     proved: &mut Proved,
 ) -> Result<Option<Outcome>, ReturnError> {
-    let record = repeat_once(|| function.store.authorization(&claim.id)).await?;
+    let record = patience.repeat_once(|| function.store.authorization(&claim.id)).await?;
     if let Some(refusal) = standing_refusal(record.as_ref(), claim) {
         proved.learn_refused(refusal, record.as_ref());
         return Ok(Some(refusal_outcome(refusal, record.as_ref(), claim)));

@@ -22,7 +22,7 @@ use shared::registry::Platform;
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::open_api::diagnosis::{Cause, diagnose};
 use shared::signing::open_api::{AuthHeaders, HeaderError, SignatureError, VerificationKeys};
-use shared::store::repeat::repeat_once;
+use shared::store::patience::Patience;
 use shared::store::{Settled, StoreError};
 use shared::telemetry::{Alarm, RequestLog};
 
@@ -184,15 +184,16 @@ async fn complete_callback(
     known: &mut Option<Authorization>,
 ) -> Result<(), CallbackError> {
     let settle_until = function.clock.monotonic() + SETTLE_WITHIN;
+    let patience = Patience::of_a_request(&*function.clock);
     let state = callback_state(request.uri().path()).ok_or(CallbackError::NoState)?;
     // First of all, so that whatever else is wrong with a callback whose sender knows the state raises an alarm.
-    let authorization = known.insert(find(function, &state).await?);
+    let authorization = known.insert(find(function, &state, &patience).await?);
     let platform = authorization.source.platform().ok_or(CallbackError::UnknownState)?;
     if request.body().len() > MAX_BODY_BYTES {
         return Err(CallbackError::BodyTooLarge);
     }
     let headers = AuthHeaders::read(request.headers())?;
-    verify(function, platform, &headers, request.body()).await?;
+    verify(function, platform, &headers, request.body(), &patience).await?;
     let identity = read(request.body(), &state)?;
     if authorization.forgotten_at().is_some() {
         return Ok(());
@@ -215,8 +216,12 @@ async fn complete_callback(
 }
 
 /// The authorization whose state this is, if a platform makes its link.
-async fn find(function: &OpenIdCallback, state: &State) -> Result<Authorization, CallbackError> {
-    let found = repeat_once(|| function.store.authorization(state.id())).await;
+async fn find(
+    function: &OpenIdCallback,
+    state: &State,
+    patience: &Patience<'_>,
+) -> Result<Authorization, CallbackError> {
+    let found = patience.repeat_once(|| function.store.authorization(state.id())).await;
     found?
         .filter(|found| {
             found.source.platform().is_some() && same_digest(&found.state_digest, &state.digest())
@@ -230,9 +235,11 @@ async fn verify(
     platform: &str,
     headers: &AuthHeaders,
     body: &[u8],
+    patience: &Patience<'_>,
 ) -> Result<(), CallbackError> {
     let name = SecretName::upstream(platform).map_err(|_| CallbackError::UnknownState)?;
-    let (document, denied) = tokio::join!(function.platforms.get(&name), function.deny_list.current());
+    let (document, denied) =
+        tokio::join!(function.platforms.get(&name), patience.wait(function.deny_list.current()));
     let document = document.map_err(|error| CallbackError::Keys { name: name.clone(), error })?;
     let denied = denied?;
     if denied.denies(PartyKind::Platform, platform) {

@@ -13,7 +13,7 @@ use shared::model::clock::UnixMillis;
 use shared::model::id::{OperationId, State};
 use shared::model::notice::Notice;
 use shared::queue::Hint;
-use shared::store::repeat::repeat_once;
+use shared::store::patience::Patience;
 
 use crate::{OpenIdCallback, Outcome, Proved, ReturnError, link};
 
@@ -23,8 +23,8 @@ pub(crate) async fn refuse(
     (app, state): (&AlipayAppId, &State),
     proved: &mut Proved,
 ) -> Result<Outcome, ReturnError> {
-    let now = function.clock.now();
-    let found = repeat_once(|| function.store.authorization(state.id())).await?;
+    let (patience, now) = (Patience::of_a_request(&*function.clock), function.clock.now());
+    let found = patience.repeat_once(|| function.store.authorization(state.id())).await?;
     let Some(found) = found.filter(|found| found.is_led_to_by(state, app)) else {
         return Ok(Outcome::UnknownLink);
     };
@@ -41,7 +41,7 @@ pub(crate) async fn refuse(
     }
     // Whoever cancelled is told so whatever becomes of the note: the next return without a code makes it.
     if found.refused_at.is_none()
-        && let Err(error) = note(function, found, now).await
+        && let Err(error) = note(function, found, &patience, now).await
     {
         tracing::warn!(reference = %found.id, %error, "a refusal could not be noted");
     }
@@ -50,17 +50,22 @@ pub(crate) async fn refuse(
 
 /// Notes the refusal, and has it told if the merchant wants that. The notice is recorded first: if this process dies
 /// between the two, the next return finds the notice recorded, and notes the refusal.
-async fn note(function: &OpenIdCallback, found: &Authorization, now: UnixMillis) -> Result<(), ReturnError> {
+async fn note(
+    function: &OpenIdCallback,
+    found: &Authorization,
+    patience: &Patience<'_>,
+    now: UnixMillis,
+) -> Result<(), ReturnError> {
     if found.wants(Notice::Refused) {
         let notice = found.noticed(Notice::Refused, notice_body(found, Notice::Refused, now), now);
         let by = OperationId::generate(&*function.random)?;
-        if repeat_once(|| function.store.record_notice(&notice, &by)).await? {
+        if patience.repeat_once(|| function.store.record_notice(&notice, &by)).await? {
             let hint = Hint::new(notice.id, found.owner(), 0);
             if let Err(lost) = function.hints.send(hint, Duration::ZERO).await {
                 tracing::warn!(reference = %found.id, %lost, "the sweep will tell of the refusal");
             }
         }
     }
-    repeat_once(|| function.store.record_refusal(&found.id, now)).await?;
+    patience.repeat_once(|| function.store.record_refusal(&found.id, now)).await?;
     Ok(())
 }

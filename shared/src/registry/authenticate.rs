@@ -19,6 +19,7 @@ use crate::registry::deny_list::DenyListCache;
 use crate::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
 use crate::signing::open_api::{AuthHeaders, BUSINESS_ID, CALLBACK_NONCE_PREFIX, NONCE_LIFETIME};
 use crate::store::StoreError;
+use crate::store::patience::Patience;
 use crate::telemetry::Alarm;
 use crate::web::client_info::client_info;
 
@@ -48,12 +49,13 @@ pub async fn authenticate(
     request: &Request<Bytes>,
     businesses: &SecretCache<Business>,
     deny_list: &DenyListCache,
+    patience: &Patience<'_>,
     now: UnixMillis,
 ) -> Result<AuthenticatedCall, CallError> {
     let (headers, body) = (read_headers(request, now)?, request.body());
     let source_ip = client_info(request).source_ip;
     let name = SecretName::business(headers.business_id()).map_err(|_| CallError::UnknownBusiness)?;
-    let (business, denied) = tokio::join!(businesses.get(&name), deny_list.current());
+    let (business, denied) = tokio::join!(businesses.get(&name), patience.wait(deny_list.current()));
     let business = business.map_err(|error| not_had(&error))?;
     let denied = denied.map_err(|error| not_told(&error))?;
     let id = headers.business_id();

@@ -10,6 +10,7 @@ mod error;
 mod forget;
 mod found_link;
 pub mod listing;
+pub mod patience;
 pub mod repeat;
 pub mod scheme_links;
 #[cfg(feature = "embedded")]

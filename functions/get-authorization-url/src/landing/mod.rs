@@ -28,6 +28,7 @@ use shared::protocol::alipay::authorize::LinkSettings;
 use shared::registry::{LinkToken, Scheme};
 use shared::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
 use shared::signing::link_token::{TokenError, issue_short, verify, verify_short};
+use shared::store::patience::Patience;
 use shared::store::{FindLinks, FoundLink, StoreError};
 use shared::telemetry::{Alarm, RequestLog};
 use shared::web::client_info::client_info;
@@ -238,7 +239,8 @@ async fn open(
     id: &AuthorizationId,
     asked: Asked,
 ) -> Result<Outcome, LandingError> {
-    let Some(found) = page.links.link(id).await? else { return Ok(Outcome::Gone) };
+    let patience = Patience::of_a_request(&*page.clock);
+    let Some(found) = patience.wait(page.links.link(id)).await? else { return Ok(Outcome::Gone) };
     if found.is_used() {
         return Ok(if asked.times == 0 { Outcome::Used(behind(&found)) } else { authorized(&found) });
     }
@@ -254,7 +256,7 @@ async fn open(
     let Some(Merchant { name, scope }) = merchant(page, scheme_id).await? else { return Ok(Outcome::Gone) };
     let device = Device::of(request.headers());
     if device.may_have_the_app() && opened_at.is_none() {
-        note_opening(page, id).await;
+        note_opening(page, id, &patience).await;
     }
     let keys = page.keys.get(&SecretName::link_token()).await.map_err(LandingError::Keys)?;
     if device == Device::AlipayApp {
@@ -299,8 +301,8 @@ async fn merchant(page: &Landing, scheme_id: SchemeId) -> Result<Option<Merchant
 }
 
 /// Notes the first opening. Nobody waits for a second try: a time that is lost is not missed.
-async fn note_opening(page: &Landing, id: &AuthorizationId) {
-    if let Err(error) = page.links.record_opening(id, page.clock.now()).await {
+async fn note_opening(page: &Landing, id: &AuthorizationId, patience: &Patience<'_>) {
+    if let Err(error) = patience.wait(page.links.record_opening(id, page.clock.now())).await {
         tracing::warn!(reference = %id, %error, "an opening was not noted");
     }
 }
