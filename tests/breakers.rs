@@ -1,6 +1,7 @@
 //! A party that hangs: after three time-outs it is left alone for 10 s, and then one request asks it.
 
 use serde_json::json;
+use shared::egress::breakers::Hanging;
 use shared::egress::transport_error::TransportError;
 use shared::model::authorization::Status;
 use shared::model::breaker::PAUSE;
@@ -93,6 +94,9 @@ async fn a_return_is_not_claimed_while_the_gateway_hangs_and_works_afterwards() 
     let record = world.record(&id).await;
     assert_eq!((record.status(), record.codes.len()), (Status::Issued, 0), "the code is not claimed");
     assert_eq!(world.gateway.codes().len(), 3);
+    let hangs =
+        Hanging { party: "alipay-gateway".to_owned(), breaker: "open".to_owned(), since: world.now() };
+    assert_eq!(world.callback.hanging(), [hangs]);
 
     world.clock.advance(PAUSE);
     world.gateway.answer(identified("open-1"));

@@ -146,7 +146,7 @@ async fn a_folder_is_healthy_while_its_host_answers() {
     let local = Local::start(&Options { ..options(folder.path()) }).await.expect("starts");
     let healthy = findings(&place, &SystemClock).await.expect("looked at");
     let names: Vec<_> = healthy.iter().map(|finding| (finding.name, finding.is_healthy())).collect();
-    assert_eq!(names, ["records", "documents", "publicAddress"].map(|name| (name, true)));
+    assert_eq!(names, ["records", "documents", "breakers", "publicAddress"].map(|name| (name, true)));
     let app = folder.path().join(format!("secrets/alipay-app/{APP_ID}.json"));
     let document = fs::read(&app).expect("a document");
     fs::remove_file(&app).expect("removed");

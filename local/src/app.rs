@@ -155,7 +155,9 @@ impl Local {
         let secrets = secrets_folder(&config)?.to_owned();
         let hosted = authlink_listener
             .zip(store)
-            .map(|(listener, store)| host_functions(listener, config, &addresses.authlink, store))
+            .map(|(listener, store)| {
+                host_functions(listener, config, &addresses.authlink, store, folder.hanging())
+            })
             .transpose()?;
         let tools = doctor::router(secrets)
             .merge(explorer::router(demo_keys, folder.party_file(""), addresses.authlink.clone())?)

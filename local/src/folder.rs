@@ -43,6 +43,7 @@ pub const VERSION: &str = "3\n";
 /// The file that a running host holds locked.
 const IN_USE: &str = "in-use";
 const DATABASE_MARK: &str = "database.json";
+const HANGING: &str = "breakers.json";
 const ADDRESSES: &str = "addresses.json";
 const APP_CERTIFICATE: &str = "parties/app.crt";
 const ALIPAY_CERTIFICATE: &str = "parties/alipay.crt";
@@ -113,6 +114,11 @@ impl Folder {
 
     pub fn database(&self) -> PathBuf {
         self.file("authlink.db")
+    }
+
+    /// Where the host keeps the parties that hang.
+    pub fn hanging(&self) -> PathBuf {
+        self.file(HANGING)
     }
 
     /// What is remembered of the database; nothing before the first start.

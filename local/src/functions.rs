@@ -1,5 +1,6 @@
 //! The functions in this process, wired to the embedded store and to each other, and their end.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::deliveries;
+use crate::hanging;
 use crate::host::{self, Functions};
 use crate::server::{Bounds, serve};
 
@@ -79,12 +81,14 @@ impl Drop for Hosted {
     }
 }
 
-/// Hosts all of them at `listener`, which browsers call `authlink`, with their records in `store`.
+/// Hosts all of them at `listener`, which browsers call `authlink`, with their records in `store`; the parties that
+/// hang stand in `hanging_file`.
 pub(crate) fn host_functions(
     listener: TcpListener,
     config: Config,
     authlink: &Url,
     store: SqliteStore,
+    hanging_file: PathBuf,
 ) -> Result<Hosted, StartError> {
     let SecretsFrom::Folder(secrets) = &config.secrets else {
         return Err(StartError::new("a local run takes its keys from AUTHLINK_SECRETS_DIR".to_owned()));
@@ -151,7 +155,10 @@ pub(crate) fn host_functions(
         personal_data: config.personal_data.map(|kept_for| PersonalData { kept_for, store: store.clone() }),
     });
     let (stop, under_way) = (CancellationToken::new(), TaskTracker::new());
-    let router = host::router(Arc::new(functions), public_url.as_ref(), under_way.clone());
+    let functions = Arc::new(functions);
+    let keeping = hanging::keep(functions.clone(), hanging_file);
+    tokio::spawn(stop.clone().run_until_cancelled_owned(keeping));
+    let router = host::router(functions, public_url.as_ref(), under_way.clone());
     let bounds = Bounds::with_body_bytes(MAX_BODY_BYTES);
     let port = tokio::spawn(serve(listener, router, bounds, stop.clone(), under_way.clone()));
     let delivering = deliveries::run(Arc::new(delivery), queue, store, clock, under_way.clone());

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use get_authorization_url::GetAuthorizationUrl;
 use http_body_util::{BodyExt as _, Collected};
 use openid_callback::OpenIdCallback;
+use shared::egress::breakers::Hanging;
 use shared::web::client_info::ClientInfo;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -31,6 +32,13 @@ pub(crate) struct Functions {
     pub(crate) callback: OpenIdCallback,
     /// The address that browsers call this host by.
     pub(crate) origin: Url,
+}
+
+impl Functions {
+    /// The parties that hang, as the functions know them.
+    pub(crate) fn hanging(&self) -> Vec<Hanging> {
+        [self.auth_url.hanging(), self.authorization_url.hanging(), self.callback.hanging()].concat()
+    }
 }
 
 /// Every route of the functions; anything else is 404. They stand below the path of `public_url`, too, where links lead

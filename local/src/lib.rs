@@ -15,6 +15,7 @@ pub mod emulator;
 mod explorer;
 pub mod folder;
 pub mod functions;
+mod hanging;
 mod host;
 pub mod journal;
 mod keys;

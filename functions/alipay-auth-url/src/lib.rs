@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use shared::egress::breakers::Breakers;
+use shared::egress::breakers::{Breakers, Hanging};
 use shared::egress::callback_url::{CallbackRules, CallbackUrl};
 use shared::model::authorization::{Authorization, Callback, Issue, NewLink, Status};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
@@ -89,6 +89,12 @@ impl AlipayAuthUrl {
         Self { businesses, platforms, deny_list, network, breakers, store, clock, random, links, callbacks }
     }
 
+    /// The platforms that hang.
+    #[must_use]
+    pub fn hanging(&self) -> Vec<Hanging> {
+        self.breakers.hanging()
+    }
+
     /// Answers one request.
     pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
         if request.method() == Method::GET && request.uri().path() == ERRORS_PATH {
@@ -101,7 +107,7 @@ impl AlipayAuthUrl {
 }
 
 fn show_error(function: &AlipayAuthUrl, request: &Request<Bytes>) -> Response<Bytes> {
-    let began = function.clock.now();
+    let began = function.clock.monotonic();
     let answer = error_page::show(request.uri().query().unwrap_or_default(), request.headers());
     RequestLog { route: "errors", http_status: answer.status().as_u16(), ..RequestLog::default() }
         .write(&*function.clock, began);
@@ -113,7 +119,7 @@ async fn answer_call(
     request: &Request<Bytes>,
     request_id: &RequestId,
 ) -> Response<Bytes> {
-    let began = function.clock.now();
+    let began = function.clock.monotonic();
     let mut warnings = Vec::new();
     let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
         issue_link(function, request, &mut warnings).await

@@ -87,7 +87,7 @@ async fn answer_query(
     request: &Request<Bytes>,
     request_id: &RequestId,
 ) -> Response<Bytes> {
-    let began = function.clock.now();
+    let began = function.clock.monotonic();
     let mut warnings = Vec::new();
     let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
         find(function, request, &mut warnings).await

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use shared::egress::breakers::Breakers;
+use shared::egress::breakers::{Breakers, Hanging};
 use shared::egress::callback_url::CallbackRules;
 use shared::model::clock::{Clock, Stopwatch};
 use shared::model::id::OperationId;
@@ -139,6 +139,12 @@ impl GetAuthorizationUrl {
         }
     }
 
+    /// The endpoints of Alibaba Cloud that hang.
+    #[must_use]
+    pub fn hanging(&self) -> Vec<Hanging> {
+        self.breakers.hanging()
+    }
+
     /// Answers one request.
     pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let request_id = RequestId::generate(&*self.random);
@@ -159,7 +165,7 @@ async fn answer_call(
     request: &Request<Bytes>,
     request_id: &RequestId,
 ) -> Response<Bytes> {
-    let began = function.clock.now();
+    let began = function.clock.monotonic();
     let call = Call::read(request);
     let outcome = issue_link(function, request, &call, request_id).await;
     let public_url = function.links.public_url(client_info(request).origin.as_ref());

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use shared::egress::breakers::Breakers;
+use shared::egress::breakers::{Breakers, Hanging};
 use shared::model::authorization::Authorization;
 use shared::model::claim::{ClaimRefusal, ExchangeClaim, ExchangeEnding, standing_refusal};
 use shared::model::clock::{Clock, Stopwatch};
@@ -125,6 +125,12 @@ impl OpenIdCallback {
         }
     }
 
+    /// Alipay's gateway, if it hangs.
+    #[must_use]
+    pub fn hanging(&self) -> Vec<Hanging> {
+        self.breakers.hanging()
+    }
+
     /// Answers one request.
     pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let request_id = RequestId::generate(&*self.random);
@@ -174,7 +180,7 @@ pub enum Outcome {
 }
 
 async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Response<Bytes> {
-    let (arrived, began) = (Stopwatch::start(&*function.clock), function.clock.now());
+    let arrived = Stopwatch::start(&*function.clock);
     let returned = if request.method() == Method::GET && request.uri().path() == PATH {
         Return::parse(request.uri().query().unwrap_or_default())
     } else {
@@ -211,7 +217,7 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
         owner: owner.as_ref().map(|owner| owner as _),
         ..RequestLog::default()
     }
-    .write(&*function.clock, began);
+    .write(&*function.clock, arrived.began());
     answer
 }
 

@@ -142,7 +142,7 @@ impl CallbackError {
 
 /// Answers one callback: `SUCCESS`, or `FAIL`.
 pub(crate) async fn answer(function: &OpenIdCallback, request: &Request<Bytes>) -> Response<Bytes> {
-    let began = function.clock.now();
+    let began = function.clock.monotonic();
     let mut known = None;
     let outcome = complete_callback(function, request, &mut known).await;
     let error = outcome.as_ref().err();

@@ -1,5 +1,6 @@
 //! The health of a place. Each of its parts is looked at by itself, and one that cannot be looked at hides no other.
 
+mod breakers;
 pub mod public_address;
 mod records;
 mod watch;
@@ -96,12 +97,14 @@ async fn in_time(look: impl Future<Output = Result<Seen, StartError>>) -> Result
     tokio::time::timeout(LOOK_TIMEOUT, look).await.unwrap_or_else(|_| Err(late()))
 }
 
-fn of_folder<'a>(place: &'a Place, folder: &'a Folder, clock: &'a dyn Clock) -> [Look<'a>; 3] {
+fn of_folder<'a>(place: &'a Place, folder: &'a Folder, clock: &'a dyn Clock) -> [Look<'a>; 4] {
     let records = async { records::look(&place.open().await?, clock).await };
     let address = async { address(&address_of(folder)?, clock).await };
+    let breakers = async { breakers::look(&folder.hanging(), clock.now()) };
     [
         ("records", records.boxed_local()),
         ("documents", documents_of_folder(folder, clock.now()).boxed_local()),
+        ("breakers", breakers.boxed_local()),
         ("publicAddress", address.boxed_local()),
     ]
 }

@@ -15,14 +15,13 @@ use shared::runtime::start::StartError;
 use crate::operate::Deployed;
 use crate::operate::local_time::local;
 use crate::status::Seen;
+use crate::status::breakers::HANGS_FOR;
 
 const ALARM: &str = "AWS::CloudWatch::Alarm";
 /// The bound of CloudWatch on the alarms that are asked for by their names.
 const NAMES_AT_ONCE: usize = 100;
 /// Every minute there is a sweep, and CloudWatch shows it a minute or two later.
 const SWEPT_WITHIN: Duration = Duration::from_mins(5);
-/// A party that hangs is tried every ten seconds while somebody wants it, and its breaker opens again each time.
-const HANGS_FOR: Duration = Duration::from_mins(5);
 const LOOKED_BACK: Duration = Duration::from_mins(60);
 
 /// An alarm by the name that AWS gave it, and by that of the template and the runbook.
@@ -167,7 +166,8 @@ fn opened(numbers: &[(UnixMillis, u64)], now: UnixMillis) -> Seen {
         Some(at) => format!("opened {times} times in the last hour, the last time at {}", local(at)),
     };
     let value = json!({"openedInLastHour": times, "lastOpened": last});
-    Seen { is_healthy, value, lines: vec![line], unseen: None }
+    let who = (times > 0).then(|| "who it is stands in the log: a breaker changed".to_owned());
+    Seen { is_healthy, value, lines: [line].into_iter().chain(who).collect(), unseen: None }
 }
 
 #[cfg(test)]
@@ -373,8 +373,8 @@ mod tests {
         for (times, told) in
             [(1, "opened once in the last hour, at "), (2, "opened 2 times in the last hour, the ")]
         {
-            let [line] = &opened(&[(ago(50), times)], NOW).lines[..] else { panic!("one line") };
-            assert!(line.starts_with(told), "{line}");
+            let [line, who] = &opened(&[(ago(50), times)], NOW).lines[..] else { panic!("two lines") };
+            assert!(line.starts_with(told) && who.ends_with("a breaker changed"), "{line} {who}");
         }
     }
 }

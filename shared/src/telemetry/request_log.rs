@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::model::clock::{Clock, UnixMillis};
+use crate::model::clock::{Clock, Monotonic};
 
 /// The fields of one request's line, beside its duration. A field without a value is left out of the line.
 #[derive(Default)]
@@ -43,7 +43,7 @@ pub struct RequestLog<'a> {
 
 impl RequestLog<'_> {
     /// Writes the line of a request that began at `began` and ends now.
-    pub fn write(&self, clock: &dyn Clock, began: UnixMillis) {
+    pub fn write(&self, clock: &dyn Clock, began: Monotonic) {
         tracing::info!(
             route = self.route,
             status = self.status,
@@ -61,7 +61,7 @@ impl RequestLog<'_> {
             source = self.source.map(tracing::field::display),
             upstream_code = self.upstream_code,
             upstream_request_id = self.upstream_request_id,
-            millis = clock.now().millis_since(began),
+            millis = u64::try_from(clock.monotonic().since(began).as_millis()).unwrap_or(u64::MAX),
             "request"
         );
     }

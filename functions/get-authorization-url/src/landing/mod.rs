@@ -176,11 +176,11 @@ impl LandingError {
 
 /// Answers one request for [`PATH`], whatever its method: there is nothing that a method could change.
 pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<Bytes> {
-    let began = page.clock.now();
+    let (began, now) = (page.clock.monotonic(), page.clock.now());
     let query = request.uri().query().unwrap_or_default();
     let token = Token::read(query);
     let verified = match &token {
-        Some(token) => verify_token(page, token, began).await,
+        Some(token) => verify_token(page, token, now).await,
         None => Ok(Err(TokenError::Forged)),
     };
     let (outcome, reference) = match (verified, token) {

@@ -1,0 +1,69 @@
+//! The parties that hang, in a file of the folder: the running host knows them, and `authlink status`, another process,
+//! tells of them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::egress::breakers::Hanging;
+
+use crate::host::Functions;
+use crate::private_file;
+
+/// A breaker is open for ten times as long.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Keeps `file` as the functions have it, until it is dropped. It is written when something has changed.
+pub(crate) async fn keep(functions: Arc<Functions>, file: PathBuf) {
+    let mut kept = None;
+    loop {
+        let hanging = functions.hanging();
+        if kept.as_ref() != Some(&hanging) {
+            match write(&file, &hanging) {
+                Ok(()) => kept = Some(hanging),
+                Err(error) => tracing::warn!(%error, "the parties that hang could not be written down"),
+            }
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn write(file: &Path, hanging: &[Hanging]) -> io::Result<()> {
+    private_file::write(file, &format!("{}\n", serde_json::to_string(hanging)?))
+}
+
+/// The parties that hung when the last host of the folder wrote of them; `None` before the first one.
+pub(crate) fn read(file: &Path) -> io::Result<Option<Vec<Hanging>>> {
+    let text = match std::fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read?,
+    };
+    let hanging = serde_json::from_str(&text);
+    hanging.map(Some).map_err(|error| io::Error::other(format!("{}: {error}", file.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::model::clock::UnixMillis;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("breakers.json");
+        assert_eq!(read(&file).unwrap(), None);
+        let gateway = Hanging {
+            party: "alipay-gateway".to_owned(),
+            breaker: "open".to_owned(),
+            since: UnixMillis(1_795_305_600_000),
+        };
+        for hanging in [vec![], vec![gateway]] {
+            write(&file, &hanging).unwrap();
+            assert_eq!(read(&file).unwrap(), Some(hanging));
+        }
+        std::fs::write(&file, "{").unwrap();
+        assert!(read(&file).unwrap_err().to_string().contains("breakers.json"));
+    }
+}
