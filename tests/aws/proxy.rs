@@ -35,6 +35,23 @@ pub(crate) enum Fate {
     Late(Duration),
 }
 
+impl Fate {
+    /// Its name, unless it leaves the call as it is.
+    const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Passed => None,
+            Self::Refused(..) => Some("refused"),
+            Self::Stuck => Some("stuck"),
+            Self::Untold => Some("untold"),
+            Self::CutOff => Some("cut off"),
+            Self::Late(_) => Some("late"),
+        }
+    }
+}
+
+/// The fates that a storm draws.
+pub(crate) const STORMY: [&str; 5] = ["cut off", "late", "refused", "stuck", "untold"];
+
 /// DynamoDB is asked too much of.
 pub(crate) const THROTTLED: Fate = Fate::Refused(400, "ThrottlingException");
 
@@ -60,6 +77,8 @@ struct Shared {
 #[derive(Default)]
 struct Book {
     calls: BTreeMap<String, usize>,
+    /// The calls that were not simply forwarded, by what became of them.
+    spoiled: BTreeMap<&'static str, usize>,
     next: HashMap<&'static str, VecDeque<Fate>>,
     always: HashMap<&'static str, Fate>,
     lots: Option<Rng>,
@@ -112,6 +131,11 @@ impl Proxy {
         std::mem::take(&mut self.book().calls).into_iter().collect()
     }
 
+    /// The calls that were spoiled so far, by their fate.
+    pub(crate) fn spoiled(&self) -> BTreeMap<&'static str, usize> {
+        self.book().spoiled.clone()
+    }
+
     fn book(&self) -> std::sync::MutexGuard<'_, Book> {
         self.shared.book.lock().expect("no test panicked with it")
     }
@@ -144,7 +168,12 @@ fn fate(shared: &Shared, headers: &HeaderMap) -> Option<Fate> {
     let mut book = shared.book.lock().expect("no test panicked with it");
     *book.calls.entry(operation.to_owned()).or_default() += 1;
     let next = book.next.get_mut(operation).and_then(VecDeque::pop_front);
-    next.or_else(|| book.always.get(operation).copied()).or_else(|| book.lots.as_mut().and_then(drawn))
+    let fate =
+        next.or_else(|| book.always.get(operation).copied()).or_else(|| book.lots.as_mut().and_then(drawn));
+    if let Some(spoiled) = fate.and_then(Fate::name) {
+        *book.spoiled.entry(spoiled).or_default() += 1;
+    }
+    fate
 }
 
 fn drawn(lots: &mut Rng) -> Option<Fate> {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use faults::journal::{Exchanged, Journal, Posted, ProcessFault, Struck, Told, Tr
 use faults::merchant::Merchants;
 use faults::network::Port;
 use faults::open_api::serial_no;
-use faults::plan::{Code, Plan};
+use faults::plan::{Code, Habit, Plan};
 use faults::reconcile::{Journals, reconcile};
 use futures_util::stream::{self, StreamExt as _};
 use openid_delivery::{deliver, sweep};
@@ -23,6 +24,7 @@ use shared::delivery::sender::{HttpSender, TimeLimits};
 use shared::egress::callback_url::{CallbackRules, Origin};
 use shared::egress::resolver::SystemResolver;
 use shared::model::claim::EXCHANGE_LEASE;
+use shared::model::clock::UnixMillis;
 use shared::model::id::AuthorizationId;
 use shared::protocol::alipay::gateway::AlipayGateway;
 use shared::queue::Hint;
@@ -30,6 +32,7 @@ use tests::keys;
 use tests::request::{LinkCall, state_of};
 use tokio::task::JoinSet;
 
+use crate::proxy::STORMY;
 use crate::stage::Stage;
 
 const SEED: u64 = 50;
@@ -49,6 +52,8 @@ struct User {
     state: Option<String>,
     consents: usize,
     arrived: bool,
+    /// Somebody else has opened the link afterwards.
+    forwarded: bool,
 }
 
 struct Storm {
@@ -57,6 +62,8 @@ struct Storm {
     clock: StormClock,
     callback_url: String,
     lots: Mutex<Rng>,
+    /// The workers that died in the middle.
+    deaths: AtomicUsize,
     exchanged: Journal<Exchanged>,
     posted: Journal<Posted>,
     struck: Journal<Struck>,
@@ -101,6 +108,7 @@ impl Storm {
             clock,
             callback_url: format!("{merchants_at}/callback"),
             lots: Mutex::new(Rng::with_seed(SEED)),
+            deaths: AtomicUsize::new(0),
             exchanged,
             posted,
             struck: Journal::default(),
@@ -133,6 +141,10 @@ impl Storm {
             return;
         };
         if user.arrived {
+            let forwards = self.plan.journeys[number].habit == Habit::Forwards;
+            if forwards && !user.forwarded {
+                user.forwarded = self.forward(number, state, stormy).await;
+            }
             return;
         }
         let code = Code { journey: number, user: 0, consents: user.consents }.to_string();
@@ -146,6 +158,16 @@ impl Storm {
             _ => user.arrived = true,
         }
         self.travelled.change(number, |travelled| travelled.outcome = page.outcome);
+    }
+
+    /// Somebody else opens the link and consents. Whether a page came that says what became of it.
+    async fn forward(&self, number: usize, state: &str, stormy: bool) -> bool {
+        let code = Code { journey: number, user: 1, consents: 0 }.to_string();
+        let back = self.stage.world.complete_return(state, &code);
+        let Some(page) = self.until_death(back, stormy).await else { return false };
+        let is_authorized = page.outcome == "authorized";
+        self.travelled.change(number, |travelled| travelled.wrongly_authorized |= is_authorized);
+        !matches!(page.outcome.as_str(), "in-progress" | "unavailable")
     }
 
     async fn attempt(&self, hint: Hint, stormy: bool) {
@@ -166,7 +188,11 @@ impl Storm {
         };
         let doing = pin!(doing);
         match life.filter(|_| stormy) {
-            Some(life) => tokio::time::timeout(life, doing).await.ok(),
+            Some(life) => {
+                let done = tokio::time::timeout(life, doing).await.ok();
+                self.deaths.fetch_add(usize::from(done.is_none()), Ordering::Relaxed);
+                done
+            }
             None => Some(doing.await),
         }
     }
@@ -200,7 +226,9 @@ impl Storm {
             open_id: answer.data["openId"].as_str().map(str::to_owned),
             delivery: text(&answer.data["delivery"]["state"]),
             attempts: answer.data["delivery"]["attempts"].as_array().map_or(0, Vec::len),
-            overdue: None,
+            overdue: answer.data["delivery"]["nextAttemptAt"]
+                .as_i64()
+                .map(|at| self.stage.world.now().since(UnixMillis(at))),
         }
     }
 }
@@ -274,4 +302,11 @@ async fn whatever_fails_nothing_is_lost_doubled_or_confused() {
     println!("{findings:#?}");
     assert!(findings.hold(), "{:#?}", findings.broken);
     assert!(findings.recorded > AUTHORIZATIONS * 9 / 10, "{} were recorded", findings.recorded);
+    // A storm that spoils nothing holds every bar.
+    let spoiled = storm.stage.account.proxy.spoiled();
+    assert_eq!(spoiled.keys().copied().collect::<Vec<_>>(), STORMY, "{spoiled:?}");
+    let (deaths, forwarded) =
+        (storm.deaths.load(Ordering::Relaxed), users.iter().filter(|user| user.forwarded).count());
+    println!("{spoiled:?}, {deaths} deaths, {forwarded} links forwarded");
+    assert!(deaths > 0 && forwarded > 0, "{deaths} deaths, {forwarded} links forwarded");
 }
