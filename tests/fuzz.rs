@@ -18,8 +18,11 @@ fn fuzz<S: Strategy>(strategy: S, check: impl Fn(S::Value)) {
 
 /// The same with a share of the cases, for a check that is slow.
 fn fuzz_one_in<S: Strategy>(share: u32, strategy: S, check: impl Fn(S::Value)) {
+    let cases = (Config::default().cases / share).max(100);
+    // For `tests/scripts/fuzz.sh`.
+    println!("{cases} cases");
     let config = Config {
-        cases: (Config::default().cases / share).max(100),
+        cases,
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         source_file: Some(file!()),
         ..Config::default()

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
+use get_authorization_url::Device;
 use http::header::{ACCEPT_LANGUAGE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request};
 use proptest::strategy::Strategy as _;
@@ -11,7 +12,7 @@ use shared::model::clock::UnixMillis;
 use shared::model::id::AuthorizationId;
 use shared::registry::LinkToken;
 use shared::secrets::Document as _;
-use shared::signing::link_token::{TokenError, issue, verify};
+use shared::signing::link_token::{TokenError, issue, issue_short, verify, verify_short};
 use shared::web::client_info::ClientInfo;
 use shared::web::language::Language;
 use tests::mutation::mutated;
@@ -68,6 +69,38 @@ fn link_tokens() {
         let text = String::from_utf8_lossy(&token);
         if verify(&text, &keys, now) != Err(TokenError::Forged) {
             assert!(tokens.iter().any(|issued| issued.as_slice() == text.as_bytes()), "believed: {text}");
+        }
+    });
+}
+
+#[test]
+fn short_tokens() {
+    let document = r#"{"keys": ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"]}"#;
+    let keys = LinkToken::parse(document).expect("a document").keys;
+    let tokens: Vec<_> = [(0, "S1"), (1, "S1"), (0, "S2")]
+        .map(|(key, serial_no)| {
+            issue_short(&keys[key], &AuthorizationId::from_serial("B1", serial_no)).into_bytes()
+        })
+        .to_vec();
+    fuzz(mutated(tokens.clone()), |token| {
+        let text = String::from_utf8_lossy(&token);
+        if verify_short(&text, &keys) != Err(TokenError::Forged) {
+            assert!(tokens.iter().any(|issued| issued.as_slice() == text.as_bytes()), "believed: {text}");
+        }
+    });
+}
+
+#[test]
+fn user_agents() {
+    fuzz(mutated(lines("user-agents.txt")), |text| {
+        let Ok(value) = HeaderValue::from_bytes(&text) else { return };
+        let name = String::from_utf8_lossy(&text).to_ascii_lowercase();
+        let (alipay, wechat) = (name.contains("alipayclient"), name.contains("micromessenger"));
+        let headers = HeaderMap::from_iter([(USER_AGENT, value)]);
+        match Device::of(&headers) {
+            Device::AlipayApp => assert!(alipay, "{headers:?}"),
+            Device::WeChat => assert!(wechat && !alipay, "{headers:?}"),
+            Device::Phone | Device::Desktop => assert!(!wechat && !alipay, "{headers:?}"),
         }
     });
 }

@@ -43,7 +43,7 @@ use tracing::Instrument as _;
 pub use self::alibaba_cloud::ASK_WITHIN;
 pub use self::error::ApiError;
 use self::landing::Landing;
-pub use self::landing::PATH as LINK_PATH;
+pub use self::landing::{Device, PATH as LINK_PATH};
 use self::link::Link;
 use self::link_request::{LinkMaker, LinkRequest};
 use self::refusal::Class;

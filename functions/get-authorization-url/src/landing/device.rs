@@ -10,7 +10,7 @@ const HANDHELDS: [&str; 6] = ["mobile", "android", "iphone", "ipad", "ipod", "ta
 
 /// The device that a link was opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Device {
+pub enum Device {
     /// Alipay's own app.
     AlipayApp,
     /// The browser inside WeChat, which does not open Alipay.
@@ -23,7 +23,8 @@ pub(super) enum Device {
 
 impl Device {
     /// Reads `User-Agent`.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
         let name = headers.get(USER_AGENT).map(|value| value.as_bytes().to_ascii_lowercase());
         let name = name.map(|name| String::from_utf8_lossy(&name).into_owned()).unwrap_or_default();
         if name.contains("alipayclient") {

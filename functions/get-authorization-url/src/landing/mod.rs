@@ -36,7 +36,7 @@ use shared::web::language::Language;
 use url::Url;
 
 use self::code::Code;
-use self::device::Device;
+pub use self::device::Device;
 use self::query::{Asked, SHORT, Token};
 
 /// The documented path of the links.
