@@ -125,12 +125,14 @@ async fn deliver(authority: &Authority, port: u16) -> [String; 2] {
 }
 
 /// The servers that OpenSSL has to be, with what it is told.
-const OPENSSL: [(&str, Option<Flaw>, &[&str]); 9] = [
+const OPENSSL: [(&str, Option<Flaw>, &[&str]); 10] = [
     ("TLS 1.1 at most", None, &["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"]),
     ("TLS 1.2 with RSA key exchange alone", None, &["-tls1_2", "-cipher", "AES128-GCM-SHA256"]),
     ("TLS 1.2 with DHE alone", None, &["-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256"]),
     ("TLS 1.2 with ECDHE and CBC alone", None, &["-tls1_2", "-cipher", "ECDHE-RSA-AES128-SHA"]),
     ("a client's certificate wanted, TLS 1.2", None, &["-tls1_2", "-Verify", "1"]),
+    // What OpenSSL speaks by itself.
+    ("a client's certificate wanted, TLS 1.3", None, &["-Verify", "1"]),
     ("a certificate whose time is over", Some(Flaw::Expired), &[]),
     ("a certificate whose time has not begun", Some(Flaw::NotYetValid), &[]),
     ("a certificate for another name", Some(Flaw::AnotherName), &[]),
