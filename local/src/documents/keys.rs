@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use shared::model::deny_list::KeyFingerprint;
 use shared::runtime::start::StartError;
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::Kind;
 use super::shown::{KeyForm, fingerprint};
@@ -26,6 +26,9 @@ pub struct NewKey {
     extension: &'static str,
     told: &'static str,
 }
+
+/// Compiles as long as both texts are overwritten when they are dropped.
+const _: fn(&NewKey) -> [&dyn ZeroizeOnDrop; 2] = |it| [&it.in_document, &it.for_them];
 
 impl NewKey {
     /// A pair of the other side's, which gets the private key.

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_path_to_error::Segment;
 use url::Url;
+use zeroize::ZeroizeOnDrop;
 
 use crate::egress::callback_url::{CallbackRules, CallbackUrl};
 use crate::egress::web_url::is_this_machine;
@@ -159,6 +160,10 @@ pub(super) enum Value {
     List(Vec<Self>),
     Other,
 }
+
+/// Compiles as long as a text, which may be a key, is overwritten when it is dropped.
+const _: fn(&Value) -> Option<&dyn ZeroizeOnDrop> =
+    |it| if let Value::Text(text) = it { Some(text) } else { None };
 
 /// A type that a field may have.
 pub(super) trait FromValue: Sized {

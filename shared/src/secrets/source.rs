@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use async_trait::async_trait;
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::egress::callback_url::CallbackRules;
 use crate::secrets::error::FetchError;
@@ -36,6 +36,9 @@ pub struct SecretValue {
     /// parses from that.
     pub document: Zeroizing<String>,
 }
+
+/// Compiles as long as the text is overwritten when it is dropped.
+const _: fn(&SecretValue) -> &dyn ZeroizeOnDrop = |it| &it.document;
 
 impl fmt::Debug for SecretValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

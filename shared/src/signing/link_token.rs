@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use zeroize::ZeroizeOnDrop;
 
 use crate::model::clock::UnixMillis;
 use crate::model::id::AuthorizationId;
@@ -34,6 +35,9 @@ pub struct LinkTokenKey {
     decoding: DecodingKey,
     short: hmac::Key,
 }
+
+/// Compiles as long as both halves are overwritten when they are dropped; `short` is, by the library that made it.
+const _: fn(&LinkTokenKey) -> [&dyn ZeroizeOnDrop; 2] = |it| [&it.encoding, &it.decoding];
 
 impl LinkTokenKey {
     /// Takes a key; `None` if it is shorter than [`MIN_KEY_BYTES`].

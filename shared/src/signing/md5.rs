@@ -3,7 +3,7 @@
 use std::fmt;
 
 use md5::{Digest as _, Md5};
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::model::deny_list::KeyFingerprint;
 
@@ -16,6 +16,9 @@ pub struct Md5Key {
     key: Zeroizing<String>,
     fingerprint: KeyFingerprint,
 }
+
+/// Compiles as long as the key is overwritten when it is dropped.
+const _: fn(&Md5Key) -> &dyn ZeroizeOnDrop = |it| &it.key;
 
 impl Md5Key {
     /// Takes a shared key; `None` if it is shorter than [`MIN_KEY_CHARACTERS`].

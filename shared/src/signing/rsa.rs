@@ -157,7 +157,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyFormError`], by cause.
     pub fn parse(text: &str) -> Result<Self, KeyFormError> {
-        let der = parse_der(text, &["PRIVATE KEY", "RSA PRIVATE KEY"])?;
+        let der: Zeroizing<Vec<u8>> = parse_der(text, &["PRIVATE KEY", "RSA PRIVATE KEY"])?;
         let pair = KeyPair::from_pkcs8(&der)
             .or_else(|_| KeyPair::from_der(&der))
             .map_err(|_| KeyFormError::NotRsa("private"))?;

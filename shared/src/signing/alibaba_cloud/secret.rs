@@ -3,7 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, HMAC_SHA256, Key, Tag, sign};
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::model::deny_list::KeyFingerprint;
 
@@ -14,6 +14,9 @@ pub struct AccessKeySecret {
     v1_key: Zeroizing<Vec<u8>>,
     fingerprint: KeyFingerprint,
 }
+
+/// Compiles as long as the secret is overwritten when it is dropped.
+const _: fn(&AccessKeySecret) -> &dyn ZeroizeOnDrop = |it| &it.v1_key;
 
 impl AccessKeySecret {
     /// Takes a secret; `None` unless it is 8 to 128 printable ASCII characters without spaces.
