@@ -10,7 +10,7 @@ use http::HeaderName;
 use local::console::{Console, Options};
 use local::operate::Place;
 use local::operate::resend::{Manner, Which, resend};
-use local::operate::summary::{summary, told};
+use local::operate::summary::{listed, summary, told};
 use reqwest::header::{HOST, ORIGIN};
 use reqwest::{Client, Method, Response, StatusCode};
 use rusqlite::Connection;
@@ -20,16 +20,19 @@ use shared::delivery::schedule::OPEN_API_WAITS_SECS;
 use shared::delivery::sender::CallbackSender;
 use shared::egress::callback_url::CallbackUrl;
 use shared::egress::client::client_builder;
+use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::authorization::Status;
 use shared::model::authorization_request::AuthorizationRequest;
+use shared::model::claim::{EXCHANGE_LEASE, ExchangeClaim};
 use shared::model::clock::{ManualClock, UnixMillis};
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::deny_list::PartyKind;
-use shared::model::id::{AuthorizationId, OperationId};
+use shared::model::id::{AuthorizationId, OperationId, State};
+use shared::model::identity::AuthCode;
 use shared::model::owner::Owner;
-use shared::store::{NonceUse, ReadDenyList as _, RecordLinks as _};
+use shared::store::{NonceUse, ReadDenyList as _, RecordLinks as _, RecordReturns as _};
 use tests::rpc::{Protocol, RpcCall};
-use tests::world::World;
+use tests::world::{APP_ID, World};
 use url::Url;
 
 const HOSTILE: &str = r#""><script>alert(1)</script>'&"#;
@@ -175,6 +178,34 @@ async fn every_answer_is_for_its_page_alone() {
             assert!(policy.contains(rule), "{path}: {policy}");
         }
         assert!(!policy.contains("unsafe") && !policy.contains("script-src"), "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn an_exchange_whose_worker_died_is_told_as_unknown_in_the_console_and_by_show() {
+    let desk = Desk::open(false).await;
+    let (world, issued) = (&desk.world, desk.world.link("S1").await);
+    let claim = ExchangeClaim::new(
+        &AlipayAppId::parse(APP_ID).expect("digits"),
+        &State::parse(&issued.state).expect("a state"),
+        &AuthCode::parse("codeA").expect("a code"),
+        OperationId::recorded("a worker that dies".to_owned()),
+        world.now(),
+    );
+    world.store.claim_exchange(&claim).await.expect("the store answers");
+    for status in ["EXCHANGING", "EXCHANGE_UNKNOWN"] {
+        let page = desk.page(&format!("authorizations/{}", issued.id)).await;
+        assert!(part(&page, "status").contains(&format!(">{status}<")), "{page}");
+        let (record, now) = (world.record(&issued.id).await, world.now());
+        assert_eq!(record.status(), Status::Exchanging, "nobody has written of it");
+        assert_eq!(summary(&record, now)["status"], status);
+        for text in [told(&record, now), listed(std::slice::from_ref(&record), now)] {
+            assert!(
+                text.contains(&format!(" {status} ")) || text.contains(&format!(" {status}\n")),
+                "{text}"
+            );
+        }
+        world.clock.advance(EXCHANGE_LEASE);
     }
 }
 

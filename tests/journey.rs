@@ -193,6 +193,9 @@ async fn a_call_of_either_signature_becomes_a_delivered_open_id_whenever_the_hos
         assert_eq!(rig.call(&call).await.code, "SignatureNonceUsed");
 
         rig = rig.restarted().await;
+        // A messenger asks so whether a link is there, before it shows it.
+        let head = rig.browser.head(&link).header(USER_AGENT, ON_A_PHONE).send().await.expect("an answer");
+        assert_eq!((head.status(), head.content_length()), (StatusCode::OK, Some(0)));
         let page = rig.open(&link, ON_A_PHONE).await;
         assert_eq!(page.status(), StatusCode::OK);
         let html = page.text().await.expect("text");

@@ -1,6 +1,7 @@
 //! Logs: one JSON line for each request, and nothing in them that must not be.
 
 use serde_json::{Value, json};
+use shared::delivery::response::AttemptResult;
 use shared::model::delivery_outcome::DeliveryOutcome;
 use tests::keys::{foreign, merchant_md5};
 use tests::logs::Logs;
@@ -30,7 +31,8 @@ async fn a_whole_journey_with_all_its_failures_leaves_one_line_a_request_and_no_
     world.gateway.answer(identified("open-identity-1"));
     world.complete_return(&state, "secretCodeB").await;
     world.browse("app_id=1&auth_code=secretCodeC&state=x").await;
-    world.merchant.answer(DeliveryOutcome::Status(500));
+    let login = "https://login.example.com/of/open-identity-1/x".parse().ok();
+    world.merchant.answer(AttemptResult { redirect: login, ..DeliveryOutcome::Status(302).into() });
     world.drain().await;
     world.secrets.set("business/B1", &json!({"publicKeys": ["a-broken-secret-key"], "merchantIds": ["M1"]}));
     world.clock.advance(std::time::Duration::from_mins(5));
@@ -55,7 +57,9 @@ async fn a_whole_journey_with_all_its_failures_leaves_one_line_a_request_and_no_
     let unreadable =
         lines.iter().find(|line| line["secret"] == "business/B1").expect("the broken secret is named");
     assert_eq!(unreadable["reason"], "publicKeys[0] is neither PEM nor Base64 at line 1 column 37");
-    assert_eq!(of("openid-delivery", "attempt").len(), 2);
+    let attempts = of("openid-delivery", "attempt");
+    let redirects: Vec<_> = attempts.iter().map(|line| line["redirect"].as_str()).collect();
+    assert_eq!(redirects, [Some("https://login.example.com/of/…/x"), None]);
 
     let sign = |call: &LinkCall| {
         let request = call.build();

@@ -313,6 +313,7 @@ fn beijing_time(now: UnixMillis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::delivery_outcome::TlsFailure;
 
     #[test]
     fn the_timestamp_is_beijing_time() {
@@ -326,6 +327,14 @@ mod tests {
             (TransportError::Timeout, GatewayError::Timeout, true),
             (TransportError::Connect, GatewayError::Unreachable { timed_out: false }, false),
             (TransportError::Dns, GatewayError::Unreachable { timed_out: false }, false),
+            (
+                TransportError::Handshake(TlsFailure::Expired),
+                GatewayError::Unreachable { timed_out: false },
+                false,
+            ),
+            // The request may have been read before its connection failed.
+            (TransportError::Tls(TlsFailure::Other), GatewayError::Connection, false),
+            (TransportError::CutOff, GatewayError::Connection, false),
             (TransportError::Broken, GatewayError::Connection, false),
             (TransportError::TooLong, GatewayError::Malformed, false),
         ] {
