@@ -20,6 +20,7 @@ pub mod plan;
 pub mod reconcile;
 pub mod report;
 pub mod stage;
+pub mod starts;
 pub mod storm;
 pub mod user;
 pub mod weather;
