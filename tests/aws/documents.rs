@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use aws_sdk_secretsmanager::Client;
+use local::documents::WriteError;
 use shared::egress::callback_url::CallbackRules;
 use shared::secrets::SecretName;
 
@@ -24,8 +25,12 @@ async fn a_document_is_made_under_the_stacks_key_where_it_has_one() {
             stack: "authlink.us-east-1".to_owned(),
         };
         let name = SecretName::business(business).expect("a name");
-        documents.write(&name, "{}", true).await.expect("written");
-        documents.write(&name, "{ }", false).await.expect("written again");
+        documents.write(&name, "{}", None).await.expect("written");
+        let read = documents.current(&name).await.expect("read").expect("a document");
+        documents.write(&name, "{ }", Some(&read.version)).await.expect("written again");
+        let late = documents.write(&name, "[]", Some(&read.version)).await;
+        assert!(matches!(late, Err(WriteError::Changed(_))), "{late:?}");
+        assert!(matches!(documents.write(&name, "[]", None).await, Err(WriteError::IsThere(_))));
         let described =
             Client::new(&account.past_the_proxy).describe_secret().secret_id(format!("{PREFIX}/{name}"));
         assert_eq!(described.send().await.expect("a secret").kms_key_id(), key);

@@ -81,20 +81,35 @@ impl NewCertificates {
 
 impl MoveStep {
     pub(super) async fn run(self, id: &str, folder: PathBuf) -> Result<(), StartError> {
-        let (Self::Begin { manner, .. } | Self::Finish { manner } | Self::Back { manner }) = &self;
-        let place = manner.place.clone().place(folder);
+        let yes = self.manner().yes;
+        self.run_if(id, folder, |what| question::agreed(what, yes)).await
+    }
+
+    const fn manner(&self) -> &MannerArgs {
+        let (Self::Begin { manner, .. } | Self::Finish { manner } | Self::Back { manner }) = self;
+        manner
+    }
+
+    /// The same, if the question is answered by yes.
+    pub(super) async fn run_if(
+        self,
+        id: &str,
+        folder: PathBuf,
+        agreed: impl FnOnce(&str) -> Result<(), StartError>,
+    ) -> Result<(), StartError> {
+        let place = self.manner().place.clone().place(folder);
         let vault = Vault::open(&place).await?;
         let (name, before) = fetch(&vault, Kind::AlipayApp, id).await?;
         // What is wrong with it may be what this step puts right.
-        let mut document = serde_json::from_str::<Value>(&before).unwrap_or_default();
+        let mut document = serde_json::from_str::<Value>(&before.document).unwrap_or_default();
         if !document.is_object() {
             return Err(StartError::new(format!("{name} is no JSON object")));
         }
         let texts = self.take(&mut document)?;
         let after = Zeroizing::new(format!("{document:#}\n"));
         refuse_unserviceable(name.as_str(), Kind::AlipayApp, &after, &vault.rules())?;
-        question::agreed(&format!("{} {name} at {}?", texts.question, place.name()), manner.yes)?;
-        vault.write(&name, &after, false).await?;
+        agreed(&format!("{} {name} at {}?", texts.question, place.name()))?;
+        vault.write(&name, &after, Some(&before.version)).await?;
         println!("{name} is changed\n{}", texts.next);
         note(&place, texts.action, &name)
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use shared::egress::callback_url::CallbackRules;
 use shared::model::clock::{Clock as _, SystemClock};
 use shared::runtime::start::StartError;
-use shared::secrets::SecretName;
+use shared::secrets::{SecretName, SecretValue};
 use zeroize::Zeroizing;
 
 use super::new_document::Makes;
@@ -17,7 +17,7 @@ use crate::bounded::text;
 use crate::documents::check::Fault;
 use crate::documents::health::missing_app;
 use crate::documents::rotation::KeyList;
-use crate::documents::{Kind, Vault, check, last_use, shown};
+use crate::documents::{KeptKey, Kind, NewKey, Vault, WriteError, check, last_use, shown};
 use crate::operate::{Place, audit, question};
 
 #[derive(Subcommand)]
@@ -58,7 +58,10 @@ pub(super) struct MannerArgs {
 impl<A: Args + Makes> DocumentCommand<A> {
     pub(super) async fn run(self, folder: PathBuf) -> Result<(), StartError> {
         match self {
-            Self::Add { document, manner } => add(document, manner, folder).await,
+            Self::Add { document, manner } => {
+                let yes = manner.yes;
+                add(document, manner, folder, |what| question::agreed(what, yes)).await
+            }
             Self::Show { id: None, json, place } => {
                 let ids = Vault::open(&place.place(folder)).await?.names(A::KIND).await?;
                 if json {
@@ -71,8 +74,8 @@ impl<A: Args + Makes> DocumentCommand<A> {
             Self::Show { id: Some(id), json, place } => show(A::KIND, &id, json, &place.place(folder)).await,
             Self::Check { id, place } => {
                 let vault = Vault::open(&place.place(folder)).await?;
-                let (name, text) = fetch(&vault, A::KIND, &id).await?;
-                refuse_unserviceable(name.as_str(), A::KIND, &text, &vault.rules())
+                let (name, read) = fetch(&vault, A::KIND, &id).await?;
+                refuse_unserviceable(name.as_str(), A::KIND, &read.document, &vault.rules())
             }
         }
     }
@@ -80,8 +83,8 @@ impl<A: Args + Makes> DocumentCommand<A> {
 
 async fn show(kind: Kind, id: &str, as_json: bool, place: &Place) -> Result<(), StartError> {
     let vault = Vault::open(place).await?;
-    let (name, text) = fetch(&vault, kind, id).await?;
-    let document: Value = serde_json::from_str(&text)
+    let (name, read) = fetch(&vault, kind, id).await?;
+    let document: Value = serde_json::from_str(&read.document)
         .map_err(|error| StartError::new(format!("{name} is no JSON at line {}", error.line())))?;
     let mut shown = shown::without_keys(&document);
     if !last_use::is_recorded(kind) {
@@ -100,12 +103,18 @@ async fn show(kind: Kind, id: &str, as_json: bool, place: &Place) -> Result<(), 
     Ok(())
 }
 
-async fn add<A: Makes>(document: A, manner: MannerArgs, folder: PathBuf) -> Result<(), StartError> {
+/// Makes a document if the question is answered by yes.
+pub(super) async fn add<A: Makes>(
+    document: A,
+    manner: MannerArgs,
+    folder: PathBuf,
+    agreed: impl FnOnce(&str) -> Result<(), StartError>,
+) -> Result<(), StartError> {
     let (id, place) = (document.id().to_owned(), manner.place.place(folder));
     let name = A::KIND.name(&id)?;
     let vault = Vault::open(&place).await?;
     if vault.read(&name).await?.is_some() {
-        return Err(StartError::new(format!("{name} is there already")));
+        return Err(WriteError::IsThere(name).into());
     }
     // Before a key is made: it would be made in vain.
     if let Some(app) = missing_app(&vault, document.alipay_app()).await? {
@@ -114,14 +123,45 @@ async fn add<A: Makes>(document: A, manner: MannerArgs, folder: PathBuf) -> Resu
     let made = document.make(place.folder())?;
     let text = Zeroizing::new(format!("{:#}\n", made.fields));
     refuse_unserviceable(name.as_str(), A::KIND, &text, &vault.rules())?;
-    question::agreed(&format!("Make {name} at {}?", place.name()), manner.yes)?;
-    // Before the document: nobody else has the other half.
-    let keys = vault.keys_folder(place.folder());
-    let kept = made.keys.iter().map(|key| key.keep(&keys, A::KIND, &id)).collect::<Result<Vec<_>, _>>()?;
-    vault.write(&name, &text, true).await?;
+    agreed(&format!("Make {name} at {}?", place.name()))?;
+    let kept = Keeping { place: &place, vault: &vault, kind: A::KIND, id: &id };
+    let kept = kept.write(&name, &text, None, &made.keys).await?;
     println!("{name} is made; it works within 30 s");
-    kept.iter().chain(&made.told).for_each(|line| println!("{line}"));
+    kept.iter().for_each(|key| println!("{key}"));
+    made.told.iter().for_each(|line| println!("{line}"));
     note(&place, "add", &name)
+}
+
+/// A party's document that is to be written, and the keys that are made for it.
+pub(super) struct Keeping<'a> {
+    pub(super) place: &'a Place,
+    pub(super) vault: &'a Vault,
+    pub(super) kind: Kind,
+    pub(super) id: &'a str,
+}
+
+impl Keeping<'_> {
+    /// Keeps the new keys and writes the document in place of the version `replaces`.
+    pub(super) async fn write(
+        &self,
+        name: &SecretName,
+        text: &str,
+        replaces: Option<&str>,
+        new: &[NewKey],
+    ) -> Result<Vec<KeptKey>, StartError> {
+        let keys = self.vault.keys_folder(self.place.folder());
+        // Before the document: nobody else has the other half.
+        let kept = new.iter().map(|key| key.keep(&keys, self.kind, self.id));
+        let kept = kept.collect::<Result<Vec<_>, _>>()?;
+        match self.vault.write(name, text, replaces).await {
+            Ok(()) => Ok(kept),
+            Err(error @ (WriteError::Changed(_) | WriteError::IsThere(_))) => {
+                kept.into_iter().try_for_each(KeptKey::discard)?;
+                Err(error.into())
+            }
+            Err(error @ WriteError::Failed(_)) => Err(error.into()),
+        }
+    }
 }
 
 #[derive(Args)]
@@ -184,10 +224,10 @@ pub(super) async fn fetch(
     vault: &Vault,
     kind: Kind,
     id: &str,
-) -> Result<(SecretName, Zeroizing<String>), StartError> {
+) -> Result<(SecretName, SecretValue), StartError> {
     let name = kind.name(id)?;
-    match vault.read(&name).await? {
-        Some(text) => Ok((name, text)),
+    match vault.current(&name).await? {
+        Some(read) => Ok((name, read)),
         None => Err(StartError::new(format!("there is no {name}"))),
     }
 }

@@ -181,3 +181,6 @@ enum Command {
     )]
     Completions { shell: Shell },
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use shared::model::clock::{Clock as _, SystemClock};
 use shared::runtime::start::StartError;
 use zeroize::Zeroizing;
 
-use super::documents::{MannerArgs, fetch, note, refuse_unserviceable, refuse_unsound};
+use super::documents::{Keeping, MannerArgs, fetch, note, refuse_unserviceable, refuse_unsound};
 use crate::bounded::text;
 use crate::documents::rotation::{self, KeyList};
 use crate::documents::{Kind, NewKey, Vault, last_use, shown};
@@ -96,12 +96,23 @@ impl ChoosesKeys for OneList {
 
 impl<C: Args + ChoosesKeys> RotateArgs<C> {
     pub(super) async fn run(self, kind: Kind, folder: PathBuf) -> Result<(), StartError> {
+        let yes = self.manner.yes;
+        self.run_if(kind, folder, |what| question::agreed(what, yes)).await
+    }
+
+    /// The same, if the question is answered by yes.
+    pub(super) async fn run_if(
+        self,
+        kind: Kind,
+        folder: PathBuf,
+        agreed: impl FnOnce(&str) -> Result<(), StartError>,
+    ) -> Result<(), StartError> {
         let Self { id, step, keys, manner } = self;
         let place = manner.place.place(folder);
         let vault = Vault::open(&place).await?;
-        let (name, text) = fetch(&vault, kind, &id).await?;
-        refuse_unsound(name.as_str(), kind, &text, &vault.rules())?;
-        let mut document: Value = serde_json::from_str(&text)?;
+        let (name, read) = fetch(&vault, kind, &id).await?;
+        refuse_unsound(name.as_str(), kind, &read.document, &vault.rules())?;
+        let mut document: Value = serde_json::from_str(&read.document)?;
         let under_way = (step == Step::Finish).then(|| rotation::under_way(kind, &document)).flatten();
         let list = rotation::list(kind, &document, keys.list().or(under_way))?;
         let before = shown::keys_of(&document, list.as_str());
@@ -122,12 +133,12 @@ impl<C: Args + ChoosesKeys> RotateArgs<C> {
             let last = last_use::last_use(&place, &vault, (kind, &id), &document, &before, now).await;
             println!("{}", last.before_it_goes(old, new));
         }
-        question::agreed(&format!("{what} {name} at {}?", place.name()), manner.yes)?;
-        // Before the document: nobody else has the other half.
-        let kept = new.map(|key| key.keep(&vault.keys_folder(place.folder()), kind, &id)).transpose()?;
-        vault.write(&name, &text, false).await?;
+        agreed(&format!("{what} {name} at {}?", place.name()))?;
+        let keeping = Keeping { place: &place, vault: &vault, kind, id: &id };
+        let kept = keeping.write(&name, &text, Some(&read.version), new.as_slice()).await?;
         println!("{name} is changed");
-        kept.iter().map(String::as_str).chain([told]).for_each(|line| println!("{line}"));
+        kept.iter().for_each(|key| println!("{key}"));
+        println!("{told}");
         note(&place, action, &name)
     }
 }

@@ -1,9 +1,9 @@
 //! New keys of documents, and the files that they are kept in until the other side has them.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
 
+use serde_json::{Value, json};
 use shared::model::deny_list::KeyFingerprint;
 use shared::runtime::start::StartError;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
@@ -80,16 +80,45 @@ impl NewKey {
     }
 
     /// Keeps it in a new file of `folder`, which only its owner may read and which has the key's fingerprint in its
-    /// name; says what to do with it.
+    /// name.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn keep(&self, folder: &Path, kind: Kind, id: &str) -> io::Result<String> {
+    pub fn keep(&self, folder: &Path, kind: Kind, id: &str) -> io::Result<KeptKey> {
         private_file::make_folder(folder)?;
         let short = &self.fingerprint[..SHORT];
         let path: PathBuf = folder.join(format!("{}-{id}-{short}.{}", kind.as_str(), self.extension));
         private_file::create(&path, &self.for_them)?;
-        Ok(format!("{} {}", self.told, fs::canonicalize(path)?.display()))
+        Ok(KeptKey { file: fs::canonicalize(path)?, told: self.told, fingerprint: self.fingerprint.clone() })
+    }
+}
+
+/// A new key's file. It displays as what to do with it.
+pub struct KeptKey {
+    file: PathBuf,
+    told: &'static str,
+    fingerprint: String,
+}
+
+impl KeptKey {
+    /// Deletes the file: no document has the key.
+    ///
+    /// # Errors
+    /// It cannot be deleted.
+    pub fn discard(self) -> io::Result<()> {
+        fs::remove_file(self.file)
+    }
+
+    /// For programs.
+    #[must_use]
+    pub fn as_json(&self) -> Value {
+        json!({"file": self.file.display().to_string(), "fingerprint": self.fingerprint})
+    }
+}
+
+impl fmt::Display for KeptKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.told, self.file.display())
     }
 }
 
@@ -102,12 +131,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let keys = [NewKey::theirs().unwrap(), NewKey::theirs().unwrap(), NewKey::shared::<16>()];
         for key in &keys {
-            let told = key.keep(folder.path(), Kind::Business, "B1").unwrap();
+            let told = key.keep(folder.path(), Kind::Business, "B1").unwrap().to_string();
             let file = told.rsplit(' ').next().unwrap();
             assert!(file.contains(&format!("business-B1-{}.", &key.fingerprint[..SHORT])), "{told}");
             assert_eq!(fs::read_to_string(file).unwrap(), *key.for_them);
         }
         assert!(keys[0].keep(folder.path(), Kind::Business, "B1").is_err(), "one is not replaced");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+        NewKey::shared::<16>().keep(folder.path(), Kind::Business, "B1").unwrap().discard().unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 }

@@ -11,7 +11,9 @@ mod references;
 pub mod rotation;
 pub mod shown;
 pub mod vault;
+mod writing;
 
-pub use keys::NewKey;
+pub use keys::{KeptKey, NewKey};
 pub use kind::Kind;
 pub use vault::Vault;
+pub use writing::WriteError;

@@ -7,13 +7,12 @@ use aws_sdk_secretsmanager::Client;
 use shared::egress::callback_url::CallbackRules;
 use shared::runtime::config::{Config, SecretsFrom};
 use shared::runtime::start::StartError;
-use shared::secrets::{FetchError, SecretFolder, SecretName, SecretSource as _, SecretsManager};
+use shared::secrets::{FetchError, SecretFolder, SecretName, SecretSource as _, SecretValue, SecretsManager};
 use zeroize::Zeroizing;
 
 use super::Kind;
 use crate::folder::Folder;
 use crate::operate::{Deployed, Place};
-use crate::private_file;
 
 /// The documents of a place.
 pub enum Vault {
@@ -102,12 +101,20 @@ impl Vault {
     /// # Errors
     /// It cannot be had.
     pub async fn fetch(&self, name: &SecretName) -> Result<Option<Zeroizing<String>>, FetchError> {
+        Ok(self.current(name).await?.map(|value| value.document))
+    }
+
+    /// A document as it stands now, with its version, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be had.
+    pub async fn current(&self, name: &SecretName) -> Result<Option<SecretValue>, FetchError> {
         let fetched = match self {
             Self::Folder { source, .. } => source.fetch(name).await,
             Self::Manager { source, .. } => source.fetch(name).await,
         };
         match fetched {
-            Ok(value) => Ok(Some(value.document)),
+            Ok(value) => Ok(Some(value)),
             Err(FetchError::Absent(_)) => Ok(None),
             Err(error) => Err(error),
         }
@@ -124,30 +131,6 @@ impl Vault {
         };
         let key = |name: SecretName| name.as_str().split_once('/').map(|(_, key)| key.to_owned());
         Ok(names.into_iter().filter_map(key).collect())
-    }
-
-    /// Writes a document: a new one, or another version of one that is there.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub async fn write(&self, name: &SecretName, text: &str, is_new: bool) -> Result<(), StartError> {
-        match self {
-            Self::Folder { secrets, .. } => {
-                let file = secrets.join(format!("{name}.json"));
-                private_file::make_folder(file.parent().unwrap_or(secrets))?;
-                private_file::write(&file, text)?;
-            }
-            Self::Manager { client, prefix, key, .. } => {
-                let id = format!("{prefix}/{name}");
-                if is_new {
-                    let create = client.create_secret().name(id).secret_string(text);
-                    create.set_kms_key_id(key.clone()).send().await?;
-                } else {
-                    client.put_secret_value().secret_id(id).secret_string(text).send().await?;
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -176,7 +159,7 @@ mod tests {
         let vault = Vault::of_files(secrets_folder(&config).unwrap(), CallbackRules::default());
         let name = Kind::Account.name("1001").unwrap();
         assert_eq!(vault.read(&name).await.unwrap(), None);
-        vault.write(&name, "{}", true).await.unwrap();
+        vault.write(&name, "{}", None).await.unwrap();
         assert_eq!(vault.read(&name).await.unwrap().unwrap().as_str(), "{}");
         assert_eq!(vault.names(Kind::Account).await.unwrap(), ["1001".to_owned()].into());
         assert!(elsewhere.path().join("account/1001.json").is_file());
