@@ -126,6 +126,7 @@ PARTY = $(if $(BUSINESS),business $(1) '$(BUSINESS)')$(if $(ACCESS_KEY),access-k
 	$(ACCOUNT),account $(1) '$(ACCOUNT)')$(if $(SCHEME),scheme $(1) '$(SCHEME)')$(if \
 	$(PLATFORM),platform $(1) '$(PLATFORM)') $(if $(KEY),--key '$(KEY)')
 
+# Each asks first; ARGS=--yes does not.
 disable: cli ## Stop one within 15 s: STACK=… BUSINESS=…, ACCESS_KEY=…, ACCOUNT=…, SCHEME=… or PLATFORM=…; KEY=… for one key of it
 	@$(CLI) $(call PARTY,disable) --stack '$(STACK)' $(ARGS)
 

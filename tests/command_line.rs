@@ -729,12 +729,18 @@ async fn a_key_that_is_shown_is_disabled_by_what_is_shown() {
     let desk = Desk::open().await;
     let text = fs::read_to_string(desk.folder.path().join("secrets/business/demo.json")).expect("a document");
     let shown = without_keys(&serde_json::from_str(&text).expect("JSON"));
+    let denied = async || desk.store.deny_list().await.expect("answers").entries().len();
     for list in ["publicKeys", "md5Keys"] {
         let fingerprint = shown[list][0].as_str().expect("a fingerprint");
-        desk.command(&["business", "disable", "demo", "--key", fingerprint]).await.expect("done");
+        let disable = ["business", "disable", "demo", "--key", fingerprint];
+        let before = denied().await;
+        assert!(!desk.process(&disable).ended().success(), "nobody agrees");
+        assert_eq!(denied().await, before, "a no changes nothing");
+        desk.command(&[&disable[..], &["--yes"]].concat()).await.expect("done");
+        assert_eq!(denied().await, before + 1);
     }
-    assert_eq!(desk.store.deny_list().await.expect("answers").entries().len(), 2);
-    desk.command(&["business", "enable", "demo"]).await.expect("done");
+    assert!(!desk.process(&["business", "enable", "demo"]).ended().success(), "nobody agrees");
+    desk.command(&["business", "enable", "demo", "--yes"]).await.expect("done");
     let done: Vec<_> = desk.audit().iter().map(|line| line["details"]["done"].clone()).collect();
     assert_eq!(done, [1, 1, 0]);
 }

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use shared::model::deny_list::{Denial, DenyList, KeyFingerprint, PartyKind};
 use shared::runtime::start::StartError;
+use shared::web::language::Language;
 
 use super::place::PlaceArgs;
 use crate::operate::deny_list::Change;
+use crate::operate::question;
 
 /// A change of the list.
 #[derive(Subcommand)]
@@ -27,18 +29,22 @@ pub(super) struct Party {
     /// One of its keys alone, if it has some: the SHA-256 of a public half's DER, or of a shared key's or secret's text
     #[arg(long, value_name = "FINGERPRINT")]
     key: Option<KeyFingerprint>,
+    /// Ask nothing
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     place: PlaceArgs,
 }
 
 impl Switch {
-    /// Does it, and prints the list as it then stands.
+    /// Asks, does it, and prints the list as it then stands.
     pub(super) async fn run(self, kind: PartyKind, folder: PathBuf) -> Result<(), StartError> {
         let (Self::Disable(party) | Self::Enable(party)) = &self;
         let place = party.place.clone().place(folder);
         let denial = Denial::new(kind, &party.id, party.key)?;
         let store = place.open().await?.records;
         let change = if matches!(self, Self::Disable(_)) { Change::Disable } else { Change::Enable };
+        question::agreed(&change.question(&place.name(), &denial, Language::English), party.yes)?;
         println!("{}", change.make(&place, &*store, &denial).await?.told);
         print_list(&store.deny_list().await?);
         Ok(())

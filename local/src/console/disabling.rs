@@ -102,15 +102,7 @@ fn question(visit: &Visit, named: &Named) -> Result<Response, Trouble> {
         Change::Disable => visit.say("停用", "Disable"),
         Change::Enable => visit.say("恢复", "Enable"),
     };
-    let place = visit.desk.place.name();
-    let question = match (change, visit.language.tag()) {
-        (Change::Disable, "en") => {
-            format!("Refuse {denial} everywhere at {place}, whatever its document says?")
-        }
-        (Change::Disable, _) => format!("在 {place} 处处拒绝 {denial}，无论其文档如何？"),
-        (Change::Enable, "en") => format!("Take {denial} off the list of what is refused at {place}?"),
-        (Change::Enable, _) => format!("将 {denial} 移出 {place} 的停用名单？"),
-    };
+    let question = change.question(&visit.desk.place.name(), &denial, visit.language);
     let body = html! {
         section class="card" {
             form method="post" action=(visit.link("/disabled/change", &[])) {

@@ -1,8 +1,9 @@
-//! Changes of the deny list by an operator, each with its audit line.
+//! Changes of the deny list by an operator, each with its question and its audit line.
 
 use serde_json::json;
-use shared::model::deny_list::Denial;
+use shared::model::deny_list::{Denial, PartyKind};
 use shared::store::{ChangeDenyList, ReadDenyList};
+use shared::web::language::Language;
 
 use super::refusal::{Refusal, StepError};
 use super::{Place, audit};
@@ -23,6 +24,28 @@ pub struct Changed {
 }
 
 impl Change {
+    /// The question before it is made at `place`: what it does, and to how many.
+    #[must_use]
+    pub fn question(self, place: &str, denial: &Denial, language: Language) -> String {
+        let (chinese, english) = concerned(denial);
+        match (self, language) {
+            (Self::Disable, Language::English) => format!(
+                "{denial} at {place}: refused everywhere within 15 seconds, whatever its document says. \
+                 Disable {english}?"
+            ),
+            (Self::Disable, Language::Chinese) => {
+                format!("{place} 的 {denial}：15 秒内处处被拒绝，无论其文档如何。停用 {chinese}？")
+            }
+            (Self::Enable, Language::English) => format!(
+                "{denial} at {place}: off the list within 15 seconds, and its document counts again. \
+                 Enable {english}?"
+            ),
+            (Self::Enable, Language::Chinese) => {
+                format!("{place} 的 {denial}：15 秒内移出停用名单，以其文档为准。恢复 {chinese}？")
+            }
+        }
+    }
+
     /// Makes it in the list that `store` has at `place`.
     ///
     /// # Errors
@@ -66,9 +89,26 @@ impl Change {
     }
 }
 
+/// How many of what it concerns, in Chinese and in English.
+fn concerned(denial: &Denial) -> (&'static str, &'static str) {
+    match denial.kind() {
+        _ if denial.is_of_a_key() => ("1 个密钥", "1 key"),
+        PartyKind::Business => ("1 个业务方", "1 business"),
+        PartyKind::AccessKey => ("1 个 AccessKey", "1 access key"),
+        PartyKind::Account => {
+            ("1 个账号及其全部 AccessKey 和授权方案", "1 account, with all its access keys and schemes")
+        }
+        PartyKind::Scheme => ("1 个授权方案", "1 scheme"),
+        PartyKind::Platform => (
+            "1 个平台及由它生成链接的全部业务方",
+            "1 platform, and the links of all businesses that it makes",
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use shared::model::deny_list::{DenyList, KeyFingerprint, PartyKind};
+    use shared::model::deny_list::{DenyList, KeyFingerprint};
     use shared::store::sqlite::SqliteStore;
 
     use super::*;
@@ -92,6 +132,38 @@ mod tests {
         let enabled =
             format!("{denial} is enabled at here within 15 seconds, unless its document says otherwise");
         assert_eq!((told(Change::Enable).await, told(Change::Enable).await), ((true, enabled), was_not));
+    }
+
+    #[test]
+    fn the_question_says_what_happens_and_to_how_many() {
+        let key = KeyFingerprint::of(b"a key");
+        for (kind, key, chinese, english) in [
+            (PartyKind::Business, None, "1 个业务方？", "1 business?"),
+            (PartyKind::Business, Some(key), "1 个密钥？", "1 key?"),
+            (PartyKind::AccessKey, None, "1 个 AccessKey？", "1 access key?"),
+            (PartyKind::AccessKey, Some(key), "1 个密钥？", "1 key?"),
+            (
+                PartyKind::Account,
+                None,
+                "全部 AccessKey 和授权方案？",
+                "with all its access keys and schemes?",
+            ),
+            (PartyKind::Scheme, None, "1 个授权方案？", "1 scheme?"),
+            (PartyKind::Platform, None, "全部业务方？", "of all businesses that it makes?"),
+        ] {
+            let denial = Denial::new(kind, "1", key).unwrap();
+            let question = |change: Change, language| change.question("here", &denial, language);
+            for (change, in_english, in_chinese) in
+                [(Change::Disable, " Disable ", "。停用 "), (Change::Enable, " Enable ", "。恢复 ")]
+            {
+                let told = question(change, Language::English);
+                assert!(told.starts_with(&format!("{denial} at here: ")), "{told}");
+                assert!(told.contains(in_english) && told.ends_with(english), "{told}");
+                let told = question(change, Language::Chinese);
+                assert!(told.starts_with(&format!("here 的 {denial}：")), "{told}");
+                assert!(told.contains(in_chinese) && told.ends_with(chinese), "{told}");
+            }
+        }
     }
 
     #[tokio::test]

@@ -107,6 +107,18 @@ impl Denial {
         }
         Ok(Self { kind, id: id.to_owned(), key })
     }
+
+    /// The kind of the party.
+    #[must_use]
+    pub const fn kind(&self) -> PartyKind {
+        self.kind
+    }
+
+    /// True of a key alone.
+    #[must_use]
+    pub const fn is_of_a_key(&self) -> bool {
+        self.key.is_some()
+    }
 }
 
 impl fmt::Display for Denial {
