@@ -475,8 +475,8 @@ async fn how_long_a_merchant_took_and_what_it_answered_is_shown_by_page_and_comm
     assert!(part(&chinese, "attempt").contains(" · 耗时 320 毫秒"), "{chinese}");
 
     let record = desk.world.record(&id).await;
-    let attempt = &summary(&record, desk.world.now())["history"][0];
-    assert_eq!((&attempt["millis"], &attempt["answer"]), (&json!(320), &json!("no such merchant")));
+    let attempt = &summary(&record, desk.world.now())["delivery"]["attempts"][0];
+    assert_eq!((&attempt["durationMillis"], &attempt["detail"]), (&json!(320), &json!("no such merchant")));
     let told = told(&record, desk.world.now());
     let rows: Vec<Vec<_>> = told.lines().map(|line| line.split_whitespace().collect()).collect();
     let head = ["attempt", "ended", "outcome", "HTTP", "ms", "answer"];

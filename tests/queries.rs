@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use local::operate::summary::summary;
 use openid_delivery::ATTEMPT_LEASE;
 use serde_json::{Value, json};
 use shared::delivery::response::{AnswerText, AttemptResult};
@@ -16,8 +17,8 @@ use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::{AuthorizationId, OperationId, State};
 use shared::model::purge::RECORDS_APART;
 use shared::store::{
-    NonceUse, PurgeExpired as _, ReadAuthorizations, RecordDeliveries as _, RecordLinks as _,
-    RecordPlatformLinks as _, StoreError, UseNonces,
+    ForgetPersons as _, NonceUse, PurgeExpired as _, ReadAuthorizations, RecordDeliveries as _,
+    RecordLinks as _, RecordPlatformLinks as _, StoreError, UseNonces,
 };
 use tests::keys::{foreign, merchant, merchant_md5};
 use tests::logs::Logs;
@@ -555,4 +556,61 @@ async fn a_link_whose_tries_are_used_up_says_so() {
     }
     let told = world.told("S1").await;
     assert_eq!((&told["state"], &told["triesUsedUp"]), (&json!("ISSUED"), &json!(true)));
+}
+
+/// What a query alone tells: the user, and what a list of attempts says already.
+const OF_THE_QUERY_ALONE: [&str; 4] = ["userId", "openId", "alipayUserId", "timeline"];
+
+#[tokio::test]
+async fn an_operators_summary_says_the_same_by_the_same_names() {
+    let world = World::new();
+    let compare = async |state: &str| {
+        let told = world.told("S1").await;
+        let record = world.record(&AuthorizationId::from_serial("B1", "S1")).await;
+        let summary = summary(&record, world.now());
+        assert_eq!(told["state"], state);
+        for (name, value) in told.as_object().expect("fields") {
+            let mut said = summary[name].clone();
+            if name == "delivery" {
+                said.as_object_mut().expect("fields").remove("begun");
+            }
+            assert!(OF_THE_QUERY_ALONE.contains(&name.as_str()) || said == *value, "{name}: {said} {value}");
+        }
+        for own in ["openId", "open-1", "userId", "user-1"] {
+            assert!(!summary.to_string().contains(own), "{summary}");
+        }
+        summary
+    };
+    let issued = world.link("S1").await;
+    compare("ISSUED").await;
+    world.clock.advance(Duration::from_mins(1));
+    world.gateway.answer(identified("open-1"));
+    world.complete_return(&issued.state, "codeA").await;
+    compare("AUTHORIZED").await;
+    let answer = Some(AnswerText { text: "no".to_owned(), is_cut: false });
+    world.merchant.answer(AttemptResult { answer, ..DeliveryOutcome::Status(500).into() });
+    world.drain().await;
+    let failed = compare("AUTHORIZED").await;
+    assert_eq!(failed["delivery"]["attempts"][0]["detail"], "no");
+    assert_eq!(failed["delivery"]["begun"], 1);
+
+    world.clock.advance(Duration::from_secs(15));
+    let claim = AttemptClaim {
+        id: issued.id.clone(),
+        attempts_before: 1,
+        attempts_allowed: 10,
+        operation: OperationId::recorded("a worker that dies".to_owned()),
+        now: world.now(),
+        lease_until: world.now() + ATTEMPT_LEASE,
+    };
+    world.store.claim_attempt(&claim).await.expect("the store answers");
+    compare("AUTHORIZED").await;
+    world.clock.advance(ATTEMPT_LEASE);
+    compare("AUTHORIZED").await;
+    // A retry comes into the sweep's index late.
+    world.clock.advance(Duration::from_mins(3));
+    world.sweep_and_drain().await;
+    compare("DELIVERED").await;
+    world.store.forget(&issued.id, world.now()).await.expect("the store answers");
+    compare("DELIVERED").await;
 }

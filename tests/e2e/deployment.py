@@ -154,7 +154,7 @@ class Deployment:
     def await_status(self, status: str, serial_no: str, business_id: str = "demo", within: float = 20) -> dict:
         def look() -> dict | None:
             record = self.show(serial_no, business_id)
-            return record if record["status"] == status else None
+            return record if record["state"] == status else None
 
         return eventually(look, within, f"{serial_no} {status}")
 

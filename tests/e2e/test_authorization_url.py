@@ -75,7 +75,7 @@ def test_a_signed_call_a_page_and_a_consent_bring_the_open_id_to_the_schemes_add
 
     def delivered() -> bool:
         record = json.loads(world.deployment.operate("show", f"REFERENCE={reference}", "ARGS=--json"))
-        return (record["status"], record.get("requestId")) == ("DELIVERED", request_id)
+        return (record["state"], record.get("requestId")) == ("DELIVERED", request_id)
 
     eventually(delivered, 20, f"{reference} DELIVERED")
     status, _, page = opened(answer.link, PHONE)

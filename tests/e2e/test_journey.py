@@ -19,7 +19,7 @@ def test_a_signed_request_and_a_consent_bring_the_open_id_to_the_merchant(world:
     assert (body["serialNo"], body["userId"]) == (request.serial_no, request.user_id)
     assert header_of(callback, "nonce").startswith("authlink-")
     record = world.deployment.await_status("DELIVERED", request.serial_no)
-    assert [(attempt["number"], attempt["outcome"]) for attempt in record["history"]] == [(1, "success")]
+    assert [(attempt["number"], attempt["outcome"]) for attempt in record["delivery"]["attempts"]] == [(1, "success")]
     world.deployment.await_empty_queue()
 
 
@@ -31,7 +31,7 @@ def test_a_merchant_that_fails_twice_and_then_answers_is_told_three_times_the_sa
         world.parties.merchant_answers("none")
         callbacks = world.parties.await_callbacks(request.serial_no, 3)
         record = world.deployment.await_status("DELIVERED", request.serial_no)
-    outcomes = [(attempt["number"], attempt["outcome"]) for attempt in record["history"]]
+    outcomes = [(attempt["number"], attempt["outcome"]) for attempt in record["delivery"]["attempts"]]
     assert outcomes == [(1, "status"), (2, "status"), (3, "success")]
     assert len({body_of(callback) for callback in callbacks}) == 1
     assert len({header_of(callback, "nonce") for callback in callbacks}) == 3

@@ -14,7 +14,7 @@ def test_with_the_queues_trigger_off_the_sweep_alone_delivers(world: World) -> N
     with deployment.trigger_off():
         request = world.authorized()
         record = deployment.show(request.serial_no)
-        assert (record["status"], record["attempts"]) == ("AUTHORIZED", 0)
+        assert (record["state"], record["delivery"]["attempts"]) == ("AUTHORIZED", [])
         deployment.age(record["reference"], 180)
         deployment.sweep()
         [callback] = world.parties.await_callbacks(request.serial_no, 1)
@@ -32,7 +32,7 @@ def test_a_role_may_use_its_own_queue_only_and_the_sweep_delivers_what_had_no_hi
         request = world.authorized()
         record = deployment.show(request.serial_no)
         world.denied.add(record["reference"])
-        assert (record["status"], record["attempts"]) == ("AUTHORIZED", 0)
+        assert (record["state"], record["delivery"]["attempts"]) == ("AUTHORIZED", [])
         assert deployment.messages(deployment.dead_letters) == 0
 
     def lost() -> list[dict]:
@@ -61,7 +61,8 @@ def test_a_function_that_is_killed_between_the_claim_and_the_outcome_loses_nothi
         parties.merchant_answers("none")
         deployment.await_empty_queue()
         record = deployment.show(request.serial_no)
-        assert (record["status"], record["attempts"], record["history"]) == ("AUTHORIZED", 1, [])
+        begun = record["delivery"]["begun"], [attempt["number"] for attempt in record["delivery"]["attempts"]]
+        assert (record["state"], begun) == ("AUTHORIZED", (1, [1]))
 
         def swept() -> bool:
             deployment.sweep()
@@ -70,7 +71,8 @@ def test_a_function_that_is_killed_between_the_claim_and_the_outcome_loses_nothi
         eventually(swept, LEASE_SECS + 15, "the next attempt", every=1)
         assert time.monotonic() - claimed > LEASE_SECS - 5
         record = deployment.await_status("DELIVERED", request.serial_no)
-        assert [(attempt["number"], attempt["outcome"]) for attempt in record["history"]] == [(2, "success")]
+        outcomes = [(attempt["number"], attempt["outcome"]) for attempt in record["delivery"]["attempts"]]
+        assert outcomes == [(1, "unfinished"), (2, "success")]
         first, second = parties.callbacks(request.serial_no)
         assert body_of(first) == body_of(second)
         deployment.await_empty_queue()

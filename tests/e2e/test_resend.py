@@ -26,7 +26,7 @@ def test_what_a_silent_merchant_never_took_is_resent_with_the_same_body(
         requests = [world.authorized(), world.authorized(), world.authorized(**of_second)]
         records = [deployment.await_status("UNDELIVERABLE", r.serial_no, r.business_id, 60) for r in requests]
     for record in records:
-        outcomes = [(attempt["number"], attempt["outcome"]) for attempt in record["history"]]
+        outcomes = [(attempt["number"], attempt["outcome"]) for attempt in record["delivery"]["attempts"]]
         assert outcomes == [(1, "timeout"), (2, "timeout"), (3, "timeout")]
         world.undeliverable.add(record["reference"])
     parties.merchant_answers("none")
@@ -40,7 +40,7 @@ def test_what_a_silent_merchant_never_took_is_resent_with_the_same_body(
         deployment.sweep()
         deployment.await_status("DELIVERED", requests[number].serial_no, requests[number].business_id)
         for left in requests[number + 1 :]:
-            assert deployment.show(left.serial_no, left.business_id)["status"] == "UNDELIVERABLE"
+            assert deployment.show(left.serial_no, left.business_id)["state"] == "UNDELIVERABLE"
     for request in requests:
         callbacks = parties.callbacks(request.serial_no)
         assert len(callbacks) == 4

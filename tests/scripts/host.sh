@@ -120,5 +120,5 @@ await_callback() {
 
 # What an operator sees of this serialNo.
 shown_status() {
-  cargo run -q -- authorizations show --folder "$work/folder" --serial-no "$serial_no" --json | jq -r .status
+  cargo run -q -- authorizations show --folder "$work/folder" --serial-no "$serial_no" --json | jq -r .state
 }

@@ -31,6 +31,7 @@ use tracing::Instrument as _;
 
 pub use self::error::QueryError;
 use self::request::Query;
+pub use self::view::Delivery;
 use self::view::View;
 
 /// Beside the documented path of links.

@@ -42,8 +42,7 @@ impl View {
     /// The view at `now` of `record`, which `request` asked for.
     pub(crate) fn new(record: &Authorization, request: &MerchantRequest, now: UnixMillis) -> Self {
         let (identity, forgotten_at) = (record.identity(), record.forgotten_at());
-        let lease = record.pending_delivery().and_then(|delivery| delivery.lease.as_ref());
-        let rounds = record.attempts().map_or_else(Vec::new, |attempts| rounds(attempts, lease.is_some()));
+        let rounds = rounds_of(record);
         Self {
             serial_no: request.serial_no.clone(),
             merchant_id: request.merchant_id.clone(),
@@ -57,15 +56,25 @@ impl View {
             alipay_user_id: identity.and_then(|user| user.user_id()).map(|id| id.reveal().to_owned()),
             auth_time: record.authorized_at(),
             forgotten_at,
-            delivery: Delivery::new(record, lease, &rounds, now),
+            delivery: Delivery::new(record, &rounds, now),
             timeline: timeline(record, &rounds, now),
         }
     }
 }
 
+fn lease_of(record: &Authorization) -> Option<&Lease> {
+    record.pending_delivery().and_then(|delivery| delivery.lease.as_ref())
+}
+
+fn rounds_of(record: &Authorization) -> Vec<Vec<Known<'_>>> {
+    let held = lease_of(record).is_some();
+    record.attempts().map_or_else(Vec::new, |attempts| rounds(attempts, held))
+}
+
+/// The delivery of an authorization, in the words of the answer.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Delivery {
+pub struct Delivery {
     state: DeliveryState,
     attempts: Vec<Made>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,13 +106,14 @@ impl DeliveryState {
 }
 
 impl Delivery {
-    fn new(
-        record: &Authorization,
-        lease: Option<&Lease>,
-        rounds: &[Vec<Known<'_>>],
-        now: UnixMillis,
-    ) -> Self {
-        let state = DeliveryState::new(record);
+    /// That of `record`, as it is told at `now`.
+    #[must_use]
+    pub fn of(record: &Authorization, now: UnixMillis) -> Self {
+        Self::new(record, &rounds_of(record), now)
+    }
+
+    fn new(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) -> Self {
+        let (state, lease) = (DeliveryState::new(record), lease_of(record));
         let mut attempts: Vec<_> = rounds.iter().flatten().map(Made::new).collect();
         if lease.is_some_and(|lease| now < lease.until)
             && let Some(last) = attempts.last_mut()

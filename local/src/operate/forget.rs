@@ -40,7 +40,7 @@ impl Forgotten {
     pub fn json(&self) -> Value {
         let mut told = json!({
             "reference": self.record.id,
-            "status": self.record.status().as_str(),
+            "state": self.record.status().as_str(),
             "forgottenAt": self.at,
             "done": if self.dry_run { 0 } else { self.records },
         });

@@ -1,5 +1,6 @@
 //! The part of a record that an operator is shown: neither the user's identity or phone number nor the link.
 
+use authorization_query::Delivery;
 use serde_json::{Value, json};
 use shared::model::attention::{Attention, attention};
 use shared::model::authorization::{Authorization, Callback};
@@ -10,7 +11,7 @@ use super::local_time::local;
 use super::table::Table;
 use crate::printable::line;
 
-/// For programs.
+/// For programs: what a query's answer tells, too, by its names.
 #[must_use]
 pub fn summary(record: &Authorization, now: UnixMillis) -> Value {
     let mut summary = match &record.request {
@@ -28,7 +29,7 @@ pub fn summary(record: &Authorization, now: UnixMillis) -> Value {
     };
     let state = json!({
         "reference": record.id,
-        "status": record.status_at(now).as_str(),
+        "state": record.status_at(now).as_str(),
         "attention": attention(record, now).map(Attention::as_str),
         "source": record.source.to_string(),
         "callbackUrl": callback(record),
@@ -37,18 +38,37 @@ pub fn summary(record: &Authorization, now: UnixMillis) -> Value {
         "openedAt": record.opened_at,
         "refusedAt": record.refused_at,
         "expiresAt": record.link_ends_at(),
+        "triesUsedUp": record.authorized_at().is_none() && record.tries_are_used_up(),
         // Once the user is known a store may have forgotten them.
         "codesTried": (record.consent().is_none() && record.forgotten_at().is_none()).then_some(record.codes.len()),
-        "authorizedAt": record.authorized_at(),
+        "authTime": record.authorized_at(),
         "forgottenAt": record.forgotten_at(),
-        "attempts": record.attempts_begun(),
-        "nextAttemptAt": record.next_attempt_at(),
-        "history": record.history(),
+        "delivery": delivery(record, now),
     });
     if let (Some(fields), Value::Object(state)) = (summary.as_object_mut(), state) {
         fields.extend(state);
     }
     summary
+}
+
+/// The delivery as the merchant is told it, with every outcome as it is recorded.
+fn delivery(record: &Authorization, now: UnixMillis) -> Value {
+    let mut delivery = json!(Delivery::of(record, now));
+    let attempts = delivery["attempts"].as_array_mut().into_iter().flatten();
+    let concluded = attempts.filter(|attempt| !attempt["time"].is_null());
+    for (attempt, made) in concluded.zip(record.history()) {
+        let outcome = made.outcome;
+        attempt["outcome"] = outcome.as_str().into();
+        if let Some(range) = outcome.refusal() {
+            attempt["address"] = range.as_str().into();
+        }
+        if let Some(failure) = outcome.tls_failure() {
+            attempt["cause"] = failure.as_str().into();
+        }
+    }
+    // Since the settlement, or the last resend.
+    delivery["begun"] = record.attempts_begun().into();
+    delivery
 }
 
 /// The address of its delivery.
@@ -146,22 +166,24 @@ mod tests {
     use std::time::Duration;
 
     use shared::model::alipay_app_id::AlipayAppId;
-    use shared::model::authorization::{Issue, NewLink};
+    use shared::model::authorization::{
+        Attempt, Attempts, AuthorizationState, Issue, NewLink, Status, Tombstone,
+    };
     use shared::model::authorization_request::MerchantRequest;
+    use shared::model::delivery_outcome::{AddressRefusal, DeliveryOutcome, TlsFailure};
     use shared::model::id::{AuthorizationId, State};
 
     use super::*;
 
-    #[test]
-    fn what_a_caller_has_sent_moves_no_cursor() {
-        let (now, serial_no) =
-            (UnixMillis(1_795_355_000_123), "S1\u{1b}[2J\u{9b}31m\nstate  DELIVERED".to_owned());
-        let id = AuthorizationId::from_serial("B1", &serial_no);
-        let record = Authorization::issued(Issue {
+    const NOW: UnixMillis = UnixMillis(1_795_355_000_123);
+
+    fn issued(serial_no: &str) -> Authorization {
+        let id = AuthorizationId::from_serial("B1", serial_no);
+        Authorization::issued(Issue {
             request: AuthorizationRequest::Merchant(MerchantRequest {
                 business_id: "B1".to_owned(),
                 merchant_id: "M1".to_owned(),
-                serial_no,
+                serial_no: serial_no.to_owned(),
                 user_id: "U1".to_owned(),
             }),
             callback: Callback::OwnersDefault,
@@ -170,11 +192,40 @@ mod tests {
                 app: AlipayAppId::parse("2021000000000001").unwrap(),
                 link: "https://openauth.example/authorize".parse().unwrap(),
             },
-            now,
+            now: NOW,
             lifetime: Duration::from_hours(1),
             retention: Duration::from_hours(10),
-        });
-        for text in [told(&record, now), listed(std::slice::from_ref(&record), now)] {
+        })
+    }
+
+    #[test]
+    fn an_attempt_is_told_as_it_is_recorded_and_as_a_merchant_is_not() {
+        let refused = DeliveryOutcome::AddressRefused(AddressRefusal::Private);
+        let made =
+            [(1, refused), (3, DeliveryOutcome::Tls(TlsFailure::Expired)), (1, DeliveryOutcome::Success)];
+        let history = made.map(|(number, outcome)| Attempt::new(number, NOW, outcome)).to_vec();
+        let tombstone = Tombstone {
+            status: Status::Delivered,
+            authorized_at: Some(NOW),
+            attempts: Attempts { begun: 1, history },
+            forgotten_at: NOW,
+        };
+        let record = Authorization { state: AuthorizationState::Forgotten(tombstone), ..issued("S1") };
+        let attempts = json!([
+            {"number": 1, "time": NOW, "outcome": "address_refused", "address": "private"},
+            {"number": 2, "outcome": "unfinished"},
+            {"number": 3, "time": NOW, "outcome": "tls", "cause": "expired"},
+            {"number": 1, "time": NOW, "outcome": "success", "httpStatus": 200},
+        ]);
+        let expected = json!({"state": "DELIVERED", "attempts": attempts, "begun": 1});
+        assert_eq!(summary(&record, NOW)["delivery"], expected);
+        assert_eq!(json!(Delivery::of(&record, NOW))["attempts"][0]["outcome"], "address_unusable");
+    }
+
+    #[test]
+    fn what_a_caller_has_sent_moves_no_cursor() {
+        let record = issued("S1\u{1b}[2J\u{9b}31m\nstate  DELIVERED");
+        for text in [told(&record, NOW), listed(std::slice::from_ref(&record), NOW)] {
             assert!(text.contains("S1\u{fffd}[2J\u{fffd}31m\u{fffd}state"), "{text:?}");
             assert!(text.lines().all(|line| !line.contains(char::is_control)), "{text:?}");
         }
