@@ -52,4 +52,5 @@ mod store_contract;
 mod store_patience;
 mod structure;
 mod sweeps;
+mod tails;
 mod tls_servers;

@@ -1,6 +1,5 @@
 //! `authlink authorizations`: find, understand, deliver once more, and forget.
 
-use std::collections::HashMap;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,15 +19,17 @@ use super::reference::reference;
 use crate::folder::BUSINESS_ID;
 use crate::operate::forget::{self, forget};
 use crate::operate::left_out::left_out;
-use crate::operate::local_time::{local, moment};
+use crate::operate::local_time::moment;
 use crate::operate::newest::STATES;
 use crate::operate::refusal::Refusal;
 use crate::operate::resend::{Manner, WITH_OPEN_ID, Which, resend};
-use crate::operate::{Opened, Place, summary};
+use crate::operate::tail::{self, Reads, Tail};
+use crate::operate::{Place, summary};
+use crate::signals::StopSignals;
 
-/// The newest that `tail` watches.
-const WATCHED: u32 = 200;
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The looks of `tail`, on this machine and on a table: how often, and how much each reads.
+const LOOKS: (Duration, Reads) = (Duration::from_secs(1), Reads { newest: 200, again: 500 });
+const LOOKS_AT_A_TABLE: (Duration, Reads) = (Duration::from_secs(5), Reads { newest: 200, again: 50 });
 
 #[derive(Subcommand)]
 pub(super) enum AuthorizationsCommand {
@@ -53,13 +54,13 @@ pub(super) enum AuthorizationsCommand {
         #[command(flatten)]
         place: PlaceArgs,
     },
-    /// Print every change of the newest authorizations as it comes, until Ctrl-C
-    Tail {
-        #[command(flatten)]
-        owner: OwnerArgs,
-        #[command(flatten)]
-        place: PlaceArgs,
-    },
+    /// Print changes as they come, until Ctrl-C: of the newest, of new ones, and of what needs attention
+    #[command(after_help = "Examples:\n  authlink authorizations tail\n  \
+        authlink authorizations tail --since 10m\n  \
+        authlink authorizations tail --stack authlink --business-id B1 --json\n\n\
+        A table is looked at every 5 s. Without a business or scheme, or without RecentIndex=true, only what needs \
+        attention is seen of it.")]
+    Tail(TailArgs),
     /// Deliver once more, with the same body: one, or many by state, owner and time
     #[command(
         group(ArgGroup::new("what").required(true).multiple(true).args(["serial_no", "reference", "all", "business_id", "scheme_id"])),
@@ -189,6 +190,23 @@ pub(super) struct ResendArgs {
     /// Begin anew, although an earlier run of the same was broken off
     #[arg(long, conflicts_with_all = ["serial_no", "reference"])]
     anew: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+#[derive(Args)]
+pub(super) struct TailArgs {
+    #[command(flatten)]
+    owner: OwnerArgs,
+    /// Print what was requested since then at first: 10m, 2h, 2026-11-29T08:00
+    #[arg(long)]
+    since: Option<String>,
+    /// Print JSON, a line for each change
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     place: PlaceArgs,
 }
@@ -239,7 +257,7 @@ impl AuthorizationsCommand {
                 }
                 Ok(())
             }
-            Self::Tail { owner, place } => tail(&place.place(folder).open().await?, owner.owner()?).await,
+            Self::Tail(arguments) => arguments.run(folder).await,
             Self::Resend(resend) => resend.run(folder).await,
             Self::Forget(ForgetArgs { which, dry_run, yes, json, place }) => {
                 let place = place.place(folder);
@@ -358,46 +376,64 @@ impl ResendArgs {
         };
         let (to, dry_run, rate, yes, anew) = (self.to, self.dry_run, self.rate, self.yes, self.anew);
         let manner = Manner { to, dry_run, rate, yes, anew, tell: &tell };
-        println!("{}", resend(&place, &place.open().await?, which, &manner).await?);
+        let resent = resend(&place, &place.open().await?, which, &manner).await?;
+        if self.json {
+            println!("{:#}", resent.json());
+        } else {
+            println!("{resent}");
+        }
         Ok(())
     }
 }
 
-async fn tail(opened: &Opened, owner: Option<Owner>) -> Result<(), StartError> {
-    let (mut seen, mut unreadable) = (HashMap::new(), Vec::new());
-    let mut first = true;
-    loop {
-        let (now, view) = (SystemClock.now(), View::States(STATES.to_vec()));
-        let listing = Listing {
-            view,
-            owner: owner.clone(),
-            since: None,
-            until: None,
-            after: None,
-            limit: WATCHED,
-            now,
+impl TailArgs {
+    async fn run(self, folder: PathBuf) -> Result<(), StartError> {
+        let mut signals = StopSignals::listen()?;
+        let since = self.since.as_deref().map(|text| moment(text, SystemClock.now()));
+        let place = self.place.place(folder);
+        let (every, reads) = match place {
+            Place::Folder(_) => LOOKS,
+            Place::Stack(_) | Place::Table(_) => LOOKS_AT_A_TABLE,
         };
-        let page = opened.records.list(&listing).await?;
-        if page.unreadable != unreadable
-            && let Some(left_out) = left_out(&page.unreadable, Language::English)
-        {
-            eprintln!("{left_out}");
-        }
-        unreadable = page.unreadable;
-        for record in page.records.iter().rev() {
-            let state = (record.status_at(now), record.attempts_begun(), record.history().len());
-            let before = seen.insert(record.id.clone(), state);
-            if !first && before != Some(state) {
-                let last = record.history().last().map_or("", |attempt| attempt.outcome.as_str());
-                println!("{}  {}  {}  {}  {last}", local(now), record.owner(), record.id, state.0);
+        let (opened, owner) = (place.open().await?, self.owner.owner()?);
+        let mut tail = Tail::new(owner, since.transpose().map_err(StartError::new)?, reads);
+        let (mut is_first, mut unreadable) = (true, Vec::new());
+        loop {
+            let now = SystemClock.now();
+            match tail.look(&*opened.records, now).await {
+                Ok(changed) if self.json => {
+                    changed.iter().for_each(|record| println!("{}", tail::as_json(record, now)));
+                }
+                Ok(changed) => changed.iter().for_each(|record| println!("{}", tail::told(record, now))),
+                Err(error) if is_first => return Err(error.into()),
+                // The next look tells what this one could not.
+                Err(error) => eprintln!("{error}"),
+            }
+            if tail.unreadable() != unreadable
+                && let Some(left_out) = left_out(tail.unreadable(), Language::English)
+            {
+                eprintln!("{left_out}");
+            }
+            unreadable = tail.unreadable().to_vec();
+            if is_first {
+                eprintln!("{}", watched(&tail));
+            }
+            is_first = false;
+            tokio::select! {
+                () = tokio::time::sleep(every) => {}
+                () = signals.next() => return Ok(()),
             }
         }
-        first = false;
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-        }
     }
+}
+
+fn watched(tail: &Tail) -> String {
+    if tail.lists_requests() {
+        return format!("{} are watched, and new ones; Ctrl-C ends it", tail.known());
+    }
+    "only what needs attention is watched: a table lists requests of one --business-id or --scheme-id, by its \
+     RecentIndex; Ctrl-C ends it"
+        .to_owned()
 }
 
 #[cfg(test)]

@@ -17,5 +17,6 @@ pub mod refusal;
 pub mod resend;
 pub mod summary;
 mod table;
+pub mod tail;
 
 pub use place::{Deployed, Opened, Place, Stack};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::egress::callback_url::CallbackUrl;
 use shared::model::authorization::{Authorization, Callback, Status};
 use shared::model::clock::{Clock as _, SystemClock, UnixMillis};
@@ -60,6 +60,17 @@ pub enum Resent {
     Would(u64),
     /// Are due again.
     Due(u64),
+}
+
+impl Resent {
+    /// For programs.
+    #[must_use]
+    pub fn json(self) -> Value {
+        match self {
+            Self::Would(number) => json!({"done": 0, "wouldDo": number}),
+            Self::Due(number) => json!({"done": number}),
+        }
+    }
 }
 
 impl fmt::Display for Resent {
@@ -199,12 +210,12 @@ fn goes_on(
     let done = format!("{} of {}", plan.len() - plan.left().len(), plan.len());
     let earlier = format!("An earlier run of the same, begun {}, ended after {done}", local(begun));
     if anew || now.0.saturating_sub(begun.0) > GOES_ON_FOR_MILLIS {
-        println!("{earlier}; it is forgotten.");
+        eprintln!("{earlier}; it is forgotten.");
         plan.forget()?;
         return Ok(false);
     }
     agreed(&format!("{earlier}. Go on with it (or say --anew)?"))?;
-    println!("{earlier}; this one goes on.");
+    eprintln!("{earlier}; this one goes on.");
     Ok(true)
 }
 
