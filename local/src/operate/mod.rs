@@ -2,6 +2,7 @@
 //! works there.
 
 pub mod audit;
+mod credentials;
 pub mod deny_list;
 #[cfg(test)]
 pub(crate) mod fake_aws;

@@ -17,6 +17,7 @@ use shared::store::Operate;
 use shared::store::dynamodb::DynamoStore;
 use shared::store::listing::ListAuthorizations;
 
+use super::credentials;
 use crate::database;
 use crate::folder::Folder;
 
@@ -140,6 +141,9 @@ impl Deployed {
                         stack.name
                     ))
                 }
+                (code, _) if credentials::are_refused(code) => {
+                    credentials::refused(&StartError::from(error), stack.profile.as_deref())
+                }
                 _ => StartError::from(error),
             }
         })?;
@@ -229,7 +233,9 @@ async fn sdk(stack: &Stack) -> Result<SdkConfig, StartError> {
         ));
     }
     let Some(provider) = config.credentials_provider() else { return Ok(in_time(config)) };
-    let found = SharedCredentialsProvider::new(provider.provide_credentials().await?);
+    let found = provider.provide_credentials().await;
+    let found = found.map_err(|error| credentials::not_had(error, stack.profile.as_deref()))?;
+    let found = SharedCredentialsProvider::new(found);
     Ok(in_time(config.into_builder().credentials_provider(found).build()))
 }
 
