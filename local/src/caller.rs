@@ -129,7 +129,8 @@ fn md5_key(file: &Path) -> Result<Key, StartError> {
     shared_key(file).map(Key::Md5)
 }
 
-fn bare(url: &Url) -> String {
+/// An address without the slash at its end.
+pub(crate) fn bare(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
 

@@ -1,4 +1,5 @@
-//! The samples of a merchant's side in seven languages: the same files that are tested.
+//! The samples of a merchant's side in seven languages, and those by Alibaba Cloud's SDKs: the same files that are
+//! tested.
 
 use clap::ValueEnum;
 
@@ -79,6 +80,44 @@ pub(crate) const SAMPLES: [Sample; 7] = [
     },
 ];
 
+/// A language that Alibaba Cloud has an SDK of GetAuthorizationUrl in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SdkLanguage {
+    Java,
+    Php,
+    Node,
+    Python,
+    Go,
+}
+
+impl SdkLanguage {
+    /// A program that makes one call by the SDK, and the command that runs its file alone, before its arguments.
+    pub(crate) const fn program(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Java => (
+                include_str!("../../samples/get-authorization-url/GetAuthorizationUrl.java"),
+                "java -cp 'sdk/*' GetAuthorizationUrl.java",
+            ),
+            Self::Php => (
+                include_str!("../../samples/get-authorization-url/get_authorization_url.php"),
+                "php get_authorization_url.php",
+            ),
+            Self::Node => (
+                include_str!("../../samples/get-authorization-url/get_authorization_url.mjs"),
+                "node get_authorization_url.mjs",
+            ),
+            Self::Python => (
+                include_str!("../../samples/get-authorization-url/get_authorization_url.py"),
+                "python3 get_authorization_url.py",
+            ),
+            Self::Go => (
+                include_str!("../../samples/get-authorization-url/get_authorization_url.go"),
+                "go run get_authorization_url.go",
+            ),
+        }
+    }
+}
+
 impl Language {
     /// Its sample.
     pub(crate) fn sample(self) -> &'static Sample {
@@ -90,6 +129,19 @@ impl Language {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_sdk_has_its_program_as_the_manual_says() {
+        let manual = include_str!("../../samples/README.md");
+        for language in SdkLanguage::value_variants() {
+            let (source, command) = language.program();
+            assert!(
+                source.contains("Asks authlink for a link by Alibaba Cloud's SDK. Needs"),
+                "{language:?}"
+            );
+            assert!(manual.contains(&format!("`{command}`")), "{command}");
+        }
+    }
 
     #[test]
     fn every_language_has_its_sample_as_the_manual_says() {

@@ -31,6 +31,19 @@ told=$(jq -j '.data | "\(.openId) \(.authTime) \(.delivery.state)"' <<<"$query")
 delivered=$(jq -r '.request | .[index("\n\n") + 2:]' "$work/callback.json" | jq -j '"\(.openId) \(.authTime) DELIVERED"')
 [[ $told == "$delivered" ]] || fail "the query tells $told, and the callback told $delivered"
 
+# curled CALL OPTION...: the answer to the curl command that is printed for a call.
+curled() {
+  cargo run -q -- call "$@" --folder "$work/folder" --to "$authlink" --curl >"$work/call.sh" || fail "no command for $1"
+  sh "$work/call.sh"
+}
+
+user="it's \$HOME"
+[[ $(curled link --serial-no curl-1 --user-id "$user" | jq .status) == 0 ]] || fail "curl gets no link"
+[[ $(curled link --serial-no curl-2 --md5 | jq .status) == 0 ]] || fail "curl gets no link by MD5"
+[[ $(curled query --serial-no curl-1 | jq -r .data.userId) == "$user" ]] || fail "curl's query tells of another user"
+[[ $(curled get-authorization-url --phone 13900001234 --scheme 234 | jq -r .Code) == OK ]] ||
+  fail "curl gets no link of GetAuthorizationUrl"
+
 status=$(shown_status)
 [[ $status == DELIVERED ]] || fail "$serial_no is $status"
 echo "ok: $serial_no was delivered, and OpenSSL verifies it"

@@ -13,12 +13,12 @@ use shared::model::random::{OsRandom, hex_128};
 use shared::runtime::start::StartError;
 use url::Url;
 
-use super::printed::{curl, print_answer, print_request, print_sample, request_as_json};
+use super::printed::{curl, print_answer, print_program, print_request, print_sample, request_as_json};
 use crate::app::{DEFAULT_MERCHANT_PORT, DEFAULT_PORT};
-use crate::caller::{Caller, Identification, authorization_url_call};
+use crate::caller::{Caller, Identification, authorization_url_call, bare};
 use crate::folder::{ACCESS_KEY_ID, Folder};
 use crate::merchant::CallAnswer;
-use crate::samples::Language;
+use crate::samples::{Language, SdkLanguage};
 
 const URL_PATH: &str = "/v1/openapi/auth/alipay/url";
 const QUERY_PATH: &str = "/v1/openapi/auth/alipay/query";
@@ -53,7 +53,9 @@ pub(super) enum CallCommand {
     },
     /// Ask for a link as Alibaba Cloud's SDKs do, and print request and answer
     #[command(
-        after_help = "Example:\n  authlink call get-authorization-url --phone 13900001234 --scheme 234"
+        after_help = "Examples:\n  authlink call get-authorization-url --phone 13900001234 --scheme 234\n  \
+            authlink call get-authorization-url --phone 13900001234 --scheme 234 --curl\n  \
+            authlink call get-authorization-url --phone 13900001234 --scheme 234 --as node > get_authorization_url.mjs"
     )]
     GetAuthorizationUrl {
         #[arg(long)]
@@ -70,6 +72,10 @@ pub(super) enum CallCommand {
         secret_file: Option<PathBuf>,
         #[command(flatten)]
         at: AtArgs,
+        /// Print a program that makes the call by Alibaba Cloud's SDK, instead of sending it; on standard error its
+        /// settings and the command
+        #[arg(long = "as", value_name = "LANGUAGE", conflicts_with = "curl")]
+        language: Option<SdkLanguage>,
     },
 }
 
@@ -158,14 +164,34 @@ impl CallCommand {
                     _ => Ok(()),
                 }
             }
-            Self::GetAuthorizationUrl { phone, scheme, end_date, access_key_id, secret_file, at } => {
+            Self::GetAuthorizationUrl {
+                phone,
+                scheme,
+                end_date,
+                access_key_id,
+                secret_file,
+                at,
+                language,
+            } => {
                 let secret_file = match secret_file {
                     Some(file) => file,
                     None => Folder::open(folder)?.party_file("access-key-secret.txt"),
                 };
+                let endpoint = at.authlink(folder)?;
+                if let Some(language) = language {
+                    let (source, command) = language.program();
+                    let settings = [
+                        ("ENDPOINT", bare(&endpoint)),
+                        ("ACCESS_KEY_ID", access_key_id),
+                        ("ACCESS_KEY_SECRET_FILE", secret_file.display().to_string()),
+                    ];
+                    let said = [phone.as_str(), &scheme];
+                    let arguments: Vec<_> = said.into_iter().chain(end_date.as_deref()).collect();
+                    print_program(source, command, &settings, &arguments);
+                    return Ok(());
+                }
                 let mut parameters = vec![("PhoneNo", phone.as_str()), ("SchemeId", &scheme)];
                 parameters.extend(end_date.as_deref().map(|date| ("EndDate", date)));
-                let endpoint = at.authlink(folder)?;
                 let call = authorization_url_call(&endpoint, &access_key_id, &secret_file, &parameters)?;
                 get_authorization_url(call, &at).await
             }

@@ -29,12 +29,18 @@ pub(super) fn print_answer(request: &Value, answer: &CallAnswer, as_json: bool) 
 }
 
 pub(super) fn print_sample(language: Language, caller: &Caller, arguments: &[&str]) {
-    print!("{}", language.sample().source);
-    for (name, value) in caller.settings_of_samples() {
-        eprintln!("export {name}={}", quoted(&value));
+    let sample = language.sample();
+    print_program(sample.source, sample.command, &caller.settings_of_samples(), arguments);
+}
+
+/// Prints a program; its settings and its command on standard error.
+pub(super) fn print_program(source: &str, command: &str, settings: &[(&str, String)], arguments: &[&str]) {
+    print!("{source}");
+    for (name, value) in settings {
+        eprintln!("export {name}={}", quoted(value));
     }
     let arguments: String = arguments.iter().map(|argument| format!(" {}", quoted(argument))).collect();
-    eprintln!("{}{arguments}", language.sample().command);
+    eprintln!("{command}{arguments}");
 }
 
 /// The call as a command for a POSIX shell.
