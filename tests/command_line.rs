@@ -12,6 +12,7 @@ use local::documents::shown::without_keys;
 use local::emulator::certificates::issue;
 use local::folder::{ACCESS_KEY_ID, BUSINESS_ID, Folder, MERCHANT_ID};
 use local::merchant::{MerchantFault, SignType, Signer, send, sign};
+use local::operate::Place;
 use local::operate::summary::callers_name;
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -32,6 +33,8 @@ use tests::rpc::{Protocol, RpcCall};
 use tests::world::{BEGINNING, World};
 use tokio::time::timeout;
 use url::Url;
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const WITHIN: Duration = Duration::from_mins(1);
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -44,11 +47,31 @@ fn help_of(command: &mut Command, path: &str, text: &mut String) {
     };
     *text += &format!("==== {path} --help\n{}\n", command.clone().term_width(100).render_long_help());
     let names: Vec<_> = command.get_subcommands().map(|known| known.get_name().to_owned()).collect();
+    if names.is_empty() {
+        hold_examples(&path, &command.get_after_help().map(ToString::to_string).unwrap_or_default());
+    }
     for name in names.iter().filter(|name| *name != "help") {
         if let Some(known) = command.find_subcommand_mut(name) {
             help_of(known, &path, text);
         }
     }
+}
+
+/// A command has examples of itself, and each can be read.
+fn hold_examples(path: &str, help: &str) {
+    let mut examples = 0;
+    for line in help.lines().filter_map(|line| line.strip_prefix("  ")) {
+        let Some((_, command)) = line.split_once("authlink ") else { continue };
+        let command = command.split(" > ").next().expect("words").replace("FINGERPRINT", &"0".repeat(64));
+        let words = ["authlink"].into_iter().chain(command.split_whitespace());
+        let read = Cli::try_parse_from(words).map(drop).map_err(|error| error.to_string());
+        assert_eq!(read, Ok(()), "{path}: {line}");
+        // An id may stand between the command's words.
+        let mut said = command.split_whitespace();
+        let is_its = path.split(' ').skip(1).all(|word| said.any(|said| said == word));
+        examples += usize::from(is_its);
+    }
+    assert!(examples > 0, "{path} has no example of its own in {help:?}");
 }
 
 /// Compares with a golden file, and keeps what it is now for whoever means it.
@@ -163,6 +186,152 @@ async fn what_the_doctor_cannot_read_is_named() {
         let told = Cli::try_parse_from(words).expect("its words").run().await.expect_err(reason).to_string();
         assert!(told.contains(reason), "{told}");
     }
+}
+
+/// The JSON in what a process printed, which its test's name may stand before.
+fn json_in(printed: &str) -> Value {
+    let (begin, end) = (printed.find('{').expect("an object"), printed.rfind('}').expect("its end"));
+    serde_json::from_str(&printed[begin..=end]).unwrap_or_else(|error| panic!("{error}: {printed}"))
+}
+
+/// Everything of AWS, answering each request with these.
+async fn aws_answering(status: u16, body: &str) -> MockServer {
+    let server = MockServer::start().await;
+    let answer = ResponseTemplate::new(status).set_body_string(body);
+    Mock::given(any()).respond_with(answer).mount(&server).await;
+    server
+}
+
+/// How a command ends for someone whose home this is, with what it says.
+fn operate(home: &Path, environment: &[(&str, &str)], words: &[&str]) -> (bool, String) {
+    let path = |name: &str| home.join(name).display().to_string();
+    let (home, config, credentials) = (home.display().to_string(), path("config"), path("credentials"));
+    let own = [
+        ("HOME", home.as_str()),
+        ("AWS_CONFIG_FILE", &config),
+        ("AWS_SHARED_CREDENTIALS_FILE", &credentials),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    let environment = [&own[..], environment].concat();
+    let mut process = CommandProcess::in_environment(THE_PROCESS, Path::new(&home), words, &environment);
+    let printed = process.printed();
+    (process.ended().success(), printed + &process.said_of_errors())
+}
+
+const KNOWN: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "AKID"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_credentials_or_names_a_stack_of_others_is_told_what_to_do() {
+    let home = tempfile::tempdir().expect("a folder");
+    let list = ["authorizations", "list", "--region", "us-east-1", "--stack", "other"];
+    let (done, told) = operate(home.path(), &[], &list);
+    assert!(!done && told.contains("no AWS credentials were found. Sign in by `aws sso login`"), "{told}");
+
+    let profile = "[profile ops]\nsso_session = ops\nsso_account_id = 123456789012\nsso_role_name = Operator\n\
+        [sso-session ops]\nsso_start_url = https://ops.example/start\nsso_region = us-east-1\n";
+    fs::write(home.path().join("config"), profile).expect("written");
+    let cache = home.path().join(".aws/sso/cache");
+    fs::create_dir_all(&cache).expect("made");
+    let token = json!({"accessToken": "x", "expiresAt": "2020-01-01T00:00:00Z"}).to_string();
+    // Named by the session's SHA-1.
+    fs::write(cache.join("c62973cc56845b0e473e9e3c40b6e1f0a84662ef.json"), token).expect("written");
+    let (done, told) = operate(home.path(), &[], &[&list[..], &["--profile", "ops"]].concat());
+    assert!(!done && told.contains("the AWS credentials cannot be had ("), "{told}");
+    assert!(told.contains("`aws sso login --profile ops`"), "{told}");
+
+    let expired = "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>The security token \
+        included in the request is expired</Message></Error></ErrorResponse>";
+    let described = "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>other</StackName>\
+        <StackStatus>CREATE_COMPLETE</StackStatus><CreationTime>2026-11-01T00:00:00Z</CreationTime></member></Stacks>\
+        </DescribeStacksResult></DescribeStacksResponse>";
+    for (status, answer, expected) in [
+        (403, expired, "AWS does not accept the credentials ("),
+        (200, described, "the stack other names no TableName: it is not of authlink"),
+    ] {
+        let aws = aws_answering(status, answer).await;
+        let at = aws.uri();
+        let environment = [&KNOWN[..], &[("AWS_ENDPOINT_URL", at.as_str())]].concat();
+        let (done, told) = tokio::task::block_in_place(|| operate(home.path(), &environment, &list));
+        assert!(!done && told.contains(expected), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_alone_is_operated_by_its_name() {
+    let home = tempfile::tempdir().expect("a folder");
+    let aws = aws_answering(200, r#"{"Items": []}"#).await;
+    let at = aws.uri();
+    let environment = [&KNOWN[..], &[("AWS_ENDPOINT_URL", at.as_str())]].concat();
+    let list = ["authorizations", "list", "--region", "us-east-1", "--table", "records-before"];
+    let (done, told) = tokio::task::block_in_place(|| operate(home.path(), &environment, &list));
+    assert!(done && told.contains("Nothing needs attention."), "{told}");
+    let asked = aws.received_requests().await.expect("recorded");
+    assert!(!asked.is_empty());
+    for request in asked {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        assert!(body.contains("records-before"), "{body}");
+        assert!(request.headers["x-amz-target"].to_str().expect("text").starts_with("DynamoDB_"));
+    }
+    let check = ["business", "check", "B1", "--region", "us-east-1", "--table", "records-before"];
+    let (done, told) = tokio::task::block_in_place(|| operate(home.path(), &environment, &check));
+    assert!(!done && told.contains("a table has no documents: name a stack"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resend_of_many_that_was_stopped_goes_on_and_sends_each_once() {
+    let world = World::new();
+    let mut made = Vec::new();
+    for number in 0..5 {
+        made.push(world.authorized(&format!("S{number}"), &format!("open-{number}")).await.id);
+    }
+    world.drain().await;
+    let Place::Folder(folder) = world.place() else { panic!("a folder") };
+    let resend = |rate: &str| {
+        let words = ["authorizations", "resend", "--all", "--state", "delivered", "--yes", "--rate", rate];
+        CommandProcess::start(THE_PROCESS, &folder, &words)
+    };
+    let in_state = async |status: Status| {
+        let mut count = 0;
+        for id in &made {
+            count += usize::from(world.record(id).await.status() == status);
+        }
+        count
+    };
+    let deliver = async || {
+        // A resend is due at the time of this machine.
+        world.clock.advance(SystemClock.now().since(world.now()) + Duration::from_mins(1));
+        world.sweep_and_drain().await;
+    };
+    assert_eq!(in_state(Status::Delivered).await, 5);
+    let mut stopped = resend("1");
+    let first = async {
+        while in_state(Status::Authorized).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(WITHIN, first).await.expect("one is due again");
+    stopped.signal("INT");
+    let (ended, told) = tokio::task::block_in_place(|| (stopped.ended(), stopped.said_of_errors()));
+    assert!(
+        !ended.success() && told.contains("run the same again for the rest, within a day: stopped"),
+        "{told}"
+    );
+    let done = in_state(Status::Authorized).await;
+    assert!((1..5).contains(&done), "{done}");
+    deliver().await;
+    assert_eq!(in_state(Status::Delivered).await, 5, "so that anew it would be sent once more");
+
+    let printed = tokio::task::block_in_place(|| resend("1000").printed());
+    assert!(printed.contains(&format!("{} due again", 5 - done)), "{printed}");
+    deliver().await;
+    for id in &made {
+        assert_eq!(world.record(id).await.history().len(), 2, "delivered, and once more");
+    }
+    let audit = fs::read_to_string(folder.join("audit.jsonl")).expect("an audit");
+    let lines: Vec<Value> = audit.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let ends: Vec<_> =
+        lines.iter().map(|line| (&line["details"]["done"], &line["details"]["ended"])).collect();
+    assert_eq!(ends, [(&json!(done), &json!(false)), (&json!(5 - done), &json!(true))]);
 }
 
 /// A local host whose merchant fails, and an operator beside it.
@@ -743,4 +912,151 @@ async fn a_key_that_is_shown_is_disabled_by_what_is_shown() {
     desk.command(&["business", "enable", "demo", "--yes"]).await.expect("done");
     let done: Vec<_> = desk.audit().iter().map(|line| line["details"]["done"].clone()).collect();
     assert_eq!(done, [1, 1, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_are_printed_as_they_come_until_ctrl_c() {
+    let desk = Desk::open().await;
+    let first = desk.consent(0).await;
+    desk.reaches(&first, Status::Delivered).await;
+    let mut tail = desk.process(&["authorizations", "tail", "--since", "1h", "--json"]);
+    let told = json_in(&tail.says("\"serialNo\""));
+    assert_eq!((&told["serialNo"], &told["state"]), (&json!(first), &json!("DELIVERED")));
+    let second = desk.consent(1).await;
+    assert!(json_in(&tail.says(&second))["time"].is_i64());
+    tail.signal("INT");
+    assert!(tail.ended().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_is_told_to_programs_as_json() {
+    let desk = Desk::open().await;
+    let theirs = desk.folder.path().join("parties/alipay.pub.pem").display().to_string();
+    let told = |words: &[&str]| {
+        let mut process = desk.process(&[words, &["--json"]].concat());
+        let told = json_in(&process.printed());
+        (process.ended().success(), told)
+    };
+    let done = |words: &[&str]| {
+        let (done, told) = told(words);
+        assert!(done, "{words:?}: {told}");
+        told
+    };
+    let made = done(&["business", "add", "B7", "--merchant-id", "M7", "--yes"]);
+    assert_eq!(made["document"], "business/B7");
+    let [kept] = &desk.kept_keys("business-B7")[..] else { panic!("one key") };
+    assert_eq!(made["keys"][0]["file"], json!(fs::canonicalize(kept).expect("a file")));
+    assert!(made["keys"][0]["fingerprint"].as_str().expect("one").starts_with(short(kept)));
+    assert_eq!(done(&["business", "check", "B7"]), json!({"document": "business/B7", "flaws": []}));
+    let begun = done(&["business", "rotate", "B7", "begin", "--yes"]);
+    assert_eq!((&begun["step"], &begun["field"]), (&json!("rotate begin"), &json!("publicKeys")));
+    assert_eq!(begun["keys"].as_array().map(Vec::len), Some(1));
+    let finished = done(&["business", "rotate", "B7", "finish", "--yes"]);
+    assert_eq!((&finished["keys"], finished.get("verifiedLast")), (&json!([]), Some(&Value::Null)));
+
+    let east = ["platform", "add", "east", "--base-url", "https://east.example", "--business-id", "us"];
+    done(&[&east[..], &["--public-key", &theirs, "--yes"]].concat());
+    let why = "Which key verified last is not recorded of a platform";
+    let shown = done(&["platform", "show", "east"]);
+    assert!(shown["verifiedLast"]["unknown"].as_str().expect("why").starts_with(why), "{shown}");
+    assert!(desk.process(&["platform", "show", "east"]).printed().contains(why));
+
+    let disabled = done(&["business", "disable", "B7", "--yes"]);
+    assert_eq!(disabled, json!({"denial": "business/B7", "done": 1, "disabled": ["business/B7"]}));
+    let enabled = done(&["business", "enable", "B7", "--yes"]);
+    assert_eq!(enabled, json!({"denial": "business/B7", "done": 1, "disabled": []}));
+
+    let serial_no = desk.consent(0).await;
+    desk.reaches(&serial_no, Status::Delivered).await;
+    let would = done(&["authorizations", "resend", "--serial-no", &serial_no, "--dry-run"]);
+    assert_eq!(would, json!({"done": 0, "wouldDo": 1}));
+    let resent = done(&["authorizations", "resend", "--serial-no", &serial_no, "--yes"]);
+    assert_eq!(resent, json!({"done": 1}));
+
+    let document = desk.folder.path().join("secrets/business/B7.json");
+    fs::write(&document, "{\"merchantIds\": 1,\n \"publicKeys\": []}").expect("broken");
+    let file = document.to_str().expect("text");
+    for (words, name) in [(&["business", "check", "B7"][..], "business/B7"), (&["check", file], file)] {
+        let (sound, told) = told(words);
+        assert!(!sound);
+        assert_eq!((&told["document"], told["flaws"].as_array().map(Vec::len)), (&json!(name), Some(2)));
+        assert_eq!(
+            (&told["flaws"][1]["line"], &told["flaws"][1]["field"]),
+            (&json!(2), &json!("publicKeys"))
+        );
+    }
+}
+
+/// A file of the samples.
+fn sample(name: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join("samples").join(name)).expect("a sample")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_printed_as_the_samples_program_with_its_settings_and_command() {
+    let desk = Desk::open().await;
+    let link = ["call", "link", "--serial-no", "S1", "--user-id", "it's 1"];
+    let query = ["call", "query", "--serial-no", "S1"];
+    let by_sdk = ["call", "get-authorization-url", "--phone", "13900001234", "--scheme", "235"];
+    let by_sdk = [&by_sdk[..], &["--end-date", "2099-12-31"]].concat();
+    let merchant = "export BUSINESS_ID='demo'";
+    for (words, language, source, setting, command) in [
+        (
+            &link[..],
+            "java",
+            "java/Authlink.java",
+            merchant,
+            "Authlink.java 'link' 'S1' 'it'\\''s 1' 'http://",
+        ),
+        (&link, "php", "php/authlink.php", merchant, "php authlink.php 'link'"),
+        (&query, "node", "node/authlink.mjs", merchant, "node authlink.mjs 'query' 'S1'"),
+        (&link, "python", "python/authlink.py", merchant, "python3 authlink.py 'link'"),
+        (&query, "go", "go/main.go", merchant, "go run main.go 'query' 'S1'"),
+        (&link, "ruby", "ruby/authlink.rb", merchant, "ruby authlink.rb 'link'"),
+        (&link, "shell", "shell/authlink.sh", merchant, "bash authlink.sh 'link'"),
+        (
+            &by_sdk,
+            "java",
+            "get-authorization-url/GetAuthorizationUrl.java",
+            "export ACCESS_KEY_ID='demoAccessKeyId'",
+            "GetAuthorizationUrl.java '13900001234' '235' '2099-12-31'",
+        ),
+        (
+            &by_sdk,
+            "php",
+            "get-authorization-url/get_authorization_url.php",
+            "export ENDPOINT='http://127",
+            "php ",
+        ),
+        (
+            &by_sdk,
+            "node",
+            "get-authorization-url/get_authorization_url.mjs",
+            "export ACCESS_KEY_SECRET_FILE='/",
+            "node ",
+        ),
+        (
+            &by_sdk,
+            "python",
+            "get-authorization-url/get_authorization_url.py",
+            "export ENDPOINT='http://127",
+            "python3 ",
+        ),
+        (
+            &by_sdk,
+            "go",
+            "get-authorization-url/get_authorization_url.go",
+            "export ENDPOINT='http://127",
+            "go run ",
+        ),
+    ] {
+        let mut process = desk.process(&[words, &["--as", language]].concat());
+        let (printed, told) = (process.printed(), process.said_of_errors());
+        assert!(process.ended().success(), "{told}");
+        assert!(printed.contains(sample(source).trim_end()), "{language}: {printed}");
+        assert!(told.contains(setting) && told.contains(command), "{language}: {told}");
+    }
+    assert!(
+        desk.command(&[&by_sdk[..], &["--as", "ruby"]].concat()).await.expect_err("no SDK").contains("ruby")
+    );
 }

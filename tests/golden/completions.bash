@@ -664,7 +664,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__access__subcmd__key__subcmd__add)
-            opts="-h --account-id --yes --stack --table --region --profile --folder --help"
+            opts="-h --account-id --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -702,7 +702,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__access__subcmd__key__subcmd__check)
-            opts="-h --stack --table --region --profile --folder --help"
+            opts="-h --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -736,7 +736,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__access__subcmd__key__subcmd__disable)
-            opts="-h --key --stack --table --region --profile --folder --help"
+            opts="-h --key --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -774,7 +774,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__access__subcmd__key__subcmd__enable)
-            opts="-h --key --stack --table --region --profile --folder --help"
+            opts="-h --key --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -924,7 +924,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__access__subcmd__key__subcmd__rotate)
-            opts="-h --yes --stack --table --region --profile --folder --help begin finish"
+            opts="-h --yes --json --stack --table --region --profile --folder --help begin finish"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1010,7 +1010,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__account__subcmd__add)
-            opts="-h --requests-per-second --yes --stack --table --region --profile --folder --help"
+            opts="-h --requests-per-second --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1048,7 +1048,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__account__subcmd__check)
-            opts="-h --stack --table --region --profile --folder --help"
+            opts="-h --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1082,7 +1082,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__account__subcmd__disable)
-            opts="-h --key --stack --table --region --profile --folder --help"
+            opts="-h --key --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1120,7 +1120,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__account__subcmd__enable)
-            opts="-h --key --stack --table --region --profile --folder --help"
+            opts="-h --key --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1308,7 +1308,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__app__subcmd__add)
-            opts="-h --alipay-public-key --app-certificate --alipay-certificate --root-certificates --private-key --yes --stack --table --region --profile --folder --help"
+            opts="-h --alipay-public-key --app-certificate --alipay-certificate --root-certificates --private-key --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1362,7 +1362,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__app__subcmd__check)
-            opts="-h --stack --table --region --profile --folder --help"
+            opts="-h --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1586,7 +1586,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__app__subcmd__move__subcmd__back)
-            opts="-h --yes --stack --table --region --profile --folder --help"
+            opts="-h --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1620,7 +1620,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__app__subcmd__move__subcmd__begin)
-            opts="-h --app-certificate --alipay-certificate --root-certificates --yes --stack --table --region --profile --folder --help"
+            opts="-h --app-certificate --alipay-certificate --root-certificates --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1666,7 +1666,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__app__subcmd__move__subcmd__finish)
-            opts="-h --yes --stack --table --region --profile --folder --help"
+            opts="-h --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1770,7 +1770,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__app__subcmd__rotate)
-            opts="-h --public-key --alipay-certificate --yes --stack --table --region --profile --folder --help begin finish"
+            opts="-h --public-key --alipay-certificate --yes --json --stack --table --region --profile --folder --help begin finish"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2074,7 +2074,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__authorizations__subcmd__resend)
-            opts="-h --business-id --scheme-id --serial-no --reference --all --state --since --until --to --dry-run --rate --yes --anew --stack --table --region --profile --folder --help"
+            opts="-h --business-id --scheme-id --serial-no --reference --all --state --since --until --to --dry-run --rate --yes --anew --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2194,7 +2194,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__authorizations__subcmd__tail)
-            opts="-h --business-id --scheme-id --stack --table --region --profile --folder --help"
+            opts="-h --business-id --scheme-id --since --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2205,6 +2205,10 @@ _authlink() {
                     return 0
                     ;;
                 --scheme-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2254,7 +2258,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__business__subcmd__add)
-            opts="-h --merchant-id --public-key --md5 --default-callback-url --alipay-app --yes --stack --table --region --profile --folder --help"
+            opts="-h --merchant-id --public-key --md5 --default-callback-url --alipay-app --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2304,7 +2308,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__business__subcmd__check)
-            opts="-h --stack --table --region --profile --folder --help"
+            opts="-h --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2338,7 +2342,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__business__subcmd__disable)
-            opts="-h --key --stack --table --region --profile --folder --help"
+            opts="-h --key --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2376,7 +2380,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__business__subcmd__enable)
-            opts="-h --key --stack --table --region --profile --folder --help"
+            opts="-h --key --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2526,7 +2530,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__business__subcmd__rotate)
-            opts="-h --field --public-key --yes --stack --table --region --profile --folder --help begin finish"
+            opts="-h --field --public-key --yes --json --stack --table --region --profile --folder --help begin finish"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2620,7 +2624,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__call__subcmd__get__subcmd__authorization__subcmd__url)
-            opts="-h --phone --scheme --end-date --access-key-id --secret-file --to --curl --json --folder --help"
+            opts="-h --phone --scheme --end-date --access-key-id --secret-file --to --curl --json --as --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2648,6 +2652,10 @@ _authlink() {
                     ;;
                 --to)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -W "java php node python go" -- "${cur}"))
                     return 0
                     ;;
                 --folder)
@@ -2832,7 +2840,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__check)
-            opts="-h --kind --folder --help"
+            opts="-h --kind --json --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3876,7 +3884,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__platform__subcmd__add)
-            opts="-h --base-url --business-id --merchant-id --public-key --yes --stack --table --region --profile --folder --help"
+            opts="-h --base-url --business-id --merchant-id --public-key --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3926,7 +3934,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__platform__subcmd__check)
-            opts="-h --stack --table --region --profile --folder --help"
+            opts="-h --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3960,7 +3968,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__platform__subcmd__disable)
-            opts="-h --key --stack --table --region --profile --folder --help"
+            opts="-h --key --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3998,7 +4006,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__platform__subcmd__enable)
-            opts="-h --key --stack --table --region --profile --folder --help"
+            opts="-h --key --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4148,7 +4156,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__platform__subcmd__rotate)
-            opts="-h --field --public-key --yes --stack --table --region --profile --folder --help begin finish"
+            opts="-h --field --public-key --yes --json --stack --table --region --profile --folder --help begin finish"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4242,7 +4250,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__scheme__subcmd__add)
-            opts="-h --account-id --merchant-name --callback-url --contract --alipay-app --yes --stack --table --region --profile --folder --help"
+            opts="-h --account-id --merchant-name --callback-url --contract --alipay-app --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4292,7 +4300,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__scheme__subcmd__check)
-            opts="-h --stack --table --region --profile --folder --help"
+            opts="-h --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4326,7 +4334,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__scheme__subcmd__disable)
-            opts="-h --key --stack --table --region --profile --folder --help"
+            opts="-h --key --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4364,7 +4372,7 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__scheme__subcmd__enable)
-            opts="-h --key --stack --table --region --profile --folder --help"
+            opts="-h --key --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

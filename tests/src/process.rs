@@ -1,11 +1,12 @@
 //! A whole local host in a process of its own, which a test can signal, between an Alipay and a merchant of the test's
 //! own that hold their answers back for as long as it wants.
 
-use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -50,32 +51,89 @@ pub async fn obey_if_a_parent_says_so(name: &str) {
     Cli::parse_from(args).run().await.expect("ends well");
 }
 
+/// What says who one is at AWS, which no process of a test has by itself.
+const OF_AN_ACCOUNT: [&str; 8] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+];
+
 /// A command of the program in a process of its own, in which nobody can be asked. It is killed when this is dropped.
 pub struct CommandProcess {
     child: Child,
     output: Lines<BufReader<ChildStdout>>,
+    errors: Option<JoinHandle<String>>,
 }
 
 impl CommandProcess {
     /// Starts `test`, which calls [`obey_if_a_parent_says_so`].
     pub fn start(test: &str, folder: &Path, words: &[&str]) -> Self {
-        Self::reading(test, folder, words, b"")
+        Self::start_with(test, folder, words, &[], b"")
     }
 
     /// The same, with `input` on its standard input; no more than a pipe holds.
     pub fn reading(test: &str, folder: &Path, words: &[&str], input: &[u8]) -> Self {
-        let mut child = process_of(test)
+        Self::start_with(test, folder, words, &[], input)
+    }
+
+    /// The same, with this environment.
+    pub fn in_environment(test: &str, folder: &Path, words: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_with(test, folder, words, environment, b"")
+    }
+
+    fn start_with(
+        test: &str,
+        folder: &Path,
+        words: &[&str],
+        environment: &[(&str, &str)],
+        input: &[u8],
+    ) -> Self {
+        let mut process = process_of(test);
+        OF_AN_ACCOUNT.iter().for_each(|name| {
+            process.env_remove(name);
+        });
+        let mut child = process
             .env(FOLDER, folder)
             .env(WORDS, serde_json::json!(words).to_string())
+            .envs(environment.iter().copied())
             .stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("starts");
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(input).expect("is read");
         }
         let output = BufReader::new(child.stdout.take().expect("its output")).lines();
-        Self { child, output }
+        let mut errors = child.stderr.take().expect("its errors");
+        let errors = std::thread::spawn(move || {
+            let mut text = String::new();
+            // What is no text is none of ours.
+            let _ = errors.read_to_string(&mut text);
+            text
+        });
+        Self { child, output, errors: Some(errors) }
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        send_signal(&self.child, name);
+    }
+
+    /// Waits for its end, and gives what it said on standard error.
+    pub fn said_of_errors(&mut self) -> String {
+        self.errors.take().expect("once").join().expect("read")
+    }
+
+    /// Waits for its end, and gives all that it printed.
+    pub fn printed(&mut self) -> String {
+        let lines: Vec<_> = self.output.by_ref().map_while(Result::ok).collect();
+        lines.join("\n")
     }
 
     /// Waits for a line with `text`.
@@ -173,9 +231,7 @@ impl Process {
 
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().expect("sent");
-        assert!(sent.success());
+        send_signal(&self.child, name);
     }
 
     /// Waits for a line with `text` on its standard output.
@@ -203,6 +259,11 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn send_signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+    assert!(sent.expect("sent").success());
 }
 
 fn line_with(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) -> String {

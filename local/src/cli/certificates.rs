@@ -8,7 +8,7 @@ use shared::registry::AlipayApp;
 use shared::runtime::start::StartError;
 use zeroize::Zeroizing;
 
-use super::documents::{MannerArgs, fetch, note, refuse_unserviceable};
+use super::documents::{MannerArgs, fetch, note, refuse, unserviceable};
 use crate::bounded::text;
 use crate::documents::rotation::{self, KeyList, RotationError};
 use crate::documents::{Kind, Vault};
@@ -22,6 +22,9 @@ const ROOTS: &str = AlipayApp::ROOTS;
 #[derive(Subcommand)]
 pub(super) enum MoveStep {
     /// Put certificates beside Alipay's public keys, or newer ones in their place: answers of both kinds are believed
+    #[command(after_help = "Example:\n  authlink app move 2021000000000002 begin --stack authlink \
+        --app-certificate appCertPublicKey.crt --alipay-certificate alipayCertPublicKey_RSA2.crt \
+        --root-certificates alipayRootCert.crt")]
     Begin {
         #[command(flatten)]
         files: CertificateFiles,
@@ -29,11 +32,13 @@ pub(super) enum MoveStep {
         manner: MannerArgs,
     },
     /// Take Alipay's public keys out, once links work with the certificates
+    #[command(after_help = "Example:\n  authlink app move 2021000000000002 finish --stack authlink")]
     Finish {
         #[command(flatten)]
         manner: MannerArgs,
     },
     /// Take the certificates out: the app stays with public keys
+    #[command(after_help = "Example:\n  authlink app move 2021000000000002 back --stack authlink")]
     Back {
         #[command(flatten)]
         manner: MannerArgs,
@@ -107,10 +112,15 @@ impl MoveStep {
         }
         let texts = self.take(&mut document)?;
         let after = Zeroizing::new(format!("{document:#}\n"));
-        refuse_unserviceable(name.as_str(), Kind::AlipayApp, &after, &vault.rules())?;
+        refuse(name.as_str(), &unserviceable(Kind::AlipayApp, &after, &vault.rules())?, self.manner().json)?;
         agreed(&format!("{} {name} at {}?", texts.question, place.name()))?;
         vault.write(&name, &after, Some(&before.version)).await?;
-        println!("{name} is changed\n{}", texts.next);
+        if self.manner().json {
+            let (step, next) = (texts.action, [texts.next]);
+            println!("{:#}", json!({"document": name.as_str(), "step": step, "next": next}));
+        } else {
+            println!("{name} is changed\n{}", texts.next);
+        }
         note(&place, texts.action, &name)
     }
 

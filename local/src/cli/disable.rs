@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 use shared::model::deny_list::{Denial, DenyList, KeyFingerprint, PartyKind};
 use shared::runtime::start::StartError;
 use shared::web::language::Language;
@@ -32,6 +33,9 @@ pub(super) struct Party {
     /// Ask nothing
     #[arg(long)]
     yes: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     place: PlaceArgs,
 }
@@ -45,8 +49,15 @@ impl Switch {
         let store = place.open().await?.records;
         let change = if matches!(self, Self::Disable(_)) { Change::Disable } else { Change::Enable };
         question::agreed(&change.question(&place.name(), &denial, Language::English), party.yes)?;
-        println!("{}", change.make(&place, &*store, &denial).await?.told);
-        print_list(&store.deny_list().await?);
+        let changed = change.make(&place, &*store, &denial).await?;
+        let list = store.deny_list().await?;
+        if party.json {
+            let (denial, done) = (denial.to_string(), u8::from(changed.anything));
+            println!("{:#}", json!({"denial": denial, "done": done, "disabled": list.entries()}));
+        } else {
+            println!("{}", changed.told);
+            print_list(&list);
+        }
         Ok(())
     }
 }

@@ -41,6 +41,9 @@ pub(super) enum DocumentCommand<A: Args> {
     /// Read one as the functions do, and say every flaw
     Check {
         id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         place: PlaceArgs,
     },
@@ -51,8 +54,22 @@ pub(super) struct MannerArgs {
     /// Ask nothing
     #[arg(long)]
     pub(super) yes: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
     #[command(flatten)]
     pub(super) place: PlaceArgs,
+}
+
+impl MannerArgs {
+    /// Says what whoever is asked should know, beside what is printed for programs.
+    pub(super) fn say(&self, text: &str) {
+        if self.json {
+            eprintln!("{text}");
+        } else {
+            println!("{text}");
+        }
+    }
 }
 
 impl<A: Args + Makes> DocumentCommand<A> {
@@ -72,10 +89,11 @@ impl<A: Args + Makes> DocumentCommand<A> {
                 Ok(())
             }
             Self::Show { id: Some(id), json, place } => show(A::KIND, &id, json, &place.place(folder)).await,
-            Self::Check { id, place } => {
+            Self::Check { id, json, place } => {
                 let vault = Vault::open(&place.place(folder)).await?;
                 let (name, read) = fetch(&vault, A::KIND, &id).await?;
-                refuse_unserviceable(name.as_str(), A::KIND, &read.document, &vault.rules())
+                let faults = unserviceable(A::KIND, &read.document, &vault.rules())?;
+                say_flaws(name.as_str(), &faults, json)
             }
         }
     }
@@ -88,7 +106,14 @@ async fn show(kind: Kind, id: &str, as_json: bool, place: &Place) -> Result<(), 
         .map_err(|error| StartError::new(format!("{name} is no JSON at line {}", error.line())))?;
     let mut shown = shown::without_keys(&document);
     if !last_use::is_recorded(kind) {
+        let reason = last_use::unrecorded(kind);
+        if let Some(reason) = reason.filter(|_| as_json) {
+            shown["verifiedLast"] = json!({"unknown": reason});
+        }
         println!("{shown:#}");
+        if let Some(reason) = reason.filter(|_| !as_json) {
+            println!("{reason}.");
+        }
         return Ok(());
     }
     let keys: Vec<_> =
@@ -110,7 +135,7 @@ pub(super) async fn add<A: Makes>(
     folder: PathBuf,
     agreed: impl FnOnce(&str) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
-    let (id, place) = (document.id().to_owned(), manner.place.place(folder));
+    let (id, place) = (document.id().to_owned(), manner.place.clone().place(folder));
     let name = A::KIND.name(&id)?;
     let vault = Vault::open(&place).await?;
     if vault.read(&name).await?.is_some() {
@@ -122,13 +147,18 @@ pub(super) async fn add<A: Makes>(
     }
     let made = document.make(place.folder())?;
     let text = Zeroizing::new(format!("{:#}\n", made.fields));
-    refuse_unserviceable(name.as_str(), A::KIND, &text, &vault.rules())?;
+    refuse(name.as_str(), &unserviceable(A::KIND, &text, &vault.rules())?, manner.json)?;
     agreed(&format!("Make {name} at {}?", place.name()))?;
     let kept = Keeping { place: &place, vault: &vault, kind: A::KIND, id: &id };
     let kept = kept.write(&name, &text, None, &made.keys).await?;
-    println!("{name} is made; it works within 30 s");
-    kept.iter().for_each(|key| println!("{key}"));
-    made.told.iter().for_each(|line| println!("{line}"));
+    if manner.json {
+        let keys: Vec<_> = kept.iter().map(KeptKey::as_json).collect();
+        println!("{:#}", json!({"document": name.as_str(), "keys": keys, "next": made.told}));
+    } else {
+        println!("{name} is made; it works within 30 s");
+        kept.iter().for_each(|key| println!("{key}"));
+        made.told.iter().for_each(|line| println!("{line}"));
+    }
     note(&place, "add", &name)
 }
 
@@ -171,6 +201,9 @@ pub(super) struct CheckArgs {
     /// Its kind; by its folder's name, as in secrets/business/B1.json, unless said
     #[arg(long)]
     kind: Option<Kind>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl CheckArgs {
@@ -184,38 +217,32 @@ impl CheckArgs {
         let by_folder = self.file.parent().and_then(|folder| named(folder.file_name()));
         let kind = self.kind.or(by_folder).or_else(|| named(self.file.file_stem()));
         let kind = kind.ok_or_else(|| StartError::new("say by --kind which document it is".to_owned()))?;
-        refuse_unserviceable(&self.file.display().to_string(), kind, &text(&self.file)?, &rules)
+        let faults = unserviceable(kind, &text(&self.file)?, &rules)?;
+        say_flaws(&self.file.display().to_string(), &faults, self.json)
     }
 }
 
-/// Refuses a document that cannot serve now, and prints every flaw.
-pub(super) fn refuse_unserviceable(
-    name: &str,
-    kind: Kind,
-    text: &str,
-    rules: &CallbackRules,
-) -> Result<(), StartError> {
+/// The flaws by which a document cannot serve now.
+pub(super) fn unserviceable(kind: Kind, text: &str, rules: &CallbackRules) -> Result<Vec<Fault>, StartError> {
     let mut faults = check::faults(kind, text, rules)?;
     faults.extend(check::out_of_validity(kind, text, SystemClock.now()));
-    refuse(name, &faults)
+    Ok(faults)
 }
 
-/// Refuses a document that can never serve, and prints every flaw.
-pub(super) fn refuse_unsound(
-    name: &str,
-    kind: Kind,
-    text: &str,
-    rules: &CallbackRules,
-) -> Result<(), StartError> {
-    refuse(name, &check::faults(kind, text, rules)?)
+/// Refuses a document that has flaws, and prints each.
+pub(super) fn refuse(name: &str, faults: &[Fault], as_json: bool) -> Result<(), StartError> {
+    if faults.is_empty() { Ok(()) } else { say_flaws(name, faults, as_json) }
 }
 
-fn refuse(name: &str, faults: &[Fault]) -> Result<(), StartError> {
+fn say_flaws(name: &str, faults: &[Fault], as_json: bool) -> Result<(), StartError> {
+    if as_json {
+        let flaws: Vec<_> = faults.iter().map(Fault::as_json).collect();
+        println!("{:#}", json!({"document": name, "flaws": flaws}));
+    } else {
+        faults.iter().for_each(|fault| println!("{name}:{fault}"));
+    }
     if faults.is_empty() {
         return Ok(());
-    }
-    for fault in faults {
-        println!("{name}:{fault}");
     }
     Err(StartError::new(format!("{name} has {} flaws", faults.len())))
 }

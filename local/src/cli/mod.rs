@@ -7,6 +7,7 @@ mod certificates;
 mod console;
 mod disable;
 mod documents;
+mod examples;
 mod new_document;
 mod party;
 mod place;
@@ -95,6 +96,9 @@ pub fn completions(shell: Shell) -> String {
 #[derive(Subcommand)]
 enum Command {
     /// Run everything on this machine; the same as without a command
+    #[command(after_help = "Examples:\n  authlink serve\n  \
+        authlink serve --folder /tmp/authlink --port 0 --emulator-port 0 --merchant-port 0\n  \
+        authlink serve --allow-callback http://192.168.1.20:3000")]
     Serve(ServeArgs),
     /// Make one call, signed with your key
     Call {
@@ -118,33 +122,43 @@ enum Command {
         command: TriggerCommand,
     },
     /// Say why a signed request is refused, from its text and the key that is registered
+    #[command(after_help = "Examples:\n  authlink doctor request.txt --public-key theirs.pem\n  \
+        authlink doctor request.txt --md5-key-file key.txt\n  cat request.txt | authlink doctor --public-key theirs.pem")]
     Doctor(DoctorArgs),
     /// Callers of the open API
     #[command(
         after_help = "Examples:\n  authlink business add B1 --merchant-id M1 --public-key theirs.pem\n  \
-        authlink business show B1\n  authlink business rotate B1 begin\n  authlink business disable B1 --stack authlink"
+        authlink business show B1\n  authlink business rotate B1 begin\n  authlink business disable B1 --stack authlink",
+        mut_subcommands(examples::of("business", "B1"))
     )]
     Business {
         #[command(subcommand)]
         command: PartyCommand<NewBusiness, TwoLists>,
     },
     /// Schemes of GetAuthorizationUrl
-    #[command(after_help = "Example:\n  authlink scheme add 236 --account-id demo --merchant-name 示例商店")]
+    #[command(
+        after_help = "Example:\n  authlink scheme add 236 --account-id demo --merchant-name 示例商店",
+        mut_subcommands(examples::of("scheme", "236"))
+    )]
     Scheme {
         #[command(subcommand)]
         command: KeylessCommand<NewScheme>,
     },
     /// Access keys of GetAuthorizationUrl
     #[command(
-        after_help = "Examples:\n  authlink access-key add key1 --account-id demo\n  authlink access-key rotate key1 begin"
+        after_help = "Examples:\n  authlink access-key add key1 --account-id demo\n  authlink access-key rotate key1 begin",
+        mut_subcommands(examples::of("access-key", "key1"))
     )]
     AccessKey {
         #[command(subcommand)]
         command: PartyCommand<NewAccessKey, OneList>,
     },
     /// Accounts of GetAuthorizationUrl
-    #[command(after_help = "Examples:\n  authlink account add 1001 --requests-per-second 100\n  \
-        authlink account disable 1001 --stack authlink")]
+    #[command(
+        after_help = "Examples:\n  authlink account add 1001 --requests-per-second 100\n  \
+        authlink account disable 1001 --stack authlink",
+        mut_subcommands(examples::of("account", "1001"))
+    )]
     Account {
         #[command(subcommand)]
         command: KeylessCommand<NewAccount>,
@@ -152,17 +166,21 @@ enum Command {
     /// Platforms that make links for some businesses
     #[command(
         after_help = "Example:\n  authlink platform add east --base-url https://east.example --business-id us \
-        --public-key east.pem"
+        --public-key east.pem",
+        mut_subcommands(examples::of("platform", "east"))
     )]
     Platform {
         #[command(subcommand)]
         command: PartyCommand<NewPlatform, TwoLists>,
     },
     /// Our apps at Alipay: the deployment's, and those of businesses and schemes that have their own
-    #[command(after_help = "Examples:\n  authlink app key 2021000000000002\n  \
+    #[command(
+        after_help = "Examples:\n  authlink app key 2021000000000002\n  \
         authlink app add 2021000000000002 --alipay-public-key alipay.pem --stack authlink\n  \
         authlink app check 2021000000000002 --stack authlink\n  \
-        authlink app move 2021000000000002 finish --stack authlink")]
+        authlink app move 2021000000000002 finish --stack authlink",
+        mut_subcommands(examples::of("app", "2021000000000002"))
+    )]
     App {
         #[command(subcommand)]
         command: AppCommand,

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::model::clock::{Clock as _, SystemClock};
 use shared::runtime::start::StartError;
 use zeroize::Zeroizing;
 
-use super::documents::{Keeping, MannerArgs, fetch, note, refuse_unserviceable, refuse_unsound};
+use super::documents::{Keeping, MannerArgs, fetch, note, refuse, unserviceable};
 use crate::bounded::text;
 use crate::documents::rotation::{self, KeyList};
-use crate::documents::{Kind, NewKey, Vault, last_use, shown};
+use crate::documents::{KeptKey, Kind, NewKey, Vault, check, last_use, shown};
 use crate::operate::question;
 
 #[derive(Args)]
@@ -108,37 +108,49 @@ impl<C: Args + ChoosesKeys> RotateArgs<C> {
         agreed: impl FnOnce(&str) -> Result<(), StartError>,
     ) -> Result<(), StartError> {
         let Self { id, step, keys, manner } = self;
-        let place = manner.place.place(folder);
+        let place = manner.place.clone().place(folder);
         let vault = Vault::open(&place).await?;
         let (name, read) = fetch(&vault, kind, &id).await?;
-        refuse_unsound(name.as_str(), kind, &read.document, &vault.rules())?;
+        refuse(name.as_str(), &check::faults(kind, &read.document, &vault.rules())?, manner.json)?;
         let mut document: Value = serde_json::from_str(&read.document)?;
         let under_way = (step == Step::Finish).then(|| rotation::under_way(kind, &document)).flatten();
         let list = rotation::list(kind, &document, keys.list().or(under_way))?;
         let before = shown::keys_of(&document, list.as_str());
         let new = change(&mut document, kind, list, step, keys.given())?;
         let text = Zeroizing::new(format!("{document:#}\n"));
-        refuse_unserviceable(name.as_str(), kind, &text, &vault.rules())?;
+        refuse(name.as_str(), &unserviceable(kind, &text, &vault.rules())?, manner.json)?;
         let (what, action, told) = match step {
             Step::Begin => ("Put a new key beside the old one in", "rotate begin", BEGUN),
             Step::Finish => {
                 ("Take the old key, and with it what still signs with it, out of", "rotate finish", FINISHED)
             }
         };
+        let mut said = json!({"document": name.as_str(), "step": action, "field": list.as_str()});
         if step == Step::Finish
             && last_use::is_recorded(kind)
             && let [old, new] = &before[..]
         {
             let now = SystemClock.now();
             let last = last_use::last_use(&place, &vault, (kind, &id), &document, &before, now).await;
-            println!("{}", last.before_it_goes(old, new));
+            manner.say(&last.before_it_goes(old, new));
+            said["verifiedLast"] = last.as_json();
+        } else if step == Step::Finish
+            && let Some(reason) = last_use::unrecorded(kind)
+        {
+            manner.say(&format!("{reason}."));
         }
         agreed(&format!("{what} {name} at {}?", place.name()))?;
         let keeping = Keeping { place: &place, vault: &vault, kind, id: &id };
         let kept = keeping.write(&name, &text, Some(&read.version), new.as_slice()).await?;
-        println!("{name} is changed");
-        kept.iter().for_each(|key| println!("{key}"));
-        println!("{told}");
+        if manner.json {
+            said["keys"] = kept.iter().map(KeptKey::as_json).collect();
+            said["next"] = json!([told]);
+            println!("{said:#}");
+        } else {
+            println!("{name} is changed");
+            kept.iter().for_each(|key| println!("{key}"));
+            println!("{told}");
+        }
         note(&place, action, &name)
     }
 }

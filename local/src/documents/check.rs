@@ -4,7 +4,7 @@
 use std::fmt;
 
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use shared::egress::callback_url::CallbackRules;
 use shared::model::clock::UnixMillis;
 use shared::protocol::alipay::app_keys::OutOfValidity;
@@ -29,6 +29,14 @@ pub struct Fault {
     /// The field; empty if it is of the document.
     pub path: String,
     pub problem: String,
+}
+
+impl Fault {
+    /// For programs.
+    #[must_use]
+    pub fn as_json(&self) -> Value {
+        json!({"line": self.line, "column": self.column, "field": self.path, "problem": self.problem})
+    }
 }
 
 impl fmt::Display for Fault {

@@ -68,6 +68,21 @@ pub const fn is_recorded(kind: Kind) -> bool {
     matches!(kind, Kind::Business | Kind::AccessKey)
 }
 
+/// Why nothing tells the use of the keys of such documents, if they have keys and records do not name them.
+#[must_use]
+pub const fn unrecorded(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Upstream => Some(
+            "Which key verified last is not recorded of a platform: a new one of its works once a callback that it \
+             signs is taken",
+        ),
+        Kind::AlipayApp => Some(
+            "Which key verified last is not recorded of Alipay: a new one works once a user's return succeeds by it",
+        ),
+        _ => None,
+    }
+}
+
 /// What the newest requests tell of `keys`, of this document. Whatever goes wrong is [`LastUse::Unknown`].
 pub async fn last_use(
     place: &Place,
