@@ -93,12 +93,19 @@ e2e: .venv/installed .venv-emulator/installed .venv-sdk/installed ## Build, depl
 deploy: .venv/installed-for-deploy ## Build and deploy to AWS, make keys and the first callers, try them
 	@.venv/bin/python deploy/deploy.py $(ARGS)
 
-CLI := target/debug/authlink
+# AUTHLINK=authlink takes the program that is installed, AUTHLINK=PATH another; so is the installed one taken where
+# there is no compiler. Else it is this checkout's, and cargo builds what has changed.
+AUTHLINK ?= $(if $(shell command -v cargo),,$(shell command -v authlink))
+CLI := $(or $(AUTHLINK),target/debug/authlink)
 
 .PHONY: cli
 cli: ## Build the program authlink, for the commands below; `cargo install --path local` installs it
+ifeq ($(AUTHLINK),)
 	@test -e $(CLI) || echo "building the command; the first time takes some minutes" >&2
 	@$(PYTHON) deploy/compiler.py cargo build --quiet --locked --bin authlink
+else
+	@command -v '$(CLI)' >/dev/null || { echo "AUTHLINK: there is no program $(CLI)" >&2; exit 1; }
+endif
 
 STACK ?= authlink
 # ARGS="--region … --profile …" says where else the stack is; --json is for programs.

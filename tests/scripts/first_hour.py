@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PAGES = ("docs/first-hour.md", "docs/zh/first-hour.md")
@@ -36,8 +36,11 @@ class Host:
     merchant: str
     printed: str = ""
     link: str = ""
+    transcript: list[str] = field(default_factory=list)
 
-    def run(self, step: Step) -> None:
+    def run(self, step: Step, again: bool = False) -> None:
+        if again:
+            del self.transcript[-len(commands(step)) :]
         for command in commands(step):
             command = command.replace("http://127.0.0.1:8789", self.merchant)
             done = subprocess.run(
@@ -48,7 +51,8 @@ class Host:
                 text=True,
             )
             self.printed = done.stdout + done.stderr
-            print(f"$ {command}\n{self.printed}")
+            self.transcript.append(f"$ {command}\n{self.printed}\n")
+            print(self.transcript[-1])
             if done.returncode != 0:
                 raise SystemExit(f"failed: {command}")
             links = re.findall(r"^http\S+[?&]state=\S+$", self.printed, re.MULTILINE)
@@ -84,21 +88,26 @@ def steps(page: str | Path) -> list[Step]:
 
 
 def main() -> None:
-    program, folder, authlink, emulator, merchant = sys.argv[1:]
+    program, folder, authlink, emulator, merchant, transcript = sys.argv[1:]
     english, chinese = (steps(page) for page in PAGES)
     if [step for step in english if step.kind != "text"] != [step for step in chinese if step.kind != "text"]:
         raise SystemExit("the pages of both languages have not the same commands")
     host = Host(Path(folder), Path(program).resolve(), authlink, emulator, merchant)
-    count = 0
-    for at, step in enumerate(english):
-        if step.kind == "consent":
-            host.consent()
-        elif step.kind == "sh":
-            host.run(step)
-            count += len(commands(step))
-        else:
-            await_shown(host, english[at - 1], step.text)
-    print(f"ok: {count} commands of {PAGES[0]}")
+    try:
+        for at, step in enumerate(english):
+            if step.kind == "consent":
+                host.consent()
+                host.transcript.append("(the user consents)\n\n")
+            elif step.kind == "sh":
+                host.run(step)
+            else:
+                await_shown(host, english[at - 1], step.text)
+    finally:
+        Path(transcript).write_text("".join(host.transcript), encoding="utf-8")
+    count = sum(len(commands(step)) for step in english if step.kind == "sh")
+    if "PRIVATE KEY" in "".join(host.transcript):
+        raise SystemExit(f"a key was printed: {transcript}")
+    print(f"ok: {count} commands of {PAGES[0]}, as they were printed in {transcript}")
 
 
 def await_shown(host: Host, before: Step, shown: str) -> None:
@@ -108,7 +117,7 @@ def await_shown(host: Host, before: Step, shown: str) -> None:
         if time.monotonic() > until:
             raise SystemExit(f"the page shows\n{shown}\nand this was printed:\n{host.printed}")
         time.sleep(1)
-        host.run(before)
+        host.run(before, again=True)
 
 
 if __name__ == "__main__":
