@@ -153,7 +153,7 @@ pub(super) async fn add<A: Makes>(
     let kept = kept.write(&name, &text, None, &made.keys).await?;
     if manner.json {
         let keys: Vec<_> = kept.iter().map(KeptKey::as_json).collect();
-        println!("{:#}", json!({"document": name.as_str(), "keys": keys, "next": made.told}));
+        println!("{:#}", json!({"document": name.as_str(), "step": "add", "keys": keys, "next": made.told}));
     } else {
         println!("{name} is made; it works within 30 s");
         kept.iter().for_each(|key| println!("{key}"));
