@@ -35,6 +35,7 @@ mod lambda_process;
 mod links;
 mod lists;
 mod logging;
+mod metrics;
 mod mutated_requests;
 mod notices;
 mod pages;

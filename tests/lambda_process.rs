@@ -26,7 +26,7 @@ async fn serve_and_panic() {
     if !is_process_of(THE_PROCESS) {
         return;
     }
-    shared::runtime::telemetry::start(LevelFilter::INFO, std::io::stdout);
+    shared::runtime::telemetry::start(LevelFilter::INFO, std::io::stdout, None);
     let handle = async |_: std::sync::Arc<()>, request: http::Request<Bytes>| {
         assert_ne!(request.uri().path(), "/panic", "as asked");
         async { tracing::info!("served") }.instrument(request_ids::call("OURS")).await;

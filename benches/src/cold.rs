@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +19,9 @@ use shared::aws::settings::AwsSettings;
 use shared::secrets::{SecretFolder, SecretSource, SecretsManager};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
-use tracing::level_filters::LevelFilter;
 
 use crate::Error;
-use crate::in_process::merchant_links;
+use crate::in_process::{log_to_nowhere, merchant_links};
 use crate::requests::Senders;
 use crate::servers::{listen, secret, serve};
 
@@ -48,7 +46,7 @@ struct Answers {
 
 /// Measures each case, prints a line for it, and returns those that miss their bound.
 pub(crate) async fn measure(senders: &Senders) -> Result<Vec<String>, Error> {
-    shared::runtime::telemetry::start(LevelFilter::INFO, io::sink);
+    log_to_nowhere()?;
     let place = tempfile::tempdir()?;
     let demo = senders.folder.secrets().join(format!("business/{BUSINESS_ID}.json"));
     fs::create_dir(place.path().join("business"))?;

@@ -32,6 +32,8 @@ use shared::protocol::alipay::authorize::LinkSettings;
 use shared::protocol::open_api::client::transport::HttpPlatforms;
 use shared::rate_limit::RateLimiter;
 use shared::registry::{AccessKey, Business, DenyListCache};
+use shared::runtime::embedded_metrics::{EmbeddedMetrics, MetricsNamespace};
+use shared::runtime::telemetry;
 use shared::secrets::{SecretCache, SecretFolder, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::Call;
 use shared::signing::alipay_rsa2::answer_verifies;
@@ -52,10 +54,17 @@ use crate::diagnosis::{WorstCase, worst_case};
 use crate::requests::Senders;
 use crate::results::{Row, figures, least, median};
 
+/// Has every request write its log line, with its metrics, to nowhere.
+pub(crate) fn log_to_nowhere() -> Result<(), Error> {
+    let namespace = MetricsNamespace::parse("authlink/bench").ok_or("no namespace")?;
+    let metrics = EmbeddedMetrics::new(&namespace, Arc::new(SystemClock));
+    telemetry::start(LevelFilter::INFO, io::sink, Some(metrics));
+    Ok(())
+}
+
 /// Measures every case on this thread.
 pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
-    // Every request writes its log line, to nowhere.
-    shared::runtime::telemetry::start(LevelFilter::INFO, io::sink);
+    log_to_nowhere()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let secrets: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(senders.folder.secrets()));
     let (clock, random, store) = (Arc::new(SystemClock), Arc::new(OsRandom::default()), Arc::new(AtOnce));

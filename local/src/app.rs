@@ -144,7 +144,7 @@ impl Local {
             settings.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
         })?;
         if options.log {
-            telemetry::start(config.log_level, io::stderr);
+            telemetry::start(config.log_level, io::stderr, None);
         }
         // Nothing is changed by a start that is refused: the database is asked first.
         let store = authlink_listener.is_some().then(|| open_store(&folder, &config, options)).transpose()?;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use shared::telemetry::Alarm;
+use shared::telemetry::{Alarm, Metric};
 use strum::VariantArray as _;
 
 use crate::processed::Template;
@@ -28,13 +28,9 @@ fn what_goes_wrong_raises_an_alarm() {
     let oldest_due = template.properties("OldestDue");
     assert_eq!(oldest_due["TreatMissingData"], "missing", "a new stack is quiet");
     assert_eq!(told(&oldest_due["InsufficientDataActions"]), PAGED, "no sweep is an alarm");
-    let oldest = template.properties("OldestDueLines");
-    assert_eq!(oldest["FilterPattern"], "{ $.oldest_due_secs >= 0 }");
-    assert_eq!(oldest["LogGroupName"], template.function("openid-delivery")["LoggingConfig"]["LogGroup"]);
-    let counted = &oldest["MetricTransformations"][0];
-    for (of_alarm, of_filter) in [("MetricName", "MetricName"), ("Namespace", "MetricNamespace")] {
-        assert_eq!(template.properties("OldestDue")[of_alarm], counted[of_filter]);
-    }
+    assert_eq!(oldest_due["MetricName"], Metric::OldestDue.as_str());
+    let settings = &template.function("openid-delivery")["Environment"]["Variables"];
+    assert_eq!(oldest_due["Namespace"], settings["AUTHLINK_METRICS_NAMESPACE"]);
 
     for alarm in Alarm::VARIANTS {
         let kind = json!({"Name": "kind", "Value": alarm.as_str()});
@@ -152,11 +148,11 @@ fn metrics_looked_at(template: &Template) -> BTreeSet<String> {
 #[test]
 fn every_metric_of_ours_is_made_of_log_lines_and_shown() {
     let template = Template::read();
-    let made: BTreeSet<_> = template
-        .of_type("AWS::Logs::MetricFilter")
-        .values()
-        .map(|filter| filter["MetricTransformations"][0]["MetricName"].as_str().expect("a name").to_owned())
-        .collect();
+    let filters = template.of_type("AWS::Logs::MetricFilter");
+    let counted = filters.values().map(|filter| &filter["MetricTransformations"][0]);
+    let by_filters = counted.map(|counted| counted["MetricName"].as_str().expect("a name"));
+    let embedded = Metric::VARIANTS.iter().map(|metric| metric.as_str());
+    let made: BTreeSet<_> = by_filters.chain(embedded).map(str::to_owned).collect();
     assert_eq!(metrics_looked_at(&template), made);
 }
 

@@ -33,6 +33,8 @@ def test_alarms_were_raised_for_what_was_provoked_alone(world: World) -> None:
 def test_every_sweep_said_how_old_the_oldest_due_record_is(world: World) -> None:
     sweeps = [line for line in world.deployment.log_lines("openid-delivery") if "oldest_due_secs" in line]
     assert sweeps and all(type(line["oldest_due_secs"]) is int for line in sweeps)
+    namespaces = {line["_aws"]["CloudWatchMetrics"][0]["Namespace"] for line in sweeps}
+    assert namespaces == {f"authlink/{world.deployment.stack}"}
 
 
 def test_no_function_logs_an_open_id_a_user_or_a_phone_number(world: World) -> None:

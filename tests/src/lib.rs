@@ -5,15 +5,18 @@
 
 pub mod alibaba_cloud;
 pub mod authority;
+pub mod cloudwatch;
 pub mod contract;
 pub mod crashing;
 pub mod deserved;
 pub mod disabling;
 pub mod flaky;
 pub mod host;
+pub mod insights;
 pub mod keys;
 pub mod logs;
 pub mod mutation;
+pub mod observed;
 pub mod parties;
 pub mod platform;
 pub mod process;
@@ -21,4 +24,5 @@ pub mod raw_server;
 pub mod request;
 pub mod rpc;
 pub mod server;
+pub mod template;
 pub mod world;

@@ -5,13 +5,21 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
+use serde_json::Value;
+use shared::model::clock::ManualClock;
+use shared::runtime::embedded_metrics::{EmbeddedMetrics, MetricsNamespace};
 use tracing::level_filters::LevelFilter;
+
+use crate::world::BEGINNING;
 
 thread_local! {
     static LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
 }
+
+/// The namespace of the metrics in the lines, which are all of [`BEGINNING`].
+pub const NAMESPACE: &str = "authlink/authlink";
 
 /// The lines of this thread, until it is dropped.
 pub struct Logs(());
@@ -20,9 +28,18 @@ impl Logs {
     /// Starts keeping what this thread logs.
     pub fn keep() -> Self {
         static START: Once = Once::new();
-        START.call_once(|| shared::runtime::telemetry::start(LevelFilter::DEBUG, || ThisThread));
+        START.call_once(|| {
+            let namespace = MetricsNamespace::parse(NAMESPACE).expect("a namespace");
+            let metrics = EmbeddedMetrics::new(&namespace, Arc::new(ManualClock::at(BEGINNING)));
+            shared::runtime::telemetry::start(LevelFilter::DEBUG, || ThisThread, Some(metrics));
+        });
         LINES.set(Some(Vec::new()));
         Self(())
+    }
+
+    /// Everything that was logged, a value for each line.
+    pub fn lines(&self) -> Vec<Value> {
+        self.text().lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
     }
 
     /// Everything that was logged.

@@ -30,7 +30,7 @@ use shared::registry::{Business, DenyListCache, Platform, authenticate, known_bu
 use shared::secrets::{SecretCache, SecretSource};
 use shared::store::patience::Patience;
 use shared::store::{RecordPlatformLinks, Recorded};
-use shared::telemetry::{RequestLog, request_ids};
+use shared::telemetry::{Metric, RequestLog, request_ids};
 use shared::web::ERRORS_PATH;
 use shared::web::client_info::client_info;
 use tracing::Instrument as _;
@@ -142,6 +142,7 @@ async fn answer_call(
         reason: reason.as_ref().map(|reason| reason as _),
         cause: error.and_then(LinkError::cause),
         reference: outcome.as_ref().map_or_else(LinkError::reference, |link| Some(link.id.as_str())),
+        counts: outcome.is_ok().then_some(Metric::LinksAsked),
         ..RequestLog::default()
     }
     .write(&*function.clock, began);

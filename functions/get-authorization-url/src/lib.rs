@@ -36,7 +36,7 @@ use shared::signing::alibaba_cloud::{Call, NONCE_LIFETIME};
 use shared::store::patience::Patience;
 use shared::store::scheme_links::SchemeLinks;
 use shared::store::{NonceUse, RecordLinks, StoreError, UseNonces};
-use shared::telemetry::{RequestLog, request_ids};
+use shared::telemetry::{Metric, RequestLog, request_ids};
 use shared::web::client_info::client_info;
 use tracing::Instrument as _;
 
@@ -192,6 +192,7 @@ async fn answer_call(
         upstream_request_id: outcome
             .as_ref()
             .map_or_else(ApiError::upstream_request_id, Link::upstream_request_id),
+        counts: outcome.is_ok().then_some(Metric::LinksAsked),
         ..RequestLog::default()
     }
     .write(&*function.clock, began);

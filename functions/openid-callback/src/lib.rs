@@ -37,7 +37,7 @@ use shared::registry::{AlipayApp, CallbackKey, DenyListCache, Platform};
 use shared::secrets::{Bringer, SecretCache, SecretError, SecretName, SecretSource};
 use shared::store::patience::Patience;
 use shared::store::{Claimed, RecordReturns};
-use shared::telemetry::{RequestLog, request_ids};
+use shared::telemetry::{Metric, RequestLog, request_ids};
 use shared::web::language::Language;
 use tracing::Instrument as _;
 use url::Url;
@@ -215,6 +215,7 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
         reason: proved.reason.as_ref().map(|reason| reason as _),
         reference: proved.reference(),
         owner: owner.as_ref().map(|owner| owner as _),
+        counts: (outcome == Outcome::Authorized).then_some(Metric::Consents),
         ..RequestLog::default()
     }
     .write(&*function.clock, arrived.began());

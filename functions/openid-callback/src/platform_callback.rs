@@ -24,7 +24,7 @@ use shared::signing::open_api::diagnosis::{Cause, diagnose};
 use shared::signing::open_api::{AuthHeaders, HeaderError, SignatureError, VerificationKeys};
 use shared::store::patience::Patience;
 use shared::store::{Settled, StoreError};
-use shared::telemetry::{Alarm, RequestLog};
+use shared::telemetry::{Alarm, Metric, RequestLog};
 
 use crate::OpenIdCallback;
 use crate::settlement::{SETTLE_WITHIN, alarm_different, settle};
@@ -162,6 +162,7 @@ pub(crate) async fn answer(function: &OpenIdCallback, request: &Request<Bytes>) 
         reference,
         owner: known.as_ref().map(Authorization::owner).as_ref().map(|owner| owner as _),
         source: known.as_ref().map(|known| &known.source as _),
+        counts: error.is_none().then_some(Metric::Consents),
         ..RequestLog::default()
     }
     .write(&*function.clock, began);

@@ -178,6 +178,7 @@ fn log(authorization: &Authorization, number: u32, made: &Made) {
         owner = %authorization.owner(),
         reference = %authorization.id,
         millis = u64::try_from(made.posted.took.as_millis()).unwrap_or(u64::MAX),
+        attempts = 1_u64,
         "attempt"
     );
 }

@@ -14,6 +14,7 @@ use crate::delivery::schedule::Schedule;
 use crate::egress::callback_url::{CallbackRules, Origin};
 use crate::model::alipay_app_id::AlipayAppId;
 use crate::protocol::alipay::authorize::LinkSettings;
+use crate::runtime::embedded_metrics::MetricsNamespace;
 use crate::web::edge::{CLOUDFRONT_ADDRESS_HEADER, Edge};
 
 const AUTHORIZE_PAGE: &str = "https://openauth.alipay.com/oauth2/publicAppAuthorize.htm";
@@ -55,6 +56,9 @@ pub struct Config {
     pub aws: AwsSettings,
     /// `AUTHLINK_LOG_LEVEL`: `error`, `warn`, `info` (unless set), `debug` or `off`.
     pub log_level: tracing::level_filters::LevelFilter,
+    /// `AUTHLINK_METRICS_NAMESPACE`: the namespace at CloudWatch of the metrics that log lines carry; without one they
+    /// carry none.
+    pub metrics: Option<MetricsNamespace>,
 }
 
 /// Our app at Alipay.
@@ -157,6 +161,7 @@ impl Config {
             queue_url,
             aws: if on_aws { settings.aws()? } else { AwsSettings::default() },
             log_level: settings.log_level()?,
+            metrics: settings.metrics()?,
         })
     }
 }
@@ -340,6 +345,16 @@ impl Settings<'_> {
             .parse()
             .map_err(|_| ConfigError { name, problem: "must be error, warn, info, debug or off".to_owned() })
     }
+
+    fn metrics(&self) -> Result<Option<MetricsNamespace>, ConfigError> {
+        let name = "AUTHLINK_METRICS_NAMESPACE";
+        let problem = || ConfigError {
+            name,
+            problem: "must be 1 to 255 letters, digits and .-_/#:, and not begin with AWS/".to_owned(),
+        };
+        let namespace = |text: String| MetricsNamespace::parse(&text).ok_or_else(problem);
+        self.text(name).map(namespace).transpose()
+    }
 }
 
 /// A text that goes into a header of every call.
@@ -377,7 +392,7 @@ mod tests {
         assert_eq!((config.retention, config.personal_data), (DAY * 400, None));
         assert_eq!(config.secrets, SecretsFrom::Folder("keys".into()));
         assert_eq!(config.store, StoreAt::File("authlink.db".into()));
-        assert_eq!(config.queue_url, None);
+        assert_eq!((config.queue_url, config.metrics), (None, None));
         assert_eq!((config.aws.region.as_str(), config.aws.access_key_id.as_str()), ("", ""));
     }
 
@@ -537,6 +552,11 @@ mod tests {
             ("AUTHLINK_DATABASE", "", "AUTHLINK_TABLE is not set"),
             ("AUTHLINK_QUEUE_URL", "https://sqs.example/1/hints", "AWS_REGION is not set"),
             ("AUTHLINK_LOG_LEVEL", "loud", "AUTHLINK_LOG_LEVEL must be error, warn, info, debug or off"),
+            (
+                "AUTHLINK_METRICS_NAMESPACE",
+                "AWS/Lambda",
+                "AUTHLINK_METRICS_NAMESPACE must be 1 to 255 letters, digits and .-_/#:, and not begin with AWS/",
+            ),
         ] {
             let mut settings = vec![(name, value)];
             settings.extend(LOCAL);

@@ -4,6 +4,7 @@
 #[cfg(feature = "aws")]
 mod api_gateway;
 pub mod config;
+pub mod embedded_metrics;
 #[cfg(feature = "aws")]
 pub mod lambda;
 #[cfg(feature = "aws")]

@@ -10,6 +10,7 @@ use crate::queue::HintQueue;
 use crate::queue::sqs::SqsQueue;
 use crate::registry::DenyListCache;
 use crate::runtime::config::{Config, SecretsFrom, StoreAt};
+use crate::runtime::embedded_metrics::EmbeddedMetrics;
 use crate::runtime::start::StartError;
 use crate::runtime::telemetry;
 use crate::secrets::{SecretFolder, SecretSource, SecretsManager};
@@ -59,8 +60,9 @@ impl Process {
 
     fn read() -> Result<Self, StartError> {
         let config = Config::from_env()?;
-        telemetry::start(config.log_level, std::io::stdout);
         let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
+        let metrics = config.metrics.as_ref().map(|namespace| EmbeddedMetrics::new(namespace, clock.clone()));
+        telemetry::start(config.log_level, std::io::stdout, metrics);
         let aws = sdk_config(&config.aws);
         let secrets: Arc<dyn SecretSource> = match &config.secrets {
             SecretsFrom::Folder(folder) => Arc::new(SecretFolder::new(folder)),

@@ -1,9 +1,11 @@
-//! The words of the log lines that operators depend on: alarms, the line of each request, and the ids in every line.
-//! The process's part, from events to JSON lines, is [`crate::runtime::telemetry`].
+//! The words of the log lines that operators depend on: alarms, metrics, the line of each request, and the ids in
+//! every line. The process's part, from events to JSON lines, is [`crate::runtime::telemetry`].
 
 mod alarm;
+mod metric;
 pub mod request_ids;
 mod request_log;
 
 pub use self::alarm::{Alarm, Alarming};
+pub use self::metric::Metric;
 pub use self::request_log::RequestLog;

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use crate::model::clock::{Clock, Monotonic};
+use crate::telemetry::Metric;
 
 /// The fields of one request's line, beside its duration. A field without a value is left out of the line.
 #[derive(Default)]
@@ -39,11 +40,14 @@ pub struct RequestLog<'a> {
     pub upstream_code: Option<&'a str>,
     /// Alibaba Cloud's id of our call.
     pub upstream_request_id: Option<&'a str>,
+    /// The metric of the funnel that this request counts for.
+    pub counts: Option<Metric>,
 }
 
 impl RequestLog<'_> {
     /// Writes the line of a request that began at `began` and ends now.
     pub fn write(&self, clock: &dyn Clock, began: Monotonic) {
+        let counted = |metric| (self.counts == Some(metric)).then_some(1_u64);
         tracing::info!(
             route = self.route,
             status = self.status,
@@ -61,6 +65,9 @@ impl RequestLog<'_> {
             source = self.source.map(tracing::field::display),
             upstream_code = self.upstream_code,
             upstream_request_id = self.upstream_request_id,
+            "links-asked" = counted(Metric::LinksAsked),
+            "pages-opened" = counted(Metric::PagesOpened),
+            consents = counted(Metric::Consents),
             millis = u64::try_from(clock.monotonic().since(began).as_millis()).unwrap_or(u64::MAX),
             "request"
         );

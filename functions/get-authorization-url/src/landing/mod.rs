@@ -30,7 +30,7 @@ use shared::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
 use shared::signing::link_token::{TokenError, issue_short, verify, verify_short};
 use shared::store::patience::Patience;
 use shared::store::{FindLinks, FoundLink, StoreError};
-use shared::telemetry::{Alarm, RequestLog};
+use shared::telemetry::{Alarm, Metric, RequestLog};
 use shared::web::client_info::client_info;
 use shared::web::language::Language;
 use url::Url;
@@ -111,6 +111,23 @@ enum Outcome {
     Gone,
     /// We failed; the page may be asked for again.
     Unavailable,
+}
+
+impl Outcome {
+    /// True if it leads the visitor to Alipay, at once or after the question.
+    const fn leads_on(&self) -> bool {
+        match self {
+            Self::Redirect(_) | Self::Ask(_) => true,
+            Self::InWeChat(_)
+            | Self::Scanned(_)
+            | Self::Authorized(_)
+            | Self::Expired(_)
+            | Self::Forged
+            | Self::Used(_)
+            | Self::Gone
+            | Self::Unavailable => false,
+        }
+    }
 }
 
 /// The merchant behind a link, as its record has known it since it was issued: what a page at a link's end names and
@@ -205,6 +222,7 @@ pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<B
         outcome: Some(page::log_reason(&outcome)),
         http_status: answer.status().as_u16(),
         reference,
+        counts: outcome.leads_on().then_some(Metric::PagesOpened),
         ..RequestLog::default()
     }
     .write(&*page.clock, began);

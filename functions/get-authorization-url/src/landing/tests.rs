@@ -474,7 +474,7 @@ async fn the_chinese_wording_is_that_of_the_result_pages() {
 
 #[tokio::test]
 async fn a_request_leaves_one_line_that_keeps_the_token() {
-    shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread);
+    shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread, None);
     Rig::new().phone().await;
     let text = String::from_utf8(LINES.take()).expect("text");
     let line: serde_json::Value = serde_json::from_str(&text).expect("one line");
@@ -487,7 +487,7 @@ async fn a_request_leaves_one_line_that_keeps_the_token() {
 
 #[tokio::test]
 async fn an_alarm_says_who_has_to_mend_it() {
-    shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread);
+    shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread, None);
     let reason = || "a reason of ours".to_owned();
     for (error, level, alarm) in [
         (SecretError::Unparsable(reason()), "WARN", None),
