@@ -15,7 +15,7 @@ use faults::journal::{Exchanged, Journal, Posted, ProcessFault, Struck, Told, Tr
 use faults::merchant::Merchants;
 use faults::network::Port;
 use faults::open_api::serial_no;
-use faults::plan::{Code, Habit, Plan};
+use faults::plan::{Code, FAULTS, Habit, Plan};
 use faults::reconcile::{Journals, reconcile};
 use futures_util::stream::{self, StreamExt as _};
 use openid_delivery::{deliver, sweep};
@@ -74,7 +74,8 @@ struct Storm {
 impl Storm {
     async fn gather() -> Self {
         let mut stage = Stage::new().await;
-        let (plan, clock) = (Arc::new(Plan::draw(SEED, AUTHORIZATIONS, STORM_MILLIS)), StormClock::start());
+        let (plan, clock) =
+            (Arc::new(Plan::draw(SEED, AUTHORIZATIONS, STORM_MILLIS, &FAULTS)), StormClock::start());
         let (exchanged, posted, mut parties) = (Journal::default(), Journal::default(), JoinSet::new());
         let gateway_at = gateway(&plan, clock, &exchanged, &mut parties);
         let merchants_at = merchants(&plan, clock, &posted, &mut parties);

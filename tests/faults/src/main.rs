@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use faults::plan::Plan;
+use faults::journal::ProcessFault;
+use faults::plan::{FAULTS, Plan};
 use faults::storm::Storm;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,12 +26,21 @@ struct Options {
     /// Repeats the plan of an earlier storm
     #[arg(long)]
     seed: Option<u64>,
+    /// The faults of the process, equally often: kill, kill_at_start, stop, pause, lock; all of them, most often kills,
+    /// unless named
+    #[arg(long, value_delimiter = ',', value_parser = fault)]
+    faults: Vec<ProcessFault>,
     /// The program `authlink`; beside this one, unless named
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
     /// Where report and log are written to
     #[arg(long, value_name = "FOLDER", default_value = "target/storm")]
     folder: PathBuf,
+}
+
+fn fault(name: &str) -> Result<ProcessFault, &'static str> {
+    let mut faults = FAULTS.into_iter().map(|(fault, _)| fault);
+    faults.find(|fault| fault.to_string() == name).ok_or("no fault of the process has this name")
 }
 
 #[tokio::main]
@@ -43,8 +53,12 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         Some(program) => program,
         None => std::env::current_exe()?.with_file_name("authlink"),
     };
+    let faults: Vec<_> = match options.faults.as_slice() {
+        [] => FAULTS.to_vec(),
+        named => named.iter().map(|fault| (*fault, 1)).collect(),
+    };
     let storm = Storm {
-        plan: Plan::draw(seed, options.authorizations, options.seconds * 1_000),
+        plan: Plan::draw(seed, options.authorizations, options.seconds * 1_000, &faults),
         program,
         folder: options.folder.clone(),
         patience: options.patience * 1_000,

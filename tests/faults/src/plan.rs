@@ -20,6 +20,14 @@ const MAX_BAD_CODES: usize = 3;
 const LATE: Millis = 20_000;
 /// More than the longest storm has time for.
 const BLOWS: usize = 2_000;
+/// The faults of the host's process, by their weights in the lot.
+pub const FAULTS: [(ProcessFault, u32); 5] = [
+    (ProcessFault::Kill, 58),
+    (ProcessFault::KillAtStart, 6),
+    (ProcessFault::Stop, 10),
+    (ProcessFault::Pause, 18),
+    (ProcessFault::Lock, 8),
+];
 
 /// A code of Alipay's: whose it is, and for which authorization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,9 +129,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan of this seed, with so many authorizations in a storm that lasts so long.
+    /// The plan of this seed, with so many authorizations in a storm that lasts so long and strikes by these faults of the
+    /// process, by their weights.
     #[must_use]
-    pub fn draw(seed: u64, authorizations: usize, calm_from: Millis) -> Self {
+    pub fn draw(seed: u64, authorizations: usize, calm_from: Millis, faults: &[(ProcessFault, u32)]) -> Self {
         let mut lots = Rng::with_seed(seed);
         let journeys = (0..authorizations).map(|number| {
             let begins = calm_from * number as u64 / authorizations.max(1) as u64;
@@ -132,7 +141,7 @@ impl Plan {
         Self {
             seed,
             journeys: journeys.collect(),
-            blows: (0..BLOWS).map(|number| Blow::draw(&mut lots, number, calm_from)).collect(),
+            blows: (0..BLOWS).map(|number| Blow::draw(&mut lots, number, calm_from, faults)).collect(),
             calm_from,
             gateway_outages: outages(&mut lots, calm_from, 10_000..25_000, 300..2_500),
             merchant_outages: outages(&mut lots, calm_from, 2_000..8_000, 1_000..6_000),
@@ -212,21 +221,13 @@ impl Journey {
 }
 
 impl Blow {
-    fn draw(lots: &mut Rng, number: usize, calm_from: Millis) -> Self {
+    fn draw(lots: &mut Rng, number: usize, calm_from: Millis, faults: &[(ProcessFault, u32)]) -> Self {
+        let pauses = faults.iter().any(|(fault, _)| *fault == ProcessFault::Pause);
         // Longer than a lease, once, where there is time for it.
-        if number == 5 && calm_from >= 150_000 {
+        if number == 5 && calm_from >= 150_000 && pauses {
             return Self { after: 500, fault: ProcessFault::Pause, lasts: 33_000 };
         }
-        let fault = *pick(
-            lots,
-            &[
-                (ProcessFault::Kill, 58),
-                (ProcessFault::KillAtStart, 6),
-                (ProcessFault::Stop, 10),
-                (ProcessFault::Pause, 18),
-                (ProcessFault::Lock, 8),
-            ],
-        );
+        let fault = *pick(lots, faults);
         let lasts = match fault {
             ProcessFault::Kill | ProcessFault::Stop | ProcessFault::Worker => 0,
             ProcessFault::KillAtStart => lots.u64(0..60),
@@ -275,9 +276,17 @@ mod tests {
 
     #[test]
     fn a_seed_has_one_plan() {
-        let plan = |seed| format!("{:?}", Plan::draw(seed, 50, 60_000));
+        let plan = |seed| format!("{:?}", Plan::draw(seed, 50, 60_000, &FAULTS));
         assert_eq!(plan(1), plan(1));
         assert_ne!(plan(1), plan(2));
+    }
+
+    #[test]
+    fn the_process_meets_the_faults_that_are_named_alone() {
+        let plan = Plan::draw(1, 1, 200_000, &[(ProcessFault::Stop, 1), (ProcessFault::Lock, 1)]);
+        let drawn = |fault| plan.blows.iter().filter(|blow| blow.fault == fault).count();
+        assert_eq!(drawn(ProcessFault::Stop) + drawn(ProcessFault::Lock), BLOWS);
+        assert!(drawn(ProcessFault::Stop).abs_diff(drawn(ProcessFault::Lock)) < BLOWS / 10);
     }
 
     #[test]
@@ -289,7 +298,7 @@ mod tests {
 
     #[test]
     fn once_it_is_calm_nothing_fails() {
-        let plan = Plan::draw(1, 200, 60_000);
+        let plan = Plan::draw(1, 200, 60_000, &FAULTS);
         for journey in 0..200 {
             let code = Code { journey, user: 0, consents: 0 };
             assert_eq!(plan.gateway_fate(&code, 60_000), GatewayFate::Signed);
