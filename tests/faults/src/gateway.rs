@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use crate::clock::StormClock;
 use crate::gateway_answer::{GatewayFate, reply};
 use crate::journal::{Exchanged, Journal};
-use crate::network::{RawRequest, Reply, read_request};
+use crate::network::{RawRequest, Reply, has_hung_up, read_request};
 use crate::plan::{Code, Plan};
 
 /// Longer than any request of ours.
@@ -37,14 +37,14 @@ impl Gateway {
             && let Some(code) = code(&request)
             && self.fate(&code) == GatewayFate::ResetUnread
         {
-            self.note(&request, &code);
+            self.note(&request, &code, has_hung_up(&stream));
             // What lies unread in the socket makes it a reset.
             return stream.set_zero_linger();
         }
         let request = read_request(&mut stream).await?;
         let Some(code) = code(&request) else { return Ok(()) };
         let fate = self.fate(&code);
-        let place = self.note(&request, &code);
+        let place = self.note(&request, &code, has_hung_up(&stream));
         let open_id = code.open_id();
         let reply = reply(fate, &open_id, self.plan.slowness(&code), &self.alipay_private_key);
         if matches!(reply, Reply::Reset) {
@@ -62,7 +62,7 @@ impl Gateway {
         self.plan.gateway_fate(code, self.clock.now())
     }
 
-    fn note(&self, request: &RawRequest, code: &Code) -> usize {
+    fn note(&self, request: &RawRequest, code: &Code, hung_up: bool) -> usize {
         let query = request.head.split(' ').nth(1).and_then(|target| target.split_once('?'));
         let query = query.map_or("", |(_, query)| query);
         self.journal.add(Exchanged {
@@ -71,6 +71,7 @@ impl Gateway {
             fate: self.fate(code),
             sound: request_signature_holds(query, &request.body, &self.app_public_key),
             signed: None,
+            hung_up,
         })
     }
 }

@@ -53,6 +53,8 @@ pub struct Exchanged {
     pub fate: GatewayFate,
     /// The app's signature holds.
     pub sound: bool,
+    /// Its sender was gone when it was read.
+    pub hung_up: bool,
     /// The user that a signed answer named, and when its last byte was written.
     pub signed: Option<(String, Millis)>,
 }
@@ -72,6 +74,8 @@ pub struct Posted {
     pub body: Vec<u8>,
     /// Our signature holds.
     pub sound: bool,
+    /// Its sender was gone when it was read.
+    pub hung_up: bool,
 }
 
 /// A fault of the host's process.

@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::business::BUSINESSES;
 use crate::clock::StormClock;
 use crate::journal::{Journal, Posted};
-use crate::network::{RawRequest, Reply, read_request};
+use crate::network::{RawRequest, Reply, has_hung_up, read_request};
 use crate::open_api::journey_of;
 use crate::plan::Plan;
 
@@ -41,7 +41,7 @@ impl Merchants {
     pub async fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         let request = read_request(&mut stream).await?;
         let Some(journey) = journey(&request) else { return Ok(()) };
-        let now = self.clock.now();
+        let (hung_up, now) = (has_hung_up(&stream), self.clock.now());
         let before = self.count(journey);
         let answer = self.plan.merchant_answer(journey, before, now);
         let place = self.journal.add(Posted {
@@ -52,6 +52,7 @@ impl Merchants {
             ended: None,
             sound: self.is_sound(&request, journey),
             body: request.body,
+            hung_up,
         });
         if matches!(answer.reply, Reply::Reset) {
             stream.set_zero_linger()?;

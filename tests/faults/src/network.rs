@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
@@ -123,6 +125,14 @@ pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<R
     }
 }
 
+/// True if the caller has closed the connection, or its process is gone: asked of the system, because the runtime may
+/// not have heard of it yet.
+#[must_use]
+pub fn has_hung_up(stream: &TcpStream) -> bool {
+    let next = recv(stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+    !matches!(next, Ok((_, 1..)) | Err(Errno::AGAIN))
+}
+
 /// An answer of HTTP/1.1 with this status, these headers (each ended by CRLF) and this body.
 #[must_use]
 pub fn http(status: u16, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
@@ -195,6 +205,24 @@ impl Reply {
                 Ok(())
             }
             Self::Reset => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_caller_that_is_gone_is_noticed_behind_what_it_sent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for (sent, closes) in [("POST / HTTP/1.1\r\n\r\n", true), ("POST / HTTP/1.1\r\n\r\n", false)] {
+            let mut caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (mut stream, _) = listener.accept().await.unwrap();
+            caller.write_all(sent.as_bytes()).await.unwrap();
+            let _open = (!closes).then_some(caller);
+            assert_eq!(read_request(&mut stream).await.unwrap().head, "POST / HTTP/1.1");
+            assert_eq!(has_hung_up(&stream), closes);
         }
     }
 }

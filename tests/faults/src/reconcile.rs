@@ -15,8 +15,10 @@ use crate::plan::{Code, open_id};
 const IN_TIME: Millis = 7_500;
 /// The time in which an outcome is recorded, once the gateway or the merchant has answered.
 const RECORDED_WITHIN: Millis = 1_500;
-/// A request that was sent right before its process was struck comes to the other side this long after that at most.
+/// A request that was sent right before its process was struck comes to the other side this long after that at most,
 const ON_ITS_WAY: Millis = 250;
+/// and may be read as much later where the other side is busy. Then its sender is gone.
+const READ_LATE: Millis = 10_000;
 /// An attempt begins this long after it is due at the latest: a hint's grace period and two sweeps.
 const BEGUN_WITHIN: Duration = Duration::from_secs(120 + 2 * 60);
 
@@ -173,7 +175,9 @@ impl Findings {
                 "{serial} at {} and {}, {:?} until {:?}",
                 first.at, second.at, first.answer, first.ended
             );
-            match met(first.journey, first.at, first.ended.unwrap_or(first.at), struck) {
+            let explained = met(&Span::of_post(first), struck)
+                .or_else(|| met(&Span::of_post(second), struck).filter(|_| second.hung_up));
+            match explained {
                 Some(fault) => self.doubles.entry(fault.to_string()).or_default().push(case),
                 None => self.broken(BARS[8], case),
             }
@@ -198,7 +202,9 @@ impl Findings {
                     None => "the code never came to the gateway".to_owned(),
                     Some(exchange) if is_signed_for(exchange, number) => {
                         let ended = exchange.signed.as_ref().map_or(exchange.at, |(_, at)| *at);
-                        let struck = first_met(number, exchange.at, ended, &journals.struck);
+                        let began = exchange.at;
+                        let span = Span { journey: number, began, ended, hung_up: exchange.hung_up };
+                        let struck = first_met(&span, &journals.struck);
                         format!("the gateway had signed in time, {}", cause(struck, ended))
                     }
                     Some(_) => "the gateway had failed or refused".to_owned(),
@@ -225,18 +231,35 @@ fn is_signed_for(exchange: &Exchanged, number: usize) -> bool {
         && Code::parse(&exchange.code).is_some_and(|code| code.journey == number && code.user == 0)
 }
 
-/// The fault in which something of an authorization got lost that began and `ended` then, and was still to be recorded.
-fn met(journey: usize, began: Millis, ended: Millis, struck: &[Struck]) -> Option<ProcessFault> {
-    first_met(journey, began, ended, struck).map(|struck| struck.fault)
+/// A request of an authorization, as the other side saw it.
+struct Span {
+    journey: usize,
+    began: Millis,
+    ended: Millis,
+    /// Its sender was gone when it was read.
+    hung_up: bool,
+}
+
+impl Span {
+    fn of_post(post: &Posted) -> Self {
+        let (began, ended) = (post.at, post.ended.unwrap_or(post.at));
+        Self { journey: post.journey, began, ended, hung_up: post.hung_up }
+    }
+}
+
+/// The fault in which the outcome of a request got lost, which was still to be recorded.
+fn met(span: &Span, struck: &[Struck]) -> Option<ProcessFault> {
+    first_met(span, struck).map(|struck| struck.fault)
 }
 
 /// Of several, the worst; of several of its kind, the first.
-fn first_met(journey: usize, began: Millis, ended: Millis, struck: &[Struck]) -> Option<&Struck> {
-    let until = ended + RECORDED_WITHIN;
+fn first_met<'a>(span: &Span, struck: &'a [Struck]) -> Option<&'a Struck> {
+    let until = span.ended + RECORDED_WITHIN;
+    let late = if span.hung_up { READ_LATE } else { ON_ITS_WAY };
     let met = struck.iter().filter(|struck| {
         struck.from <= until
-            && began <= struck.until + ON_ITS_WAY
-            && struck.journey.is_none_or(|met| met == journey)
+            && span.began <= struck.until + late
+            && struck.journey.is_none_or(|met| met == span.journey)
     });
     met.min_by_key(|struck| (struck.fault, struck.from))
 }
@@ -254,8 +277,7 @@ fn cause(struck: Option<&Struck>, ended: Millis) -> String {
 /// True if the merchant said SUCCESS: in time, or so that a process which stood still found it when it went on, because
 /// what has come is read before the time is believed to be up.
 fn confirmed(post: &Posted, struck: &[Struck]) -> bool {
-    let stood_still =
-        || met(post.journey, post.at, post.ended.unwrap_or(post.at), struck) == Some(ProcessFault::Pause);
+    let stood_still = || met(&Span::of_post(post), struck) == Some(ProcessFault::Pause);
     post.success || post.answer == SUCCESS_TOO_LATE && stood_still()
 }
 

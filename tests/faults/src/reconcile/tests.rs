@@ -9,6 +9,7 @@ fn good() -> Journals {
             at: 1_000,
             fate: GatewayFate::Signed,
             sound: true,
+            hung_up: false,
             signed: Some((open_id(0, 0), 1_001)),
         }],
         posted: vec![post(2_000)],
@@ -33,6 +34,7 @@ fn post(at: Millis) -> Posted {
         ended: Some(at + 1),
         body: br#"{"openId":"open-0-0"}"#.to_vec(),
         sound: true,
+        hung_up: false,
     }
 }
 
@@ -131,6 +133,20 @@ fn a_double_is_explained_by_a_fault_before_its_outcome_was_recorded() {
 }
 
 #[test]
+fn a_post_whose_sender_was_gone_may_have_been_read_long_after_the_fault() {
+    for (gone, from, explained) in [(0, 500, true), (0, 39_000, false), (1, 39_000, true), (1, 25_000, false)]
+    {
+        let mut journals = good();
+        journals.posted = vec![post(12_000), post(40_000)];
+        journals.posted[gone].hung_up = true;
+        journals.struck.push(Struck { fault: ProcessFault::Kill, journey: None, from, until: from + 2_000 });
+        let findings = reconcile(&journals);
+        assert_eq!(findings.hold(), explained, "{gone} {from}");
+        assert_eq!(findings.doubles.contains_key("kill"), explained, "{gone} {from}");
+    }
+}
+
+#[test]
 fn a_failed_attempt_is_followed_by_another_and_no_double() {
     let mut journals = good();
     journals.posted[0].success = false;
@@ -196,6 +212,7 @@ fn a_consent_that_a_fault_cost_is_counted_by_whether_its_answer_had_come() {
         // The worst of them.
         (&[(Pause, 900, 1_100), (Kill, 1_300, 1_500)], "kill after it had come"),
         (&[(Kill, 2_502, 2_600)], "no fault"),
+        (&[(Kill, 100, 200)], "no fault"),
     ] {
         let mut journals = good();
         journals.travelled[0].asked_again = vec!["c0u0n0".to_owned()];
