@@ -198,7 +198,7 @@ async fn an_exchange_whose_worker_died_is_told_as_unknown_in_the_console_and_by_
         assert!(part(&page, "status").contains(&format!(">{status}<")), "{page}");
         let (record, now) = (world.record(&issued.id).await, world.now());
         assert_eq!(record.status(), Status::Exchanging, "nobody has written of it");
-        assert_eq!(summary(&record, now)["status"], status);
+        assert_eq!(summary(&record, now)["state"], status);
         for text in [told(&record, now), listed(std::slice::from_ref(&record), now)] {
             assert!(
                 text.contains(&format!(" {status} ")) || text.contains(&format!(" {status}\n")),
