@@ -127,6 +127,8 @@ async fn a_consent_that_nobody_was_told_of_is_found_recorded_and_delivered_at_on
     assert_eq!(complete_return(&stage, &issued, "codeA").await, page(200, "authorized"));
     assert_eq!(stage.drain().await, [Step::Delivered], "the hint came");
     is_delivered_once(&stage, &issued, "open-1").await;
+    stage.world.deps.callback.clock = stage.world.clock.clone();
+    stage.world.rebuild();
     assert_eq!(complete_return(&stage, &issued, "codeB").await, page(409, "already-used"));
 }
 
