@@ -30,6 +30,7 @@ import sam_options
 import secret_keys
 import stack
 import stack_state
+import table
 import template_file
 import versions
 from account_trial import try_account
@@ -39,6 +40,7 @@ from secret_documents import Secrets
 from trial import Outcome, try_it
 
 NOT_OURS = "somebody else makes its links, and would be asked for a real one"
+NOT_YET = "no address of this deployment answers yet"
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def main() -> None:
     domain.check(present, plan.parameters)
     if not any(plan.after.get(name) for name in questions.TELLS):
         print("\nNobody is told of alarms: give --alarm-email …, or --parameter AlarmTopicArn=…")
+    look_at_table(plan)
     look_at_secrets(plan)
     deployed = put_up(plan)
     folder = Folder(wishes.folder)
@@ -83,9 +86,9 @@ def main() -> None:
 
 def try_callers(plan: Plan, secrets: Secrets, deployed: dict[str, str], app_ready: bool) -> None:
     """What came of the first requests is said last, after what is to be done now."""
-    api, note = domain.to_try(deployed)
+    api, note = domain.to_try(deployed, own_is_closed=plan.after.get("DefaultEndpoint") == "off")
     outcomes = [first_business(plan, secrets, api), first_account(plan, secrets, api)]
-    if note and any(outcome.works is not None for outcome in outcomes):
+    if note and (api is None or any(outcome.works is not None for outcome in outcomes)):
         print(note)
     advise(deployed, secrets.folder, plan.wishes, app_ready, bool(plan.after.get("HostedZoneId")))
     print("\n".join(commands(plan.options, plan.wishes)))
@@ -109,6 +112,14 @@ def settled(
     if known.get("TableName") and not parameters.get("TableName", known["TableName"]):
         raise Problem("without TableName this stack would begin an empty table: name the table that it shall have")
     return parameters
+
+
+def look_at_table(plan: Plan) -> None:
+    """Before anything is built: the one that is to be taken into service, if it is another than that of now."""
+    name, in_service = plan.after.get("TableName"), plan.present.outputs["TableName"] if plan.present else None
+    if name and name != in_service:
+        wanted = table.as_made(template_file.read(), plan.after.get("RecentIndex") == "true")
+        table.check(plan.session, name, wanted)
 
 
 def look_at_secrets(plan: Plan) -> None:
@@ -190,7 +201,7 @@ def executions_shared(
     return {**shared, **raised}
 
 
-def first_business(plan: Plan, secrets: Secrets, api: str) -> Outcome:
+def first_business(plan: Plan, secrets: Secrets, api: str | None) -> Outcome:
     wishes = plan.wishes
     if wishes.business is None:
         outcome = Outcome(None, "left out, and no business was made: --yes was given without --business-id")
@@ -200,13 +211,15 @@ def first_business(plan: Plan, secrets: Secrets, api: str) -> Outcome:
         key = wishes.business_private_key or secrets.folder.business_key(wishes.business.id)
         if secrets.document(f"business/{wishes.business.id}").get("upstream"):
             outcome = Outcome(None, f"left out: {NOT_OURS}")
+        elif api is None:
+            outcome = Outcome(None, f"left out: {NOT_YET}")
         else:
             outcome = try_it(api, wishes.business, key, plan.session.region_name, plan.options.patience)
     print(outcome.text)
     return outcome
 
 
-def first_account(plan: Plan, secrets: Secrets, api: str) -> Outcome:
+def first_account(plan: Plan, secrets: Secrets, api: str | None) -> Outcome:
     account = plan.wishes.account
     if account is None:
         outcome = Outcome(None, "no account of GetAuthorizationUrl was made")
@@ -216,6 +229,8 @@ def first_account(plan: Plan, secrets: Secrets, api: str) -> Outcome:
         tell("One signed call of it")
         if secrets.document(f"scheme/{account.scheme_id}").get("source") == "aliyun":
             outcome = Outcome(None, f"left out: {NOT_OURS}")
+        elif api is None:
+            outcome = Outcome(None, f"left out: {NOT_YET}")
         else:
             outcome = try_account(api, account, key, plan.session.region_name, plan.options.patience)
     print(outcome.text)

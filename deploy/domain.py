@@ -51,12 +51,15 @@ def check(present: Present | None, wished: dict[str, str], known: Callable[[str]
         raise Problem(f"links would move to {new}, but {name} has no DNS record yet: run this again when it has")
 
 
-def to_try(outputs: dict[str, str], known: Callable[[str], bool] = resolves) -> tuple[str, str | None]:
-    """The address to try a deployment at, and what to say if that is not the public one."""
-    public = outputs["PublicUrl"]
+def to_try(
+    outputs: dict[str, str], own_is_closed: bool, known: Callable[[str], bool] = resolves
+) -> tuple[str | None, str | None]:
+    """The address to try a deployment at, if one can answer yet, and what to say if that is not the public one."""
+    public, own = outputs["PublicUrl"], outputs["ApiUrl"]
     name = urlsplit(public).hostname or ""
     if known(name):
         return public, None
-    return outputs["ApiUrl"], (
-        f"tried at {outputs['ApiUrl']}, because {name} has no DNS record yet: run this again when it has"
-    )
+    why = f"{name} has no DNS record yet: run this again when it has"
+    if own_is_closed:
+        return None, f"nothing answers: the API's own address is closed (DefaultEndpoint=off), and {why}"
+    return own, f"tried at {own}, because {why}"

@@ -26,6 +26,7 @@ import deny_list
 import moves
 import release
 import sam_options
+import table
 from command import parser
 from prerequisites import check
 from problem import Problem, tell
@@ -167,18 +168,18 @@ def restore(client: object, source: str, target: str, point: Point) -> None:
         raise Problem(f"{target} is not there yet: run this again with --to {target} when it is ACTIVE") from error
 
 
-def secure(client: object, table: str, pause: Callable[[float], None] = time.sleep) -> None:
+def secure(client: object, name: str, pause: Callable[[float], None] = time.sleep) -> None:
     """What a restored table does not have from the one that it was made of."""
-    tell(f"Expiry, backups and protection of {table}")
-    expiry = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"].get("TimeToLiveStatus")
+    tell(f"Expiry, backups and protection of {name}")
+    expiry = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"].get("TimeToLiveStatus")
     if expiry not in ("ENABLED", "ENABLING"):
         wanted = {"Enabled": True, "AttributeName": TIME_TO_LIVE}
-        client.update_time_to_live(TableName=table, TimeToLiveSpecification=wanted)
-    client.update_table(TableName=table, DeletionProtectionEnabled=True)
+        client.update_time_to_live(TableName=name, TimeToLiveSpecification=wanted)
+    client.update_table(TableName=name, DeletionProtectionEnabled=True)
     for attempt in range(BACKUP_ATTEMPTS):
         try:
             client.update_continuous_backups(
-                TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+                TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
             )
             return
         except ClientError as error:
@@ -194,31 +195,19 @@ def compare(client: object, source: str, target: str) -> None:
         old = client.describe_table(TableName=source)["Table"]
     except client.exceptions.ResourceNotFoundException:
         return
-    if form(old) != form(client.describe_table(TableName=target)["Table"]):
+    if table.form(old) != table.form(client.describe_table(TableName=target)["Table"]):
         raise Problem(f"{target} has other keys or indexes than {source}: it is not taken into service")
 
 
-def form(table: dict) -> tuple:
-    indexes = table.get("GlobalSecondaryIndexes", [])
-    listed = [
-        (index["IndexName"], keys(index), sorted(index["Projection"].get("NonKeyAttributes", []))) for index in indexes
-    ]
-    return keys(table), sorted(listed)
-
-
-def keys(of: dict) -> list[tuple[str, str]]:
-    return [(key["AttributeName"], key["KeyType"]) for key in of["KeySchema"]]
-
-
-def take_into_service(session: boto3.Session, options: argparse.Namespace, present: Present, table: str) -> None:
-    tell(f"The stack {options.stack} uses {table}")
+def take_into_service(session: boto3.Session, options: argparse.Namespace, present: Present, name: str) -> None:
+    tell(f"The stack {options.stack} uses {name}")
     # As it was deployed, with the code where it lies. A stack's own copy would be used as SAM had changed it for the
     # parameters that were, and publish no version for new ones.
     found = session.client("cloudformation").get_template(StackName=options.stack, TemplateStage="Original")
     template, named = found["TemplateBody"], {}
-    if table != present.outputs["TableName"]:
+    if name != present.outputs["TableName"]:
         _, hidden = release.parts(present.parameters["Release"])
-        named = {"TableName": table, "Release": release.new(release.NOTHING, hidden), "PreviousRelease": ""}
+        named = {"TableName": name, "Release": release.new(release.NOTHING, hidden), "PreviousRelease": ""}
     handed = sam_options.of(options, options.stack, present.tags)
     with tempfile.TemporaryDirectory() as folder:
         text = template if isinstance(template, str) else json.dumps(template)

@@ -4,6 +4,7 @@ import argparse
 from datetime import datetime, timezone
 from pathlib import Path
 
+import account_trial
 import adoption
 import domain
 import pytest
@@ -13,6 +14,7 @@ import trial
 from stubs import Session
 from problem import Problem
 from question import agreed
+from secret_documents import AccessKey, Account
 from stack_state import Present, Verdict, verdict
 
 
@@ -155,9 +157,12 @@ def test_a_new_stack_may_begin_with_its_domain() -> None:
 
 def test_the_public_address_is_tried_as_soon_as_it_has_a_record() -> None:
     outputs = {"ApiUrl": API, "PublicUrl": "https://pay.example.com"}
-    assert domain.to_try(outputs, lambda _: True) == ("https://pay.example.com", None)
-    address, note = domain.to_try(outputs, lambda _: False)
+    for closed in (True, False):
+        assert domain.to_try(outputs, closed, lambda _: True) == ("https://pay.example.com", None)
+    address, note = domain.to_try(outputs, False, lambda _: False)
     assert address == API and "pay.example.com has no DNS record yet" in note
+    address, note = domain.to_try(outputs, True, lambda _: False)
+    assert address is None and "own address is closed (DefaultEndpoint=off), and pay.example.com has no DNS" in note
 
 
 def test_secrets_of_others_are_shared_by_a_word() -> None:
@@ -174,8 +179,13 @@ def test_secrets_of_others_are_shared_by_a_word() -> None:
 @pytest.mark.parametrize(
     ("status", "region", "hinted"), [(403, "cn-north-1", True), (403, "us-east-1", False), (404, "cn-north-1", False)]
 )
-def test_china_has_a_hint(status: int, region: str, hinted: bool) -> None:
-    assert ("ICP" in trial.explained(status, '{"message":null}', region).text) == hinted
+def test_china_has_a_hint(status: int, region: str, hinted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = (status, '{"message":null}')
+    assert ("ICP" in trial.explained(*answer, region).text) == hinted
+    monkeypatch.setattr(account_trial, "send", lambda *_: answer)
+    account = Account("acme", None, None, 1, "Acme", None, contract=False)
+    outcome = account_trial.try_account(API, account, AccessKey("AL1", "secret"), region, patience_secs=-1)
+    assert outcome.works is False and ("ICP" in outcome.text) == hinted
 
 
 def app(given: str | None, parameters: dict[str, str], present: str | None) -> str:

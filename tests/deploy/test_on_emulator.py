@@ -30,6 +30,14 @@ def test_a_new_stack_has_secrets_of_its_own_name_and_is_protected(first: str, cl
     assert denied == {"Queue": kept, "DeadLetterQueue": kept, "Api": kept, "Table": "Update:Replace"}
 
 
+def test_it_is_said_that_nobody_is_told_and_shown_what_is_made(first: str) -> None:
+    assert "Nobody is told of alarms: give --alarm-email" in first
+    # SAM's table of the change set, before anything is done.
+    shown, _, _ = first.partition("CloudFormation is at work")
+    for made in ("Table", "Queue", "Api", "AlipayAuthUrl", "Page"):
+        assert re.search(rf"^\+ Add +{made} ", shown, re.MULTILINE), made
+
+
 def test_an_app_key_that_waits_survives_the_runner(first: str, client, deploy, tmp_path: Path) -> None:
     waiting = f"{STACK}/alipay-app-waiting/{APP_ID}"
     assert waiting in secrets(client) and "PRIVATE KEY" not in first
@@ -116,6 +124,12 @@ def test_the_same_deployment_leads_out_of_a_rollback_and_another_one_back_to_wha
     run(aws, "rollback", "--stack", STACK, "--yes")
     assert settings(client, "OpenidDelivery")["AUTHLINK_CALLBACK_PORTS"] not in ("10443", "11443")
     deploy("--parameter", "CallbackPorts=443")
+
+
+def test_functions_for_another_processor_are_not_deployed(first: str, deploy, client) -> None:
+    [other] = {"x86_64", "arm64"} - {parameters(client)["Architecture"]}
+    said = deploy("--parameter", f"Architecture={other}", succeeds=False)
+    assert f"and the functions run on {other}: they would not start" in said and "== Deploy" not in said
 
 
 def test_a_misspelt_parameter_is_refused_before_anything_is_built(first: str, deploy) -> None:

@@ -90,3 +90,42 @@ def test_a_parameter_is_one_of_the_template_and_no_secret(name: str, value: str,
 def test_the_reference_of_a_page_finds_its_lines() -> None:
     query = TEMPLATE["Resources"]["OneAuthorizationQuery"]["Properties"]["QueryString"]
     assert "filter reference like /(?i)^REFERENCE/" in query, "a page shows its first digits, in upper case"
+
+
+def resources(kind: str) -> dict[str, dict]:
+    every = TEMPLATE["Resources"].items()
+    return {name: each["Properties"] for name, each in every if each["Type"] == kind}
+
+
+def test_every_log_group_and_every_function_is_under_the_key_of_ones_own() -> None:
+    key = {"Fn::If": ["HasKmsKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
+    groups = resources("AWS::Logs::LogGroup")
+    assert len(groups) == len(release.functions(TEMPLATE)) + 1, "and that of the API"
+    assert {name: group.get("KmsKeyId") for name, group in groups.items()} == dict.fromkeys(groups, key)
+    assert TEMPLATE["Globals"]["Function"]["KmsKeyArn"] == key
+    assert not any("KmsKeyArn" in function for function in resources("AWS::Serverless::Function").values())
+
+
+def test_the_apis_own_address_is_closed_where_that_is_wished() -> None:
+    [api] = resources("AWS::ApiGatewayV2::Api").values()
+    assert api["DisableExecuteApiEndpoint"] == {"Fn::If": ["HasNoDefaultEndpoint", True, False]}
+    assert TEMPLATE["Conditions"]["HasNoDefaultEndpoint"] == {"Fn::Equals": [{"Ref": "DefaultEndpoint"}, "off"]}
+
+
+def test_the_budget_tells_at_four_fifths_and_of_a_forecast_above_it() -> None:
+    [budget] = resources("AWS::Budgets::Budget").values()
+    told = [
+        (
+            each["Notification"]["NotificationType"],
+            each["Notification"]["ComparisonOperator"],
+            (each["Notification"]["Threshold"], each["Notification"]["ThresholdType"]),
+            each["Subscribers"],
+        )
+        for each in budget["NotificationsWithSubscribers"]
+    ]
+    somebody = [{"SubscriptionType": "EMAIL", "Address": {"Ref": "AlarmEmail"}}]
+    assert told == [
+        ("ACTUAL", "GREATER_THAN", (80, "PERCENTAGE"), somebody),
+        ("FORECASTED", "GREATER_THAN", (100, "PERCENTAGE"), somebody),
+    ]
+    assert budget["Budget"]["BudgetLimit"] == {"Amount": {"Ref": "MonthlyBudgetUsd"}, "Unit": "USD"}
