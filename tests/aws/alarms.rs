@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use shared::store::dynamodb::{ATTENTION, OUTBOX, RECENT};
 use shared::telemetry::{Alarm, Metric};
 use strum::VariantArray as _;
 
@@ -85,17 +86,106 @@ fn what_api_gateway_and_dynamodb_refuse_raises_an_alarm() {
     };
     assert_eq!(metrics("ServerErrors"), ["5xx", "Count"]);
     assert_eq!(metrics("ClientErrors"), ["4xx", "Count"]);
-    for name in ["TableThrottles", "IndexThrottles"] {
-        assert_eq!(metrics(name), ["WriteThrottleEvents", "ReadThrottleEvents"]);
-    }
-    let index = &template.properties("IndexThrottles")["Metrics"][1]["MetricStat"]["Metric"]["Dimensions"][1];
-    assert_eq!(index, &json!({"Name": "GlobalSecondaryIndexName", "Value": shared::store::dynamodb::OUTBOX}));
+    assert_eq!(metrics("TableThrottles"), ["WriteThrottleEvents", "ReadThrottleEvents"]);
     let refused = template.properties("TooManyRequestsLines");
     assert_eq!(refused["FilterPattern"], "{ $.status = \"429\" }");
     assert_eq!(
         refused["MetricTransformations"][0]["MetricName"],
         template.properties("TooManyRequests")["MetricName"]
     );
+}
+
+/// The name of an index, and whether a deployment has it only with `RecentIndex`.
+const INDEXES: [(&str, bool); 3] = [(OUTBOX, false), (ATTENTION, false), (RECENT, true)];
+
+/// What a choice on `RecentIndex` has with it, and whether it is one.
+fn chosen(value: &Value) -> (&Value, bool) {
+    let Some(choice) = value["Fn::If"].as_array() else { return (value, false) };
+    assert_eq!((&choice[0], &choice[2]), (&json!("HasRecentIndex"), &json!({"Ref": "AWS::NoValue"})));
+    (&choice[1], true)
+}
+
+#[test]
+fn throttling_of_every_index_raises_an_alarm_and_is_shown() {
+    let template = Template::read();
+    let made: Vec<_> = template.properties("Table")["GlobalSecondaryIndexes"]
+        .as_array()
+        .expect("indexes")
+        .iter()
+        .map(|index| (chosen(index).0["IndexName"].as_str().expect("a name"), chosen(index).1))
+        .collect();
+    assert_eq!(made, INDEXES);
+
+    let [sum, measured @ ..] =
+        &template.properties("IndexThrottles")["Metrics"].as_array().expect("metrics")[..]
+    else {
+        panic!("no metrics")
+    };
+    let mut terms = [Vec::new(), Vec::new()];
+    let mut seen = Vec::new();
+    for metric in measured {
+        let (metric, is_choice) = chosen(metric);
+        let id = metric["Id"].as_str().expect("an id");
+        let stat = &metric["MetricStat"]["Metric"];
+        assert_eq!((&metric["ReturnData"], &metric["MetricStat"]["Stat"]), (&json!(false), &json!("Sum")));
+        assert_eq!(stat["Dimensions"][1]["Name"], "GlobalSecondaryIndexName");
+        seen.push((
+            stat["Dimensions"][1]["Value"].as_str().expect("an index"),
+            stat["MetricName"].as_str().expect("a metric"),
+            is_choice,
+        ));
+        let term = format!("FILL({id}, 0)");
+        terms[0].push(term.clone());
+        if !is_choice {
+            terms[1].push(term);
+        }
+    }
+    let wanted: Vec<_> = INDEXES
+        .iter()
+        .flat_map(|(index, is_choice)| {
+            ["WriteThrottleEvents", "ReadThrottleEvents"].map(|metric| (*index, metric, *is_choice))
+        })
+        .collect();
+    assert_eq!(seen, wanted);
+    let [with, without] = terms.map(|terms| terms.join(" + "));
+    assert_eq!(sum["Expression"], json!({"Fn::If": ["HasRecentIndex", with, without]}), "all of them count");
+
+    let body = template.properties("Dashboard")["DashboardBody"]["Fn::Sub"][0].as_str().expect("a body");
+    for (index, _) in INDEXES {
+        for metric in ["WriteThrottleEvents", "ConsumedWriteCapacityUnits", "ConsumedReadCapacityUnits"] {
+            let shown = format!(
+                r#"["AWS/DynamoDB", "{metric}", "TableName", "${{InService}}", "GlobalSecondaryIndexName", "{index}","#
+            );
+            assert!(body.contains(&shown), "{metric} of {index}");
+        }
+    }
+}
+
+#[test]
+fn what_the_alarms_cost_is_documented() {
+    let template = Template::read();
+    let alarms = template.of_type("AWS::CloudWatch::Alarm");
+    let metrics = |with_recent: bool| -> usize {
+        let of = |alarm: &Value| {
+            let measured = alarm["Metrics"].as_array().map_or(1, |metrics| {
+                let taken = |metric: &&Value| with_recent || !chosen(metric).1;
+                metrics
+                    .iter()
+                    .filter(taken)
+                    .filter(|metric| chosen(metric).0["MetricStat"].is_object())
+                    .count()
+            });
+            assert!((1..=10).contains(&measured), "CloudWatch takes ten metrics in an alarm");
+            measured
+        };
+        alarms.values().copied().map(of).sum()
+    };
+    let together = template.of_type("AWS::CloudWatch::CompositeAlarm").len();
+    let [count, metrics, with_recent] = [alarms.len(), metrics(false), metrics(true)];
+    let wanted = format!(
+        "fixed: {count} alarms on {metrics} metrics ({with_recent} with `RecentIndex`), {together} of them together,"
+    );
+    assert!(include_str!("../../docs/capacity.md").contains(&wanted), "{wanted}");
 }
 
 #[test]

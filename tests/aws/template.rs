@@ -469,7 +469,7 @@ fn a_named_table_takes_the_place_of_the_one_that_is_made() {
             _ => {}
         }
     }
-    assert_eq!(dimensions, 4, "the throttles of the table and of its index, read and written");
+    assert_eq!(dimensions, 8, "the throttles of the table and of its three indexes, read and written");
 }
 
 /// SAM publishes a version when its name changes, and takes the name of what it is told, or else of the code alone.
