@@ -8,7 +8,7 @@ LAMBDA_ADDRESS := -A 127.0.0.1 -P 9000
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint fuzz audit advisories sbom mutants journey aws sdk samples openapi browser lambda lambda-watch \
-	lambda-sweep e2e deploy show resend forget disable enable restore rollback bench bench-cold bench-lists bench-all \
+	lambda-sweep e2e deploy show resend forget disable enable restore rollback bench bench-cold bench-first bench-lists bench-all \
 	bench-long bench-render profile ci
 
 help: ## List what can be made
@@ -165,6 +165,9 @@ bench-cold: ## Send the first requests of 1,000 businesses to a fresh process, a
 
 bench-lists: ## List a page of 50 of a million records of the embedded store; fails above 200 ms
 	$(BENCH) lists
+
+bench-first: ## Send a process its first event, with the connections to AWS that its start makes, and without
+	$(BENCH) first-event
 
 bench-all: built-functions $(PEERS)/node/installed $(PEERS)/python/installed ## Measure longer, with peers in Node and Python; writes results and documents
 	$(BENCH) all

@@ -203,11 +203,21 @@ fn links() -> Result<LinkSettings, Error> {
 
 /// The function of merchants' links, which has fetched no document yet.
 pub(crate) fn merchant_links(secrets: Arc<dyn SecretSource>) -> Result<AlipayAuthUrl, Error> {
+    let deny_list = DenyListCache::new(Arc::new(AtOnce), Arc::new(SystemClock));
+    links_by(secrets, deny_list, Arc::new(AtOnce))
+}
+
+/// The same, with a store of one's own.
+pub(crate) fn links_by(
+    secrets: Arc<dyn SecretSource>,
+    deny_list: DenyListCache,
+    store: Arc<dyn RecordPlatformLinks>,
+) -> Result<AlipayAuthUrl, Error> {
     Ok(AlipayAuthUrl::new(alipay_auth_url::Deps {
         secrets,
-        deny_list: DenyListCache::new(Arc::new(AtOnce), Arc::new(SystemClock)),
+        deny_list,
         network: Arc::new(HttpPlatforms::new()),
-        store: Arc::new(AtOnce),
+        store,
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom::default()),
         links: links()?,

@@ -4,6 +4,7 @@
 mod bounds;
 mod cold;
 mod diagnosis;
+mod first_event;
 mod in_process;
 mod life;
 mod lists;
@@ -39,6 +40,8 @@ enum Action {
     Cold,
     /// List a page of 50 of an embedded store with a million records, and hold it to its bound
     Lists,
+    /// Send a process its first event, with the connections to AWS that its start makes, and without
+    FirstEvent,
     /// Count the instructions of a warm event with callgrind
     Profile { function: String },
 }
@@ -74,6 +77,7 @@ async fn main() -> Result<ExitCode, Error> {
         }
         Action::Cold => cold::measure(&senders).await?,
         Action::Lists => lists::measure().await?,
+        Action::FirstEvent => first_event::measure(&senders).await?,
         Action::Profile { function } => {
             let subjects = Subject::functions(&senders).await?;
             let subject = subjects.iter().find(|subject| subject.name == function);

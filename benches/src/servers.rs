@@ -92,13 +92,24 @@ impl FakeServices {
     /// Starts all of them on one port, with the documents of `folder`, and the item of `status` in the store.
     pub(crate) async fn start(folder: &Folder, status: &str) -> Result<Self, Error> {
         let listener = listen().await?;
-        let (origin, secrets) = (format!("http://{}", listener.local_addr()?), folder.secrets());
-        let (item, token) = (item(status, &origin)?, template("token")?.to_string());
+        let counts = Arc::<[AtomicU32; 4]>::default();
+        let origin = format!("http://{}", listener.local_addr()?);
+        let router = Self::router(folder, status, &origin, Arc::clone(&counts))?;
+        Ok(Self { origin: serve(listener, router), counts })
+    }
+
+    /// Their answers, with the calls of each counted.
+    pub(crate) fn router(
+        folder: &Folder,
+        status: &str,
+        origin: &str,
+        counted: Arc<[AtomicU32; 4]>,
+    ) -> Result<Router, Error> {
+        let secrets = folder.secrets();
+        let (item, token) = (item(status, origin)?, template("token")?.to_string());
         let sign = sign_rsa(token.as_bytes(), &folder.parties()?.alipay_private_key);
         let token = format!(r#"{{"alipay_system_oauth_token_response":{token},"sign":"{sign}"}}"#);
-        let counts = Arc::<[AtomicU32; 4]>::default();
-        let counted = Arc::clone(&counts);
-        let router = Router::new().fallback(async move |uri: Uri, headers: HeaderMap, body: Bytes| {
+        Ok(Router::new().fallback(async move |uri: Uri, headers: HeaderMap, body: Bytes| {
             let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
             let (service, answer) = match target.and_then(|target| target.split_once('.')) {
                 Some(("DynamoDB_20120810", operation)) => (0, dynamodb(operation, &body, &item)),
@@ -110,8 +121,7 @@ impl FakeServices {
             };
             counted[service].fetch_add(1, Ordering::Relaxed);
             answer.ok_or((StatusCode::BAD_REQUEST, r#"{"__type":"ResourceNotFoundException"}"#))
-        });
-        Ok(Self { origin: serve(listener, router), counts })
+        }))
     }
 
     /// Calls of the store, of secrets, of the queue and of others so far.

@@ -9,13 +9,21 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use bytes::Bytes;
 use http_body_util::Full;
+use rustls::RootCertStore;
 
 use crate::aws::https_client::{ExchangeError, HttpsClient};
+use crate::egress::client::bundled_roots;
 
 /// A client whose connections are shared by all that are given a clone of it.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
-    let connector = SharedHttpConnector::new(Connector(HttpsClient::new()));
+    http_client_trusting(bundled_roots())
+}
+
+/// The same, for servers that `roots` vouch for and no others.
+#[must_use]
+pub fn http_client_trusting(roots: RootCertStore) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(Connector(HttpsClient::trusting(roots)));
     http_client_fn(move |_, _| connector.clone())
 }
 
@@ -62,7 +70,7 @@ mod tests {
             // The client may hang up first, when it has read enough.
             let _ = connection.write_all(&answer).await;
         });
-        let outcome = Connector(HttpsClient::new()).call(request).await;
+        let outcome = Connector(HttpsClient::trusting(bundled_roots())).call(request).await;
         server.await.unwrap();
         outcome
     }

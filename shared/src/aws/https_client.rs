@@ -1,4 +1,4 @@
-//! The HTTP client of all calls to AWS: hyper itself, with Mozilla's roots and connections that are kept.
+//! The HTTP client of all calls to AWS: hyper itself, with connections that are kept.
 //!
 //! No redirect is followed, no proxy used, nothing is unpacked. Time limits are the caller's.
 
@@ -11,8 +11,9 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::RootCertStore;
 
-use crate::egress::client::{bundled_roots, tls_config};
+use crate::egress::client::tls_config;
 
 /// A function is frozen between its events, and the other side closes what it has not heard from: kept connections are
 /// young, so that a call's three attempts do not all meet dead ones.
@@ -38,14 +39,14 @@ pub(super) enum ExchangeError {
 
 impl HttpsClient {
     #[expect(clippy::disallowed_methods, reason = "the one place that builds clients for AWS")]
-    pub(super) fn new() -> Self {
+    pub(super) fn trusting(roots: RootCertStore) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT));
         // Emulators have no TLS.
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls_config(bundled_roots()))
+            .with_tls_config(tls_config(roots))
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);

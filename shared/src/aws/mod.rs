@@ -21,4 +21,4 @@ pub(crate) use self::clients::{CallTimeouts, log_reason};
 #[cfg(feature = "aws")]
 pub use self::clients::{SdkConfig, sdk_config};
 #[cfg(feature = "aws")]
-pub use self::connector::http_client;
+pub use self::connector::{http_client, http_client_trusting};
