@@ -25,6 +25,8 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment in which everything of AWS is an emulator."""
     folder, port = tmp_path_factory.mktemp("emulator"), free_port()
     own = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "TMPDIR": str(folder), "STATE_DIR": str(folder / "state")}
+    # As AWS's default, whatever this machine could run: the functions here do nothing.
+    own["LAMBDA_ACCOUNT_CONCURRENCY"] = "1000"
     command = [".venv-emulator/bin/python", "tests/scripts/aws_emulator.py", str(port)]
     process = Process(command, own, folder / "emulator.log")
     try:

@@ -42,6 +42,16 @@ def fenced(text: str) -> list[str]:
     return "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).replace("\\\n", " ").splitlines()
 
 
+def every_command() -> list[str]:
+    """The runbook's commands in both languages, fenced and in backticks, each once and in one line."""
+    found = {}
+    for page in (name for name in PAGES if name.endswith("runbook.md")):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        inline = re.findall(r"`((?:aws|make|authlink) [^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+        found.update(dict.fromkeys(" ".join(line.split()) for line in [*fenced(text), *inline] if line.strip()))
+    return list(found)
+
+
 def commands(text: str) -> list[list[str]]:
     """The words of each `aws …`, fenced or in backticks, by itself or for its output."""
     lines = [re.sub(r"^export \$\((.*)\)$", r"\1", line) for line in fenced(text)]
