@@ -129,8 +129,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan of this seed, with so many authorizations in a storm that lasts so long and strikes by these faults of the
-    /// process, by their weights.
+    /// The plan of this seed, with so many authorizations in a storm that lasts so long and strikes by these faults of
+    /// the process, by their weights.
     #[must_use]
     pub fn draw(seed: u64, authorizations: usize, calm_from: Millis, faults: &[(ProcessFault, u32)]) -> Self {
         let mut lots = Rng::with_seed(seed);
