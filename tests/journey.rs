@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use clap::Parser as _;
@@ -467,8 +468,13 @@ async fn a_folder_that_is_in_use_or_whose_database_is_gone_is_refused_by_name() 
     let again = options(folder.path());
     let said = refused(&again).await;
     assert!(said.contains("another authlink is using it"), "{said}");
+    // Of a copy nobody has the database open: whoever closes the last connection takes the files beside it away by their
+    // names, from a new one as well.
+    let copy = tempfile::tempdir().expect("a folder");
+    let copied = Command::new("cp").arg("-R").arg(folder.path().join(".")).arg(copy.path()).status();
+    assert!(copied.expect("is run").success());
     drop(local);
-    tokio::task::yield_now().await;
+    let (folder, again) = (&copy, options(copy.path()));
     let database = folder.path().join("authlink.db");
     let kept = || {
         ["lambda.env", "addresses.json", "secrets/scheme/234.json"]
@@ -476,7 +482,6 @@ async fn a_folder_that_is_in_use_or_whose_database_is_gone_is_refused_by_name() 
     };
     let before = kept();
     for name in ["authlink.db", "authlink.db-wal", "authlink.db-shm"] {
-        // They are there or not, as the store's thread has ended or not.
         let _ = std::fs::remove_file(folder.path().join(name));
     }
     let said = refused(&again).await;
