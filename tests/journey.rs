@@ -468,8 +468,8 @@ async fn a_folder_that_is_in_use_or_whose_database_is_gone_is_refused_by_name() 
     let again = options(folder.path());
     let said = refused(&again).await;
     assert!(said.contains("another authlink is using it"), "{said}");
-    // Of a copy nobody has the database open: whoever closes the last connection takes the files beside it away by their
-    // names, from a new one as well.
+    // Of a copy nobody has the database open: whoever closes the last connection takes the files beside it
+    // away by their names, from a new one as well.
     let copy = tempfile::tempdir().expect("a folder");
     let copied = Command::new("cp").arg("-R").arg(folder.path().join(".")).arg(copy.path()).status();
     assert!(copied.expect("is run").success());

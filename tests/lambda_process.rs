@@ -23,6 +23,8 @@ const INVOCATION: &str = "/2018-06-01/runtime/invocation/";
 const THE_PROCESS: &str = "lambda_process::serve_and_panic";
 const OF_EVENTS: &str = "lambda_process::serve_a_sweep";
 const WIRED: &str = "lambda_process::start_and_serve";
+/// Starts of which one has to find the time for its connections.
+const STARTS: usize = 5;
 const WITHIN: Duration = Duration::from_mins(1);
 
 /// Not a test: the function, when [`a_panic_answers_500_and_the_process_lives`] starts it as a process.
@@ -195,8 +197,22 @@ async fn lines_of_an_event_have_the_id_of_its_invocation() {
 
 #[tokio::test]
 async fn a_process_connects_to_aws_before_it_asks_for_its_first_event() {
+    let mut asked = Vec::new();
+    // A start that finds the machine busy goes on without its connections after a second.
+    for _ in 0..STARTS {
+        asked = asked_at_a_start().await;
+        if asked[..2] == ["GET /", "GET /"] {
+            break;
+        }
+    }
+    let next = format!("GET {INVOCATION}next");
+    assert_eq!(asked[..3], ["GET /", "GET /", &next], "DynamoDB, Secrets Manager, then the event");
+}
+
+/// Everything that a process asks until it has answered its first event. Lambda's runtime and AWS are one server here,
+/// so that it has the order.
+async fn asked_at_a_start() -> Vec<String> {
     let (aws, mut reports) = runtime(vec![("first", "/")]).await;
-    // Lambda's runtime and AWS are one server here, so that it has the order of what it was asked.
     let greeted = Mock::given(method("GET")).and(path("/"));
     greeted.respond_with(ResponseTemplate::new(200)).mount(&aws).await;
     let settings = [
@@ -213,9 +229,7 @@ async fn a_process_connects_to_aws_before_it_asks_for_its_first_event() {
     assert_eq!((at.as_str(), &answer["body"]), ("first/response", &json!("alive")));
     drop(child);
     let asked = aws.received_requests().await.expect("recorded");
-    let asked: Vec<_> = asked.iter().map(|request| (request.method.as_str(), request.url.path())).collect();
-    let next = format!("{INVOCATION}next");
-    assert_eq!(asked[..3], [("GET", "/"), ("GET", "/"), ("GET", next.as_str())], "DynamoDB, Secrets Manager");
+    asked.iter().map(|request| format!("{} {}", request.method, request.url.path())).collect()
 }
 
 #[test]

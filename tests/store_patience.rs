@@ -121,8 +121,8 @@ async fn dynamodb_that_accepts_and_never_answers_is_waited_for_two_seconds() {
     assert!(answers.iter().all(|(_, _, took)| *took >= Duration::from_millis(800)), "it was waited for");
 }
 
-/// A second for the machine to do all the rest, which is busy with other tests.
-const SLACK: Duration = Duration::from_secs(1);
+/// For the machine to do all the rest, which is busy with other tests; without a patience it takes 41 s.
+const SLACK: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_database_that_somebody_else_has_locked_is_waited_for_two_seconds() {

@@ -1,4 +1,4 @@
-// Asks authlink for a link by Alibaba Cloud's SDK. Needs
+// Asks authlink for a link by Alibaba Cloud's SDK. Needs `go mod init call`, then
 // `go get github.com/alibabacloud-go/dypnsapi-20170525/v2 github.com/alibabacloud-go/darabonba-openapi/v2`.
 package main
 

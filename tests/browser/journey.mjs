@@ -114,14 +114,14 @@ async function tools(context, visit, device, problems, seen) {
 
 /** Asks what became of a serialNo until `holds` its life line, which it returns. */
 async function lifeLine(row, holds, what) {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 300; tries += 1) {
     const answered = row.page().waitForResponse((answer) => answer.url().endsWith("/api/queries"));
     await row.getByTestId("query").click();
     await answered;
     const line = row.getByTestId("life-line");
     await line.waitFor();
     if (await holds(line)) return line;
-    await row.page().waitForTimeout(50);
+    await row.page().waitForTimeout(100);
   }
   throw new Error(`the life line never shows ${what}`);
 }

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,11 @@ from processes import Process, free_port  # noqa: E402
 
 # The processor that /bin/true is for, as the template names it.
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[os.uname().machine]
+
+
+def pytest_configure() -> None:
+    # So that fixtures end what they started.
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to end", 143))
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def test_the_page_about_aws_has_a_section_for_everything_that_is_done_there() ->
 
 def test_the_deployment_on_the_emulator_ends_within_the_time_that_is_documented() -> None:
     steps = (ROOT / ".ci/run").read_text(encoding="utf-8")
-    [minutes] = re.findall(r"^timeout (\d+)m make --no-print-directory e2e$", steps, re.MULTILINE)
+    [minutes] = re.findall(r"^timeout --foreground -k 60 (\d+)m make --no-print-directory e2e$", steps, re.MULTILINE)
     page = (ROOT / "docs/development.md").read_text(encoding="utf-8")
     [row] = [line for line in page.splitlines() if line.startswith("| `make e2e` |")]
     took, ends = re.search(r"CI took (\d+) s for it on two cores, and ends it after (\d+) minutes", row).groups()

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -35,6 +36,11 @@ QUICK_BUILD = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--skip-build", action="store_true", help=f"deploy what {BUILD_FOLDER} has")
+
+
+def pytest_configure() -> None:
+    # So that fixtures end what they started.
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to end", 143))
 
 
 @dataclass

@@ -42,7 +42,7 @@ LANGUAGES = [
         listening=lambda port: ["php", "-S", f"127.0.0.1:{port}", "samples/php/authlink.php"],
     ),
     Language("node", ["node", "samples/node/authlink.mjs"]),
-    Language("python", ["python3", "samples/python/authlink.py"]),
+    Language("python", ["/usr/bin/python3", "samples/python/authlink.py"]),
     Language("go", [str(BUILT / "authlink-go")], ["go", "build", "-o", str(BUILT / "authlink-go"), "."]),
     Language("ruby", ["ruby", "samples/ruby/authlink.rb"]),
     Language("shell", ["samples/shell/authlink.sh"]),

@@ -9,7 +9,7 @@ cargo test -q --workspace --test authlink -- pages::
 node tests/browser/pages.mjs --pages target/tmp/pages --screenshots target/screenshots --browser "$chromium"
 
 # Two attempts, so that what fails is given up soon, and the wait between them can be seen.
-export AUTHLINK_DELIVERY_WAITS_SECS=3
+export AUTHLINK_DELIVERY_WAITS_SECS=10
 host
 secret=$work/folder/parties/access-key-secret.txt
 node tests/browser/journey.mjs --demo "$merchant" --authlink "$authlink" --secret "$secret" \

@@ -8,7 +8,8 @@
 pub enum Metric {
     /// A link was issued, by either API.
     LinksAsked,
-    /// The page behind a link of `GetAuthorizationUrl` led on to Alipay, or asked its question.
+    /// The page behind a link of `GetAuthorizationUrl` led on to Alipay, or asked its question; not again where it asks
+    /// for itself.
     PagesOpened,
     /// A return, or a platform's callback, ended with a user's consent.
     Consents,

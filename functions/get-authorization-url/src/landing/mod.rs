@@ -195,13 +195,13 @@ impl LandingError {
 pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<Bytes> {
     let (began, now) = (page.clock.monotonic(), page.clock.now());
     let query = request.uri().query().unwrap_or_default();
-    let token = Token::read(query);
+    let (token, asked) = (Token::read(query), Asked::read(query));
     let verified = match &token {
         Some(token) => verify_token(page, token, now).await,
         None => Ok(Err(TokenError::Forged)),
     };
     let (outcome, reference) = match (verified, token) {
-        (Ok(Ok(id)), Some(_)) => (open(page, request, &id, Asked::read(query)).await, Some(id)),
+        (Ok(Ok(id)), Some(_)) => (open(page, request, &id, asked).await, Some(id)),
         (Ok(Err(TokenError::Expired(id))), _) => (Ok(Outcome::Expired(Behind::default())), Some(id)),
         (Ok(_), _) => (Ok(Outcome::Forged), None),
         (Err(trouble), _) => (Err(trouble), None),
@@ -222,7 +222,8 @@ pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<B
         outcome: Some(page::log_reason(&outcome)),
         http_status: answer.status().as_u16(),
         reference,
-        counts: outcome.leads_on().then_some(Metric::PagesOpened),
+        // Not again by a page that asks for itself.
+        counts: (asked.times == 0 && outcome.leads_on()).then_some(Metric::PagesOpened),
         ..RequestLog::default()
     }
     .write(&*page.clock, began);

@@ -486,6 +486,18 @@ async fn a_request_leaves_one_line_that_keeps_the_token() {
 }
 
 #[tokio::test]
+async fn a_page_counts_as_opened_once_however_often_it_asks_for_itself() {
+    shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread, None);
+    let rig = Rig::new();
+    let short = issue_short(&LinkTokenKey::new(&"k".repeat(32)).unwrap(), &id());
+    for (looks, counted) in [("", serde_json::Value::from(1)), ("&n=1", serde_json::Value::Null)] {
+        assert_eq!(rig.get(&format!("t={short}{looks}"), DESKTOP, "en").await.outcome(), (200, "scan"));
+        let line: serde_json::Value = serde_json::from_slice(&LINES.take()).expect("one line");
+        assert_eq!(line["pages-opened"], counted, "{line}");
+    }
+}
+
+#[tokio::test]
 async fn an_alarm_says_who_has_to_mend_it() {
     shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread, None);
     let reason = || "a reason of ours".to_owned();
