@@ -119,6 +119,69 @@ async fn records_that_cannot_be_read_take_up_no_place_of_a_page() {
 }
 
 #[tokio::test]
+async fn a_page_ends_where_too_many_cannot_be_read_and_the_next_ones_have_the_rest() {
+    let world = World::new();
+    let id = world.authorized("S1", "open-1").await.id;
+    fill(&world, id.as_str(), 100, "iif(n % 2, 'DELIVERED', 'UNDELIVERABLE')");
+    let connection = Connection::open(&world.file).expect("opens");
+    let broken =
+        "UPDATE authorizations SET history = 'x' WHERE status = 'DELIVERED' AND id <> printf('%032x', 1)";
+    assert_eq!(connection.execute(broken, []), Ok(49));
+    let limit = 1;
+    let mut listing = Listing { limit, ..in_states(&[Status::Delivered, Status::Undeliverable]) };
+    let (mut found, mut unreadable, mut pages) = (Vec::new(), Vec::new(), 0);
+    loop {
+        let page = world.store.list(&listing).await.expect("answers");
+        assert!(page.records.len() <= 1 && page.unreadable.len() <= 20, "{}", page.unreadable.len());
+        assert_eq!(page.more, page.next.is_some());
+        found.extend(page.records.into_iter().map(|record| (record.created_at, record.id)));
+        unreadable.extend(page.unreadable);
+        pages += 1;
+        match page.next {
+            Some(next) => listing.after = Some(next),
+            None => break,
+        }
+    }
+    unreadable.sort();
+    unreadable.dedup();
+    assert_eq!((found.len(), unreadable.len()), (51, 49), "in {pages} pages");
+    assert!(found.is_sorted_by(|one, other| one > other));
+
+    let delivered = Listing { limit, ..in_states(&[Status::Delivered]) };
+    let first = world.store.list(&delivered).await.expect("answers");
+    assert_eq!((first.records.len(), first.unreadable.len(), first.more), (0, 20, true));
+    let broken = "UPDATE authorizations SET history = 'x' WHERE status = 'UNDELIVERABLE'";
+    assert_eq!(connection.execute(broken, []), Ok(50));
+    let attention = View::Attention;
+    let needing = Listing { view: attention, after: None, ..listing };
+    let needing = world.store.list(&needing).await.expect("answers");
+    assert_eq!((needing.unreadable.len(), needing.more, needing.next), (20, true, None));
+}
+
+#[tokio::test]
+async fn a_record_in_a_state_that_this_version_does_not_know_is_named() {
+    let world = World::new();
+    let (paused, zapped) = (world.link("S1").await.id, world.link("S2").await.id);
+    let connection = Connection::open(&world.file).expect("opens");
+    for (id, state) in [(&paused, "PAUSED"), (&zapped, "ZAPPED")] {
+        let set = "UPDATE authorizations SET status = ?1 WHERE id = ?2";
+        assert_eq!(connection.execute(set, [state, id.as_str()]), Ok(1));
+    }
+    let both = [paused.to_string(), zapped.to_string()];
+    let of_states = in_states(&[Status::Issued]);
+    for (listing, named) in [
+        (of_states.clone(), &both[..]),
+        (Listing { owner: Owner::parse("B1"), ..of_states.clone() }, &both),
+        (Listing { owner: Owner::parse("B2"), ..of_states }, &[]),
+        (listing(View::Attention), &both),
+        (in_states(&[Status::Undeliverable]), &[]),
+    ] {
+        let page = world.store.list(&listing).await.expect("answers");
+        assert_eq!((page.records, &page.unreadable[..]), (Vec::new(), named), "{listing:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_reads_no_more_than_itself_however_many_there_are() {
     let records = 20_000;
     let world = World::new();

@@ -32,8 +32,19 @@ pub struct Listing {
 pub enum View {
     /// What somebody should look at, see [`crate::model::attention`]. It has one page.
     Attention,
-    /// Those in one of these states.
+    /// Those in one of these states; if all of them are [`ENDED_BADLY`], without those whose person was forgotten.
     States(Vec<Status>),
+}
+
+/// The states of what ended badly and may be mended.
+pub const ENDED_BADLY: [Status; 2] = [Status::Undeliverable, Status::ExchangeUnknown];
+
+impl View {
+    /// True if it is of states, and of no others than [`ENDED_BADLY`].
+    #[must_use]
+    pub fn is_of_bad_ends(&self) -> bool {
+        matches!(self, Self::States(states) if states.iter().all(|state| ENDED_BADLY.contains(state)))
+    }
 }
 
 /// The place of an authorization in a list.
@@ -66,7 +77,7 @@ pub struct Page {
     /// cost, and the others are in other states.
     pub records: Vec<Authorization>,
     /// The references of those that are left out: this version cannot read what a newer one has written, nor what is
-    /// damaged.
+    /// damaged. One whose state this version does not know is in no list of [`ENDED_BADLY`].
     pub unreadable: Vec<String>,
     /// True if there may be more.
     pub more: bool,

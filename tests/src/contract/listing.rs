@@ -6,6 +6,7 @@ use shared::model::attention::{Attention, attention};
 use shared::model::authorization::{Attempt, Authorization, Callback, Status};
 use shared::model::claim::ExchangeEnding;
 use shared::model::delivery_outcome::DeliveryOutcome;
+use shared::model::forgetting::Forgetting;
 use shared::model::owner::Owner;
 use shared::store::listing::{Listing, View};
 use shared::store::{AfterAttempt, Recorded, Resend, Settled, Settlement};
@@ -133,7 +134,7 @@ pub(super) async fn what_ended_badly_is_listed_by_state_and_time_of_everybody_or
         let recorded = store.record_link(&new, &nonce(&serial_no, &serial_no, BEGINNING)).await;
         assert_eq!(recorded, Ok(Recorded::New));
     }
-    for serial_no in ["S1", "S2", "S3"] {
+    for serial_no in ["S0", "S1", "S2", "S3"] {
         assert_eq!(store.settle(&settlement(serial_no, "open-1", "s")).await, Ok(Settled::Recorded));
         store.claim_attempt(&attempt_claim(serial_no, 0, "a", BEGINNING)).await.expect("answers");
         let (id, failed) =
@@ -143,6 +144,8 @@ pub(super) async fn what_ended_badly_is_listed_by_state_and_time_of_everybody_or
             store.conclude_attempt(&id, &operation("a"), &history, AfterAttempt::Undeliverable).await;
         assert_eq!(concluded, Ok(true));
     }
+    // Nobody can mend it any more.
+    assert_eq!(store.forget(&authorization("S0").id, BEGINNING + MINUTE).await, Ok(Forgetting::Done));
     without_an_answer(store, "S4", "codeA").await;
     let nowhere = Settlement { deliver: false, ..settlement("S5", "open-1", "s") };
     assert_eq!(store.settle(&nowhere).await, Ok(Settled::Recorded));
@@ -154,6 +157,7 @@ pub(super) async fn what_ended_badly_is_listed_by_state_and_time_of_everybody_or
         (&[undeliverable, unknown], None, None, None, &["S1", "S2", "S3", "S4"]),
         (&[unknown], Some("B1"), None, None, &["S4"]),
         (&[undeliverable, unknown], Some("B2"), None, None, &[]),
+        (&[undeliverable, Status::Authorized], Some("B1"), None, None, &["S0", "S1", "S2", "S3", "S5"]),
         (&[undeliverable], None, at(2), None, &["S2", "S3"]),
         (&[undeliverable], Some("B1"), None, at(2), &["S1"]),
         (&[undeliverable, unknown], Some("B1"), at(2), at(4), &["S2", "S3"]),

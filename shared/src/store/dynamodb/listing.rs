@@ -32,8 +32,6 @@ const MAX_BATCHES: usize = 100;
 /// The most keys that one query is asked for, or that are taken of its answer; as many records fit into
 /// [`MAX_BATCHES`].
 const MAX_KEYS: u32 = 1_000;
-/// The states whose records stand in [`ATTENTION`], every one of them.
-const NOTED: [Status; 2] = [Status::Undeliverable, Status::ExchangeUnknown];
 /// The most by which the clocks of two instances may differ.
 const CLOCKS_DIFFER: Duration = Duration::from_mins(1);
 /// DynamoDB's words for a table that has no index of the name that was asked for.
@@ -50,7 +48,7 @@ enum Place {
 enum Order<'a> {
     /// Of one owner, by the time of the request.
     Recent(&'a Owner),
-    /// By the time of the bad end.
+    /// By the time of the bad end. [`ATTENTION`] has all that ended badly but those whose person was forgotten.
     Noted,
 }
 
@@ -162,7 +160,7 @@ impl DynamoStore {
     /// for as many as one may.
     async fn in_states(&self, listing: &Listing, states: &[Status]) -> Result<Page, ListError> {
         let order = match &listing.owner {
-            _ if states.iter().all(|state| NOTED.contains(state)) => Order::Noted,
+            _ if listing.view.is_of_bad_ends() => Order::Noted,
             Some(owner) => Order::Recent(owner),
             None => return Err(ListError::OwnerNeeded),
         };
