@@ -551,6 +551,10 @@ async fn the_demo_page_has_what_was_given_up_delivered_once_more() {
     let (status, told) = redrive("application/json", "S-unknown").await;
     assert!(status == 409 && told.contains("there is no authorization"), "{told}");
     assert_eq!(redrive("text/plain", &serial_no).await.0, 415, "a page of another origin");
+    let rebound = client().post(url.clone()).header("host", "evil.example:8789");
+    let rebound = rebound.header("content-type", "application/json");
+    let rebound = rebound.body(json!({"serialNo": serial_no}).to_string()).send().await.expect("an answer");
+    assert_eq!(rebound.status().as_u16(), 403, "a name of another site that leads here");
     assert_eq!(desk.status(&serial_no).await, Status::Undeliverable);
 
     desk.local.merchant.set_fault(MerchantFault::None);

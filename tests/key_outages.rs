@@ -7,8 +7,10 @@ use bytes::Bytes;
 use http::Request;
 use openid_delivery::Step;
 use serde_json::{Value, json};
+use shared::model::forgetting::Forgetting;
 use shared::model::id::AuthorizationId;
 use shared::secrets::FetchError;
+use shared::store::ForgetPersons as _;
 use tests::keys::{alipay, app, callback, foreign, merchant_md5, private_pem, public_pem};
 use tests::logs::Logs;
 use tests::parties::identified;
@@ -220,6 +222,12 @@ async fn apps_that_browsers_invent_are_counted_and_one_that_a_record_names_is_lo
     world.secrets.set("business/B1", &business);
     let app = json!({"privateKey": private_pem(app()), "alipayPublicKeys": [public_pem(alipay())]});
     world.secrets.set("alipay-app/2021000000000002", &app);
+    let over = world.link("S2").await;
+    assert_eq!(world.store.forget(&over.id, world.now()).await, Ok(Forgetting::Done));
+    world.complete_return_for("2021000000000002", &over.state, "codeB").await;
+    let line = lines(&logs).pop().expect("a line");
+    assert_eq!((line["outcome"].as_str(), line["reason"].as_str()), (Some("expired"), None), "by the record");
+
     let issued = world.link("S1").await;
     world.gateway.answer(identified("open-1"));
     let shown = world.complete_return_for("2021000000000002", &issued.state, "codeA").await;

@@ -155,7 +155,12 @@ async fn a_folder_is_healthy_while_its_host_answers() {
     let told = format!("alipay-app/{APP_ID} is missing, which authlink itself needs");
     assert_eq!((seen.is_healthy, &seen.value), (false, &json!([told])), "no document names it");
     fs::write(&app, document).expect("written");
+    let gateway = json!([{"party": "alipay-gateway", "breaker": "open", "since": SystemClock.now()}]);
+    fs::write(folder.path().join("breakers.json"), gateway.to_string()).expect("written");
+    let hanging = findings(&place, &SystemClock).await.expect("looked at");
+    assert!(!part(&hanging, "breakers").is_healthy());
     local.stop().await.expect("stops");
     let stopped = findings(&place, &SystemClock).await.expect("looked at");
     assert!(part(&stopped, "publicAddress").seen.is_err() && part(&stopped, "records").is_healthy());
+    assert!(part(&stopped, "breakers").is_healthy(), "who has stopped leaves nobody alone");
 }

@@ -98,6 +98,7 @@ impl Local {
         let merchant_listener = listen(options.merchant_port, "--merchant-port").await?;
         let emulator_at = origin(&emulator_listener)?;
         let merchant_at = origin(&merchant_listener)?;
+        let merchant_port = merchant_listener.local_addr()?.port();
         let authlink_listener = match &options.authlink_elsewhere {
             Some(_) => None,
             None => Some(listen(options.port, "--port").await?),
@@ -161,7 +162,7 @@ impl Local {
             .transpose()?;
         let tools = doctor::router(secrets)
             .merge(explorer::router(demo_keys, folder.party_file(""), addresses.authlink.clone())?)
-            .merge(redrive::router(options.folder.clone()));
+            .merge(redrive::router(options.folder.clone(), merchant_port));
         let merchants_pages = merchant.router().merge(tools);
         let parties =
             [party(emulator_listener, emulator.router()), party(merchant_listener, merchants_pages)];

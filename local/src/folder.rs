@@ -183,7 +183,7 @@ impl Folder {
     }
 
     /// Makes the pages of the demo business and its schemes name it and lead back to the demo merchant at `merchant`,
-    /// unless a document leads elsewhere. The rest of the documents stays.
+    /// unless a document leads elsewhere. The rest of the documents stays, and other origins of `returnUrls` as well.
     pub fn lead_back_to(&self, merchant: &Url) -> io::Result<()> {
         let business = format!("secrets/business/{BUSINESS_ID}.json");
         let [scheme, contract] =
@@ -192,7 +192,8 @@ impl Folder {
             let mut document = object(&name, &fs::read_to_string(self.file(&name))?)?;
             if is_here_or_nowhere(&document, "returnUrl") {
                 document.entry("merchantName").or_insert_with(|| MERCHANT_NAME.into());
-                document.insert("returnUrls".to_owned(), json!([merchant.origin().ascii_serialization()]));
+                let origins = with_origin(&document, &merchant.origin().ascii_serialization());
+                document.insert("returnUrls".to_owned(), origins);
                 document.insert("returnUrl".to_owned(), merchant.as_str().into());
                 self.write(&name, &pretty(&document.into()))?;
             }
@@ -310,6 +311,16 @@ fn object(name: &str, text: &str) -> io::Result<Map<String, Value>> {
 fn is_here_or_nowhere(document: &Map<String, Value>, field: &str) -> bool {
     let address = document.get(field).and_then(Value::as_str);
     address.is_none_or(|address| address.is_empty() || address.starts_with("http://127.0.0.1:"))
+}
+
+/// The `returnUrls` of a document with `origin` among them, in the place of the one that an earlier start led back to.
+fn with_origin(document: &Map<String, Value>, origin: &str) -> Value {
+    let before = document.get("returnUrl").and_then(Value::as_str);
+    let before = before.and_then(|url| url.strip_suffix('/'));
+    let mut origins = document.get("returnUrls").and_then(Value::as_array).cloned().unwrap_or_default();
+    origins.retain(|known| known != origin && known.as_str().is_none_or(|known| Some(known) != before));
+    origins.push(origin.into());
+    origins.into()
 }
 
 fn pretty(document: &Value) -> String {

@@ -156,8 +156,8 @@ pub(crate) fn host_functions(
     });
     let (stop, under_way) = (CancellationToken::new(), TaskTracker::new());
     let functions = Arc::new(functions);
-    let keeping = hanging::keep(functions.clone(), hanging_file);
-    tokio::spawn(stop.clone().run_until_cancelled_owned(keeping));
+    // A stop waits for it, as for what was begun.
+    under_way.spawn(hanging::keep(functions.clone(), hanging_file, stop.clone()));
     let router = host::router(functions, public_url.as_ref(), under_way.clone());
     let bounds = Bounds::with_body_bytes(MAX_BODY_BYTES);
     let port = tokio::spawn(serve(listener, router, bounds, stop.clone(), under_way.clone()));

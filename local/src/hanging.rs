@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::egress::breakers::Hanging;
+use tokio_util::sync::CancellationToken;
 
 use crate::host::Functions;
 use crate::private_file;
@@ -14,19 +15,30 @@ use crate::private_file;
 /// A breaker is open for ten times as long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Keeps `file` as the functions have it, until it is dropped. It is written when something has changed.
-pub(crate) async fn keep(functions: Arc<Functions>, file: PathBuf) {
+/// Keeps `file` as the functions have it, until `stop`: who has stopped leaves nobody alone. It is written when
+/// something has changed.
+pub(crate) async fn keep(functions: Arc<Functions>, file: PathBuf, stop: CancellationToken) {
     let mut kept = None;
-    loop {
-        let hanging = functions.hanging();
-        if kept.as_ref() != Some(&hanging) {
-            match write(&file, &hanging) {
-                Ok(()) => kept = Some(hanging),
-                Err(error) => tracing::warn!(%error, "the parties that hang could not be written down"),
+    stop.run_until_cancelled(async {
+        loop {
+            let hanging = functions.hanging();
+            if kept.as_ref() != Some(&hanging) && written(&file, &hanging) {
+                kept = Some(hanging);
             }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+    })
+    .await;
+    written(&file, &[]);
+}
+
+/// True if it could be written; the log says why not.
+fn written(file: &Path, hanging: &[Hanging]) -> bool {
+    let written = write(file, hanging);
+    if let Err(error) = &written {
+        tracing::warn!(%error, "the parties that hang could not be written down");
     }
+    written.is_ok()
 }
 
 fn write(file: &Path, hanging: &[Hanging]) -> io::Result<()> {

@@ -289,7 +289,8 @@ async fn complete_return(
         // A record that the return agrees with names the app as well.
         Err(ReturnError::Keys { error: error @ SecretError::TooManyLookUps, .. }) => {
             if let Some(outcome) = standing_outcome(function, &claim, &patience, proved).await? {
-                proved.reason = Some(NotAsked::Keys(error));
+                // What a record refuses by itself needs no keys.
+                proved.reason = (outcome == Outcome::UnknownLink).then_some(NotAsked::Keys(error));
                 return Ok(outcome);
             }
             app_of_exchange(function, &name, Bringer::Record, now).await?

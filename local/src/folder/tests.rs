@@ -50,6 +50,21 @@ fn the_pages_of_business_and_schemes_lead_back_to_the_demo_merchant_unless_they_
             assert_eq!(document["merchantName"], MERCHANT_NAME, "{name}");
         }
     }
+    let others = json!(["https://shop.example", "http://127.0.0.1:3000"]);
+    for (document, kept) in [
+        (json!({"returnUrls": others}), 2),
+        (json!({"returnUrls": others, "returnUrl": "http://127.0.0.1:3000/back"}), 2),
+        (json!({"returnUrls": others, "returnUrl": "http://127.0.0.1:3000/"}), 1),
+        (json!({"returnUrls": []}), 0),
+    ] {
+        folder.write("secrets/scheme/234.json", &pretty(&document)).unwrap();
+        for port in [1, 2, 2] {
+            folder.lead_back_to(&merchant(port)).unwrap();
+            let own = json!(format!("http://127.0.0.1:{port}"));
+            let expected = [&others.as_array().unwrap()[..kept], &[own]].concat();
+            assert_eq!(scheme(&folder)["returnUrls"], json!(expected), "{document}");
+        }
+    }
     let elsewhere =
         json!({"accountId": "mine", "merchantName": "我的店", "returnUrl": "https://shop.example/"});
     folder.write("secrets/scheme/234.json", &pretty(&elsewhere)).unwrap();

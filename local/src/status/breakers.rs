@@ -19,7 +19,7 @@ pub(super) fn look(file: &Path, now: UnixMillis) -> Result<Seen, StartError> {
     Ok(hang(&hanging::read(file)?.unwrap_or_default(), now))
 }
 
-/// Whoever has been in one state for long is not wanted by anybody, or its host has ended.
+/// Whoever has been in one state for long is not wanted by anybody, or its host has ended without a stop.
 fn hang(hanging: &[Hanging], now: UnixMillis) -> Seen {
     let line = |it: &Hanging| format!("{} is {} since {}", it.party, it.breaker, local(it.since));
     let lines: Vec<_> = hanging.iter().map(line).collect();
