@@ -3,8 +3,8 @@
 source "$(dirname "$0")/host.sh"
 
 tests/scripts/template.sh
-# They have an emulator of their own.
-.venv/bin/python -m pytest -q -p no:cacheprovider tests/deploy
+# Two processes share the files; each has an emulator of its own.
+.venv/bin/python -m pytest -q -p no:cacheprovider -n 2 --dist loadfile tests/deploy
 
 export AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 port=$(free_port)
