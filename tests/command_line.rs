@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ use tokio::time::timeout;
 use url::Url;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::lists::fill;
 
 const WITHIN: Duration = Duration::from_mins(1);
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -930,6 +933,45 @@ async fn changes_are_printed_as_they_come_until_ctrl_c() {
     assert!(json_in(&tail.says(&second))["time"].is_i64());
     tail.signal("INT");
     assert!(tail.ended().success());
+}
+
+#[test]
+fn ctrl_c_ends_a_tail_while_aws_keeps_it_waiting() {
+    for deployment in ["--stack", "--table"] {
+        let aws = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let at = format!("http://{}", aws.local_addr().expect("an address"));
+        let environment = [&KNOWN[..], &[("AWS_ENDPOINT_URL", at.as_str())]].concat();
+        let home = tempfile::tempdir().expect("a folder");
+        let words = ["authorizations", "tail", "--region", "us-east-1", deployment, "ours"];
+        let mut tail = CommandProcess::in_environment(THE_PROCESS, home.path(), &words, &environment);
+        let _waits = aws.accept().expect("asked");
+        tail.signal("INT");
+        assert!(tail.ended().success(), "{deployment}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_met_twice_or_asked_for_twice_counts_once() {
+    let world = World::new();
+    let id = world.authorized("S1", "open-1").await.id;
+    // The page ends before the one that cannot be read, which is looked at to see whether there are more.
+    fill(&world, id.as_str(), 502, "'UNDELIVERABLE'");
+    let connection = Connection::open(&world.file).expect("opens");
+    let broken = "UPDATE authorizations SET history = 'x' WHERE created_at = ?1";
+    assert_eq!(connection.execute(broken, [BEGINNING.0 + 2]), Ok(1));
+    let (place, since) = (world.place(), BEGINNING.to_string());
+    let start = |words: &[&str]| CommandProcess::start(THE_PROCESS, place.folder(), words);
+
+    let resend = ["authorizations", "resend", "--all", "--since", &since, "--dry-run", "--json"];
+    let mut resend =
+        start(&[&resend[..], &["--state", "undeliverable", "--state", "UNDELIVERABLE"]].concat());
+    assert_eq!(json_in(&resend.printed()), json!({"done": 0, "wouldDo": 501}));
+    let told = resend.said_of_errors();
+    assert!(told.contains("not listed: 1 that"), "{told}");
+
+    let list = ["authorizations", "list", "--state", "AUTHORIZED", "--state", "authorized", "--json"];
+    let listed = json_in(&start(&list).printed());
+    assert_eq!(listed["authorizations"].as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

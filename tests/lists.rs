@@ -248,7 +248,7 @@ async fn ten_thousand_are_found_and_made_due_with_lines_that_tell_how_far_they_h
 }
 
 /// Copies of one record, of 10 owners, in the state that this expression of their number says.
-fn fill(world: &World, id: &str, records: u32, status: &str) {
+pub(super) fn fill(world: &World, id: &str, records: u32, status: &str) {
     let connection = Connection::open(&world.file).expect("opens");
     let columns = "requested, callback, parameters_digest, state_digest, link_source, created_by, expires_at,
         retain_until, open_id, authorized_at, settled_by, settled_code, body, attempts, history";

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use local::operate::tail::{Reads, Tail, as_json, told};
+use rusqlite::Connection;
+use shared::model::attention::OVERDUE_AFTER;
 use shared::model::authorization::{Authorization, Status};
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::AuthorizationId;
+use shared::protocol::alipay::gateway::{Exchange, GatewayError};
 use shared::store::listing::{ListAuthorizations, ListError, Listing, Page, View};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{ReadAuthorizations, StoreError};
@@ -161,6 +164,75 @@ async fn what_comes_into_a_list_by_another_ones_leaving_is_no_change() {
     assert_eq!(world.resend(&given_up[2].id).await, Ok(true));
     assert_eq!(look(&mut tail, &world.store, &world).await, [(given_up[2].id.clone(), Status::Authorized)]);
     assert_eq!(tail.known(), 3);
+}
+
+#[tokio::test]
+async fn an_exchange_without_an_answer_and_an_overdue_delivery_are_told_however_old_they_are() {
+    let world = World::new();
+    let since = world.now();
+    let (unknown, overdue) = (world.link("S1").await, world.link("S2").await);
+    world.clock.advance(Duration::from_mins(2));
+    for number in 3..6 {
+        world.link(&format!("S{number}")).await;
+    }
+    world.clock.advance(Duration::from_mins(2));
+    let (mut at_first, mut later) =
+        (Tail::new(None, Some(since), Reads { newest: 2, again: 5 }), Tail::new(None, None, READS));
+    assert_eq!(look(&mut at_first, &world.store, &world).await.len(), 5);
+    assert_eq!(look(&mut later, &world.store, &world).await, []);
+    world.clock.advance(HOUR / 2);
+
+    world.gateway.answer(Exchange::Unknown(GatewayError::Timeout));
+    assert_eq!(world.complete_return(&unknown.state, "code1").await.outcome, "authorize-again");
+    let told = [(unknown.id, Status::ExchangeUnknown)];
+    assert_eq!(look(&mut at_first, &world.store, &world).await, told);
+    assert_eq!(look(&mut later, &world.store, &world).await, told);
+
+    world.gateway.answer(tests::parties::identified("open-2"));
+    world.complete_return(&overdue.state, "code2").await;
+    let told = [(overdue.id, Status::Authorized)];
+    assert_eq!(look(&mut at_first, &world.store, &world).await, told);
+    world.clock.advance(OVERDUE_AFTER);
+    for tail in [&mut at_first, &mut later] {
+        assert_eq!(look(tail, &world.store, &world).await, told);
+        assert_eq!(look(tail, &world.store, &world).await, []);
+    }
+    let record = world.record(&told[0].0).await;
+    assert!(local::operate::tail::told(&record, world.now()).ends_with("AUTHORIZED  overdue"));
+}
+
+#[tokio::test]
+async fn however_many_need_attention_the_others_have_their_turns() {
+    let mut world = World::new();
+    world.deps.delivery.schedule = shared::delivery::schedule::Schedule::from_secs(&[]);
+    world.rebuild();
+    let (since, old) = (world.now(), world.link("S0").await);
+    for number in 1..7 {
+        world.clock.advance(SECOND);
+        world.authorized(&format!("S{number}"), "open-1").await;
+        world.merchant.answer(DeliveryOutcome::Status(500));
+        world.drain().await;
+    }
+    let mut tail = Tail::new(None, Some(since), READS);
+    assert_eq!(look(&mut tail, &world.store, &world).await.len(), 7);
+    world.clock.advance(HOUR / 2);
+    look(&mut tail, &world.store, &world).await;
+    world.gateway.answer(tests::parties::identified("open-0"));
+    world.complete_return(&old.state, "code0").await;
+    assert_eq!(look(&mut tail, &world.store, &world).await, [(old.id, Status::Authorized)]);
+}
+
+#[tokio::test]
+async fn one_that_is_gone_is_watched_no_more() {
+    let world = World::new();
+    world.link("S1").await;
+    let mut tail = Tail::new(None, None, READS);
+    look(&mut tail, &world.store, &world).await;
+    assert_eq!(tail.known(), 1);
+    let connection = Connection::open(&world.file).expect("opens");
+    assert_eq!(connection.execute("DELETE FROM authorizations", []), Ok(1));
+    assert_eq!(look(&mut tail, &world.store, &world).await, []);
+    assert_eq!(tail.known(), 0);
 }
 
 #[tokio::test]

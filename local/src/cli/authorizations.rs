@@ -234,6 +234,11 @@ fn state(text: &str) -> Result<Status, String> {
         .map_err(|_| format!("a state is one of {}", STATES.map(Status::as_str).join(", ")))
 }
 
+/// However often it was said.
+fn each_once(said: &[Status]) -> Vec<Status> {
+    STATES.into_iter().filter(|state| said.contains(state)).collect()
+}
+
 fn cursor(text: &str) -> Result<Cursor, String> {
     Cursor::parse(text).ok_or_else(|| "that is no place that a page named".to_owned())
 }
@@ -281,7 +286,7 @@ impl ListArgs {
         let (since, until) = self.period.read(now)?;
         let view = match (self.all, self.state.is_empty()) {
             (true, _) => View::States(STATES.to_vec()),
-            (false, false) => View::States(self.state),
+            (false, false) => View::States(each_once(&self.state)),
             (false, true) => View::Attention,
         };
         let listing = Listing {
@@ -363,7 +368,8 @@ impl ResendArgs {
                 if let Some(state) = self.state.iter().find(|state| !WITH_OPEN_ID.contains(state)) {
                     return Err(StartError::new(format!("nothing that is {state} has an openId to resend")));
                 }
-                let states = if self.state.is_empty() { vec![Status::Undeliverable] } else { self.state };
+                let states = each_once(&self.state);
+                let states = if states.is_empty() { vec![Status::Undeliverable] } else { states };
                 let (since, until) = self.period.read(now)?;
                 Which::Many { states, owner: self.which.owner.owner()?, since, until }
             }
@@ -389,6 +395,14 @@ impl ResendArgs {
 impl TailArgs {
     async fn run(self, folder: PathBuf) -> Result<(), StartError> {
         let mut signals = StopSignals::listen()?;
+        tokio::select! {
+            ended = self.watch(folder) => ended,
+            () = signals.next() => Ok(()),
+        }
+    }
+
+    /// Tells changes, until a first look fails.
+    async fn watch(self, folder: PathBuf) -> Result<(), StartError> {
         let since = self.since.as_deref().map(|text| moment(text, SystemClock.now()));
         let place = self.place.place(folder);
         let (every, reads) = match place {
@@ -419,10 +433,7 @@ impl TailArgs {
                 eprintln!("{}", watched(&tail));
             }
             is_first = false;
-            tokio::select! {
-                () = tokio::time::sleep(every) => {}
-                () = signals.next() => return Ok(()),
-            }
+            tokio::time::sleep(every).await;
         }
     }
 }

@@ -280,6 +280,9 @@ async fn find(
             None => break,
         }
     }
+    // Two pages may have met the same one.
+    unreadable.sort();
+    unreadable.dedup();
     if let Some(left_out) = left_out(&unreadable, Language::English) {
         eprintln!("{left_out}");
     }

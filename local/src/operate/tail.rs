@@ -2,13 +2,14 @@
 //!
 //! A look reads what was requested since the one before, what needs attention, and of those that it knows some that may
 //! change: however many there are, a look costs the same. A change of an old one that it does not know and that needs
-//! no attention is not seen; the log has every one.
+//! no attention is not seen, nor that an old one begins to need it while more do than a look reads; the log has every
+//! one.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::model::attention::attention;
+use shared::model::attention::{Attention, attention};
 use shared::model::authorization::{Authorization, Status};
 use shared::model::clock::UnixMillis;
 use shared::model::id::AuthorizationId;
@@ -45,6 +46,8 @@ pub struct Tail {
     known: HashMap<AuthorizationId, Known>,
     /// The time of the look before.
     looked_at: Option<UnixMillis>,
+    /// More needed attention than the look before has read.
+    more_needed_attention: bool,
     looks: u64,
     /// False where the place has no list of what was requested.
     lists_requests: bool,
@@ -54,31 +57,42 @@ pub struct Tail {
 
 /// One as it was seen last.
 struct Known {
-    state: (Status, u32, usize, bool),
-    needs_attention: bool,
+    state: State,
     /// It may change without an operator.
     is_open: bool,
     /// The number of that look.
     look: u64,
 }
 
+/// What a change is one of.
+#[derive(PartialEq, Eq)]
+struct State {
+    status: Status,
+    attempts_begun: u32,
+    attempts_told: usize,
+    is_forgotten: bool,
+    attention: Option<Attention>,
+}
+
 impl Known {
     fn of(record: &Authorization, now: UnixMillis, look: u64) -> Self {
         let status = record.status_at(now);
+        let is_forgotten = record.forgotten_at().is_some();
         let is_open = match status {
-            _ if record.forgotten_at().is_some() => false,
+            _ if is_forgotten => false,
             Status::LinkPending | Status::Issued | Status::ExchangeUnknown => now < record.link_ends_at(),
             Status::Exchanging => true,
             Status::Authorized => record.pending_delivery().is_some(),
             Status::Delivered | Status::Undeliverable => false,
         };
-        let is_forgotten = record.forgotten_at().is_some();
-        Self {
-            state: (status, record.attempts_begun(), record.history().len(), is_forgotten),
-            needs_attention: attention(record, now).is_some(),
-            is_open,
-            look,
-        }
+        let state = State {
+            status,
+            attempts_begun: record.attempts_begun(),
+            attempts_told: record.history().len(),
+            is_forgotten,
+            attention: attention(record, now),
+        };
+        Self { state, is_open, look }
     }
 }
 
@@ -92,6 +106,7 @@ impl Tail {
             reads,
             known: HashMap::new(),
             looked_at: None,
+            more_needed_attention: false,
             looks: 0,
             lists_requests: true,
             unreadable: Vec::new(),
@@ -132,7 +147,10 @@ impl Tail {
         let read: HashSet<_> = found.iter().map(|record| record.id.clone()).collect();
         for id in self.to_read_again(&read) {
             match store.authorization(&id).await {
-                Ok(record) => found.extend(record),
+                Ok(Some(record)) => found.push(record),
+                Ok(None) => {
+                    self.known.remove(&id);
+                }
                 Err(StoreError::Corrupt(_)) => {
                     unreadable.push(id.to_string());
                     self.known.remove(&id);
@@ -151,6 +169,8 @@ impl Tail {
             let is_told = match (self.known.get(&record.id), self.looked_at) {
                 (Some(before), _) => before.state != seen.state,
                 (None, None) => self.since.is_some_and(|since| since <= record.created_at),
+                // A list of all that need it had it not.
+                (None, Some(_)) if seen.state.attention.is_some() && !self.more_needed_attention => true,
                 // It may have come into a list because another one left it.
                 (None, Some(before)) => before - OVERLAP <= touched_at(&record),
             };
@@ -158,6 +178,7 @@ impl Tail {
             changed.extend(is_told.then_some(record));
         }
         self.looked_at = Some(now);
+        self.more_needed_attention = needing.more;
         self.looks += 1;
         self.forget_some();
         Ok(changed)
@@ -201,12 +222,26 @@ impl Tail {
         Listing { view, owner: self.owner.clone(), since, until: None, after: None, limit, now }
     }
 
-    /// Those to look at one by one: what needs attention no more, then what may change, then the rest, each the longest
-    /// not looked at first.
+    /// Those to look at one by one, the longest not looked at first. What needs attention no more or is left out of its
+    /// list, what may change, and the rest have turns: however many are of one kind, none waits for ever.
     fn to_read_again(&self, read: &HashSet<AuthorizationId>) -> Vec<AuthorizationId> {
         let mut others: Vec<_> = self.known.iter().filter(|(id, _)| !read.contains(*id)).collect();
-        others.sort_by_key(|(_, known)| (!known.needs_attention, !known.is_open, known.look));
-        others.into_iter().take(self.reads.again).map(|(id, _)| id.clone()).collect()
+        others.sort_by_key(|(_, known)| known.look);
+        let mut turns = [0_usize; 3];
+        let mut by_turns: Vec<_> = others
+            .into_iter()
+            .map(|(id, known)| {
+                let kind = match (known.state.attention, known.is_open) {
+                    (Some(_), _) => 0,
+                    (None, true) => 1,
+                    (None, false) => 2,
+                };
+                turns[kind] += 1;
+                (turns[kind], kind, id)
+            })
+            .collect();
+        by_turns.sort();
+        by_turns.into_iter().take(self.reads.again).map(|(_, _, id)| id.clone()).collect()
     }
 
     /// Forgets those that have been looked at the longest ago, if there are too many.
@@ -235,10 +270,13 @@ fn touched_at(record: &Authorization) -> UnixMillis {
 pub fn told(record: &Authorization, now: UnixMillis) -> String {
     let last = record.history().last().map_or("", |attempt| attempt.outcome.as_str());
     let (owner, name, id) = (record.owner(), line(summary::callers_name(record)), &record.id);
+    let (at, status) = (local(now), record.status_at(now).as_str());
     let forgotten = if record.forgotten_at().is_some() { "  person forgotten" } else { "" };
-    format!("{}  {owner}  {name}  {id}  {}{forgotten}  {last}", local(now), record.status_at(now))
-        .trim_end()
-        .to_owned()
+    // Most states are their reason themselves.
+    let reason = attention(record, now).map(Attention::as_str);
+    let reason = reason.filter(|reason| !reason.eq_ignore_ascii_case(status));
+    let reason = reason.map(|reason| format!("  {reason}")).unwrap_or_default();
+    format!("{at}  {owner}  {name}  {id}  {status}{forgotten}{reason}  {last}").trim_end().to_owned()
 }
 
 /// A change, for programs.
