@@ -43,11 +43,13 @@ class OnCall:
 
     def run(self, typed: str, codes: tuple[int, ...] = (0,)) -> str:
         environment = self.world.deployment.child_environment
-        path = f"{ROOT}/target/debug:{environment['PATH']}"
+        programs = ROOT / "target/debug"
+        # Nothing of this machine's HOME, where the compiler is, too: make takes the program that is there.
+        own = {"AUTHLINK": str(programs / "authlink"), "HOME": str(self.world.folder), "STACK": STACK}
         done = subprocess.run(
             ["bash", "-euc", typed],
             cwd=ROOT,
-            env={**environment, "PATH": path, "STACK": STACK, "HOME": str(self.world.folder)},
+            env={**environment, **own, "PATH": f"{programs}:{environment['PATH']}"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
