@@ -15,9 +15,9 @@ use crate::plan::{Code, open_id};
 const IN_TIME: Millis = 7_500;
 /// The time in which an outcome is recorded, once the gateway or the merchant has answered.
 const RECORDED_WITHIN: Millis = 1_500;
-/// A request that was sent right before its process was struck comes to the other side this long after that at most,
+/// A request that was sent right before its process was struck comes to the other side this long after that at most.
 const ON_ITS_WAY: Millis = 250;
-/// and may be read as much later where the other side is busy. Then its sender is gone.
+/// Where the other side is busy it reads such a request this long after that at most; the sender is gone by then.
 const READ_LATE: Millis = 10_000;
 /// An attempt begins this long after it is due at the latest: a hint's grace period and two sweeps.
 const BEGUN_WITHIN: Duration = Duration::from_secs(120 + 2 * 60);
