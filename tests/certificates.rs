@@ -3,13 +3,17 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use local::emulator::certificates::{IssuedFiles, Manner, issue, issue_as};
 use local::emulator::{
     AlipayEmulator, AnswerForm, AppCertificates, Apps, EmulatedApp, EmulatorConfig, ExchangeOutcome,
     GatewayFault,
 };
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rsa::RsaPrivateKey;
+use rsa::pkcs8::EncodePrivateKey as _;
 use serde_json::{Value, json};
 use shared::model::authorization::Status;
 use shared::model::claim::EXCHANGE_LEASE;
@@ -18,7 +22,7 @@ use shared::protocol::alipay::app_keys::Holder;
 use shared::protocol::alipay::gateway::{AlipayGateway, Exchange, GatewayError, read_answer};
 use shared::registry::AlipayApp;
 use shared::secrets::Document as _;
-use shared::signing::alipay_certificate::KeyCertificate;
+use shared::signing::alipay_certificate::{CertificateError, KeyCertificate, RootCertificates};
 use tests::keys::{alipay, app, foreign, platform, private_pem, public_pem};
 use tests::logs::Logs;
 use tests::parties::{identified, signed};
@@ -327,6 +331,45 @@ fn a_certificate_holds_only_as_long_as_all_on_its_way_to_the_root() {
         assert_eq!(out_of_validity(IN_2030), holder);
         assert!(out_of_validity(UnixMillis(0)).is_some());
     }
+}
+
+fn in_pem(certificate: &rcgen::Certificate) -> String {
+    let text = STANDARD.encode(certificate.der());
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+}
+
+/// A certificate at the end of so many authorities between it and a root, with theirs behind it; and the root.
+fn chain(authorities: usize) -> (String, String) {
+    let pair = || {
+        let key = foreign().to_pkcs8_der().expect("encodes");
+        KeyPair::try_from(key.as_bytes()).expect("a key")
+    };
+    let named = |number: usize| {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, format!("authority {number}"));
+        params
+    };
+    let root = in_pem(&named(0).self_signed(&pair()).expect("signs"));
+    let below = |number| {
+        let issuer = Issuer::new(named(number), pair());
+        in_pem(&named(number + 1).signed_by(&pair(), &issuer).expect("signs"))
+    };
+    ((0..=authorities).rev().map(below).collect(), root)
+}
+
+#[test]
+fn a_way_to_the_root_has_four_certificates_at_most_and_no_loop() {
+    for (authorities, leads) in [(0, true), (1, true), (3, true), (4, false)] {
+        let (file, root) = chain(authorities);
+        let roots = RootCertificates::parse(&root).expect("a root");
+        assert_eq!(KeyCertificate::parse_led_to(&file, &roots).is_ok(), leads, "{authorities}");
+    }
+    // The authority behind it has signed itself, and is no root that is trusted.
+    let (file, its_own) = chain(0);
+    let others = RootCertificates::parse(&files().roots).expect("roots");
+    let led = KeyCertificate::parse_led_to(&format!("{file}{its_own}"), &others);
+    assert_eq!(led.err(), Some(CertificateError::NoRoot));
 }
 
 #[test]

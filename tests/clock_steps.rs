@@ -3,74 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use http::HeaderName;
 use openid_delivery::ATTEMPT_LEASE;
 use serde_json::Value;
-use shared::delivery::response::AttemptResult;
-use shared::delivery::sender::CallbackSender;
-use shared::egress::callback_url::CallbackUrl;
 use shared::model::authorization::Status;
-use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::AuthorizationId;
 use shared::queue::HINT_GRACE_PERIOD;
 use shared::store::FindDue as _;
+use tests::local_loop::while_it_delivers;
 use tests::logs::Logs;
-use tests::parties::identified;
+use tests::parties::{HeldMerchant, identified};
 use tests::world::World;
-use tokio::sync::watch;
-use tokio_util::task::TaskTracker;
 
 const HOUR: Duration = Duration::from_hours(1);
-/// For a failing test only.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A merchant who answers once it is let.
-#[derive(Default)]
-struct Held {
-    posts: watch::Sender<usize>,
-    open: watch::Sender<bool>,
-}
-
-impl Held {
-    async fn posts(&self, count: usize) {
-        let _ = self.posts.subscribe().wait_for(|posts| *posts >= count).await;
-    }
-}
-
-#[async_trait]
-impl CallbackSender for Held {
-    async fn post(
-        &self,
-        _: &CallbackUrl,
-        _: Vec<(HeaderName, String)>,
-        _: Bytes,
-        _: UnixMillis,
-    ) -> AttemptResult {
-        self.posts.send_modify(|posts| *posts += 1);
-        let _ = self.open.subscribe().wait_for(|open| *open).await;
-        DeliveryOutcome::Success.into()
-    }
-}
-
-/// Does `doing` while the local loop runs on the world's store and queue.
-async fn while_it_delivers(mut world: World, doing: impl AsyncFnOnce(&World)) {
-    let another = world.another_process();
-    let delivery = Arc::new(std::mem::replace(&mut world.delivery, another.delivery));
-    let (store, under_way) = (Arc::new(world.store.clone()), TaskTracker::new());
-    let running =
-        local::deliveries::run(delivery, world.queue.clone(), store, world.clock.clone(), under_way);
-    let done = async {
-        tokio::select! {
-            biased;
-            () = doing(&world) => true,
-            () = running => false,
-        }
-    };
-    assert_eq!(tokio::time::timeout(PATIENCE, done).await, Ok(true));
-}
 
 async fn becomes(world: &World, id: &AuthorizationId, holds: impl Fn(Status, u32) -> bool) {
     loop {
@@ -127,19 +72,19 @@ fn steps(logs: &Logs) -> Vec<(String, u64)> {
 #[tokio::test]
 async fn a_clock_that_is_set_forward_makes_no_attempt_twice_at_once() {
     let logs = Logs::keep();
-    let merchant = Arc::new(Held::default());
+    let merchant = Arc::new(HeldMerchant::default());
     let world = World::new().with_sender(merchant.clone());
     let issued = world.authorized("S1", "open-1").await;
     while_it_delivers(world, async |world| {
-        merchant.posts(1).await;
+        merchant.posted(1).await;
         world.clock.step_to(world.now() + HOUR);
         seen(&logs).await;
         for _ in 0..3 {
             swept(world).await;
         }
-        merchant.open.send_replace(true);
+        merchant.let_go();
         becomes(world, &issued.id, |status, _| status == Status::Delivered).await;
-        assert_eq!(*merchant.posts.borrow(), 1);
+        assert_eq!(merchant.posts(), 1);
     })
     .await;
     assert_eq!(steps(&logs), [("the clock was set forward".to_owned(), 3_600)]);

@@ -239,7 +239,7 @@ async fn who_has_no_credentials_or_names_a_stack_of_others_is_told_what_to_do() 
     // Named by the session's SHA-1.
     fs::write(cache.join("c62973cc56845b0e473e9e3c40b6e1f0a84662ef.json"), token).expect("written");
     let (done, told) = operate(home.path(), &[], &[&list[..], &["--profile", "ops"]].concat());
-    assert!(!done && told.contains("the AWS credentials cannot be had ("), "{told}");
+    assert!(!done && told.contains("the AWS credentials are unavailable ("), "{told}");
     assert!(told.contains("`aws sso login --profile ops`"), "{told}");
 
     let expired = "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>The security token \

@@ -294,7 +294,7 @@ fn every_status_stands_in_both_languages() {
 
 #[test]
 fn every_cause_of_a_refused_signature_stands_in_both_languages() {
-    let of_the_code = Cause::VARIANTS.iter().map(|cause| cause.word().to_owned()).collect();
+    let of_the_code = Cause::VARIANTS.iter().map(|cause| cause.as_str().to_owned()).collect();
     for (path, text) in page("open-api") {
         let causes = sections(&text, &["## Causes of a refused signature", "## 验签失败的原因"]);
         let words = tables(&causes)[0].iter().flat_map(|row| in_backticks(&row[0])).collect();

@@ -14,17 +14,17 @@ use shared::model::authorization::Status;
 use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::AuthorizationId;
-use shared::queue::{Event, HINT_GRACE_PERIOD};
+use shared::queue::{DeliveryEvent, HINT_GRACE_PERIOD};
+use tests::local_loop::while_it_delivers;
 use tests::parties::identified;
 use tests::request::{LinkCall, link_body, state_of};
 use tests::world::{World, business};
 use tokio::sync::watch;
-use tokio_util::task::TaskTracker;
 
 /// More than any worker makes attempts at once.
 const OF_THE_SILENT: u32 = 140;
 const OF_THE_OTHER: u32 = 10;
-const PATIENCE: Duration = Duration::from_secs(20);
+const DONE_WITHIN: Duration = Duration::from_secs(20);
 
 /// The silent merchant's POSTs last until the other merchant has got all of its own.
 struct Network {
@@ -106,7 +106,7 @@ async fn a_sweep_delivers_to_others_what_a_silent_merchant_leaves_waiting() {
     all_consent(&world).await;
     world.queue.lose_all();
     world.clock.advance(HINT_GRACE_PERIOD);
-    let swept = tokio::time::timeout(PATIENCE, world.delivery.handle(Event::Sweep)).await;
+    let swept = tokio::time::timeout(DONE_WITHIN, world.delivery.handle(DeliveryEvent::Sweep)).await;
     assert_eq!(swept.expect("nobody waits for the silent"), Ok(()));
     for number in 0..OF_THE_OTHER {
         let id = AuthorizationId::from_serial("B1", &format!("S{number}"));
@@ -119,20 +119,8 @@ async fn a_sweep_delivers_to_others_what_a_silent_merchant_leaves_waiting() {
 #[tokio::test]
 async fn the_local_loop_delivers_to_others_while_one_merchant_is_silent() {
     let network = Network::new();
-    let mut world = World::new().with_sender(network.clone());
+    let world = World::new().with_sender(network.clone());
     all_consent(&world).await;
-    let another = world.another_process();
-    let delivery = Arc::new(std::mem::replace(&mut world.delivery, another.delivery));
-    let store = Arc::new(world.store.clone());
-    let (queue, clock, under_way) = (world.queue.clone(), world.clock.clone(), TaskTracker::new());
-    let running = local::deliveries::run(delivery, queue, store, clock, under_way);
-    let delivered = async {
-        tokio::select! {
-            biased;
-            () = network.all_delivered() => true,
-            () = running => false,
-        }
-    };
-    assert_eq!(tokio::time::timeout(PATIENCE, delivered).await, Ok(true));
+    let world = while_it_delivers(world, async |_| network.all_delivered().await).await;
     assert_eq!(attempts_of_the_silent(&world).await, 8, "as many as are made at once for one");
 }

@@ -16,10 +16,11 @@ use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::forgetting::Forgetting;
 use shared::model::id::AuthorizationId;
-use shared::queue::{Event, HINT_GRACE_PERIOD};
+use shared::queue::{DeliveryEvent, HINT_GRACE_PERIOD};
 use shared::store::{ForgetDelivered, ForgottenSome, StoreError};
 use tests::keys::foreign;
 use tests::logs::Logs;
+use tests::parties::identified;
 use tests::platform::{callback, state_asked_with};
 use tests::request::{Key, LinkCall, link_body, state_of};
 use tests::rpc::{Protocol, RpcCall};
@@ -71,9 +72,9 @@ async fn a_delivery_that_is_due_ends_and_posts_nothing() {
     // Both hints are on the queue, and arrive.
     world.clock.advance(Duration::from_mins(10));
     assert_eq!(world.drain().await, [Step::Nothing, Step::Nothing]);
-    world.delivery.handle(Event::Sweep).await.expect("the store answers");
+    world.delivery.handle(DeliveryEvent::Sweep).await.expect("the store answers");
     world.clock.advance(HINT_GRACE_PERIOD);
-    world.delivery.handle(Event::Sweep).await.expect("the store answers");
+    world.delivery.handle(DeliveryEvent::Sweep).await.expect("the store answers");
     assert_eq!(world.drain().await, []);
     assert_eq!(world.merchant.posts().len(), posts);
     let told = world.told("S1").await;
@@ -156,7 +157,7 @@ async fn no_notice_follows_and_one_that_is_due_names_nobody_any_more() {
     }
     assert_eq!(world.operated.forget(&of_end, world.now()).await, Ok(Forgetting::NotFound));
     world.clock.advance(Duration::from_hours(25));
-    world.delivery.handle(Event::Sweep).await.expect("the store answers");
+    world.delivery.handle(DeliveryEvent::Sweep).await.expect("the store answers");
     assert!(!world.drain().await.contains(&Step::Delivered));
     assert_eq!(world.merchant.posts().len(), 0);
     assert_eq!(world.operated.authorization(&of_end).await, Ok(None));
@@ -198,8 +199,9 @@ fn only_id(world: &World) -> AuthorizationId {
 #[tokio::test]
 async fn nothing_of_a_person_is_left_in_the_database_once_its_log_is_written_back() {
     let world = World::new();
-    let issued = world.authorized("S1", "open-of-this-person").await;
-    world.drain().await;
+    let issued = world.link("S1").await;
+    // Of the merchant's name for the user and little else, so that it could be guessed.
+    let digest = world.record(&issued.id).await.parameters_digest.expect("an open link's");
     let written_back = || {
         let connection = Connection::open(&world.file).expect("opens");
         let busy: i64 = connection
@@ -210,7 +212,17 @@ async fn nothing_of_a_person_is_left_in_the_database_once_its_log_is_written_bac
         [fs::read(&world.file).expect("a database"), wal].concat()
     };
     let holds = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+    assert!(holds(&written_back(), &digest));
+    world.gateway.answer(identified("open-of-this-person"));
+    assert_eq!(world.complete_return(&issued.state, "code").await.outcome, "authorized");
+    world.drain().await;
     let before = written_back();
+    assert!(!holds(&before, &digest), "a repetition is told by other means");
+    let open = world.link("S2").await;
+    let digest = world.record(&open.id).await.parameters_digest.expect("an open link's");
+    assert!(holds(&written_back(), &digest));
+    forget(&world, &open.id).await;
+    assert!(!holds(&written_back(), &digest));
     assert!(holds(&before, "open-of-this-person") && holds(&before, USER_ID));
     forget(&world, &issued.id).await;
     let after = written_back();
@@ -232,7 +244,7 @@ fn world_that_keeps_for(days: u32) -> World {
 }
 
 async fn sweep(world: &World) {
-    world.delivery.handle(Event::Sweep).await.expect("the store answers");
+    world.delivery.handle(DeliveryEvent::Sweep).await.expect("the store answers");
 }
 
 #[tokio::test]
@@ -327,6 +339,6 @@ async fn a_store_that_forgets_nobody_keeps_no_delivery_back() {
     world.rebuild();
     world.authorized("S1", "open-1").await;
     world.clock.advance(HINT_GRACE_PERIOD);
-    assert!(world.delivery.handle(Event::Sweep).await.is_err());
+    assert!(world.delivery.handle(DeliveryEvent::Sweep).await.is_err());
     assert_eq!(world.merchant.posts().len(), 1);
 }

@@ -254,6 +254,7 @@ fn an_answer_is_believed_by_the_signature_over_its_raw_node() {
 
     for (text, outcome) in [
         (answer(RESPONSE, plain, spaced), unknown(GatewayError::Signature(None))),
+        (answer(RESPONSE, escaped, plain), unknown(GatewayError::Signature(None))),
         (format!(r#"{{"{RESPONSE}":{plain}}}"#), unknown(GatewayError::Unsigned(None))),
         (format!(r#"{{"{RESPONSE}":{plain},"sign":""}}"#), unknown(GatewayError::Unsigned(None))),
         (answer("another_response", plain, plain), unknown(GatewayError::Malformed)),

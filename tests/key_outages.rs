@@ -1,5 +1,5 @@
-//! Keys that cannot be had: their source is away or denies them, or strangers ask for more names than are looked up. No
-//! party of ours is told that it does not exist, and no delivery loses an attempt.
+//! Keys that are unavailable: their source is away or denies them, or strangers ask for more names than are looked up.
+//! No party of ours is told that it does not exist, and no delivery loses an attempt.
 
 use std::time::Duration;
 

@@ -62,6 +62,24 @@ fn a_public_key_is_read_in_every_usual_form() {
 }
 
 #[test]
+fn both_halves_of_a_pair_have_one_fingerprint() {
+    let private = SigningKey::parse(&private_pem(merchant())).expect("a key");
+    let public = VerifyingKey::parse(&public_pem(merchant())).expect("a key");
+    assert_eq!(private.fingerprint().as_ref(), Some(public.fingerprint()));
+}
+
+#[test]
+fn a_header_of_a_pem_is_nothing_unless_it_says_encrypted() {
+    let with = |headers: &str| {
+        let pem = merchant().to_pkcs1_pem(LineEnding::LF).expect("encodes");
+        SigningKey::parse(&pem.replacen("-----\n", &format!("-----\n{headers}\n"), 1))
+    };
+    assert!(with("Comment: of the merchant\n").is_ok());
+    let encrypted = with("Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n");
+    assert_eq!(encrypted.err(), Some(KeyFormError::WrongPem("encrypted key".to_owned())));
+}
+
+#[test]
 fn what_is_no_key_is_refused_by_cause_without_repeating_it() {
     let short = RsaPrivateKey::new(&mut OsRng, 1024).expect("a key");
     let elliptic = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54W\

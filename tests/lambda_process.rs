@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use openid_delivery::DeliveryError;
 use serde_json::{Value, json};
-use shared::queue::Event;
+use shared::queue::DeliveryEvent;
 use shared::runtime::wiring::Process;
 use shared::telemetry::request_ids;
 use tests::process::{is_process_of, process_of};
@@ -49,8 +49,8 @@ async fn serve_a_sweep() {
         return;
     }
     shared::runtime::telemetry::start(LevelFilter::INFO, std::io::stdout, None);
-    let handle = async |event: Event| -> Result<(), DeliveryError> {
-        assert!(matches!(event, Event::Sweep), "as asked");
+    let handle = async |event: DeliveryEvent| -> Result<(), DeliveryError> {
+        assert!(matches!(event, DeliveryEvent::Sweep), "as asked");
         tracing::info!("swept");
         Ok(())
     };

@@ -45,7 +45,7 @@ async fn a_right_request_gets_alipays_authorize_link_with_a_state_of_its_own() {
 
     let record = world.record(state.id()).await;
     assert_eq!(record.status(), Status::Issued);
-    assert_eq!(record.state_digest, state.digest());
+    assert_eq!(record.state_digest, Some(state.digest()));
     assert_eq!(record.callback, Callback::Explicit("https://merchant.example.com/cb".to_owned()));
     assert_eq!(record.expires_at, world.now() + Duration::from_hours(24));
     let other = world.link("S2").await;

@@ -66,7 +66,12 @@ fn get(target: &str, language: &str, user_agent: &str) -> Request<Bytes> {
 }
 
 /// A browser that comes back from Alipay.
-async fn come_back(world: &World, language: &str, state: &str, code: Option<&str>) -> Response<Bytes> {
+async fn return_from_alipay(
+    world: &World,
+    language: &str,
+    state: &str,
+    code: Option<&str>,
+) -> Response<Bytes> {
     let code = code.map(|code| format!("&auth_code={code}")).unwrap_or_default();
     let target = format!("{}?app_id={APP_ID}&state={state}{code}", openid_callback::PATH);
     world.callback.handle(&get(&target, language, PHONE)).await
@@ -78,8 +83,8 @@ async fn result(outcome: &str, name: &str, language: &str) -> Response<Bytes> {
     world.deny_list().await;
     let Issued { state, .. } = world.link("S1").await;
     match outcome {
-        "not-authorized" => return come_back(&world, language, &state, None).await,
-        "unknown-link" => return come_back(&world, language, &"0".repeat(64), Some("codeA")).await,
+        "not-authorized" => return return_from_alipay(&world, language, &state, None).await,
+        "unknown-link" => return return_from_alipay(&world, language, &"0".repeat(64), Some("codeA")).await,
         "expired" => world.clock.advance(Duration::from_hours(25)),
         "unavailable" => world.secrets.set_unavailable(true),
         "authorized" => world.gateway.answer(identified("open-1")),
@@ -98,28 +103,29 @@ async fn result(outcome: &str, name: &str, language: &str) -> Response<Bytes> {
         "too-many-tries" => {
             for number in 0..MAX_REFUSED_CODES {
                 world.gateway.answer(code_invalid());
-                come_back(&world, language, &state, Some(&format!("code{number}"))).await;
+                return_from_alipay(&world, language, &state, Some(&format!("code{number}"))).await;
             }
         }
         "already-used" => {
             world.gateway.answer(identified("open-1"));
-            come_back(&world, language, &state, Some("codeB")).await;
+            return_from_alipay(&world, language, &state, Some("codeB")).await;
         }
         "in-progress" | "another-user" => {
             let let_go = world.gateway.answer_later();
-            let (first, second) = tokio::join!(come_back(&world, language, &state, Some("codeA")), async {
-                world.gateway.asked(1).await;
-                let second = come_back(&world, language, &state, Some("codeA")).await;
-                let settlement = tests::contract::settlement("S1", "open-1", "s");
-                world.deps.callback.store.settle(&settlement).await.expect("recorded");
-                let_go.send(identified("open-2")).expect("someone waits");
-                second
-            });
+            let (first, second) =
+                tokio::join!(return_from_alipay(&world, language, &state, Some("codeA")), async {
+                    world.gateway.asked(1).await;
+                    let second = return_from_alipay(&world, language, &state, Some("codeA")).await;
+                    let settlement = tests::contract::settlement("S1", "open-1", "s");
+                    world.deps.callback.store.settle(&settlement).await.expect("recorded");
+                    let_go.send(identified("open-2")).expect("someone waits");
+                    second
+                });
             return if outcome == "in-progress" { second } else { first };
         }
         unknown => panic!("no way leads to {unknown}"),
     }
-    come_back(&world, language, &state, Some("codeA")).await
+    return_from_alipay(&world, language, &state, Some("codeA")).await
 }
 
 /// The page behind a link of `GetAuthorizationUrl` for `outcome`, by the way that leads to it.
@@ -148,7 +154,7 @@ async fn landing(outcome: &str, name: &str, language: &str) -> Response<Bytes> {
             let alipay = opened.headers()["location"].to_str().expect("text").parse().expect("an address");
             world.gateway.answer(identified("open-1"));
             let state = tests::request::state_of(&alipay);
-            come_back(&world, language, &state, Some("codeA")).await;
+            return_from_alipay(&world, language, &state, Some("codeA")).await;
             return visit(&world, if outcome == "used" { link } else { &next }, DESKTOP).await;
         }
         "forged" => return visit(&world, &link.replace("token=ey", "token=ye"), PHONE).await,

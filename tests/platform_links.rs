@@ -26,7 +26,7 @@ use tests::flaky::{Failure, FlakyStore};
 use tests::keys;
 use tests::logs::Logs;
 use tests::parties::InMemorySecrets;
-use tests::platform::{Asked, OURS_THERE, SHARED_KEY, callback, state_asked_with};
+use tests::platform::{OURS_THERE, ReceivedRequest, SHARED_KEY, callback, state_asked_with};
 use tests::request::{LinkAnswer, LinkCall, link_body};
 use tests::world::World;
 
@@ -53,7 +53,7 @@ async fn status(world: &World) -> Status {
 }
 
 /// The string to sign, joined by the demo merchant's code.
-fn string_of(asked: &Asked) -> Vec<u8> {
+fn string_of(asked: &ReceivedRequest) -> Vec<u8> {
     let header = |name: &str| asked.headers.get(name).map(String::as_str).unwrap_or_default();
     let headers = [
         ("businessId", header("businessid")),
@@ -324,7 +324,7 @@ struct Slow {
 #[async_trait]
 impl SecretSource for Slow {
     async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError> {
-        if *name == SecretName::upstream("rsa").expect("a name") {
+        if *name == SecretName::platform("rsa").expect("a name") {
             self.clock.advance(QUESTIONS_WITHIN);
             self.clock.step_to(self.clock.now() - self.set_back);
         }

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use shared::model::clock::{Clock as _, ManualClock};
 use shared::model::reservation::{Reservation, ReservationOutcome};
-use shared::rate_limit::{Admission, PATIENCE, RateLimiter};
+use shared::rate_limit::{Admission, LEASE_WITHIN, RateLimiter};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{ReserveRate, StoreError};
 use tempfile::TempDir;
@@ -78,7 +78,7 @@ impl Fleet {
         let instance = || {
             let limiter = RateLimiter::new(store.clone(), clock.clone());
             // A slow disk of the machine that tests must not admit anything.
-            limiter.with_patience(Duration::from_mins(5))
+            limiter.with_timeout(Duration::from_mins(5))
         };
         Self { instances: (0..instances).map(|_| instance()).collect(), store, clock, allowed }
     }
@@ -239,7 +239,7 @@ impl Told {
     }
 }
 
-/// The lines that become the metric, each its trouble.
+/// The lines that become the metric, each its error.
 fn alarms(logs: &Logs) -> Vec<String> {
     let lines: Vec<Value> =
         logs.text().lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
@@ -247,7 +247,7 @@ fn alarms(logs: &Logs) -> Vec<String> {
     of_rate_limit
         .map(|line| {
             assert_eq!((&line["account"], &line["level"]), (&Value::from("A1"), &Value::from("ERROR")));
-            line["trouble"].as_str().expect("a trouble").to_owned()
+            line["error"].as_str().expect("an error").to_owned()
         })
         .collect()
 }
@@ -294,7 +294,7 @@ async fn while_the_store_is_slow_requests_pass_and_one_a_second_waits_for_it() {
     for waited in 1..=2 {
         let together = join_all((0..100).map(|_| limiter.admit("A1", THOUSAND))).await;
         assert_eq!(together, [Admission::Admitted; 100]);
-        assert_eq!(start.elapsed(), PATIENCE * waited + Duration::from_millis(1) * (waited - 1));
+        assert_eq!(start.elapsed(), LEASE_WITHIN * waited + Duration::from_millis(1) * (waited - 1));
         // The runtime's time is rounded up to whole milliseconds.
         tokio::time::advance(Duration::from_millis(1)).await;
         clock.advance(SECOND);

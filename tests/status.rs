@@ -7,8 +7,9 @@ use std::time::Duration;
 use local::app::{Local, Options};
 use local::folder::APP_ID;
 use local::operate::Place;
-use local::status::public_address::{PublicAddress, look};
-use local::status::{Finding, findings};
+use local::status::finding::Finding;
+use local::status::findings;
+use local::status::public_address::{PublicAddress, check};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use shared::model::attention::OVERDUE_AFTER;
@@ -41,7 +42,7 @@ async fn a_certificate_is_good_for_whole_days_and_the_clocks_are_compared() {
     for (days, behind_secs) in [(10, 0), (500, 3_600)] {
         let until = SystemClock.now() + DAY * days;
         let (_server, url) = server(&authority, until, behind_secs).await;
-        let found = look(&url, authority.roots(), &SystemClock).await.expect("is looked at");
+        let found = check(&url, authority.roots(), &SystemClock).await.expect("is looked at");
         let PublicAddress { days_left: Some(days_left), clock_ahead_secs } = found else {
             panic!("it has a certificate");
         };
@@ -56,10 +57,10 @@ async fn a_certificate_is_good_for_whole_days_and_the_clocks_are_compared() {
 async fn an_address_that_cannot_be_believed_is_no_good() {
     let authority = Authority::default();
     let (_server, url) = server(&authority, SystemClock.now() - DAY, 0).await;
-    let expired = look(&url, authority.roots(), &SystemClock).await.expect_err("expired");
+    let expired = check(&url, authority.roots(), &SystemClock).await.expect_err("expired");
     assert!(expired.to_string().contains("expired"), "{expired}");
     let (_server, url) = server(&authority, SystemClock.now() + DAY * 10, 0).await;
-    assert!(look(&url, Authority::default().roots(), &SystemClock).await.is_err(), "of another authority");
+    assert!(check(&url, Authority::default().roots(), &SystemClock).await.is_err(), "of another authority");
 }
 
 #[tokio::test]
@@ -69,12 +70,12 @@ async fn an_address_without_a_certificate_has_a_clock_or_does_not_answer() {
     let server = RawServer::start(replies, None).await;
     let url: Url = format!("http://{}", server.address()).parse().expect("an address");
     let roots = Authority::default().roots();
-    let found = look(&url, roots.clone(), &SystemClock).await.expect("is looked at");
+    let found = check(&url, roots.clone(), &SystemClock).await.expect("is looked at");
     assert!(found.days_left.is_none() && found.clock_ahead_secs > 1_000_000_000, "{found:?}");
-    let silent = look(&url, roots.clone(), &SystemClock).await.expect_err("no date");
+    let silent = check(&url, roots.clone(), &SystemClock).await.expect_err("no date");
     assert_eq!(silent.to_string(), format!("{url}: it does not say what time it is"));
     drop(server);
-    assert!(look(&url, roots, &SystemClock).await.is_err(), "nobody listens");
+    assert!(check(&url, roots, &SystemClock).await.is_err(), "nobody listens");
 }
 
 /// The part of this name.

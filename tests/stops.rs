@@ -28,7 +28,7 @@ async fn the_process_that_is_stopped() {
 }
 
 /// A user who has consented: the way back from Alipay.
-async fn come_back(browser: Client, authlink: Url, state: String, code: String) -> String {
+async fn return_from_alipay(browser: Client, authlink: Url, state: String, code: String) -> String {
     let at =
         format!("{authlink}v1/openapi/auth/alipay/callback?app_id={}&scope=auth_base", local::folder::APP_ID);
     let page = browser.get(format!("{at}&state={state}&auth_code={code}")).send().await;
@@ -47,7 +47,7 @@ async fn link(merchant: &DemoMerchant) -> (String, String) {
 async fn a_stop_lets_consents_and_callbacks_end_and_the_next_start_does_none_of_them_again() {
     const EACH: usize = 10;
     let folder = tempfile::tempdir().expect("a folder");
-    let parties = Parties::of(folder.path()).await;
+    let parties = Parties::in_folder(folder.path()).await;
     let mut process = Process::start(THE_PROCESS, folder.path(), parties.settings(), "true");
     let (merchant, around) = parties.merchant_of(folder.path(), &process.authlink);
     let browser = client_builder(Duration::from_secs(5), Duration::from_secs(30)).build().expect("a client");
@@ -58,7 +58,7 @@ async fn a_stop_lets_consents_and_callbacks_end_and_the_next_start_does_none_of_
     let mut browsers = JoinSet::new();
     let mut consent = |state: &str, user| {
         let code = around.emulator.mint_code(user);
-        browsers.spawn(come_back(browser.clone(), process.authlink.clone(), state.to_owned(), code));
+        browsers.spawn(return_from_alipay(browser.clone(), process.authlink.clone(), state.to_owned(), code));
     };
     around.callbacks.close();
     links[..EACH].iter().enumerate().for_each(|(user, (_, state))| consent(state, user));
@@ -100,14 +100,14 @@ async fn a_stop_lets_consents_and_callbacks_end_and_the_next_start_does_none_of_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_it_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
-    let parties = Parties::of(folder.path()).await;
+    let parties = Parties::in_folder(folder.path()).await;
     let mut process = Process::start(THE_PROCESS, folder.path(), parties.settings(), "true");
     let (merchant, around) = parties.merchant_of(folder.path(), &process.authlink);
     let (_, state) = link(&merchant).await;
     around.gateway.close();
     let code = around.emulator.mint_code(0);
     let browser = client_builder(Duration::from_secs(5), Duration::from_secs(30)).build().expect("a client");
-    let returning = tokio::spawn(come_back(browser, process.authlink.clone(), state, code));
+    let returning = tokio::spawn(return_from_alipay(browser, process.authlink.clone(), state, code));
     around.gateway.arrivals(1).await;
     process.signal("TERM");
     process.says("Stopping");

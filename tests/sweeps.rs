@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use openid_delivery::{ATTEMPT_LEASE, SWEEP_PATIENCE, Step, deliver, sweep};
+use openid_delivery::{ATTEMPT_LEASE, Step, TAKE_UP_WITHIN, deliver, sweep};
 use shared::delivery::schedule::Schedule;
 use shared::model::authorization::Status;
 use shared::model::clock::{Clock as _, ManualClock, UnixMillis};
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::AuthorizationId;
 use shared::model::owner::Owner;
-use shared::queue::{Event, HINT_GRACE_PERIOD, Hint, HintError, HintQueue};
+use shared::queue::{DeliveryEvent, HINT_GRACE_PERIOD, Hint, HintError, HintQueue};
 use shared::secrets::{FetchError, SecretName, SecretSource, SecretValue};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{Due, FindDue, StoreError, TakenUp};
@@ -47,7 +47,7 @@ async fn a_queue_that_takes_no_hint_is_not_asked_for_every_record_and_the_sweep_
     world.deps.delivery.hints = queue.clone();
     world.rebuild();
     world.clock.advance(HINT_GRACE_PERIOD);
-    world.delivery.handle(Event::Sweep).await.expect("the store answers");
+    world.delivery.handle(DeliveryEvent::Sweep).await.expect("the store answers");
     assert_eq!(world.merchant.posts().len(), 100);
     let asked = queue.0.load(Ordering::SeqCst);
     assert!(asked <= 32, "{asked} hints");
@@ -92,7 +92,7 @@ async fn one_record_that_cannot_be_taken_up_leaves_the_others_their_attempts() {
         Arc::new(Stubborn { inner, one: first.id.clone(), clock, set_back: Duration::ZERO });
     world.rebuild();
     world.clock.advance(HINT_GRACE_PERIOD);
-    let swept = world.delivery.handle(Event::Sweep).await;
+    let swept = world.delivery.handle(DeliveryEvent::Sweep).await;
     assert_eq!(swept, Err(StoreError::Unavailable("told to".to_owned()).into()));
     assert_eq!(world.record(&second.id).await.status(), Status::Delivered);
     assert_eq!(world.record(&first.id).await.attempts_begun(), 0);
@@ -113,7 +113,7 @@ async fn a_sweep_leaves_to_the_next_what_it_has_no_time_for_also_while_the_clock
         let began = world.clock.monotonic();
         let queued = sweep(&world.delivery).await.expect("the store answers");
         assert!((3..40).contains(&queued), "{queued}");
-        assert!(world.clock.monotonic().since(began) < SWEEP_PATIENCE + Duration::from_secs(32));
+        assert!(world.clock.monotonic().since(began) < TAKE_UP_WITHIN + Duration::from_secs(32));
         let due = world.store.due(world.now() + HINT_GRACE_PERIOD - Duration::from_secs(40), 100);
         let rest = due.await.expect("answers").len();
         assert_eq!(
@@ -197,10 +197,10 @@ async fn a_sweep_begins_no_attempt_that_its_time_does_not_hold() {
     process.deps.delivery.secrets = keys;
     process.rebuild();
     world.clock.advance(HINT_GRACE_PERIOD);
-    process.delivery.handle(Event::Sweep).await.expect("the store answers");
+    process.delivery.handle(DeliveryEvent::Sweep).await.expect("the store answers");
     assert_eq!(world.record(&issued.id).await.attempts_begun(), 0, "its keys came too late");
     world.clock.advance(HINT_GRACE_PERIOD);
-    process.delivery.handle(Event::Sweep).await.expect("the store answers");
+    process.delivery.handle(DeliveryEvent::Sweep).await.expect("the store answers");
     assert_eq!(world.record(&issued.id).await.status(), Status::Delivered);
 }
 

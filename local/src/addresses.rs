@@ -8,9 +8,7 @@ use url::Url;
 #[serde(into = "Texts", try_from = "Texts")]
 pub struct Addresses {
     pub authlink: Url,
-    /// The emulator of Alipay.
     pub emulator: Url,
-    /// The demo merchant.
     pub merchant: Url,
 }
 

@@ -71,13 +71,10 @@ pub struct Options {
 pub struct Local {
     /// authlink, as browsers and merchants call it.
     pub authlink: Url,
-    /// The emulator of Alipay.
     pub emulator_at: Url,
     /// The demo merchant and its page.
     pub merchant_at: Url,
-    /// The emulator itself.
     pub emulator: AlipayEmulator,
-    /// The demo merchant itself.
     pub merchant: DemoMerchant,
     folder_named: PathBuf,
     /// Nobody else has it meanwhile.
@@ -222,7 +219,7 @@ impl Local {
     /// Takes nothing more, and returns when what was begun has ended; emulator and merchant answer until then.
     ///
     /// # Errors
-    /// What has not ended within [`crate::functions::STOP_PATIENCE`].
+    /// What has not ended within [`crate::functions::STOP_WITHIN`].
     pub async fn stop(self) -> Result<(), StartError> {
         let cut_off = match self.hosted {
             Some(hosted) => hosted.stop().await,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openid_delivery::{
-    FairQueue, Limits, OpenIdDelivery, SWEEP_PATIENCE, deliver, forget_what_is_due, sweep,
+    FairQueue, Limits, OpenIdDelivery, TAKE_UP_WITHIN, deliver, forget_what_is_due, sweep, warm,
 };
 use shared::model::clock::{Clock, UnixMillis};
 use shared::model::clock_step::{ClockStep, ClockWatch};
@@ -63,6 +63,10 @@ struct Attempts {
     turns: FairQueue,
     /// A lease ends by the clock, which may be set forward meanwhile; what is made here is not made twice at once.
     made: HashSet<AuthorizationId>,
+    /// Fetches the keys of what waits for its turn; one at most.
+    warming: JoinSet<()>,
+    /// Something has come since the last warming began.
+    is_to_warm: bool,
     under_way: TaskTracker,
     tell: UnboundedSender<Hint>,
     ended: UnboundedReceiver<Hint>,
@@ -71,13 +75,14 @@ struct Attempts {
 impl Attempts {
     fn new(function: Arc<OpenIdDelivery>, under_way: TaskTracker) -> Self {
         let (tell, ended) = unbounded_channel();
-        Self { function, turns: FairQueue::new(LIMITS), made: HashSet::new(), under_way, tell, ended }
+        let (turns, made, warming) = (FairQueue::new(LIMITS), HashSet::new(), JoinSet::new());
+        Self { function, turns, made, warming, is_to_warm: false, under_way, tell, ended }
     }
 
     /// Begins what has come and may begin. A hint that is lost here is found by a sweep.
     fn begin(&mut self, queue: &InProcessQueue) {
         while let Some(hint) = queue.take() {
-            self.turns.push(hint);
+            self.is_to_warm |= self.turns.push(hint);
         }
         while let Some(hint) = self.turns.take() {
             if self.made.insert(hint.id.clone()) {
@@ -86,6 +91,16 @@ impl Attempts {
             } else {
                 self.turns.ended(&hint.owner);
             }
+        }
+        self.warm();
+    }
+
+    fn warm(&mut self) {
+        while self.warming.try_join_next().is_some() {}
+        if self.is_to_warm && self.warming.is_empty() {
+            self.is_to_warm = false;
+            let (function, waiting) = (self.function.clone(), self.turns.waiting());
+            self.warming.spawn(async move { warm(&function, waiting).await });
         }
     }
 
@@ -119,7 +134,7 @@ struct Steps {
 
 impl Steps {
     async fn follow(&mut self, store: &dyn MoveWaits, clock: &dyn Clock) {
-        match self.watch.look(clock) {
+        match self.watch.step(clock) {
             Some(ClockStep::Forward(by)) => {
                 tracing::warn!(by_secs = by.as_secs(), "the clock was set forward");
             }
@@ -148,7 +163,7 @@ async fn attempt(function: Arc<OpenIdDelivery>, place: Place) {
 /// Until nothing is due: a sweep that has used up its time has left something, most likely.
 async fn sweep_all(function: Arc<OpenIdDelivery>, clock: Arc<dyn Clock>) {
     loop {
-        let patient_until = clock.monotonic() + SWEEP_PATIENCE;
+        let patient_until = clock.monotonic() + TAKE_UP_WITHIN;
         if let Err(error) = sweep(&function).await {
             return tracing::error!(%error, alarm = error.alarm().as_str(), "the sweep failed; the next one goes on");
         }

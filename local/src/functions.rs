@@ -38,7 +38,7 @@ use crate::host::{self, Functions};
 use crate::server::{Bounds, serve};
 
 /// The time for what is under way at a stop: a return may take as long as its function, an attempt less.
-pub const STOP_PATIENCE: Duration = Duration::from_secs(30);
+pub const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// The time for answers that are ready, to clients that do not read them; and for a head that is half read.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
@@ -63,7 +63,7 @@ impl Hosted {
     pub(crate) async fn stop(mut self) -> usize {
         self.stop.cancel();
         self.under_way.close();
-        let until = Instant::now() + STOP_PATIENCE;
+        let until = Instant::now() + STOP_WITHIN;
         while timeout_at(until, self.under_way.wait()).await.is_ok() {
             // Without an end: a client that asks for nothing is no reason to wait. One that asks meanwhile is.
             let all_closed = timeout(LAST_ANSWERS, &mut self.port).await.is_ok();

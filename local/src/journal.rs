@@ -28,13 +28,13 @@ pub struct Entry {
     /// 1 for the first event, one more for each after it; never used again.
     pub number: u64,
     #[serde(flatten)]
-    pub event: Event,
+    pub event: JournalEvent,
 }
 
 /// One exchange over the wire, as one party saw it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Event {
+pub struct JournalEvent {
     pub at: UnixMillis,
     pub party: Party,
     pub direction: Direction,
@@ -76,7 +76,7 @@ pub enum Title {
     CallbackReceived,
 }
 
-impl Event {
+impl JournalEvent {
     #[must_use]
     pub const fn new(at: UnixMillis, party: Party, direction: Direction, title: Title) -> Self {
         Self {
@@ -96,7 +96,7 @@ impl Event {
 
 impl Journal {
     /// Adds an event; the oldest of more than 200 is dropped, and long texts are cut at 16 KiB.
-    pub fn record(&self, mut event: Event) {
+    pub fn record(&self, mut event: JournalEvent) {
         shorten(&mut event.request);
         shorten(&mut event.answer);
         if let Some(signed) = &mut event.signed_text {
@@ -137,8 +137,9 @@ fn shorten(text: &mut String) {
 mod tests {
     use super::*;
 
-    fn event(request: &str) -> Event {
-        let mut event = Event::new(UnixMillis(7), Party::Alipay, Direction::Received, Title::CodeExchanged);
+    fn event(request: &str) -> JournalEvent {
+        let mut event =
+            JournalEvent::new(UnixMillis(7), Party::Alipay, Direction::Received, Title::CodeExchanged);
         event.request = request.to_owned();
         event
     }

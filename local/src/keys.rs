@@ -8,7 +8,6 @@ use rsa::{RsaPrivateKey, RsaPublicKey};
 
 const RSA_BITS: usize = 2048;
 
-/// A new RSA key.
 pub(crate) fn new_rsa() -> io::Result<RsaPrivateKey> {
     RsaPrivateKey::new(&mut OsRng, RSA_BITS).map_err(io::Error::other)
 }

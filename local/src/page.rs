@@ -25,7 +25,6 @@ impl<S: Sync> FromRequestParts<S> for Chosen {
 
 /// The parts of a page that differ.
 pub(crate) struct Shell<'a> {
-    /// Its path.
     pub(crate) path: &'a str,
     pub(crate) title: &'a str,
     /// Below the title.

@@ -15,7 +15,6 @@ pub(crate) enum Language {
     Shell,
 }
 
-/// A sample.
 pub(crate) struct Sample {
     pub(crate) language: Language,
     /// The language's name, with the version that it needs.
@@ -119,7 +118,6 @@ impl SdkLanguage {
 }
 
 impl Language {
-    /// Its sample.
     pub(crate) fn sample(self) -> &'static Sample {
         let sample = SAMPLES.iter().find(|sample| sample.language == self);
         sample.unwrap_or_else(|| unreachable!("a test asks for each"))

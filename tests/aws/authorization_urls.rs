@@ -27,7 +27,7 @@ const SYSTEM_ERROR: (u16, &str, &str) =
 
 #[tokio::test]
 async fn when_rates_cannot_be_reserved_calls_pass_and_an_alarm_is_raised_once() {
-    for (fate, trouble) in
+    for (fate, error) in
         [(DOWN, "ServiceUnavailable"), (THROTTLED, "ThrottlingException"), (Fate::Stuck, "the store is slow")]
     {
         let logs = Logs::keep();
@@ -45,7 +45,7 @@ async fn when_rates_cannot_be_reserved_calls_pass_and_an_alarm_is_raised_once() 
         let lines = logs.text();
         let alarms: Vec<_> = lines.lines().filter(|line| line.contains(r#""alarm":"rate-limit""#)).collect();
         assert_eq!(alarms.len(), 1, "{fate:?}: {lines}");
-        assert!(alarms[0].contains(trouble), "{}", alarms[0]);
+        assert!(alarms[0].contains(error), "{}", alarms[0]);
     }
 }
 

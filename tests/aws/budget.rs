@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Request;
 use openid_delivery::Step;
 use shared::model::delivery_outcome::DeliveryOutcome;
-use shared::queue::Event;
+use shared::queue::DeliveryEvent;
 use tests::parties::identified;
 use tests::request::LinkCall;
 use tests::rpc::{Protocol, RpcCall};
@@ -73,16 +73,16 @@ async fn a_delivery_is_two_calls_of_the_store_one_post_and_at_most_one_hint() {
 #[tokio::test]
 async fn a_sweep_asks_each_partition_once_and_twice_where_personal_data_ends_before_its_record() {
     let mut stage = warm().await;
-    stage.world.delivery.handle(Event::Sweep).await.expect("the store answers");
+    stage.world.delivery.handle(DeliveryEvent::Sweep).await.expect("the store answers");
     assert_eq!(stage.account.proxy.calls(), calls([("Query", 16)]));
     stage.end_personal_data_after(DAY * 30);
-    stage.world.delivery.handle(Event::Sweep).await.expect("the store answers");
+    stage.world.delivery.handle(DeliveryEvent::Sweep).await.expect("the store answers");
     assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 1), ("Query", 16), ("UpdateItem", 1)]));
     stage.world.clock.advance(Duration::from_mins(1));
-    stage.world.delivery.handle(Event::Sweep).await.expect("the store answers");
+    stage.world.delivery.handle(DeliveryEvent::Sweep).await.expect("the store answers");
     assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 1), ("Query", 16)]), "no look is noted");
     stage.world.clock.advance(DAY);
-    stage.world.delivery.handle(Event::Sweep).await.expect("the store answers");
+    stage.world.delivery.handle(DeliveryEvent::Sweep).await.expect("the store answers");
     assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 1), ("Query", 32), ("UpdateItem", 1)]));
 }
 
@@ -97,7 +97,7 @@ async fn who_was_delivered_is_forgotten_by_one_read_and_one_write_each() {
     for _ in 0..2 {
         stage.world.clock.advance(DAY);
         stage.account.proxy.calls();
-        stage.world.delivery.handle(Event::Sweep).await.expect("the store answers");
+        stage.world.delivery.handle(DeliveryEvent::Sweep).await.expect("the store answers");
     }
     let told = stage.account.proxy.calls();
     for operation in ["GetItem", "UpdateItem"] {

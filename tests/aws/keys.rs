@@ -37,7 +37,7 @@ struct Rig {
 impl Rig {
     async fn new() -> Self {
         let account = Account::new().await;
-        let vault = Vault::of(&account);
+        let vault = Vault::new(&account);
         vault.create("business/B1", &document("one")).await;
         let clock = Arc::new(ManualClock::at(BEGINNING));
         let source: Arc<dyn SecretSource> = Arc::new(Vault::source(&account));

@@ -31,7 +31,7 @@ impl Chain {
         let platform =
             RawServer::start(vec![Reply::Send(granted)], Some(authority.server("127.0.0.1"))).await;
         let mut stage = Stage::with_secrets_manager().await;
-        let vault = Vault::of(&stage.account);
+        let vault = Vault::new(&stage.account);
         let mut business = tests::world::business();
         business["upstream"] = "tls".into();
         vault.put("business/B1", &business).await;

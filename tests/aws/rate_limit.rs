@@ -20,7 +20,7 @@ async fn two_processes_admit_together_what_the_account_may_send() {
     let clock = Arc::new(ManualClock::at(BEGINNING));
     let processes = [(); 2].map(|()| {
         let limiter = RateLimiter::new(Arc::new(store.clone()), clock.clone());
-        limiter.with_patience(Duration::from_mins(1))
+        limiter.with_timeout(Duration::from_mins(1))
     });
     // Twice what it may, to one process after the other.
     let mut admitted = [[0; 2]; 4];

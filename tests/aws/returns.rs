@@ -18,7 +18,7 @@ use crate::stage::Stage;
 const UPDATE: &str = "UpdateItem";
 
 /// A clock that is in a hurry once Alipay has been asked: the time that a settlement may take passes whenever somebody
-/// looks how much has passed, so that nobody's patience takes long.
+/// looks how much has passed, so that no wait takes long.
 struct Hurried(Arc<ManualClock>, Arc<ScriptedGateway>);
 
 impl Clock for Hurried {

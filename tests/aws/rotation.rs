@@ -1,5 +1,5 @@
 //! Keys of Secrets Manager in the functions: two at once while one replaces the other, and what is left to do while
-//! there are none to be had.
+//! there are none.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ fn fetches(stage: &Stage) -> usize {
 async fn an_old_and_a_new_key_are_accepted_together_while_one_replaces_the_other() {
     let stage = Stage::with_secrets_manager().await;
     let (old, new) = (public_pem(merchant()), public_pem(foreign()));
-    let vault = Vault::of(&stage.account);
+    let vault = Vault::new(&stage.account);
     assert_eq!((accepted(&stage.world).await, fetches(&stage)), ((0, 2), 1));
 
     vault.put("business/B1", &with_keys(&[old, new.clone()])).await;
@@ -62,7 +62,7 @@ async fn an_old_and_a_new_key_are_accepted_together_while_one_replaces_the_other
 async fn a_deleted_business_is_unknown_at_once_when_its_key_is_looked_up() {
     let stage = Stage::with_secrets_manager().await;
     stage.world.link("S1").await;
-    Vault::of(&stage.account).mark_for_deletion("business/B1").await;
+    Vault::new(&stage.account).mark_for_deletion("business/B1").await;
     stage.world.clock.advance(Duration::from_mins(5));
     assert_eq!(accepted(&stage.world).await, (7, 7));
 }

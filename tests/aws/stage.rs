@@ -44,7 +44,7 @@ impl Stage {
     async fn set(keys_on_aws: bool) -> Self {
         let account = Account::new().await;
         if keys_on_aws {
-            Vault::of(&account).create_all().await;
+            Vault::new(&account).create_all().await;
         }
         let (store, queue) = (account.table().await, Queue::in_account(&account).await);
         let origin = World::new();
@@ -68,9 +68,9 @@ impl Stage {
         world = world.with_store(Arc::new(self.store.clone()));
         let store = Arc::new(self.store.clone());
         world.operated = store.clone();
-        // A slow machine that tests must not let anything pass; tests about patience set it.
+        // A slow machine must not make requests pass unlimited; tests of this time-out set their own.
         let rate_limiter = RateLimiter::new(store.clone(), world.clock.clone());
-        let rate_limiter = Arc::new(rate_limiter.with_patience(Duration::from_mins(1)));
+        let rate_limiter = Arc::new(rate_limiter.with_timeout(Duration::from_mins(1)));
         let hints = Arc::new(SqsQueue::new(&self.account.sdk, self.queue.url.clone()));
         world.deps.query.nonces = store.clone();
         world.deps.authorization_url.store = SchemeLinks::new(store);

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use openid_callback::{EXCHANGE_WITHIN, SETTLE_WITHIN, SIGN_WITHIN};
-use openid_delivery::{ATTEMPT_LEASE, ATTEMPTS_WITHIN, SWEEP_PATIENCE};
+use openid_delivery::{ATTEMPT_LEASE, ATTEMPTS_WITHIN, TAKE_UP_WITHIN};
 use serde_json::{Value, json};
 use shared::delivery::sender::TimeLimits;
 use shared::model::claim::EXCHANGE_LEASE;
@@ -229,7 +229,7 @@ fn the_public_url_has_no_path() {
 
 #[test]
 fn time_outs_and_leases_are_in_order() {
-    // Every key below is had, or is not, within the time of a look-up, with the list of names that it may wait for.
+    // Every key below is fetched, or is not, within the time of a look-up, with the list of names that it may wait for.
     assert!(FETCH_TIMEOUT <= LOOKUP_TIMEOUT && LIST_TIMEOUT < LOOKUP_TIMEOUT);
     let template = Template::read();
     let callback = template.timeout("openid-callback");
@@ -252,7 +252,7 @@ fn time_outs_and_leases_are_in_order() {
     assert!(2 * LOOKUP_TIMEOUT + attempt <= delivery && ATTEMPTS_WITHIN + attempt <= delivery);
     let taking_up = 2 * CALL_TIMEOUT;
     assert!(
-        SWEEP_PATIENCE + taking_up < ATTEMPTS_WITHIN,
+        TAKE_UP_WITHIN + taking_up < ATTEMPTS_WITHIN,
         "what was taken up last is attempted by the same sweep"
     );
     let gateways_own = Duration::from_secs(30);
@@ -271,11 +271,11 @@ fn time_outs_and_leases_are_in_order() {
     assert!(2 * LOOKUP_TIMEOUT + 2 * CALL_TIMEOUT < query && query < gateways_own);
     let authorization_url = template.timeout("get-authorization-url");
     // Access key, its early refresh, account; then scheme, phone-key and link-token at once; nonce or record.
-    let call = 4 * LOOKUP_TIMEOUT + shared::rate_limit::PATIENCE + CALL_TIMEOUT;
+    let call = 4 * LOOKUP_TIMEOUT + shared::rate_limit::LEASE_WITHIN + CALL_TIMEOUT;
     // Keys of link tokens, their early refresh, scheme; the record.
     let page = 3 * LOOKUP_TIMEOUT + CALL_TIMEOUT;
-    // Instead of recording: the account's key at Alibaba Cloud, and, if that was had in time, nonce and answer.
-    let key_there = 5 * LOOKUP_TIMEOUT + shared::rate_limit::PATIENCE;
+    // Instead of recording: the account's key at Alibaba Cloud, and, if that came in time, nonce and answer.
+    let key_there = 5 * LOOKUP_TIMEOUT + shared::rate_limit::LEASE_WITHIN;
     let asked = get_authorization_url::ASK_WITHIN + CALL_TIMEOUT + ANSWER_TIMEOUT;
     let slowest = call.max(page).max(key_there).max(asked);
     assert!(slowest < authorization_url && authorization_url < gateways_own);

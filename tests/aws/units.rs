@@ -66,7 +66,7 @@ fn authorization() -> Authorization {
         lifetime: DAY,
         retention: DAY * 400,
     });
-    Authorization { verified_by: Some(KeyFingerprint::of(b"a key").short()), ..new }
+    Authorization { verified_by: Some(KeyFingerprint::new(b"a key").short()), ..new }
 }
 
 fn operation(digit: char) -> OperationId {

@@ -16,7 +16,7 @@ pub(crate) struct Vault(Client);
 
 impl Vault {
     /// The account's.
-    pub(crate) fn of(account: &Account) -> Self {
+    pub(crate) fn new(account: &Account) -> Self {
         Self(Client::new(&account.past_the_proxy))
     }
 

@@ -37,10 +37,11 @@ def test_a_role_may_use_its_own_queue_only_and_the_sweep_delivers_what_had_no_hi
 
     def lost() -> list[dict]:
         lines = deployment.log_lines("openid-callback")
-        return [line for line in lines if line.get("reference") == record["reference"] and "lost" in line]
+        about = (record["reference"], "the sweep will deliver")
+        return [line for line in lines if (line.get("reference"), line.get("message")) == about]
 
     [line] = eventually(lost, 5, "a line about the lost hint")
-    assert "AccessDenied" in line["lost"]
+    assert "AccessDenied" in line["error"]
     deployment.sweep()
     deployment.await_status("DELIVERED", request.serial_no)
     assert len(world.parties.callbacks(request.serial_no)) == 1

@@ -25,7 +25,7 @@ def test_no_function_was_refused_anything_but_where_a_test_asked_for_it(world: W
 def test_alarms_were_raised_for_what_was_provoked_alone(world: World) -> None:
     lines = [line for line in world.deployment.all_log_lines() if "alarm" in line]
     # The emulator has its slow moments, which a rate limit does not wait for.
-    lines = [line for line in lines if (line["alarm"], line.get("trouble")) != ("rate-limit", "the store is slow")]
+    lines = [line for line in lines if (line["alarm"], line.get("error")) != ("rate-limit", "the store is slow")]
     alarms = {(line["alarm"], line.get("reference")) for line in lines}
     assert alarms == {("undeliverable", reference) for reference in world.undeliverable}
 

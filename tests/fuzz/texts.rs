@@ -97,7 +97,7 @@ fn user_agents() {
         let name = String::from_utf8_lossy(&text).to_ascii_lowercase();
         let (alipay, wechat) = (name.contains("alipayclient"), name.contains("micromessenger"));
         let headers = HeaderMap::from_iter([(USER_AGENT, value)]);
-        match Device::of(&headers) {
+        match Device::from_headers(&headers) {
             Device::AlipayApp => assert!(alipay, "{headers:?}"),
             Device::WeChat => assert!(wechat && !alipay, "{headers:?}"),
             Device::Phone | Device::Desktop => assert!(!wechat && !alipay, "{headers:?}"),

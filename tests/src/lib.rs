@@ -14,6 +14,7 @@ pub mod flaky;
 pub mod host;
 pub mod insights;
 pub mod keys;
+pub mod local_loop;
 pub mod logs;
 pub mod mutation;
 pub mod observed;

@@ -209,7 +209,7 @@ struct Wire {
 }
 
 impl Wire {
-    fn of(request: &Request<Bytes>) -> Self {
+    fn from_request(request: &Request<Bytes>) -> Self {
         let header = |(name, value): (&HeaderName, &HeaderValue)| {
             (name.as_str().as_bytes().to_vec(), value.as_bytes().to_vec())
         };
@@ -285,7 +285,7 @@ pub fn mutate(
     other: &Request<Bytes>,
     mutations: &[RequestMutation],
 ) -> Option<Request<Bytes>> {
-    let (mut wire, other) = (Wire::of(request), Wire::of(other));
+    let (mut wire, other) = (Wire::from_request(request), Wire::from_request(other));
     for mutation in mutations {
         wire.change(&other, mutation);
     }

@@ -11,7 +11,7 @@ use shared::egress::transport_error::TransportError;
 use shared::model::delivery_outcome::{DeliveryOutcome, TlsFailure};
 use shared::model::id::AuthorizationId;
 use shared::protocol::alipay::gateway::{Exchange, GatewayError, GatewayRefusal};
-use shared::queue::Event;
+use shared::queue::DeliveryEvent;
 use shared::secrets::FetchError;
 use shared::telemetry::request_ids;
 use shared::web::client_info::ClientInfo;
@@ -96,7 +96,7 @@ async fn by_the_open_api(observed: &mut Observed) {
         observed.during(RETURNS, world.complete_return(&state, code)).await;
     }
     observed.during(RETURNS, world.browse("app_id=1&auth_code=codeE&state=x")).await;
-    let sweep = async || world.delivery.handle(Event::Sweep).await.expect("the store answers");
+    let sweep = async || world.delivery.handle(DeliveryEvent::Sweep).await.expect("the store answers");
     for answer in [
         DeliveryOutcome::Status(500),
         DeliveryOutcome::Tls(TlsFailure::Expired),

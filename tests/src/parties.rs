@@ -24,7 +24,7 @@ use shared::model::random::{Random, RandomError};
 use shared::protocol::alipay::gateway::{
     Exchange, ExchangeRequest, GatewayError, GatewayRefusal, TokenExchange,
 };
-use shared::secrets::{AbsentReason, FetchError, SecretName, SecretSource, SecretValue};
+use shared::secrets::{AbsentError, FetchError, SecretName, SecretSource, SecretValue};
 use tokio::sync::{oneshot, watch};
 
 use crate::keys;
@@ -189,6 +189,45 @@ impl CallbackSender for ScriptedMerchant {
     }
 }
 
+/// A merchant who answers SUCCESS once it is let.
+#[derive(Default)]
+pub struct HeldMerchant {
+    posts: watch::Sender<usize>,
+    may_answer: watch::Sender<bool>,
+}
+
+impl HeldMerchant {
+    /// The number of POSTs that have come.
+    pub fn posts(&self) -> usize {
+        *self.posts.borrow()
+    }
+
+    /// Waits until `count` POSTs have come.
+    pub async fn posted(&self, count: usize) {
+        let _ = self.posts.subscribe().wait_for(|posts| *posts >= count).await;
+    }
+
+    /// Lets it answer, from now on at once.
+    pub fn let_go(&self) {
+        self.may_answer.send_replace(true);
+    }
+}
+
+#[async_trait]
+impl CallbackSender for HeldMerchant {
+    async fn post(
+        &self,
+        _: &CallbackUrl,
+        _: Vec<(HeaderName, String)>,
+        _: Bytes,
+        _: UnixMillis,
+    ) -> AttemptResult {
+        self.posts.send_modify(|posts| *posts += 1);
+        let _ = self.may_answer.subscribe().wait_for(|may_answer| *may_answer).await;
+        DeliveryOutcome::Success.into()
+    }
+}
+
 /// Secrets in memory, which can be changed, deleted and made unavailable.
 #[derive(Clone, Default)]
 pub struct InMemorySecrets(Arc<Mutex<Vault>>);
@@ -246,7 +285,7 @@ impl SecretSource for InMemorySecrets {
             return Err(failure.clone());
         }
         let (version, document) =
-            vault.documents.get(name.as_str()).cloned().ok_or(FetchError::Absent(AbsentReason::NotFound))?;
+            vault.documents.get(name.as_str()).cloned().ok_or(FetchError::Absent(AbsentError::NotFound))?;
         Ok(SecretValue { version: version.to_string(), document: document.into() })
     }
 

@@ -23,7 +23,7 @@ pub const SHARED_KEY: &str = "a key that both of us have";
 
 /// A request that a platform got.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct ReceivedRequest {
     pub url: String,
     pub headers: HashMap<String, String>,
     pub bytes: Bytes,
@@ -35,7 +35,7 @@ pub struct Asked {
 #[derive(Default)]
 pub struct ScriptedPlatforms {
     answers: Mutex<VecDeque<Result<Bytes, PlatformError>>>,
-    asked: Mutex<Vec<Asked>>,
+    asked: Mutex<Vec<ReceivedRequest>>,
     takes: Mutex<Option<(Arc<ManualClock>, Duration)>>,
 }
 
@@ -67,7 +67,7 @@ impl ScriptedPlatforms {
     }
 
     /// Every request since the last look, in order.
-    pub fn asked(&self) -> Vec<Asked> {
+    pub fn asked(&self) -> Vec<ReceivedRequest> {
         std::mem::take(&mut *self.asked.lock().unwrap())
     }
 }
@@ -76,7 +76,7 @@ impl ScriptedPlatforms {
 impl Platforms for ScriptedPlatforms {
     async fn post(&self, request: &PlatformRequest) -> Result<Bytes, PlatformError> {
         let headers = request.headers().iter().map(|(name, value)| (name.to_string(), value.clone()));
-        self.asked.lock().unwrap().push(Asked {
+        self.asked.lock().unwrap().push(ReceivedRequest {
             url: request.url().to_string(),
             headers: headers.collect(),
             body: serde_json::from_slice(&request.body()).expect("JSON"),
@@ -133,7 +133,7 @@ pub fn callback(state: &str, id: &AuthorizationId, open_id: &str, now: UnixMilli
 }
 
 /// The state in the callback address of a request.
-pub fn state_asked_with(asked: &Asked) -> String {
+pub fn state_asked_with(asked: &ReceivedRequest) -> String {
     let address = asked.body["callbackUrl"].as_str().expect("an address");
     let (path, state) = address.rsplit_once('/').expect("a path");
     assert_eq!(path, format!("https://links.example.com{}", openid_callback::PATH));

@@ -282,7 +282,7 @@ pub struct Parties {
 
 impl Parties {
     /// With the keys of `folder`, which is made.
-    pub async fn of(folder: &Path) -> Self {
+    pub async fn in_folder(folder: &Path) -> Self {
         let keys = Folder::make(folder).expect("made").parties().expect("keys");
         let (gateway, callbacks) = (Gate::new(), Gate::new());
         let emulator = AlipayEmulator::new(EmulatorConfig {

@@ -3,8 +3,8 @@
 use shared::egress::callback_url::CallbackUrlError;
 use shared::model::id::AuthorizationId;
 use shared::model::random::RandomError;
-use shared::protocol::open_api::client::classify::NoLink;
-use shared::protocol::open_api::{CallError, Code};
+use shared::protocol::open_api::client::classify::NoLinkError;
+use shared::protocol::open_api::{Code, OpenApiCallError};
 use shared::registry::ReturnUrlError;
 use shared::secrets::{SecretError, SecretName};
 use shared::store::StoreError;
@@ -15,7 +15,7 @@ use shared::telemetry::Alarm;
 pub enum LinkError {
     /// For what all calls have in common.
     #[error(transparent)]
-    Call(#[from] CallError),
+    Call(#[from] OpenApiCallError),
     /// `userId` and `thirdAccount` are both there and differ.
     #[error("parameters userId and thirdAccount are two names of one thing and differ")]
     UserIdsDiffer,
@@ -31,20 +31,15 @@ pub enum LinkError {
         /// The earlier link, if the request was the same and the link still works.
         link: Option<String>,
     },
-    /// The document of the platform that makes this link cannot be had.
+    /// The document of the platform that makes this link is unavailable.
     #[error("{}", without_document(.error))]
-    Platform {
-        /// The secret.
-        name: SecretName,
-        /// The cause.
-        error: SecretError,
-    },
+    Platform { name: SecretName, error: SecretError },
     /// The platform that makes this link is disabled, as an operator knows.
     #[error("temporarily unavailable, try again")]
     PlatformDisabled,
     /// The platform that makes this link has not given it; what it said is in the log, under the reference.
     #[error("{0}; reference {1}")]
-    NoLink(NoLink, AuthorizationId),
+    NoLink(NoLinkError, AuthorizationId),
     /// Nobody has told this process its address.
     #[error("the server does not know its own address")]
     NoPublicUrl,
@@ -106,20 +101,18 @@ impl LinkError {
         match self {
             Self::Call(error) => error.alarm(),
             Self::Platform { error, .. } => error.alarm(),
+            // An operator has disabled it.
+            Self::PlatformDisabled => None,
+            // A setting is missing, and no document wrong.
             Self::NoPublicUrl => Some(Alarm::Unavailable),
-            Self::UserIdsDiffer
-            | Self::CallbackUrl(_)
-            | Self::ReturnUrl(_)
-            | Self::SerialUsed { .. }
-            | Self::PlatformDisabled
-            | Self::NoLink(..) => None,
+            _ => self.code().class().alarm(),
         }
     }
 }
 
 impl From<StoreError> for LinkError {
     fn from(error: StoreError) -> Self {
-        Self::Call(CallError::Unavailable { reason: error.to_string(), alarm: error.alarm() })
+        Self::Call(OpenApiCallError::Unavailable { reason: error.to_string(), alarm: error.alarm() })
     }
 }
 

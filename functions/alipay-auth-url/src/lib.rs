@@ -25,10 +25,12 @@ use shared::model::random::Random;
 use shared::model::request_id::RequestId;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::protocol::open_api::client::transport::Platforms;
-use shared::protocol::open_api::{CallError, Envelope, SUCCESS, Warning};
-use shared::registry::{Business, DenyListCache, Platform, authenticate, known_business_id};
+use shared::protocol::open_api::{Envelope, OpenApiCallError, SUCCESS, Warning};
+use shared::registry::{
+    AuthenticatedCall, Business, DenyListCache, Platform, authenticate, known_business_id,
+};
 use shared::secrets::{SecretCache, SecretSource};
-use shared::store::patience::Patience;
+use shared::store::budget::StoreBudget;
 use shared::store::{RecordPlatformLinks, Recorded};
 use shared::telemetry::{Metric, RequestLog, request_ids};
 use shared::web::ERRORS_PATH;
@@ -40,7 +42,6 @@ pub use self::error::LinkError;
 pub use self::platform::QUESTIONS_WITHIN;
 use self::request::LinkRequest;
 
-/// The documented path.
 pub const PATH: &str = "/v1/openapi/auth/alipay/url";
 
 /// The capabilities of this function.
@@ -50,11 +51,9 @@ pub struct Deps {
     pub secrets: Arc<dyn SecretSource>,
     /// The list of those who are disabled, whatever their documents say.
     pub deny_list: DenyListCache,
-    /// The network to the platforms.
     pub network: Arc<dyn Platforms>,
     /// Records nonce and authorization.
     pub store: Arc<dyn RecordPlatformLinks>,
-    /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for states.
     pub random: Arc<dyn Random>,
@@ -89,13 +88,11 @@ impl AlipayAuthUrl {
         Self { businesses, platforms, deny_list, network, breakers, store, clock, random, links, callbacks }
     }
 
-    /// The platforms that hang.
     #[must_use]
     pub fn hanging(&self) -> Vec<Hanging> {
         self.breakers.hanging()
     }
 
-    /// Answers one request.
     pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
         if request.method() == Method::GET && request.uri().path() == ERRORS_PATH {
             return show_error(self, request);
@@ -124,13 +121,13 @@ async fn answer_call(
     let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
         issue_link(function, request, &mut warnings).await
     } else {
-        Err(CallError::NoSuchInterface.into())
+        Err(OpenApiCallError::NoSuchInterface.into())
     };
     let answer = response::respond(&outcome, &Envelope { request_id, warnings: &warnings });
     let error = outcome.as_ref().err();
     let reason = error.map(LinkError::log_reason);
     if let Some(alarm) = error.and_then(LinkError::alarm) {
-        tracing::error!(trouble = reason, alarm = alarm.as_str(), "a request failed");
+        tracing::error!(error = reason, alarm = alarm.as_str(), "a request failed");
     }
     RequestLog {
         route: "alipay-auth-url",
@@ -163,6 +160,14 @@ enum LinkMaker {
     Platform(Arc<Platform>),
 }
 
+/// A new link before it is recorded.
+struct NewRecord<'a> {
+    record: Authorization,
+    maker: LinkMaker,
+    /// Our address for browsers.
+    public_url: &'a str,
+}
+
 /// The link, or the refusal. Whatever in the body may not do what its caller expects goes to `warnings`.
 async fn issue_link(
     function: &AlipayAuthUrl,
@@ -170,36 +175,44 @@ async fn issue_link(
     warnings: &mut Vec<Warning>,
 ) -> Result<Link, LinkError> {
     let arrived = Stopwatch::start(&*function.clock);
-    let (patience, now) = (Patience::of_a_request(&*function.clock), function.clock.now());
-    let call = authenticate(request, &function.businesses, &function.deny_list, &patience, now).await?;
+    let (budget, now) = (StoreBudget::for_request(&*function.clock), function.clock.now());
+    let call = authenticate(request, &function.businesses, &function.deny_list, &budget, now).await?;
     let (wanted, about_fields) = LinkRequest::parse(request.body())?;
     *warnings = about_fields;
     call.may_speak_of(&wanted.business_id, &wanted.merchant_id)?;
+    let origin = &client_info(request).origin;
+    let new = new_record(function, &call, wanted, origin.as_ref(), warnings).await?;
+    let nonce = call.nonce_use(OperationId::generate(&*function.random)?);
+    match budget.wait(function.store.record_link(&new.record, &nonce)).await? {
+        Recorded::New => match new.maker {
+            LinkMaker::Us(link) => Ok(Link { id: new.record.id, url: link.into() }),
+            LinkMaker::Platform(platform) => {
+                platform::link(function, &platform, &new.record, new.public_url, arrived).await
+            }
+        },
+        Recorded::NonceUsed => Err(OpenApiCallError::NonceUsed.into()),
+        Recorded::SerialUsed(old) => link_of_repetition(function, &call, &new, &old, arrived).await,
+    }
+}
+
+/// The record that answers `wanted`, and who makes its link. Nothing is written yet.
+async fn new_record<'a>(
+    function: &'a AlipayAuthUrl,
+    call: &AuthenticatedCall,
+    wanted: LinkRequest,
+    origin: Option<&'a Url>,
+    warnings: &mut Vec<Warning>,
+) -> Result<NewRecord<'a>, LinkError> {
     let callback = callback(&wanted, &call.business, &function.callbacks)?;
     if matches!(callback, Callback::Nowhere) {
         warnings.push(Warning::NoCallbackAddress);
     }
     let terms = call.business.users.of_link(wanted.return_url.as_deref(), &function.callbacks)?;
-
-    let links = &function.links;
     let id = AuthorizationId::from_serial(&wanted.business_id, &wanted.serial_no);
     let state = State::generate(id, &*function.random)?;
-    let origin = &client_info(request).origin;
-    let public_url = links.public_url(origin.as_ref()).ok_or(LinkError::NoPublicUrl)?;
-    // Before anything is written: without its document a platform cannot be asked.
-    let (link, maker) = match &call.business.upstream {
-        None => {
-            let app = call.business.alipay_app.as_ref().unwrap_or(&links.default_app);
-            let link = links.authorize_link(app, public_url, call.business.scope, &state);
-            (NewLink::Ours { app: app.clone(), link: link.clone() }, LinkMaker::Us(link))
-        }
-        Some(name) => (
-            NewLink::AskedOf(name.clone()),
-            LinkMaker::Platform(platform::fetch(function, name, &call.denied).await?),
-        ),
-    };
-    let nonce = call.nonce_use(OperationId::generate(&*function.random)?);
-    let mut new = Authorization::issued(Issue {
+    let public_url = function.links.public_url(origin).ok_or(LinkError::NoPublicUrl)?;
+    let (link, maker) = new_link(function, call, public_url, &state).await?;
+    let mut record = Authorization::issued(Issue {
         request: AuthorizationRequest::Merchant(MerchantRequest {
             business_id: wanted.business_id,
             merchant_id: wanted.merchant_id,
@@ -211,28 +224,46 @@ async fn issue_link(
         link,
         now: call.now,
         lifetime: call.business.link_lifetime,
-        retention: links.retention,
+        retention: function.links.retention,
     });
-    new.take_terms(terms, wanted.return_url.as_deref());
-    new.verified_by = Some(call.key.short());
-    match patience.wait(function.store.record_link(&new, &nonce)).await? {
-        Recorded::New => match maker {
-            LinkMaker::Us(link) => Ok(Link { id: new.id, url: link.into() }),
-            LinkMaker::Platform(platform) => {
-                platform::link(function, &platform, &new, public_url, arrived).await
-            }
-        },
-        Recorded::NonceUsed => Err(CallError::NonceUsed.into()),
-        Recorded::SerialUsed(old) => {
-            let repeated = old.parameters_digest == new.parameters_digest && old.link_works(call.now);
-            match old.source.platform() {
-                Some(name) if repeated && old.status() == Status::LinkPending => {
-                    let platform = platform::fetch(function, name, &call.denied).await?;
-                    platform::link(function, &platform, &old, public_url, arrived).await
-                }
-                _ => Err(LinkError::SerialUsed { link: old.link().filter(|_| repeated).map(Url::to_string) }),
-            }
+    record.take_terms(terms, wanted.return_url.as_deref());
+    record.verified_by = Some(call.key.short());
+    Ok(NewRecord { record, maker, public_url })
+}
+
+/// The link to an app of ours, or the platform that is to be asked for one: without its document it cannot be asked.
+async fn new_link(
+    function: &AlipayAuthUrl,
+    call: &AuthenticatedCall,
+    public_url: &str,
+    state: &State,
+) -> Result<(NewLink, LinkMaker), LinkError> {
+    let Some(name) = &call.business.upstream else {
+        let links = &function.links;
+        let app = call.business.alipay_app.as_ref().unwrap_or(&links.default_app);
+        let link = links.authorize_link(app, public_url, call.business.scope, state);
+        return Ok((NewLink::Ours { app: app.clone(), link: link.clone() }, LinkMaker::Us(link)));
+    };
+    let platform = platform::fetch(function, name, &call.denied).await?;
+    Ok((NewLink::AskedOf(name.clone()), LinkMaker::Platform(platform)))
+}
+
+/// The answer to a serialNo that `old` has used: the earlier link if `new` asks for the same, and first the question
+/// for it if a platform has not answered yet.
+async fn link_of_repetition(
+    function: &AlipayAuthUrl,
+    call: &AuthenticatedCall,
+    new: &NewRecord<'_>,
+    old: &Authorization,
+    arrived: Stopwatch,
+) -> Result<Link, LinkError> {
+    let repeated = old.parameters_digest == new.record.parameters_digest && old.link_works(call.now);
+    match old.source.platform() {
+        Some(name) if repeated && old.status() == Status::LinkPending => {
+            let platform = platform::fetch(function, name, &call.denied).await?;
+            platform::link(function, &platform, old, new.public_url, arrived).await
         }
+        _ => Err(LinkError::SerialUsed { link: old.link().filter(|_| repeated).map(Url::to_string) }),
     }
 }
 

@@ -12,10 +12,10 @@ use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest
 use shared::model::clock::Stopwatch;
 use shared::model::deny_list::{DenyList, PartyKind};
 use shared::model::random::RandomError;
-use shared::protocol::open_api::CallError;
+use shared::protocol::open_api::OpenApiCallError;
 use shared::protocol::open_api::client::callback::{callback_address, serial_numbers};
 use shared::protocol::open_api::client::classify::{
-    Classification, LinkAttempt, NextStep, NoLink, Severity, classify,
+    Classification, LinkAttempt, NextStep, NoLinkError, Severity, classify,
 };
 use shared::protocol::open_api::client::redact::redacted;
 use shared::protocol::open_api::client::request::{LinkParameters, PlatformRequest};
@@ -45,8 +45,8 @@ pub(crate) async fn fetch(
         return Err(LinkError::PlatformDisabled);
     }
     // A record holds only names that a document has held.
-    let name = SecretName::upstream(platform)
-        .map_err(|bad| CallError::Unavailable { reason: bad.to_string(), alarm: Alarm::Record })?;
+    let name = SecretName::platform(platform)
+        .map_err(|bad| OpenApiCallError::Unavailable { reason: bad.to_string(), alarm: Alarm::Record })?;
     function.platforms.get(&name).await.map_err(|error| LinkError::Platform { name, error })
 }
 
@@ -118,7 +118,7 @@ impl Questions<'_> {
                 return Err(LinkError::NoLink(no_link, self.pending.id.clone()));
             }
         }
-        Err(LinkError::NoLink(NoLink::Unknown, self.pending.id.clone()))
+        Err(LinkError::NoLink(NoLinkError::Unknown, self.pending.id.clone()))
     }
 
     /// One question. A kept connection that the platform has closed in the meantime is none of its answers: then it is

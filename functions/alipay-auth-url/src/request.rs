@@ -1,7 +1,7 @@
 //! The request's body.
 
 use shared::egress::callback_url::MAX_CALLBACK_URL_CHARS;
-use shared::protocol::open_api::{CallError, FieldNames, Fields, MAX_FIELD_CHARACTERS, Warning};
+use shared::protocol::open_api::{FieldNames, Fields, MAX_FIELD_CHARACTERS, OpenApiCallError, Warning};
 
 use crate::error::LinkError;
 
@@ -45,7 +45,7 @@ fn user_id(fields: &Fields) -> Result<String, LinkError> {
     match (user_id, third_account) {
         (Some(user_id), Some(third_account)) if user_id != third_account => Err(LinkError::UserIdsDiffer),
         (Some(user_id), _) | (None, Some(user_id)) => Ok(user_id),
-        (None, None) => Err(CallError::FieldMissing(vec!["userId"]).into()),
+        (None, None) => Err(OpenApiCallError::FieldMissing(vec!["userId"]).into()),
     }
 }
 
@@ -64,6 +64,6 @@ mod tests {
         assert_eq!(user(r#","thirdAccount":"u","userId":"u""#), Ok("u".to_owned()));
         assert_eq!(user(r#","thirdAccount":"u","userId":"""#), Ok("u".to_owned()));
         assert_eq!(user(r#","thirdAccount":"v","userId":"u""#), Err(LinkError::UserIdsDiffer));
-        assert_eq!(user(""), Err(CallError::FieldMissing(vec!["userId"]).into()));
+        assert_eq!(user(""), Err(OpenApiCallError::FieldMissing(vec!["userId"]).into()));
     }
 }

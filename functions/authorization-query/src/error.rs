@@ -1,7 +1,7 @@
 //! The refusals of a query, in the open API's dialect: `status` and `message`.
 
 use shared::model::random::RandomError;
-use shared::protocol::open_api::{CallError, Code};
+use shared::protocol::open_api::{Code, OpenApiCallError};
 use shared::store::StoreError;
 use shared::telemetry::Alarm;
 
@@ -10,7 +10,7 @@ use shared::telemetry::Alarm;
 pub enum QueryError {
     /// For a cause that all calls have in common.
     #[error(transparent)]
-    Call(#[from] CallError),
+    Call(#[from] OpenApiCallError),
     /// The business has not used this serialNo for this merchant, or its record is kept no longer.
     #[error("there is no such serialNo")]
     UnknownSerial,
@@ -45,14 +45,14 @@ impl QueryError {
     pub(crate) const fn alarm(&self) -> Option<Alarm> {
         match self {
             Self::Call(error) => error.alarm(),
-            Self::UnknownSerial => None,
+            Self::UnknownSerial => self.code().class().alarm(),
         }
     }
 }
 
 impl From<StoreError> for QueryError {
     fn from(error: StoreError) -> Self {
-        Self::Call(CallError::Unavailable { reason: error.to_string(), alarm: error.alarm() })
+        Self::Call(OpenApiCallError::Unavailable { reason: error.to_string(), alarm: error.alarm() })
     }
 }
 

@@ -21,10 +21,10 @@ use shared::model::clock::{Clock, UnixMillis};
 use shared::model::id::{AuthorizationId, OperationId};
 use shared::model::random::Random;
 use shared::model::request_id::RequestId;
-use shared::protocol::open_api::{CallError, Envelope, SUCCESS, Warning};
+use shared::protocol::open_api::{Envelope, OpenApiCallError, SUCCESS, Warning};
 use shared::registry::{Business, DenyListCache, authenticate, known_business_id};
 use shared::secrets::{SecretCache, SecretSource};
-use shared::store::patience::Patience;
+use shared::store::budget::StoreBudget;
 use shared::store::{ReadAuthorizations, UseNonces};
 use shared::telemetry::{RequestLog, request_ids};
 use tracing::Instrument as _;
@@ -44,11 +44,8 @@ pub struct Deps {
     pub secrets: Arc<dyn SecretSource>,
     /// The list of those who are disabled, whatever their documents say.
     pub deny_list: DenyListCache,
-    /// Records nonces.
     pub nonces: Arc<dyn UseNonces>,
-    /// Reads authorizations.
     pub records: Arc<dyn ReadAuthorizations>,
-    /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for operation ids.
     pub random: Arc<dyn Random>,
@@ -75,7 +72,6 @@ impl AuthorizationQuery {
         Self { businesses, deny_list, nonces, records, clock, random }
     }
 
-    /// Answers one request.
     pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let request_id = RequestId::generate(&*self.random);
         let span = request_ids::call(request_id.as_str());
@@ -93,14 +89,14 @@ async fn answer_query(
     let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
         find(function, request, &mut warnings).await
     } else {
-        Err(CallError::NoSuchInterface.into())
+        Err(OpenApiCallError::NoSuchInterface.into())
     };
     let answer = response::respond(&outcome, &Envelope { request_id, warnings: &warnings });
     let error = outcome.as_ref().err();
     if let Some(error) = error
         && let Some(alarm) = error.alarm()
     {
-        tracing::error!(trouble = error.log_reason(), alarm = alarm.as_str(), "a request failed");
+        tracing::error!(error = error.log_reason(), alarm = alarm.as_str(), "a request failed");
     }
     let reason = error.map(QueryError::log_reason);
     RequestLog {
@@ -125,18 +121,17 @@ async fn find(
     request: &Request<Bytes>,
     warnings: &mut Vec<Warning>,
 ) -> Result<View, QueryError> {
-    let (patience, now) = (Patience::of_a_request(&*function.clock), function.clock.now());
-    let call = authenticate(request, &function.businesses, &function.deny_list, &patience, now).await?;
+    let (budget, now) = (StoreBudget::for_request(&*function.clock), function.clock.now());
+    let call = authenticate(request, &function.businesses, &function.deny_list, &budget, now).await?;
     let (query, about_fields) = Query::parse(request.body())?;
     *warnings = about_fields;
     call.may_speak_of(&query.business_id, &query.merchant_id)?;
     let nonce = call.nonce_use(OperationId::generate(&*function.random)?);
-    if !patience.wait(function.nonces.use_nonce(&nonce)).await? {
-        return Err(CallError::NonceUsed.into());
+    if !budget.wait(function.nonces.use_nonce(&nonce)).await? {
+        return Err(OpenApiCallError::NonceUsed.into());
     }
     let id = AuthorizationId::from_serial(&query.business_id, &query.serial_no);
-    let record =
-        patience.wait(function.records.authorization(&id)).await?.ok_or(QueryError::UnknownSerial)?;
+    let record = budget.wait(function.records.authorization(&id)).await?.ok_or(QueryError::UnknownSerial)?;
     let request = asked_by(&query, &record, call.now).ok_or(QueryError::UnknownSerial)?;
     Ok(View::new(&record, request, call.now))
 }

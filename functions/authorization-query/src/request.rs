@@ -1,6 +1,6 @@
 //! The request's body.
 
-use shared::protocol::open_api::{CallError, FieldNames, Fields, Warning};
+use shared::protocol::open_api::{FieldNames, Fields, OpenApiCallError, Warning};
 
 const NAMES: FieldNames =
     FieldNames { required: &[&["merchantId"], &["businessId"], &["serialNo"]], optional: &[] };
@@ -15,7 +15,7 @@ pub(crate) struct Query {
 
 impl Query {
     /// Reads a body, with the warnings about it.
-    pub(crate) fn parse(body: &[u8]) -> Result<(Self, Vec<Warning>), CallError> {
+    pub(crate) fn parse(body: &[u8]) -> Result<(Self, Vec<Warning>), OpenApiCallError> {
         let fields = Fields::read(body)?;
         let warnings = NAMES.check(&fields)?;
         let query = Self {
@@ -38,7 +38,7 @@ mod tests {
             (r#"{"merchantId":"m","serialNo":"s"}"#, vec!["businessId"]),
             (r#"{"merchantId":"m","businessId":"b","serialNo":""}"#, vec!["serialNo"]),
         ] {
-            assert_eq!(Query::parse(body.as_bytes()), Err(CallError::FieldMissing(refusal)), "{body}");
+            assert_eq!(Query::parse(body.as_bytes()), Err(OpenApiCallError::FieldMissing(refusal)), "{body}");
         }
     }
 }

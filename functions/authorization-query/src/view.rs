@@ -108,7 +108,7 @@ impl DeliveryState {
 impl Delivery {
     /// That of `record`, as it is told at `now`.
     #[must_use]
-    pub fn of(record: &Authorization, now: UnixMillis) -> Self {
+    pub fn from_record(record: &Authorization, now: UnixMillis) -> Self {
         Self::new(record, &rounds_of(record), now)
     }
 
@@ -173,13 +173,13 @@ impl Made {
 
 #[derive(Serialize)]
 struct Happened {
-    event: Event,
+    event: HistoryEvent,
     time: UnixMillis,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Event {
+enum HistoryEvent {
     Requested,
     LinkIssued,
     Opened,
@@ -201,12 +201,12 @@ fn timeline(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) 
     let unknown_until = authorized_at.or_else(|| record.forgotten_at()).unwrap_or(now);
     let expired_at = Some(record.link_ends_at()).filter(|end| *end <= unknown_until);
     let mut happened: Vec<_> = [
-        (Event::Requested, Some(record.created_at)),
-        (Event::LinkIssued, linked_at),
-        (Event::Opened, record.opened_at),
-        (Event::Refused, record.refused_at),
-        (Event::Expired, expired_at),
-        (Event::Authorized, authorized_at),
+        (HistoryEvent::Requested, Some(record.created_at)),
+        (HistoryEvent::LinkIssued, linked_at),
+        (HistoryEvent::Opened, record.opened_at),
+        (HistoryEvent::Refused, record.refused_at),
+        (HistoryEvent::Expired, expired_at),
+        (HistoryEvent::Authorized, authorized_at),
     ]
     .into_iter()
     .filter_map(|(event, time)| Some(Happened { event, time: time? }))
@@ -216,18 +216,17 @@ fn timeline(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) 
         let (mut last, mut delivered) = (None, false);
         for attempt in round {
             if let Known::Concluded(attempt) = attempt {
-                let event = match attempt.outcome {
-                    DeliveryOutcome::Success => Event::Delivered,
-                    _ => Event::AttemptFailed,
-                };
+                delivered = attempt.outcome == DeliveryOutcome::Success;
+                let event = if delivered { HistoryEvent::Delivered } else { HistoryEvent::AttemptFailed };
                 happened.push(Happened { event, time: attempt.at });
                 last = Some(attempt.at);
-                delivered = attempt.outcome == DeliveryOutcome::Success;
             }
         }
         // A round that ended otherwise than by SUCCESS, and was begun anew, had been given up.
         let given_up = !delivered && (index < current || record.status() == Status::Undeliverable);
-        happened.extend(last.filter(|_| given_up).map(|time| Happened { event: Event::Undeliverable, time }));
+        happened.extend(
+            last.filter(|_| given_up).map(|time| Happened { event: HistoryEvent::Undeliverable, time }),
+        );
     }
     happened
 }
@@ -243,6 +242,7 @@ mod tests {
     };
     use shared::model::authorization_request::AuthorizationRequest;
     use shared::model::consent::{Consent, DeliveryBody};
+    use shared::model::delivery_subject::DeliverySubject;
     use shared::model::id::{OperationId, State};
     use shared::model::identity::{AlipayUserId, Identity, OpenId};
 
@@ -280,11 +280,15 @@ mod tests {
 
     fn consent() -> Consent {
         Consent {
-            identity: Identity::new(OpenId::parse("open-1").ok(), None),
+            identity: Identity::new(OpenId::parse("open-1").ok(), None).unwrap(),
             body: DeliveryBody::new("body").unwrap(),
             authorized_at: UnixMillis(2_000),
             code_digest: None,
         }
+    }
+
+    fn subject() -> DeliverySubject {
+        DeliverySubject::Consent(consent())
     }
 
     fn in_state(state: AuthorizationState) -> Authorization {
@@ -292,7 +296,7 @@ mod tests {
     }
 
     fn authorized(delivery: Option<PendingDelivery>) -> Authorization {
-        in_state(AuthorizationState::Authorized { consent: consent(), delivery })
+        in_state(AuthorizationState::Authorized { subject: subject(), delivery })
     }
 
     /// Due at the given time, after so many attempts that were begun.
@@ -307,12 +311,12 @@ mod tests {
 
     fn delivered(begun: u32, history: Vec<Attempt>) -> Authorization {
         let attempts = Attempts { begun, history };
-        in_state(AuthorizationState::Delivered { consent: consent(), attempts })
+        in_state(AuthorizationState::Delivered { subject: subject(), attempts })
     }
 
     fn undeliverable(begun: u32, history: Vec<Attempt>) -> Authorization {
         let attempts = Attempts { begun, history };
-        in_state(AuthorizationState::Undeliverable { consent: consent(), attempts })
+        in_state(AuthorizationState::Undeliverable { subject: subject(), attempts })
     }
 
     fn attempt(number: u32, at: i64, outcome: DeliveryOutcome) -> Attempt {
@@ -359,8 +363,10 @@ mod tests {
             ..of_a_platform()
         };
         let late = Consent { authorized_at: UnixMillis(61_000), ..consent() };
-        let late =
-            AuthorizationState::Authorized { consent: late, delivery: Some(due(2_000, 0, Vec::new())) };
+        let late = AuthorizationState::Authorized {
+            subject: DeliverySubject::Consent(late),
+            delivery: Some(due(2_000, 0, Vec::new())),
+        };
         for (record, now, expected) in [
             (of_a_platform(), 1_000, json!(["LINK_PENDING", none, [["REQUESTED", 1_000]]])),
             (
@@ -565,8 +571,9 @@ mod tests {
                 r#""openId":"open-1","alipayUserId":"2088","authTime":2000,"#,
             ),
         ] {
-            let consent = Consent { identity, ..consent() };
-            let told = text(&in_state(AuthorizationState::Authorized { consent, delivery: None }));
+            let subject =
+                DeliverySubject::Consent(Consent { identity: identity.expect("an id"), ..consent() });
+            let told = text(&in_state(AuthorizationState::Authorized { subject, delivery: None }));
             let told = told.split_once(r#""expiresAt":61000,"#).expect("expiresAt").1;
             assert!(told.starts_with(&format!(r#"{expected}"delivery""#)), "{told}");
         }

@@ -39,7 +39,7 @@ pub(crate) async fn ask(
         tracing::warn!(account = %link_request.scheme.account_id, "Alibaba Cloud hangs and is not asked");
         return Err(AlibabaCloudError::from(TransportError::Paused).into());
     };
-    if !times.patience.wait(function.nonces.use_nonce(nonce)).await? {
+    if !times.budget.wait(function.nonces.use_nonce(nonce)).await? {
         return Err(ApiError::NonceUsed);
     }
     let question = alibaba_cloud::AuthorizationUrlRequest {
@@ -56,12 +56,15 @@ pub(crate) async fn ask(
     )
     .await;
     permit.report(answer.as_ref().is_err_and(AlibabaCloudError::is_timeout));
-    if let Err(failure) = &answer
-        && failure.is_ours_to_mend()
-    {
-        let (account, scheme_id) = (&link_request.scheme.account_id, link_request.parameters.scheme_id);
-        tracing::error!(account, %scheme_id, trouble = %failure, alarm = Alarm::Upstream.as_str(), "Alibaba Cloud gave no link");
-    }
-    let AlibabaCloudLink { url, request_id } = answer?;
+    let AlibabaCloudLink { url, request_id } =
+        answer.inspect_err(|failure| log_failure(link_request, failure))?;
     Ok(Link { url: url.into(), by: IssuedBy::AlibabaCloud { request_id } })
+}
+
+/// Raises the alarm of a failure that an operator has to mend.
+fn log_failure(link_request: &LinkRequest, failure: &AlibabaCloudError) {
+    if failure.is_ours_to_mend() {
+        let (account, scheme_id) = (&link_request.scheme.account_id, link_request.parameters.scheme_id);
+        tracing::error!(account, %scheme_id, error = %failure, alarm = Alarm::Upstream.as_str(), "Alibaba Cloud gave no link");
+    }
 }

@@ -13,7 +13,7 @@ use shared::rate_limit::Admission;
 use shared::registry::{AccessKey, Account};
 use shared::secrets::{KeyCheck, SecretError, SecretName};
 use shared::signing::alibaba_cloud::{Call, Protocol, SignatureError, is_fresh};
-use shared::store::patience::Patience;
+use shared::store::budget::StoreBudget;
 use shared::web::client_info::client_info;
 use url::Url;
 
@@ -35,7 +35,7 @@ pub(crate) struct Caller<'c> {
 pub(crate) async fn verify<'c>(
     function: &GetAuthorizationUrl,
     call: &'c Call<'_>,
-    patience: &Patience<'_>,
+    budget: &StoreBudget<'_>,
     now: UnixMillis,
 ) -> Result<Caller<'c>, ApiError> {
     if call.has_security_token() {
@@ -44,7 +44,7 @@ pub(crate) async fn verify<'c>(
     let id = call.access_key_id()?;
     let name = SecretName::access_key(id).map_err(|_| ApiError::UnknownAccessKey)?;
     let (found, denied) =
-        tokio::join!(function.access_keys.get(&name), patience.wait(function.deny_list.current()));
+        tokio::join!(function.access_keys.get(&name), budget.wait(function.deny_list.current()));
     let key = match found {
         Err(SecretError::Absent) => return Err(ApiError::UnknownAccessKey),
         found => found.map_err(|error| ApiError::document(&name, error))?,
@@ -94,7 +94,7 @@ fn is_address(sent: &Url, ours: &Url) -> bool {
 pub(crate) async fn admit(
     function: &GetAuthorizationUrl,
     caller: &Caller<'_>,
-    patience: &Patience<'_>,
+    budget: &StoreBudget<'_>,
 ) -> Result<Arc<Account>, ApiError> {
     let Caller { id, key, denied, .. } = caller;
     let account = document(&function.accounts, key.account.clone()).await?;
@@ -111,7 +111,7 @@ pub(crate) async fn admit(
         return Err(ApiError::NoPermission);
     }
     let admission = function.rate_limiter.admit(&key.account_id, account.requests_per_second);
-    match patience.count(admission).await {
+    match budget.count(admission).await {
         Admission::Admitted => Ok(account),
         Admission::Over { retry_after } => Err(ApiError::OverRateLimit { retry_after }),
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use shared::model::random::RandomError;
 use shared::protocol::alibaba_cloud::AlibabaCloudError;
 use shared::secrets::{SecretError, SecretName};
-use shared::signing::alibaba_cloud::{CallError, IncompleteSignatureError, Protocol, SignatureMismatch};
+use shared::signing::alibaba_cloud::{
+    AlibabaCloudCallError, IncompleteSignatureError, Protocol, SignatureMismatch,
+};
 use shared::store::StoreError;
 
 /// The wait that a caller is asked for while too many unknown names are being asked for.
@@ -53,7 +55,6 @@ pub enum ApiError {
     /// The access key has no permission for the action.
     #[error("the access key has no permission for the action")]
     NoPermission,
-    /// The account is suspended.
     #[error("the account is suspended")]
     Suspended,
     /// The account has not subscribed.
@@ -92,18 +93,16 @@ pub enum ApiError {
     /// So many unknown names are being asked for that this one was not looked up.
     #[error("too many look-ups of unknown names")]
     TooManyLookUps,
-    /// A document cannot be had.
+    /// A document is unavailable.
     #[error("secret {name}: {error}")]
     Document {
         /// The secret's name, as far as it may be logged.
         name: String,
-        /// The cause.
         error: SecretError,
     },
-    /// The store cannot be had at the moment.
+    /// The store is unavailable at the moment.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
     /// So much time was spent on keys that Alibaba Cloud could not be waited for any more; it was not asked.
@@ -111,14 +110,14 @@ pub enum ApiError {
     TooLate,
     /// Alibaba Cloud refused, or did not answer.
     #[error(transparent)]
-    Upstream(#[from] AlibabaCloudError),
+    AlibabaCloud(#[from] AlibabaCloudError),
     /// Nobody has told this process its address.
     #[error("the server does not know its own address")]
     NoPublicUrl,
 }
 
 impl ApiError {
-    /// A document that is needed and could not be had.
+    /// The error of a document that is needed and unavailable.
     pub(crate) fn document(name: &SecretName, error: SecretError) -> Self {
         match error {
             SecretError::TooManyLookUps => Self::TooManyLookUps,
@@ -137,23 +136,25 @@ impl ApiError {
 
     /// Alibaba Cloud's code, if it gave one.
     pub(crate) fn upstream_code(&self) -> Option<&str> {
-        if let Self::Upstream(failure) = self { failure.code() } else { None }
+        if let Self::AlibabaCloud(failure) = self { failure.code() } else { None }
     }
 
     /// Alibaba Cloud's name for the call, if it gave one.
     pub(crate) fn upstream_request_id(&self) -> Option<&str> {
-        if let Self::Upstream(failure) = self { failure.request_id() } else { None }
+        if let Self::AlibabaCloud(failure) = self { failure.request_id() } else { None }
     }
 }
 
-impl From<CallError> for ApiError {
-    fn from(error: CallError) -> Self {
+impl From<AlibabaCloudCallError> for ApiError {
+    fn from(error: AlibabaCloudCallError) -> Self {
         match error {
-            CallError::MissingAccessKeyId => Self::NoAccessKeyId,
-            CallError::BadTimestamp => Self::BadTimestamp,
+            AlibabaCloudCallError::MissingAccessKeyId => Self::NoAccessKeyId,
+            AlibabaCloudCallError::BadTimestamp => Self::BadTimestamp,
             // Outside the alphabet of access key ids, like any other that is none.
-            CallError::Incomplete(IncompleteSignatureError::BadAccessKeyId) => Self::UnknownAccessKey,
-            CallError::Incomplete(flaw) => Self::Incomplete(flaw),
+            AlibabaCloudCallError::Incomplete(IncompleteSignatureError::BadAccessKeyId) => {
+                Self::UnknownAccessKey
+            }
+            AlibabaCloudCallError::Incomplete(flaw) => Self::Incomplete(flaw),
         }
     }
 }

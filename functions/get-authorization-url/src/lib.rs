@@ -33,10 +33,10 @@ use shared::rate_limit::RateLimiter;
 use shared::registry::{AccessKey, Account, AlibabaCloudKey, DenyListCache, LinkToken, PhoneKey, Scheme};
 use shared::secrets::{Document, SecretCache, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::{Call, NONCE_LIFETIME};
-use shared::store::patience::Patience;
+use shared::store::budget::StoreBudget;
 use shared::store::scheme_links::SchemeLinks;
 use shared::store::{NonceUse, RecordLinks, StoreError, UseNonces};
-use shared::telemetry::{Metric, RequestLog, request_ids};
+use shared::telemetry::{Metric, RefusalClass, RequestLog, request_ids};
 use shared::web::client_info::client_info;
 use tracing::Instrument as _;
 
@@ -46,7 +46,6 @@ use self::landing::Landing;
 pub use self::landing::{Device, PATH as LINK_PATH};
 use self::link::Link;
 use self::link_request::{LinkMaker, LinkRequest};
-use self::refusal::Class;
 use self::response::RefusedAt;
 
 /// The path that the SDKs call.
@@ -70,9 +69,7 @@ pub struct Deps {
     pub store: SchemeLinks,
     /// The requests that each account may send.
     pub rate_limiter: Arc<RateLimiter>,
-    /// The network to Alibaba Cloud.
     pub alibaba_cloud: Arc<dyn AlibabaCloudNetwork>,
-    /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for ids and states.
     pub random: Arc<dyn Random>,
@@ -145,7 +142,6 @@ impl GetAuthorizationUrl {
         self.breakers.hanging()
     }
 
-    /// Answers one request.
     pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let request_id = RequestId::generate(&*self.random);
         let span = request_ids::call(request_id.as_str());
@@ -173,10 +169,10 @@ async fn answer_call(
     let answer = response::answer(&outcome, call.format(), request_id, &refused_at);
     let error = outcome.as_ref().err();
     let refusal = error.map(ApiError::refusal);
-    if let Some(trouble) = error
-        && let Some(alarm) = trouble.alarm()
+    if let Some(error) = error
+        && let Some(alarm) = error.alarm()
     {
-        tracing::error!(%trouble, alarm = alarm.as_str(), "a request failed");
+        tracing::error!(%error, alarm = alarm.as_str(), "a request failed");
     }
     // An id that names no key may be a secret in the wrong place.
     let is_known = |id: &&str| SecretName::access_key(id).is_ok_and(|name| function.access_keys.knows(&name));
@@ -205,6 +201,40 @@ async fn issue_link(
     call: &Call<'_>,
     request_id: &RequestId,
 ) -> Result<Link, ApiError> {
+    check_address(function, request, call)?;
+    let (arrived, now) = (Stopwatch::start(&*function.clock), function.clock.now());
+    let budget = StoreBudget::for_request(&*function.clock);
+    let caller = authenticate::verify(function, call, &budget, now).await?;
+    let nonce = NonceUse {
+        space: format!("access-key:{}", call.access_key_id()?),
+        nonce: call.nonce()?.to_owned(),
+        used_at: now,
+        until: now + NONCE_LIFETIME,
+        operation: OperationId::generate(&*function.random)?,
+    };
+    let account = match authenticate::admit(function, &caller, &budget).await {
+        Ok(account) => account,
+        Err(error) => return Err(refuse(function, error, &nonce, &budget).await?),
+    };
+    let outcome = match LinkRequest::check(function, call, &caller, &account, now).await {
+        Ok(link_request) => {
+            let times = Times { arrived, budget: &budget };
+            make_link(function, request, &link_request, request_id, &nonce, &times).await
+        }
+        Err(error) => Err(refuse(function, error, &nonce, &budget).await?),
+    };
+    if let Err(ApiError::NonceUsed) = outcome {
+        function.rate_limiter.give_back(&caller.key.account_id).await;
+    }
+    outcome
+}
+
+/// Checks that the call is of this action, sent to us and of a size that is read.
+fn check_address(
+    function: &GetAuthorizationUrl,
+    request: &Request<Bytes>,
+    call: &Call<'_>,
+) -> Result<(), ApiError> {
     if request.body().len() > MAX_BODY_BYTES {
         return Err(ApiError::BodyTooLarge);
     }
@@ -216,38 +246,13 @@ async fn issue_link(
     if !authenticate::is_for_us(call, request, &function.links) {
         return Err(ApiError::ForeignHost);
     }
-    let (arrived, now) = (Stopwatch::start(&*function.clock), function.clock.now());
-    let patience = Patience::of_a_request(&*function.clock);
-    let caller = authenticate::verify(function, call, &patience, now).await?;
-    let nonce = NonceUse {
-        space: format!("access-key:{}", call.access_key_id()?),
-        nonce: call.nonce()?.to_owned(),
-        used_at: now,
-        until: now + NONCE_LIFETIME,
-        operation: OperationId::generate(&*function.random)?,
-    };
-    let account = match authenticate::admit(function, &caller, &patience).await {
-        Ok(account) => account,
-        Err(error) => return Err(refuse(function, error, &nonce, &patience).await?),
-    };
-    let outcome = match LinkRequest::check(function, call, &caller, &account, now).await {
-        Ok(link_request) => {
-            let times = Times { arrived, patience: &patience };
-            make_link(function, request, &link_request, request_id, &nonce, &times).await
-        }
-        Err(error) => Err(refuse(function, error, &nonce, &patience).await?),
-    };
-    if let Err(ApiError::NonceUsed) = outcome {
-        function.rate_limiter.give_back(&caller.key.account_id).await;
-    }
-    outcome
+    Ok(())
 }
 
 /// What a call's time is measured by.
 struct Times<'c> {
     arrived: Stopwatch,
-    /// With the store.
-    patience: &'c Patience<'c>,
+    budget: &'c StoreBudget<'c>,
 }
 
 async fn make_link(
@@ -260,7 +265,7 @@ async fn make_link(
 ) -> Result<Link, ApiError> {
     match &link_request.maker {
         LinkMaker::Us(ours) => {
-            alipay::issue(function, request, (link_request, ours), request_id, nonce, times.patience).await
+            alipay::issue(function, request, (link_request, ours), request_id, nonce, times.budget).await
         }
         LinkMaker::AlibabaCloud { key } => {
             alibaba_cloud::ask(function, link_request, key, nonce, times).await
@@ -277,10 +282,10 @@ async fn refuse(
     function: &GetAuthorizationUrl,
     error: ApiError,
     nonce: &NonceUse,
-    patience: &Patience<'_>,
+    budget: &StoreBudget<'_>,
 ) -> Result<ApiError, StoreError> {
-    let consumed = error.refusal().class == Class::Caller;
-    let repeated = consumed && !patience.wait(function.nonces.use_nonce(nonce)).await?;
+    let consumed = error.refusal().class == RefusalClass::Caller;
+    let repeated = consumed && !budget.wait(function.nonces.use_nonce(nonce)).await?;
     Ok(if repeated { ApiError::NonceUsed } else { error })
 }
 

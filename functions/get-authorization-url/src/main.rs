@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use get_authorization_url::{Deps, GetAuthorizationUrl};
-use shared::protocol::alibaba_cloud::AlibabaCloudClient;
-use shared::rate_limit::RateLimiter;
 use shared::runtime::{lambda, start::StartError, wiring::Process};
+use shared::{protocol::alibaba_cloud::AlibabaCloudClient, rate_limit::RateLimiter};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {

@@ -9,7 +9,7 @@ use http::StatusCode;
 use shared::protocol::alibaba_cloud::AlibabaCloudError;
 use shared::secrets::SecretError;
 use shared::signing::alibaba_cloud::{Protocol, SignatureMismatch};
-use shared::telemetry::Alarm;
+use shared::telemetry::{Alarm, RefusalClass};
 
 use crate::error::ApiError;
 
@@ -18,24 +18,9 @@ const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
 const NOT_FOUND: StatusCode = StatusCode::NOT_FOUND;
 const FAILED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
 
-/// The party at fault for a refusal: it decides about the nonce, the alarm, and the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
-    /// The caller, or its account.
-    Caller,
-    /// Nobody: the same call may be sent again later.
-    Transient,
-    /// Something that we depend on: the same call may be sent again.
-    Dependency,
-    /// A document that an operator has to mend.
-    Configuration,
-    /// Alibaba Cloud, or our key there.
-    Upstream,
-}
-
 /// A refusal as its caller sees it, and its class.
-pub(crate) struct Refusal<'a> {
-    pub(crate) class: Class,
+pub(crate) struct ApiRefusal<'a> {
+    pub(crate) class: RefusalClass,
     pub(crate) status: StatusCode,
     pub(crate) code: &'a str,
     pub(crate) message: Cow<'a, str>,
@@ -43,8 +28,8 @@ pub(crate) struct Refusal<'a> {
 
 impl ApiError {
     /// The table of refusals.
-    pub(crate) fn refusal(&self) -> Refusal<'_> {
-        use Class::{Caller, Configuration, Dependency, Transient, Upstream};
+    pub(crate) fn refusal(&self) -> ApiRefusal<'_> {
+        use RefusalClass::{Caller, Configuration, Dependency, Transient, Upstream};
         let (class, status, code, message) = match self {
             Self::NoSuchAction | Self::ForeignHost => (
                 Caller,
@@ -85,7 +70,7 @@ impl ApiError {
             ),
             Self::Mismatch(protocol, mismatch) => {
                 let (code, message) = ("SignatureDoesNotMatch", mismatch_message(*protocol, mismatch));
-                return Refusal { class: Caller, status: BAD_REQUEST, code, message: message.into() };
+                return ApiRefusal { class: Caller, status: BAD_REQUEST, code, message: message.into() };
             }
             Self::NonceUsed => {
                 (Caller, BAD_REQUEST, "SignatureNonceUsed", "Specified signature nonce was used already.")
@@ -140,14 +125,14 @@ impl ApiError {
             Self::Document { error: SecretError::Unparsable(_), .. } => {
                 (Configuration, FAILED, "InternalError", "An internal error occurred.")
             }
-            Self::Upstream(failure @ AlibabaCloudError::Refused(refused)) => {
+            Self::AlibabaCloud(failure @ AlibabaCloudError::Refused(refused)) => {
                 let class = if failure.is_ours_to_mend() { Upstream } else { Caller };
                 (class, refused.status, refused.code.as_str(), refused.message.as_str())
             }
             Self::Document { .. } | Self::TooLate => {
                 (Dependency, FAILED, "SystemError", "A system error occurred.")
             }
-            Self::Upstream(AlibabaCloudError::Unanswered { .. }) => {
+            Self::AlibabaCloud(AlibabaCloudError::Unanswered { .. }) => {
                 (Upstream, FAILED, "SystemError", "A system error occurred.")
             }
             Self::Store(_) => {
@@ -158,17 +143,15 @@ impl ApiError {
                 (Caller, FAILED, "FunctionNotSubscribed", "You have not subscribed to the function.")
             }
         };
-        Refusal { class, status, code, message: Cow::Borrowed(message) }
+        ApiRefusal { class, status, code, message: Cow::Borrowed(message) }
     }
 
     /// The alarm of a failure of ours. What Alibaba Cloud did is alarmed where it is known for whom it was asked.
     pub(crate) fn alarm(&self) -> Option<Alarm> {
-        match (self, self.refusal().class) {
-            (Self::Store(error), _) => Some(error.alarm()),
-            (Self::Document { error, .. }, _) => error.alarm(),
-            (_, Class::Dependency) => Some(Alarm::Unavailable),
-            (_, Class::Configuration) => Some(Alarm::Keys),
-            (_, Class::Upstream | Class::Caller | Class::Transient) => None,
+        match self {
+            Self::Store(error) => Some(error.alarm()),
+            Self::Document { error, .. } => error.alarm(),
+            _ => self.refusal().class.alarm(),
         }
     }
 }

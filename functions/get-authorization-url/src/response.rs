@@ -11,7 +11,7 @@ use url::form_urlencoded;
 
 use crate::error::ApiError;
 use crate::link::Link;
-use crate::refusal::Refusal;
+use crate::refusal::ApiRefusal;
 
 /// In every answer, as Alibaba Cloud's gateway has it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-acs-request-id");
@@ -70,7 +70,7 @@ fn granted(link: &Link, request_id: &RequestId, format: Format) -> String {
     written(&granted, "GetAuthorizationUrlResponse", format)
 }
 
-fn refused(refusal: &Refusal<'_>, request_id: &RequestId, at: &RefusedAt<'_>, format: Format) -> String {
+fn refused(refusal: &ApiRefusal<'_>, request_id: &RequestId, at: &RefusedAt<'_>, format: Format) -> String {
     let code = refusal.code;
     let host = at.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let refused = Refused {

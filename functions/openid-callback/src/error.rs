@@ -1,24 +1,28 @@
-//! The errors of our own before a code is used. The user may then try the same return again.
+//! The errors of both ways back. A return has only those of our own before its code is used: the user may then try the
+//! same return again. A platform's callback is refused for whatever is wrong with it.
 
+use http::StatusCode;
 use shared::model::random::RandomError;
-use shared::protocol::alipay::app_keys::OutOfValidity;
+use shared::protocol::alipay::app_keys::ValidityError;
+use shared::protocol::open_api::OpenApiCallError;
 use shared::secrets::{SecretError, SecretName};
+use shared::signing::open_api::diagnosis::Cause;
+use shared::signing::open_api::{HeaderError, SignatureError};
 use shared::store::StoreError;
 use shared::telemetry::Alarm;
 
 /// A return could not be completed; for the log only.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReturnError {
-    /// The app's keys cannot be had.
+    /// The app's keys are unavailable.
     #[error("secret {name}: {error}")]
     Keys { name: SecretName, error: SecretError },
     /// A certificate of the app's is not valid now.
     #[error("secret {name}: {certificate}")]
-    OutOfValidity { name: SecretName, certificate: OutOfValidity },
-    /// The store cannot be had.
+    OutOfValidity { name: SecretName, certificate: ValidityError },
+    /// The store is unavailable.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
 }
@@ -33,6 +37,114 @@ impl ReturnError {
             }
             Self::Keys { error, .. } => error.alarm(),
             Self::Store(error) => Some(error.alarm()),
+        }
+    }
+}
+
+/// A callback was not answered with SUCCESS.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CallbackError {
+    /// The path ends in nothing that is a state.
+    #[error("no state")]
+    NoState,
+    /// Over 16 KiB.
+    #[error("the body is too large")]
+    BodyTooLarge,
+    /// The auth headers are not well-formed.
+    #[error(transparent)]
+    Headers(#[from] HeaderError),
+    /// The state names no authorization whose link a platform makes.
+    #[error("no such authorization")]
+    UnknownState,
+    /// The callback speaks of a business that we are not at this platform.
+    #[error("the businessId is not ours at the platform")]
+    OthersBusiness,
+    /// The platform is on the deny list.
+    #[error("the platform is disabled")]
+    DisabledPlatform,
+    /// The signature is not the platform's.
+    #[error("{error}")]
+    Signature {
+        error: SignatureError,
+        /// Only for the log: the platform is told nothing but FAIL.
+        cause: Option<Cause>,
+    },
+    /// The body is not what the protocol has.
+    #[error(transparent)]
+    Body(OpenApiCallError),
+    /// The body speaks of another serialNo.
+    #[error("the serialNo is not this authorization's")]
+    OthersSerial,
+    /// The body names no user.
+    #[error("no well-formed openId")]
+    NoUser,
+    /// Another user is recorded.
+    #[error("another user is recorded")]
+    AnotherUser,
+    /// The platform's document is unavailable.
+    #[error("secret {name}: {error}")]
+    Keys { name: SecretName, error: SecretError },
+    /// The store is unavailable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+/// The party that has to know of a refusal besides the sender.
+#[derive(Clone, Copy)]
+pub(crate) enum Concerned {
+    /// Nobody: anybody can send such a thing, or an operator was told when its cause was met.
+    Nobody,
+    /// An operator, who has it already in a log line with its alarm.
+    Told,
+    /// An operator, under this alarm.
+    Operator(Alarm),
+}
+
+impl Concerned {
+    const fn by(alarm: Option<Alarm>) -> Self {
+        match alarm {
+            Some(alarm) => Self::Operator(alarm),
+            None => Self::Nobody,
+        }
+    }
+}
+
+impl CallbackError {
+    /// The table of refusals: 200 for what was refused on purpose, 503 for what failed on our side; and who is told.
+    pub(crate) const fn refusal(&self) -> (StatusCode, Concerned) {
+        match self {
+            Self::NoState | Self::UnknownState => (StatusCode::OK, Concerned::Nobody),
+            // The sender knows the state, so it is most likely the platform, and its callbacks are being lost.
+            Self::BodyTooLarge
+            | Self::Headers(_)
+            | Self::OthersBusiness
+            | Self::DisabledPlatform
+            | Self::Signature { .. }
+            | Self::Body(_)
+            | Self::OthersSerial
+            | Self::NoUser => (StatusCode::OK, Concerned::Operator(Alarm::Upstream)),
+            Self::AnotherUser => (StatusCode::OK, Concerned::Told),
+            Self::Keys { error, .. } => (StatusCode::SERVICE_UNAVAILABLE, Concerned::by(error.alarm())),
+            Self::Store(error) => (StatusCode::SERVICE_UNAVAILABLE, Concerned::Operator(error.alarm())),
+            Self::Random(_) => (StatusCode::SERVICE_UNAVAILABLE, Concerned::Operator(Alarm::Unavailable)),
+        }
+    }
+
+    /// The cause for the log, where the message would say too much: a body's may quote a name that nobody knows.
+    pub(crate) fn log_reason(&self) -> String {
+        match self {
+            Self::Body(error) => error.log_reason(),
+            other => other.to_string(),
+        }
+    }
+
+    /// The word for the cause of a refused signature.
+    pub(crate) fn cause(&self) -> Option<&'static str> {
+        match self {
+            Self::Signature { cause, .. } => cause.map(Cause::as_str),
+            _ => None,
         }
     }
 }

@@ -7,23 +7,23 @@ use shared::model::claim::EXCHANGE_LEASE;
 use shared::model::clock::{Monotonic, UnixMillis};
 use shared::protocol::alipay::gateway::{Exchange, ExchangeRequest, GatewayError, read_answer};
 use shared::registry::AlipayApp;
-use shared::secrets::{Bringer, KeyCheck, SecretName};
+use shared::secrets::{KeyCheck, NameOrigin, SecretName};
 
 use crate::{OpenIdCallback, ReturnError};
 
 /// The app's document, or its newest one, if its certificates are valid from `now` to the end of an exchange that is
-/// begun now: otherwise a code would be spent in vain. `bringer` says whether the app is as yet anybody's word.
+/// begun now: otherwise a code would be spent in vain. `origin` says whether the app is as yet anybody's word.
 pub(crate) async fn app_of_exchange(
     function: &OpenIdCallback,
     name: &SecretName,
-    bringer: Bringer,
+    origin: NameOrigin,
     now: UnixMillis,
 ) -> Result<Arc<AlipayApp>, ReturnError> {
     let check = |app: &Arc<AlipayApp>| {
         let flaw = app.out_of_validity(now).or_else(|| app.out_of_validity(now + EXCHANGE_LEASE));
         KeyCheck::from(flaw.map_or_else(|| Ok(Arc::clone(app)), Err))
     };
-    match function.apps.get_checked(name, bringer, check).await {
+    match function.apps.get_checked(name, origin, check).await {
         Ok(Ok(app)) => Ok(app),
         Ok(Err(certificate)) => Err(ReturnError::OutOfValidity { name: name.clone(), certificate }),
         Err(error) => Err(ReturnError::Keys { name: name.clone(), error }),

@@ -2,8 +2,8 @@
 //! with a code; and `POST` below it, a platform with the user's openId ([`platform_callback`]). Both settle the same
 //! way.
 //!
-//! A code is spent by its first use, so the exchange is claimed before it is made: of all returns with one code,
-//! one reaches the gateway. Keys are had and the request is signed before the claim, so that nothing of ours can fail
+//! A code is spent by its first use, so the exchange is claimed before it is made: of all returns with one code, one
+//! reaches the gateway. Keys are fetched and the request is signed before the claim, so that nothing of ours can fail
 //! between the claim and the call. Whatever the gateway says afterwards, a user who is known is recorded, unless one is
 //! recorded already.
 
@@ -13,8 +13,11 @@ mod exchange;
 mod gateway_outcome;
 mod page;
 mod platform_callback;
+mod proved;
 mod refusal;
 mod request;
+mod response;
+mod return_with_code;
 mod settlement;
 mod way_back;
 
@@ -25,29 +28,26 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use shared::egress::breakers::{Breakers, Hanging};
 use shared::model::authorization::Authorization;
-use shared::model::claim::{ClaimRefusal, ExchangeClaim, ExchangeEnding, standing_refusal};
 use shared::model::clock::{Clock, Stopwatch};
-use shared::model::id::OperationId;
 use shared::model::random::Random;
 use shared::model::request_id::RequestId;
-use shared::protocol::alipay::gateway::{ExchangeRequest, TokenExchange};
+use shared::protocol::alipay::gateway::TokenExchange;
 use shared::protocol::open_api::name_request;
 use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, CallbackKey, DenyListCache, Platform};
-use shared::secrets::{Bringer, SecretCache, SecretError, SecretName, SecretSource};
-use shared::store::patience::Patience;
-use shared::store::{Claimed, RecordReturns};
+use shared::secrets::{SecretCache, SecretSource};
+use shared::store::RecordReturns;
 use shared::telemetry::{Metric, RequestLog, request_ids};
 use shared::web::language::Language;
 use tracing::Instrument as _;
 use url::Url;
 
-use self::conclusion::{Held, conclude};
 pub use self::error::ReturnError;
-use self::exchange::{app_of_exchange, exchange};
 use self::page::About;
+use self::proved::Proved;
 use self::refusal::refuse;
 use self::request::{Return, ReturnQuery};
+use self::return_with_code::complete_return;
 pub use self::settlement::SETTLE_WITHIN;
 pub use self::way_back::SIGN_WITHIN;
 use self::way_back::way_back;
@@ -74,13 +74,11 @@ pub struct Deps {
     pub deny_list: DenyListCache,
     /// Claims and settles.
     pub store: Arc<dyn RecordReturns>,
-    /// Alipay's gateway.
     pub gateway: Arc<dyn TokenExchange>,
     /// Starts the delivery at once.
     pub hints: Arc<dyn HintQueue>,
     /// The least time that an openId is kept, which is longer than its delivery may take.
     pub keep_for: Duration,
-    /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for operation ids.
     pub random: Arc<dyn Random>,
@@ -131,7 +129,6 @@ impl OpenIdCallback {
         self.breakers.hanging()
     }
 
-    /// Answers one request.
     pub async fn handle(&self, request: &Request<Bytes>) -> Response<Bytes> {
         let request_id = RequestId::generate(&*self.random);
         let span = request_ids::call(request_id.as_str());
@@ -163,7 +160,7 @@ pub enum Outcome {
     Expired,
     /// Another return of the same authorization is at the gateway: ask again in a moment.
     InProgress,
-    /// The code did not do: the user has to authorize again, by this link.
+    /// Alipay rejected the code; the user must authorize again through this link.
     AuthorizeAgain(Option<Url>),
     /// Alipay refused our request, whoever asks: to authorize again would be in vain.
     OurFault,
@@ -181,13 +178,8 @@ pub enum Outcome {
 
 async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Response<Bytes> {
     let arrived = Stopwatch::start(&*function.clock);
-    let returned = if request.method() == Method::GET && request.uri().path() == PATH {
-        Return::parse(request.uri().query().unwrap_or_default())
-    } else {
-        ReturnQuery::NotOurs
-    };
     let mut proved = Proved::default();
-    let (completed, stated) = match returned {
+    let (completed, stated) = match returned(request) {
         ReturnQuery::NotOurs => (Ok(Outcome::UnknownLink), None),
         ReturnQuery::WithoutCode(app, state) => {
             (refuse(function, (&app, &state), &mut proved).await, Some(state.id().clone()))
@@ -222,42 +214,11 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
     answer
 }
 
-/// Why somebody was not asked, for the log.
-#[derive(Debug, thiserror::Error)]
-enum NotAsked {
-    /// The gateway's breaker kept the code from being claimed.
-    #[error("the gateway hangs and is not asked")]
-    Gateway,
-    /// The app's document was not looked up for a return that no record of ours agrees with.
-    #[error(transparent)]
-    Keys(SecretError),
-}
-
-/// The facts of a return, for the page and the log. A state proves nothing before the record of its authorization was
-/// compared with it: until then it is any text that somebody has made up.
-#[derive(Default)]
-struct Proved {
-    /// The record whose state came back, as it stood before what followed.
-    record: Option<Box<Authorization>>,
-    /// What kept us from asking for keys, or the gateway.
-    reason: Option<NotAsked>,
-}
-
-impl Proved {
-    /// Whoever came back knows the state of `authorization`.
-    fn learn(&mut self, authorization: &Authorization) {
-        self.record = Some(Box::new(authorization.clone()));
-    }
-
-    /// The record that would refuse the claim, or did.
-    fn learn_refused(&mut self, refusal: ClaimRefusal, old: Option<&Authorization>) {
-        if let Some(old) = old.filter(|_| refusal != ClaimRefusal::UnknownState) {
-            self.learn(old);
-        }
-    }
-
-    fn reference(&self) -> Option<&str> {
-        self.record.as_ref().map(|record| record.id.as_str())
+fn returned(request: &Request<Bytes>) -> ReturnQuery {
+    if request.method() == Method::GET && request.uri().path() == PATH {
+        Return::parse(request.uri().query().unwrap_or_default())
+    } else {
+        ReturnQuery::NotOurs
     }
 }
 
@@ -265,106 +226,11 @@ fn failed(error: &ReturnError, proved: &Proved) -> Outcome {
     let reference = proved.reference();
     match error.alarm() {
         Some(alarm) => {
-            tracing::error!(reference, trouble = %error, alarm = alarm.as_str(), "a return failed");
+            tracing::error!(reference, %error, alarm = alarm.as_str(), "a return failed");
         }
-        None => tracing::warn!(reference, trouble = %error, "a return failed"),
+        None => tracing::warn!(reference, %error, "a return failed"),
     }
     Outcome::Unavailable
-}
-
-/// The flow of a return with a code.
-async fn complete_return(
-    function: &OpenIdCallback,
-    back: &Return,
-    proved: &mut Proved,
-) -> Result<Outcome, ReturnError> {
-    let (arrived, now) = (Stopwatch::start(&*function.clock), function.clock.now());
-    let patience = Patience::of_a_request(&*function.clock);
-    let operation = OperationId::generate(&*function.random)?;
-    let claim = ExchangeClaim::new(&back.app, &back.state, &back.code, operation, now);
-    // By the name that came back: the claim holds only if the link was made with this app.
-    let name = SecretName::alipay_app(&back.app);
-    let app = match app_of_exchange(function, &name, Bringer::Caller, now).await {
-        Ok(app) => app,
-        // A record that the return agrees with names the app as well.
-        Err(ReturnError::Keys { error: error @ SecretError::TooManyLookUps, .. }) => {
-            if let Some(outcome) = standing_outcome(function, &claim, &patience, proved).await? {
-                // What a record refuses by itself needs no keys.
-                proved.reason = (outcome == Outcome::UnknownLink).then_some(NotAsked::Keys(error));
-                return Ok(outcome);
-            }
-            app_of_exchange(function, &name, Bringer::Record, now).await?
-        }
-        // Of two failures that of the keys is told: it lasts until an operator acts.
-        Err(error) => {
-            return standing_outcome(function, &claim, &patience, proved).await.ok().flatten().ok_or(error);
-        }
-    };
-    let in_address = function.gateway.address_parameters();
-    let request = ExchangeRequest::sign(&back.app, &back.code, now, &app.own, in_address)?;
-    // Before the claim: the same return does once the gateway answers again.
-    let Some(permit) = function.breakers.ask(GATEWAY) else {
-        let standing = standing_outcome(function, &claim, &patience, proved).await?;
-        proved.reason = standing.is_none().then_some(NotAsked::Gateway);
-        return Ok(standing.unwrap_or(Outcome::Unavailable));
-    };
-
-    let authorization = match patience.repeat_once(|| function.store.claim_exchange(&claim)).await? {
-        Claimed::Ours(authorization) => {
-            proved.learn(&authorization);
-            authorization
-        }
-        Claimed::Refused(refusal, old) => {
-            proved.learn_refused(refusal, old.as_deref());
-            return Ok(refusal_outcome(refusal, old.as_deref(), &claim));
-        }
-    };
-    let held = Held { function, authorization: &authorization, claim: &claim };
-    if arrived.passed(&*function.clock) >= EXCHANGE_WITHIN {
-        tracing::warn!(reference = %claim.id, "too late for an exchange; the code was not sent");
-        held.end(ExchangeEnding::NotSent).await;
-        return Ok(Outcome::Unavailable);
-    }
-    let said = exchange(function, permit, request, &name, &app, arrived.began() + REFRESH_WITHIN).await;
-    Ok(conclude(&held, said, arrived.began() + SETTLE_WITHIN).await)
-}
-
-/// The outcome that the record has for `claim` by itself, where nothing is claimed; `None` if it would not refuse it.
-/// Anybody can make up a state, or name an app: the record alone says that there is such a link.
-async fn standing_outcome(
-    function: &OpenIdCallback,
-    claim: &ExchangeClaim,
-    patience: &Patience<'_>,
-    proved: &mut Proved,
-) -> Result<Option<Outcome>, ReturnError> {
-    let record = patience.repeat_once(|| function.store.authorization(&claim.id)).await?;
-    if let Some(refusal) = standing_refusal(record.as_ref(), claim) {
-        proved.learn_refused(refusal, record.as_ref());
-        return Ok(Some(refusal_outcome(refusal, record.as_ref(), claim)));
-    }
-    record.iter().for_each(|record| proved.learn(record));
-    Ok(None)
-}
-
-fn refusal_outcome(refusal: ClaimRefusal, old: Option<&Authorization>, claim: &ExchangeClaim) -> Outcome {
-    match refusal {
-        ClaimRefusal::UnknownState => Outcome::UnknownLink,
-        // Another code of the same link may have been another user's, whatever came of its exchange.
-        ClaimRefusal::AlreadyAuthorized
-            if old.is_some_and(|old| old.was_settled_by_code(&claim.code_digest)) =>
-        {
-            Outcome::Authorized
-        }
-        ClaimRefusal::AlreadyAuthorized => {
-            tracing::warn!(reference = %claim.id, "a consent came for a link that was used before");
-            Outcome::AlreadyUsed
-        }
-        ClaimRefusal::InProgress => Outcome::InProgress,
-        // Whoever was here is nobody's business any more; the link is over in any case.
-        ClaimRefusal::Expired | ClaimRefusal::Forgotten => Outcome::Expired,
-        ClaimRefusal::CodeSpent => Outcome::AuthorizeAgain(old.and_then(link)),
-        ClaimRefusal::TooManyCodes => Outcome::TooManyTries,
-    }
 }
 
 fn link(authorization: &Authorization) -> Option<Url> {

@@ -10,10 +10,9 @@ use shared::runtime::{lambda, start::StartError, wiring::Process};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartError> {
     let process = Process::start().await?;
-    let (store, deny_list) = process.returns()?;
+    let ((store, deny_list), keep_for) = (process.returns()?, process.config.schedule.keeps_for());
     let hints = process.hints().unwrap_or_else(|| Arc::new(NoQueue));
     let Process { config, clock, random, secrets, .. } = process;
-    let keep_for = config.schedule.keeps_for();
     let gateway = Arc::new(AlipayGateway::new(config.alipay.gateway, EXCHANGE_TIMEOUT));
     let deps = Deps { secrets, deny_list, store, gateway, hints, keep_for, clock, random };
     let function = OpenIdCallback::new(deps);

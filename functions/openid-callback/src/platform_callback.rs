@@ -9,136 +9,25 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use shared::model::authorization::Authorization;
 use shared::model::deny_list::{KeyFingerprint, PartyKind};
-use shared::model::id::{OperationId, State, same_digest};
+use shared::model::id::{OperationId, State};
 use shared::model::identity::{AlipayUserId, Identity, OpenId};
-use shared::model::random::RandomError;
 use shared::protocol::open_api::client::callback::{callback_state, serial_numbers};
-use shared::protocol::open_api::{CallError, Fields, MAX_BODY_BYTES, MAX_FIELD_CHARACTERS};
+use shared::protocol::open_api::{Fields, MAX_BODY_BYTES, MAX_FIELD_CHARACTERS};
 use shared::registry::Platform;
-use shared::secrets::{SecretError, SecretName};
-use shared::signing::open_api::diagnosis::{Cause, diagnose};
-use shared::signing::open_api::{AuthHeaders, HeaderError, SignatureError, VerificationKeys};
-use shared::store::patience::Patience;
-use shared::store::{Settled, StoreError};
-use shared::telemetry::{Alarm, Metric, RequestLog};
+use shared::secrets::SecretName;
+use shared::signing::open_api::diagnosis::diagnose;
+use shared::signing::open_api::{AuthHeaders, VerificationKeys};
+use shared::store::Settled;
+use shared::store::budget::StoreBudget;
+use shared::telemetry::{Metric, RequestLog};
 
 use crate::OpenIdCallback;
+use crate::error::{CallbackError, Concerned};
+use crate::response::respond;
 use crate::settlement::{SETTLE_WITHIN, alarm_different, settle};
-
-/// A callback was not answered with SUCCESS.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-enum CallbackError {
-    /// The path ends in nothing that is a state.
-    #[error("no state")]
-    NoState,
-    /// Over 16 KiB.
-    #[error("the body is too large")]
-    BodyTooLarge,
-    /// The auth headers are not well-formed.
-    #[error(transparent)]
-    Headers(#[from] HeaderError),
-    /// The state names no authorization whose link a platform makes.
-    #[error("no such authorization")]
-    UnknownState,
-    /// The callback speaks of a business that we are not at this platform.
-    #[error("the businessId is not ours at the platform")]
-    OthersBusiness,
-    /// The platform is on the deny list.
-    #[error("the platform is disabled")]
-    DisabledPlatform,
-    /// The signature is not the platform's.
-    #[error("{error}")]
-    Signature {
-        error: SignatureError,
-        /// Only for the log: the platform is told nothing but FAIL.
-        cause: Option<Cause>,
-    },
-    /// The body is not what the protocol has.
-    #[error(transparent)]
-    Body(CallError),
-    /// The body speaks of another serialNo.
-    #[error("the serialNo is not this authorization's")]
-    OthersSerial,
-    /// The body names no user.
-    #[error("no well-formed openId")]
-    NoUser,
-    /// Another user is recorded.
-    #[error("another user is recorded")]
-    AnotherUser,
-    /// The platform's document cannot be had.
-    #[error("secret {name}: {error}")]
-    Keys { name: SecretName, error: SecretError },
-    /// The store cannot be had.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// No randomness.
-    #[error(transparent)]
-    Random(#[from] RandomError),
-}
-
-/// The party that has to know of a refusal besides the sender.
-#[derive(Clone, Copy)]
-enum Concerned {
-    /// Nobody: anybody can send such a thing, or an operator was told when its cause was met.
-    Nobody,
-    /// An operator, who has it already in a log line with its alarm.
-    Told,
-    /// An operator, under this alarm.
-    Operator(Alarm),
-}
-
-impl Concerned {
-    const fn by(alarm: Option<Alarm>) -> Self {
-        match alarm {
-            Some(alarm) => Self::Operator(alarm),
-            None => Self::Nobody,
-        }
-    }
-}
-
-impl CallbackError {
-    /// The table of refusals: 200 for what was refused on purpose, 503 for what failed on our side; and who is told.
-    const fn refusal(&self) -> (StatusCode, Concerned) {
-        match self {
-            Self::NoState | Self::UnknownState => (StatusCode::OK, Concerned::Nobody),
-            // The sender knows the state, so it is most likely the platform, and its callbacks are being lost.
-            Self::BodyTooLarge
-            | Self::Headers(_)
-            | Self::OthersBusiness
-            | Self::DisabledPlatform
-            | Self::Signature { .. }
-            | Self::Body(_)
-            | Self::OthersSerial
-            | Self::NoUser => (StatusCode::OK, Concerned::Operator(Alarm::Upstream)),
-            Self::AnotherUser => (StatusCode::OK, Concerned::Told),
-            Self::Keys { error, .. } => (StatusCode::SERVICE_UNAVAILABLE, Concerned::by(error.alarm())),
-            Self::Store(error) => (StatusCode::SERVICE_UNAVAILABLE, Concerned::Operator(error.alarm())),
-            Self::Random(_) => (StatusCode::SERVICE_UNAVAILABLE, Concerned::Operator(Alarm::Unavailable)),
-        }
-    }
-}
-
-impl CallbackError {
-    /// The cause for the log, where the message would say too much: a body's may quote a name that nobody knows.
-    fn log_reason(&self) -> String {
-        match self {
-            Self::Body(error) => error.log_reason(),
-            other => other.to_string(),
-        }
-    }
-
-    /// The word for the cause of a refused signature.
-    fn cause(&self) -> Option<&'static str> {
-        match self {
-            Self::Signature { cause, .. } => cause.map(Cause::word),
-            _ => None,
-        }
-    }
-}
 
 /// Answers one callback: `SUCCESS`, or `FAIL`.
 pub(crate) async fn answer(function: &OpenIdCallback, request: &Request<Bytes>) -> Response<Bytes> {
@@ -149,8 +38,8 @@ pub(crate) async fn answer(function: &OpenIdCallback, request: &Request<Bytes>) 
     let (status, concerned) = error.map_or((StatusCode::OK, Concerned::Nobody), CallbackError::refusal);
     let reference = known.as_ref().map(|known| known.id.as_str());
     let reason = error.map(CallbackError::log_reason);
-    if let (Some(refusal), Concerned::Operator(alarm)) = (&reason, concerned) {
-        tracing::error!(reference, refusal, alarm = alarm.as_str(), "a platform's callback was refused");
+    if let (Some(reason), Concerned::Operator(alarm)) = (&reason, concerned) {
+        tracing::error!(reference, reason, alarm = alarm.as_str(), "a platform's callback was refused");
     }
     let said = if error.is_none() { "SUCCESS" } else { "FAIL" };
     RequestLog {
@@ -169,15 +58,6 @@ pub(crate) async fn answer(function: &OpenIdCallback, request: &Request<Bytes>) 
     respond(status, said)
 }
 
-fn respond(status: StatusCode, said: &'static str) -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::from_static(said.as_bytes()));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
-}
-
 /// The flow of a callback. `known` learns which authorization its sender has the state of, for the log.
 async fn complete_callback(
     function: &OpenIdCallback,
@@ -185,16 +65,16 @@ async fn complete_callback(
     known: &mut Option<Authorization>,
 ) -> Result<(), CallbackError> {
     let settle_until = function.clock.monotonic() + SETTLE_WITHIN;
-    let patience = Patience::of_a_request(&*function.clock);
+    let budget = StoreBudget::for_request(&*function.clock);
     let state = callback_state(request.uri().path()).ok_or(CallbackError::NoState)?;
     // First of all, so that whatever else is wrong with a callback whose sender knows the state raises an alarm.
-    let authorization = known.insert(find(function, &state, &patience).await?);
+    let authorization = known.insert(find(function, &state, &budget).await?);
     let platform = authorization.source.platform().ok_or(CallbackError::UnknownState)?;
     if request.body().len() > MAX_BODY_BYTES {
         return Err(CallbackError::BodyTooLarge);
     }
     let headers = AuthHeaders::read(request.headers())?;
-    verify(function, platform, &headers, request.body(), &patience).await?;
+    verify(function, platform, &headers, request.body(), &budget).await?;
     let identity = read(request.body(), &state)?;
     if authorization.forgotten_at().is_some() {
         return Ok(());
@@ -220,13 +100,11 @@ async fn complete_callback(
 async fn find(
     function: &OpenIdCallback,
     state: &State,
-    patience: &Patience<'_>,
+    budget: &StoreBudget<'_>,
 ) -> Result<Authorization, CallbackError> {
-    let found = patience.repeat_once(|| function.store.authorization(state.id())).await;
+    let found = budget.repeat_once(|| function.store.authorization(state.id())).await;
     found?
-        .filter(|found| {
-            found.source.platform().is_some() && same_digest(&found.state_digest, &state.digest())
-        })
+        .filter(|found| found.source.platform().is_some() && found.has_state_digest(&state.digest()))
         .ok_or(CallbackError::UnknownState)
 }
 
@@ -236,11 +114,11 @@ async fn verify(
     platform: &str,
     headers: &AuthHeaders,
     body: &[u8],
-    patience: &Patience<'_>,
+    budget: &StoreBudget<'_>,
 ) -> Result<(), CallbackError> {
-    let name = SecretName::upstream(platform).map_err(|_| CallbackError::UnknownState)?;
+    let name = SecretName::platform(platform).map_err(|_| CallbackError::UnknownState)?;
     let (document, denied) =
-        tokio::join!(function.platforms.get(&name), patience.wait(function.deny_list.current()));
+        tokio::join!(function.platforms.get(&name), budget.wait(function.deny_list.current()));
     let document = document.map_err(|error| CallbackError::Keys { name: name.clone(), error })?;
     let denied = denied?;
     if denied.denies(PartyKind::Platform, platform) {

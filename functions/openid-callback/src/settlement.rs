@@ -26,7 +26,7 @@ pub const SETTLE_WITHIN: Duration = Duration::from_secs(21);
 /// `deadline`. `code_digest` is of the code that Alipay named the user for; a platform names one without.
 ///
 /// # Errors
-/// When the store could not be had in time.
+/// When the store did not answer in time.
 pub(crate) async fn settle(
     function: &OpenIdCallback,
     authorization: &Authorization,
@@ -65,8 +65,8 @@ pub(crate) async fn start_delivery(function: &OpenIdCallback, authorization: &Au
         return;
     }
     let hint = Hint::new(authorization.id.clone(), authorization.owner(), 0);
-    if let Err(lost) = function.hints.send(hint, Duration::ZERO).await {
-        tracing::warn!(reference = %authorization.id, %lost, "the sweep will deliver");
+    if let Err(error) = function.hints.send(hint, Duration::ZERO).await {
+        tracing::warn!(reference = %authorization.id, %error, "the sweep will deliver");
     }
 }
 

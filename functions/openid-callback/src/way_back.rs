@@ -58,8 +58,8 @@ pub(crate) async fn way_back(
                 let own = url.query().filter(|own| !own.is_empty()).map(|own| format!("{own}&"));
                 url.set_query(Some(&format!("{}{said}", own.unwrap_or_default())));
             }
-            Err(trouble) => {
-                tracing::warn!(reference = %record.id, trouble, "a way back is not signed");
+            Err(error) => {
+                tracing::warn!(reference = %record.id, error, "a way back is not signed");
             }
         }
     }

@@ -79,9 +79,9 @@ impl Made {
     }
 }
 
-/// `keys` are those of `hinted`: a message says what it likes, the record decides. Nothing is sent if so much time has
-/// passed since the claim was `asked` for that the lease might end before the POST does: the store was slow, or this
-/// process was paused, and another worker would send the same meanwhile.
+/// `keys` are those of `hinted`. The message is untrusted: if the record has another owner, its keys are used. Nothing
+/// is sent if so much time has passed since the claim was `asked` for that the lease might end before the POST does:
+/// the store was slow, or this process was paused, and another worker would send the same meanwhile.
 async fn make(
     function: &OpenIdDelivery,
     authorization: &Authorization,

@@ -7,10 +7,9 @@ use shared::telemetry::{Alarm, Alarming};
 /// A step was not made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeliveryError {
-    /// The store cannot be had.
+    /// The store is unavailable.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// No randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
 }

@@ -20,7 +20,7 @@ pub(crate) async fn tell(
     now: UnixMillis,
 ) -> Result<Option<Hint>, StoreError> {
     let Some(link) = function.store.authorization(&due.id).await? else { return Ok(None) };
-    if link.consent().is_some() || link.forgotten_at().is_some() {
+    if !link.state.is_open() {
         return Ok(None);
     }
     let ended_at = link.link_ends_at();

@@ -13,11 +13,9 @@ use shared::queue::Hint;
 /// The attempts that are made at once, and the hints that may wait for theirs.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Attempts at once.
     pub at_once: usize,
     /// Of these, attempts of one owner.
     pub at_once_of_one: usize,
-    /// Hints that wait.
     pub waiting: usize,
     /// Of these, hints of one owner.
     pub waiting_of_one: usize,
@@ -80,6 +78,13 @@ impl FairQueue {
             self.order.push_back(owner.clone());
         }
         Some(Hint::new(id, owner, attempt))
+    }
+
+    /// Who waits for a turn, in the order of the turns. Whoever has as many attempts under way as one owner may have is
+    /// left out.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<Owner> {
+        self.order.iter().cloned().collect()
     }
 
     /// An attempt of `owner` is over.

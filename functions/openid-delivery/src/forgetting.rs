@@ -28,7 +28,7 @@ impl OpenIdDelivery {
 /// Forgets the persons whose time has come, until nobody is left or this sweep has done its share. How many.
 ///
 /// # Errors
-/// When the store cannot be had; the next sweep goes on.
+/// When the store is unavailable; the next sweep goes on.
 pub async fn forget_what_is_due(function: &OpenIdDelivery) -> Result<u32, DeliveryError> {
     let Some(personal_data) = &function.personal_data else { return Ok(0) };
     let until = function.clock.monotonic() + FORGETS_WITHIN;

@@ -14,6 +14,7 @@ mod post;
 mod redirect;
 mod sent;
 mod sweep;
+mod warming;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use shared::egress::callback_url::CallbackRules;
 use shared::model::clock::{Clock, UnixMillis};
 use shared::model::random::Random;
 use shared::queue::in_process::InProcessQueue;
-use shared::queue::{Event, Hint, HintQueue, MAX_DELAY};
+use shared::queue::{DeliveryEvent, Hint, HintQueue, MAX_DELAY};
 use shared::registry::{Business, CallbackKey, Scheme};
 use shared::secrets::{SecretCache, SecretSource};
 use shared::store::{FindDue, ForgetDelivered, RecordDeliveries};
@@ -34,7 +35,8 @@ pub use self::error::DeliveryError;
 pub use self::fair_queue::{FairQueue, Limits};
 pub use self::forgetting::forget_what_is_due;
 use self::own_key::OwnKeys;
-pub use self::sweep::{ATTEMPTS_WITHIN, SWEEP_PATIENCE, drain, sweep};
+pub use self::sweep::{ATTEMPTS_WITHIN, TAKE_UP_WITHIN, drain, sweep};
+pub use self::warming::warm;
 pub use shared::model::claim::ATTEMPT_LEASE;
 
 /// The capabilities of this function.
@@ -42,21 +44,16 @@ pub use shared::model::claim::ATTEMPT_LEASE;
 pub struct Deps {
     /// Default addresses, MD5 keys of businesses that only have one, and our signing key.
     pub secrets: Arc<dyn SecretSource>,
-    /// Records attempts.
     pub store: Arc<dyn RecordDeliveries>,
-    /// Finds what is due.
     pub due: Arc<dyn FindDue>,
-    /// The network.
     pub sender: Arc<dyn CallbackSender>,
     /// For the next attempt.
     pub hints: Arc<dyn HintQueue>,
-    /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness, for nonces and jitter.
     pub random: Arc<dyn Random>,
     /// The rules for callback addresses.
     pub callbacks: CallbackRules,
-    /// The waits between attempts.
     pub schedule: Schedule,
     /// The end of personal data, if it is not that of the record.
     pub personal_data: Option<PersonalData>,
@@ -118,10 +115,10 @@ impl OpenIdDelivery {
     ///
     /// # Errors
     /// As [`deliver`] and [`sweep`].
-    pub async fn handle(&self, event: Event) -> Result<(), DeliveryError> {
+    pub async fn handle(&self, event: DeliveryEvent) -> Result<(), DeliveryError> {
         match event {
-            Event::Hint(hint) => deliver(self, &hint).await.map(drop),
-            Event::Sweep => {
+            DeliveryEvent::Hint(hint) => deliver(self, &hint).await.map(drop),
+            DeliveryEvent::Sweep => {
                 let swept = sweep::sweep_and_deliver_what_is_neglected(self);
                 let (swept, forgotten) = futures_util::future::join(swept, forget_what_is_due(self)).await;
                 swept.and_then(|()| forgotten.map(drop))
@@ -134,7 +131,11 @@ impl OpenIdDelivery {
     ///
     /// # Errors
     /// As [`deliver`] and [`sweep`].
-    pub async fn handle_and_drain(&self, event: Event, queue: &InProcessQueue) -> Result<(), DeliveryError> {
+    pub async fn handle_and_drain(
+        &self,
+        event: DeliveryEvent,
+        queue: &InProcessQueue,
+    ) -> Result<(), DeliveryError> {
         let handled = self.handle(event).await;
         drain(self, queue).await.map(drop).and(handled)
     }
@@ -158,7 +159,7 @@ pub enum Step {
 /// Makes the attempt that `hint` speaks of, if it is its turn.
 ///
 /// # Errors
-/// When the store cannot be had. Nothing is lost then: the record is still due, or becomes due when the lease ends.
+/// When the store is unavailable. Nothing is lost then: the record is still due, or becomes due when the lease ends.
 pub async fn deliver(function: &OpenIdDelivery, hint: &Hint) -> Result<Step, DeliveryError> {
     deliver_before(function, hint, None).await
 }
@@ -167,8 +168,8 @@ pub async fn deliver(function: &OpenIdDelivery, hint: &Hint) -> Result<Step, Del
 async fn send_hint(function: &OpenIdDelivery, hint: Hint, delay: Duration) -> bool {
     let reference = hint.id.clone();
     let sent = function.hints.send(hint, delay.min(MAX_DELAY)).await;
-    if let Err(lost) = &sent {
-        tracing::debug!(%reference, %lost, "the sweep will deliver");
+    if let Err(error) = &sent {
+        tracing::debug!(%reference, %error, "the sweep will deliver");
     }
     sent.is_ok()
 }

@@ -31,7 +31,6 @@ pub(crate) struct Keys {
     flaw: Option<SecretError>,
 }
 
-/// The owner's document.
 enum Document {
     Business(Arc<Business>),
     Scheme(Arc<Scheme>),
@@ -129,16 +128,16 @@ impl<'a> Post<'a> {
         };
         let url = match address.map(|address| CallbackUrl::parse(address, &function.callbacks)) {
             Some(Ok(url)) => url,
-            Some(Err(refused)) => {
-                tracing::warn!(reference = %authorization.id, %refused, "the callback address is not acceptable");
-                return Ok(Err(refused.into()));
+            Some(Err(error)) => {
+                tracing::warn!(reference = %authorization.id, %error, "the callback address is not acceptable");
+                return Ok(Err(error.into()));
             }
             None => return Ok(Err(DeliveryOutcome::NoCallbackAddress)),
         };
-        let Some(consent) = authorization.consent() else {
-            return Err(StoreError::Corrupt("a claimed attempt has no consent".to_owned()).into());
+        let Some(subject) = authorization.subject() else {
+            return Err(StoreError::Corrupt("a claimed attempt has nothing to deliver".to_owned()).into());
         };
-        let body = consent.body.reveal().clone();
+        let body = subject.body().reveal().clone();
         let signed_at = function.clock.now();
         let nonce = callback_nonce(&*function.random)?;
         let headers = signer.sign(authorization.request.caller(), &nonce, signed_at, &body)?;
@@ -161,7 +160,7 @@ impl<'a> Post<'a> {
     }
 }
 
-/// Says that the owner's document, or our key, cannot be had.
+/// Says that the owner's document, or our key, is unavailable.
 pub(crate) fn log_missing_key(reference: &AuthorizationId, owner: &Owner, error: &SecretError) {
     match error.alarm() {
         Some(alarm) => {

@@ -1,9 +1,11 @@
 //! The sweep: the guarantee behind the hints. It puts what is due onto the queue, and what the queue has neglected it
 //! delivers itself, so that a trigger which is switched off, or far behind, costs minutes and nothing else.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::future::{self, Either};
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
 use shared::model::clock::{Monotonic, UnixMillis};
 use shared::queue::in_process::InProcessQueue;
@@ -12,10 +14,12 @@ use shared::store::{Due, StoreError, TakenUp};
 use shared::telemetry::Alarming as _;
 
 use crate::expiry;
-use crate::{DeliveryError, FairQueue, Limits, OpenIdDelivery, Step, deliver, deliver_before, send_hint};
+use crate::{
+    DeliveryError, FairQueue, Limits, OpenIdDelivery, Step, deliver, deliver_before, send_hint, warm,
+};
 
 /// The time in which a sweep takes records up; the rest of a longer backlog is the next sweep's.
-pub const SWEEP_PATIENCE: Duration = Duration::from_secs(3);
+pub const TAKE_UP_WITHIN: Duration = Duration::from_secs(3);
 
 /// The time in which a sweep begins attempts of its own: what it has begun must end in the function's time.
 pub const ATTEMPTS_WITHIN: Duration = Duration::from_secs(8);
@@ -45,7 +49,7 @@ struct Swept {
 /// the next sweep but one finds it.
 ///
 /// # Errors
-/// When the store cannot be had; the next sweep goes on.
+/// When the store is unavailable; the next sweep goes on.
 pub async fn sweep(function: &OpenIdDelivery) -> Result<u32, DeliveryError> {
     let swept = take_up_what_is_due(function).await;
     swept.error.map_or(Ok(swept.queued), Err)
@@ -60,8 +64,23 @@ pub(crate) async fn sweep_and_deliver_what_is_neglected(
     function: &OpenIdDelivery,
 ) -> Result<(), DeliveryError> {
     let latest = function.clock.monotonic() + ATTEMPTS_WITHIN;
-    let Swept { mut neglected, mut error, .. } = take_up_what_is_due(function).await;
-    let mut under_way = FuturesUnordered::new();
+    let Swept { neglected, error, .. } = take_up_what_is_due(function).await;
+    let warming = pin!(warm(function, neglected.waiting()));
+    let attempts = pin!(make_attempts(function, neglected, latest));
+    let failed = match future::select(attempts, warming).await {
+        Either::Left((failed, _)) => failed,
+        Either::Right(((), attempts)) => attempts.await,
+    };
+    error.or(failed).map_or(Ok(()), Err)
+}
+
+/// Makes the attempts of `neglected` that can begin before `latest`; the first error, if there is one.
+async fn make_attempts(
+    function: &OpenIdDelivery,
+    mut neglected: FairQueue,
+    latest: Monotonic,
+) -> Option<DeliveryError> {
+    let (mut under_way, mut failed) = (FuturesUnordered::new(), None);
     loop {
         while function.clock.monotonic() < latest
             && let Some(hint) = neglected.take()
@@ -69,20 +88,19 @@ pub(crate) async fn sweep_and_deliver_what_is_neglected(
             under_way.push(async move {
                 let made = deliver_before(function, &hint, Some(latest)).await;
                 if let Err(error) = &made {
-                    tracing::error!(reference = %hint.id, trouble = %error, alarm = error.alarm().as_str(), "an attempt could not be made; the sweep will");
+                    tracing::error!(reference = %hint.id, %error, alarm = error.alarm().as_str(), "an attempt could not be made; the sweep will");
                 }
                 (hint.owner, made)
             });
         }
-        let Some((owner, made)) = under_way.next().await else { break };
+        let Some((owner, made)) = under_way.next().await else { return failed };
         neglected.ended(&owner);
-        error = error.or_else(|| made.err());
+        failed = failed.or_else(|| made.err());
     }
-    error.map_or(Ok(()), Err)
 }
 
 async fn take_up_what_is_due(function: &OpenIdDelivery) -> Swept {
-    let until = function.clock.monotonic() + SWEEP_PATIENCE;
+    let until = function.clock.monotonic() + TAKE_UP_WITHIN;
     let neglected = FairQueue::new(NEGLECTED);
     let mut swept = Swept { queued: 0, neglected, to_deliver: 0, oldest: None, error: None };
     // A queue that does not take one hint is not asked again: the others would wait for its time-outs.
@@ -190,7 +208,7 @@ pub async fn drain(function: &OpenIdDelivery, queue: &InProcessQueue) -> Result<
             (Ok(step), Ok(steps)) => steps.push(step),
             (Ok(_), Err(_)) => {}
             (Err(error), steps) => {
-                tracing::error!(reference = %hint.id, trouble = %error, alarm = error.alarm().as_str(), "an attempt could not be made; the sweep will");
+                tracing::error!(reference = %hint.id, %error, alarm = error.alarm().as_str(), "an attempt could not be made; the sweep will");
                 if steps.is_ok() {
                     *steps = Err(error);
                 }

@@ -12,7 +12,7 @@ use super::documents::DocumentCommand;
 use super::new_document::{Made, Makes};
 use super::rotate::{AlipaysKeys, RotateArgs};
 use crate::bounded::text;
-use crate::documents::Kind;
+use crate::documents::DocumentKind;
 use crate::keys::{new_rsa, private_pem, public_pem};
 use crate::private_file::{create, make_folder};
 
@@ -40,7 +40,7 @@ impl AppCommand {
     pub(super) async fn run(self, folder: PathBuf) -> Result<(), StartError> {
         match self {
             Self::Document(command) => command.run(folder).await,
-            Self::Rotate(rotate) => rotate.run(Kind::AlipayApp, folder).await,
+            Self::Rotate(rotate) => rotate.run(DocumentKind::AlipayApp, folder).await,
             Self::Key { id } => make_key(&id, &folder),
             Self::Move { id, step } => step.run(&id, folder).await,
         }
@@ -48,7 +48,7 @@ impl AppCommand {
 }
 
 fn make_key(id: &str, folder: &Path) -> Result<(), StartError> {
-    let name = Kind::AlipayApp.name(id)?;
+    let name = DocumentKind::AlipayApp.name(id)?;
     let (key, keys) = (new_rsa()?, folder.join("keys"));
     make_folder(&keys)?;
     let [private, public] = [file_of_key(id), format!("alipay-app-{id}.pub.pem")].map(|file| keys.join(file));
@@ -81,7 +81,7 @@ pub(super) struct NewAlipayApp {
 }
 
 impl Makes for NewAlipayApp {
-    const KIND: Kind = Kind::AlipayApp;
+    const KIND: DocumentKind = DocumentKind::AlipayApp;
 
     fn id(&self) -> &str {
         &self.id

@@ -21,15 +21,15 @@ use crate::operate::forget::{self, forget};
 use crate::operate::left_out::left_out;
 use crate::operate::local_time::moment;
 use crate::operate::newest::STATES;
-use crate::operate::refusal::Refusal;
+use crate::operate::refusal::OperatorRefusal;
 use crate::operate::resend::{Manner, WITH_OPEN_ID, Which, resend};
 use crate::operate::tail::{self, Reads, Tail};
 use crate::operate::{Place, summary};
 use crate::signals::StopSignals;
 
-/// The looks of `tail`, on this machine and on a table: how often, and how much each reads.
-const LOOKS: (Duration, Reads) = (Duration::from_secs(1), Reads { newest: 200, again: 500 });
-const LOOKS_AT_A_TABLE: (Duration, Reads) = (Duration::from_secs(5), Reads { newest: 200, again: 50 });
+/// The polls of `tail`, on this machine and on a table: how often, and how much each reads.
+const POLLS: (Duration, Reads) = (Duration::from_secs(1), Reads { newest: 200, again: 500 });
+const POLLS_OF_A_TABLE: (Duration, Reads) = (Duration::from_secs(5), Reads { newest: 200, again: 50 });
 
 #[derive(Subcommand)]
 pub(super) enum AuthorizationsCommand {
@@ -252,7 +252,9 @@ impl AuthorizationsCommand {
                 let id = which.one(&place)?;
                 let record = place.open().await?.records.authorization(&id).await?;
                 let (record, now) = (
-                    record.ok_or_else(|| StartError::new(Refusal::NoSuchAuthorization(id).to_string()))?,
+                    record.ok_or_else(|| {
+                        StartError::new(OperatorRefusal::NoSuchAuthorization(id).to_string())
+                    })?,
                     SystemClock.now(),
                 );
                 if json {
@@ -401,26 +403,26 @@ impl TailArgs {
         }
     }
 
-    /// Tells changes, until a first look fails.
+    /// Tells changes, until the first poll fails.
     async fn watch(self, folder: PathBuf) -> Result<(), StartError> {
         let since = self.since.as_deref().map(|text| moment(text, SystemClock.now()));
         let place = self.place.place(folder);
         let (every, reads) = match place {
-            Place::Folder(_) => LOOKS,
-            Place::Stack(_) | Place::Table(_) => LOOKS_AT_A_TABLE,
+            Place::Folder(_) => POLLS,
+            Place::Stack(_) | Place::Table(_) => POLLS_OF_A_TABLE,
         };
         let (opened, owner) = (place.open().await?, self.owner.owner()?);
         let mut tail = Tail::new(owner, since.transpose().map_err(StartError::new)?, reads);
         let (mut is_first, mut unreadable) = (true, Vec::new());
         loop {
             let now = SystemClock.now();
-            match tail.look(&*opened.records, now).await {
+            match tail.poll(&*opened.records, now).await {
                 Ok(changed) if self.json => {
                     changed.iter().for_each(|record| println!("{}", tail::as_json(record, now)));
                 }
                 Ok(changed) => changed.iter().for_each(|record| println!("{}", tail::told(record, now))),
                 Err(error) if is_first => return Err(error.into()),
-                // The next look tells what this one could not.
+                // The next poll tells what this one could not.
                 Err(error) => eprintln!("{error}"),
             }
             if tail.unreadable() != unreadable

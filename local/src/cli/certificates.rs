@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::documents::{MannerArgs, fetch, note, refuse, unserviceable};
 use crate::bounded::text;
 use crate::documents::rotation::{self, KeyList, RotationError};
-use crate::documents::{Kind, Vault};
+use crate::documents::{DocumentKind, Vault};
 use crate::operate::question;
 
 const KEYS: &str = AlipayApp::ALIPAY_KEYS;
@@ -104,7 +104,7 @@ impl MoveStep {
     ) -> Result<(), StartError> {
         let place = self.manner().place.clone().place(folder);
         let vault = Vault::open(&place).await?;
-        let (name, before) = fetch(&vault, Kind::AlipayApp, id).await?;
+        let (name, before) = fetch(&vault, DocumentKind::AlipayApp, id).await?;
         // What is wrong with it may be what this step puts right.
         let mut document = serde_json::from_str::<Value>(&before.document).unwrap_or_default();
         if !document.is_object() {
@@ -112,7 +112,11 @@ impl MoveStep {
         }
         let texts = self.take(&mut document)?;
         let after = Zeroizing::new(format!("{document:#}\n"));
-        refuse(name.as_str(), &unserviceable(Kind::AlipayApp, &after, &vault.rules())?, self.manner().json)?;
+        refuse(
+            name.as_str(),
+            &unserviceable(DocumentKind::AlipayApp, &after, &vault.rules())?,
+            self.manner().json,
+        )?;
         agreed(&format!("{} {name} at {}?", texts.question, place.name()))?;
         vault.write(&name, &after, Some(&before.version)).await?;
         if self.manner().json {

@@ -17,7 +17,7 @@ use crate::bounded::text;
 use crate::documents::check::Fault;
 use crate::documents::health::missing_app;
 use crate::documents::rotation::KeyList;
-use crate::documents::{KeptKey, Kind, NewKey, Vault, WriteError, check, last_use, shown};
+use crate::documents::{DocumentKind, KeptKey, NewKey, Vault, WriteError, check, last_use, shown};
 use crate::operate::{Place, audit, question};
 
 #[derive(Subcommand)]
@@ -99,7 +99,7 @@ impl<A: Args + Makes> DocumentCommand<A> {
     }
 }
 
-async fn show(kind: Kind, id: &str, as_json: bool, place: &Place) -> Result<(), StartError> {
+async fn show(kind: DocumentKind, id: &str, as_json: bool, place: &Place) -> Result<(), StartError> {
     let vault = Vault::open(place).await?;
     let (name, read) = fetch(&vault, kind, id).await?;
     let document: Value = serde_json::from_str(&read.document)
@@ -117,7 +117,7 @@ async fn show(kind: Kind, id: &str, as_json: bool, place: &Place) -> Result<(), 
         return Ok(());
     }
     let keys: Vec<_> =
-        KeyList::of(kind).iter().flat_map(|list| shown::keys_of(&document, list.as_str())).collect();
+        KeyList::for_kind(kind).iter().flat_map(|list| shown::keys_of(&document, list.as_str())).collect();
     let last = last_use::last_use(place, &vault, (kind, id), &document, &keys, SystemClock.now()).await;
     if as_json {
         shown["verifiedLast"] = last.as_json();
@@ -166,7 +166,7 @@ pub(super) async fn add<A: Makes>(
 pub(super) struct Keeping<'a> {
     pub(super) place: &'a Place,
     pub(super) vault: &'a Vault,
-    pub(super) kind: Kind,
+    pub(super) kind: DocumentKind,
     pub(super) id: &'a str,
 }
 
@@ -200,7 +200,7 @@ pub(super) struct CheckArgs {
     file: PathBuf,
     /// Its kind; by its folder's name, as in secrets/business/B1.json, unless said
     #[arg(long)]
-    kind: Option<Kind>,
+    kind: Option<DocumentKind>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -212,7 +212,7 @@ impl CheckArgs {
         let rules = Vault::open(&Place::Folder(folder)).await.map(|vault| vault.rules()).unwrap_or_default();
         let named = |path: Option<&std::ffi::OsStr>| {
             let name = path.and_then(std::ffi::OsStr::to_str)?;
-            Kind::ALL.into_iter().find(|kind| kind.as_str() == name)
+            name.parse().ok()
         };
         let by_folder = self.file.parent().and_then(|folder| named(folder.file_name()));
         let kind = self.kind.or(by_folder).or_else(|| named(self.file.file_stem()));
@@ -223,7 +223,11 @@ impl CheckArgs {
 }
 
 /// The flaws by which a document cannot serve now.
-pub(super) fn unserviceable(kind: Kind, text: &str, rules: &CallbackRules) -> Result<Vec<Fault>, StartError> {
+pub(super) fn unserviceable(
+    kind: DocumentKind,
+    text: &str,
+    rules: &CallbackRules,
+) -> Result<Vec<Fault>, StartError> {
     let mut faults = check::faults(kind, text, rules)?;
     faults.extend(check::out_of_validity(kind, text, SystemClock.now()));
     Ok(faults)
@@ -249,7 +253,7 @@ fn say_flaws(name: &str, faults: &[Fault], as_json: bool) -> Result<(), StartErr
 
 pub(super) async fn fetch(
     vault: &Vault,
-    kind: Kind,
+    kind: DocumentKind,
     id: &str,
 ) -> Result<(SecretName, SecretValue), StartError> {
     let name = kind.name(id)?;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shared::runtime::start::StartError;
 
 use crate::bounded::text;
-use crate::documents::{Kind, NewKey};
+use crate::documents::{DocumentKind, NewKey};
 
 /// A document that a command makes.
 pub(super) struct Made {
@@ -26,7 +26,7 @@ impl Made {
 
 /// Arguments that make a document.
 pub(super) trait Makes {
-    const KIND: Kind;
+    const KIND: DocumentKind;
 
     fn id(&self) -> &str;
 
@@ -64,7 +64,7 @@ pub(super) struct NewBusiness {
 }
 
 impl Makes for NewBusiness {
-    const KIND: Kind = Kind::Business;
+    const KIND: DocumentKind = DocumentKind::Business;
 
     fn id(&self) -> &str {
         &self.id
@@ -113,7 +113,7 @@ pub(super) struct NewScheme {
 }
 
 impl Makes for NewScheme {
-    const KIND: Kind = Kind::Scheme;
+    const KIND: DocumentKind = DocumentKind::Scheme;
 
     fn id(&self) -> &str {
         &self.id
@@ -144,7 +144,7 @@ pub(super) struct NewAccessKey {
 }
 
 impl Makes for NewAccessKey {
-    const KIND: Kind = Kind::AccessKey;
+    const KIND: DocumentKind = DocumentKind::AccessKey;
 
     fn id(&self) -> &str {
         &self.id
@@ -170,7 +170,7 @@ pub(super) struct NewAccount {
 }
 
 impl Makes for NewAccount {
-    const KIND: Kind = Kind::Account;
+    const KIND: DocumentKind = DocumentKind::Account;
 
     fn id(&self) -> &str {
         &self.id
@@ -204,7 +204,7 @@ pub(super) struct NewPlatform {
 }
 
 impl Makes for NewPlatform {
-    const KIND: Kind = Kind::Upstream;
+    const KIND: DocumentKind = DocumentKind::Platform;
 
     fn id(&self) -> &str {
         &self.id

@@ -11,13 +11,13 @@ use zeroize::Zeroizing;
 use super::documents::{Keeping, MannerArgs, fetch, note, refuse, unserviceable};
 use crate::bounded::text;
 use crate::documents::rotation::{self, KeyList};
-use crate::documents::{KeptKey, Kind, NewKey, Vault, check, last_use, shown};
+use crate::documents::{DocumentKind, KeptKey, NewKey, Vault, check, last_use, shown};
 use crate::operate::question;
 
 #[derive(Args)]
 pub(super) struct RotateArgs<C: Args> {
     id: String,
-    step: Step,
+    step: RotationStep,
     #[command(flatten)]
     keys: C,
     #[command(flatten)]
@@ -25,7 +25,7 @@ pub(super) struct RotateArgs<C: Args> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Step {
+enum RotationStep {
     Begin,
     Finish,
 }
@@ -95,7 +95,7 @@ impl ChoosesKeys for OneList {
 }
 
 impl<C: Args + ChoosesKeys> RotateArgs<C> {
-    pub(super) async fn run(self, kind: Kind, folder: PathBuf) -> Result<(), StartError> {
+    pub(super) async fn run(self, kind: DocumentKind, folder: PathBuf) -> Result<(), StartError> {
         let yes = self.manner.yes;
         self.run_if(kind, folder, |what| question::agreed(what, yes)).await
     }
@@ -103,7 +103,7 @@ impl<C: Args + ChoosesKeys> RotateArgs<C> {
     /// The same, if the question is answered by yes.
     pub(super) async fn run_if(
         self,
-        kind: Kind,
+        kind: DocumentKind,
         folder: PathBuf,
         agreed: impl FnOnce(&str) -> Result<(), StartError>,
     ) -> Result<(), StartError> {
@@ -113,20 +113,21 @@ impl<C: Args + ChoosesKeys> RotateArgs<C> {
         let (name, read) = fetch(&vault, kind, &id).await?;
         refuse(name.as_str(), &check::faults(kind, &read.document, &vault.rules())?, manner.json)?;
         let mut document: Value = serde_json::from_str(&read.document)?;
-        let under_way = (step == Step::Finish).then(|| rotation::under_way(kind, &document)).flatten();
+        let under_way =
+            (step == RotationStep::Finish).then(|| rotation::under_way(kind, &document)).flatten();
         let list = rotation::list(kind, &document, keys.list().or(under_way))?;
         let before = shown::keys_of(&document, list.as_str());
         let new = change(&mut document, kind, list, step, keys.given())?;
         let text = Zeroizing::new(format!("{document:#}\n"));
         refuse(name.as_str(), &unserviceable(kind, &text, &vault.rules())?, manner.json)?;
         let (what, action, told) = match step {
-            Step::Begin => ("Put a new key beside the old one in", "rotate begin", BEGUN),
-            Step::Finish => {
+            RotationStep::Begin => ("Put a new key beside the old one in", "rotate begin", BEGUN),
+            RotationStep::Finish => {
                 ("Take the old key, and with it what still signs with it, out of", "rotate finish", FINISHED)
             }
         };
         let mut said = json!({"document": name.as_str(), "step": action, "field": list.as_str()});
-        if step == Step::Finish
+        if step == RotationStep::Finish
             && last_use::is_recorded(kind)
             && let [old, new] = &before[..]
         {
@@ -134,7 +135,7 @@ impl<C: Args + ChoosesKeys> RotateArgs<C> {
             let last = last_use::last_use(&place, &vault, (kind, &id), &document, &before, now).await;
             manner.say(&last.before_it_goes(old, new));
             said["verifiedLast"] = last.as_json();
-        } else if step == Step::Finish
+        } else if step == RotationStep::Finish
             && let Some(reason) = last_use::unrecorded(kind)
         {
             manner.say(&format!("{reason}."));
@@ -162,21 +163,21 @@ const FINISHED: &str = "the old key is refused from now on, within 5 minutes";
 /// Takes the step in `document`; the key that was made for it, if one was.
 fn change(
     document: &mut Value,
-    kind: Kind,
+    kind: DocumentKind,
     list: KeyList,
-    step: Step,
+    step: RotationStep,
     file: Option<&Path>,
 ) -> Result<Option<NewKey>, StartError> {
     let is_theirs =
         matches!(list, KeyList::PublicKeys | KeyList::AlipayPublicKeys | KeyList::AlipayCertificates);
-    if file.is_some() && !(step == Step::Begin && is_theirs) {
+    if file.is_some() && !(step == RotationStep::Begin && is_theirs) {
         let problem = match kind {
-            Kind::AlipayApp => "--public-key and --alipay-certificate are for `begin`",
+            DocumentKind::AlipayApp => "--public-key and --alipay-certificate are for `begin`",
             _ => "--public-key is for `begin`, of public keys",
         };
         return Err(StartError::new(problem.to_owned()));
     }
-    if step == Step::Finish {
+    if step == RotationStep::Finish {
         rotation::finish(document, list)?;
         return Ok(None);
     }
@@ -190,7 +191,7 @@ fn change(
         (KeyList::AlipayCertificates, None) => {
             return Err(StartError::new("name Alipay's new certificate by --alipay-certificate".to_owned()));
         }
-        (KeyList::PublicKeys, None) if kind == Kind::Upstream => {
+        (KeyList::PublicKeys, None) if kind == DocumentKind::Platform => {
             let problem = "a platform makes its own keys: name its new public key by --public-key";
             return Err(StartError::new(problem.to_owned()));
         }

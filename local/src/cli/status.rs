@@ -8,7 +8,8 @@ use shared::model::clock::SystemClock;
 use shared::runtime::start::StartError;
 
 use super::place::PlaceArgs;
-use crate::status::{Finding, findings};
+use crate::status::finding::Finding;
+use crate::status::findings;
 
 #[derive(Args)]
 pub(super) struct StatusArgs {
@@ -78,7 +79,7 @@ fn for_people(is_healthy: bool, findings: &[Finding]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::Seen;
+    use crate::status::finding::Seen;
 
     #[test]
     fn every_part_has_a_mark_and_its_lines_one_below_the_other() {

@@ -11,7 +11,7 @@ use super::certificates::MoveStep;
 use super::documents::{MannerArgs, add};
 use super::new_document::NewBusiness;
 use super::rotate::{RotateArgs, TwoLists};
-use crate::documents::Kind;
+use crate::documents::DocumentKind;
 use crate::folder::{APP_ID, BUSINESS_ID, Folder};
 
 #[derive(Parser)]
@@ -87,7 +87,7 @@ async fn what_another_operator_did_while_one_was_asked_is_not_written_over() {
         let rotate = [BUSINESS_ID, step, "--field", "md5Keys"];
         let text = theirs(&business);
         let late = arguments::<RotateArgs<TwoLists>>(&rotate)
-            .run_if(Kind::Business, folder(), while_asked(&business, &format!("{text} ")))
+            .run_if(DocumentKind::Business, folder(), while_asked(&business, &format!("{text} ")))
             .await
             .unwrap_err()
             .to_string();
@@ -96,7 +96,7 @@ async fn what_another_operator_did_while_one_was_asked_is_not_written_over() {
         let keys = usize::from(step == "finish");
         assert_eq!(key_files(kept.path()), keys, "a key that no document has is not kept");
         arguments::<RotateArgs<TwoLists>>(&rotate)
-            .run_if(Kind::Business, folder(), |_| Ok(()))
+            .run_if(DocumentKind::Business, folder(), |_| Ok(()))
             .await
             .unwrap();
         assert_eq!(key_files(kept.path()), 1);

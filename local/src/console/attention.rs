@@ -8,7 +8,7 @@ use shared::model::authorization::{Authorization, Status};
 use shared::model::owner::Owner;
 use shared::store::listing::{Listing, Page, View};
 
-use super::visit::{Trouble, Visit};
+use super::visit::{ConsoleError, Visit};
 use super::{frame, parts, search, words};
 use crate::operate::Opened;
 
@@ -18,7 +18,7 @@ pub(super) async fn show(visit: Visit) -> Response {
     frame::answer(&visit, page(&visit).await)
 }
 
-async fn page(visit: &Visit) -> Result<Response, Trouble> {
+async fn page(visit: &Visit) -> Result<Response, ConsoleError> {
     let owner = parts::owner(visit)?;
     let opened = visit.desk.opened().await?;
     let Page { records, more, unreadable, .. } = listed(visit, &opened, owner.clone()).await?;
@@ -45,7 +45,7 @@ async fn page(visit: &Visit) -> Result<Response, Trouble> {
     Ok(frame::page(visit, StatusCode::OK, visit.say("需要关注", "Needs attention"), &body))
 }
 
-async fn listed(visit: &Visit, opened: &Opened, owner: Option<Owner>) -> Result<Page, Trouble> {
+async fn listed(visit: &Visit, opened: &Opened, owner: Option<Owner>) -> Result<Page, ConsoleError> {
     let (view, limit, now) = (View::Attention, SHOWN, visit.now());
     let listing = Listing { view, owner, since: None, until: None, after: None, limit, now };
     Ok(opened.records.list(&listing).await?)

@@ -13,11 +13,11 @@ use shared::model::id::AuthorizationId;
 use shared::model::owner::Owner;
 
 use super::chart::{Moment, Tone, moments};
-use super::life::{Event, Next, events, next, unconcluded};
-use super::visit::{Trouble, Visit};
+use super::life::{LifeEvent, Next, events, next, unconcluded};
+use super::visit::{ConsoleError, Visit};
 use super::words::{self, span};
 use super::{attempts, frame, parts};
-use crate::operate::refusal::Refusal;
+use crate::operate::refusal::OperatorRefusal;
 use crate::operate::summary::{callback, callers_name};
 
 /// The chart's widths, for a phone and for a desktop; the style sheet shows one of them.
@@ -28,15 +28,17 @@ pub(super) async fn show(visit: Visit, Path(reference): Path<String>) -> Respons
 }
 
 /// The record of a reference.
-pub(super) async fn read(visit: &Visit, reference: &str) -> Result<Authorization, Trouble> {
+pub(super) async fn read(visit: &Visit, reference: &str) -> Result<Authorization, ConsoleError> {
     let id = AuthorizationId::parse(reference);
-    let id = id
-        .ok_or_else(|| Trouble::NotFound(visit.say("没有这个页面。", "There is no such page.").to_owned()))?;
+    let id = id.ok_or_else(|| {
+        ConsoleError::NotFound(visit.say("没有这个页面。", "There is no such page.").to_owned())
+    })?;
     let record = visit.desk.opened().await?.records.authorization(&id).await?;
-    record.ok_or_else(|| Trouble::NotFound(Refusal::NoSuchAuthorization(id).text(visit.language)))
+    record
+        .ok_or_else(|| ConsoleError::NotFound(OperatorRefusal::NoSuchAuthorization(id).text(visit.language)))
 }
 
-async fn page(visit: &Visit, reference: &str) -> Result<Response, Trouble> {
+async fn page(visit: &Visit, reference: &str) -> Result<Response, ConsoleError> {
     let record = read(visit, reference).await?;
     let body = html! {
         @if let Some(done) = visit.asked("done") { (parts::done(visit, done)) }
@@ -72,7 +74,7 @@ fn facts(visit: &Visit, record: &Authorization) -> Markup {
                 div { dt { "reference" } dd { (record.id) } }
                 div { dt { (visit.say("链接来源", "link source")) } dd { (record.source) } }
                 div { dt { (visit.say("回调地址", "callback")) } dd { (callback(record)) } }
-                @if let Some(notice) = record.notice { div { dt { (visit.say("通知", "notice")) } dd { (notice.as_str()) } } }
+                @if let Some(notice) = record.notice() { div { dt { (visit.say("通知", "notice")) } dd { (notice.as_str()) } } }
             }
         }
     }
@@ -145,14 +147,14 @@ fn life_line(visit: &Visit, record: &Authorization) -> Markup {
     }
 }
 
-fn chart(visit: &Visit, record: &Authorization, events: &[(UnixMillis, Event<'_>)]) -> Markup {
+fn chart(visit: &Visit, record: &Authorization, events: &[(UnixMillis, LifeEvent<'_>)]) -> Markup {
     let now = visit.now();
     let shown =
-        events.iter().filter(|(_, event)| !matches!(event, Event::LinkEnds)).map(|(at, event)| Moment {
+        events.iter().filter(|(_, event)| !matches!(event, LifeEvent::LinkEnds)).map(|(at, event)| Moment {
             after: at.since(record.created_at),
             label: short_name(visit, *event),
             tone: tone(*event, *at, now),
-            is_over: *event != Event::NextAttempt,
+            is_over: *event != LifeEvent::NextAttempt,
         });
     let shown: Vec<_> = shown.collect();
     let tick = |length| span(length, visit.language);
@@ -170,20 +172,24 @@ fn chart(visit: &Visit, record: &Authorization, events: &[(UnixMillis, Event<'_>
     }
 }
 
-fn tone(event: Event<'_>, at: UnixMillis, now: UnixMillis) -> Tone {
+fn tone(event: LifeEvent<'_>, at: UnixMillis, now: UnixMillis) -> Tone {
     match event {
-        Event::Attempted(attempt) => words::tone_of_outcome(attempt.outcome),
-        Event::Authorized => Tone::Good,
-        Event::Refused => Tone::Bad,
-        Event::NextAttempt => Tone::Waiting,
-        Event::LinkEnds if at <= now => Tone::Bad,
-        Event::Requested | Event::Linked | Event::Opened | Event::LinkEnds | Event::Forgotten => Tone::Plain,
+        LifeEvent::Attempted(attempt) => words::tone_of_outcome(attempt.outcome),
+        LifeEvent::Authorized => Tone::Good,
+        LifeEvent::Refused => Tone::Bad,
+        LifeEvent::NextAttempt => Tone::Waiting,
+        LifeEvent::LinkEnds if at <= now => Tone::Bad,
+        LifeEvent::Requested
+        | LifeEvent::Linked
+        | LifeEvent::Opened
+        | LifeEvent::LinkEnds
+        | LifeEvent::Forgotten => Tone::Plain,
     }
 }
 
-fn short_name(visit: &Visit, event: Event<'_>) -> String {
+fn short_name(visit: &Visit, event: LifeEvent<'_>) -> String {
     match event {
-        Event::Attempted(attempt) => {
+        LifeEvent::Attempted(attempt) => {
             let took =
                 attempt.millis.map(|millis| span(Duration::from_millis(millis.into()), visit.language));
             let took = took.map_or_else(String::new, |took| format!(" · {took}"));
@@ -193,17 +199,17 @@ fn short_name(visit: &Visit, event: Event<'_>) -> String {
     }
 }
 
-fn name(visit: &Visit, event: Event<'_>) -> String {
+fn name(visit: &Visit, event: LifeEvent<'_>) -> String {
     match event {
-        Event::Requested => visit.say("请求链接", "requested").to_owned(),
-        Event::Linked => visit.say("平台给出链接", "the platform's link came").to_owned(),
-        Event::Opened => visit.say("页面被打开", "the page was opened").to_owned(),
-        Event::Refused => visit.say("用户返回，未授权", "came back without a consent").to_owned(),
-        Event::Authorized => visit.say("用户已授权", "authorized").to_owned(),
-        Event::NextAttempt => visit.say("下一次尝试", "next attempt").to_owned(),
-        Event::LinkEnds => visit.say("链接失效", "the link ends").to_owned(),
-        Event::Forgotten => visit.say("此人的信息已删除", "the person was forgotten").to_owned(),
-        Event::Attempted(attempt) => {
+        LifeEvent::Requested => visit.say("请求链接", "requested").to_owned(),
+        LifeEvent::Linked => visit.say("平台给出链接", "the platform's link came").to_owned(),
+        LifeEvent::Opened => visit.say("页面被打开", "the page was opened").to_owned(),
+        LifeEvent::Refused => visit.say("用户返回，未授权", "came back without a consent").to_owned(),
+        LifeEvent::Authorized => visit.say("用户已授权", "authorized").to_owned(),
+        LifeEvent::NextAttempt => visit.say("下一次尝试", "next attempt").to_owned(),
+        LifeEvent::LinkEnds => visit.say("链接失效", "the link ends").to_owned(),
+        LifeEvent::Forgotten => visit.say("此人的信息已删除", "the person was forgotten").to_owned(),
+        LifeEvent::Attempted(attempt) => {
             let number = attempt.number;
             let word = words::outcome_word(attempt.outcome);
             if visit.language.tag() == "en" {

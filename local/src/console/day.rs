@@ -44,10 +44,13 @@ impl Funnel {
 impl Day {
     /// Counts records, and those of their attempts that ended at `since` or later. A notice is an authorization's and
     /// no request of its own; its attempts count.
-    pub(super) fn of<'a>(records: impl IntoIterator<Item = &'a Authorization>, since: UnixMillis) -> Self {
+    pub(super) fn from_records<'a>(
+        records: impl IntoIterator<Item = &'a Authorization>,
+        since: UnixMillis,
+    ) -> Self {
         let mut day = Self::default();
         for record in records {
-            if record.notice.is_none() {
+            if record.notice().is_none() {
                 day.funnel.count(record);
                 day.owners.entry(record.owner()).or_default().count(record);
             }

@@ -7,7 +7,7 @@ use shared::model::owner::Owner;
 
 use super::chart::{Bar, Tone, bars};
 use super::day::{DAY, Day, Funnel};
-use super::visit::{Trouble, Visit};
+use super::visit::{ConsoleError, Visit};
 use super::{frame, parts, words};
 use crate::operate::newest::{MOST, newest};
 
@@ -20,7 +20,7 @@ pub(super) async fn show(visit: Visit) -> Response {
     frame::answer(&visit, page(&visit).await)
 }
 
-async fn page(visit: &Visit) -> Result<Response, Trouble> {
+async fn page(visit: &Visit) -> Result<Response, ConsoleError> {
     let title = visit.say("最近一天", "Last day");
     let owner = parts::owner(visit)?;
     let since = visit.now() - DAY;
@@ -29,7 +29,7 @@ async fn page(visit: &Visit) -> Result<Response, Trouble> {
         Ok(page) => page,
         Err(error) => return without_list(visit, title, error.into()),
     };
-    let day = Day::of(&page.records, since);
+    let day = Day::from_records(&page.records, since);
     let body = html! {
         (form(visit))
         p class="note" data-testid="bound" { (bound(visit, page.records.len(), page.more)) }
@@ -49,11 +49,11 @@ async fn page(visit: &Visit) -> Result<Response, Trouble> {
 }
 
 /// A table lists one owner at a time, and may have no index for it: the form is there to name one.
-fn without_list(visit: &Visit, title: &str, trouble: Trouble) -> Result<Response, Trouble> {
-    let text = match trouble {
-        Trouble::Refused(text) => text,
-        Trouble::Unlisted(why) => words::of_unlisted(why, visit.language).to_owned(),
-        Trouble::NotFound(_) | Trouble::Failed(_) => return Err(trouble),
+fn without_list(visit: &Visit, title: &str, error: ConsoleError) -> Result<Response, ConsoleError> {
+    let text = match error {
+        ConsoleError::Refused(text) => text,
+        ConsoleError::Unlisted(why) => words::of_unlisted(why, visit.language).to_owned(),
+        ConsoleError::NotFound(_) | ConsoleError::Failed(_) => return Err(error),
     };
     let body = html! {
         (form(visit))

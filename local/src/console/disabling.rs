@@ -7,14 +7,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
-use shared::model::deny_list::{BadDenial, Denial, KeyFingerprint, PartyKind};
+use shared::model::deny_list::{Denial, DenialError, KeyFingerprint, PartyKind};
 use shared::web::language::Language;
+use strum::VariantArray as _;
 
 use super::resending::{buttons, may_write};
-use super::visit::{Trouble, Visit};
+use super::visit::{ConsoleError, Visit};
 use super::{frame, parts};
 use crate::operate::deny_list::Change;
-use crate::operate::refusal::Refusal;
+use crate::operate::refusal::OperatorRefusal;
 
 /// A party or one of its keys, as a form names it.
 #[derive(Default, Deserialize)]
@@ -40,7 +41,7 @@ pub(super) async fn change(visit: Visit, Form(named): Form<Named>) -> Response {
     frame::answer(&visit, changed(&visit, &named).await)
 }
 
-async fn page(visit: &Visit) -> Result<Response, Trouble> {
+async fn page(visit: &Visit) -> Result<Response, ConsoleError> {
     let list = visit.desk.opened().await?.records.deny_list().await?;
     let entries = list.entries();
     let body = html! {
@@ -80,7 +81,7 @@ fn form(visit: &Visit) -> Markup {
             input type="hidden" name="change" value="disable";
             label class="field" {
                 span { (visit.say("类别", "Kind")) }
-                select name="kind" { @for name in PartyKind::ALL.map(PartyKind::as_str) { option value=(name) selected[name == kind] { (name) } } }
+                select name="kind" { @for name in PartyKind::VARIANTS.iter().map(|kind| kind.as_str()) { option value=(name) selected[name == kind] { (name) } } }
             }
             label class="field" {
                 span { "id" }
@@ -95,7 +96,7 @@ fn form(visit: &Visit) -> Markup {
     }
 }
 
-fn question(visit: &Visit, named: &Named) -> Result<Response, Trouble> {
+fn question(visit: &Visit, named: &Named) -> Result<Response, ConsoleError> {
     may_write(visit)?;
     let (denial, change) = named.read(visit.language)?;
     let title = match change {
@@ -117,7 +118,7 @@ fn question(visit: &Visit, named: &Named) -> Result<Response, Trouble> {
     Ok(frame::page(visit, StatusCode::OK, title, &body))
 }
 
-async fn changed(visit: &Visit, named: &Named) -> Result<Response, Trouble> {
+async fn changed(visit: &Visit, named: &Named) -> Result<Response, ConsoleError> {
     let (denial, change) = named.read(visit.language)?;
     let opened = visit.desk.opened().await?;
     let changed = change.make(&visit.desk.place, &*opened.records, &denial).await;
@@ -131,10 +132,9 @@ async fn changed(visit: &Visit, named: &Named) -> Result<Response, Trouble> {
 }
 
 impl Named {
-    fn read(&self, language: Language) -> Result<(Denial, Change), Trouble> {
-        let kind = PartyKind::ALL.into_iter().find(|kind| kind.as_str() == self.kind);
-        let refused = |flaw| Trouble::Refused(Refusal::Denial(flaw).text(language));
-        let kind = kind.ok_or_else(|| refused(BadDenial::Kind))?;
+    fn read(&self, language: Language) -> Result<(Denial, Change), ConsoleError> {
+        let refused = |flaw| ConsoleError::Refused(OperatorRefusal::Denial(flaw).text(language));
+        let kind = PartyKind::from_str(&self.kind).map_err(|_| refused(DenialError::Kind))?;
         let key = Some(self.key.trim()).filter(|key| !key.is_empty());
         let key = key.map(KeyFingerprint::from_str).transpose().map_err(refused)?;
         let denial = Denial::new(kind, self.id.trim(), key).map_err(refused)?;

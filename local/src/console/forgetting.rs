@@ -9,7 +9,7 @@ use maud::html;
 use shared::runtime::start::StartError;
 
 use super::resending::{buttons, may_write};
-use super::visit::{Trouble, Visit};
+use super::visit::{ConsoleError, Visit};
 use super::{authorization, frame, parts};
 use crate::operate::forget::{Manner, forget};
 
@@ -21,7 +21,7 @@ pub(super) async fn one(visit: Visit, Path(reference): Path<String>) -> Response
     frame::answer(&visit, forget_one(&visit, &reference).await)
 }
 
-async fn question(visit: &Visit, reference: &str) -> Result<Response, Trouble> {
+async fn question(visit: &Visit, reference: &str) -> Result<Response, ConsoleError> {
     may_write(visit)?;
     let record = authorization::read(visit, reference).await?;
     let title = visit.say("删除个人信息", "Forget the person");
@@ -44,7 +44,7 @@ async fn question(visit: &Visit, reference: &str) -> Result<Response, Trouble> {
 }
 
 /// Runs to its end even if the browser goes away.
-async fn forget_one(visit: &Visit, reference: &str) -> Result<Response, Trouble> {
+async fn forget_one(visit: &Visit, reference: &str) -> Result<Response, ConsoleError> {
     let record = authorization::read(visit, reference).await?;
     let (desk, id) = (Arc::clone(&visit.desk), record.id.clone());
     let manner = Manner { dry_run: false, yes: true };
@@ -53,6 +53,6 @@ async fn forget_one(visit: &Visit, reference: &str) -> Result<Response, Trouble>
     match running.await {
         Ok(Ok(_)) => Ok(visit.go_to(&format!("/authorizations/{}", record.id), &[("done", "forgotten")])),
         Ok(Err(error)) => Err(visit.not_taken(error)),
-        Err(error) => Err(Trouble::Failed(StartError::from(error))),
+        Err(error) => Err(ConsoleError::Failed(StartError::from(error))),
     }
 }

@@ -5,7 +5,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use maud::{DOCTYPE, Markup, html};
 use shared::web::language::Language;
 
-use super::visit::{Trouble, Visit};
+use super::visit::{ConsoleError, Visit};
 use super::words;
 
 const WAYS: [(&str, &str, &str); 3] = [
@@ -19,9 +19,9 @@ pub(super) fn page(visit: &Visit, status: StatusCode, title: &str, body: &Markup
     (status, Html(whole(visit, title, body).into_string())).into_response()
 }
 
-/// The answer, or what is told instead of it.
-pub(super) fn answer(visit: &Visit, answer: Result<Response, Trouble>) -> Response {
-    answer.unwrap_or_else(|told| trouble(visit, &told))
+/// The answer, or the page of the error.
+pub(super) fn answer(visit: &Visit, answer: Result<Response, ConsoleError>) -> Response {
+    answer.unwrap_or_else(|error| error_page(visit, &error))
 }
 
 fn whole(visit: &Visit, title: &str, body: &Markup) -> Markup {
@@ -68,18 +68,20 @@ fn whole(visit: &Visit, title: &str, body: &Markup) -> Markup {
     }
 }
 
-fn trouble(visit: &Visit, trouble: &Trouble) -> Response {
-    let (status, title, text) = match trouble {
-        Trouble::NotFound(text) => (StatusCode::NOT_FOUND, visit.say("没有找到", "Not found"), text.clone()),
-        Trouble::Refused(text) => {
+fn error_page(visit: &Visit, error: &ConsoleError) -> Response {
+    let (status, title, text) = match error {
+        ConsoleError::NotFound(text) => {
+            (StatusCode::NOT_FOUND, visit.say("没有找到", "Not found"), text.clone())
+        }
+        ConsoleError::Refused(text) => {
             (StatusCode::CONFLICT, visit.say("无法执行", "It cannot be done"), text.clone())
         }
-        Trouble::Unlisted(why) => (
+        ConsoleError::Unlisted(why) => (
             StatusCode::CONFLICT,
             visit.say("无法列出", "There is no list"),
             words::of_unlisted(*why, visit.language).to_owned(),
         ),
-        Trouble::Failed(error) => {
+        ConsoleError::Failed(error) => {
             (StatusCode::BAD_GATEWAY, visit.say("出错了", "Something failed"), error.to_string())
         }
     };

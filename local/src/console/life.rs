@@ -10,7 +10,7 @@ use shared::model::delivery_outcome::DeliveryOutcome;
 
 /// A moment of a life, past or to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Event<'a> {
+pub(super) enum LifeEvent<'a> {
     Requested,
     /// A platform's link came.
     Linked,
@@ -29,22 +29,22 @@ pub(super) enum Event<'a> {
 }
 
 /// Every moment that the record knows, in order.
-pub(super) fn events(record: &Authorization) -> Vec<(UnixMillis, Event<'_>)> {
+pub(super) fn events(record: &Authorization) -> Vec<(UnixMillis, LifeEvent<'_>)> {
     let (authorized, forgotten) = (record.authorized_at(), record.forgotten_at());
     let is_open = authorized.is_none() && forgotten.is_none();
     let single = [
-        (Some(record.created_at), Event::Requested),
-        (record.linked_at, Event::Linked),
-        (record.opened_at, Event::Opened),
-        (record.refused_at, Event::Refused),
-        (authorized, Event::Authorized),
-        (is_open.then(|| record.link_ends_at()), Event::LinkEnds),
-        (record.next_attempt_at(), Event::NextAttempt),
-        (forgotten, Event::Forgotten),
+        (Some(record.created_at), LifeEvent::Requested),
+        (record.linked_at, LifeEvent::Linked),
+        (record.opened_at, LifeEvent::Opened),
+        (record.refused_at, LifeEvent::Refused),
+        (authorized, LifeEvent::Authorized),
+        (is_open.then(|| record.link_ends_at()), LifeEvent::LinkEnds),
+        (record.next_attempt_at(), LifeEvent::NextAttempt),
+        (forgotten, LifeEvent::Forgotten),
     ];
-    let comes_last = |event: &Event<'_>| matches!(event, Event::NextAttempt | Event::Forgotten);
+    let comes_last = |event: &LifeEvent<'_>| matches!(event, LifeEvent::NextAttempt | LifeEvent::Forgotten);
     let single = single.into_iter().filter_map(|(at, event)| Some((at?, event)));
-    let attempts = record.history().iter().map(|attempt| (attempt.at, Event::Attempted(attempt)));
+    let attempts = record.history().iter().map(|attempt| (attempt.at, LifeEvent::Attempted(attempt)));
     // A stable order, so that what is recorded at one moment stays in the order of a life.
     let mut all: Vec<_> = single.clone().filter(|(_, event)| !comes_last(event)).collect();
     all.extend(attempts);
@@ -100,7 +100,7 @@ pub(super) fn next(record: &Authorization, now: UnixMillis) -> Next {
     match record.status() {
         Status::Delivered => return Next::Delivered,
         Status::Undeliverable => return Next::GivenUp,
-        _ if record.consent().is_none() => {
+        _ if record.subject().is_none() => {
             return if record.link_works(now) { Next::Consent } else { Next::Nothing };
         }
         _ => {}

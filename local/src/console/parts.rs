@@ -6,23 +6,23 @@ use shared::model::clock::UnixMillis;
 use shared::model::owner::Owner;
 
 use super::chart::Tone;
-use super::visit::{Trouble, Visit};
+use super::visit::{ConsoleError, Visit};
 use super::words;
 use crate::operate::left_out;
 use crate::operate::local_time::{local, rfc_3339};
 use crate::operate::summary::callers_name;
 
 /// The business or scheme that the address names.
-pub(super) fn owner(visit: &Visit) -> Result<Option<Owner>, Trouble> {
+pub(super) fn owner(visit: &Visit) -> Result<Option<Owner>, ConsoleError> {
     visit.asked("owner").map(|text| owner_named(visit, text)).transpose()
 }
 
 /// The business or scheme of this name.
-pub(super) fn owner_named(visit: &Visit, text: &str) -> Result<Owner, Trouble> {
+pub(super) fn owner_named(visit: &Visit, text: &str) -> Result<Owner, ConsoleError> {
     Owner::parse(text).ok_or_else(|| {
         let what = visit
             .say("应为 businessId 或 scheme:<SchemeId>。", "an owner is a businessId or scheme:<SchemeId>");
-        Trouble::Refused(what.to_owned())
+        ConsoleError::Refused(what.to_owned())
     })
 }
 
@@ -102,7 +102,7 @@ pub(super) fn acts(visit: &Visit, record: &Authorization) -> Markup {
     };
     html! {
         p class="acts" {
-            @if record.consent().is_some() {
+            @if record.subject().is_some() {
                 a class="act" href=(visit.link(&resend, &[])) data-testid="resend" { (visit.say("重新投递…", "Resend…")) }
             }
             @if record.forgotten_at().is_none() {

@@ -14,7 +14,7 @@ use shared::model::owner::Owner;
 use shared::runtime::start::StartError;
 use tokio::task::{JoinError, JoinHandle};
 
-use super::visit::{Trouble, Visit};
+use super::visit::{ConsoleError, Visit};
 use super::{authorization, frame, parts};
 use crate::operate::refusal::StepError;
 use crate::operate::resend::{Manner, Resent, Which, resend};
@@ -22,11 +22,11 @@ use crate::operate::resend::{Manner, Resent, Which, resend};
 /// As many a second as the command sends unless it is told otherwise.
 const RATE: u32 = 20;
 /// A page waits so long for the end of many resends; they go on without it.
-const PATIENCE: Duration = Duration::from_secs(5);
+const RESENT_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Asked {
+pub(super) struct ResendForm {
     to: String,
     owner: String,
 }
@@ -35,7 +35,11 @@ pub(super) async fn ask_one(visit: Visit, Path(reference): Path<String>) -> Resp
     frame::answer(&visit, question_of_one(&visit, &reference).await)
 }
 
-pub(super) async fn one(visit: Visit, Path(reference): Path<String>, Form(asked): Form<Asked>) -> Response {
+pub(super) async fn one(
+    visit: Visit,
+    Path(reference): Path<String>,
+    Form(asked): Form<ResendForm>,
+) -> Response {
     frame::answer(&visit, resend_one(&visit, &reference, &asked).await)
 }
 
@@ -43,11 +47,11 @@ pub(super) async fn ask_many(visit: Visit) -> Response {
     frame::answer(&visit, question_of_many(&visit).await)
 }
 
-pub(super) async fn many(visit: Visit, Form(asked): Form<Asked>) -> Response {
+pub(super) async fn many(visit: Visit, Form(asked): Form<ResendForm>) -> Response {
     frame::answer(&visit, resend_many(&visit, &asked).await)
 }
 
-async fn question_of_one(visit: &Visit, reference: &str) -> Result<Response, Trouble> {
+async fn question_of_one(visit: &Visit, reference: &str) -> Result<Response, ConsoleError> {
     may_write(visit)?;
     let record = authorization::read(visit, reference).await?;
     let title = visit.say("重新投递", "Resend");
@@ -69,16 +73,19 @@ async fn question_of_one(visit: &Visit, reference: &str) -> Result<Response, Tro
     Ok(frame::page(visit, StatusCode::OK, title, &body))
 }
 
-async fn resend_one(visit: &Visit, reference: &str, asked: &Asked) -> Result<Response, Trouble> {
+async fn resend_one(visit: &Visit, reference: &str, asked: &ResendForm) -> Result<Response, ConsoleError> {
     let record = authorization::read(visit, reference).await?;
     ended(visit, begin(visit, Which::One(record.id.clone()), manner(asked, false)).await?.await)?;
     Ok(visit.go_to(&format!("/authorizations/{}", record.id), &[("done", "resent")]))
 }
 
-async fn question_of_many(visit: &Visit) -> Result<Response, Trouble> {
+async fn question_of_many(visit: &Visit) -> Result<Response, ConsoleError> {
     may_write(visit)?;
     let owner = parts::owner(visit)?;
-    let asked = Asked { owner: owner.as_ref().map(Owner::to_string).unwrap_or_default(), ..Asked::default() };
+    let asked = ResendForm {
+        owner: owner.as_ref().map(Owner::to_string).unwrap_or_default(),
+        ..ResendForm::default()
+    };
     let number = ended(visit, begin(visit, undeliverable(owner), manner(&asked, true)).await?.await)?;
     let title = visit.say("重新投递", "Resend");
     let place = visit.desk.place.name();
@@ -101,12 +108,15 @@ async fn question_of_many(visit: &Visit) -> Result<Response, Trouble> {
     Ok(frame::page(visit, StatusCode::OK, title, &body))
 }
 
-async fn resend_many(visit: &Visit, asked: &Asked) -> Result<Response, Trouble> {
+async fn resend_many(visit: &Visit, asked: &ResendForm) -> Result<Response, ConsoleError> {
     let owner = Some(asked.owner.as_str()).filter(|owner| !owner.is_empty());
     let owner = owner.map(|owner| parts::owner_named(visit, owner)).transpose()?;
     let running = begin(visit, undeliverable(owner), manner(asked, false)).await?;
-    let resent =
-        tokio::time::timeout(PATIENCE, running).await.ok().map(|joined| ended(visit, joined)).transpose()?;
+    let resent = tokio::time::timeout(RESENT_WITHIN, running)
+        .await
+        .ok()
+        .map(|joined| ended(visit, joined))
+        .transpose()?;
     let title = visit.say("重新投递", "Resend");
     let body = html! {
         section class="card" {
@@ -128,7 +138,7 @@ fn undeliverable(owner: Option<Owner>) -> Which {
 }
 
 /// The page has asked for a number of its own: an earlier run that was broken off does not come into it.
-fn manner(asked: &Asked, dry_run: bool) -> Manner<'static> {
+fn manner(asked: &ResendForm, dry_run: bool) -> Manner<'static> {
     let to = Some(asked.to.trim()).filter(|to| !to.is_empty()).map(str::to_owned);
     Manner { to, dry_run, rate: RATE, yes: true, anew: true, tell: &|_| {} }
 }
@@ -138,23 +148,23 @@ async fn begin(
     visit: &Visit,
     which: Which,
     manner: Manner<'static>,
-) -> Result<JoinHandle<Result<Resent, StepError>>, Trouble> {
+) -> Result<JoinHandle<Result<Resent, StepError>>, ConsoleError> {
     let (desk, opened) = (Arc::clone(&visit.desk), visit.desk.opened().await?);
     let work = desk.work.clone();
     Ok(work.spawn(async move { resend(&desk.place, &opened, which, &manner).await }))
 }
 
 /// What came of it, once it has ended.
-fn ended(visit: &Visit, joined: Result<Result<Resent, StepError>, JoinError>) -> Result<u64, Trouble> {
+fn ended(visit: &Visit, joined: Result<Result<Resent, StepError>, JoinError>) -> Result<u64, ConsoleError> {
     match joined {
         Ok(Ok(Resent::Would(number) | Resent::Due(number))) => Ok(number),
         Ok(Err(error)) => Err(visit.not_taken(error)),
-        Err(error) => Err(Trouble::Failed(StartError::from(error))),
+        Err(error) => Err(ConsoleError::Failed(StartError::from(error))),
     }
 }
 
 /// A question that only a console with `--write` asks.
-pub(super) fn may_write(visit: &Visit) -> Result<(), Trouble> {
+pub(super) fn may_write(visit: &Visit) -> Result<(), ConsoleError> {
     if visit.desk.may_write {
         return Ok(());
     }
@@ -162,7 +172,7 @@ pub(super) fn may_write(visit: &Visit) -> Result<(), Trouble> {
         "只读：以 authlink console --write 启动才能操作。",
         "read-only: start it by authlink console --write to act",
     );
-    Err(Trouble::Refused(text.to_owned()))
+    Err(ConsoleError::Refused(text.to_owned()))
 }
 
 fn address_field(visit: &Visit) -> Markup {

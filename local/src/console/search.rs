@@ -12,11 +12,11 @@ use shared::model::id::AuthorizationId;
 use shared::model::owner::{Owner, SchemeId};
 
 use super::frame;
-use super::visit::{Trouble, Visit};
+use super::visit::{ConsoleError, Visit};
 use crate::folder::BUSINESS_ID;
 use crate::operate::left_out::left_out;
 use crate::operate::newest::{MOST, newest};
-use crate::operate::refusal::Refusal;
+use crate::operate::refusal::OperatorRefusal;
 use crate::operate::{Opened, Place};
 
 const KINDS: [(&str, &str); 3] =
@@ -26,7 +26,7 @@ pub(super) async fn search(visit: Visit) -> Response {
     frame::answer(&visit, found(&visit).await)
 }
 
-async fn found(visit: &Visit) -> Result<Response, Trouble> {
+async fn found(visit: &Visit) -> Result<Response, ConsoleError> {
     let Some(text) = visit.asked("text") else { return Ok(visit.go_to("/", &[])) };
     let opened = visit.desk.opened().await?;
     let id = match visit.asked("by") {
@@ -36,7 +36,7 @@ async fn found(visit: &Visit) -> Result<Response, Trouble> {
     };
     match opened.records.authorization(&id).await? {
         Some(record) => Ok(to(visit, &record)),
-        None => Ok(not_found(visit, &Refusal::NoSuchAuthorization(id).text(visit.language))),
+        None => Ok(not_found(visit, &OperatorRefusal::NoSuchAuthorization(id).text(visit.language))),
     }
 }
 
@@ -44,32 +44,32 @@ fn to(visit: &Visit, record: &Authorization) -> Response {
     visit.go_to(&format!("/authorizations/{}", record.id), &[])
 }
 
-fn by_reference(visit: &Visit, text: &str) -> Result<AuthorizationId, Trouble> {
+fn by_reference(visit: &Visit, text: &str) -> Result<AuthorizationId, ConsoleError> {
     AuthorizationId::parse(text).ok_or_else(|| {
         let what =
             visit.say("reference 是 32 位小写十六进制。", "a reference is 32 lower-case hex characters");
-        Trouble::Refused(what.to_owned())
+        ConsoleError::Refused(what.to_owned())
     })
 }
 
-fn by_serial_no(visit: &Visit, text: &str) -> Result<AuthorizationId, Trouble> {
+fn by_serial_no(visit: &Visit, text: &str) -> Result<AuthorizationId, ConsoleError> {
     let business_id = match (visit.asked("of"), &visit.desk.place) {
         (Some(business_id), _) => business_id,
         (None, Place::Folder(_)) => BUSINESS_ID,
         (None, Place::Stack(_) | Place::Table(_)) => {
             let what = visit
                 .say("按 serialNo 查询还需要 businessId。", "a serialNo is looked up with its businessId");
-            return Err(Trouble::Refused(what.to_owned()));
+            return Err(ConsoleError::Refused(what.to_owned()));
         }
     };
     Ok(AuthorizationId::from_serial(business_id, text))
 }
 
-async fn by_request_id(visit: &Visit, opened: &Opened, text: &str) -> Result<Response, Trouble> {
+async fn by_request_id(visit: &Visit, opened: &Opened, text: &str) -> Result<Response, ConsoleError> {
     let owner = match visit.asked("of").map(|of| SchemeId::parse(of.trim_start_matches("scheme:"))) {
         Some(None) => {
             let what = visit.say("SchemeId 是一个整数。", "a SchemeId is an integer");
-            return Err(Trouble::Refused(what.to_owned()));
+            return Err(ConsoleError::Refused(what.to_owned()));
         }
         Some(Some(scheme)) => Some(Owner::Scheme(scheme)),
         None => None,
@@ -77,7 +77,7 @@ async fn by_request_id(visit: &Visit, opened: &Opened, text: &str) -> Result<Res
     let page = newest(opened, owner, None, visit.now()).await?;
     let has_it = |record: &&Authorization| {
         matches!(&record.request, AuthorizationRequest::Scheme(request) if request.request_id.eq_ignore_ascii_case(text))
-            && record.notice.is_none()
+            && record.notice().is_none()
     };
     if let Some(record) = page.records.iter().find(has_it) {
         return Ok(to(visit, record));

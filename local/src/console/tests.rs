@@ -9,11 +9,14 @@ use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest
 use shared::model::clock::UnixMillis;
 use shared::model::consent::{Consent, DeliveryBody};
 use shared::model::delivery_outcome::DeliveryOutcome;
+use shared::model::delivery_subject::DeliverySubject;
 use shared::model::id::{AuthorizationId, OperationId, State};
+use shared::model::identity::{Identity, OpenId};
+use shared::model::notice::Notice;
 use shared::model::random::OsRandom;
 
 use super::day::{Day, Funnel};
-use super::life::{Event, Next, events, next, unconcluded};
+use super::life::{LifeEvent, Next, events, next, unconcluded};
 
 const NOW: UnixMillis = UnixMillis(1_795_305_600_000);
 const SECOND: Duration = Duration::from_secs(1);
@@ -36,9 +39,13 @@ fn issued(business_id: &str, serial_no: &str) -> Authorization {
     })
 }
 
-fn consent() -> Consent {
-    let body = DeliveryBody::new("body").unwrap();
-    Consent { identity: None, body, authorized_at: NOW + SECOND, code_digest: None }
+fn subject() -> DeliverySubject {
+    DeliverySubject::Consent(Consent {
+        identity: Identity::new(OpenId::parse("open-1").ok(), None).unwrap(),
+        body: DeliveryBody::new("body").unwrap(),
+        authorized_at: NOW + SECOND,
+        code_digest: None,
+    })
 }
 
 fn attempts(begun: u32, history: &[(u32, u32, DeliveryOutcome)]) -> Attempts {
@@ -51,7 +58,7 @@ fn attempts(begun: u32, history: &[(u32, u32, DeliveryOutcome)]) -> Attempts {
 fn pending(attempts: Attempts, due_secs: u32, lease: Option<Lease>) -> Authorization {
     let at = NOW + SECOND * due_secs;
     let delivery = Some(PendingDelivery { attempts, next_attempt_at: at, due_at: at, lease });
-    let state = AuthorizationState::Authorized { consent: consent(), delivery };
+    let state = AuthorizationState::Authorized { subject: subject(), delivery };
     Authorization { state, ..issued("B1", "S1") }
 }
 
@@ -61,14 +68,14 @@ const FAILED: DeliveryOutcome = DeliveryOutcome::Status(500);
 fn the_moments_of_a_life_are_in_order() {
     let waiting = issued("B1", "S1");
     let ends = waiting.link_ends_at();
-    assert_eq!(events(&waiting), [(NOW, Event::Requested), (ends, Event::LinkEnds)]);
+    assert_eq!(events(&waiting), [(NOW, LifeEvent::Requested), (ends, LifeEvent::LinkEnds)]);
     let record = pending(attempts(1, &[(1, 2, FAILED)]), 17, None);
-    let [requested, authorized, (_, Event::Attempted(first)), due] = events(&record)[..] else {
+    let [requested, authorized, (_, LifeEvent::Attempted(first)), due] = events(&record)[..] else {
         panic!("four moments")
     };
-    assert_eq!(requested, (NOW, Event::Requested));
-    assert_eq!(authorized, (NOW + SECOND, Event::Authorized));
-    assert_eq!((first.number, due), (1, (NOW + SECOND * 17, Event::NextAttempt)));
+    assert_eq!(requested, (NOW, LifeEvent::Requested));
+    assert_eq!(authorized, (NOW + SECOND, LifeEvent::Authorized));
+    assert_eq!((first.number, due), (1, (NOW + SECOND * 17, LifeEvent::NextAttempt)));
 }
 
 #[test]
@@ -80,7 +87,7 @@ fn what_comes_next_has_its_reason() {
     let over = |state| Authorization { state, ..issued("B1", "S1") };
     let nowhere = Authorization {
         callback: Callback::Nowhere,
-        ..over(AuthorizationState::Authorized { consent: consent(), delivery: None })
+        ..over(AuthorizationState::Authorized { subject: subject(), delivery: None })
     };
     for (record, secs, expected) in [
         (issued("B1", "S1"), 5, Next::Consent),
@@ -93,11 +100,11 @@ fn what_comes_next_has_its_reason() {
         (pending(attempts(2, &[(1, 2, FAILED)]), 17, None), 20, Next::Due(due)),
         (pending(failed.clone(), 17, None), 900, Next::Overdue(due)),
         (
-            over(AuthorizationState::Delivered { consent: consent(), attempts: failed.clone() }),
+            over(AuthorizationState::Delivered { subject: subject(), attempts: failed.clone() }),
             5,
             Next::Delivered,
         ),
-        (over(AuthorizationState::Undeliverable { consent: consent(), attempts: failed }), 5, Next::GivenUp),
+        (over(AuthorizationState::Undeliverable { subject: subject(), attempts: failed }), 5, Next::GivenUp),
     ] {
         assert_eq!(next(&record, NOW + SECOND * secs), expected, "{record:?} after {secs} s");
     }
@@ -119,21 +126,27 @@ fn an_attempt_that_was_never_concluded_is_named_since_the_last_resend() {
 
 #[test]
 fn a_day_counts_how_far_requests_came_and_how_attempts_ended() {
-    let mut came_back = issued("B2", "S1");
-    came_back.refused_at = Some(NOW);
+    let mut refused = issued("B2", "S1");
+    refused.refused_at = Some(NOW);
     let history = [(1, 2, FAILED), (2, 4, DeliveryOutcome::Success)];
-    let mut notice = pending(attempts(1, &[(1, 3, DeliveryOutcome::Timeout)]), 17, None);
-    notice.notice = Some(shared::model::notice::Notice::Expired);
-    let delivered = AuthorizationState::Delivered { consent: consent(), attempts: attempts(2, &history) };
+    let (notice, body) = (Notice::Expired, DeliveryBody::new("body").unwrap());
+    let notice = Authorization {
+        state: AuthorizationState::Undeliverable {
+            subject: DeliverySubject::Notice { notice, body, noticed_at: NOW },
+            attempts: attempts(1, &[(1, 3, DeliveryOutcome::Timeout)]),
+        },
+        ..issued("B1", "S1")
+    };
+    let delivered = AuthorizationState::Delivered { subject: subject(), attempts: attempts(2, &history) };
     let delivered = Authorization { state: delivered, ..issued("B1", "S2") };
-    let records = [issued("B1", "S1"), came_back, delivered, notice];
-    let day = Day::of(&records, NOW + SECOND * 3);
+    let records = [issued("B1", "S1"), refused, delivered, notice];
+    let day = Day::from_records(&records, NOW + SECOND * 3);
     assert_eq!(day.funnel, Funnel { requested: 3, returned: 2, authorized: 1, delivered: 1 });
     assert_eq!(
         day.outcomes.into_iter().collect::<Vec<_>>(),
         [("success", (1, true)), ("timeout", (1, false))]
     );
-    let all = Day::of(&records, NOW);
+    let all = Day::from_records(&records, NOW);
     let (owners, others) = all.greatest(1);
     let [(owner, funnel)] = owners[..] else { panic!("one owner") };
     assert_eq!((owner.to_string().as_str(), funnel.requested, others), ("B1", 2, 1));

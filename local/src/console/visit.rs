@@ -57,7 +57,6 @@ impl Desk {
     }
 }
 
-/// One request.
 pub(super) struct Visit {
     pub(super) desk: Arc<Desk>,
     pub(super) language: Language,
@@ -93,10 +92,10 @@ impl Visit {
     }
 
     /// What is told of a step that was not taken.
-    pub(super) fn not_taken(&self, error: StepError) -> Trouble {
+    pub(super) fn not_taken(&self, error: StepError) -> ConsoleError {
         match error {
-            StepError::Refused(refusal) => Trouble::Refused(refusal.text(self.language)),
-            StepError::Failed(error) => Trouble::Failed(error),
+            StepError::Refused(refusal) => ConsoleError::Refused(refusal.text(self.language)),
+            StepError::Failed(error) => ConsoleError::Failed(error),
         }
     }
 
@@ -136,7 +135,7 @@ impl Visit {
 
 /// The reason why there is no answer.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum ConsoleError {
     /// There is no such thing.
     NotFound(String),
     /// It cannot be done, or not now.
@@ -154,19 +153,19 @@ pub(super) enum Unlisted {
     NoIndex,
 }
 
-impl From<StartError> for Trouble {
+impl From<StartError> for ConsoleError {
     fn from(error: StartError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for ConsoleError {
     fn from(error: StoreError) -> Self {
         Self::Failed(error.into())
     }
 }
 
-impl From<ListError> for Trouble {
+impl From<ListError> for ConsoleError {
     fn from(error: ListError) -> Self {
         match error {
             ListError::Store(error) => error.into(),

@@ -99,7 +99,7 @@ pub(super) const fn of_outcome(outcome: DeliveryOutcome, language: Language) -> 
             language.choose("没有回调地址，未发送", "no address; nothing was sent")
         }
         DeliveryOutcome::KeyUnavailable => {
-            language.choose("签名密钥无法读取，未发送", "our key could not be had; nothing was sent")
+            language.choose("签名密钥无法读取，未发送", "our key was unavailable; nothing was sent")
         }
     }
 }

@@ -12,7 +12,7 @@ pub(super) fn of(cause: Cause, language: Language) -> (String, String) {
         Language::Chinese => CHINESE,
         Language::English => ENGLISH,
     };
-    let row = manual.lines().find_map(|line| line.strip_prefix(&format!("| `{}` | ", cause.word())));
+    let row = manual.lines().find_map(|line| line.strip_prefix(&format!("| `{}` | ", cause.as_str())));
     let mut cells = row.unwrap_or_default().trim_end_matches(" |").split(" | ");
     let mut next = || plain(cells.next().unwrap_or_default());
     (next(), next())

@@ -189,7 +189,7 @@ fn diagnosis_part(checked: &[u8], diagnosis: &Diagnosis, language: Language) -> 
             @for cause in diagnosis.causes() {
                 @let (what, remedy) = explanation::of(*cause, language);
                 div {
-                    dt { code data-testid="cause" { (cause.word()) } }
+                    dt { code data-testid="cause" { (cause.as_str()) } }
                     dd { (what) br; b { (say("处理：", "Remedy: ")) } (remedy) }
                 }
             }

@@ -166,7 +166,7 @@ fn write_flaw(f: &mut fmt::Formatter<'_>, flaw: Option<&str>) -> fmt::Result {
 
 fn write_diagnosis(f: &mut fmt::Formatter<'_>, checked: &[u8], diagnosis: Option<&Diagnosis>) -> fmt::Result {
     let Some(diagnosis) = diagnosis else { return writeln!(f, "the signature does not match") };
-    let words: Vec<_> = diagnosis.causes().iter().map(|cause| cause.word()).collect();
+    let words: Vec<_> = diagnosis.causes().iter().map(|cause| cause.as_str()).collect();
     writeln!(f, "cause: {}\n{diagnosis}", words.join(", "))?;
     if let (Some(signed), Some(at)) = (diagnosis.signed(), diagnosis.differs_at()) {
         let aligned = Aligned::new(checked, signed, at);

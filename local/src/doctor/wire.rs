@@ -29,7 +29,6 @@ pub(super) enum WireError {
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads a request.
 pub(super) fn read(text: &[u8]) -> Result<WireRequest, WireError> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let (head, body) = split(text).ok_or(WireError::NoBlankLine)?;

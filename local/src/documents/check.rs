@@ -7,19 +7,18 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use shared::egress::callback_url::CallbackRules;
 use shared::model::clock::UnixMillis;
-use shared::protocol::alipay::app_keys::OutOfValidity;
+use shared::protocol::alipay::app_keys::ValidityError;
 use shared::registry::AlipayApp;
 use shared::runtime::start::StartError;
 use shared::secrets::{Document as _, DocumentError};
 
-use super::Kind;
+use super::DocumentKind;
 use crate::bounded::MAX_TEXT_BYTES;
 use crate::operate::local_time::rfc_3339;
 
 /// As much as Secrets Manager holds.
 pub const MAX_BYTES: usize = MAX_TEXT_BYTES;
 
-/// A flaw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// From 1.
@@ -32,7 +31,6 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// For programs.
     #[must_use]
     pub fn as_json(&self) -> Value {
         json!({"line": self.line, "column": self.column, "field": self.path, "problem": self.problem})
@@ -49,7 +47,7 @@ impl fmt::Display for Fault {
 /// A kind of document as one place reads it.
 #[derive(Clone, Copy)]
 struct Reader<'a> {
-    kind: Kind,
+    kind: DocumentKind,
     rules: &'a CallbackRules,
 }
 
@@ -63,7 +61,7 @@ impl Reader<'_> {
 ///
 /// # Errors
 /// No key can be made to compare with.
-pub fn faults(kind: Kind, text: &str, rules: &CallbackRules) -> Result<Vec<Fault>, StartError> {
+pub fn faults(kind: DocumentKind, text: &str, rules: &CallbackRules) -> Result<Vec<Fault>, StartError> {
     let reader = Reader { kind, rules };
     let whole = |line, column, problem: String| vec![Fault { line, column, path: String::new(), problem }];
     if text.len() > MAX_BYTES {
@@ -82,9 +80,9 @@ pub fn faults(kind: Kind, text: &str, rules: &CallbackRules) -> Result<Vec<Fault
 
 /// The flaw of a document whose certificates are not valid at `now`.
 #[must_use]
-pub fn out_of_validity(kind: Kind, text: &str, now: UnixMillis) -> Option<Fault> {
-    let app = (kind == Kind::AlipayApp).then(|| AlipayApp::parse(text).ok()).flatten()?;
-    let OutOfValidity { holder, validity } = app.out_of_validity(now)?;
+pub fn out_of_validity(kind: DocumentKind, text: &str, now: UnixMillis) -> Option<Fault> {
+    let app = (kind == DocumentKind::AlipayApp).then(|| AlipayApp::parse(text).ok()).flatten()?;
+    let ValidityError { holder, validity } = app.out_of_validity(now)?;
     let field = AlipayApp::field(holder);
     let [from, until] = [validity.from(), validity.until()].map(rfc_3339);
     let problem = format!("is valid from {from} until {until}");
@@ -124,7 +122,7 @@ impl Fields {
             }
             known
         });
-        if reader.kind == Kind::AlipayApp {
+        if reader.kind == DocumentKind::AlipayApp {
             faults.extend(self.faults_of_certificates(&sound, text));
         }
         while let Err(flaw) = reader.parse(&self.json()) {
@@ -258,7 +256,7 @@ mod tests {
     use crate::emulator::certificates::issue;
     use crate::keys::{new_rsa, private_pem};
 
-    fn found(kind: Kind, text: &str) -> Vec<(usize, usize, String)> {
+    fn found(kind: DocumentKind, text: &str) -> Vec<(usize, usize, String)> {
         faults(kind, text, &CallbackRules::default())
             .unwrap()
             .into_iter()
@@ -271,7 +269,7 @@ mod tests {
         let text = "{\n  \"merchantIds\": \"M1\",\n  \"publicKeys\": [\"no key\"],\n  \"allowedips\": [],\n  \
             \"scope\": \"all\",\n  \"enabled\": 1\n}\n";
         let fields = ["merchantIds", "publicKeys", "allowedips", "scope", "enabled"];
-        let found = found(Kind::Business, text);
+        let found = found(DocumentKind::Business, text);
         assert_eq!(found.iter().map(|(line, _, _)| *line).collect::<Vec<_>>(), [2, 3, 4, 5, 6]);
         assert_eq!(found.iter().map(|(_, _, path)| path.as_str()).collect::<Vec<_>>(), fields);
         assert_eq!(found[0].1, 18);
@@ -279,13 +277,13 @@ mod tests {
 
     #[test]
     fn an_address_that_the_place_exempts_is_no_flaw() {
-        let mut document = Kind::Business.sound().unwrap();
+        let mut document = DocumentKind::Business.sound().unwrap();
         document["defaultCallbackUrl"] = "http://merchant:8080/cb".into();
         let text = document.to_string();
-        assert_eq!(found(Kind::Business, &text).len(), 1);
+        assert_eq!(found(DocumentKind::Business, &text).len(), 1);
         let dangerous_origins = vec![Origin::parse("http://merchant:8080").unwrap()];
         let rules = CallbackRules { dangerous_origins, ..CallbackRules::default() };
-        assert_eq!(faults(Kind::Business, &text, &rules).unwrap(), []);
+        assert_eq!(faults(DocumentKind::Business, &text, &rules).unwrap(), []);
     }
 
     #[test]
@@ -296,11 +294,12 @@ mod tests {
             "privateKey": private_pem(&own).unwrap(), "appCertificate": files.app,
             "alipayCertificates": [files.alipay], "alipayRootCertificates": files.roots,
         });
-        assert_eq!(found(Kind::AlipayApp, &right.to_string()), []);
+        assert_eq!(found(DocumentKind::AlipayApp, &right.to_string()), []);
         let told = |changed: &[(&str, Value)]| {
             let mut document = right.clone();
             changed.iter().for_each(|(name, value)| document[name] = value.clone());
-            let faults = faults(Kind::AlipayApp, &document.to_string(), &CallbackRules::default()).unwrap();
+            let faults =
+                faults(DocumentKind::AlipayApp, &document.to_string(), &CallbackRules::default()).unwrap();
             let mut told: Vec<_> = faults.into_iter().map(|fault| (fault.path, fault.problem)).collect();
             told.sort();
             assert!(told.iter().all(|(_, problem)| !problem.contains("MII")), "{told:?}");
@@ -345,18 +344,19 @@ mod tests {
             "alipayCertificates": [files.alipay], "alipayRootCertificates": files.roots,
         });
         let told = |now| {
-            out_of_validity(Kind::AlipayApp, &document.to_string(), UnixMillis(now)).map(|it| it.problem)
+            out_of_validity(DocumentKind::AlipayApp, &document.to_string(), UnixMillis(now))
+                .map(|it| it.problem)
         };
         assert_eq!(told(1_795_910_400_000), None);
         let dates = "is valid from 2020-01-01T00:00:00Z until 2049-01-01T00:00:00Z";
         assert_eq!(told(2_600_000_000_000).unwrap(), dates);
         assert_eq!(told(0).unwrap(), dates);
-        assert_eq!(out_of_validity(Kind::Account, "{}", UnixMillis(0)), None);
+        assert_eq!(out_of_validity(DocumentKind::Account, "{}", UnixMillis(0)), None);
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        let paths: Vec<_> = found(Kind::Scheme, "{}").into_iter().map(|(_, _, path)| path).collect();
+        let paths: Vec<_> = found(DocumentKind::Scheme, "{}").into_iter().map(|(_, _, path)| path).collect();
         assert_eq!(paths, ["merchantName", "accountId"]);
     }
 
@@ -370,18 +370,18 @@ mod tests {
             ("[]", 1),
             ("{\"suspended\": false, \"suspended\": true}", 1),
         ] {
-            let found = found(Kind::Account, text);
+            let found = found(DocumentKind::Account, text);
             assert_eq!(found.len(), 1, "{text}");
             assert_eq!((found[0].0, found[0].2.as_str()), (line, ""), "{text}");
         }
-        assert_eq!(found(Kind::Account, &" ".repeat(MAX_BYTES + 1)), [(1, 1, String::new())]);
-        assert_eq!(found(Kind::Account, "{}"), []);
+        assert_eq!(found(DocumentKind::Account, &" ".repeat(MAX_BYTES + 1)), [(1, 1, String::new())]);
+        assert_eq!(found(DocumentKind::Account, "{}"), []);
     }
 
     #[test]
     fn a_value_in_the_place_of_a_name_is_not_repeated() {
         let text = r#"{"MIIEvgIBADANBgkqhkiG9w0BAQEFAASC": 1}"#;
-        let faults = faults(Kind::Account, text, &CallbackRules::default()).unwrap();
+        let faults = faults(DocumentKind::Account, text, &CallbackRules::default()).unwrap();
         assert_eq!(faults.len(), 1);
         assert!(!faults[0].to_string().contains("MIIE"), "{}", faults[0]);
     }

@@ -9,9 +9,10 @@ use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::clock::UnixMillis;
 use shared::runtime::start::StartError;
 use shared::secrets::{FetchError, SecretName};
+use strum::VariantArray as _;
 
 use super::references::references;
-use super::{Kind, Vault, check};
+use super::{DocumentKind, Vault, check};
 
 /// The documents that are fetched at once.
 const AT_ONCE: usize = 16;
@@ -22,7 +23,7 @@ const NAMED: usize = 3;
 /// The needer of documents that no other names.
 const ITSELF: &str = "authlink itself";
 
-/// The result of a look at all documents of a place.
+/// The result of a check of all documents of a place.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
     /// A line for each flaw: a document does not parse, is needed and missing, has a name that none can have, or a
@@ -35,8 +36,9 @@ pub struct Health {
 }
 
 /// Looks at every document once, at `now`. `default_app` is the app of links whose owner has none of its own.
-pub async fn look(vault: &Vault, default_app: Option<&AlipayAppId>, now: UnixMillis) -> Health {
-    let (single, many): (Vec<_>, Vec<_>) = Kind::ALL.into_iter().partition(|kind| kind.is_single());
+pub async fn check(vault: &Vault, default_app: Option<&AlipayAppId>, now: UnixMillis) -> Health {
+    let (single, many): (Vec<_>, Vec<_>) =
+        DocumentKind::VARIANTS.iter().copied().partition(|kind| kind.is_single());
     let (mut flaws, mut unread, mut unlisted) = (Vec::new(), Unread::default(), HashSet::new());
     let mut names: Vec<_> = single.into_iter().filter_map(|kind| Some((kind, kind.name("").ok()?))).collect();
     for (kind, keys) in join_all(many.into_iter().map(async |kind| (kind, vault.names(kind).await))).await {
@@ -55,11 +57,11 @@ pub async fn look(vault: &Vault, default_app: Option<&AlipayAppId>, now: UnixMil
             }
         }
     }
-    let looked = iter(names).map(async |(kind, name)| {
+    let checked = iter(names).map(async |(kind, name)| {
         let document = document(vault, kind, &name, now).await;
         (name, document)
     });
-    let documents: Vec<_> = looked.buffer_unordered(AT_ONCE).collect().await;
+    let documents: Vec<_> = checked.buffer_unordered(AT_ONCE).collect().await;
 
     let (mut there, mut needers) = (HashSet::new(), Needers::default());
     needers.add(SecretName::callback_key(), ITSELF);
@@ -99,7 +101,7 @@ pub async fn look(vault: &Vault, default_app: Option<&AlipayAppId>, now: UnixMil
 /// There can be none of such a name, or it cannot be looked for.
 pub async fn missing_app(vault: &Vault, app: Option<&str>) -> Result<Option<SecretName>, StartError> {
     let Some(app) = app else { return Ok(None) };
-    let name = Kind::AlipayApp.name(app)?;
+    let name = DocumentKind::AlipayApp.name(app)?;
     Ok(if vault.read(&name).await?.is_none() { Some(name) } else { None })
 }
 
@@ -113,7 +115,7 @@ enum Document {
     Unread(FetchError),
 }
 
-async fn document(vault: &Vault, kind: Kind, name: &SecretName, now: UnixMillis) -> Document {
+async fn document(vault: &Vault, kind: DocumentKind, name: &SecretName, now: UnixMillis) -> Document {
     let text = match vault.fetch(name).await {
         Ok(Some(text)) => text,
         Ok(None) => return Document::Absent,
@@ -159,7 +161,7 @@ impl Unread {
         self.add(name.to_string(), error, |unread| &mut unread.denied);
     }
 
-    fn unlisted(&mut self, kind: Kind, error: FetchError) {
+    fn unlisted(&mut self, kind: DocumentKind, error: FetchError) {
         self.add(format!("the names of {}", kind.as_str()), error, |unread| &mut unread.denied_lists);
     }
 
@@ -229,7 +231,7 @@ mod tests {
         let (own, alipays) = (new_rsa().unwrap(), new_rsa().unwrap());
         let files = issue(&own, &alipays).unwrap();
         for (name, document) in [
-            ("callback-key", Kind::CallbackKey.sound().unwrap()),
+            ("callback-key", DocumentKind::CallbackKey.sound().unwrap()),
             (
                 "alipay-app/1",
                 json!({
@@ -244,7 +246,8 @@ mod tests {
         // 2049-01-01, when the files end.
         let end = UnixMillis(2_493_072_000_000);
         for (before_days, told) in [(31, false), (29, true), (0, true), (-1, true)] {
-            let flaws = look(&vault, None, UnixMillis(end.0 - before_days * 24 * 60 * 60 * 1000)).await.flaws;
+            let flaws =
+                check(&vault, None, UnixMillis(end.0 - before_days * 24 * 60 * 60 * 1000)).await.flaws;
             let is_told = flaws.iter().any(|flaw| {
                 flaw.starts_with("alipay-app/1:")
                     && flaw.ends_with(
@@ -271,7 +274,7 @@ mod tests {
         // 2030-01-01, when the file ends.
         const END: i64 = 1_893_456_000_000;
         for (before_days, told) in [(31, false), (29, true), (-1, true)] {
-            let flaws = look(&vault, None, UnixMillis(END - before_days * 24 * 60 * 60 * 1000)).await.flaws;
+            let flaws = check(&vault, None, UnixMillis(END - before_days * 24 * 60 * 60 * 1000)).await.flaws;
             let is_told = flaws.iter().any(|flaw| {
                 flaw.ends_with(
                     "alipayCertificates: is valid from 2020-01-01T00:00:00Z until 2030-01-01T00:00:00Z",
@@ -288,7 +291,7 @@ mod tests {
         for kind in ["business", "account", "scheme"] {
             fs::create_dir(at(kind)).unwrap();
         }
-        let callback_key = Kind::CallbackKey.sound().unwrap().to_string();
+        let callback_key = DocumentKind::CallbackKey.sound().unwrap().to_string();
         for (name, text) in [
             ("account/1001.json", "{}"),
             ("account/1002.json", "[]"),
@@ -300,13 +303,13 @@ mod tests {
         }
         fs::write(at("business/B2.json"), vec![b' '; check::MAX_BYTES + 1]).unwrap();
         let vault = Vault::of_files(folder.path(), CallbackRules::default());
-        let Health { flaws, unread, missing } = look(&vault, None, NOW).await;
+        let Health { flaws, unread, missing } = check(&vault, None, NOW).await;
         let names: Vec<_> = flaws.iter().map(|flaw| flaw.split(':').next().unwrap()).collect();
         assert_eq!(names, ["account/1002", "business/B1", "scheme/two"], "{flaws:?}");
         let too_long = "business/B2 could not be read: the file has more than 65536 bytes";
         assert_eq!((unread.as_deref(), missing.len()), (Some(too_long), 0));
         fs::remove_file(at("callback-key.json")).unwrap();
-        let health = look(&vault, None, NOW).await;
+        let health = check(&vault, None, NOW).await;
         let told = "callback-key is missing, which authlink itself needs";
         assert!(health.flaws.iter().any(|flaw| flaw == told), "{:?}", health.flaws);
         assert_eq!(health.missing, [SecretName::callback_key()].into());
@@ -314,21 +317,21 @@ mod tests {
 
     /// The names and texts of sound documents, some of which need others.
     fn sound_documents() -> Vec<(&'static str, String)> {
-        let with = |kind: Kind, changed: Value| {
+        let with = |kind: DocumentKind, changed: Value| {
             let mut document = kind.sound().unwrap();
             changed.as_object().unwrap().iter().for_each(|(name, value)| document[name] = value.clone());
             document.to_string()
         };
         vec![
-            ("access-key/a", with(Kind::AccessKey, json!({"accountId": "1001"}))),
-            ("access-key/b", with(Kind::AccessKey, json!({"accountId": "1001"}))),
-            ("access-key/c", with(Kind::AccessKey, json!({"accountId": "1001"}))),
-            ("access-key/d", with(Kind::AccessKey, json!({"accountId": "1001"}))),
-            ("scheme/234", with(Kind::Scheme, json!({"accountId": "1002", "source": "aliyun"}))),
-            ("business/B1", with(Kind::Business, json!({"upstream": "east"}))),
-            ("business/B2", with(Kind::Business, json!({"alipayApp": "2"}))),
-            ("callback-key", with(Kind::CallbackKey, json!({}))),
-            ("phone-key", with(Kind::PhoneKey, json!({}))),
+            ("access-key/a", with(DocumentKind::AccessKey, json!({"accountId": "1001"}))),
+            ("access-key/b", with(DocumentKind::AccessKey, json!({"accountId": "1001"}))),
+            ("access-key/c", with(DocumentKind::AccessKey, json!({"accountId": "1001"}))),
+            ("access-key/d", with(DocumentKind::AccessKey, json!({"accountId": "1001"}))),
+            ("scheme/234", with(DocumentKind::Scheme, json!({"accountId": "1002", "source": "aliyun"}))),
+            ("business/B1", with(DocumentKind::Business, json!({"upstream": "east"}))),
+            ("business/B2", with(DocumentKind::Business, json!({"alipayApp": "2"}))),
+            ("callback-key", with(DocumentKind::CallbackKey, json!({}))),
+            ("phone-key", with(DocumentKind::PhoneKey, json!({}))),
         ]
     }
 
@@ -343,7 +346,7 @@ mod tests {
         sound_documents().iter().for_each(|(name, text)| write(name, text));
         let vault = Vault::of_files(folder.path(), CallbackRules::default());
         let app = AlipayAppId::parse("1").unwrap();
-        let health = look(&vault, Some(&app), NOW).await;
+        let health = check(&vault, Some(&app), NOW).await;
         let keys = "access-key/a, access-key/b, access-key/c and 1 more need";
         assert_eq!(
             health.flaws,
@@ -359,17 +362,17 @@ mod tests {
         );
         assert_eq!((health.missing.len(), health.unread), (7, None));
         for (kind, name) in [
-            (Kind::Account, "account/1001"),
-            (Kind::Account, "account/1002"),
-            (Kind::AlipayApp, "alipay-app/1"),
-            (Kind::AlipayApp, "alipay-app/2"),
-            (Kind::Aliyun, "aliyun/1002"),
-            (Kind::LinkToken, "link-token"),
-            (Kind::Upstream, "upstream/east"),
+            (DocumentKind::Account, "account/1001"),
+            (DocumentKind::Account, "account/1002"),
+            (DocumentKind::AlipayApp, "alipay-app/1"),
+            (DocumentKind::AlipayApp, "alipay-app/2"),
+            (DocumentKind::AlibabaCloudKey, "aliyun/1002"),
+            (DocumentKind::LinkToken, "link-token"),
+            (DocumentKind::Platform, "upstream/east"),
         ] {
             write(name, &kind.sound().unwrap().to_string());
         }
-        let health = look(&vault, Some(&app), NOW).await;
+        let health = check(&vault, Some(&app), NOW).await;
         assert_eq!((health.flaws, health.missing.len(), health.unread), (Vec::new(), 0, None));
     }
 
@@ -416,17 +419,17 @@ mod tests {
     async fn no_document_is_fetched_twice() {
         let mut documents = sound_documents();
         for (kind, name) in [
-            (Kind::Account, "account/1001"),
-            (Kind::Account, "account/1002"),
-            (Kind::AlipayApp, "alipay-app/2"),
-            (Kind::LinkToken, "link-token"),
-            (Kind::Upstream, "upstream/east"),
+            (DocumentKind::Account, "account/1001"),
+            (DocumentKind::Account, "account/1002"),
+            (DocumentKind::AlipayApp, "alipay-app/2"),
+            (DocumentKind::LinkToken, "link-token"),
+            (DocumentKind::Platform, "upstream/east"),
         ] {
             documents.push((name, kind.sound().unwrap().to_string()));
         }
         let many = documents.len();
         let (aws, vault) = at_secrets_manager(documents, &[]).await;
-        let health = look(&vault, None, NOW).await;
+        let health = check(&vault, None, NOW).await;
         assert_eq!(health.flaws, ["aliyun/1002 is missing, which scheme/234 needs"]);
         let bodies = aws.asked().await.into_iter().map(|asked| asked.body_json::<Value>().unwrap());
         let mut fetched: Vec<_> =
@@ -447,7 +450,7 @@ mod tests {
         let mut documents = sound_documents();
         documents.push(("business/B3", "[]".to_owned()));
         let (_aws, vault) = at_secrets_manager(documents, refused).await;
-        let health = look(&vault, None, NOW).await;
+        let health = check(&vault, None, NOW).await;
         let names: Vec<_> = health.flaws.iter().map(|flaw| flaw.split([':', ' ']).next().unwrap()).collect();
         assert_eq!(
             names,

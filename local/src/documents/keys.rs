@@ -8,7 +8,7 @@ use shared::model::deny_list::KeyFingerprint;
 use shared::runtime::start::StartError;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use super::Kind;
+use super::DocumentKind;
 use super::shown::{KeyForm, fingerprint};
 use crate::keys::{new_rsa, private_pem, public_pem, random_hex};
 use crate::private_file;
@@ -58,7 +58,7 @@ impl NewKey {
         let key = Zeroizing::new(random_hex::<BYTES>());
         Self {
             in_document: key.clone(),
-            fingerprint: KeyFingerprint::of(key.as_bytes()).to_string(),
+            fingerprint: KeyFingerprint::new(key.as_bytes()).to_string(),
             for_them: key,
             extension: "txt",
             told: "give to the other side, by a safe way: the key in",
@@ -84,7 +84,7 @@ impl NewKey {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn keep(&self, folder: &Path, kind: Kind, id: &str) -> io::Result<KeptKey> {
+    pub fn keep(&self, folder: &Path, kind: DocumentKind, id: &str) -> io::Result<KeptKey> {
         private_file::make_folder(folder)?;
         let short = &self.fingerprint[..SHORT];
         let path: PathBuf = folder.join(format!("{}-{id}-{short}.{}", kind.as_str(), self.extension));
@@ -109,7 +109,6 @@ impl KeptKey {
         fs::remove_file(self.file)
     }
 
-    /// For programs.
     #[must_use]
     pub fn as_json(&self) -> Value {
         json!({"file": self.file.display().to_string(), "fingerprint": self.fingerprint})
@@ -131,14 +130,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let keys = [NewKey::theirs().unwrap(), NewKey::theirs().unwrap(), NewKey::shared::<16>()];
         for key in &keys {
-            let told = key.keep(folder.path(), Kind::Business, "B1").unwrap().to_string();
+            let told = key.keep(folder.path(), DocumentKind::Business, "B1").unwrap().to_string();
             let file = told.rsplit(' ').next().unwrap();
             assert!(file.contains(&format!("business-B1-{}.", &key.fingerprint[..SHORT])), "{told}");
             assert_eq!(fs::read_to_string(file).unwrap(), *key.for_them);
         }
-        assert!(keys[0].keep(folder.path(), Kind::Business, "B1").is_err(), "one is not replaced");
+        assert!(keys[0].keep(folder.path(), DocumentKind::Business, "B1").is_err(), "one is not replaced");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
-        NewKey::shared::<16>().keep(folder.path(), Kind::Business, "B1").unwrap().discard().unwrap();
+        NewKey::shared::<16>().keep(folder.path(), DocumentKind::Business, "B1").unwrap().discard().unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 }

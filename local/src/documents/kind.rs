@@ -11,54 +11,35 @@ use shared::registry::{
 };
 use shared::runtime::start::StartError;
 use shared::secrets::{Document as _, DocumentError, SecretName};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::keys::{new_rsa, private_pem, public_pem};
 
 /// A kind of document, by the first part of its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+pub enum DocumentKind {
     Business,
     Scheme,
     AccessKey,
     Account,
-    Upstream,
+    #[value(name = "upstream")]
+    #[strum(serialize = "upstream")]
+    Platform,
     AlipayApp,
-    Aliyun,
+    #[value(name = "aliyun")]
+    #[strum(serialize = "aliyun")]
+    AlibabaCloudKey,
     CallbackKey,
     LinkToken,
     PhoneKey,
 }
 
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Business,
-        Self::Scheme,
-        Self::AccessKey,
-        Self::Account,
-        Self::Upstream,
-        Self::AlipayApp,
-        Self::Aliyun,
-        Self::CallbackKey,
-        Self::LinkToken,
-        Self::PhoneKey,
-    ];
-
+impl DocumentKind {
     /// The first part of the documents' names.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Business => "business",
-            Self::Scheme => "scheme",
-            Self::AccessKey => "access-key",
-            Self::Account => "account",
-            Self::Upstream => "upstream",
-            Self::AlipayApp => "alipay-app",
-            Self::Aliyun => "aliyun",
-            Self::CallbackKey => "callback-key",
-            Self::LinkToken => "link-token",
-            Self::PhoneKey => "phone-key",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// True if there is one such document, whose name is the kind.
@@ -80,13 +61,13 @@ impl Kind {
             }
             Self::AccessKey => SecretName::access_key(key)?,
             Self::Account => SecretName::account(key)?,
-            Self::Upstream => SecretName::upstream(key)?,
+            Self::Platform => SecretName::platform(key)?,
             Self::AlipayApp => {
                 let id = AlipayAppId::parse(key);
                 let flaw = || StartError::new("an app's id at Alipay is 1 to 32 digits".to_owned());
                 SecretName::alipay_app(&id.ok_or_else(flaw)?)
             }
-            Self::Aliyun => SecretName::alibaba_cloud_key(key)?,
+            Self::AlibabaCloudKey => SecretName::alibaba_cloud_key(key)?,
             Self::CallbackKey => SecretName::callback_key(),
             Self::LinkToken => SecretName::link_token(),
             Self::PhoneKey => SecretName::phone_key(),
@@ -97,7 +78,7 @@ impl Kind {
     #[must_use]
     pub fn read_name(text: &str) -> Option<SecretName> {
         let (kind, key) = text.split_once('/').unwrap_or((text, ""));
-        let kind = Self::ALL.into_iter().find(|known| known.as_str() == kind)?;
+        let kind = kind.parse::<Self>().ok()?;
         kind.name(key).ok().filter(|name| name.as_str() == text)
     }
 
@@ -111,9 +92,9 @@ impl Kind {
             Self::Scheme => Scheme::parse_by(json, rules).map(drop),
             Self::AccessKey => AccessKey::parse(json).map(drop),
             Self::Account => Account::parse(json).map(drop),
-            Self::Upstream => Platform::parse(json).map(drop),
+            Self::Platform => Platform::parse(json).map(drop),
             Self::AlipayApp => AlipayApp::parse(json).map(drop),
-            Self::Aliyun => AlibabaCloudKey::parse(json).map(drop),
+            Self::AlibabaCloudKey => AlibabaCloudKey::parse(json).map(drop),
             Self::CallbackKey => CallbackKey::parse(json).map(drop),
             Self::LinkToken => LinkToken::parse(json).map(drop),
             Self::PhoneKey => PhoneKey::parse(json).map(drop),
@@ -132,14 +113,16 @@ impl Kind {
             Self::Scheme => json!({"accountId": "1001", "merchantName": "M"}),
             Self::AccessKey => json!({"secrets": ["0123456789abcdef"], "accountId": "1001"}),
             Self::Account => json!({}),
-            Self::Upstream => json!({
+            Self::Platform => json!({
                 "baseUrl": "https://a.example", "businessId": "B1", "privateKey": private()?,
                 "publicKeys": [public()?],
             }),
             Self::AlipayApp => {
                 json!({"privateKey": private()?, "alipayPublicKeys": [public()?]})
             }
-            Self::Aliyun => json!({"accessKeyId": "LTAI0123456789", "accessKeySecret": "0123456789abcdef"}),
+            Self::AlibabaCloudKey => {
+                json!({"accessKeyId": "LTAI0123456789", "accessKeySecret": "0123456789abcdef"})
+            }
             Self::CallbackKey => json!({"privateKey": private()?}),
             Self::LinkToken => json!({"keys": ["0123456789abcdef0123456789abcdef"]}),
             Self::PhoneKey => json!({"key": "0123456789abcdef0123456789abcdef"}),
@@ -155,18 +138,18 @@ mod tests {
     fn a_name_is_read_as_it_is_written_and_no_other_is() {
         for text in ["business/B1", "scheme/234", "alipay-app/2021000000000001", "aliyun/1001", "link-token"]
         {
-            assert_eq!(Kind::read_name(text).map(|name| name.to_string()).as_deref(), Some(text));
+            assert_eq!(DocumentKind::read_name(text).map(|name| name.to_string()).as_deref(), Some(text));
         }
         for text in
             ["", "business", "business/", "scheme/two", "link-token/1", "prod/business/B1", "other/B1"]
         {
-            assert_eq!(Kind::read_name(text), None, "{text}");
+            assert_eq!(DocumentKind::read_name(text), None, "{text}");
         }
     }
 
     #[test]
     fn what_is_called_sound_is_sound() {
-        for kind in Kind::ALL {
+        for &kind in DocumentKind::VARIANTS {
             let sound = kind.sound().unwrap();
             assert_eq!(
                 kind.parse(&sound.to_string(), &CallbackRules::default()),

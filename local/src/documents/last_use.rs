@@ -13,7 +13,7 @@ use shared::model::short_fingerprint::ShortFingerprint;
 use shared::runtime::start::StartError;
 use shared::store::listing::{Listing, View};
 
-use super::{Kind, Vault};
+use super::{DocumentKind, Vault};
 use crate::operate::Place;
 use crate::operate::local_time::local;
 use crate::operate::newest::STATES;
@@ -37,7 +37,6 @@ struct Request {
     key: Option<ShortFingerprint>,
 }
 
-/// The use of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyUse {
     key: KeyFingerprint,
@@ -64,19 +63,19 @@ pub enum LastUse {
 
 /// True if records name the keys of such documents.
 #[must_use]
-pub const fn is_recorded(kind: Kind) -> bool {
-    matches!(kind, Kind::Business | Kind::AccessKey)
+pub const fn is_recorded(kind: DocumentKind) -> bool {
+    matches!(kind, DocumentKind::Business | DocumentKind::AccessKey)
 }
 
 /// Why nothing tells the use of the keys of such documents, if they have keys and records do not name them.
 #[must_use]
-pub const fn unrecorded(kind: Kind) -> Option<&'static str> {
+pub const fn unrecorded(kind: DocumentKind) -> Option<&'static str> {
     match kind {
-        Kind::Upstream => Some(
+        DocumentKind::Platform => Some(
             "Which key verified last is not recorded of a platform: a new one of its works once a callback that it \
              signs is taken",
         ),
-        Kind::AlipayApp => Some(
+        DocumentKind::AlipayApp => Some(
             "Which key verified last is not recorded of Alipay: a new one works once a user's return succeeds by it",
         ),
         _ => None,
@@ -87,7 +86,7 @@ pub const fn unrecorded(kind: Kind) -> Option<&'static str> {
 pub async fn last_use(
     place: &Place,
     vault: &Vault,
-    party: (Kind, &str),
+    party: (DocumentKind, &str),
     document: &Value,
     keys: &[KeyFingerprint],
     now: UnixMillis,
@@ -101,13 +100,13 @@ pub async fn last_use(
 async fn requests(
     place: &Place,
     vault: &Vault,
-    (kind, id): (Kind, &str),
+    (kind, id): (DocumentKind, &str),
     document: &Value,
     now: UnixMillis,
 ) -> Result<(Vec<Request>, bool), StartError> {
     let (owners, most) = match kind {
-        Kind::Business => (vec![Owner::Business(id.to_owned())], OF_A_BUSINESS),
-        Kind::AccessKey => (schemes(vault, &document["accountId"]).await?, OF_A_SCHEME),
+        DocumentKind::Business => (vec![Owner::Business(id.to_owned())], OF_A_BUSINESS),
+        DocumentKind::AccessKey => (schemes(vault, &document["accountId"]).await?, OF_A_SCHEME),
         _ => (Vec::new(), 0),
     };
     let opened = place.open().await?;
@@ -130,7 +129,7 @@ async fn of_owner(
     for _ in 0..PAGES {
         let page = records.list(&listing).await?;
         unread |= !page.unreadable.is_empty();
-        let requests = page.records.iter().filter(|record| record.notice.is_none());
+        let requests = page.records.iter().filter(|record| record.notice().is_none());
         found.extend(requests.map(|record| Request { at: record.created_at, key: record.verified_by }));
         listing.after = page.next;
         if listing.after.is_none() || found.len() >= most {
@@ -142,12 +141,11 @@ async fn of_owner(
     Ok((found, all))
 }
 
-/// The schemes of an account.
 async fn schemes(vault: &Vault, account: &Value) -> Result<Vec<Owner>, StartError> {
     let account = account.as_str().ok_or_else(|| StartError::new("it names no account".to_owned()))?;
-    let ids = vault.names(Kind::Scheme).await?.into_iter().filter_map(|id| SchemeId::parse(&id));
+    let ids = vault.names(DocumentKind::Scheme).await?.into_iter().filter_map(|id| SchemeId::parse(&id));
     let looked = iter(ids).map(async |id| {
-        let text = vault.read(&Kind::Scheme.name(&id.to_string())?).await?;
+        let text = vault.read(&DocumentKind::Scheme.name(&id.to_string())?).await?;
         let scheme: Value = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         Ok((scheme["accountId"] == account).then_some(Owner::Scheme(id)))
     });
@@ -195,7 +193,6 @@ impl LastUse {
         marked.collect::<Vec<_>>().join("\n")
     }
 
-    /// For programs.
     #[must_use]
     pub fn as_json(&self) -> Value {
         let (keys, looked_at) = match self {
@@ -269,7 +266,7 @@ mod tests {
     const NOW: UnixMillis = UnixMillis(1_795_305_600_000);
 
     fn key(text: &str) -> KeyFingerprint {
-        KeyFingerprint::of(text.as_bytes())
+        KeyFingerprint::new(text.as_bytes())
     }
 
     /// Another key whose fingerprint begins as that of `key` does.

@@ -14,6 +14,6 @@ pub mod vault;
 mod writing;
 
 pub use keys::{KeptKey, NewKey};
-pub use kind::Kind;
+pub use kind::DocumentKind;
 pub use vault::Vault;
 pub use writing::WriteError;

@@ -1,4 +1,4 @@
-//! The documents of a deployment that were deleted and can still be had back: Secrets Manager keeps them for some days.
+//! The documents of a deployment that were deleted and can still be restored: Secrets Manager keeps them for some days.
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry};
@@ -6,7 +6,7 @@ use shared::model::clock::UnixMillis;
 use shared::runtime::start::StartError;
 use shared::secrets::SecretName;
 
-use super::Kind;
+use super::DocumentKind;
 
 /// A document that waits for its deletion.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub async fn list(client: &Client, prefix: &str) -> Result<Vec<Deleted>, StartEr
 
 /// Another deployment's prefix may begin with this one: its secrets are no documents here.
 fn deleted(secret: &SecretListEntry, prefix: &str) -> Option<Deleted> {
-    let name = Kind::read_name(secret.name()?.strip_prefix(prefix)?)?;
+    let name = DocumentKind::read_name(secret.name()?.strip_prefix(prefix)?)?;
     let dated = UnixMillis(secret.deleted_date()?.to_millis().ok()?);
     Some(Deleted { name, dated })
 }

@@ -4,30 +4,30 @@ use shared::egress::callback_url::CallbackRules;
 use shared::registry::{AccessKey, Business, Scheme, SchemeSource};
 use shared::secrets::{Document as _, DocumentError, SecretName};
 
-use super::Kind;
+use super::DocumentKind;
 
 /// The names of those that `text`, a document of `kind`, needs beside the deployment's own app; none if it does not
 /// parse, with its addresses judged by `rules`.
 #[must_use]
-pub(super) fn references(kind: Kind, text: &str, rules: &CallbackRules) -> Vec<SecretName> {
+pub(super) fn references(kind: DocumentKind, text: &str, rules: &CallbackRules) -> Vec<SecretName> {
     let found = match kind {
-        Kind::Business => of_business(text, rules),
-        Kind::Scheme => of_scheme(text, rules),
-        Kind::AccessKey => of_access_key(text),
-        Kind::Account
-        | Kind::Upstream
-        | Kind::AlipayApp
-        | Kind::Aliyun
-        | Kind::CallbackKey
-        | Kind::LinkToken
-        | Kind::PhoneKey => return Vec::new(),
+        DocumentKind::Business => of_business(text, rules),
+        DocumentKind::Scheme => of_scheme(text, rules),
+        DocumentKind::AccessKey => of_access_key(text),
+        DocumentKind::Account
+        | DocumentKind::Platform
+        | DocumentKind::AlipayApp
+        | DocumentKind::AlibabaCloudKey
+        | DocumentKind::CallbackKey
+        | DocumentKind::LinkToken
+        | DocumentKind::PhoneKey => return Vec::new(),
     };
     found.unwrap_or_default()
 }
 
 fn of_business(text: &str, rules: &CallbackRules) -> Result<Vec<SecretName>, DocumentError> {
     let Business { upstream, alipay_app, .. } = Business::parse_by(text, rules)?;
-    let platform = upstream.and_then(|name| SecretName::upstream(&name).ok());
+    let platform = upstream.and_then(|name| SecretName::platform(&name).ok());
     Ok(platform.into_iter().chain(alipay_app.as_ref().map(SecretName::alipay_app)).collect())
 }
 
@@ -53,22 +53,27 @@ mod tests {
 
     #[test]
     fn what_a_document_needs_is_what_it_names_and_what_its_links_are_made_with() {
-        let business = Kind::Business.sound().unwrap();
+        let business = DocumentKind::Business.sound().unwrap();
         for (kind, changed, needs) in [
-            (Kind::Business, json!({}), &[][..]),
-            (Kind::Business, json!({"alipayApp": "2021000000000002"}), &["alipay-app/2021000000000002"]),
-            (Kind::Business, json!({"upstream": "east"}), &["upstream/east"]),
-            (Kind::Scheme, json!({}), &["account/1001"]),
+            (DocumentKind::Business, json!({}), &[][..]),
             (
-                Kind::Scheme,
+                DocumentKind::Business,
+                json!({"alipayApp": "2021000000000002"}),
+                &["alipay-app/2021000000000002"],
+            ),
+            (DocumentKind::Business, json!({"upstream": "east"}), &["upstream/east"]),
+            (DocumentKind::Scheme, json!({}), &["account/1001"]),
+            (
+                DocumentKind::Scheme,
                 json!({"source": "alipay", "alipayApp": "2021000000000002"}),
                 &["account/1001", "alipay-app/2021000000000002"],
             ),
-            (Kind::Scheme, json!({"source": "aliyun"}), &["account/1001", "aliyun/1001"]),
-            (Kind::AccessKey, json!({}), &["account/1001", "link-token", "phone-key"]),
-            (Kind::Account, json!({}), &[]),
+            (DocumentKind::Scheme, json!({"source": "aliyun"}), &["account/1001", "aliyun/1001"]),
+            (DocumentKind::AccessKey, json!({}), &["account/1001", "link-token", "phone-key"]),
+            (DocumentKind::Account, json!({}), &[]),
         ] {
-            let mut document = if kind == Kind::Business { business.clone() } else { kind.sound().unwrap() };
+            let mut document =
+                if kind == DocumentKind::Business { business.clone() } else { kind.sound().unwrap() };
             changed.as_object().unwrap().iter().for_each(|(name, value)| document[name] = value.clone());
             let found = references(kind, &document.to_string(), &CallbackRules::default());
             let found: Vec<_> = found.iter().map(SecretName::as_str).collect();

@@ -6,7 +6,7 @@ use serde_json::Value;
 use shared::registry::AlipayApp;
 use shared::signing::alipay_certificate::KeyCertificate;
 
-use super::Kind;
+use super::DocumentKind;
 
 /// A list of keys of which one replaces another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,7 +24,6 @@ pub enum KeyList {
 }
 
 impl KeyList {
-    /// The field.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -46,11 +45,11 @@ impl KeyList {
 
     /// The lists that a document of `kind` may have.
     #[must_use]
-    pub const fn of(kind: Kind) -> &'static [Self] {
+    pub const fn for_kind(kind: DocumentKind) -> &'static [Self] {
         match kind {
-            Kind::Business | Kind::Upstream => &[Self::PublicKeys, Self::Md5Keys],
-            Kind::AccessKey => &[Self::Secrets],
-            Kind::AlipayApp => &[Self::AlipayPublicKeys, Self::AlipayCertificates],
+            DocumentKind::Business | DocumentKind::Platform => &[Self::PublicKeys, Self::Md5Keys],
+            DocumentKind::AccessKey => &[Self::Secrets],
+            DocumentKind::AlipayApp => &[Self::AlipayPublicKeys, Self::AlipayCertificates],
             _ => &[],
         }
     }
@@ -80,7 +79,7 @@ pub enum RotationError {
 ///
 /// # Errors
 /// There is none, or there are two and none is chosen.
-pub fn list(kind: Kind, document: &Value, chosen: Option<KeyList>) -> Result<KeyList, RotationError> {
+pub fn list(kind: DocumentKind, document: &Value, chosen: Option<KeyList>) -> Result<KeyList, RotationError> {
     match (chosen, with_keys(kind, document, 1).as_slice()) {
         (Some(chosen), there) if there.contains(&chosen) => Ok(chosen),
         (Some(_), _) | (None, []) => Err(RotationError::NoKeys),
@@ -91,16 +90,16 @@ pub fn list(kind: Kind, document: &Value, chosen: Option<KeyList>) -> Result<Key
 
 /// The list whose rotation is under way, if there is one such list.
 #[must_use]
-pub fn under_way(kind: Kind, document: &Value) -> Option<KeyList> {
+pub fn under_way(kind: DocumentKind, document: &Value) -> Option<KeyList> {
     if let [only] = with_keys(kind, document, 2)[..] { Some(only) } else { None }
 }
 
 /// The lists that have so many keys at least.
-fn with_keys(kind: Kind, document: &Value, count: usize) -> Vec<KeyList> {
+fn with_keys(kind: DocumentKind, document: &Value, count: usize) -> Vec<KeyList> {
     let has_keys = |list: &KeyList| {
         document.get(list.as_str()).and_then(Value::as_array).is_some_and(|keys| keys.len() >= count)
     };
-    KeyList::of(kind).iter().copied().filter(has_keys).collect()
+    KeyList::for_kind(kind).iter().copied().filter(has_keys).collect()
 }
 
 /// Puts `key` beside the one in `list`.
@@ -177,7 +176,7 @@ mod tests {
     fn a_rotation_that_is_under_way_says_itself_which_list_it_is_of() {
         let app = |keys: Value, certificates: Value| {
             let document = json!({"alipayPublicKeys": keys, "alipayCertificates": certificates});
-            under_way(Kind::AlipayApp, &document)
+            under_way(DocumentKind::AlipayApp, &document)
         };
         assert_eq!(app(json!(["a"]), json!(["b", "c"])), Some(KeyList::AlipayCertificates));
         assert_eq!(app(json!(["a", "b"]), Value::Null), Some(KeyList::AlipayPublicKeys));
@@ -191,13 +190,13 @@ mod tests {
         let both = json!({"publicKeys": ["a"], "md5Keys": ["b"]});
         let one = json!({"publicKeys": [], "md5Keys": ["b"], "secrets": ["c"]});
         for (kind, document, chosen, found) in [
-            (Kind::Business, &both, None, Err(RotationError::TwoLists(rsa, md5))),
-            (Kind::Business, &both, Some(rsa), Ok(rsa)),
-            (Kind::Upstream, &both, Some(md5), Ok(md5)),
-            (Kind::Business, &one, None, Ok(md5)),
-            (Kind::Business, &one, Some(rsa), Err(RotationError::NoKeys)),
-            (Kind::AccessKey, &one, None, Ok(KeyList::Secrets)),
-            (Kind::Scheme, &one, None, Err(RotationError::NoKeys)),
+            (DocumentKind::Business, &both, None, Err(RotationError::TwoLists(rsa, md5))),
+            (DocumentKind::Business, &both, Some(rsa), Ok(rsa)),
+            (DocumentKind::Platform, &both, Some(md5), Ok(md5)),
+            (DocumentKind::Business, &one, None, Ok(md5)),
+            (DocumentKind::Business, &one, Some(rsa), Err(RotationError::NoKeys)),
+            (DocumentKind::AccessKey, &one, None, Ok(KeyList::Secrets)),
+            (DocumentKind::Scheme, &one, None, Err(RotationError::NoKeys)),
         ] {
             assert_eq!(list(kind, document, chosen), found, "{kind:?} {document} {chosen:?}");
         }

@@ -53,7 +53,7 @@ pub enum KeyForm {
 }
 
 impl KeyForm {
-    fn of(field: &str) -> Option<Self> {
+    fn from_field(field: &str) -> Option<Self> {
         match field {
             "publicKeys" | "alipayPublicKeys" => Some(Self::Public),
             "privateKey" | "nextPrivateKey" => Some(Self::Private),
@@ -70,7 +70,7 @@ pub fn without_keys(document: &Value) -> Value {
     let Value::Object(fields) = document else { return Value::Null };
     let roots = fields.get(AlipayApp::ROOTS).and_then(Value::as_str);
     let roots = roots.and_then(|file| RootCertificates::parse(file).ok());
-    let shown = fields.iter().map(|(name, value)| match KeyForm::of(name) {
+    let shown = fields.iter().map(|(name, value)| match KeyForm::from_field(name) {
         Some(form) => (name.clone(), fingerprints(form, value)),
         None if AlipayApp::CERTIFICATES.contains(&name.as_str()) => {
             (name.clone(), certificates(name, value, roots.as_ref()))
@@ -134,7 +134,9 @@ fn certificate(
 /// The names of the keys of one field.
 #[must_use]
 pub fn keys_of(document: &Value, field: &str) -> Vec<KeyFingerprint> {
-    let (Some(form), Value::Array(keys)) = (KeyForm::of(field), &document[field]) else { return Vec::new() };
+    let (Some(form), Value::Array(keys)) = (KeyForm::from_field(field), &document[field]) else {
+        return Vec::new();
+    };
     keys.iter().filter_map(|key| fingerprint(form, key.as_str()?)).collect()
 }
 
@@ -144,7 +146,7 @@ pub fn fingerprint(form: KeyForm, key: &str) -> Option<KeyFingerprint> {
     match form {
         KeyForm::Public => VerifyingKey::parse(key).ok().map(|key| *key.fingerprint()),
         KeyForm::Private => SigningKey::parse(key).ok().and_then(|key| key.fingerprint()),
-        KeyForm::Text => Some(KeyFingerprint::of(key.as_bytes())),
+        KeyForm::Text => Some(KeyFingerprint::new(key.as_bytes())),
     }
 }
 
@@ -153,9 +155,10 @@ mod tests {
     use serde_json::json;
     use shared::signing::alibaba_cloud::AccessKeySecret;
     use shared::signing::md5::Md5Key;
+    use strum::VariantArray as _;
 
     use super::*;
-    use crate::documents::Kind;
+    use crate::documents::DocumentKind;
     use crate::keys::{new_rsa, private_pem, public_pem};
 
     #[test]
@@ -183,7 +186,7 @@ mod tests {
         let text = shown.to_string();
         assert!(!text.contains("BEGIN") && !text.contains(secret), "{text}");
         assert_eq!(keys_of(&document, "publicKeys"), [of_pair, of_pair]);
-        assert_eq!(keys_of(&document, "md5Keys"), [KeyFingerprint::of(secret.as_bytes())]);
+        assert_eq!(keys_of(&document, "md5Keys"), [KeyFingerprint::new(secret.as_bytes())]);
     }
 
     #[test]
@@ -221,16 +224,16 @@ mod tests {
         let fields = documented.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
         let mut count = 0;
         for field in fields {
-            let is_known = KeyForm::of(field).is_some()
+            let is_known = KeyForm::from_field(field).is_some()
                 || PLAIN.contains(&field)
                 || AlipayApp::CERTIFICATES.contains(&field);
             assert!(is_known, "{field}");
             count += 1;
         }
         assert!(count > 40, "{count} rows");
-        for kind in Kind::ALL {
+        for &kind in DocumentKind::VARIANTS {
             for field in kind.sound().unwrap().as_object().unwrap().keys() {
-                assert!(KeyForm::of(field).is_some() || PLAIN.contains(&field.as_str()), "{field}");
+                assert!(KeyForm::from_field(field).is_some() || PLAIN.contains(&field.as_str()), "{field}");
             }
         }
     }

@@ -10,7 +10,7 @@ use shared::runtime::start::StartError;
 use shared::secrets::{FetchError, SecretFolder, SecretName, SecretSource as _, SecretValue, SecretsManager};
 use zeroize::Zeroizing;
 
-use super::Kind;
+use super::DocumentKind;
 use crate::folder::Folder;
 use crate::operate::{Deployed, Place};
 
@@ -91,7 +91,7 @@ impl Vault {
     /// A document's text, if there is one.
     ///
     /// # Errors
-    /// It cannot be had.
+    /// It is unavailable.
     pub async fn read(&self, name: &SecretName) -> Result<Option<Zeroizing<String>>, StartError> {
         Ok(self.fetch(name).await?)
     }
@@ -99,7 +99,7 @@ impl Vault {
     /// The same, with the kind of the failure.
     ///
     /// # Errors
-    /// It cannot be had.
+    /// It is unavailable.
     pub async fn fetch(&self, name: &SecretName) -> Result<Option<Zeroizing<String>>, FetchError> {
         Ok(self.current(name).await?.map(|value| value.document))
     }
@@ -107,7 +107,7 @@ impl Vault {
     /// A document as it stands now, with its version, if there is one.
     ///
     /// # Errors
-    /// It cannot be had.
+    /// It is unavailable.
     pub async fn current(&self, name: &SecretName) -> Result<Option<SecretValue>, FetchError> {
         let fetched = match self {
             Self::Folder { source, .. } => source.fetch(name).await,
@@ -124,7 +124,7 @@ impl Vault {
     ///
     /// # Errors
     /// They cannot be listed.
-    pub async fn names(&self, kind: Kind) -> Result<BTreeSet<String>, FetchError> {
+    pub async fn names(&self, kind: DocumentKind) -> Result<BTreeSet<String>, FetchError> {
         let names = match self {
             Self::Folder { source, .. } => source.names(kind.as_str()).await?,
             Self::Manager { source, .. } => source.names(kind.as_str()).await?,
@@ -157,11 +157,11 @@ mod tests {
         };
         let config = Config::read(&settings).unwrap();
         let vault = Vault::of_files(secrets_folder(&config).unwrap(), CallbackRules::default());
-        let name = Kind::Account.name("1001").unwrap();
+        let name = DocumentKind::Account.name("1001").unwrap();
         assert_eq!(vault.read(&name).await.unwrap(), None);
         vault.write(&name, "{}", None).await.unwrap();
         assert_eq!(vault.read(&name).await.unwrap().unwrap().as_str(), "{}");
-        assert_eq!(vault.names(Kind::Account).await.unwrap(), ["1001".to_owned()].into());
+        assert_eq!(vault.names(DocumentKind::Account).await.unwrap(), ["1001".to_owned()].into());
         assert!(elsewhere.path().join("account/1001.json").is_file());
     }
 }

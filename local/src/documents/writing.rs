@@ -163,7 +163,7 @@ mod tests {
     use wiremock::{Request, ResponseTemplate};
 
     use super::*;
-    use crate::documents::Kind;
+    use crate::documents::DocumentKind;
     use crate::operate::fake_aws::FakeAws;
 
     /// The versions of one secret, each with its text, and the one that is current, as Secrets Manager keeps them.
@@ -231,7 +231,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (_aws, _, stack) = manager().await;
         for vault in [Vault::of_files(folder.path(), CallbackRules::default()), stack] {
-            let name = Kind::Account.name("1001").unwrap();
+            let name = DocumentKind::Account.name("1001").unwrap();
             let (one, other) = (vault.write(&name, "1", None), vault.write(&name, "2", None));
             let (one, other) = tokio::join!(one, other);
             assert!(one.is_ok() != other.is_ok());
@@ -260,7 +260,7 @@ mod tests {
     async fn a_document_that_is_gone_is_not_made_anew_by_a_change() {
         let folder = tempfile::tempdir().unwrap();
         let vault = Vault::of_files(folder.path(), CallbackRules::default());
-        let name = Kind::Account.name("1001").unwrap();
+        let name = DocumentKind::Account.name("1001").unwrap();
         assert!(matches!(vault.write(&name, "{}", Some("1")).await, Err(WriteError::Changed(_))));
         assert_eq!(vault.read(&name).await.unwrap(), None);
     }
@@ -268,7 +268,7 @@ mod tests {
     #[tokio::test]
     async fn a_version_that_was_made_current_again_can_be_replaced_once_more() {
         let (_aws, secret, vault) = manager().await;
-        let name = Kind::Account.name("1001").unwrap();
+        let name = DocumentKind::Account.name("1001").unwrap();
         vault.write(&name, "1", None).await.unwrap();
         let first = version_of(&vault, &name).await;
         for text in ["2", "3", "2"] {

@@ -7,20 +7,19 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::{format_description, offset};
 use time::{Date, Month, OffsetDateTime, Time};
 
-use super::refusal::Refusal;
+use super::refusal::EmulatorRefusal;
 
 const TIMESTAMP: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
 
 /// An answer before it is written in some form.
-pub(super) struct Answer {
+pub(super) struct EmulatorAnswer {
     /// The name of its node.
     pub(super) node: &'static str,
     pub(super) members: Map<String, Value>,
     pub(super) signature: Signature,
 }
 
-/// The signature of an answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signature {
     /// Over the node.
@@ -30,7 +29,7 @@ pub(super) enum Signature {
     Absent,
 }
 
-impl Answer {
+impl EmulatorAnswer {
     /// The node of a successful exchange.
     pub(super) fn granted(
         now: UnixMillis,
@@ -54,7 +53,7 @@ impl Answer {
     }
 
     /// The error, as the gateway answers this method.
-    pub(super) fn refused(refusal: Refusal) -> Self {
+    pub(super) fn refused(refusal: EmulatorRefusal) -> Self {
         let signature = if refusal.is_signed() { Signature::Good } else { Signature::Absent };
         Self { node: "error_response", members: refusal.members(), signature }
     }

@@ -10,7 +10,7 @@ use rsa::{RsaPrivateKey, RsaPublicKey};
 use serde_json::Value;
 
 use super::certificates::AppCertificates;
-use super::refusal::Refusal;
+use super::refusal::EmulatorRefusal;
 use super::signing::Parameters;
 
 /// An app at the emulator.
@@ -44,17 +44,17 @@ impl EmulatedApp {
     }
 
     /// Refuses a request that names other certificates than the app's and Alipay's roots.
-    pub(super) fn check_certificates(&self, parameters: &Parameters) -> Result<(), Refusal> {
+    pub(super) fn check_certificates(&self, parameters: &Parameters) -> Result<(), EmulatorRefusal> {
         if !names_certificate(parameters) {
             return Ok(());
         }
         let named = |name| parameters.get(name).filter(|sn| !sn.is_empty());
-        let known = self.certificates.as_ref().ok_or(Refusal::AppCertNotExist)?;
-        let app_sn = named("app_cert_sn").ok_or(Refusal::MissingAppCertSn)?;
-        let root_sn = named("alipay_root_cert_sn").ok_or(Refusal::MissingRootCertSn)?;
+        let known = self.certificates.as_ref().ok_or(EmulatorRefusal::AppCertNotExist)?;
+        let app_sn = named("app_cert_sn").ok_or(EmulatorRefusal::MissingAppCertSn)?;
+        let root_sn = named("alipay_root_cert_sn").ok_or(EmulatorRefusal::MissingRootCertSn)?;
         let rules = [
-            (*app_sn == known.app_sn, Refusal::AppCertNotExist),
-            (*root_sn == known.root_sn, Refusal::InvalidRootCertSn),
+            (*app_sn == known.app_sn, EmulatorRefusal::AppCertNotExist),
+            (*root_sn == known.root_sn, EmulatorRefusal::InvalidRootCertSn),
         ];
         rules.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, refusal)| Err(refusal))
     }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::authorize_request::{AuthorizeRequest, InvalidParameter};
 use super::consent::{consent, problem};
 use super::{AlipayEmulator, TEST_USERS};
-use crate::journal::{Direction, Event, Party, Title};
+use crate::journal::{Direction, JournalEvent, Party, Title};
 use crate::page::{file, page};
 use shared::web::language::Language;
 
@@ -24,7 +24,7 @@ pub(super) struct Decision {
 
 impl AlipayEmulator {
     fn record_decision(&self, title: Title, request: &AuthorizeRequest, location: &str) {
-        let mut event = Event::new(self.clock.now(), Party::Alipay, Direction::Received, title);
+        let mut event = JournalEvent::new(self.clock.now(), Party::Alipay, Direction::Received, title);
         event.request = format!(
             "app_id = {}\nscope = {}\nredirect_uri = {}\nstate = {}\n",
             request.app_id, request.scope, request.redirect_uri, request.state

@@ -1,12 +1,14 @@
 //! The faults that can be injected into the gateway.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
-use super::refusal::Refusal;
+use super::refusal::EmulatorRefusal;
 
 /// A fault of the gateway, for every request. Each spends the request's code, as Alipay would.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum GatewayFault {
     /// No fault.
     #[default]
@@ -42,57 +44,23 @@ pub enum GatewayFault {
 }
 
 impl GatewayFault {
-    pub const ALL: [Self; 15] = [
-        Self::None,
-        Self::WrongSign,
-        Self::BadGateway,
-        Self::Silence,
-        Self::Slow,
-        Self::RefusedCode,
-        Self::UserId,
-        Self::BothIds,
-        Self::UnknownError,
-        Self::UnmatchedAppId,
-        Self::InvalidAppId,
-        Self::InvalidSignature,
-        Self::MissingAppCertSn,
-        Self::InsufficientPermissions,
-        Self::AppCallLimited,
-    ];
-
     /// The name it has in JSON.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::WrongSign => "wrong-sign",
-            Self::BadGateway => "bad-gateway",
-            Self::Silence => "silence",
-            Self::Slow => "slow",
-            Self::RefusedCode => "refused-code",
-            Self::UserId => "user-id",
-            Self::BothIds => "both-ids",
-            Self::UnknownError => "unknown-error",
-            Self::UnmatchedAppId => "unmatched-app-id",
-            Self::InvalidAppId => "invalid-app-id",
-            Self::InvalidSignature => "invalid-signature",
-            Self::MissingAppCertSn => "missing-app-cert-sn",
-            Self::InsufficientPermissions => "insufficient-permissions",
-            Self::AppCallLimited => "app-call-limited",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// The refusal of a request that has nothing wrong.
-    pub(super) const fn refusal(self) -> Option<Refusal> {
+    pub(super) const fn refusal(self) -> Option<EmulatorRefusal> {
         match self {
-            Self::RefusedCode => Some(Refusal::CodeInvalid),
-            Self::UnknownError => Some(Refusal::UnknownError),
-            Self::UnmatchedAppId => Some(Refusal::UnmatchedAppId),
-            Self::InvalidAppId => Some(Refusal::InvalidAppId),
-            Self::InvalidSignature => Some(Refusal::InvalidSignature),
-            Self::MissingAppCertSn => Some(Refusal::MissingAppCertSn),
-            Self::InsufficientPermissions => Some(Refusal::InsufficientPermissions),
-            Self::AppCallLimited => Some(Refusal::AppCallLimited),
+            Self::RefusedCode => Some(EmulatorRefusal::CodeInvalid),
+            Self::UnknownError => Some(EmulatorRefusal::UnknownError),
+            Self::UnmatchedAppId => Some(EmulatorRefusal::UnmatchedAppId),
+            Self::InvalidAppId => Some(EmulatorRefusal::InvalidAppId),
+            Self::InvalidSignature => Some(EmulatorRefusal::InvalidSignature),
+            Self::MissingAppCertSn => Some(EmulatorRefusal::MissingAppCertSn),
+            Self::InsufficientPermissions => Some(EmulatorRefusal::InsufficientPermissions),
+            Self::AppCallLimited => Some(EmulatorRefusal::AppCallLimited),
             Self::None
             | Self::WrongSign
             | Self::BadGateway
@@ -110,7 +78,7 @@ mod tests {
 
     #[test]
     fn the_name_is_the_one_in_json() {
-        for fault in GatewayFault::ALL {
+        for fault in GatewayFault::VARIANTS {
             assert_eq!(serde_json::to_value(fault).unwrap(), fault.name());
         }
     }

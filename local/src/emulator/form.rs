@@ -4,7 +4,7 @@ use encoding_rs::{Encoding, GB18030, GBK, UTF_8};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Signature};
+use super::answer::{EmulatorAnswer, Signature};
 use super::apps::AnswerKey;
 use super::signing::sign;
 
@@ -68,7 +68,7 @@ pub(super) fn charset_of_answer(query: &str) -> &'static Encoding {
 /// The bytes of `answer`. In its plain form the node stands first and `sign` right behind it: that is where the SDKs
 /// look.
 pub(super) fn written(
-    answer: &Answer,
+    answer: &EmulatorAnswer,
     forms: &[AnswerForm],
     charset: &'static Encoding,
     key: Option<&AnswerKey<'_>>,
@@ -103,7 +103,7 @@ pub(super) fn written(
 }
 
 /// The node as it is sent, and as it is signed.
-fn node(answer: &Answer, forms: &[AnswerForm], charset: &'static Encoding) -> (Vec<u8>, Vec<u8>) {
+fn node(answer: &EmulatorAnswer, forms: &[AnswerForm], charset: &'static Encoding) -> (Vec<u8>, Vec<u8>) {
     let has = |form| forms.contains(&form);
     let mut members = answer.members.clone();
     if has(AnswerForm::Gbk) || has(AnswerForm::Mixed) {

@@ -11,13 +11,13 @@ use serde::Serialize;
 use shared::model::clock::UnixMillis;
 use tokio::time::sleep;
 
-use super::answer::{Answer, Signature, is_timestamp};
+use super::answer::{EmulatorAnswer, Signature, is_timestamp};
 use super::apps::names_certificate;
 use super::form::{charset, charset_of_answer, written};
-use super::refusal::Refusal;
+use super::refusal::EmulatorRefusal;
 use super::signing::{Parameters, parameters, signature_holds, string_to_sign};
 use super::{AlipayEmulator, EmulatedApp, GatewayFault, TEST_USERS};
-use crate::journal::{Direction, Event, Party, Title};
+use crate::journal::{Direction, JournalEvent, Party, Title};
 
 const FORM_LIMIT_BYTES: usize = 64 * 1024;
 const SILENCE: Duration = Duration::from_mins(2);
@@ -33,7 +33,6 @@ pub struct SeenExchange {
     pub outcome: ExchangeOutcome,
 }
 
-/// The outcome of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ExchangeOutcome {
@@ -95,24 +94,27 @@ impl AlipayEmulator {
         parameters: &Parameters,
         app: Option<&EmulatedApp>,
         fault: GatewayFault,
-    ) -> (ExchangeOutcome, Option<Answer>) {
+    ) -> (ExchangeOutcome, Option<EmulatorAnswer>) {
         if matches!(fault, GatewayFault::BadGateway | GatewayFault::Silence) {
             self.spend(parameters);
             return (ExchangeOutcome::Faulted(fault), None);
         }
-        let refusal = fault
-            .refusal()
-            .filter(|refusal| !(*refusal == Refusal::MissingAppCertSn && names_certificate(parameters)));
+        let refusal = fault.refusal().filter(|refusal| {
+            !(*refusal == EmulatorRefusal::MissingAppCertSn && names_certificate(parameters))
+        });
         let exchanged = check(parameters, app).and_then(|app| match (self.spend(parameters), refusal) {
             (Some(_), Some(refusal)) => Err(refusal),
-            (Some((_, of)), None) if of != app.app_id => Err(Refusal::UnmatchedAppId),
+            (Some((_, of)), None) if of != app.app_id => Err(EmulatorRefusal::UnmatchedAppId),
             (Some((user, _)), None) => Ok((&TEST_USERS[user], self.open_id(user, &app.app_id))),
-            (None, _) => Err(Refusal::CodeInvalid),
+            (None, _) => Err(EmulatorRefusal::CodeInvalid),
         });
         let (user, open_id) = match exchanged {
             Ok(granted) => granted,
             Err(refusal) => {
-                return (ExchangeOutcome::Refused(refusal.sub_code()), Some(Answer::refused(refusal)));
+                return (
+                    ExchangeOutcome::Refused(refusal.sub_code()),
+                    Some(EmulatorAnswer::refused(refusal)),
+                );
             }
         };
         let named = open_id.clone();
@@ -125,7 +127,7 @@ impl AlipayEmulator {
             GatewayFault::WrongSign => Signature::OverOtherBytes,
             _ => Signature::Good,
         };
-        let answer = Answer::granted(self.clock.now(), open_id, user_id, signature);
+        let answer = EmulatorAnswer::granted(self.clock.now(), open_id, user_id, signature);
         (ExchangeOutcome::Granted(named), Some(answer))
     }
 
@@ -152,7 +154,7 @@ impl AlipayEmulator {
         if let Some(code) = parameters.get("code").filter(|code| !code.is_empty()) {
             self.keep_exchange(SeenExchange { at, code: code.clone(), outcome });
         }
-        let mut event = Event::new(at, Party::Alipay, Direction::Received, Title::CodeExchanged);
+        let mut event = JournalEvent::new(at, Party::Alipay, Direction::Received, Title::CodeExchanged);
         event.request = parameters.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
         event.answer = answer.to_owned();
         event.signed_text = Some(string_to_sign(parameters));
@@ -163,27 +165,33 @@ impl AlipayEmulator {
 }
 
 /// The app whose request this is, if Alipay would take it.
-fn check<'a>(parameters: &Parameters, app: Option<&'a EmulatedApp>) -> Result<&'a EmulatedApp, Refusal> {
+fn check<'a>(
+    parameters: &Parameters,
+    app: Option<&'a EmulatedApp>,
+) -> Result<&'a EmulatedApp, EmulatorRefusal> {
     let value = |name| parameters.get(name).map(String::as_str).filter(|value| !value.is_empty());
-    let method = value("method").ok_or(Refusal::MissingMethod)?;
-    value("app_id").ok_or(Refusal::MissingAppId)?;
-    value("sign").ok_or(Refusal::MissingSignature)?;
-    let sign_type = value("sign_type").ok_or(Refusal::MissingSignatureType)?;
-    let timestamp = value("timestamp").ok_or(Refusal::MissingTimestamp)?;
-    value("version").ok_or(Refusal::MissingVersion)?;
+    let method = value("method").ok_or(EmulatorRefusal::MissingMethod)?;
+    value("app_id").ok_or(EmulatorRefusal::MissingAppId)?;
+    value("sign").ok_or(EmulatorRefusal::MissingSignature)?;
+    let sign_type = value("sign_type").ok_or(EmulatorRefusal::MissingSignatureType)?;
+    let timestamp = value("timestamp").ok_or(EmulatorRefusal::MissingTimestamp)?;
+    value("version").ok_or(EmulatorRefusal::MissingVersion)?;
     if method != METHOD {
-        return Err(Refusal::InvalidMethod);
+        return Err(EmulatorRefusal::InvalidMethod);
     }
-    let app = app.ok_or(Refusal::InvalidAppId)?;
+    let app = app.ok_or(EmulatorRefusal::InvalidAppId)?;
     app.check_certificates(parameters)?;
     let rules = [
-        (sign_type == "RSA2", Refusal::InvalidSignatureType),
-        (value("charset").is_none_or(|name| charset(name).is_some()), Refusal::InvalidCharset),
-        (value("format").is_none_or(|name| name.eq_ignore_ascii_case("json")), Refusal::InvalidFormat),
-        (is_timestamp(timestamp), Refusal::InvalidTimestamp),
-        (signature_holds(parameters, &app.public_key), Refusal::InvalidSignature),
-        (value("grant_type") == Some("authorization_code"), Refusal::GrantTypeInvalid),
-        (value("code").is_some(), Refusal::CodeInvalid),
+        (sign_type == "RSA2", EmulatorRefusal::InvalidSignatureType),
+        (value("charset").is_none_or(|name| charset(name).is_some()), EmulatorRefusal::InvalidCharset),
+        (
+            value("format").is_none_or(|name| name.eq_ignore_ascii_case("json")),
+            EmulatorRefusal::InvalidFormat,
+        ),
+        (is_timestamp(timestamp), EmulatorRefusal::InvalidTimestamp),
+        (signature_holds(parameters, &app.public_key), EmulatorRefusal::InvalidSignature),
+        (value("grant_type") == Some("authorization_code"), EmulatorRefusal::GrantTypeInvalid),
+        (value("code").is_some(), EmulatorRefusal::CodeInvalid),
     ];
     rules.into_iter().find(|(holds, _)| !holds).map_or(Ok(app), |(_, refusal)| Err(refusal))
 }

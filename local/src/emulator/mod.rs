@@ -38,7 +38,6 @@ pub use users::{TEST_USERS, TestUser};
 
 const EXCHANGES_KEPT: usize = 1_000;
 
-/// What the emulator knows.
 pub struct EmulatorConfig {
     pub apps: Apps,
     /// The required beginning of a `redirect_uri`; `None` allows any http or https address.

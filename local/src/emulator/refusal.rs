@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 /// A reason to refuse a request, by the public table of the gateway's codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum EmulatorRefusal {
     MissingMethod,
     MissingAppId,
     MissingSignature,
@@ -30,7 +30,7 @@ pub(super) enum Refusal {
     UnknownError,
 }
 
-impl Refusal {
+impl EmulatorRefusal {
     /// `sub_code` and `sub_msg`. No text holds a brace: the SDKs find the node's end by counting them.
     const fn detail(self) -> (&'static str, &'static str) {
         match self {

@@ -19,7 +19,7 @@ use super::*;
 const APP_ID: &str = "2021000000000001";
 const OTHER_APP_ID: &str = "2021000000000003";
 
-fn of(app_id: &str, key: &RsaPrivateKey) -> EmulatedApp {
+fn app(app_id: &str, key: &RsaPrivateKey) -> EmulatedApp {
     let (public_key, alipay_private_key) = (key.to_public_key(), key.clone());
     EmulatedApp { app_id: app_id.to_owned(), public_key, alipay_private_key, certificates: None }
 }
@@ -43,7 +43,7 @@ impl Running {
         let clock = Arc::new(ManualClock::at(UnixMillis(1_800_000_000_000)));
         let emulator = AlipayEmulator::new(EmulatorConfig {
             apps: Apps {
-                started_with: [APP_ID, OTHER_APP_ID].map(|app_id| of(app_id, &key)).into(),
+                started_with: [APP_ID, OTHER_APP_ID].map(|app_id| app(app_id, &key)).into(),
                 documents: None,
             },
             redirect_uri_prefix: Some("http://127.0.0.1:8787/".to_owned()),
@@ -310,9 +310,9 @@ async fn the_consent_page_checks_its_address() {
         ("state", "a-b", Some("state")),
         ("state", long.as_str(), Some("state")),
     ] {
-        let mut wish = Parameters::from(good.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        wish.insert(name.to_owned(), value.to_owned());
-        let target = format!("/oauth2/publicAppAuthorize.htm?{}", encoded(&wish));
+        let mut request = Parameters::from(good.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        request.insert(name.to_owned(), value.to_owned());
+        let target = format!("/oauth2/publicAppAuthorize.htm?{}", encoded(&request));
         let (status, html) = running.send(Method::GET, &target, "").await;
         assert_eq!(status, if problem.is_some() { 400 } else { 200 }, "{name} = {value}");
         assert!(html.contains("这不是支付宝"), "{html}");
@@ -325,7 +325,7 @@ async fn the_consent_page_checks_its_address() {
 #[tokio::test]
 async fn a_decision_sends_the_browser_back() {
     let running = Running::start().await;
-    let wish = format!(
+    let query = format!(
         "app_id={APP_ID}&scope=auth_base&redirect_uri=http%3A%2F%2F127.0.0.1%3A8787%2Fcallback%3Fa%3D1&state=abc%2B"
     );
     let back =
@@ -333,7 +333,7 @@ async fn a_decision_sends_the_browser_back() {
     let decide = async |decision: &str| {
         let request = running.client.post(running.url("/oauth2/publicAppAuthorize.htm"));
         let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let answer = request.body(format!("{wish}&{decision}")).send().await.unwrap();
+        let answer = request.body(format!("{query}&{decision}")).send().await.unwrap();
         let location = answer.headers().get(header::LOCATION).map(|value| value.to_str().unwrap().to_owned());
         (answer.status(), location)
     };

@@ -10,7 +10,7 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::{Authorization, Call, CallError, DemoMerchant, MerchantFault, SignType};
+use super::{Authorization, Call, DemoMerchant, MerchantCallError, MerchantFault, SignType};
 use crate::emulator::GatewayFault;
 use crate::journal::Entry;
 
@@ -26,14 +26,14 @@ pub(super) struct LinkRequest {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Asked {
+pub(super) struct SerialQuery {
     serial_no: String,
     #[serde(default)]
     sign_type: SignType,
 }
 
 /// Passes on what authlink says of a serialNo.
-pub(super) async fn query(State(merchant): State<DemoMerchant>, Json(asked): Json<Asked>) -> Response {
+pub(super) async fn query(State(merchant): State<DemoMerchant>, Json(asked): Json<SerialQuery>) -> Response {
     passed_on(merchant.query(asked.sign_type, &asked.serial_no).await)
 }
 
@@ -61,8 +61,8 @@ fn passed_on(call: Call) -> Response {
         }
         Err(error) => {
             let status = match error {
-                CallError::NoMd5Key => StatusCode::BAD_REQUEST,
-                CallError::Unreachable(_) | CallError::TooLong => StatusCode::BAD_GATEWAY,
+                MerchantCallError::NoMd5Key => StatusCode::BAD_REQUEST,
+                MerchantCallError::Unreachable(_) | MerchantCallError::TooLong => StatusCode::BAD_GATEWAY,
             };
             (status, Json(Problem { status: 1, message: error.to_string() })).into_response()
         }

@@ -17,7 +17,7 @@ const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Call {
     pub request: CallRequest,
-    pub answer: Result<CallAnswer, CallError>,
+    pub answer: Result<CallAnswer, MerchantCallError>,
 }
 
 /// A call as it goes over the wire.
@@ -44,12 +44,12 @@ impl CallAnswer {
     ///
     /// # Errors
     /// There is no answer, or it is too long.
-    pub async fn read(answer: reqwest::Result<reqwest::Response>) -> Result<Self, CallError> {
-        let answer = answer.map_err(CallError::Unreachable)?;
+    pub async fn read(answer: reqwest::Result<reqwest::Response>) -> Result<Self, MerchantCallError> {
+        let answer = answer.map_err(MerchantCallError::Unreachable)?;
         let http_status = answer.status().as_u16();
         let body = read_bounded(answer, ANSWER_LIMIT_BYTES).await.map_err(|error| match error {
-            ReadError::TooLong { .. } => CallError::TooLong,
-            ReadError::Broken(error) => CallError::Unreachable(error),
+            ReadError::TooLong { .. } => MerchantCallError::TooLong,
+            ReadError::Broken(error) => MerchantCallError::Unreachable(error),
         })?;
         Ok(Self { http_status, body: String::from_utf8_lossy(&body).into_owned() })
     }
@@ -71,7 +71,7 @@ impl CallAnswer {
 
 /// A call without an answer.
 #[derive(Debug)]
-pub enum CallError {
+pub enum MerchantCallError {
     /// The merchant has no MD5 key; nothing was sent.
     NoMd5Key,
     /// authlink could not be reached, or the connection broke.
@@ -80,7 +80,7 @@ pub enum CallError {
     TooLong,
 }
 
-impl fmt::Display for CallError {
+impl fmt::Display for MerchantCallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoMd5Key => f.write_str("this merchant has no MD5 key"),
@@ -90,7 +90,7 @@ impl fmt::Display for CallError {
     }
 }
 
-impl std::error::Error for CallError {
+impl std::error::Error for MerchantCallError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unreachable(error) => Some(error),
@@ -125,7 +125,7 @@ impl DemoMerchant {
         Ok(sign(url, &config.business_id, serial_no, body, signer, now))
     }
 
-    pub(super) async fn send(&self, call: &CallRequest) -> Result<CallAnswer, CallError> {
+    pub(super) async fn send(&self, call: &CallRequest) -> Result<CallAnswer, MerchantCallError> {
         send(&self.client, call).await
     }
 }
@@ -191,7 +191,7 @@ fn unsigned(
 ///
 /// # Errors
 /// There is no answer, or it is too long.
-pub async fn send(client: &reqwest::Client, call: &CallRequest) -> Result<CallAnswer, CallError> {
+pub async fn send(client: &reqwest::Client, call: &CallRequest) -> Result<CallAnswer, MerchantCallError> {
     let mut request = client.post(&call.url).body(call.body.clone());
     for (name, value) in &call.headers {
         request = request.header(*name, value);

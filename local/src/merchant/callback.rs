@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::signing::{SignType, md5_holds, rsa_holds, string_to_sign};
 use super::{DemoMerchant, MerchantFault};
-use crate::journal::{Direction, Event, Party, Title};
+use crate::journal::{Direction, JournalEvent, Party, Title};
 
 const SILENCE: Duration = Duration::from_mins(2);
 const NONCES_KEPT: usize = 1_000;
@@ -58,7 +58,8 @@ pub(super) async fn callback(
         MerchantFault::Silence => (StatusCode::GATEWAY_TIMEOUT, ""),
     };
     let received = received(&headers, &body, signature_ok, merchant.clock.now());
-    let mut event = Event::new(received.at, Party::Merchant, Direction::Received, Title::CallbackReceived);
+    let mut event =
+        JournalEvent::new(received.at, Party::Merchant, Direction::Received, Title::CallbackReceived);
     event.request = request_text(&received);
     event.answer = match fault {
         MerchantFault::Silence => String::new(),

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
+use strum::VariantArray as _;
 
 use super::{DemoMerchant, MerchantConfig, MerchantFault};
 use crate::emulator::GatewayFault;
@@ -131,7 +132,7 @@ fn faults(with_gateway: bool, language: Language) -> Markup {
                 label class="field" {
                     span { (say("支付宝网关", "Alipay's gateway")) }
                     select data-fault="gateway" data-testid="gateway-fault" {
-                        @for fault in GatewayFault::ALL {
+                        @for &fault in GatewayFault::VARIANTS {
                             option value=(fault.name()) { (gateway_fault(fault, language)) }
                         }
                     }
@@ -140,7 +141,7 @@ fn faults(with_gateway: bool, language: Language) -> Markup {
             label class="field" {
                 span { (say("商家收到回调时", "The merchant, when called back")) }
                 select data-fault="merchant" data-testid="merchant-fault" {
-                    @for fault in MerchantFault::ALL {
+                    @for &fault in MerchantFault::VARIANTS {
                         option value=(fault.name()) { (merchant_fault(fault, language)) }
                     }
                 }

@@ -1,10 +1,12 @@
 //! The faults that can be injected into the merchant.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 /// A fault of `/callback`, for every POST. The POST is recorded all the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum MerchantFault {
     /// No fault: `SUCCESS` if the callback is signed, new and meant for this merchant.
     #[default]
@@ -24,28 +26,10 @@ pub enum MerchantFault {
 }
 
 impl MerchantFault {
-    pub const ALL: [Self; 7] = [
-        Self::None,
-        Self::ServerError,
-        Self::Slow,
-        Self::Redirect,
-        Self::WrongText,
-        Self::Unchecked,
-        Self::Silence,
-    ];
-
     /// The name it has in JSON.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::ServerError => "server-error",
-            Self::Slow => "slow",
-            Self::Redirect => "redirect",
-            Self::WrongText => "wrong-text",
-            Self::Unchecked => "unchecked",
-            Self::Silence => "silence",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -55,7 +39,7 @@ mod tests {
 
     #[test]
     fn the_name_is_the_one_in_json() {
-        for fault in MerchantFault::ALL {
+        for fault in MerchantFault::VARIANTS {
             assert_eq!(serde_json::to_value(fault).unwrap(), fault.name());
         }
     }

@@ -4,9 +4,9 @@ use serde::Serialize;
 use shared::model::clock::UnixMillis;
 
 use super::DemoMerchant;
-use super::call::{Call, CallAnswer, CallError};
+use super::call::{Call, CallAnswer, MerchantCallError};
 use super::signing::SignType;
-use crate::journal::{Direction, Event, Party, Title};
+use crate::journal::{Direction, JournalEvent, Party, Title};
 use crate::keys::random_hex;
 
 const PATH: &str = "/v1/openapi/auth/alipay/url";
@@ -36,7 +36,7 @@ impl DemoMerchant {
         let body = serde_json::to_string(&body).unwrap_or_else(|error| unreachable!("strings only: {error}"));
         let request = match self.sign(PATH, &serial_no, body, sign_type, now) {
             Ok(request) => request,
-            Err(request) => return Call { request: *request, answer: Err(CallError::NoMd5Key) },
+            Err(request) => return Call { request: *request, answer: Err(MerchantCallError::NoMd5Key) },
         };
         self.memory().ledger.record_request(&serial_no, user_id, sign_type, now);
         let answer = self.send(&request).await;
@@ -49,7 +49,7 @@ impl DemoMerchant {
     }
 
     fn record(&self, call: &Call, now: UnixMillis) {
-        let mut event = Event::new(now, Party::Merchant, Direction::Sent, Title::LinkRequested);
+        let mut event = JournalEvent::new(now, Party::Merchant, Direction::Sent, Title::LinkRequested);
         let request = &call.request;
         let headers: String =
             request.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();

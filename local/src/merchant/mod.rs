@@ -26,7 +26,7 @@ use tokio::sync::watch;
 
 use crate::emulator::AlipayEmulator;
 use crate::journal::Journal;
-pub use call::{Call, CallAnswer, CallError, CallRequest, Signer, send, sign};
+pub use call::{Call, CallAnswer, CallRequest, MerchantCallError, Signer, send, sign};
 pub use callback::ReceivedCallback;
 pub use faults::MerchantFault;
 use ledger::Ledger;

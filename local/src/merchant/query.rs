@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::DemoMerchant;
-use super::call::{Call, CallError};
+use super::call::{Call, MerchantCallError};
 use super::signing::SignType;
 
 const PATH: &str = "/v1/openapi/auth/alipay/query";
@@ -24,7 +24,7 @@ impl DemoMerchant {
         let body = serde_json::to_string(&body).unwrap_or_else(|error| unreachable!("strings only: {error}"));
         match self.sign(PATH, serial_no, body, sign_type, self.clock.now()) {
             Ok(request) => Call { answer: self.send(&request).await, request },
-            Err(request) => Call { request: *request, answer: Err(CallError::NoMd5Key) },
+            Err(request) => Call { request: *request, answer: Err(MerchantCallError::NoMd5Key) },
         }
     }
 }

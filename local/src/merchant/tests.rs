@@ -113,7 +113,7 @@ async fn queries_a_serial_no_with_a_signed_request() {
         assert_signed(sign_type, &call.request.signed_text, &header("sign"));
     }
     let without_key = merchant(server.uri(), None).query(SignType::Md5, "S1").await;
-    assert!(matches!(without_key.answer, Err(CallError::NoMd5Key)));
+    assert!(matches!(without_key.answer, Err(MerchantCallError::NoMd5Key)));
 }
 
 #[tokio::test]

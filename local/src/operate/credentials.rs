@@ -18,11 +18,11 @@ pub(super) fn refused(error: &StartError, profile: Option<&str>) -> StartError {
 }
 
 /// The words for credentials that are not had: there are none, or a login has ended.
-pub(super) fn not_had(error: CredentialsError, profile: Option<&str>) -> StartError {
+pub(super) fn credentials_error(error: CredentialsError, profile: Option<&str>) -> StartError {
     let are_there = !matches!(error, CredentialsError::CredentialsNotLoaded(_));
     let error = StartError::from(error);
     StartError::new(if are_there {
-        format!("the AWS credentials cannot be had ({error}). {}", advice(profile))
+        format!("the AWS credentials are unavailable ({error}). {}", advice(profile))
     } else {
         format!("no AWS credentials were found. {}", advice(profile))
     })
@@ -42,10 +42,10 @@ mod tests {
 
     #[test]
     fn whoever_has_no_credentials_is_told_how_to_get_some() {
-        let none = not_had(CredentialsError::not_loaded_no_source(), None).to_string();
+        let none = credentials_error(CredentialsError::not_loaded_no_source(), None).to_string();
         assert!(none.starts_with("no AWS credentials were found. Sign in by `aws sso login` or"), "{none}");
         let ended = CredentialsError::provider_error("the session has ended");
-        let ended = not_had(ended, Some("ops")).to_string();
+        let ended = credentials_error(ended, Some("ops")).to_string();
         assert!(
             ended.contains("(an error occurred while loading credentials: the session has ended)"),
             "{ended}"

@@ -5,7 +5,7 @@ use shared::model::deny_list::{Denial, PartyKind};
 use shared::store::{ChangeDenyList, ReadDenyList};
 use shared::web::language::Language;
 
-use super::refusal::{Refusal, StepError};
+use super::refusal::{OperatorRefusal, StepError};
 use super::{Place, audit};
 
 /// A change of the list.
@@ -75,7 +75,7 @@ impl Change {
         let was_there = store.deny_list().await?.entries().contains(&denial.to_string());
         let (anything, told) = match self {
             Self::Disable if !store.deny(denial).await? => {
-                return Err(Refusal::ListFull.into());
+                return Err(OperatorRefusal::ListFull.into());
             }
             Self::Disable if was_there => (false, format!("{denial} was disabled already at {place}")),
             Self::Disable => (true, format!("{denial} is disabled at {place}: everywhere within 15 seconds")),
@@ -117,7 +117,7 @@ mod tests {
     async fn the_operator_is_told_what_became_of_it() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("authlink.db")).unwrap();
-        let key = KeyFingerprint::of(b"a key");
+        let key = KeyFingerprint::new(b"a key");
         let denial = Denial::new(PartyKind::Business, "B1", Some(key)).unwrap();
         let told = async |change: Change| {
             let changed = change.change("here", &store, &denial).await.unwrap();
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_question_says_what_happens_and_to_how_many() {
-        let key = KeyFingerprint::of(b"a key");
+        let key = KeyFingerprint::new(b"a key");
         for (kind, key, chinese, english) in [
             (PartyKind::Business, None, "1 个业务方？", "1 business?"),
             (PartyKind::Business, Some(key), "1 个密钥？", "1 key?"),
@@ -175,6 +175,6 @@ mod tests {
             assert_eq!(store.deny(&denial(id)).await, Ok(true));
         }
         let refused = Change::Disable.change("here", &store, &denial(DenyList::MOST)).await;
-        assert!(matches!(refused, Err(StepError::Refused(Refusal::ListFull))));
+        assert!(matches!(refused, Err(StepError::Refused(OperatorRefusal::ListFull))));
     }
 }

@@ -12,19 +12,16 @@ use shared::store::StoreError;
 
 use super::local_time::local;
 use super::place::Records;
-use super::refusal::{Refusal, StepError};
+use super::refusal::{OperatorRefusal, StepError};
 use super::{Opened, Place, audit, question, summary};
 
-/// The manner of it.
 #[derive(Clone, Copy)]
 pub struct Manner {
     /// Say what would be done, and do nothing.
     pub dry_run: bool,
-    /// Ask nothing.
     pub yes: bool,
 }
 
-/// What came of it.
 pub struct Forgotten {
     record: Authorization,
     /// The time at which the authorization's person was forgotten, if that has happened.
@@ -35,7 +32,6 @@ pub struct Forgotten {
 }
 
 impl Forgotten {
-    /// For programs.
     #[must_use]
     pub fn json(&self) -> Value {
         let mut told = json!({
@@ -73,7 +69,8 @@ pub async fn forget(
     manner: Manner,
 ) -> Result<Forgotten, StepError> {
     let records = &*opened.records;
-    let record = records.authorization(id).await?.ok_or_else(|| Refusal::NoSuchAuthorization(id.clone()))?;
+    let record =
+        records.authorization(id).await?.ok_or_else(|| OperatorRefusal::NoSuchAuthorization(id.clone()))?;
     if manner.dry_run {
         let (at, would) = (record.forgotten_at(), left(records, id).await?);
         return Ok(Forgotten { record, at, records: would, dry_run: true });
@@ -137,14 +134,14 @@ async fn forget_all(
             now
         }
         Forgetting::Before(at) => at,
-        Forgetting::Busy(_) => return Err(Refusal::RecordInUse.into()),
-        Forgetting::NotFound => return Err(Refusal::NoSuchAuthorization(id.clone()).into()),
+        Forgetting::Busy(_) => return Err(OperatorRefusal::RecordInUse.into()),
+        Forgetting::NotFound => return Err(OperatorRefusal::NoSuchAuthorization(id.clone()).into()),
     };
     for notice in notices {
         match records.forget(&notice, now).await? {
             Forgetting::Done => *done += 1,
             Forgetting::Before(_) | Forgetting::NotFound => {}
-            Forgetting::Busy(_) => return Err(Refusal::NoticeInUse.into()),
+            Forgetting::Busy(_) => return Err(OperatorRefusal::NoticeInUse.into()),
         }
     }
     Ok(at)

@@ -234,7 +234,7 @@ async fn sdk(stack: &Stack) -> Result<SdkConfig, StartError> {
     }
     let Some(provider) = config.credentials_provider() else { return Ok(in_time(config)) };
     let found = provider.provide_credentials().await;
-    let found = found.map_err(|error| credentials::not_had(error, stack.profile.as_deref()))?;
+    let found = found.map_err(|error| credentials::credentials_error(error, stack.profile.as_deref()))?;
     let found = SharedCredentialsProvider::new(found);
     Ok(in_time(config.into_builder().credentials_provider(found).build()))
 }

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use shared::model::clock::UnixMillis;
 use shared::model::id::AuthorizationId;
 
-use super::refusal::{Refusal, StepError};
+use super::refusal::{OperatorRefusal, StepError};
 use crate::private_file;
 
 /// A list of authorizations, and those of it that are done. Nobody else has it meanwhile.
@@ -96,7 +96,7 @@ impl Drop for Plan {
 
 /// The file, locked: not one that another holder has removed meanwhile.
 fn locked(path: &Path) -> Result<File, StepError> {
-    let under_way = || StepError::from(Refusal::ResendUnderWay);
+    let under_way = || StepError::from(OperatorRefusal::ResendUnderWay);
     let file = File::options().create(true).append(true).mode(0o600).open(path)?;
     match file.try_lock() {
         Ok(()) => {}
@@ -170,7 +170,7 @@ mod tests {
         assert!(Plan::hold(folder.path(), "all").is_err(), "before it has begun, too");
         first.begin(ids_of(["1", "2"]), NOW).unwrap();
         let second = Plan::hold(folder.path(), "all").map(drop);
-        assert!(matches!(second, Err(StepError::Refused(Refusal::ResendUnderWay))));
+        assert!(matches!(second, Err(StepError::Refused(OperatorRefusal::ResendUnderWay))));
         first.done(&id("1")).unwrap();
         drop(first);
         assert_eq!(Plan::hold(folder.path(), "all").unwrap().left(), ids_of(["2"]));

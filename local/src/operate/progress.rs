@@ -13,7 +13,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) const fn of(all: usize, before: usize) -> Self {
+    pub(super) const fn new(all: usize, before: usize) -> Self {
         Self { all, before, told: Duration::ZERO }
     }
 
@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn a_line_comes_each_ten_seconds_with_the_time_that_is_left_at_this_pace() {
         let secs = Duration::from_secs;
-        let mut run = Progress::of(10_000, 0);
+        let mut run = Progress::new(10_000, 0);
         for (done, passed, line) in [
             (199, Duration::from_millis(9_999), None),
             (200, secs(10), Some("200 of 10000 done, about 9 min to go")),
@@ -55,7 +55,7 @@ mod tests {
         ] {
             assert_eq!(run.line(done, passed).as_deref(), line, "{done}");
         }
-        let mut rest = Progress::of(10_000, 9_000);
+        let mut rest = Progress::new(10_000, 9_000);
         assert_eq!(
             rest.line(9_000, secs(10)).as_deref(),
             Some("9000 of 10000 done"),

@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use shared::egress::callback_url::{CallbackUrlError, MAX_CALLBACK_URL_CHARS};
 use shared::model::authorization::Status;
-use shared::model::deny_list::{BadDenial, DenyList};
+use shared::model::deny_list::{DenialError, DenyList};
 use shared::model::id::AuthorizationId;
 use shared::runtime::start::StartError;
 use shared::store::StoreError;
@@ -16,14 +16,14 @@ use super::audit::AuditError;
 #[derive(Debug)]
 pub enum StepError {
     /// Everything works, and the step is not for this record, or not at this moment.
-    Refused(Refusal),
+    Refused(OperatorRefusal),
     /// Something failed, or the question was answered by no.
     Failed(StartError),
 }
 
 /// The reason. It displays as a sentence in English.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum OperatorRefusal {
     /// There is no such authorization here.
     NoSuchAuthorization(AuthorizationId),
     /// There is nothing to deliver any more.
@@ -45,10 +45,10 @@ pub enum Refusal {
     /// The deny list takes no more.
     ListFull,
     /// It cannot stand on the deny list.
-    Denial(BadDenial),
+    Denial(DenialError),
 }
 
-impl Refusal {
+impl OperatorRefusal {
     /// The reason in a language, without a full stop, for whoever has a page and no options.
     #[must_use]
     pub fn text(&self, language: Language) -> String {
@@ -77,12 +77,12 @@ impl Refusal {
             Self::ListFull => {
                 format!("停用名单已满（{} 条）：请移出文档本身已停用的条目", DenyList::MOST)
             }
-            Self::Denial(BadDenial::Kind) => {
+            Self::Denial(DenialError::Kind) => {
                 "类别只能是 business、access-key、account、scheme 或 platform".to_owned()
             }
-            Self::Denial(BadDenial::Id) => "id 由 1 至 64 个字母、数字、“-”或“_”组成".to_owned(),
-            Self::Denial(BadDenial::NoKeys) => "account 和 scheme 没有密钥".to_owned(),
-            Self::Denial(BadDenial::Fingerprint) => "指纹是 64 位十六进制的 SHA-256".to_owned(),
+            Self::Denial(DenialError::Id) => "id 由 1 至 64 个字母、数字、“-”或“_”组成".to_owned(),
+            Self::Denial(DenialError::NoKeys) => "account 和 scheme 没有密钥".to_owned(),
+            Self::Denial(DenialError::Fingerprint) => "指纹是 64 位十六进制的 SHA-256".to_owned(),
         }
     }
 }
@@ -101,7 +101,7 @@ fn address_in_chinese(flaw: CallbackUrlError) -> String {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for OperatorRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoSuchAuthorization(id) => {
@@ -145,8 +145,8 @@ impl From<StepError> for StartError {
     }
 }
 
-impl From<Refusal> for StepError {
-    fn from(refusal: Refusal) -> Self {
+impl From<OperatorRefusal> for StepError {
+    fn from(refusal: OperatorRefusal) -> Self {
         Self::Refused(refusal)
     }
 }
@@ -183,30 +183,34 @@ mod tests {
     fn every_reason_is_told_in_both_languages() {
         let id = AuthorizationId::from_serial("B1", "S1");
         for (refusal, chinese, english) in [
-            (Refusal::NoSuchAuthorization(id), "没有找到授权", "there is no authorization"),
-            (Refusal::Forgotten(Status::Delivered), "状态为 DELIVERED：", "it is DELIVERED: its person"),
-            (Refusal::NoOpenId(Status::Issued), "状态为 ISSUED：", "it is ISSUED: it has no openId"),
+            (OperatorRefusal::NoSuchAuthorization(id), "没有找到授权", "there is no authorization"),
             (
-                Refusal::NoAddress(Status::Authorized),
+                OperatorRefusal::Forgotten(Status::Delivered),
+                "状态为 DELIVERED：",
+                "it is DELIVERED: its person",
+            ),
+            (OperatorRefusal::NoOpenId(Status::Issued), "状态为 ISSUED：", "it is ISSUED: it has no openId"),
+            (
+                OperatorRefusal::NoAddress(Status::Authorized),
                 "状态为 AUTHORIZED：",
                 "it is AUTHORIZED: it has no address",
             ),
             (
-                Refusal::Address(CallbackUrlError::NotHttps),
+                OperatorRefusal::Address(CallbackUrlError::NotHttps),
                 "回调地址必须以",
                 "the callback address must begin",
             ),
             (
-                Refusal::Address(CallbackUrlError::Port(80)),
+                OperatorRefusal::Address(CallbackUrlError::Port(80)),
                 "回调地址的端口 80",
                 "the callback address names port 80",
             ),
-            (Refusal::AttemptUnderWay, "正在投递", "an attempt is under way"),
-            (Refusal::ResendUnderWay, "条件相同的批量", "another resend"),
-            (Refusal::RecordInUse, "正在换取", "an exchange or an attempt is under way"),
-            (Refusal::NoticeInUse, "此人的信息已删除", "it is forgotten, and a notice"),
-            (Refusal::ListFull, "停用名单已满（1000 条）", "the list is full (1000)"),
-            (Refusal::Denial(BadDenial::Id), "id 由", "an id has"),
+            (OperatorRefusal::AttemptUnderWay, "正在投递", "an attempt is under way"),
+            (OperatorRefusal::ResendUnderWay, "条件相同的批量", "another resend"),
+            (OperatorRefusal::RecordInUse, "正在换取", "an exchange or an attempt is under way"),
+            (OperatorRefusal::NoticeInUse, "此人的信息已删除", "it is forgotten, and a notice"),
+            (OperatorRefusal::ListFull, "停用名单已满（1000 条）", "the list is full (1000)"),
+            (OperatorRefusal::Denial(DenialError::Id), "id 由", "an id has"),
         ] {
             let text = refusal.text(Language::Chinese);
             assert!(text.starts_with(chinese), "{text}");

@@ -20,7 +20,7 @@ use super::left_out::left_out;
 use super::local_time::local;
 use super::plan::Plan;
 use super::progress::Progress;
-use super::refusal::{Refusal, StepError};
+use super::refusal::{OperatorRefusal, StepError};
 use super::{Opened, Place, audit, question};
 use crate::signals::StopSignals;
 
@@ -39,7 +39,6 @@ pub enum Which {
     Many { states: Vec<Status>, owner: Option<Owner>, since: Option<UnixMillis>, until: Option<UnixMillis> },
 }
 
-/// How to do it.
 pub struct Manner<'a> {
     /// The address from now on.
     pub to: Option<String>,
@@ -63,7 +62,6 @@ pub enum Resent {
 }
 
 impl Resent {
-    /// For programs.
     #[must_use]
     pub fn json(self) -> Value {
         match self {
@@ -99,7 +97,7 @@ pub async fn resend(
         .as_deref()
         .map(|to| CallbackUrl::parse(to, &opened.callbacks))
         .transpose()
-        .map_err(Refusal::Address)?
+        .map_err(OperatorRefusal::Address)?
         .map(|url| Callback::Explicit(url.as_str().to_owned()));
     match which {
         Which::One(id) => one(place, opened, &id, to, manner).await,
@@ -119,8 +117,11 @@ async fn one(
     to: Option<Callback>,
     manner: &Manner<'_>,
 ) -> Result<Resent, StepError> {
-    let record =
-        opened.records.authorization(id).await?.ok_or_else(|| Refusal::NoSuchAuthorization(id.clone()))?;
+    let record = opened
+        .records
+        .authorization(id)
+        .await?
+        .ok_or_else(|| OperatorRefusal::NoSuchAuthorization(id.clone()))?;
     if let Some(refusal) = unsendable(&record, to.as_ref()) {
         return Err(refusal.into());
     }
@@ -131,7 +132,7 @@ async fn one(
         question::agreed("It was delivered; the merchant will get it once more. Resend 1?", manner.yes)?;
     }
     if !make(opened, id, &WITH_OPEN_ID, to).await? {
-        return Err(Refusal::AttemptUnderWay.into());
+        return Err(OperatorRefusal::AttemptUnderWay.into());
     }
     audit::note(
         place.folder(),
@@ -232,7 +233,7 @@ async fn each(
     let mut signals = StopSignals::listen()?;
     let (left, begun) = (plan.left(), Instant::now());
     let before = plan.len() - left.len();
-    let mut progress = Progress::of(plan.len(), before);
+    let mut progress = Progress::new(plan.len(), before);
     for (done, id) in left.into_iter().enumerate() {
         if let Some(line) = progress.line(before + done, begun.elapsed()) {
             (manner.tell)(&line);
@@ -290,15 +291,15 @@ async fn find(
 }
 
 /// The reason why a delivery cannot be made, if there is one.
-fn unsendable(record: &Authorization, to: Option<&Callback>) -> Option<Refusal> {
+fn unsendable(record: &Authorization, to: Option<&Callback>) -> Option<OperatorRefusal> {
     let status = record.status();
     if record.forgotten_at().is_some() {
-        return Some(Refusal::Forgotten(status));
+        return Some(OperatorRefusal::Forgotten(status));
     }
-    if record.consent().is_none() {
-        return Some(Refusal::NoOpenId(status));
+    if record.subject().is_none() {
+        return Some(OperatorRefusal::NoOpenId(status));
     }
-    (record.callback == Callback::Nowhere && to.is_none()).then_some(Refusal::NoAddress(status))
+    (record.callback == Callback::Nowhere && to.is_none()).then_some(OperatorRefusal::NoAddress(status))
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub fn summary(record: &Authorization, now: UnixMillis) -> Value {
         "expiresAt": record.link_ends_at(),
         "triesUsedUp": record.authorized_at().is_none() && record.tries_are_used_up(),
         // Once the user is known a store may have forgotten them.
-        "codesTried": (record.consent().is_none() && record.forgotten_at().is_none()).then_some(record.codes.len()),
+        "codesTried": record.state.is_open().then_some(record.codes.len()),
         "authTime": record.authorized_at(),
         "forgottenAt": record.forgotten_at(),
         "delivery": delivery(record, now),
@@ -53,7 +53,7 @@ pub fn summary(record: &Authorization, now: UnixMillis) -> Value {
 
 /// The delivery as the merchant is told it, with every outcome as it is recorded.
 fn delivery(record: &Authorization, now: UnixMillis) -> Value {
-    let mut delivery = json!(Delivery::of(record, now));
+    let mut delivery = json!(Delivery::from_record(record, now));
     let attempts = delivery["attempts"].as_array_mut().into_iter().flatten();
     let concluded = attempts.filter(|attempt| !attempt["time"].is_null());
     for (attempt, made) in concluded.zip(record.history()) {
@@ -207,6 +207,7 @@ mod tests {
         let tombstone = Tombstone {
             status: Status::Delivered,
             authorized_at: Some(NOW),
+            notice: None,
             attempts: Attempts { begun: 1, history },
             forgotten_at: NOW,
         };
@@ -219,7 +220,7 @@ mod tests {
         ]);
         let expected = json!({"state": "DELIVERED", "attempts": attempts, "begun": 1});
         assert_eq!(summary(&record, NOW)["delivery"], expected);
-        assert_eq!(json!(Delivery::of(&record, NOW))["attempts"][0]["outcome"], "address_unusable");
+        assert_eq!(json!(Delivery::from_record(&record, NOW))["attempts"][0]["outcome"], "address_unusable");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Changes of authorizations as they come, found by looking again and again.
 //!
-//! A look reads what was requested since the one before, what needs attention, and of those that it knows some that may
-//! change: however many there are, a look costs the same. A change of an old one that it does not know and that needs
-//! no attention is not seen, nor that an old one begins to need it while more do than a look reads; the log has every
+//! A poll reads what was requested since the one before, what needs attention, and of those that it knows some that may
+//! change: however many there are, a poll costs the same. A change of an old one that it does not know and that needs
+//! no attention is not seen, nor that an old one begins to need it while more do than a poll reads; the log has every
 //! one.
 
 use std::collections::{HashMap, HashSet};
@@ -28,7 +28,7 @@ const OVERLAP: Duration = Duration::from_mins(1);
 const KNOWN: usize = 10_000;
 const PAGE: u32 = 500;
 
-/// The reads of a look.
+/// The reads of a poll.
 #[derive(Clone, Copy)]
 pub struct Reads {
     /// The newest that are known from the beginning, and the most of what needs attention.
@@ -40,18 +40,18 @@ pub struct Reads {
 /// Those of an owner, or all.
 pub struct Tail {
     owner: Option<Owner>,
-    /// Those requested since then are told by the first look.
+    /// Those requested since then are told by the first poll.
     since: Option<UnixMillis>,
     reads: Reads,
     known: HashMap<AuthorizationId, Known>,
-    /// The time of the look before.
-    looked_at: Option<UnixMillis>,
-    /// More needed attention than the look before has read.
+    /// The time of the poll before.
+    polled_at: Option<UnixMillis>,
+    /// More needed attention than the poll before has read.
     more_needed_attention: bool,
-    looks: u64,
+    polls: u64,
     /// False where the place has no list of what was requested.
     lists_requests: bool,
-    /// The references of those that this version cannot read, as the last look met them.
+    /// The references of those that this version cannot read, as the last poll met them.
     unreadable: Vec<String>,
 }
 
@@ -60,8 +60,8 @@ struct Known {
     state: State,
     /// It may change without an operator.
     is_open: bool,
-    /// The number of that look.
-    look: u64,
+    /// The number of that poll.
+    poll: u64,
 }
 
 /// What a change is one of.
@@ -75,7 +75,7 @@ struct State {
 }
 
 impl Known {
-    fn of(record: &Authorization, now: UnixMillis, look: u64) -> Self {
+    fn new(record: &Authorization, now: UnixMillis, poll: u64) -> Self {
         let status = record.status_at(now);
         let is_forgotten = record.forgotten_at().is_some();
         let is_open = match status {
@@ -92,12 +92,12 @@ impl Known {
             is_forgotten,
             attention: attention(record, now),
         };
-        Self { state, is_open, look }
+        Self { state, is_open, poll }
     }
 }
 
 impl Tail {
-    /// Of `owner` alone, if there is one. The first look tells what was requested at `since` or later, or nothing.
+    /// Of `owner` alone, if there is one. The first poll tells what was requested at `since` or later, or nothing.
     #[must_use]
     pub fn new(owner: Option<Owner>, since: Option<UnixMillis>, reads: Reads) -> Self {
         Self {
@@ -105,9 +105,9 @@ impl Tail {
             since,
             reads,
             known: HashMap::new(),
-            looked_at: None,
+            polled_at: None,
             more_needed_attention: false,
-            looks: 0,
+            polls: 0,
             lists_requests: true,
             unreadable: Vec::new(),
         }
@@ -119,23 +119,23 @@ impl Tail {
         self.known.len()
     }
 
-    /// False once a look has found that the place cannot list requests: then only what needs attention is seen.
+    /// False once a poll has found that the place cannot list requests: then only what needs attention is seen.
     #[must_use]
     pub const fn lists_requests(&self) -> bool {
         self.lists_requests
     }
 
-    /// The references of those that the last look met and that this version cannot read.
+    /// The references of those that the last poll met and that this version cannot read.
     #[must_use]
     pub fn unreadable(&self) -> &[String] {
         &self.unreadable
     }
 
-    /// Looks at `now`. What has changed since the look before, as it is now, the oldest request first.
+    /// Polls at `now`. What has changed since the poll before, as it is now, the oldest request first.
     ///
     /// # Errors
-    /// The place cannot be asked; the next look tells what this one did not.
-    pub async fn look<S: ReadAuthorizations + ListAuthorizations + ?Sized>(
+    /// The place cannot be asked; the next poll tells what this one did not.
+    pub async fn poll<S: ReadAuthorizations + ListAuthorizations + ?Sized>(
         &mut self,
         store: &S,
         now: UnixMillis,
@@ -165,8 +165,8 @@ impl Tail {
         found.dedup_by(|one, other| one.id == other.id);
         let mut changed = Vec::new();
         for record in found {
-            let seen = Known::of(&record, now, self.looks);
-            let is_told = match (self.known.get(&record.id), self.looked_at) {
+            let seen = Known::new(&record, now, self.polls);
+            let is_told = match (self.known.get(&record.id), self.polled_at) {
                 (Some(before), _) => before.state != seen.state,
                 (None, None) => self.since.is_some_and(|since| since <= record.created_at),
                 // A list of all that need it had it not.
@@ -177,14 +177,14 @@ impl Tail {
             self.known.insert(record.id.clone(), seen);
             changed.extend(is_told.then_some(record));
         }
-        self.looked_at = Some(now);
+        self.polled_at = Some(now);
         self.more_needed_attention = needing.more;
-        self.looks += 1;
+        self.polls += 1;
         self.forget_some();
         Ok(changed)
     }
 
-    /// What was requested since the look before.
+    /// What was requested since the poll before.
     async fn requested<S: ListAuthorizations + ?Sized>(
         &mut self,
         store: &S,
@@ -193,7 +193,7 @@ impl Tail {
         if !self.lists_requests {
             return Ok(Page::default());
         }
-        let since = self.looked_at.map(|looked_at| looked_at - OVERLAP).or(self.since);
+        let since = self.polled_at.map(|polled_at| polled_at - OVERLAP).or(self.since);
         let (most, limit) = match since {
             None => (1, self.reads.newest),
             Some(_) => (KNOWN / PAGE as usize, PAGE),
@@ -222,11 +222,11 @@ impl Tail {
         Listing { view, owner: self.owner.clone(), since, until: None, after: None, limit, now }
     }
 
-    /// Those to look at one by one, the longest not looked at first. What needs attention no more or is left out of its
+    /// Those to read one by one, the longest not read first. What needs attention no more or is left out of its
     /// list, what may change, and the rest have turns: however many are of one kind, none waits for ever.
     fn to_read_again(&self, read: &HashSet<AuthorizationId>) -> Vec<AuthorizationId> {
         let mut others: Vec<_> = self.known.iter().filter(|(id, _)| !read.contains(*id)).collect();
-        others.sort_by_key(|(_, known)| known.look);
+        others.sort_by_key(|(_, known)| known.poll);
         let mut turns = [0_usize; 3];
         let mut by_turns: Vec<_> = others
             .into_iter()
@@ -244,14 +244,14 @@ impl Tail {
         by_turns.into_iter().take(self.reads.again).map(|(_, _, id)| id.clone()).collect()
     }
 
-    /// Forgets those that have been looked at the longest ago, if there are too many.
+    /// Forgets those that have been read the longest ago, if there are too many.
     fn forget_some(&mut self) {
         let too_many = self.known.len().saturating_sub(KNOWN);
         if too_many > 0 {
-            let mut by_look: Vec<_> =
-                self.known.iter().map(|(id, known)| (known.is_open, known.look, id.clone())).collect();
-            by_look.sort();
-            for (_, _, id) in by_look.into_iter().take(too_many) {
+            let mut by_poll: Vec<_> =
+                self.known.iter().map(|(id, known)| (known.is_open, known.poll, id.clone())).collect();
+            by_poll.sort();
+            for (_, _, id) in by_poll.into_iter().take(too_many) {
                 self.known.remove(&id);
             }
         }

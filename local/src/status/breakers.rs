@@ -10,12 +10,12 @@ use shared::runtime::start::StartError;
 
 use crate::hanging;
 use crate::operate::local_time::local;
-use crate::status::Seen;
+use crate::status::finding::Seen;
 
 /// A party that hangs is tried every ten seconds while somebody wants it, and its breaker opens again each time.
 pub(super) const HANGS_FOR: Duration = Duration::from_mins(5);
 
-pub(super) fn look(file: &Path, now: UnixMillis) -> Result<Seen, StartError> {
+pub(super) fn check(file: &Path, now: UnixMillis) -> Result<Seen, StartError> {
     Ok(hang(&hanging::read(file)?.unwrap_or_default(), now))
 }
 
@@ -62,8 +62,8 @@ mod tests {
     fn a_folder_that_no_host_has_told_of_has_nobody_who_hangs() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("breakers.json");
-        assert!(look(&file, NOW).unwrap().is_healthy);
+        assert!(check(&file, NOW).unwrap().is_healthy);
         std::fs::write(&file, "{").unwrap();
-        assert!(look(&file, NOW).is_err());
+        assert!(check(&file, NOW).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! The health of a place. Each of its parts is looked at by itself, and one that cannot be looked at hides no other.
 
 mod breakers;
+pub mod finding;
 pub mod public_address;
 mod records;
 mod watch;
@@ -8,7 +9,7 @@ mod watch;
 use std::time::Duration;
 
 use futures_util::future::{FutureExt as _, LocalBoxFuture, Shared, join_all};
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::egress::client::bundled_roots;
 use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::clock::{Clock, UnixMillis};
@@ -22,49 +23,15 @@ use crate::documents::vault::{Vault, secrets_folder};
 use crate::folder::Folder;
 use crate::operate::local_time::local;
 use crate::operate::{Deployed, Place};
+use crate::status::finding::{Finding, Seen};
 use crate::status::public_address::PublicAddress;
 
 /// The longest that one part is looked at.
-const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A part that was looked at, by its name.
-pub struct Finding {
-    pub name: &'static str,
-    /// The result of the look, or the error that prevented it.
-    pub seen: Result<Seen, StartError>,
-}
+type Check<'a> = (&'static str, LocalBoxFuture<'a, Result<Seen, StartError>>);
 
-/// The result of a look at one part.
-pub struct Seen {
-    pub is_healthy: bool,
-    /// For programs.
-    pub value: Value,
-    /// For people.
-    pub lines: Vec<String>,
-    /// The error that hid some of it.
-    pub unseen: Option<String>,
-}
-
-impl Finding {
-    /// A part that cannot be looked at, as a whole or in part, is not known to be healthy.
-    #[must_use]
-    pub fn is_healthy(&self) -> bool {
-        self.seen.as_ref().is_ok_and(|seen| seen.is_healthy && seen.unseen.is_none())
-    }
-}
-
-impl Seen {
-    /// A list of problems: healthy, and `none` for people, if it is empty.
-    fn from_problems(problems: Vec<String>, none: &str) -> Self {
-        let (is_healthy, value) = (problems.is_empty(), json!(problems));
-        let lines = if is_healthy { vec![none.to_owned()] } else { problems };
-        Self { is_healthy, value, lines, unseen: None }
-    }
-}
-
-type Look<'a> = (&'static str, LocalBoxFuture<'a, Result<Seen, StartError>>);
-
-/// A look at all documents that more than one part waits for.
+/// A check of all documents that more than one part waits for.
 type SharedHealth<'a> = Shared<LocalBoxFuture<'a, Result<Health, String>>>;
 
 /// Looks at every part of `place`.
@@ -79,7 +46,7 @@ pub async fn findings(place: &Place, clock: &dyn Clock) -> Result<Vec<Finding>, 
         }
         Place::Table(_) => {
             let opened = place.open().await?;
-            Ok(all([("records", records::look(&opened, clock).boxed_local())]).await)
+            Ok(all([("records", records::check(&opened, clock).boxed_local())]).await)
         }
         Place::Stack(stack) => {
             let deployed = Deployed::find(stack).await?;
@@ -88,19 +55,19 @@ pub async fn findings(place: &Place, clock: &dyn Clock) -> Result<Vec<Finding>, 
     }
 }
 
-async fn all(looks: impl IntoIterator<Item = Look<'_>>) -> Vec<Finding> {
-    join_all(looks.into_iter().map(async |(name, look)| Finding { name, seen: in_time(look).await })).await
+async fn all(checks: impl IntoIterator<Item = Check<'_>>) -> Vec<Finding> {
+    join_all(checks.into_iter().map(async |(name, check)| Finding { name, seen: in_time(check).await })).await
 }
 
-async fn in_time(look: impl Future<Output = Result<Seen, StartError>>) -> Result<Seen, StartError> {
-    let late = || StartError::new(format!("no answer within {} s", LOOK_TIMEOUT.as_secs()));
-    tokio::time::timeout(LOOK_TIMEOUT, look).await.unwrap_or_else(|_| Err(late()))
+async fn in_time(check: impl Future<Output = Result<Seen, StartError>>) -> Result<Seen, StartError> {
+    let late = || StartError::new(format!("no answer within {} s", CHECK_TIMEOUT.as_secs()));
+    tokio::time::timeout(CHECK_TIMEOUT, check).await.unwrap_or_else(|_| Err(late()))
 }
 
-fn of_folder<'a>(place: &'a Place, folder: &'a Folder, clock: &'a dyn Clock) -> [Look<'a>; 4] {
-    let records = async { records::look(&place.open().await?, clock).await };
+fn of_folder<'a>(place: &'a Place, folder: &'a Folder, clock: &'a dyn Clock) -> [Check<'a>; 4] {
+    let records = async { records::check(&place.open().await?, clock).await };
     let address = async { address(&address_of(folder)?, clock).await };
-    let breakers = async { breakers::look(&folder.hanging(), clock.now()) };
+    let breakers = async { breakers::check(&folder.hanging(), clock.now()) };
     [
         ("records", records.boxed_local()),
         ("documents", documents_of_folder(folder, clock.now()).boxed_local()),
@@ -109,8 +76,8 @@ fn of_folder<'a>(place: &'a Place, folder: &'a Folder, clock: &'a dyn Clock) -> 
     ]
 }
 
-fn of_stack<'a>(deployed: &'a Deployed, clock: &'a dyn Clock) -> [Look<'a>; 7] {
-    let records = async { records::look(&deployed.open()?, clock).await };
+fn of_stack<'a>(deployed: &'a Deployed, clock: &'a dyn Clock) -> [Check<'a>; 7] {
+    let records = async { records::check(&deployed.open()?, clock).await };
     let health: SharedHealth<'a> = health_of(deployed, clock.now()).boxed_local().shared();
     [
         ("records", records.boxed_local()),
@@ -126,7 +93,7 @@ fn of_stack<'a>(deployed: &'a Deployed, clock: &'a dyn Clock) -> [Look<'a>; 7] {
 async fn health_of(deployed: &Deployed, now: UnixMillis) -> Result<Health, String> {
     let vault = Vault::of_stack(deployed).map_err(|error| error.to_string())?;
     let app = deployed.parameter("AlipayAppId").and_then(AlipayAppId::parse);
-    Ok(health::look(&vault, app.as_ref(), now).await)
+    Ok(health::check(&vault, app.as_ref(), now).await)
 }
 
 async fn documents_of_stack(health: SharedHealth<'_>) -> Result<Seen, StartError> {
@@ -136,7 +103,7 @@ async fn documents_of_stack(health: SharedHealth<'_>) -> Result<Seen, StartError
 async fn documents_of_folder(folder: &Folder, now: UnixMillis) -> Result<Seen, StartError> {
     let config = Config::from_env_or(&|name| folder.kept_setting(name))?;
     let vault = Vault::of_files(secrets_folder(&config)?, config.callbacks.clone());
-    Ok(documents(health::look(&vault, Some(&config.alipay.default_app), now).await))
+    Ok(documents(health::check(&vault, Some(&config.alipay.default_app), now).await))
 }
 
 fn documents(health: Health) -> Seen {
@@ -147,7 +114,7 @@ fn documents(health: Health) -> Seen {
     Seen { unseen: health.unread, ..Seen::from_problems(health.flaws, none) }
 }
 
-/// The documents that are deleted and can still be had back.
+/// The documents that are deleted and can still be restored.
 async fn deletions(deployed: &Deployed, health: SharedHealth<'_>) -> Result<Seen, StartError> {
     let client = aws_sdk_secretsmanager::Client::new(&deployed.sdk);
     let deleted = pending_deletion::list(&client, deployed.output("SecretsPrefix")?).await?;
@@ -200,7 +167,7 @@ fn without_certificate(url: &Url) -> Seen {
 }
 
 async fn address(url: &Url, clock: &dyn Clock) -> Result<Seen, StartError> {
-    Ok(at_address(url, public_address::look(url, bundled_roots(), clock).await?))
+    Ok(at_address(url, public_address::check(url, bundled_roots(), clock).await?))
 }
 
 fn at_address(url: &Url, PublicAddress { days_left, clock_ahead_secs }: PublicAddress) -> Seen {
@@ -223,7 +190,7 @@ mod tests {
     use std::future::pending;
 
     use super::*;
-    use crate::documents::Kind;
+    use crate::documents::DocumentKind;
 
     #[test]
     fn an_address_is_healthy_with_time_left_and_clocks_that_agree() {
@@ -289,7 +256,7 @@ mod tests {
     #[test]
     fn a_deletion_is_healthy_that_nothing_needs() {
         let dated = UnixMillis(1_795_355_000_000);
-        let deleted = |name| Deleted { name: Kind::read_name(name).unwrap(), dated };
+        let deleted = |name| Deleted { name: DocumentKind::read_name(name).unwrap(), dated };
         let (left, needed) = (deleted("account/left"), deleted("account/1001"));
         let missing = || HashSet::from([needed.name.clone()]);
         let all_read = Health { missing: missing(), ..Health::default() };
@@ -312,8 +279,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_part_that_does_not_answer_hides_no_other() {
         let seen = async { Ok(Seen::from_problems(Vec::new(), "none")) };
-        let looks: [Look<'_>; 2] = [("silent", pending().boxed_local()), ("other", seen.boxed_local())];
-        let parts = all(looks).await;
+        let checks: [Check<'_>; 2] = [("silent", pending().boxed_local()), ("other", seen.boxed_local())];
+        let parts = all(checks).await;
         let [silent, other] = &parts[..] else { panic!("two parts") };
         let error = silent.seen.as_ref().map(|_| ()).unwrap_err().to_string();
         assert_eq!((error.as_str(), other.is_healthy()), ("no answer within 30 s", true));

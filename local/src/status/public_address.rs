@@ -34,7 +34,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// No route has it, so no function is woken.
 const PATH: &str = "/authlink-status";
 
-/// The result of a look at an address.
+/// The result of a check of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublicAddress {
     /// The whole days for which the certificate and those above it are good, 400 at most; plain http has none.
@@ -47,16 +47,16 @@ pub struct PublicAddress {
 ///
 /// # Errors
 /// It cannot be reached, its certificate is no good any more, or it does not say what time it is.
-pub async fn look(url: &Url, roots: RootCertStore, clock: &dyn Clock) -> Result<PublicAddress, StartError> {
-    let looked = tokio::time::timeout(TIMEOUT, look_patiently(url, roots, clock)).await;
-    match looked {
+pub async fn check(url: &Url, roots: RootCertStore, clock: &dyn Clock) -> Result<PublicAddress, StartError> {
+    let checked = tokio::time::timeout(TIMEOUT, check_patiently(url, roots, clock)).await;
+    match checked {
         Ok(Ok(found)) => Ok(found),
         Ok(Err(error)) => Err(StartError::new(format!("{url}: {error}"))),
         Err(_) => Err(StartError::new(format!("{url} does not answer"))),
     }
 }
 
-async fn look_patiently(
+async fn check_patiently(
     url: &Url,
     roots: RootCertStore,
     clock: &dyn Clock,

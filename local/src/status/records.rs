@@ -13,12 +13,12 @@ use shared::web::language::Language;
 use crate::operate::Opened;
 use crate::operate::left_out::left_out;
 use crate::operate::local_time::local;
-use crate::status::Seen;
+use crate::status::finding::Seen;
 
 /// The most that are counted.
 const COUNTED: u32 = 1_000;
 
-pub(super) async fn look(opened: &Opened, clock: &dyn Clock) -> Result<Seen, StartError> {
+pub(super) async fn check(opened: &Opened, clock: &dyn Clock) -> Result<Seen, StartError> {
     let (now, view) = (clock.now(), View::Attention);
     let listing = Listing { view, owner: None, since: None, until: None, after: None, limit: COUNTED, now };
     Ok(counted(&opened.records.list(&listing).await?, now))

@@ -14,8 +14,8 @@ use shared::runtime::start::StartError;
 
 use crate::operate::Deployed;
 use crate::operate::local_time::local;
-use crate::status::Seen;
 use crate::status::breakers::HANGS_FOR;
+use crate::status::finding::Seen;
 
 const ALARM: &str = "AWS::CloudWatch::Alarm";
 /// The bound of CloudWatch on the alarms that are asked for by their names.

@@ -30,8 +30,7 @@ pub(crate) const SHORT: CallTimeouts = CallTimeouts {
     first_backoff: Duration::from_millis(1),
 };
 
-/// One request.
-pub(crate) struct Asked {
+pub(crate) struct SentRequest {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
 }
@@ -53,10 +52,12 @@ impl FakeAws {
     }
 
     /// Every request, in order.
-    pub(crate) async fn asked(&self) -> Vec<Asked> {
+    pub(crate) async fn asked(&self) -> Vec<SentRequest> {
         let requests = self.server.received_requests().await.unwrap();
-        let asked =
-            |Request { headers, body, .. }| Asked { headers, body: serde_json::from_slice(&body).unwrap() };
+        let asked = |Request { headers, body, .. }| SentRequest {
+            headers,
+            body: serde_json::from_slice(&body).unwrap(),
+        };
         requests.into_iter().map(asked).collect()
     }
 }
@@ -70,7 +71,6 @@ impl Respond for Answers {
     }
 }
 
-/// A status and a body.
 pub(crate) fn answer(status: u16, body: impl ToString) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_string(body.to_string())
 }

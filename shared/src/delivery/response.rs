@@ -15,7 +15,6 @@ use crate::model::delivery_outcome::{CONFIRMED_STATUS, DeliveryOutcome};
 const CONFIRMED_BODY: &[u8] = b"SUCCESS";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptResult {
     pub outcome: DeliveryOutcome,
@@ -48,7 +47,7 @@ impl AnswerText {
     /// Takes the beginning of a `body`, all of which is here if it is `whole`, in the charset that its content type
     /// names: GBK, or else UTF-8. `None` if it is empty.
     #[must_use]
-    pub fn of(body: &[u8], whole: bool, content_type: Option<&str>) -> Option<Self> {
+    pub fn new(body: &[u8], whole: bool, content_type: Option<&str>) -> Option<Self> {
         let beginning = &body[..body.len().min(BEGINNING_BYTES)];
         let is_cut = !whole || beginning.len() < body.len();
         let is_gbk = content_type.is_some_and(|kind| kind.to_ascii_lowercase().contains("charset=gb"));
@@ -203,9 +202,9 @@ mod tests {
             (b"a\xffb", true, Some("charset="), says("a\u{fffd}b", false)),
             (long.as_bytes(), true, None, says(&"签".repeat(341), true)),
         ] {
-            assert_eq!(AnswerText::of(body, whole, content_type), text, "{body:?}");
+            assert_eq!(AnswerText::new(body, whole, content_type), text, "{body:?}");
         }
-        assert_eq!(format!("{:?}", AnswerText::of(b"open-1", true, None).unwrap()), "AnswerText(6 bytes)");
+        assert_eq!(format!("{:?}", AnswerText::new(b"open-1", true, None).unwrap()), "AnswerText(6 bytes)");
     }
 
     #[test]

@@ -7,7 +7,6 @@ use crate::model::random::{Random, RandomError};
 /// The open API's waits after the first, second, … failed attempt: 10 attempts in all, over 11 h 3 min 45 s.
 pub const OPEN_API_WAITS_SECS: [u64; 9] = [15, 30, 180, 600, 1_200, 1_800, 3_600, 10_800, 21_600];
 
-/// The waits between attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule(Vec<Duration>);
 

@@ -17,7 +17,7 @@ use url::Url;
 use crate::delivery::response::{self, AnswerText, AttemptResult, ResponseBody};
 use crate::egress::callback_url::{CallbackRules, CallbackUrl};
 use crate::egress::client::bundled_roots;
-use crate::egress::http_client::{HttpClient, Limits};
+use crate::egress::http_client::{HttpClient, HttpLimits};
 use crate::egress::resolver::{Reach, Resolver, SystemResolver};
 use crate::egress::transport_error::TransportError;
 use crate::model::clock::UnixMillis;
@@ -26,7 +26,6 @@ use crate::model::delivery_outcome::{CONFIRMED_STATUS, DeliveryOutcome};
 /// The bytes of a merchant's answer that are read at most.
 pub const MAX_ANSWER_BYTES: usize = 4_096;
 
-/// Sends callbacks.
 #[async_trait]
 pub trait CallbackSender: Send + Sync {
     /// POSTs `body`, once, with `headers` and the content type of JSON, and judges the answer.
@@ -97,7 +96,7 @@ impl HttpSender {
         limits: TimeLimits,
     ) -> Self {
         let TimeLimits { connect, total, explanation } = limits;
-        let limits = Limits { connect, total, idle: None, body_bytes: MAX_ANSWER_BYTES };
+        let limits = HttpLimits { connect, total, idle: None, body_bytes: MAX_ANSWER_BYTES };
         let client = |reach| HttpClient::new(roots.clone(), reach, limits);
         let strict = client(Reach::PublicHttps(Arc::clone(&resolver)));
         let dangerous = (!rules.dangerous_origins.is_empty()).then(|| client(Reach::Anywhere(resolver)));
@@ -133,7 +132,7 @@ impl HttpSender {
         let judged = response::classify(status, retry_after.as_deref(), response_body(&body, end), now);
         let redirects = matches!(judged.outcome, DeliveryOutcome::Redirect(_));
         let redirect = location.filter(|_| redirects).and_then(|to| target(url.url(), &to));
-        let answer = AnswerText::of(&body, end.is_ok(), content_type.as_deref())
+        let answer = AnswerText::new(&body, end.is_ok(), content_type.as_deref())
             .filter(|_| judged.outcome != DeliveryOutcome::Success);
         Ok(AttemptResult { redirect, answer, ..judged })
     }
@@ -193,6 +192,7 @@ mod tests {
     use rustls::sign::CertifiedKey;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpSocket, TcpStream};
+    use tokio::task::yield_now;
 
     use super::*;
     use crate::egress::callback_url::Origin;
@@ -246,6 +246,8 @@ mod tests {
     enum Behaviour {
         /// Answers each request so, and keeps the connection.
         Says(&'static str),
+        /// Answers each request by the first, and some turns of the runtime later by the second.
+        SaysInTurns(&'static str, &'static str),
         /// A 200 whose body never ends.
         Rambles,
         /// Resets the connection when it has read the request.
@@ -287,6 +289,13 @@ mod tests {
                 record.lock().unwrap()[number].push(request);
                 match behaviour {
                     Behaviour::Says(answer) => stream.write_all(answer.as_bytes()).await?,
+                    Behaviour::SaysInTurns(head, body) => {
+                        stream.write_all(head.as_bytes()).await?;
+                        for _ in 0..1_000 {
+                            yield_now().await;
+                        }
+                        stream.write_all(body.as_bytes()).await?;
+                    }
                     Behaviour::Rambles => {
                         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nSUCCESS").await?;
                         loop {
@@ -378,6 +387,18 @@ mod tests {
             ]
         );
         assert_eq!((body, requests.len()), ("{\"serialNo\":\"1\"}", 1));
+    }
+
+    #[tokio::test]
+    async fn an_explanation_is_waited_for_in_its_time() {
+        let head = "HTTP/1.1 500 No\r\ncontent-length: 4\r\n\r\n";
+        let merchant = Merchant::that(Behaviour::SaysInTurns(head, "see!")).await;
+        let origin = format!("http://{}", merchant.address);
+        let rules = exempt(&origin);
+        let limits = TimeLimits { explanation: TimeLimits::default().total, ..TimeLimits::default() };
+        let sender = HttpSender::with_limits(Names::lead_to(&["127.0.0.1"]), rules.clone(), limits);
+        let url = CallbackUrl::parse(&format!("{origin}/callback"), &rules).unwrap();
+        assert_eq!(post(&sender, &url).await, answered_with(DeliveryOutcome::Status(500), "see!", false));
     }
 
     #[tokio::test]

@@ -42,7 +42,7 @@ impl Breakers {
     /// No party has hung yet.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { parties: Mutex::default(), time: PassedTime::of(Arc::clone(&clock)), clock }
+        Self { parties: Mutex::default(), time: PassedTime::new(Arc::clone(&clock)), clock }
     }
 
     /// The parties that hang, by their names.

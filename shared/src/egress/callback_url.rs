@@ -142,18 +142,18 @@ impl Origin {
     /// Parses an origin, written with its scheme.
     ///
     /// # Errors
-    /// [`NotAnOrigin`] unless `text` is a URL of http or https and nothing beyond host and port.
-    pub fn parse(text: &str) -> Result<Self, NotAnOrigin> {
+    /// [`OriginError`] unless `text` is a URL of http or https and nothing beyond host and port.
+    pub fn parse(text: &str) -> Result<Self, OriginError> {
         let (any_port, text) = text.strip_suffix(":*").map_or((false, text), |host| (true, host));
-        let url = read(text).map_err(|_| NotAnOrigin)?;
+        let url = read(text).map_err(|_| OriginError)?;
         if any_port && url.port().is_some() {
-            return Err(NotAnOrigin);
+            return Err(OriginError);
         }
         let bare = url.path() == "/" && url.query().is_none();
         if has_scheme(text) && matches!(url.scheme(), "http" | "https") && bare {
             Ok(Self { origin: url.origin(), any_port })
         } else {
-            Err(NotAnOrigin)
+            Err(OriginError)
         }
     }
 
@@ -179,7 +179,7 @@ impl fmt::Display for Origin {
 /// The text is more, less or other than an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("an origin is http:// or https:// with a host and perhaps a port or :* for any, nothing else")]
-pub struct NotAnOrigin;
+pub struct OriginError;
 
 fn read(text: &str) -> Result<Url, CallbackUrlError> {
     if text.chars().count() > MAX_CALLBACK_URL_CHARS {
@@ -414,20 +414,20 @@ mod tests {
             ("https://[::1]:8443", Ok("https://[::1]:8443")),
             ("http://127.0.0.1:*", Ok("http://127.0.0.1:*")),
             ("http://[::1]:*", Ok("http://[::1]:*")),
-            ("http://127.0.0.1:8789:*", Err(NotAnOrigin)),
-            ("http://127.0.0.1:*/x", Err(NotAnOrigin)),
-            ("http://*:*", Err(NotAnOrigin)),
-            (":*", Err(NotAnOrigin)),
-            ("127.0.0.1:*", Err(NotAnOrigin)),
-            ("127.0.0.1:8789", Err(NotAnOrigin)),
-            ("ftp://127.0.0.1", Err(NotAnOrigin)),
-            ("http://127.0.0.1/x", Err(NotAnOrigin)),
-            ("http://127.0.0.1?x", Err(NotAnOrigin)),
-            ("http://127.0.0.1#", Err(NotAnOrigin)),
-            ("http://@127.0.0.1", Err(NotAnOrigin)),
-            ("http://127.0.0.1 ", Err(NotAnOrigin)),
-            ("http://*", Err(NotAnOrigin)),
-            ("", Err(NotAnOrigin)),
+            ("http://127.0.0.1:8789:*", Err(OriginError)),
+            ("http://127.0.0.1:*/x", Err(OriginError)),
+            ("http://*:*", Err(OriginError)),
+            (":*", Err(OriginError)),
+            ("127.0.0.1:*", Err(OriginError)),
+            ("127.0.0.1:8789", Err(OriginError)),
+            ("ftp://127.0.0.1", Err(OriginError)),
+            ("http://127.0.0.1/x", Err(OriginError)),
+            ("http://127.0.0.1?x", Err(OriginError)),
+            ("http://127.0.0.1#", Err(OriginError)),
+            ("http://@127.0.0.1", Err(OriginError)),
+            ("http://127.0.0.1 ", Err(OriginError)),
+            ("http://*", Err(OriginError)),
+            ("", Err(OriginError)),
         ];
         for (text, result) in rows {
             let origin = Origin::parse(text).map(|origin| origin.to_string());

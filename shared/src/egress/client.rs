@@ -62,3 +62,17 @@ pub async fn read_bounded(mut answer: reqwest::Response, limit_bytes: usize) -> 
     }
     Ok(body.freeze())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_the_limit() {
+        for (bytes, is_read) in [(0, true), (7, true), (8, true), (9, false), (20, false)] {
+            let answer = reqwest::Response::from(http::Response::new("x".repeat(bytes)));
+            let read = read_bounded(answer, 8).await;
+            assert_eq!(read.is_ok_and(|body| body.len() == bytes), is_read, "{bytes}");
+        }
+    }
+}

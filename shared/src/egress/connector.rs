@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use crate::egress::read_budget::ReadBudget;
 use crate::egress::resolver::Reach;
-use crate::egress::tls_failure::{CERTIFICATE_WANTED, CertificateWanted, NoCertificate};
+use crate::egress::tls_failure::{CERTIFICATE_WANTED, ClientCertificateError, NoCertificate};
 
 type Stream = TokioIo<ReadBudget<TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>>>;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -61,7 +61,7 @@ impl Service<Uri> for Connector {
         let connected = async move {
             match connected.await? {
                 Ok(stream) => Ok(TokioIo::new(ReadBudget::new(TokioIo::new(stream), budget_bytes))),
-                Err(error) if CERTIFICATE_WANTED.with(Cell::get) => Err(CertificateWanted(error).into()),
+                Err(error) if CERTIFICATE_WANTED.with(Cell::get) => Err(ClientCertificateError(error).into()),
                 Err(error) => Err(error),
             }
         };

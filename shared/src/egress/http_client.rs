@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::egress::client::tls_config;
 use crate::egress::connector::Connector;
-use crate::egress::last_look::{self, DepartingBody, Departure};
+use crate::egress::final_read::{self, DepartingBody, Departure};
 use crate::egress::resolver::Reach;
 use crate::egress::transport_error::TransportError;
 
@@ -34,7 +34,7 @@ const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 
 /// The bounds of each exchange.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct HttpLimits {
     /// Until the connection stands: name, TCP and TLS.
     pub connect: Duration,
     /// Until the answer has been read.
@@ -48,14 +48,14 @@ pub struct Limits {
 /// Sends requests; build one per process. Nothing is sent twice, and nobody is asked for a redirect's sake.
 pub struct HttpClient {
     client: Client<Connector, DepartingBody>,
-    limits: Limits,
+    limits: HttpLimits,
 }
 
 impl HttpClient {
     /// A client that trusts `roots` alone and connects to what is in `reach`.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place that builds clients, but for AWS")]
-    pub fn new(roots: RootCertStore, reach: Reach, limits: Limits) -> Self {
+    pub fn new(roots: RootCertStore, reach: Reach, limits: HttpLimits) -> Self {
         let budget_bytes = MAX_FRAMING_BYTES + limits.body_bytes;
         let connector = Connector::new(reach, tls_config(roots), limits.connect, budget_bytes);
         let mut builder = Client::builder(TokioExecutor::new());
@@ -73,20 +73,20 @@ impl HttpClient {
         Self { client: builder.build(connector), limits }
     }
 
-    /// Sends `request`, once, and gives the head of the answer; the body is [read](Answer::read) by who wants it.
+    /// Sends `request`, once, and gives the head of the answer; the body is [read](HttpAnswer::read) by who wants it.
     ///
     /// # Errors
     /// There is no answer.
-    pub async fn send(&self, request: Request<Bytes>) -> Result<Answer, TransportError> {
+    pub async fn send(&self, request: Request<Bytes>) -> Result<HttpAnswer, TransportError> {
         let deadline = Instant::now() + self.limits.total;
         let departure = Departure::default();
-        let mut request = request.map(|body| departure.of(body));
+        let mut request = request.map(|body| departure.watched_body(body));
         request.headers_mut().entry(USER_AGENT).or_insert(OUR_NAME);
         request.headers_mut().entry(ACCEPT).or_insert(ANYTHING);
-        let sent = last_look::until(deadline, &departure, self.client.request(request)).await;
+        let sent = final_read::until(deadline, &departure, self.client.request(request)).await;
         let response = sent.ok_or(TransportError::Timeout)?;
         let response = response.map_err(|error| TransportError::of_request(&error))?;
-        Ok(Answer { response, deadline, departure, body_bytes: self.limits.body_bytes })
+        Ok(HttpAnswer { response, deadline, departure, body_bytes: self.limits.body_bytes })
     }
 }
 
@@ -98,21 +98,19 @@ impl fmt::Debug for HttpClient {
 
 /// An answer whose body has not been read.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpAnswer {
     response: Response<Incoming>,
     deadline: Instant,
     departure: Departure,
     body_bytes: usize,
 }
 
-impl Answer {
-    /// The HTTP status.
+impl HttpAnswer {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.response.status()
     }
 
-    /// The headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         self.response.headers()
@@ -128,14 +126,14 @@ impl Answer {
         end.map(|()| body)
     }
 
-    /// Reads the body, for as long as `patience` at most if there is one, and gives what has come, whole or not.
-    pub async fn read_within(self, patience: Option<Duration>) -> (Bytes, Result<(), TransportError>) {
+    /// Reads the body, for as long as `limit` at most if there is one, and gives what has come, whole or not.
+    pub async fn read_within(self, limit: Option<Duration>) -> (Bytes, Result<(), TransportError>) {
         let Self { response, deadline, departure, body_bytes } = self;
-        let deadline = patience.map_or(deadline, |patience| deadline.min(Instant::now() + patience));
+        let deadline = limit.map_or(deadline, |limit| deadline.min(Instant::now() + limit));
         let mut read = BytesMut::new();
         let reading = read_into(&mut read, response.into_body(), body_bytes);
         let end =
-            last_look::until(deadline, &departure, reading).await.unwrap_or(Err(TransportError::Timeout));
+            final_read::until(deadline, &departure, reading).await.unwrap_or(Err(TransportError::Timeout));
         (read.freeze(), end)
     }
 }

@@ -15,11 +15,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// More bytes came in answer to one request than are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the exchange received more than {budget_bytes} bytes")]
-pub(crate) struct BudgetSpent {
+pub(crate) struct ReadBudgetError {
     budget_bytes: usize,
 }
 
-/// A stream that fails with [`BudgetSpent`] at the first read after the one that exceeded the budget.
+/// A stream that fails with [`ReadBudgetError`] at the first read after the one that exceeded the budget.
 pub(crate) struct ReadBudget<S> {
     stream: S,
     budget_bytes: usize,
@@ -40,7 +40,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ReadBudget<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.received_bytes > self.budget_bytes {
-            let spent = BudgetSpent { budget_bytes: self.budget_bytes };
+            let spent = ReadBudgetError { budget_bytes: self.budget_bytes };
             return Poll::Ready(Err(io::Error::other(spent)));
         }
         let before = buffer.filled().len();
@@ -92,10 +92,39 @@ mod tests {
             assert_eq!(came.is_ok(), read, "{bytes}");
             if let Err(error) = came {
                 let spent = error.get_ref().unwrap().downcast_ref();
-                assert_eq!(spent, Some(&BudgetSpent { budget_bytes: 8 }));
+                assert_eq!(spent, Some(&ReadBudgetError { budget_bytes: 8 }));
             }
         }
         ours.write_all(b"next").await.unwrap();
         assert_eq!(ours.read(&mut buffer).await.unwrap(), 1);
+    }
+
+    /// What a read gives that need not wait.
+    async fn at_once(read: impl Future<Output = io::Result<usize>>) -> usize {
+        tokio::time::timeout(std::time::Duration::ZERO, read).await.expect("it has come").unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_stands_in_a_buffer_already_is_not_counted() {
+        let (mut theirs, ours) = tokio::io::duplex(64);
+        let mut ours = ReadBudget::new(ours, 8);
+        theirs.write_all(b"abcdef").await.unwrap();
+        let mut bytes = [0; 64];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        buffer.put_slice(&[b' '; 32]);
+        std::future::poll_fn(|context| Pin::new(&mut ours).poll_read(context, &mut buffer)).await.unwrap();
+        assert_eq!((buffer.filled().len(), ours.received_bytes), (38, 6));
+    }
+
+    #[tokio::test]
+    async fn a_flush_and_an_end_are_passed_on() {
+        let (mut theirs, ours) = tokio::io::duplex(64);
+        let mut ours = ReadBudget::new(tokio::io::BufWriter::new(ours), 8);
+        let mut buffer = [0; 8];
+        ours.write_all(b"abc").await.unwrap();
+        ours.flush().await.unwrap();
+        assert_eq!(at_once(theirs.read(&mut buffer)).await, 3);
+        ours.shutdown().await.unwrap();
+        assert_eq!(at_once(theirs.read(&mut buffer)).await, 0);
     }
 }

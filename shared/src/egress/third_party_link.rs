@@ -13,7 +13,7 @@ pub const MAX_LINK_CHARS: usize = 2_048;
 
 /// The reason that a link is not handed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LinkRefusal {
+pub enum ThirdPartyLinkError {
     /// More than [`MAX_LINK_CHARS`].
     #[error("link_too_long")]
     TooLong,
@@ -35,7 +35,6 @@ pub enum LinkRefusal {
     /// A name without a dot, or one that stays on a machine or inside a network.
     #[error("link_local_name")]
     LocalName,
-    /// An address that is not public.
     #[error("link_not_public")]
     NotPublic(AddressRefusal),
 }
@@ -43,29 +42,29 @@ pub enum LinkRefusal {
 /// Reads a link. With `loopback_allowed` it may also lead to this machine, by address or as `localhost`.
 ///
 /// # Errors
-/// [`LinkRefusal`], by cause.
-pub(crate) fn parse(text: &str, loopback_allowed: bool) -> Result<Url, LinkRefusal> {
+/// [`ThirdPartyLinkError`], by cause.
+pub(crate) fn parse(text: &str, loopback_allowed: bool) -> Result<Url, ThirdPartyLinkError> {
     if text.chars().count() > MAX_LINK_CHARS {
-        return Err(LinkRefusal::TooLong);
+        return Err(ThirdPartyLinkError::TooLong);
     }
     if !text.is_ascii() {
-        return Err(LinkRefusal::BadCharacter);
+        return Err(ThirdPartyLinkError::BadCharacter);
     }
     let url = web_url::parse(text)?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(LinkRefusal::Scheme);
+        return Err(ThirdPartyLinkError::Scheme);
     }
     if url.port() == Some(0) {
-        return Err(LinkRefusal::Port);
+        return Err(ThirdPartyLinkError::Port);
     }
     if !(loopback_allowed && web_url::is_this_machine(&url)) {
         web_url::check_host(&url)?;
     }
     // The parser may have percent-encoded.
-    if url.as_str().len() > MAX_LINK_CHARS { Err(LinkRefusal::TooLong) } else { Ok(url) }
+    if url.as_str().len() > MAX_LINK_CHARS { Err(ThirdPartyLinkError::TooLong) } else { Ok(url) }
 }
 
-impl From<UrlError> for LinkRefusal {
+impl From<UrlError> for ThirdPartyLinkError {
     fn from(error: UrlError) -> Self {
         match error {
             UrlError::BadCharacter => Self::BadCharacter,
@@ -75,7 +74,7 @@ impl From<UrlError> for LinkRefusal {
     }
 }
 
-impl From<HostRefusal> for LinkRefusal {
+impl From<HostRefusal> for ThirdPartyLinkError {
     fn from(refusal: HostRefusal) -> Self {
         match refusal {
             HostRefusal::LocalName => Self::LocalName,
@@ -87,9 +86,9 @@ impl From<HostRefusal> for LinkRefusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use LinkRefusal::*;
+    use ThirdPartyLinkError::*;
 
-    fn read(text: &str, loopback_allowed: bool) -> Result<String, LinkRefusal> {
+    fn read(text: &str, loopback_allowed: bool) -> Result<String, ThirdPartyLinkError> {
         parse(text, loopback_allowed).map(String::from)
     }
 

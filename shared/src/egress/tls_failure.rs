@@ -36,13 +36,13 @@ impl ResolvesClientCert for NoCertificate {
 /// A handshake failed in which a certificate of the client's was wanted.
 #[derive(Debug, thiserror::Error)]
 #[error("the server wanted a certificate")]
-pub(crate) struct CertificateWanted(#[source] pub(crate) Box<dyn Error + Send + Sync>);
+pub(crate) struct ClientCertificateError(#[source] pub(crate) Box<dyn Error + Send + Sync>);
 
 /// The cause of a failure of TLS; `None` if `error` is none.
 pub(crate) fn tls_failure(error: &(dyn Error + 'static)) -> Option<TlsFailure> {
     let tls = find::<rustls::Error>(error)?;
     let refused = matches!(tls, rustls::Error::AlertReceived(_));
-    let wanted = find::<CertificateWanted>(error).is_some();
+    let wanted = find::<ClientCertificateError>(error).is_some();
     Some(if refused && wanted { TlsFailure::ClientCertificate } else { cause(tls) })
 }
 
@@ -98,7 +98,7 @@ mod tests {
             (rustls::Error::DecryptError, "other", "other"),
         ] {
             assert_eq!(tls_failure(&error).map(TlsFailure::as_str), Some(word), "{error}");
-            let error = CertificateWanted(error.into());
+            let error = ClientCertificateError(error.into());
             assert_eq!(tls_failure(&error).map(TlsFailure::as_str), Some(wanted), "{error:?}");
         }
         assert_eq!(tls_failure(&std::io::Error::other("no TLS")), None);

@@ -6,7 +6,7 @@ use std::io;
 use tokio::time::error::Elapsed;
 
 use crate::egress::error_chain::find;
-use crate::egress::read_budget::BudgetSpent;
+use crate::egress::read_budget::ReadBudgetError;
 use crate::egress::resolver::LookUpError;
 use crate::egress::tls_failure::tls_failure;
 use crate::model::delivery_outcome::{AddressRefusal, DeliveryOutcome, TlsFailure};
@@ -117,7 +117,7 @@ impl TransportError {
 }
 
 fn is_too_long(error: &(dyn Error + 'static)) -> bool {
-    find::<BudgetSpent>(error).is_some()
+    find::<ReadBudgetError>(error).is_some()
         || find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse_too_large)
 }
 
@@ -145,6 +145,84 @@ impl From<TransportError> for DeliveryOutcome {
             | TransportError::CutOff
             | TransportError::Paused
             | TransportError::NotSent => Self::Broken,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Ready, ready};
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use http::Uri;
+    use hyper_util::client::legacy::Client;
+    use hyper_util::client::legacy::connect::{Connected, Connection};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+    use tower_service::Service;
+
+    use super::*;
+
+    /// A connection whose other side the system gives up.
+    struct GivenUp;
+
+    impl AsyncRead for GivenUp {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        }
+    }
+
+    impl AsyncWrite for GivenUp {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Connection for GivenUp {
+        fn connected(&self) -> Connected {
+            Connected::new()
+        }
+    }
+
+    /// Fails to connect in one way, or connects to who is given up.
+    #[derive(Clone)]
+    struct Connector(Option<io::ErrorKind>);
+
+    impl Service<Uri> for Connector {
+        type Response = TokioIo<GivenUp>;
+        type Error = io::Error;
+        type Future = Ready<io::Result<Self::Response>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Uri) -> Self::Future {
+            ready(self.0.map_or_else(|| Ok(TokioIo::new(GivenUp)), |kind| Err(kind.into())))
+        }
+    }
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "it connects to nobody")]
+    async fn time_that_runs_out_is_told_from_a_refusal_and_before_a_connection_from_after_it() {
+        for (failure, expected) in [
+            (Some(io::ErrorKind::TimedOut), TransportError::ConnectTimeout),
+            (Some(io::ErrorKind::ConnectionRefused), TransportError::Connect),
+            (Some(io::ErrorKind::InvalidData), TransportError::Connect),
+            (None, TransportError::Timeout),
+        ] {
+            let client: Client<_, String> = Client::builder(TokioExecutor::new()).build(Connector(failure));
+            let error = client.get(Uri::from_static("http://m.example/")).await.unwrap_err();
+            assert_eq!(TransportError::of_request(&error), expected, "{failure:?}");
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::model::alipay_app_id::AlipayAppId;
 use crate::model::authorization_request::AuthorizationRequest;
 use crate::model::clock::UnixMillis;
 use crate::model::consent::{Consent, DeliveryBody};
+use crate::model::delivery_subject::DeliverySubject;
 use crate::model::id::{AuthorizationId, OperationId, State, digest_of_parts, same_digest};
 use crate::model::identity::Identity;
 use crate::model::link_source::LinkSource;
@@ -73,11 +74,11 @@ pub struct Authorization {
     pub source: LinkSource,
     /// The address of the delivery.
     pub callback: Callback,
-    /// Digest of the request's parameters, to tell a repetition from another request with the same serialNo; empty once
-    /// the user is known, as no repetition is given a link then.
-    pub parameters_digest: String,
-    /// Digest of the state's random half.
-    pub state_digest: String,
+    /// Digest of the request's parameters, to tell a repetition from another request with the same serialNo. `None`
+    /// once the link is no longer [open](AuthorizationState::is_open), as no repetition is given a link then.
+    pub parameters_digest: Option<String>,
+    /// Digest of the random half of the link's state; `None` of a notice, which no state leads to.
+    pub state_digest: Option<String>,
     /// The time of the request, and of our own link.
     pub created_at: UnixMillis,
     /// The time of a platform's link; `None` for our own links and while the platform has not answered.
@@ -100,13 +101,9 @@ pub struct Authorization {
     pub refused_at: Option<UnixMillis>,
     /// What the owner's document said when the link was issued.
     pub terms: Terms,
-    /// What this record tells of, if it is a notice beside an authorization's record: it names no user, and its
-    /// consent stands for the delivery alone.
-    pub notice: Option<Notice>,
     pub state: AuthorizationState,
 }
 
-/// The link of a new authorization.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NewLink {
     /// To an Alipay app of ours.
@@ -124,7 +121,6 @@ pub struct Issue {
     pub callback: Callback,
     /// The state that the link carries; it names the authorization.
     pub state: State,
-    /// The link.
     pub link: NewLink,
     /// The time of the request.
     pub now: UnixMillis,
@@ -149,7 +145,6 @@ impl fmt::Debug for Authorization {
             .field("refused_codes", &self.refused_codes)
             .field("opened_at", &self.opened_at)
             .field("refused_at", &self.refused_at)
-            .field("notice", &self.notice)
             .field("state", &self.state)
             .finish_non_exhaustive()
     }
@@ -190,8 +185,8 @@ impl Authorization {
         };
         Self {
             id,
-            parameters_digest: parameters_digest(&issue.request, &issue.callback),
-            state_digest,
+            parameters_digest: Some(parameters_digest(&issue.request, &issue.callback)),
+            state_digest: Some(state_digest),
             request: issue.request,
             verified_by: None,
             source,
@@ -206,7 +201,6 @@ impl Authorization {
             opened_at: None,
             refused_at: None,
             terms: Terms::default(),
-            notice: None,
             state,
         }
     }
@@ -215,7 +209,8 @@ impl Authorization {
     /// parameters that a repetition must have too.
     pub fn take_terms(&mut self, terms: Terms, asked_return_url: Option<&str>) {
         if let Some(url) = asked_return_url {
-            self.parameters_digest = digest_of_parts(&[&self.parameters_digest, url]);
+            self.parameters_digest =
+                self.parameters_digest.as_ref().map(|digest| digest_of_parts(&[digest, url]));
         }
         self.terms = terms;
     }
@@ -223,13 +218,13 @@ impl Authorization {
     /// The record by which `notice` of this authorization is delivered, with `body`, due at `now`.
     #[must_use]
     pub fn noticed(&self, notice: Notice, body: DeliveryBody, now: UnixMillis) -> Self {
-        let consent = Consent { identity: None, body, authorized_at: now, code_digest: None };
+        let subject = DeliverySubject::Notice { notice, body, noticed_at: now };
         let delivery =
             PendingDelivery { attempts: Attempts::default(), next_attempt_at: now, due_at: now, lease: None };
         Self {
             id: self.id.of_notice(notice),
-            // No state leads to it.
-            state_digest: String::new(),
+            parameters_digest: None,
+            state_digest: None,
             verified_by: None,
             created_at: now,
             linked_at: None,
@@ -239,8 +234,7 @@ impl Authorization {
             opened_at: None,
             refused_at: None,
             terms: Terms::default(),
-            notice: Some(notice),
-            state: AuthorizationState::Authorized { consent, delivery: Some(delivery) },
+            state: AuthorizationState::Authorized { subject, delivery: Some(delivery) },
             ..self.clone()
         }
     }
@@ -254,7 +248,7 @@ impl Authorization {
     /// The time at which a sweep looks if the link has ended, for a merchant that wants to be told.
     #[must_use]
     pub fn watched_until(&self) -> Option<UnixMillis> {
-        (self.consent().is_none() && self.wants(Notice::Expired)).then_some(self.expires_at)
+        (self.subject().is_none() && self.wants(Notice::Expired)).then_some(self.expires_at)
     }
 
     /// The business or scheme that it belongs to.
@@ -268,7 +262,13 @@ impl Authorization {
     pub fn is_led_to_by(&self, state: &State, app: &AlipayAppId) -> bool {
         self.source.alipay_app() == Some(app)
             && self.id == *state.id()
-            && same_digest(&self.state_digest, &state.digest())
+            && self.has_state_digest(&state.digest())
+    }
+
+    /// True if its link carries the state of this digest.
+    #[must_use]
+    pub fn has_state_digest(&self, digest: &str) -> bool {
+        self.state_digest.as_deref().is_some_and(|own| same_digest(own, digest))
     }
 
     /// The name of its state.
@@ -286,8 +286,7 @@ impl Authorization {
     /// True while the link still leads to a consent.
     #[must_use]
     pub fn link_works(&self, now: UnixMillis) -> bool {
-        let open = self.consent().is_none() && self.forgotten_at().is_none();
-        open && now < self.link_ends_at() && !self.tries_are_used_up()
+        self.state.is_open() && now < self.link_ends_at() && !self.tries_are_used_up()
     }
 
     /// The end of link and pages, see [`link_end`].
@@ -317,7 +316,6 @@ impl Authorization {
         }
     }
 
-    /// The exchange under way.
     #[must_use]
     pub const fn exchange(&self) -> Option<&Lease> {
         match &self.state {
@@ -326,19 +324,22 @@ impl Authorization {
         }
     }
 
-    /// The user's consent, once it was given and until it is forgotten.
+    /// What it tells its merchant, see [`AuthorizationState::subject`].
     #[must_use]
-    pub const fn consent(&self) -> Option<&Consent> {
-        match &self.state {
-            AuthorizationState::Authorized { consent, .. }
-            | AuthorizationState::Delivered { consent, .. }
-            | AuthorizationState::Undeliverable { consent, .. } => Some(consent),
-            AuthorizationState::LinkPending { .. }
-            | AuthorizationState::Issued { .. }
-            | AuthorizationState::Exchanging { .. }
-            | AuthorizationState::ExchangeUnknown { .. }
-            | AuthorizationState::Forgotten(_) => None,
-        }
+    pub const fn subject(&self) -> Option<&DeliverySubject> {
+        self.state.subject()
+    }
+
+    /// The user's consent, once it was given and until it is forgotten; a notice has none.
+    #[must_use]
+    pub fn consent(&self) -> Option<&Consent> {
+        self.subject().and_then(DeliverySubject::consent)
+    }
+
+    /// What it tells or told, if it is a notice beside an authorization's record.
+    #[must_use]
+    pub const fn notice(&self) -> Option<Notice> {
+        self.state.notice()
     }
 
     /// What is left, if the person was forgotten.
@@ -356,12 +357,12 @@ impl Authorization {
         self.tombstone().map(|tombstone| tombstone.forgotten_at)
     }
 
-    /// The time of the consent, which is kept when the person is forgotten.
+    /// The time of the consent or of the notice, which is kept when the person is forgotten.
     #[must_use]
     pub fn authorized_at(&self) -> Option<UnixMillis> {
         match self.tombstone() {
             Some(tombstone) => tombstone.authorized_at,
-            None => self.consent().map(|consent| consent.authorized_at),
+            None => self.subject().map(DeliverySubject::recorded_at),
         }
     }
 
@@ -374,7 +375,7 @@ impl Authorization {
     /// The user, once known.
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
-        self.consent().and_then(|consent| consent.identity.as_ref())
+        self.consent().map(|consent| &consent.identity)
     }
 
     /// The delivery that is due.

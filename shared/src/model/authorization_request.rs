@@ -48,7 +48,6 @@ pub struct SchemeRequest {
 }
 
 impl AuthorizationRequest {
-    /// The owner of the authorization.
     #[must_use]
     pub fn owner(&self) -> Owner {
         match self {

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::model::clock::UnixMillis;
-use crate::model::consent::Consent;
 use crate::model::delivery_outcome::DeliveryOutcome;
+use crate::model::delivery_subject::DeliverySubject;
 use crate::model::id::{OperationId, State};
+use crate::model::notice::Notice;
 
 /// The state of an authorization, with the fields that a record has in it.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,23 +38,22 @@ pub enum AuthorizationState {
     },
     /// The user is known, and the merchant has not confirmed yet.
     Authorized {
-        /// The user's consent.
-        consent: Consent,
+        /// The user's consent, or what a notice tells.
+        subject: DeliverySubject,
         /// The delivery that is due; `None` if there was no address to deliver to.
         delivery: Option<PendingDelivery>,
     },
     /// The merchant answered SUCCESS.
     Delivered {
-        /// The user's consent.
-        consent: Consent,
+        /// As in [`Authorized`](Self::Authorized).
+        subject: DeliverySubject,
         /// The attempts, of which the last succeeded.
         attempts: Attempts,
     },
     /// Every attempt failed; a resend sets it due again.
     Undeliverable {
-        /// The user's consent.
-        consent: Consent,
-        /// The attempts.
+        /// As in [`Authorized`](Self::Authorized).
+        subject: DeliverySubject,
         attempts: Attempts,
     },
     /// The person was forgotten, in whichever state it was.
@@ -65,8 +65,10 @@ pub enum AuthorizationState {
 pub struct Tombstone {
     /// The state that it was in.
     pub status: Status,
-    /// The time of the consent, if there was one.
+    /// The time of the consent or of the notice, if there was one.
     pub authorized_at: Option<UnixMillis>,
+    /// What the record told, if it was a notice.
+    pub notice: Option<Notice>,
     /// The attempts, of which no more are made.
     pub attempts: Attempts,
     /// The time at which it was forgotten.
@@ -190,11 +192,11 @@ impl fmt::Debug for AuthorizationState {
         match self {
             Self::LinkPending { .. } | Self::Issued { .. } | Self::ExchangeUnknown { .. } => &mut shown,
             Self::Exchanging { lease, .. } => shown.field("lease", lease),
-            Self::Authorized { consent, delivery } => {
-                shown.field("consent", consent).field("delivery", delivery)
+            Self::Authorized { subject, delivery } => {
+                shown.field("subject", subject).field("delivery", delivery)
             }
-            Self::Delivered { consent, attempts } | Self::Undeliverable { consent, attempts } => {
-                shown.field("consent", consent).field("attempts", attempts)
+            Self::Delivered { subject, attempts } | Self::Undeliverable { subject, attempts } => {
+                shown.field("subject", subject).field("attempts", attempts)
             }
             Self::Forgotten(tombstone) => shown.field("tombstone", tombstone),
         }
@@ -203,6 +205,46 @@ impl fmt::Debug for AuthorizationState {
 }
 
 impl AuthorizationState {
+    /// What the record tells its merchant, once there is something to tell and until its person is forgotten.
+    #[must_use]
+    pub const fn subject(&self) -> Option<&DeliverySubject> {
+        match self {
+            Self::Authorized { subject, .. }
+            | Self::Delivered { subject, .. }
+            | Self::Undeliverable { subject, .. } => Some(subject),
+            Self::LinkPending { .. }
+            | Self::Issued { .. }
+            | Self::Exchanging { .. }
+            | Self::ExchangeUnknown { .. }
+            | Self::Forgotten(_) => None,
+        }
+    }
+
+    /// What the record tells or told, if it is a notice.
+    #[must_use]
+    pub const fn notice(&self) -> Option<Notice> {
+        match (self, self.subject()) {
+            (Self::Forgotten(tombstone), _) => tombstone.notice,
+            (_, Some(subject)) => subject.notice(),
+            (_, None) => None,
+        }
+    }
+
+    /// True while nobody has consented and nobody was forgotten.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        match self {
+            Self::LinkPending { .. }
+            | Self::Issued { .. }
+            | Self::Exchanging { .. }
+            | Self::ExchangeUnknown { .. } => true,
+            Self::Authorized { .. }
+            | Self::Delivered { .. }
+            | Self::Undeliverable { .. }
+            | Self::Forgotten(_) => false,
+        }
+    }
+
     /// The state's name.
     #[must_use]
     pub const fn status(&self) -> Status {

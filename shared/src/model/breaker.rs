@@ -15,7 +15,8 @@ pub const TIMEOUTS_IN_A_ROW: u32 = 3;
 pub const PAUSE: Duration = Duration::from_secs(10);
 
 /// The state of one party.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Breaker {
     /// Everybody may ask.
     Closed {
@@ -37,12 +38,8 @@ impl Default for Breaker {
 impl Breaker {
     /// The state in one word, for logs.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed { .. } => "closed",
-            Self::Open(_) => "open",
-            Self::HalfOpen(_) => "half_open",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The state after someone wants to ask, and whether he may.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::model::alipay_app_id::AlipayAppId;
 use crate::model::authorization::{Authorization, RETRY_GRACE_PERIOD, Status, link_end};
 use crate::model::clock::UnixMillis;
-use crate::model::id::{AuthorizationId, OperationId, State, same_digest};
+use crate::model::id::{AuthorizationId, OperationId, State};
 use crate::model::identity::AuthCode;
 
 /// The time for which a claimed exchange keeps others away; longer than the function may run.
@@ -161,7 +161,7 @@ pub fn claim_refusal(old: Option<&Authorization>, claim: &ExchangeClaim) -> Clai
 #[must_use]
 pub fn standing_refusal(old: Option<&Authorization>, claim: &ExchangeClaim) -> Option<ClaimRefusal> {
     let ours = |old: &&Authorization| {
-        old.source.alipay_app() == Some(&claim.app) && same_digest(&old.state_digest, &claim.state_digest)
+        old.source.alipay_app() == Some(&claim.app) && old.has_state_digest(&claim.state_digest)
     };
     let Some(old) = old.filter(ours) else {
         return Some(ClaimRefusal::UnknownState);
@@ -232,6 +232,7 @@ mod tests {
     };
     use crate::model::authorization_request::{AuthorizationRequest, MerchantRequest};
     use crate::model::consent::{Consent, DeliveryBody};
+    use crate::model::delivery_subject::DeliverySubject;
     use crate::model::identity::{Identity, OpenId};
     use crate::model::link_source::LinkSource;
 
@@ -271,17 +272,17 @@ mod tests {
         Lease { operation: OperationId::recorded("other".to_owned()), until }
     }
 
-    fn consent() -> Consent {
-        Consent {
-            identity: Identity::new(OpenId::parse("o").ok(), None),
+    fn subject() -> DeliverySubject {
+        DeliverySubject::Consent(Consent {
+            identity: Identity::new(OpenId::parse("o").ok(), None).unwrap(),
             body: DeliveryBody::new("body").unwrap(),
             authorized_at: NOW,
             code_digest: None,
-        }
+        })
     }
 
     fn due(delivery: PendingDelivery) -> Authorization {
-        let state = AuthorizationState::Authorized { consent: consent(), delivery: Some(delivery) };
+        let state = AuthorizationState::Authorized { subject: subject(), delivery: Some(delivery) };
         Authorization { state, ..issued() }
     }
 
@@ -292,7 +293,7 @@ mod tests {
         let claim = ExchangeClaim::new(&app(), &state(), &code, mine, NOW);
         let late = ExchangeClaim { now: NOW + SECOND * 60, ..claim.clone() };
         let foreign = ExchangeClaim { state_digest: "0".repeat(64), ..claim.clone() };
-        let authorized = AuthorizationState::Authorized { consent: consent(), delivery: None };
+        let authorized = AuthorizationState::Authorized { subject: subject(), delivery: None };
         let known = Authorization { state: authorized, ..issued() };
         let exchanging = AuthorizationState::Exchanging { link: link(), lease: lease(NOW + SECOND) };
         let busy = Authorization { state: exchanging, ..issued() };
@@ -397,8 +398,8 @@ mod tests {
         let leased = |until| PendingDelivery { lease: Some(lease(until)), ..pending.clone() };
         let last = AttemptClaim { attempts_allowed: 1, ..claim.clone() };
         let delivered =
-            AuthorizationState::Delivered { consent: consent(), attempts: pending.attempts.clone() };
-        let nowhere = AuthorizationState::Authorized { consent: consent(), delivery: None };
+            AuthorizationState::Delivered { subject: subject(), attempts: pending.attempts.clone() };
+        let nowhere = AuthorizationState::Authorized { subject: subject(), delivery: None };
         for (old, claim, refusal) in [
             (None, &claim, AttemptRefusal::Stale),
             (Some(issued()), &claim, AttemptRefusal::Stale),

@@ -29,8 +29,8 @@ impl ClockWatch {
         Self { now: clock.now(), monotonic: clock.monotonic() }
     }
 
-    /// The step of `clock` since the last look, if it was set meanwhile.
-    pub fn look(&mut self, clock: &dyn Clock) -> Option<ClockStep> {
+    /// The step of `clock` since the last call, if it was set meanwhile.
+    pub fn step(&mut self, clock: &dyn Clock) -> Option<ClockStep> {
         let seen = Self::begin(clock);
         let said = seen.now.0.saturating_sub(self.now.0);
         let step = step(said, seen.monotonic.since(self.monotonic));
@@ -38,7 +38,7 @@ impl ClockWatch {
         step
     }
 
-    /// The moment of the last look.
+    /// The moment of the last call.
     #[must_use]
     pub const fn seen_at(&self) -> Monotonic {
         self.monotonic
@@ -85,9 +85,9 @@ mod tests {
         let clock = ManualClock::at(UnixMillis(1_795_305_600_000));
         let mut watch = ClockWatch::begin(&clock);
         clock.advance(HOUR);
-        assert_eq!(watch.look(&clock), None);
+        assert_eq!(watch.step(&clock), None);
         clock.step_to(clock.now() - HOUR);
-        assert_eq!(watch.look(&clock), Some(ClockStep::Back(HOUR)));
-        assert_eq!(watch.look(&clock), None);
+        assert_eq!(watch.step(&clock), Some(ClockStep::Back(HOUR)));
+        assert_eq!(watch.step(&clock), None);
     }
 }

@@ -10,9 +10,7 @@ use crate::model::identity::Identity;
 /// A consent as a record holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consent {
-    /// The user; `None` in a notice, which names nobody.
-    pub identity: Option<Identity>,
-    /// The bytes to deliver.
+    pub identity: Identity,
     pub body: DeliveryBody,
     /// The time of its record.
     pub authorized_at: UnixMillis,

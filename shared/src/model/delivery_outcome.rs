@@ -37,7 +37,7 @@ pub enum DeliveryOutcome {
     UrlRefused,
     /// Neither the request nor its owner has a callback address; nothing was sent.
     NoCallbackAddress,
-    /// The key to sign with could not be had; nothing was sent.
+    /// The key to sign with was unavailable; nothing was sent.
     KeyUnavailable,
 }
 

@@ -11,7 +11,19 @@ use crate::model::party_id::{FORM, is_party_id};
 const DIGEST_BYTES: usize = 32;
 
 /// The kind of a party that can be denied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 pub enum PartyKind {
     /// A caller of the open API.
     Business,
@@ -26,19 +38,10 @@ pub enum PartyKind {
 }
 
 impl PartyKind {
-    /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Business, Self::AccessKey, Self::Account, Self::Scheme, Self::Platform];
-
     /// The kind in a word, as an entry has it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Business => "business",
-            Self::AccessKey => "access-key",
-            Self::Account => "account",
-            Self::Scheme => "scheme",
-            Self::Platform => "platform",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -50,24 +53,23 @@ pub struct KeyFingerprint([u8; DIGEST_BYTES]);
 impl KeyFingerprint {
     /// That of a key of these bytes.
     #[must_use]
-    pub fn of(key: &[u8]) -> Self {
+    pub fn new(key: &[u8]) -> Self {
         Self(Sha256::digest(key).into())
     }
 
-    /// The whole of it.
     pub(super) const fn bytes(&self) -> &[u8; DIGEST_BYTES] {
         &self.0
     }
 }
 
 impl FromStr for KeyFingerprint {
-    type Err = BadDenial;
+    type Err = DenialError;
 
     /// 64 hex digits, in pairs with colons between them if one likes, as OpenSSL prints them.
-    fn from_str(text: &str) -> Result<Self, BadDenial> {
+    fn from_str(text: &str) -> Result<Self, DenialError> {
         let digits: String = text.chars().filter(|digit| *digit != ':').collect();
         let mut digest = [0; DIGEST_BYTES];
-        hex::decode_to_slice(digits, &mut digest).map_err(|_| BadDenial::Fingerprint)?;
+        hex::decode_to_slice(digits, &mut digest).map_err(|_| DenialError::Fingerprint)?;
         Ok(Self(digest))
     }
 }
@@ -96,19 +98,18 @@ impl Denial {
     /// A party as a whole, or one of its keys.
     ///
     /// # Errors
-    /// [`BadDenial::Id`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`, as every party's is, and
-    /// [`BadDenial::NoKeys`] of a key of a party that has none.
-    pub fn new(kind: PartyKind, id: &str, key: Option<KeyFingerprint>) -> Result<Self, BadDenial> {
+    /// [`DenialError::Id`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`, as every party's is, and
+    /// [`DenialError::NoKeys`] of a key of a party that has none.
+    pub fn new(kind: PartyKind, id: &str, key: Option<KeyFingerprint>) -> Result<Self, DenialError> {
         if !is_party_id(id) {
-            return Err(BadDenial::Id);
+            return Err(DenialError::Id);
         }
         if key.is_some() && matches!(kind, PartyKind::Account | PartyKind::Scheme) {
-            return Err(BadDenial::NoKeys);
+            return Err(DenialError::NoKeys);
         }
         Ok(Self { kind, id: id.to_owned(), key })
     }
 
-    /// The kind of the party.
     #[must_use]
     pub const fn kind(&self) -> PartyKind {
         self.kind
@@ -129,20 +130,19 @@ impl fmt::Display for Denial {
 }
 
 impl FromStr for Denial {
-    type Err = BadDenial;
+    type Err = DenialError;
 
-    fn from_str(text: &str) -> Result<Self, BadDenial> {
+    fn from_str(text: &str) -> Result<Self, DenialError> {
         let mut parts = text.splitn(3, '/');
-        let kind =
-            parts.next().and_then(|word| PartyKind::ALL.into_iter().find(|kind| kind.as_str() == word));
-        let (kind, id) = (kind.ok_or(BadDenial::Kind)?, parts.next().unwrap_or_default());
+        let kind = parts.next().unwrap_or_default().parse().map_err(|_| DenialError::Kind)?;
+        let id = parts.next().unwrap_or_default();
         Self::new(kind, id, parts.next().map(str::parse).transpose()?)
     }
 }
 
 /// There can be no such entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadDenial {
+pub enum DenialError {
     #[error("a party is a business, an access-key, an account, a scheme or a platform")]
     Kind,
     #[error("an id has {FORM}")]
@@ -168,7 +168,7 @@ impl DenyList {
 
     /// The list of these entries, as the stores keep them.
     #[must_use]
-    pub fn of(entries: impl IntoIterator<Item = String>) -> Self {
+    pub fn from_entries(entries: impl IntoIterator<Item = String>) -> Self {
         let mut list = Self::default();
         for entry in entries {
             match entry.parse() {
@@ -220,12 +220,12 @@ mod tests {
 
     #[test]
     fn a_party_or_one_of_its_keys_is_denied_and_nobody_else() {
-        let (ours, other) = (KeyFingerprint::of(b"one"), KeyFingerprint::of(b"two"));
+        let (ours, other) = (KeyFingerprint::new(b"one"), KeyFingerprint::new(b"two"));
         let entries = [
             Denial::new(PartyKind::Business, "B1", None),
             Denial::new(PartyKind::AccessKey, "B2", Some(ours)),
         ];
-        let list = DenyList::of(entries.map(|denial| denial.unwrap().to_string()));
+        let list = DenyList::from_entries(entries.map(|denial| denial.unwrap().to_string()));
         for (kind, id, whole, of_one, of_two) in [
             (PartyKind::Business, "B1", true, false, false),
             (PartyKind::Business, "B2", false, false, false),
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_read_as_it_is_written_and_one_that_cannot_be_is_kept() {
-        let key = KeyFingerprint::of(b"one");
+        let key = KeyFingerprint::new(b"one");
         let denials = [
             Denial::new(PartyKind::Business, "B1", None).unwrap(),
             Denial::new(PartyKind::Business, "B1", Some(key)).unwrap(),
@@ -252,11 +252,12 @@ mod tests {
         for denial in &denials {
             assert_eq!(denial.to_string().parse(), Ok(denial.clone()));
         }
+        assert_eq!(denials.each_ref().map(Denial::is_of_a_key), [false, true, false, false, false]);
         let unread =
             ["", "business", "business/", "merchant/B1", "business/B 1", "business/B1/x", "business/B1/"];
         let mut entries: Vec<_> = denials.iter().map(Denial::to_string).collect();
         entries.extend(unread.map(str::to_owned));
-        let list = DenyList::of(entries.clone());
+        let list = DenyList::from_entries(entries.clone());
         entries.sort_unstable();
         assert_eq!(list.entries(), entries);
         assert!(unread.iter().all(|text| text.parse::<Denial>().is_err()));
@@ -264,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_read_in_the_forms_that_tools_print() {
-        let ours = KeyFingerprint::of(b"hello");
+        let ours = KeyFingerprint::new(b"hello");
         let plain = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
         assert_eq!(ours.to_string(), plain);
         let pairs: Vec<_> = plain.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).unwrap()).collect();
@@ -272,13 +273,13 @@ mod tests {
             assert_eq!(text.parse(), Ok(ours), "{text}");
         }
         for text in ["", "2cf2", &plain[1..], &format!("{plain}00"), "x"] {
-            assert_eq!(text.parse::<KeyFingerprint>(), Err(BadDenial::Fingerprint), "{text}");
+            assert_eq!(text.parse::<KeyFingerprint>(), Err(DenialError::Fingerprint), "{text}");
         }
     }
 
     #[test]
     fn who_has_no_keys_is_denied_as_a_whole() {
-        let key = Some(KeyFingerprint::of(b"one"));
+        let key = Some(KeyFingerprint::new(b"one"));
         for (kind, denied) in [
             (PartyKind::Business, true),
             (PartyKind::AccessKey, true),
@@ -295,7 +296,7 @@ mod tests {
     fn an_id_is_one_that_a_party_can_have() {
         let long = "B".repeat(65);
         for id in ["", "B/1", "B 1", "Bé", long.as_str()] {
-            assert_eq!(Denial::new(PartyKind::Business, id, None), Err(BadDenial::Id), "{id:?}");
+            assert_eq!(Denial::new(PartyKind::Business, id, None), Err(DenialError::Id), "{id:?}");
         }
     }
 }

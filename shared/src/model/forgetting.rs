@@ -51,13 +51,14 @@ impl Authorization {
         let tombstone = Tombstone {
             status: self.status_at(now),
             authorized_at: self.authorized_at(),
+            notice: self.notice(),
             attempts: self.attempts().map(Attempts::without_answers).unwrap_or_default(),
             forgotten_at: now,
         };
         Self {
             request: self.request.without_person(),
             callback: Callback::Nowhere,
-            parameters_digest: String::new(),
+            parameters_digest: None,
             codes: Vec::new(),
             terms: Terms::default(),
             state: AuthorizationState::Forgotten(tombstone),
@@ -90,6 +91,7 @@ mod tests {
     };
     use crate::model::consent::{Consent, DeliveryBody};
     use crate::model::delivery_outcome::DeliveryOutcome;
+    use crate::model::delivery_subject::DeliverySubject;
     use crate::model::id::{OperationId, State};
     use crate::model::identity::{AuthCode, Identity, OpenId};
     use crate::model::owner::SchemeId;
@@ -134,13 +136,13 @@ mod tests {
         Lease { operation: OperationId::recorded("worker".to_owned()), until }
     }
 
-    fn consent() -> Consent {
-        Consent {
-            identity: Identity::new(OpenId::parse("person-1").ok(), None),
+    fn subject() -> DeliverySubject {
+        DeliverySubject::Consent(Consent {
+            identity: Identity::new(OpenId::parse("person-1").ok(), None).unwrap(),
             body: DeliveryBody::new("person-1").unwrap(),
             authorized_at: NOW,
             code_digest: Some("digest".to_owned()),
-        }
+        })
     }
 
     fn attempts() -> Attempts {
@@ -151,7 +153,7 @@ mod tests {
 
     fn due(lease: Option<Lease>) -> AuthorizationState {
         let delivery = PendingDelivery { attempts: attempts(), next_attempt_at: NOW, due_at: NOW, lease };
-        AuthorizationState::Authorized { consent: consent(), delivery: Some(delivery) }
+        AuthorizationState::Authorized { subject: subject(), delivery: Some(delivery) }
     }
 
     /// A record in each state, and the state's name once an hour has passed.
@@ -162,12 +164,12 @@ mod tests {
             (AuthorizationState::Issued { link: link() }, Status::Issued),
             (AuthorizationState::Exchanging { link: link(), lease: lease() }, Status::ExchangeUnknown),
             (AuthorizationState::ExchangeUnknown { link: link() }, Status::ExchangeUnknown),
-            (AuthorizationState::Authorized { consent: consent(), delivery: None }, Status::Authorized),
+            (AuthorizationState::Authorized { subject: subject(), delivery: None }, Status::Authorized),
             (due(None), Status::Authorized),
             (due(Some(lease())), Status::Authorized),
-            (AuthorizationState::Delivered { consent: consent(), attempts: attempts() }, Status::Delivered),
+            (AuthorizationState::Delivered { subject: subject(), attempts: attempts() }, Status::Delivered),
             (
-                AuthorizationState::Undeliverable { consent: consent(), attempts: attempts() },
+                AuthorizationState::Undeliverable { subject: subject(), attempts: attempts() },
                 Status::Undeliverable,
             ),
         ]
@@ -204,7 +206,7 @@ mod tests {
             for personal in ["person-1", "hush", "digest"] {
                 assert!(!all.contains(personal), "{all}");
             }
-            assert_eq!(left.parameters_digest, "");
+            assert_eq!(left.parameters_digest, None);
             assert_eq!(left.forgotten(later + MINUTE).state.status(), status);
         }
     }

@@ -156,6 +156,7 @@ mod tests {
         assert!(both.agrees_with(&identity(Some("o1"), None)));
         assert!(both.agrees_with(&identity(None, Some("2088"))));
         assert!(!both.agrees_with(&identity(Some("o2"), Some("2088"))));
+        assert!(!both.agrees_with(&identity(None, Some("2089"))));
         assert!(!identity(Some("o1"), None).agrees_with(&identity(None, Some("2088"))));
     }
 

@@ -81,6 +81,8 @@ mod tests {
     fn a_source_is_read_as_it_was_written() {
         for text in ["alipay:2021000000000001", "platform:b", "platform:b:c"] {
             assert_eq!(LinkSource::parse(text).map(|source| source.to_string()).as_deref(), Some(text));
+            let stored = serde_json::to_value(LinkSource::parse(text).unwrap()).unwrap();
+            assert_eq!(stored, text);
         }
         for text in ["", "alipay", "alipay:", "alipay:x", "platform", "platform:", "aliyun"] {
             assert_eq!(LinkSource::parse(text), None, "{text}");

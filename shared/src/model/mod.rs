@@ -11,6 +11,7 @@ pub mod clock;
 pub mod clock_step;
 pub mod consent;
 pub mod delivery_outcome;
+pub mod delivery_subject;
 pub mod deny_list;
 pub mod end_date;
 pub mod forgetting;

@@ -8,7 +8,6 @@ use crate::model::id::OperationId;
 pub struct NonceUse {
     /// The owner of the nonces: a businessId, or `access-key:` and an AccessKeyId.
     pub space: String,
-    /// The nonce.
     pub nonce: String,
     /// The time of the use.
     pub used_at: UnixMillis,

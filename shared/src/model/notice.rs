@@ -2,7 +2,7 @@
 //!
 //! A notice is delivered by a record of its own beside the authorization's, with an id of its own, so that neither of
 //! the two deliveries waits for the other: a user who refused may consent while the link lives, and the openId is
-//! delivered as ever.
+//! then delivered.
 
 use std::str::FromStr;
 

@@ -109,6 +109,9 @@ mod tests {
         {
             assert_eq!(SchemeId::parse(text).map(i64::from), id, "{text}");
         }
+        for (number, is_one) in [(i64::MIN, false), (-1, false), (0, true), (1, true), (i64::MAX, true)] {
+            assert_eq!(SchemeId::try_from(number).is_ok(), is_one, "{number}");
+        }
         for text in ["", "-1", "+1", "1.0", " 1", "1e3", "9223372036854775808", "１"] {
             assert_eq!(SchemeId::parse(text), None, "{text}");
         }

@@ -23,7 +23,7 @@ struct Seen {
 impl PassedTime {
     /// Begins now.
     #[must_use]
-    pub fn of(clock: Arc<dyn Clock>) -> Self {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
         let seen = Seen { watch: ClockWatch::begin(&*clock), slept: Duration::ZERO };
         Self { clock, seen: Mutex::new(seen) }
     }
@@ -32,7 +32,7 @@ impl PassedTime {
     #[must_use]
     pub fn now(&self) -> Monotonic {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let step = seen.watch.look(&*self.clock);
+        let step = seen.watch.step(&*self.clock);
         if let Some(ClockStep::Forward(by)) = step {
             seen.slept = seen.slept.saturating_add(by);
         }
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn it_runs_with_the_time_and_counts_a_sleep_and_never_goes_back() {
         let clock = Arc::new(ManualClock::at(UnixMillis(1_795_305_600_000)));
-        let time = PassedTime::of(clock.clone());
+        let time = PassedTime::new(clock.clone());
         let began = time.now();
         let passed = || time.now().since(began);
         clock.advance(Duration::from_secs(2));
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn small_differences_of_the_clocks_do_not_add_up() {
         let clock = Arc::new(ManualClock::at(UnixMillis(1_795_305_600_000)));
-        let time = PassedTime::of(clock.clone());
+        let time = PassedTime::new(clock.clone());
         for _ in 0..1_000 {
             clock.step_to(clock.now() + Duration::from_millis(1));
             assert_eq!(time.now(), Monotonic(Duration::ZERO));

@@ -81,8 +81,8 @@ mod tests {
         }
         let later = NOW + Duration::from_secs(1);
         assert!(Looks::noted(vec![later]).lacks(NOW));
-        let looks = Looks::noted(vec![ago(30 * 60), ago(25 * 60), ago(5), later]);
+        let looks = Looks::noted(vec![ago(30 * 60), ago(25 * 60), ago(5), NOW, later]);
         let useless: Vec<_> = looks.0.iter().map(|look| looks.is_useless(*look, NOW)).collect();
-        assert_eq!(useless, [true, false, false, true]);
+        assert_eq!(useless, [true, false, false, false, true]);
     }
 }

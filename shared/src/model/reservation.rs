@@ -47,7 +47,6 @@ pub struct Reservation {
     pub busy: bool,
 }
 
-/// The outcome of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReservationOutcome {
     /// The share is ours from this moment on, which may be in the future, or as long ago as is tolerated.

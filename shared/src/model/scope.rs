@@ -1,7 +1,8 @@
 //! The scope of an authorization at Alipay.
 
 /// The extent of the consent that the user is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Scope {
     /// Silent: only the user's id.
     #[default]
@@ -13,10 +14,7 @@ pub enum Scope {
 impl Scope {
     /// The name in the authorize page's address and in documents.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AuthBase => "auth_base",
-            Self::AuthUser => "auth_user",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }

@@ -41,12 +41,12 @@ mod tests {
 
     #[test]
     fn it_is_the_beginning_of_what_is_printed_and_is_read_as_it_is_written() {
-        let key = KeyFingerprint::of(b"hello");
+        let key = KeyFingerprint::new(b"hello");
         let short = key.short();
         assert_eq!(short.to_string(), "2cf24dba");
         assert!(key.to_string().starts_with(&short.to_string()));
         assert_eq!(ShortFingerprint::parse("2cf24dba"), Some(short));
-        assert_ne!(KeyFingerprint::of(b"hallo").short(), short);
+        assert_ne!(KeyFingerprint::new(b"hallo").short(), short);
         for text in ["", "2cf24db", "2cf24dbaa", "2CF24DBA", "2cf24dbx", " 2cf24db"] {
             assert_eq!(ShortFingerprint::parse(text), None, "{text:?}");
         }

@@ -31,7 +31,6 @@ struct Waiting {
 }
 
 impl InProcessQueue {
-    /// An empty queue.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, waiting: Arc::default() }

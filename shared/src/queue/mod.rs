@@ -61,7 +61,7 @@ impl TryFrom<u8> for Version {
 
 /// An event that wakes the delivery function.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum DeliveryEvent {
     /// A message of the queue.
     Hint(Hint),
     /// The one-minute schedule.
@@ -73,7 +73,6 @@ pub enum Event {
 #[error("the hint was lost: {0}")]
 pub struct HintError(pub String);
 
-/// Sends hints.
 #[async_trait]
 pub trait HintQueue: Send + Sync {
     /// Sends `hint` to arrive after `delay`, [`MAX_DELAY`] at most.

@@ -72,7 +72,7 @@ mod tests {
     use wiremock::ResponseTemplate;
 
     use super::*;
-    use crate::aws::fake_aws::{Asked, BRISK, FakeAws, SHORT, answer, never, nobody};
+    use crate::aws::fake_aws::{BRISK, FakeAws, SHORT, SentRequest, answer, never, nobody};
     use crate::model::id::AuthorizationId;
     use crate::model::owner::Owner;
 
@@ -90,7 +90,7 @@ mod tests {
     async fn send_to(
         answer: ResponseTemplate,
         timeouts: &CallTimeouts,
-    ) -> (Result<(), HintError>, Vec<Asked>) {
+    ) -> (Result<(), HintError>, Vec<SentRequest>) {
         let fake_aws = FakeAws::answering([answer]).await;
         let sent = queue(&fake_aws.sdk, timeouts).send(hint(), Duration::ZERO).await;
         (sent, fake_aws.asked().await)
@@ -100,7 +100,7 @@ mod tests {
     async fn a_hint_is_one_message_in_the_group_of_its_owner() {
         let (sent, asked) = send_to(answer(200, SENT), &BRISK).await;
         assert_eq!(sent, Ok(()));
-        let [Asked { headers, body }] = asked.as_slice() else { panic!("{} requests", asked.len()) };
+        let [SentRequest { headers, body }] = asked.as_slice() else { panic!("{} requests", asked.len()) };
         assert_eq!(headers["x-amz-target"], "AmazonSQS.SendMessage");
         let message = format!(r#"{{"v":1,"id":"{}","business":"B1","attempt":3}}"#, hint().id);
         let expected =

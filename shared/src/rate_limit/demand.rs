@@ -18,7 +18,6 @@ pub(super) struct Demand {
 }
 
 impl Demand {
-    /// Counts one request.
     pub(super) fn count(&mut self, now: Monotonic) {
         let (period, _) = divided(now);
         if period != self.period {

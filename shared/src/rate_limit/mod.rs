@@ -8,6 +8,7 @@
 //! It protects what is behind it and is not worth a refused request that would have been fine: when the store fails
 //! or is slow, requests pass.
 
+mod admission;
 mod demand;
 mod share;
 
@@ -23,9 +24,11 @@ use crate::rate_limit::share::{Share, Turn};
 use crate::store::{ReserveRate, StoreError};
 use crate::telemetry::Alarm;
 
+pub use crate::rate_limit::admission::Admission;
+
 /// The time that a request waits for the store. A lease is one write, which takes a few milliseconds, or some hundred
 /// when a new process has to make its connection first.
-pub const PATIENCE: Duration = Duration::from_millis(500);
+pub const LEASE_WITHIN: Duration = Duration::from_millis(500);
 
 /// The time for which an account's requests pass unasked after the store has failed: so often does a request wait in
 /// vain.
@@ -34,24 +37,12 @@ const PASSING: Duration = Duration::from_secs(1);
 /// Accounts that are remembered. One that is forgotten loses what is left of its share.
 const ACCOUNTS: usize = 4_096;
 
-/// The answer to a request for admission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
-    /// It may.
-    Admitted,
-    /// Not now.
-    Over {
-        /// The wait after which it may be worth trying again; never zero.
-        retry_after: Duration,
-    },
-}
-
 /// The rates of all accounts, as one instance sees them.
 pub struct RateLimiter {
     store: Arc<dyn ReserveRate>,
     clock: Arc<dyn Clock>,
     time: PassedTime,
-    patience: Duration,
+    timeout: Duration,
     accounts: Mutex<HashMap<String, Account>>,
 }
 
@@ -61,17 +52,17 @@ struct Account {
 }
 
 impl RateLimiter {
-    /// Leases from `store`, and waits [`PATIENCE`] for it.
+    /// Leases from `store`, and waits [`LEASE_WITHIN`] for it.
     #[must_use]
     pub fn new(store: Arc<dyn ReserveRate>, clock: Arc<dyn Clock>) -> Self {
-        let time = PassedTime::of(Arc::clone(&clock));
-        Self { store, clock, time, patience: PATIENCE, accounts: Mutex::default() }
+        let time = PassedTime::new(Arc::clone(&clock));
+        Self { store, clock, time, timeout: LEASE_WITHIN, accounts: Mutex::default() }
     }
 
     /// Waits this long for the store instead.
     #[must_use]
-    pub fn with_patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
     /// Counts a request of `account`, which is allowed `per_second`, and says whether it may pass. A request that comes
@@ -86,7 +77,7 @@ impl RateLimiter {
         };
         let (now, busy) = (self.clock.now(), share.busy());
         let reservation = Reservation { account: account.to_owned(), requests, per_second, now, busy };
-        let leased = tokio::time::timeout(self.patience, self.store.lease(&reservation)).await;
+        let leased = tokio::time::timeout(self.timeout, self.store.lease(&reservation)).await;
         let now = self.time.now();
         let error = match leased {
             Ok(Ok(leased)) => match share.leased(&reservation, leased, now, self.clock.now()) {
@@ -96,7 +87,7 @@ impl RateLimiter {
             Ok(Err(error)) => NoLimitError::Store(error),
             Err(_) => NoLimitError::Slow,
         };
-        tracing::error!(account, trouble = %error, alarm = Alarm::RateLimit.as_str(), "requests pass without a rate limit");
+        tracing::error!(account, %error, alarm = Alarm::RateLimit.as_str(), "requests pass without a rate limit");
         share.open(now, PASSING);
         Admission::Admitted
     }

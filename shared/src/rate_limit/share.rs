@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::clock::{Monotonic, UnixMillis};
 use crate::model::reservation::{HORIZON, Reservation, ReservationOutcome};
-use crate::rate_limit::Admission;
+use crate::rate_limit::admission::Admission;
 use crate::rate_limit::demand::Demand;
 
 /// The time that a share may be used; the rest of it then lapses, because its time is over.
@@ -52,7 +52,6 @@ enum Standing {
 /// The decision on a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// It is known.
     Known(Admission),
     /// A share of so many requests has to be leased first.
     Lease(NonZeroU32),
@@ -185,6 +184,21 @@ mod tests {
         let mut share = Share::default();
         let admission = share.leased(&reservation(3), leased, NOW, WALL);
         (share, admission)
+    }
+
+    #[test]
+    fn a_share_that_begins_further_ahead_than_a_clock_may_be_begins_now() {
+        let told_at = |from| told(ReservationOutcome::From(from)).1;
+        let ahead = Admission::Over { retry_after: FURTHEST };
+        assert_eq!(told_at(WALL + FURTHEST), Some(ahead));
+        assert_eq!(told_at(WALL + FURTHEST + ms(1)), Some(Admission::Admitted));
+    }
+
+    #[test]
+    fn an_account_is_busy_while_its_reservations_follow_one_another() {
+        for (from, busy) in [(WALL, true), (WALL - TOLERANCE + ms(1), true), (WALL - TOLERANCE, false)] {
+            assert_eq!(told(ReservationOutcome::From(from)).0.busy(), busy, "{from}");
+        }
     }
 
     #[test]

@@ -24,7 +24,6 @@ const GET_AUTHORIZATION_URL: &str = "dypns:GetAuthorizationUrl";
 pub struct AccessKey {
     /// The keys that its requests are verified with.
     pub secrets: Vec<AccessKeySecret>,
-    /// The id of its account.
     pub account_id: String,
     /// The name of the account's document.
     pub account: SecretName,

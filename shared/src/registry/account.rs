@@ -56,7 +56,7 @@ impl TryFrom<AccountFields> for Account {
                 .ok()
                 .filter(|number| *number <= MAX_REQUESTS_PER_SECOND)
                 .and_then(NonZeroU32::new)
-                .ok_or_else(|| DocumentError::of("requestsPerSecond", "must be 1 to 100000"))?,
+                .ok_or_else(|| DocumentError::new("requestsPerSecond", "must be 1 to 100000"))?,
         };
         Ok(Self {
             suspended: fields.suspended.or(false),

@@ -24,7 +24,6 @@ const DEFAULT_ENDPOINT: &str = "https://dypnsapi.aliyuncs.com";
 /// | `accessKeySecret` | yes | 8 to 128 printable ASCII characters without a space |
 /// | `endpoint` | no, `https://dypnsapi.aliyuncs.com` | `https` to anywhere, or `http` to a loopback address; scheme, host and port alone |
 pub struct AlibabaCloudKey {
-    /// The id of the key.
     pub access_key_id: String,
     /// The secret that its calls are signed with.
     pub secret: AccessKeySecret,
@@ -57,7 +56,7 @@ impl TryFrom<AlibabaCloudKeyFields> for AlibabaCloudKey {
         }
         let form = "must be 8 to 128 printable ASCII characters without a space";
         let secret = AccessKeySecret::new(secret.expose_secret())
-            .ok_or_else(|| DocumentError::of("accessKeySecret", form))?;
+            .ok_or_else(|| DocumentError::new("accessKeySecret", form))?;
         let endpoint = parse_endpoint(fields.endpoint.optional().as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
         Ok(Self { access_key_id, secret, endpoint })
     }
@@ -75,7 +74,7 @@ fn parse_endpoint(text: &str) -> Result<Url, DocumentError> {
     let is_bare = |url: &Url| url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     let url = web_url::parse(text).ok().filter(|url| is_bare(url) && web_url::is_carried_safely(url));
     url.ok_or_else(|| {
-        DocumentError::of("endpoint", "must be https, or http to a loopback address, and a bare origin")
+        DocumentError::new("endpoint", "must be https, or http to a loopback address, and a bare origin")
     })
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::model::alipay_app_id::AlipayAppId;
 use crate::model::clock::UnixMillis;
 use crate::protocol::alipay::app_keys::{
-    AlipayKeys, Holder, OutOfValidity, OwnCertificate, OwnKey, out_of_validity,
+    AlipayKeys, Holder, OwnCertificate, OwnKey, ValidityError, out_of_validity,
 };
 use crate::registry::document::{self, Field, FromValue, KeyTexts};
 use crate::secrets::{Document, DocumentError};
@@ -56,7 +56,7 @@ impl AlipayApp {
 
     /// The certificate for whose dates no exchange may begin at `now`.
     #[must_use]
-    pub fn out_of_validity(&self, now: UnixMillis) -> Option<OutOfValidity> {
+    pub fn out_of_validity(&self, now: UnixMillis) -> Option<ValidityError> {
         out_of_validity(&self.own, &self.alipay, now)
     }
 
@@ -89,7 +89,7 @@ impl AlipayApp {
 /// One field of a document.
 fn single<T: FromValue>(fields: &Map<String, Value>, name: &str) -> Result<Field<T>, DocumentError> {
     let value = fields.get(name).cloned().unwrap_or_default();
-    serde_json::from_value(value).map_err(|flaw| DocumentError::of(name, flaw.to_string()))
+    serde_json::from_value(value).map_err(|flaw| DocumentError::new(name, flaw.to_string()))
 }
 
 #[derive(Default, Deserialize)]
@@ -155,7 +155,7 @@ impl CertificateTexts {
         let missing = missing.into_iter().filter(|(_, missing)| *missing);
         let mut flaws: Vec<_> = missing
             .map(|(name, _)| {
-                DocumentError::of(name, "is missing: the three fields of certificates come together")
+                DocumentError::new(name, "is missing: the three fields of certificates come together")
             })
             .collect();
         let app = self.app.as_ref().and_then(|text| noted(&mut flaws, app_certificate(text, own)));
@@ -193,7 +193,7 @@ fn noted<T>(flaws: &mut Vec<DocumentError>, read: Result<T, DocumentError>) -> O
 fn app_certificate(text: &SecretString, own: Option<&SigningKey>) -> Result<KeyCertificate, DocumentError> {
     let app = certificate(AlipayApp::CERTIFICATE, text, KeyCertificate::parse)?;
     if own.is_some_and(|own| !app.key().is_half_of(own)) {
-        return Err(DocumentError::of(AlipayApp::CERTIFICATE, "is of another key than privateKey"));
+        return Err(DocumentError::new(AlipayApp::CERTIFICATE, "is of another key than privateKey"));
     }
     Ok(app)
 }
@@ -210,7 +210,7 @@ fn alipays_certificate(
         None => KeyCertificate::parse(text),
     })?;
     if own.is_some_and(|own| alipays.key().is_half_of(own)) {
-        return Err(DocumentError::of(path, "is of our own privateKey; Alipay's belongs here"));
+        return Err(DocumentError::new(path, "is of our own privateKey; Alipay's belongs here"));
     }
     Ok(alipays)
 }
@@ -220,11 +220,11 @@ fn certificate<C>(
     text: &SecretString,
     parse: impl Fn(&str) -> Result<C, CertificateError>,
 ) -> Result<C, DocumentError> {
-    parse(text.expose_secret()).map_err(|flaw| DocumentError::of(path, flaw.to_string()))
+    parse(text.expose_secret()).map_err(|flaw| DocumentError::new(path, flaw.to_string()))
 }
 
 /// The app that the field `alipayApp` of another document names.
 pub(super) fn named(app_id: Field<String>) -> Result<Option<AlipayAppId>, DocumentError> {
-    let flaw = || DocumentError::of("alipayApp", "must be an app's id, 1 to 32 digits");
+    let flaw = || DocumentError::new("alipayApp", "must be an app's id, 1 to 32 digits");
     app_id.optional().map(|id| AlipayAppId::parse(&id).ok_or_else(flaw)).transpose()
 }

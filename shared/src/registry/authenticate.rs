@@ -13,13 +13,13 @@ use crate::model::clock::UnixMillis;
 use crate::model::deny_list::{DenyList, KeyFingerprint, PartyKind};
 use crate::model::id::OperationId;
 use crate::model::nonce_use::NonceUse;
-use crate::protocol::open_api::{CallError, check_signature, diagnosed, read_headers};
+use crate::protocol::open_api::{OpenApiCallError, check_signature, diagnosed, read_headers};
 use crate::registry::business::Business;
 use crate::registry::deny_list::DenyListCache;
 use crate::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
 use crate::signing::open_api::{AuthHeaders, BUSINESS_ID, CALLBACK_NONCE_PREFIX, NONCE_LIFETIME};
 use crate::store::StoreError;
-use crate::store::patience::Patience;
+use crate::store::budget::StoreBudget;
 use crate::telemetry::Alarm;
 use crate::web::client_info::client_info;
 
@@ -40,41 +40,41 @@ pub struct AuthenticatedCall {
 /// Reads a call's headers and finds its sender: known, switched on, at an allowed address, and rightly signed, in time.
 ///
 /// A signature that fails is checked once more with a document that was changed a moment ago; then its cause is looked
-/// for, within the cache's allowance. A business on the deny
-/// list is switched off, and a key on it is none of the business's.
+/// for, as often as the cache allows. A business on the deny list is switched off, and a key on it is none of the
+/// business's.
 ///
 /// # Errors
-/// The first [`CallError`].
+/// The first [`OpenApiCallError`].
 pub async fn authenticate(
     request: &Request<Bytes>,
     businesses: &SecretCache<Business>,
     deny_list: &DenyListCache,
-    patience: &Patience<'_>,
+    budget: &StoreBudget<'_>,
     now: UnixMillis,
-) -> Result<AuthenticatedCall, CallError> {
+) -> Result<AuthenticatedCall, OpenApiCallError> {
     let (headers, body) = (read_headers(request, now)?, request.body());
     let source_ip = client_info(request).source_ip;
-    let name = SecretName::business(headers.business_id()).map_err(|_| CallError::UnknownBusiness)?;
-    let (business, denied) = tokio::join!(businesses.get(&name), patience.wait(deny_list.current()));
-    let business = business.map_err(|error| not_had(&error))?;
-    let denied = denied.map_err(|error| not_told(&error))?;
+    let name = SecretName::business(headers.business_id()).map_err(|_| OpenApiCallError::UnknownBusiness)?;
+    let (business, denied) = tokio::join!(businesses.get(&name), budget.wait(deny_list.current()));
+    let business = business.map_err(|error| document_error(&error))?;
+    let denied = denied.map_err(|error| deny_list_error(&error))?;
     let id = headers.business_id();
     if !business.enabled || denied.denies(PartyKind::Business, id) {
-        return Err(CallError::DisabledBusiness);
+        return Err(OpenApiCallError::DisabledBusiness);
     }
     if !business.allows(source_ip) {
-        return Err(CallError::AddressNotAllowed { source_ip });
+        return Err(OpenApiCallError::AddressNotAllowed { source_ip });
     }
     if headers.nonce().starts_with(CALLBACK_NONCE_PREFIX) {
-        return Err(CallError::NonceOfCallback);
+        return Err(OpenApiCallError::NonceOfCallback);
     }
     let is_denied = |key: &KeyFingerprint| denied.denies_key(PartyKind::Business, id, key);
     let verify = |business: &Business| check_signature(&headers, body, &business.keys.without(is_denied));
     let check = |business: &Arc<Business>| match verify(business) {
         // A newer document may have ended what the first one allowed.
-        Ok(_) if !business.enabled => KeyCheck::NoKeyFits(Err(CallError::DisabledBusiness)),
+        Ok(_) if !business.enabled => KeyCheck::NoKeyFits(Err(OpenApiCallError::DisabledBusiness)),
         Ok(_) if !business.allows(source_ip) => {
-            KeyCheck::NoKeyFits(Err(CallError::AddressNotAllowed { source_ip }))
+            KeyCheck::NoKeyFits(Err(OpenApiCallError::AddressNotAllowed { source_ip }))
         }
         checked => checked.map(|key| (Arc::clone(business), key)).into(),
     };
@@ -88,19 +88,21 @@ pub async fn authenticate(
     }
 }
 
-fn not_had(error: &SecretError) -> CallError {
+fn document_error(error: &SecretError) -> OpenApiCallError {
     let reason = || format!("the business's document: {error}");
     match error {
-        SecretError::Absent => CallError::UnknownBusiness,
-        SecretError::TooManyLookUps => CallError::TooManyLookUps,
-        SecretError::Unparsable(_) => CallError::Misconfigured { reason: reason() },
-        SecretError::Denied => CallError::Unavailable { reason: reason(), alarm: Alarm::Keys },
-        SecretError::Unavailable(_) => CallError::Unavailable { reason: reason(), alarm: Alarm::Unavailable },
+        SecretError::Absent => OpenApiCallError::UnknownBusiness,
+        SecretError::TooManyLookUps => OpenApiCallError::TooManyLookUps,
+        SecretError::Unparsable(_) => OpenApiCallError::Misconfigured { reason: reason() },
+        SecretError::Denied => OpenApiCallError::Unavailable { reason: reason(), alarm: Alarm::Keys },
+        SecretError::Unavailable(_) => {
+            OpenApiCallError::Unavailable { reason: reason(), alarm: Alarm::Unavailable }
+        }
     }
 }
 
-fn not_told(error: &StoreError) -> CallError {
-    CallError::Unavailable { reason: format!("the deny list: {error}"), alarm: error.alarm() }
+fn deny_list_error(error: &StoreError) -> OpenApiCallError {
+    OpenApiCallError::Unavailable { reason: format!("the deny list: {error}"), alarm: error.alarm() }
 }
 
 /// The caller's businessId, if it is one that is known: nobody else's may be logged, for it may be anything.
@@ -117,13 +119,13 @@ impl AuthenticatedCall {
     /// Checks that the body speaks of the sender itself, and of one of its merchants.
     ///
     /// # Errors
-    /// [`CallError::BusinessIdsDiffer`], then [`CallError::UnknownMerchant`].
-    pub fn may_speak_of(&self, business_id: &str, merchant_id: &str) -> Result<(), CallError> {
+    /// [`OpenApiCallError::BusinessIdsDiffer`], then [`OpenApiCallError::UnknownMerchant`].
+    pub fn may_speak_of(&self, business_id: &str, merchant_id: &str) -> Result<(), OpenApiCallError> {
         if business_id != self.headers.business_id() {
-            return Err(CallError::BusinessIdsDiffer);
+            return Err(OpenApiCallError::BusinessIdsDiffer);
         }
         if !self.business.merchant_ids.contains(merchant_id) {
-            return Err(CallError::UnknownMerchant);
+            return Err(OpenApiCallError::UnknownMerchant);
         }
         Ok(())
     }

@@ -49,7 +49,6 @@ pub struct Business {
     pub default_callback_url: Option<String>,
     /// The addresses that its requests may come from; empty means any.
     pub allowed_ips: Vec<IpNet>,
-    /// The lifetime of its links.
     pub link_lifetime: Duration,
     /// The scope that its users are asked for.
     pub scope: Scope,
@@ -124,7 +123,7 @@ impl Business {
         let allowed_ips = fields.allowed_ips.optional();
         if allowed_ips.as_ref().is_some_and(Vec::is_empty) {
             let flaw = "would allow nobody, as it is empty; leave it out to allow any";
-            return Err(DocumentError::of("allowedIps", flaw));
+            return Err(DocumentError::new("allowedIps", flaw));
         }
         let allowed_ips = allowed_ips.unwrap_or_default();
         let name = fields.merchant_name.optional().map(|name| merchant_name(&name)).transpose()?;
@@ -152,7 +151,7 @@ impl Business {
             users: UserTerms::new(name, returns)?,
         };
         if business.upstream.is_some() && business.alipay_app.is_some() {
-            return Err(DocumentError::of("alipayApp", "would not be used, as upstream makes the links"));
+            return Err(DocumentError::new("alipayApp", "would not be used, as upstream makes the links"));
         }
         if business.keys.rsa.is_empty() && business.keys.md5.is_empty() {
             return Err(DocumentError::whole("needs publicKeys or md5Keys"));
@@ -166,7 +165,7 @@ impl Business {
 
 fn upstream(name: Option<String>) -> Result<Option<String>, DocumentError> {
     if let Some(name) = &name {
-        SecretName::upstream(name).map_err(|_| document::no_id("upstream"))?;
+        SecretName::platform(name).map_err(|_| document::no_id("upstream"))?;
     }
     Ok(name)
 }
@@ -174,5 +173,5 @@ fn upstream(name: Option<String>) -> Result<Option<String>, DocumentError> {
 fn parse_net((index, text): (usize, &String)) -> Result<IpNet, DocumentError> {
     let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     let flaw = "is neither an address nor a CIDR range";
-    net.map(|net| net.trunc()).map_err(|_| DocumentError::of(format!("allowedIps[{index}]"), flaw))
+    net.map(|net| net.trunc()).map_err(|_| DocumentError::new(format!("allowedIps[{index}]"), flaw))
 }

@@ -20,11 +20,11 @@ pub const READ_EVERY: Duration = Duration::from_secs(10);
 const OLDEST: Duration = Duration::from_secs(14);
 
 /// The wait for a newer list; then the last one holds.
-const PATIENCE: Duration = Duration::from_millis(500);
+const READ_WITHIN: Duration = Duration::from_millis(500);
 
 /// The longest wait for the first list of a process: as long as one call of the store. It is spent while the caller's
 /// keys are fetched.
-pub const FIRST_PATIENCE: Duration = Duration::from_secs(2);
+pub const FIRST_READ_WITHIN: Duration = Duration::from_secs(2);
 
 /// After a read that failed the last list holds unasked, this long since that read began.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -55,14 +55,14 @@ impl DenyListCache {
     #[must_use]
     pub fn new(store: Arc<dyn ReadDenyList>, clock: Arc<dyn Clock>) -> Self {
         let held = Held { list: None, failure: None, next: Monotonic(Duration::ZERO) };
-        let (flight, time) = (Arc::default(), PassedTime::of(clock));
+        let (flight, time) = (Arc::default(), PassedTime::new(clock));
         Self(Arc::new(Inner { store, time, flight, held: Mutex::new(held) }))
     }
 
     /// The list, as it stood less than fifteen seconds ago; older, while the store does not give it.
     ///
     /// # Errors
-    /// When no list was ever had, and the store does not give one in its time: whether a caller is disabled is not
+    /// When no list was ever read, and the store does not give one in its time: whether a caller is disabled is not
     /// known then.
     pub async fn current(&self) -> Result<Arc<DenyList>, StoreError> {
         let inner = &self.0;
@@ -73,8 +73,8 @@ impl DenyListCache {
         inner.read_beside();
         match age {
             Some(age) if age < OLDEST => {}
-            Some(_) => drop(timeout(PATIENCE, inner.wait()).await),
-            None => drop(timeout(FIRST_PATIENCE, inner.wait()).await),
+            Some(_) => drop(timeout(READ_WITHIN, inner.wait()).await),
+            None => drop(timeout(FIRST_READ_WITHIN, inner.wait()).await),
         }
         inner.last()
     }

@@ -72,7 +72,7 @@ fn flaw<'de, F: Deserialize<'de>>(error: &serde_path_to_error::Error<serde_json:
     let flaw = error.inner();
     match error.path().iter().next() {
         Some(Segment::Map { key }) if field_names::<F>().contains(&key.as_str()) => {
-            DocumentError::of(key, flaw.to_string())
+            DocumentError::new(key, flaw.to_string())
         }
         Some(Segment::Map { key }) => {
             let is_a_word =
@@ -275,20 +275,17 @@ impl LinkTerms {
     pub(super) fn new(lifetime_secs: Field<u64>, scope: Field<String>) -> Result<Self, DocumentError> {
         let lifetime_secs = lifetime_secs.or(DEFAULT_LINK_LIFETIME_SECS);
         if !LINK_LIFETIME_SECS.contains(&lifetime_secs) {
-            return Err(DocumentError::of("linkLifetimeSecs", "must be 60 to 2592000"));
+            return Err(DocumentError::new("linkLifetimeSecs", "must be 60 to 2592000"));
         }
-        let scope = match scope.optional().as_deref() {
-            None | Some("auth_base") => Scope::AuthBase,
-            Some("auth_user") => Scope::AuthUser,
-            Some(_) => return Err(DocumentError::of("scope", "must be auth_base or auth_user")),
-        };
+        let flaw = |_| DocumentError::new("scope", "must be auth_base or auth_user");
+        let scope = scope.optional().map(|name| name.parse().map_err(flaw)).transpose()?.unwrap_or_default();
         Ok(Self { lifetime: Duration::from_secs(lifetime_secs), scope })
     }
 }
 
 /// The flaw of a field that should hold an id.
 pub(super) fn no_id(name: &str) -> DocumentError {
-    DocumentError::of(name, format!("must be {FORM}"))
+    DocumentError::new(name, format!("must be {FORM}"))
 }
 
 /// A list of key texts.
@@ -300,7 +297,7 @@ pub(super) fn key<K>(
     text: &SecretString,
     parse: impl Fn(&str) -> Result<K, KeyFormError>,
 ) -> Result<K, DocumentError> {
-    parse(text.expose_secret()).map_err(|error| DocumentError::of(name, error.to_string()))
+    parse(text.expose_secret()).map_err(|error| DocumentError::new(name, error.to_string()))
 }
 
 /// No, one or two keys, each made of its text by `parse`.
@@ -318,7 +315,7 @@ pub(super) fn keys<K>(
 pub(super) fn no_own_key(name: &str, keys: &[VerifyingKey], own: &SigningKey) -> Result<(), DocumentError> {
     keys.iter().position(|key| key.is_half_of(own)).map_or(Ok(()), |index| {
         let flaw = "is the public half of our own privateKey; the other side's public key belongs here";
-        Err(DocumentError::of(format!("{name}[{index}]"), flaw))
+        Err(DocumentError::new(format!("{name}[{index}]"), flaw))
     })
 }
 
@@ -329,7 +326,7 @@ pub(super) fn md5_keys(name: &str, texts: KeyTexts) -> Result<Vec<Md5Key>, Docum
         let path = format!("{name}[{index}]");
         shared_text(&path, text)?;
         let short = || format!("has fewer than {MIN_KEY_CHARACTERS} characters");
-        Md5Key::new(text.expose_secret()).ok_or_else(|| DocumentError::of(path, short()))
+        Md5Key::new(text.expose_secret()).ok_or_else(|| DocumentError::new(path, short()))
     };
     texts.iter().enumerate().map(key).collect()
 }
@@ -345,7 +342,7 @@ fn shared_text(path: &str, text: &SecretString) -> Result<(), DocumentError> {
     } else {
         return Ok(());
     };
-    Err(DocumentError::of(path, flaw))
+    Err(DocumentError::new(path, flaw))
 }
 
 /// The address that callbacks go to unless a request names one; an empty one is none. A fragment, which no server is
@@ -358,11 +355,11 @@ pub(super) fn callback_address(
 ) -> Result<Option<String>, DocumentError> {
     let Some(address) = address.optional().filter(|address| !address.is_empty()) else { return Ok(None) };
     if address.contains('#') {
-        return Err(DocumentError::of(name, "must not hold a fragment (#…)"));
+        return Err(DocumentError::new(name, "must not hold a fragment (#…)"));
     }
     let is_plain = |url: Url| url.scheme() == "http" && !is_this_machine(&url);
     if Url::parse(&address).is_ok_and(is_plain) && CallbackUrl::parse(&address, rules).is_err() {
-        return Err(DocumentError::of(name, "must be https, not http"));
+        return Err(DocumentError::new(name, "must be https, not http"));
     }
     Ok(Some(address))
 }
@@ -371,7 +368,7 @@ pub(super) fn callback_address(
 pub(super) fn at_most_two(name: &str, texts: KeyTexts) -> Result<Vec<SecretString>, DocumentError> {
     let texts = texts.or(Vec::new());
     if texts.len() > KEYS_AT_ONCE {
-        return Err(DocumentError::of(name, format!("may hold {KEYS_AT_ONCE} at most")));
+        return Err(DocumentError::new(name, format!("may hold {KEYS_AT_ONCE} at most")));
     }
     Ok(texts)
 }
@@ -385,12 +382,12 @@ pub(super) fn secrets<K>(
 ) -> Result<Vec<K>, DocumentError> {
     let texts = texts.or(Vec::new());
     if !(1..=KEYS_AT_ONCE).contains(&texts.len()) {
-        return Err(DocumentError::of(name, format!("must hold 1 to {KEYS_AT_ONCE}")));
+        return Err(DocumentError::new(name, format!("must hold 1 to {KEYS_AT_ONCE}")));
     }
     let key = |(index, text): (usize, &SecretString)| {
         let path = format!("{name}[{index}]");
         shared_text(&path, text)?;
-        new(text.expose_secret()).ok_or_else(|| DocumentError::of(path, format!("is not {form}")))
+        new(text.expose_secret()).ok_or_else(|| DocumentError::new(path, format!("is not {form}")))
     };
     texts.iter().enumerate().map(key).collect()
 }
@@ -500,7 +497,7 @@ mod tests {
                     "defaultCallbackUrl": address, "merchantIds": ["M1"], "md5Keys": ["0123456789abcdef"],
                 });
                 let error = Business::parse_by(&document.to_string(), rules).err();
-                assert_eq!(error, expected.map(|flaw| DocumentError::of("defaultCallbackUrl", flaw)));
+                assert_eq!(error, expected.map(|flaw| DocumentError::new("defaultCallbackUrl", flaw)));
             }
         }
     }

@@ -26,7 +26,7 @@ pub use alipay_app::AlipayApp;
 pub use authenticate::{AuthenticatedCall, authenticate, known_business_id};
 pub use business::Business;
 pub use callback_key::CallbackKey;
-pub use deny_list::{DenyListCache, FIRST_PATIENCE, READ_EVERY};
+pub use deny_list::{DenyListCache, FIRST_READ_WITHIN, READ_EVERY};
 pub use link_token::LinkToken;
 pub use phone_key::PhoneKey;
 pub use platform::Platform;

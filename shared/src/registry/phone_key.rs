@@ -34,7 +34,7 @@ impl TryFrom<PhoneKeyFields> for PhoneKey {
         let key = fields.key.required("key")?;
         let key = key.expose_secret().as_bytes();
         if key.len() < MIN_KEY_BYTES {
-            return Err(DocumentError::of("key", format!("must have {MIN_KEY_BYTES} bytes or more")));
+            return Err(DocumentError::new("key", format!("must have {MIN_KEY_BYTES} bytes or more")));
         }
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, key)))
     }

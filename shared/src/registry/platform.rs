@@ -101,7 +101,7 @@ impl TryFrom<PlatformFields> for Platform {
             .as_ref()
             .is_some_and(|id| !(1..=MAX_MERCHANT_ID_CHARACTERS).contains(&id.chars().count()))
         {
-            return Err(DocumentError::of("merchantId", "must have 1 to 128 characters"));
+            return Err(DocumentError::new("merchantId", "must have 1 to 128 characters"));
         }
         let keys = VerificationKeys {
             rsa: document::keys("publicKeys", fields.public_keys, VerifyingKey::parse)?,
@@ -134,9 +134,9 @@ fn own_key(
             .map(|key| OwnKey::Md5(key.clone()))
             .ok_or_else(|| DocumentError::whole("needs md5Keys, as signType is MD5")),
         (Some("MD5"), Some(_)) => {
-            Err(DocumentError::of("privateKey", "would not be used, as signType is MD5"))
+            Err(DocumentError::new("privateKey", "would not be used, as signType is MD5"))
         }
-        (Some(_), _) => Err(DocumentError::of("signType", "must be SHA256-RSA or MD5")),
+        (Some(_), _) => Err(DocumentError::new("signType", "must be SHA256-RSA or MD5")),
     }
 }
 
@@ -144,7 +144,7 @@ fn link_url(base: &str) -> Result<Url, DocumentError> {
     let wrong = || {
         let flaw =
             "must be https://, or http:// and a loopback address, with nothing but host, port and path";
-        DocumentError::of("baseUrl", flaw)
+        DocumentError::new("baseUrl", flaw)
     };
     let mut url = web_url::parse(base).map_err(|_| wrong())?;
     if !web_url::is_carried_safely(&url) || url.query().is_some() || url.fragment().is_some() {

@@ -35,7 +35,6 @@ use crate::secrets::{Document, DocumentError, SecretName};
 /// the source was changed keep to them.
 #[derive(Debug)]
 pub struct Scheme {
-    /// The id of its account.
     pub account_id: String,
     /// The name of the party that asks, as the user reads it.
     pub merchant_name: String,
@@ -45,7 +44,6 @@ pub struct Scheme {
     pub contract: bool,
     /// The address of deliveries; checked at each attempt.
     pub callback_url: Option<String>,
-    /// The lifetime of its links.
     pub link_lifetime: Duration,
     /// The scope that its users are asked for.
     pub scope: Scope,
@@ -127,11 +125,11 @@ fn source(
     match name {
         None | Some("alipay") => Ok(SchemeSource::Alipay(app)),
         Some("aliyun") if app.is_some() => {
-            Err(DocumentError::of("alipayApp", "would not be used, as source is aliyun"))
+            Err(DocumentError::new("alipayApp", "would not be used, as source is aliyun"))
         }
         Some("aliyun") => SecretName::alibaba_cloud_key(account_id)
             .map(SchemeSource::AlibabaCloud)
             .map_err(|_| document::no_id("accountId")),
-        Some(_) => Err(DocumentError::of("source", "must be alipay or aliyun")),
+        Some(_) => Err(DocumentError::new("source", "must be alipay or aliyun")),
     }
 }

@@ -106,7 +106,7 @@ impl UserTerms {
         if let Some(url) = &return_url
             && !Url::parse(url).is_ok_and(|url| return_origins.iter().any(|origin| origin.is_of(&url)))
         {
-            return Err(DocumentError::of("returnUrl", "must be of an origin among returnUrls"));
+            return Err(DocumentError::new("returnUrl", "must be of an origin among returnUrls"));
         }
         Ok(Self {
             merchant_name,
@@ -120,7 +120,7 @@ impl UserTerms {
 
 fn origin((index, text): (usize, &String)) -> Result<Origin, DocumentError> {
     let flaw = "is not an origin, such as https://shop.example.com";
-    Origin::parse(text).map_err(|_| DocumentError::of(format!("returnUrls[{index}]"), flaw))
+    Origin::parse(text).map_err(|_| DocumentError::new(format!("returnUrls[{index}]"), flaw))
 }
 
 /// A name as pages show it.
@@ -130,7 +130,7 @@ pub(super) fn merchant_name(name: &str) -> Result<String, DocumentError> {
     if fits && !name.chars().any(char::is_control) {
         Ok(name.to_owned())
     } else {
-        Err(DocumentError::of("merchantName", "must have 1 to 64 characters"))
+        Err(DocumentError::new("merchantName", "must have 1 to 64 characters"))
     }
 }
 

@@ -25,7 +25,7 @@ use crate::runtime::panics::{self, Form};
 use crate::telemetry::request_ids;
 use crate::web::caller_alone;
 use crate::web::client_info::ClientInfo;
-use crate::web::edge::{Arrival, Edge};
+use crate::web::edge::{Edge, Via};
 
 /// Bytes that `http::Uri` refuses in a query, and `#`, which would end it.
 const IN_QUERY: &AsciiSet = &CONTROLS
@@ -136,19 +136,19 @@ impl Kept {
         event.cookies = None;
         context.stage = None;
         let domain = context.domain_name.take();
-        let arrival = edge.map_or(Arrival::Direct, |edge| edge.arrival(&mut event.headers));
+        let via = edge.map_or(Via::Direct, |edge| edge.via(&mut event.headers));
         let connected = context.http.source_ip.as_deref().and_then(|address| address.parse().ok());
         Ok(Self {
             target: target(event.raw_path.take().as_deref(), event.raw_query_string.take().as_deref()),
             host: event.headers.remove(HOST),
             client: ClientInfo {
-                source_ip: match arrival {
-                    Arrival::Direct => connected,
-                    Arrival::Through(viewer) => viewer,
+                source_ip: match via {
+                    Via::Direct => connected,
+                    Via::Edge(viewer) => viewer,
                 },
                 origin: domain.and_then(|domain| Url::parse(&format!("https://{domain}")).ok()),
             },
-            refused: arrival == Arrival::Direct && edge.is_some_and(|edge| edge.only),
+            refused: via == Via::Direct && edge.is_some_and(|edge| edge.only),
         })
     }
 

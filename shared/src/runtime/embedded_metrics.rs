@@ -20,7 +20,6 @@ const METRICS: &[Metric] = Metric::VARIANTS;
 pub struct MetricsNamespace(String);
 
 impl MetricsNamespace {
-    /// Reads a namespace.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_/#:".contains(&byte);

@@ -1,8 +1,8 @@
 //! AWS Lambda's runtime around a handler, which sees none of its types.
 //!
 //! API Gateway's events become the `http::Request` that handlers take, by [`crate::runtime::api_gateway`]; queue
-//! messages and the schedule become [`Event`]s. A handler that panics does not end the process, because panics unwind:
-//! a request is answered by [`panics`](crate::runtime::panics), the invocation of an event fails.
+//! messages and the schedule become [`DeliveryEvent`]s. A handler that panics does not end the process, because panics
+//! unwind: a request is answered by [`panics`](crate::runtime::panics), the invocation of an event fails.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tracing::Instrument as _;
 
-use crate::queue::{Event, Hint};
+use crate::queue::{DeliveryEvent, Hint};
 use crate::runtime::api_gateway;
 use crate::runtime::start::StartError;
 use crate::telemetry::{Alarming, request_ids};
@@ -42,7 +42,7 @@ where
 /// [`StartError`] if the runtime cannot be reached.
 pub async fn serve_events<H, E>(handler: H) -> Result<(), StartError>
 where
-    H: AsyncFn(Event) -> Result<(), E>,
+    H: AsyncFn(DeliveryEvent) -> Result<(), E>,
     E: Alarming,
 {
     let run = service_fn(async |event: LambdaEvent<Value>| {
@@ -63,12 +63,12 @@ where
 /// The text of `handler`'s error if a sweep fails; if there are `Records` that are none of a queue's, that.
 pub async fn answer_event<H, E>(handler: &H, event: Value) -> Result<SqsBatchResponse, String>
 where
-    H: AsyncFn(Event) -> Result<(), E>,
+    H: AsyncFn(DeliveryEvent) -> Result<(), E>,
     E: Alarming,
 {
     let mut response = SqsBatchResponse::default();
     if event.get("Records").is_none() {
-        handler(Event::Sweep).await.map_err(|error| error.to_string())?;
+        handler(DeliveryEvent::Sweep).await.map_err(|error| error.to_string())?;
         return Ok(response);
     }
     // The reader's own words would quote what it cannot read.
@@ -82,7 +82,7 @@ where
             continue;
         };
         let reference = hint.id.clone();
-        if let Err(error) = handler(Event::Hint(hint)).await {
+        if let Err(error) = handler(DeliveryEvent::Hint(hint)).await {
             tracing::error!(%reference, %error, alarm = error.alarm().as_str(), "an attempt could not be made; the sweep will");
         }
     }
@@ -127,12 +127,12 @@ mod tests {
     }
 
     /// The answer to `event` when the hints of `failing` fail, and the events that were handled.
-    async fn answer(event: Value, failing: &[Hint]) -> (Result<Value, String>, Vec<Event>) {
+    async fn answer(event: Value, failing: &[Hint]) -> (Result<Value, String>, Vec<DeliveryEvent>) {
         let handled = RefCell::new(Vec::new());
-        let handler = async |event: Event| {
+        let handler = async |event: DeliveryEvent| {
             let fails = match &event {
-                Event::Hint(hint) => failing.contains(hint),
-                Event::Sweep => !failing.is_empty(),
+                DeliveryEvent::Hint(hint) => failing.contains(hint),
+                DeliveryEvent::Sweep => !failing.is_empty(),
             };
             handled.borrow_mut().push(event);
             if fails { Err(Away) } else { Ok(()) }
@@ -151,7 +151,7 @@ mod tests {
         let (answered, handled) = answer(event, &[]).await;
         let failures = json!({"batchItemFailures": [{"itemIdentifier": "m2"}, {"itemIdentifier": "m3"}]});
         assert_eq!(answered, Ok(failures));
-        assert_eq!(handled, [Event::Hint(first), Event::Hint(last)]);
+        assert_eq!(handled, [DeliveryEvent::Hint(first), DeliveryEvent::Hint(last)]);
     }
 
     #[tokio::test]
@@ -167,7 +167,7 @@ mod tests {
     async fn an_event_without_messages_is_a_sweep_whose_failure_is_the_invocations() {
         let schedule = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
         let (answered, handled) = answer(schedule.clone(), &[]).await;
-        assert_eq!((answered, handled), (Ok(json!({"batchItemFailures": []})), vec![Event::Sweep]));
+        assert_eq!((answered, handled), (Ok(json!({"batchItemFailures": []})), vec![DeliveryEvent::Sweep]));
         let (answered, _) = answer(schedule, &[hint("S1")]).await;
         assert_eq!(answered, Err("the store is away".to_owned()));
     }

@@ -27,11 +27,8 @@ use crate::store::{
 ///
 /// The store is opened for the capabilities that a function asks for, so that no other code of it is linked in.
 pub struct Process {
-    /// The settings.
     pub config: Config,
-    /// The system's clock.
     pub clock: Arc<dyn Clock>,
-    /// The system's randomness.
     pub random: Arc<dyn Random>,
     /// The source of keys that the settings name.
     pub secrets: Arc<dyn SecretSource>,

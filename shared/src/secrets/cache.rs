@@ -16,7 +16,7 @@ use crate::secrets::lookup_limit::LookupLimit;
 use crate::secrets::name::SecretName;
 use crate::secrets::slots::{Slot, Slots};
 use crate::secrets::source::{Document, SecretSource};
-use crate::secrets::strangers::{Bringer, Charge, Strangers};
+use crate::secrets::unknown_names::{LookupPermit, NameOrigin, UnknownNames};
 use crate::telemetry::Alarm;
 
 /// Parsed secrets of one kind, in front of their source.
@@ -26,7 +26,7 @@ use crate::telemetry::Alarm;
 /// - While the source does not answer, a document is used for up to an hour since its source last vouched for it, and
 ///   a failed refresh is repeated after 30 s, not by every caller.
 /// - A secret that is missing or deleted is revoked at once, and remembered as absent for 30 s. One that is denied
-///   counts as one that cannot be had.
+///   counts as one that is unavailable.
 /// - A version that does not parse leaves the last good one in force and is logged as an error, once.
 /// - The same version is the same `Arc`.
 /// - Where callers bring the names, 50 look-ups at once and 20 a second may end in nothing. While these are used up, a
@@ -37,10 +37,10 @@ pub struct SecretCache<T> {
     time: PassedTime,
     slots: Slots<T>,
     rules: Arc<CallbackRules>,
-    /// What strangers' signatures may cost, once they were refused.
+    /// The limit on diagnoses of refused signatures.
     diagnoses: Mutex<LookupLimit>,
-    /// None if no stranger can bring a name.
-    strangers: Option<Strangers>,
+    /// None if callers bring no names.
+    unknown_names: Option<UnknownNames>,
 }
 
 /// The result of a check with a document's keys.
@@ -66,11 +66,11 @@ impl<T: Document> SecretCache<T> {
     pub fn new(source: Arc<dyn SecretSource>, clock: Arc<dyn Clock>) -> Self {
         Self {
             source,
-            time: PassedTime::of(clock),
+            time: PassedTime::new(clock),
             slots: Slots::none(),
             rules: Arc::default(),
             diagnoses: Mutex::new(LookupLimit::full()),
-            strangers: None,
+            unknown_names: None,
         }
     }
 
@@ -104,11 +104,11 @@ impl<T: Document> SecretCache<T> {
         clock: &Arc<dyn Clock>,
         rules: &CallbackRules,
     ) -> Arc<Self> {
-        let (rules, strangers) = (Arc::new(rules.clone()), Some(Strangers::new()));
-        Arc::new(Self { rules, strangers, ..Self::new(Arc::clone(source), Arc::clone(clock)) })
+        let (rules, unknown_names) = (Arc::new(rules.clone()), Some(UnknownNames::new()));
+        Arc::new(Self { rules, unknown_names, ..Self::new(Arc::clone(source), Arc::clone(clock)) })
     }
 
-    /// True if a document of this name is here, however old: the name is no stranger's, and may be logged.
+    /// True if a document of this name is here, however old: nobody made the name up, and it may be logged.
     #[must_use]
     pub fn knows(&self, name: &SecretName) -> bool {
         self.slots.slot(name).is_some_and(|slot| slot.entry().is_known())
@@ -127,19 +127,19 @@ impl<T: Document> SecretCache<T> {
     /// source does not answer, or not us, and nothing young enough is known, [`SecretError::Unparsable`] when no
     /// version was a document, and [`SecretError::TooManyLookUps`] when too many unknown names are being asked for.
     pub async fn get(&self, name: &SecretName) -> Result<Arc<T>, SecretError> {
-        self.get_by(name, Bringer::Caller, Deadline::of_a_look_up()).await
+        self.get_by(name, NameOrigin::Caller, Deadline::for_lookup()).await
     }
 
-    /// The secret's document, by a name that a record of ours has: it is no stranger's, so it is looked up whatever
-    /// strangers ask for, and uses up nothing of what they may.
+    /// The secret's document, by a name that a record of ours has: nobody made it up, so it is looked up without a
+    /// permit, however many unknown names are asked for.
     ///
     /// # Errors
     /// As of [`Self::get`], but never [`SecretError::TooManyLookUps`].
     pub async fn get_recorded(&self, name: &SecretName) -> Result<Arc<T>, SecretError> {
-        self.get_by(name, Bringer::Record, Deadline::of_a_look_up()).await
+        self.get_by(name, NameOrigin::Record, Deadline::for_lookup()).await
     }
 
-    /// The secret's document, by a name from `bringer`, or a newer one if this fails `check`, as by
+    /// The secret's document, by a name from `origin`, or a newer one if this fails `check`, as by
     /// [`Self::check_keys`]. Both together take no longer than a look-up.
     ///
     /// # Errors
@@ -147,25 +147,25 @@ impl<T: Document> SecretCache<T> {
     pub async fn get_checked<R>(
         &self,
         name: &SecretName,
-        bringer: Bringer,
+        origin: NameOrigin,
         check: impl Fn(&Arc<T>) -> KeyCheck<R>,
     ) -> Result<R, SecretError> {
-        let deadline = Deadline::of_a_look_up();
-        let document = self.get_by(name, bringer, deadline).await?;
+        let deadline = Deadline::for_lookup();
+        let document = self.get_by(name, origin, deadline).await?;
         Ok(self.check_keys_by(name, &document, check, deadline).await)
     }
 
     async fn get_by(
         &self,
         name: &SecretName,
-        bringer: Bringer,
+        origin: NameOrigin,
         deadline: Deadline,
     ) -> Result<Arc<T>, SecretError> {
         let slot = self.slots.slot(name);
         let ready = slot.as_ref().map(|slot| slot.entry().lookup(self.time.now()));
         match ready {
             Some(Lookup::Ready(answer)) => answer,
-            _ => self.look_up(name, slot, bringer, deadline).await,
+            _ => self.look_up(name, slot, origin, deadline).await,
         }
     }
 
@@ -173,14 +173,14 @@ impl<T: Document> SecretCache<T> {
         &self,
         name: &SecretName,
         slot: Option<Arc<Slot<T>>>,
-        bringer: Bringer,
+        origin: NameOrigin,
         deadline: Deadline,
     ) -> Result<Arc<T>, SecretError> {
-        let (slot, charged) = match slot {
+        let (slot, permit) = match slot {
             Some(slot) => (slot, None),
             None => {
-                let charge = self.charge(name, bringer, deadline).await?;
-                (self.slots.make(name, &self.rules), Some(charge))
+                let permit = self.permit(name, origin, deadline).await?;
+                (self.slots.make(name, &self.rules), Some(permit))
             }
         };
         let (seen, lookup) = {
@@ -197,12 +197,12 @@ impl<T: Document> SecretCache<T> {
         };
         if slot.entry().fetches() == seen {
             let was_known = slot.entry().is_known();
-            let charge = match charged {
-                Some(charge) => charge,
-                None if was_known => Charge::none(),
-                None => self.charge(name, bringer, deadline).await?,
+            let permit = match permit {
+                Some(permit) => permit,
+                None if was_known => LookupPermit::unlimited(),
+                None => self.permit(name, origin, deadline).await?,
             };
-            self.fetch(&slot, was_known, charge, deadline).await;
+            self.fetch(&slot, was_known, permit, deadline).await;
         }
         drop(flight);
         slot.entry().answer(self.time.now())
@@ -219,7 +219,7 @@ impl<T: Document> SecretCache<T> {
         document: &Arc<T>,
         check: impl Fn(&Arc<T>) -> KeyCheck<R>,
     ) -> R {
-        self.check_keys_by(name, document, check, Deadline::of_a_look_up()).await
+        self.check_keys_by(name, document, check, Deadline::for_lookup()).await
     }
 
     async fn check_keys_by<R>(
@@ -263,26 +263,32 @@ impl<T: Document> SecretCache<T> {
         (!Arc::ptr_eq(&document, used)).then_some(document)
     }
 
-    /// The price of looking up a name that has no document here.
-    async fn charge(
+    /// A permit to look up a name that has no document here.
+    async fn permit(
         &self,
         name: &SecretName,
-        bringer: Bringer,
+        origin: NameOrigin,
         deadline: Deadline,
-    ) -> Result<Charge<'_>, SecretError> {
-        let (Some(strangers), Bringer::Caller) = (&self.strangers, bringer) else {
-            return Ok(Charge::none());
+    ) -> Result<LookupPermit<'_>, SecretError> {
+        let (Some(unknown_names), NameOrigin::Caller) = (&self.unknown_names, origin) else {
+            return Ok(LookupPermit::unlimited());
         };
-        let charge = strangers.charge(name, &*self.source, || self.time.now());
-        deadline.wait(charge).await.unwrap_or_else(|| Err(late()))
+        let permit = unknown_names.permit(name, &*self.source, || self.time.now());
+        deadline.wait(permit).await.unwrap_or_else(|| Err(late()))
     }
 
     /// Fetches once and takes in the outcome. Only for the holder of the slot's flight.
-    async fn fetch(&self, slot: &Arc<Slot<T>>, was_known: bool, charge: Charge<'_>, deadline: Deadline) {
+    async fn fetch(
+        &self,
+        slot: &Arc<Slot<T>>,
+        was_known: bool,
+        permit: LookupPermit<'_>,
+        deadline: Deadline,
+    ) {
         let asked_at = self.time.now();
         let fetched = deadline.wait(self.source.fetch(&slot.name)).await.unwrap_or_else(not_in_time);
         if matches!(fetched, Err(FetchError::Absent(_))) {
-            charge.keep();
+            permit.spend();
         }
         log_failure(&slot.name, fetched.as_ref().err(), was_known);
         let (flaw, is_known) = {

@@ -15,7 +15,7 @@ pub(super) struct Deadline(Instant);
 
 impl Deadline {
     /// That of a look-up that begins now.
-    pub(super) fn of_a_look_up() -> Self {
+    pub(super) fn for_lookup() -> Self {
         Self(Instant::now() + LOOKUP_TIMEOUT)
     }
 

@@ -195,7 +195,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::secrets::error::AbsentReason;
+    use crate::secrets::error::AbsentError;
 
     const START: Monotonic = Monotonic(Duration::from_hours(2));
     const MINUTE: Duration = Duration::from_secs(60);
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn an_early_fetch_revokes_nothing() {
-        for failed in [FetchError::Absent(AbsentReason::NotFound), FetchError::Denied] {
+        for failed in [FetchError::Absent(AbsentError::NotFound), FetchError::Denied] {
             let mut entry = empty();
             entry.record_fetch(version("v1", "1"), START);
             assert_eq!(entry.record_early_fetch(Err(failed), START + MINUTE), None);
@@ -301,7 +301,7 @@ mod tests {
     fn a_revocation_is_looked_at_again_after_30_s_however_fresh_the_value_was() {
         let mut entry = empty();
         entry.record_fetch(version("v1", "1"), START);
-        entry.record_fetch(Err(FetchError::Absent(AbsentReason::Deleted)), START);
+        entry.record_fetch(Err(FetchError::Absent(AbsentError::Deleted)), START);
         let after = |secs| START + Duration::from_secs(secs);
         assert!(matches!(entry.lookup(after(29)), Lookup::Ready(Err(SecretError::Absent))));
         assert!(matches!(entry.lookup(after(30)), Lookup::Missing));

@@ -7,7 +7,7 @@ use crate::telemetry::Alarm;
 pub enum FetchError {
     /// The source answered that there is no such secret. What was known of it is void at once.
     #[error(transparent)]
-    Absent(#[from] AbsentReason),
+    Absent(#[from] AbsentError),
     /// The source answered that this process may not read it: nothing about whether there is one. Policies and key
     /// services deny for reasons that are not the caller's, so what was known of it stays in use.
     #[error("denied")]
@@ -20,7 +20,7 @@ pub enum FetchError {
 
 /// The reason that a secret is absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AbsentReason {
+pub enum AbsentError {
     /// There is none of this name, or it has no current version.
     #[error("not found")]
     NotFound,

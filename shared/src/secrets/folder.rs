@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::secrets::error::{AbsentReason, FetchError};
+use crate::secrets::error::{AbsentError, FetchError};
 use crate::secrets::name::SecretName;
 use crate::secrets::source::{SecretSource, SecretValue};
 
@@ -59,7 +59,7 @@ fn list(folder: &Path, kind: &str) -> Result<HashSet<SecretName>, FetchError> {
     for entry in entries {
         let file = entry.map_err(|error| failure(&error))?.file_name();
         let key = file.to_str().and_then(|file| file.strip_suffix(".json"));
-        names.extend(key.and_then(|key| SecretName::of(kind, key).ok()));
+        names.extend(key.and_then(|key| SecretName::new(kind, key).ok()));
     }
     Ok(names)
 }
@@ -80,7 +80,7 @@ fn read(path: &Path) -> Result<SecretValue, FetchError> {
 
 fn failure(error: &io::Error) -> FetchError {
     match error.kind() {
-        io::ErrorKind::NotFound => FetchError::Absent(AbsentReason::NotFound),
+        io::ErrorKind::NotFound => FetchError::Absent(AbsentError::NotFound),
         io::ErrorKind::PermissionDenied => FetchError::Denied,
         other => FetchError::Unavailable(other.to_string()),
     }
@@ -130,7 +130,7 @@ mod tests {
     async fn a_missing_file_is_a_missing_secret() {
         let (_folder, source) = folder_with(b"{}");
         let other = SecretName::business("B2").unwrap();
-        assert_eq!(source.fetch(&other).await.unwrap_err(), FetchError::Absent(AbsentReason::NotFound));
+        assert_eq!(source.fetch(&other).await.unwrap_err(), FetchError::Absent(AbsentError::NotFound));
     }
 
     #[test]

@@ -32,7 +32,6 @@ struct Listed {
 }
 
 impl KnownNames {
-    /// No list yet.
     pub(super) fn none() -> Self {
         let listed = Listed { names: None, failure: None, next: Monotonic(Duration::ZERO) };
         Self { flight: tokio::sync::Mutex::new(()), listed: Mutex::new(listed) }

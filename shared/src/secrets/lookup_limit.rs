@@ -18,7 +18,6 @@ pub(super) struct LookupLimit {
 }
 
 impl LookupLimit {
-    /// A full bucket.
     pub(super) const fn full() -> Self {
         Self { full_at: Monotonic(Duration::ZERO) }
     }

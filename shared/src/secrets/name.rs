@@ -23,9 +23,9 @@ impl SecretName {
     /// `business/<businessId>`: a caller of the open API, with its keys and merchants.
     ///
     /// # Errors
-    /// [`BadSecretName`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
-    pub fn business(business_id: &str) -> Result<Self, BadSecretName> {
-        Self::of(BUSINESS, business_id)
+    /// [`SecretNameError`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
+    pub fn business(business_id: &str) -> Result<Self, SecretNameError> {
+        Self::new(BUSINESS, business_id)
     }
 
     /// `alipay-app/<appId>`: an Alipay app's private key, and Alipay's public key for it.
@@ -37,25 +37,25 @@ impl SecretName {
     /// `access-key/<AccessKeyId>`: a caller of `GetAuthorizationUrl`, with its secrets.
     ///
     /// # Errors
-    /// [`BadSecretName`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
-    pub fn access_key(access_key_id: &str) -> Result<Self, BadSecretName> {
-        Self::of(ACCESS_KEY, access_key_id)
+    /// [`SecretNameError`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
+    pub fn access_key(access_key_id: &str) -> Result<Self, SecretNameError> {
+        Self::new(ACCESS_KEY, access_key_id)
     }
 
     /// `account/<accountId>`: whom access keys and schemes belong to.
     ///
     /// # Errors
-    /// [`BadSecretName`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
-    pub fn account(account_id: &str) -> Result<Self, BadSecretName> {
-        Self::of("account", account_id)
+    /// [`SecretNameError`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
+    pub fn account(account_id: &str) -> Result<Self, SecretNameError> {
+        Self::new("account", account_id)
     }
 
     /// `aliyun/<accountId>`: an account's own key at Alibaba Cloud.
     ///
     /// # Errors
-    /// [`BadSecretName`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
-    pub fn alibaba_cloud_key(account_id: &str) -> Result<Self, BadSecretName> {
-        Self::of("aliyun", account_id)
+    /// [`SecretNameError`] unless the id is 1 to 64 characters of `[A-Za-z0-9_-]`.
+    pub fn alibaba_cloud_key(account_id: &str) -> Result<Self, SecretNameError> {
+        Self::new("aliyun", account_id)
     }
 
     /// `scheme/<SchemeId>`: a scheme of an account.
@@ -67,9 +67,9 @@ impl SecretName {
     /// `upstream/<name>`: another platform that gives links for some of our businesses, with our keys there.
     ///
     /// # Errors
-    /// [`BadSecretName`] unless the name is 1 to 64 characters of `[A-Za-z0-9_-]`.
-    pub fn upstream(name: &str) -> Result<Self, BadSecretName> {
-        Self::of("upstream", name)
+    /// [`SecretNameError`] unless the name is 1 to 64 characters of `[A-Za-z0-9_-]`.
+    pub fn platform(name: &str) -> Result<Self, SecretNameError> {
+        Self::new("upstream", name)
     }
 
     /// `phone-key`: the key that phone numbers are hashed with. There is one such secret.
@@ -90,10 +90,9 @@ impl SecretName {
         Self("link-token".into())
     }
 
-    /// The name of this kind and key.
-    pub(super) fn of(kind: &str, key: &str) -> Result<Self, BadSecretName> {
+    pub(super) fn new(kind: &str, key: &str) -> Result<Self, SecretNameError> {
         if !is_party_id(key) {
-            return Err(BadSecretName);
+            return Err(SecretNameError);
         }
         Ok(Self(format!("{kind}/{key}").into()))
     }
@@ -114,7 +113,6 @@ impl SecretName {
         }
     }
 
-    /// The name's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -130,7 +128,7 @@ impl fmt::Display for SecretName {
 /// There can be no secret of such a name. The text that was refused is not repeated: it may be anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the key of a secret has {FORM}")]
-pub struct BadSecretName;
+pub struct SecretNameError;
 
 #[cfg(test)]
 mod tests {
@@ -138,11 +136,11 @@ mod tests {
 
     #[test]
     fn a_name_is_kind_and_key() {
-        let text = |name: Result<SecretName, BadSecretName>| name.unwrap().to_string();
+        let text = |name: Result<SecretName, SecretNameError>| name.unwrap().to_string();
         assert_eq!(text(SecretName::business("B_1-x")), "business/B_1-x");
         let app = AlipayAppId::parse("2021004100000001").unwrap();
         assert_eq!(SecretName::alipay_app(&app).as_str(), "alipay-app/2021004100000001");
-        assert_eq!(text(SecretName::upstream("east")), "upstream/east");
+        assert_eq!(text(SecretName::platform("east")), "upstream/east");
         assert_eq!(text(SecretName::business(&"k".repeat(64))), format!("business/{}", "k".repeat(64)));
         assert_eq!(text(SecretName::alibaba_cloud_key("1001")), "aliyun/1001");
         assert_eq!(SecretName::callback_key().as_str(), "callback-key");
@@ -157,7 +155,7 @@ mod tests {
             (SecretName::scheme(SchemeId::parse("234").unwrap()), "scheme"),
             (SecretName::alipay_app(&AlipayAppId::parse("2021").unwrap()), "alipay-app"),
             (SecretName::account("1001").unwrap(), "account/1001"),
-            (SecretName::upstream("east").unwrap(), "upstream/east"),
+            (SecretName::platform("east").unwrap(), "upstream/east"),
             (SecretName::callback_key(), "callback-key"),
         ] {
             assert_eq!(name.log_text_of_unknown(), logged);
@@ -168,7 +166,7 @@ mod tests {
     fn a_key_outside_its_alphabet_is_refused() {
         let long = "k".repeat(65);
         for key in ["", "../x", "a/b", "a.b", ".", "a b", "a\0", "a\n", "é", "a%2f", "a\\b", long.as_str()] {
-            assert_eq!(SecretName::business(key), Err(BadSecretName), "{key:?}");
+            assert_eq!(SecretName::business(key), Err(SecretNameError), "{key:?}");
         }
     }
 }

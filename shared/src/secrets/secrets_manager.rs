@@ -14,7 +14,7 @@ use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use zeroize::Zeroizing;
 
 use crate::aws::{CallTimeouts, SdkConfig, log_reason};
-use crate::secrets::{AbsentReason, FetchError, SecretName, SecretSource, SecretValue};
+use crate::secrets::{AbsentError, FetchError, SecretName, SecretSource, SecretValue};
 
 /// Never `AWSPENDING` (not yet in force) nor `AWSPREVIOUS` (withdrawn).
 const CURRENT: &str = "AWSCURRENT";
@@ -87,7 +87,7 @@ impl SecretsManager {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| list_failure(&error))?;
             let keys = page.secret_list().iter().filter_map(|secret| secret.name()?.strip_prefix(&prefix));
-            names.extend(keys.filter_map(|key| SecretName::of(kind, key).ok()));
+            names.extend(keys.filter_map(|key| SecretName::new(kind, key).ok()));
         }
         Ok(names)
     }
@@ -115,9 +115,9 @@ fn value(answer: GetSecretValueOutput) -> Result<SecretValue, FetchError> {
 /// failure to answer, so that a new kind never revokes a key.
 fn failure(error: &SdkError<GetSecretValueError>) -> FetchError {
     match error.as_service_error() {
-        Some(GetSecretValueError::ResourceNotFoundException(_)) => FetchError::Absent(AbsentReason::NotFound),
+        Some(GetSecretValueError::ResourceNotFoundException(_)) => FetchError::Absent(AbsentError::NotFound),
         // In GetSecretValue: marked for deletion.
-        Some(GetSecretValueError::InvalidRequestException(_)) => FetchError::Absent(AbsentReason::Deleted),
+        Some(GetSecretValueError::InvalidRequestException(_)) => FetchError::Absent(AbsentError::Deleted),
         // A KMS key that we may not use is one too; DecryptionFailure is not: KMS may be failing.
         Some(other) if matches!(other.code(), Some("AccessDeniedException" | "AccessDenied")) => {
             FetchError::Denied
@@ -131,7 +131,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::aws::fake_aws::{Asked, BRISK, FakeAws, SHORT, answer, never, nobody};
+    use crate::aws::fake_aws::{BRISK, FakeAws, SHORT, SentRequest, answer, never, nobody};
 
     fn source(config: &SdkConfig, timeouts: &CallTimeouts) -> SecretsManager {
         SecretsManager::with_timeouts(config, "authlink/prod".to_owned(), timeouts)
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!((value.version.as_str(), value.document.as_str()), ("v-1", r#"{"enabled":true}"#));
 
         let asked = fake_aws.asked().await;
-        let [Asked { headers, body }] = asked.as_slice() else { panic!("{} requests", asked.len()) };
+        let [SentRequest { headers, body }] = asked.as_slice() else { panic!("{} requests", asked.len()) };
         let expected = json!({"SecretId": "authlink/prod/business/B1", "VersionStage": "AWSCURRENT"});
         assert_eq!(*body, expected);
         assert_eq!(headers["x-amz-target"], "secretsmanager.GetSecretValue");
@@ -183,11 +183,8 @@ mod tests {
     #[tokio::test]
     async fn what_means_that_there_is_none_for_us_is_absent_and_not_retried() {
         for (body, reason) in [
-            (r#"{"__type":"ResourceNotFoundException","Message":"?"}"#, AbsentReason::NotFound),
-            (
-                r#"{"__type":"InvalidRequestException","Message":"marked for deletion"}"#,
-                AbsentReason::Deleted,
-            ),
+            (r#"{"__type":"ResourceNotFoundException","Message":"?"}"#, AbsentError::NotFound),
+            (r#"{"__type":"InvalidRequestException","Message":"marked for deletion"}"#, AbsentError::Deleted),
         ] {
             assert_eq!(failure_of(400, body).await, (FetchError::Absent(reason), 1), "{body}");
         }

@@ -20,7 +20,6 @@ pub(super) struct Slot<T> {
     entry: Mutex<CacheEntry<T>>,
 }
 
-/// All places.
 pub(super) struct Slots<T>(Mutex<Names<T>>);
 
 struct Names<T> {

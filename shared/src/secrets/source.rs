@@ -10,7 +10,6 @@ use crate::egress::callback_url::CallbackRules;
 use crate::secrets::error::FetchError;
 use crate::secrets::name::SecretName;
 
-/// A source of secrets.
 #[async_trait]
 pub trait SecretSource: Send + Sync {
     /// The current version of the secret. Each call asks anew; remembering is the cache's part.
@@ -76,11 +75,10 @@ pub struct DocumentError {
 impl DocumentError {
     /// The flaw of a field.
     #[must_use]
-    pub fn of(path: impl Into<String>, flaw: impl Into<String>) -> Self {
+    pub fn new(path: impl Into<String>, flaw: impl Into<String>) -> Self {
         Self { path: Some(path.into()), flaw: flaw.into() }
     }
 
-    /// The flaw of a document as a whole.
     #[must_use]
     pub fn whole(flaw: impl Into<String>) -> Self {
         Self { path: None, flaw: flaw.into() }

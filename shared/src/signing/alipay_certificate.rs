@@ -63,7 +63,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    fn of(certificate: &Certificate) -> Self {
+    fn from_certificate(certificate: &Certificate) -> Self {
         let validity = certificate.tbs_certificate().validity();
         Self { from: millis(validity.not_before), until: millis(validity.not_after) }
     }
@@ -135,7 +135,7 @@ impl KeyCertificate {
     /// # Errors
     /// [`CertificateError`], by cause.
     pub fn parse(text: &str) -> Result<Self, CertificateError> {
-        Self::of(&certificates(text)?[0])
+        Self::from_certificate(&certificates(text)?[0])
     }
 
     /// Reads the first certificate of a file in PEM, and follows it, by the others, to one of `roots`. It then holds
@@ -147,11 +147,15 @@ impl KeyCertificate {
         let chain = certificates(text)?;
         let validity =
             way_to(roots, &chain[0], &chain[1..], LONGEST_CHAIN).ok_or(CertificateError::NoRoot)?;
-        Ok(Self { validity, ..Self::of(&chain[0])? })
+        Ok(Self { validity, ..Self::from_certificate(&chain[0])? })
     }
 
-    fn of(certificate: &Certificate) -> Result<Self, CertificateError> {
-        Ok(Self { sn: sn(certificate), key: key(certificate)?, validity: Validity::of(certificate) })
+    fn from_certificate(certificate: &Certificate) -> Result<Self, CertificateError> {
+        Ok(Self {
+            sn: sn(certificate),
+            key: key(certificate)?,
+            validity: Validity::from_certificate(certificate),
+        })
     }
 
     /// Its name, as in `app_cert_sn` and `alipay_cert_sn`.
@@ -222,13 +226,14 @@ fn way_to(
     others: &[Certificate],
     length: usize,
 ) -> Option<Validity> {
-    let by_root = roots.roots.iter().filter(|root| is_issued_by(certificate, root)).map(Validity::of);
+    let by_root =
+        roots.roots.iter().filter(|root| is_issued_by(certificate, root)).map(Validity::from_certificate);
     let may_be_next =
         |other: &&Certificate| length > 1 && may_issue(other) && is_issued_by(certificate, other);
     let by_others =
         others.iter().filter(may_be_next).filter_map(|other| way_to(roots, other, others, length - 1));
     let longest = by_root.chain(by_others).max_by_key(|validity| validity.until)?;
-    Some(Validity::of(certificate).narrowed(longest))
+    Some(Validity::from_certificate(certificate).narrowed(longest))
 }
 
 /// True if `issuer` has signed `certificate`, by RSA with SHA-256.
@@ -305,6 +310,14 @@ mod tests {
             (
                 "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
                 CertificateError::WrongPem("a private key"),
+            ),
+            (
+                "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+                CertificateError::WrongPem("a public key"),
+            ),
+            (
+                "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
+                CertificateError::WrongPem("a request for a certificate"),
             ),
             (
                 "-----BEGIN hush-----\nAAAA\n-----END hush-----\n",

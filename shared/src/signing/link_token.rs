@@ -218,6 +218,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_longer_than_a_token_may_be_is_none_though_the_key_signed_it() {
+        let claims = format!(r#"{{"bizType":"CommAuth","bizId":"{ID}","exp":{EXP}}}"#);
+        let padded = |bytes: usize| {
+            let token = saying(r#"{"typ":"JWT","alg":"HS256"}"#, &format!("{claims:bytes$}"));
+            (token.len(), check(&token))
+        };
+        assert_eq!(padded(707), (MAX_TOKEN_CHARACTERS, Ok(id())));
+        assert_eq!(padded(708), (MAX_TOKEN_CHARACTERS + 1, Err(TokenError::Forged)));
+    }
+
+    #[test]
     fn a_token_has_the_documented_form_and_the_signature_that_openssl_makes() {
         let token = issue(&key(), &id(), UnixMillis(EXP * 1_000));
         assert_eq!(token, format!("{EXAMPLE}.{EXAMPLE_SIGNATURE}"));

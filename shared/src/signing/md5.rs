@@ -26,7 +26,7 @@ impl Md5Key {
     pub fn new(key: &str) -> Option<Self> {
         (key.chars().count() >= MIN_KEY_CHARACTERS).then(|| Self {
             key: Zeroizing::new(key.to_owned()),
-            fingerprint: KeyFingerprint::of(key.as_bytes()),
+            fingerprint: KeyFingerprint::new(key.as_bytes()),
         })
     }
 

@@ -87,7 +87,7 @@ impl VerifyingKey {
         check(modulus, exponent)?;
         let has_usual_exponent = exponent == MIN_EXPONENT;
         let spki: PublicKeyX509Der<'_> = key.as_der().map_err(|_| KeyFormError::NotRsa("public"))?;
-        let fingerprint = KeyFingerprint::of(spki.as_ref());
+        let fingerprint = KeyFingerprint::new(spki.as_ref());
         ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.as_ref())
             .map(|parsed| Self { key: parsed, fingerprint, modulus: modulus.into(), has_usual_exponent })
             .map_err(|_| KeyFormError::NotRsa("public"))
@@ -173,7 +173,7 @@ impl SigningKey {
     #[must_use]
     pub fn fingerprint(&self) -> Option<KeyFingerprint> {
         let spki: PublicKeyX509Der<'_> = self.0.public_key().as_der().ok()?;
-        Some(KeyFingerprint::of(spki.as_ref()))
+        Some(KeyFingerprint::new(spki.as_ref()))
     }
 
     /// The signature over `message`, as long as the key's modulus.
@@ -234,4 +234,29 @@ fn check(modulus: &[u8], exponent: &[u8]) -> Result<(), KeyFormError> {
 fn bits(number: &[u8]) -> usize {
     let unused = number.first().map_or(0, |first| first.leading_zeros() as usize);
     number.len() * 8 - unused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_has_the_bits_of_its_first_byte_and_eight_for_each_other() {
+        for (number, length) in [(&[][..], 0), (&[1], 1), (&[0xff], 8), (&[1, 0], 9), (&[0x40, 0, 0], 23)] {
+            assert_eq!(bits(number), length, "{number:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_signature_as_long_as_the_key_is_opened() {
+        let vectors = include_str!("../../../tests/vectors/open-api.json");
+        let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+        let key = VerifyingKey::parse(vectors["public_key_bare_base64"].as_str().unwrap()).unwrap();
+        let length = key.bits() / 8;
+        let opened = |bytes: &[u8]| key.encoded_message(bytes).map(|message| message.len());
+        assert_eq!(opened(&vec![1; length]), Some(length));
+        assert_eq!(opened(&vec![1; length - 1]), None);
+        assert_eq!(opened(&vec![1; length + 1]), None);
+        assert_eq!(opened(&key.modulus), None, "a number below the modulus alone");
+    }
 }

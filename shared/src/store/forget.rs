@@ -7,7 +7,6 @@ use crate::model::forgetting::Forgetting;
 use crate::model::id::AuthorizationId;
 use crate::store::StoreError;
 
-/// Forgets persons (an operator).
 #[async_trait]
 pub trait ForgetPersons: Send + Sync {
     /// Takes out of the record what says who it is about, see

@@ -85,7 +85,7 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-/// A list that cannot be had.
+/// A list that is unavailable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ListError {
     /// The store could not do its work.
@@ -99,7 +99,6 @@ pub enum ListError {
     NoIndex,
 }
 
-/// Lists authorizations.
 #[async_trait]
 pub trait ListAuthorizations: Send + Sync {
     /// One page, latest first.

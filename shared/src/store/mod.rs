@@ -3,6 +3,7 @@
 //! Every change is one conditional write. It carries an operation id where a repeat of it must be told from somebody
 //! else's write: if the condition fails and the record holds our id, an earlier try of ours had succeeded.
 
+pub mod budget;
 mod deny_list;
 #[cfg(feature = "aws")]
 pub mod dynamodb;
@@ -10,7 +11,6 @@ mod error;
 mod forget;
 mod found_link;
 pub mod listing;
-pub mod patience;
 pub mod repeat;
 pub mod scheme_links;
 #[cfg(feature = "embedded")]
@@ -90,7 +90,6 @@ pub trait RecordPlatformLinks: RecordLinks {
     ) -> Result<Linked, StoreError>;
 }
 
-/// Reads whole records.
 #[async_trait]
 pub trait ReadAuthorizations: Send + Sync {
     /// One record, as it stands after every write that was answered.
@@ -139,7 +138,6 @@ pub struct Settlement {
     pub identity: Identity,
     /// Digest of the code that Alipay named the user for; `None` where a platform named the user.
     pub code_digest: Option<String>,
-    /// The bytes to deliver.
     pub body: DeliveryBody,
     /// False if there is no address to deliver to.
     pub deliver: bool,
@@ -285,7 +283,6 @@ pub trait FindDue: Send + Sync {
     async fn end_watch(&self, due: &Due) -> Result<bool, StoreError>;
 }
 
-/// An operator's tools.
 #[async_trait]
 pub trait Operate: ReadAuthorizations + ChangeDenyList + ForgetPersons {
     /// Every authorization that is UNDELIVERABLE, of one owner or of all.

@@ -1,8 +1,10 @@
-//! Repeats of calls that are safe to make twice: reads, and writes that recognise their own earlier try by an operation
-//! id.
+//! Repeats of calls that are safe to make twice: reads, and conditional writes. A write carries an operation id where a
+//! repeat of it must be told from somebody else's write: if the condition fails and the record holds our id, an earlier
+//! try of ours had succeeded.
 //!
 //! A store's client has made its own attempts when it gives a call up. These repeats are for the writes that a user or
-//! a merchant would notice the loss of, and for answers that were lost.
+//! a merchant would notice the loss of, and for answers that were lost. Decision 86 (`docs/decisions/`) says which call
+//! has which.
 
 use std::time::Duration;
 

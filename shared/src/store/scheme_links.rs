@@ -7,13 +7,10 @@ use crate::store::{FindLinks, RecordLinks, ReserveRate, UseNonces};
 /// The capabilities of `get-authorization-url` at a store.
 #[derive(Clone)]
 pub struct SchemeLinks {
-    /// Records nonces and authorizations.
     pub record: Arc<dyn RecordLinks>,
-    /// Records nonces alone.
     pub nonces: Arc<dyn UseNonces>,
     /// Finds the links of pages.
     pub find: Arc<dyn FindLinks>,
-    /// Reserves rates.
     pub rate_limit: Arc<dyn ReserveRate>,
 }
 

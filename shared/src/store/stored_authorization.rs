@@ -12,6 +12,7 @@ use crate::model::authorization::{
 use crate::model::authorization_request::AuthorizationRequest;
 use crate::model::clock::UnixMillis;
 use crate::model::consent::{Consent, DeliveryBody};
+use crate::model::delivery_subject::DeliverySubject;
 use crate::model::id::{AuthorizationId, State};
 use crate::model::identity::Identity;
 use crate::model::link_source::LinkSource;
@@ -29,7 +30,9 @@ pub(super) struct StoredAuthorization {
     pub(super) verified_by: Option<ShortFingerprint>,
     pub(super) source: LinkSource,
     pub(super) callback: Callback,
+    /// Empty where the record has none.
     pub(super) parameters_digest: String,
+    /// Empty where the record has none.
     pub(super) state_digest: String,
     pub(super) pending_state: Option<State>,
     pub(super) link: Option<String>,
@@ -84,6 +87,8 @@ impl TryFrom<StoredAuthorization> for Authorization {
     fn try_from(mut stored: StoredAuthorization) -> Result<Self, NoSuchStateError> {
         let state = stored.take_state()?;
         stored.take_watch();
+        let (parameters_digest, state_digest) =
+            (stored.take_parameters_digest(&state)?, stored.take_state_digest(&state)?);
         stored.nothing_is_left()?;
         Ok(Self {
             id: stored.id,
@@ -91,8 +96,8 @@ impl TryFrom<StoredAuthorization> for Authorization {
             verified_by: stored.verified_by,
             source: stored.source,
             callback: stored.callback,
-            parameters_digest: stored.parameters_digest,
-            state_digest: stored.state_digest,
+            parameters_digest,
+            state_digest,
             created_at: stored.created_at,
             linked_at: stored.linked_at,
             expires_at: stored.expires_at,
@@ -103,7 +108,6 @@ impl TryFrom<StoredAuthorization> for Authorization {
             opened_at: stored.opened_at,
             refused_at: stored.refused_at,
             terms: stored.terms,
-            notice: stored.notice,
             state,
         })
     }
@@ -112,6 +116,9 @@ impl TryFrom<StoredAuthorization> for Authorization {
 impl StoredAuthorization {
     /// Takes out of the record what its state has.
     fn take_state(&mut self) -> Result<AuthorizationState, NoSuchStateError> {
+        if self.source.alipay_app().is_some() && self.linked_at.is_some() {
+            return Err(self.unexpected("the time of a platform's link"));
+        }
         if let Some(forgotten_at) = self.forgotten_at.take() {
             return Ok(AuthorizationState::Forgotten(self.take_tombstone(forgotten_at)));
         }
@@ -136,15 +143,15 @@ impl StoredAuthorization {
             }
             Status::ExchangeUnknown => AuthorizationState::ExchangeUnknown { link: self.take_link()? },
             Status::Authorized => AuthorizationState::Authorized {
-                consent: self.take_consent()?,
+                subject: self.take_subject()?,
                 delivery: self.take_pending_delivery()?,
             },
             Status::Delivered => AuthorizationState::Delivered {
-                consent: self.take_consent()?,
+                subject: self.take_subject()?,
                 attempts: self.take_attempts(),
             },
             Status::Undeliverable => AuthorizationState::Undeliverable {
-                consent: self.take_consent()?,
+                subject: self.take_subject()?,
                 attempts: self.take_attempts(),
             },
         })
@@ -156,8 +163,8 @@ impl StoredAuthorization {
             Status::Exchanging => Status::ExchangeUnknown,
             status => status,
         };
-        let (authorized_at, attempts) = (self.authorized_at.take(), self.take_attempts());
-        Tombstone { status, authorized_at, attempts, forgotten_at }
+        let (authorized_at, notice) = (self.authorized_at.take(), self.notice.take());
+        Tombstone { status, authorized_at, notice, attempts: self.take_attempts(), forgotten_at }
     }
 
     fn take_link(&mut self) -> Result<Url, NoSuchStateError> {
@@ -166,15 +173,42 @@ impl StoredAuthorization {
         Url::parse(&link).map_err(|_| NoSuchStateError::Malformed { status: self.status, field: "link" })
     }
 
-    fn take_consent(&mut self) -> Result<Consent, NoSuchStateError> {
-        let (identity, at) = (self.identity.take(), self.authorized_at.take());
+    fn take_subject(&mut self) -> Result<DeliverySubject, NoSuchStateError> {
         let body = self.body.take().map(Bytes::from).and_then(DeliveryBody::new);
-        Ok(Consent {
-            identity: if self.notice.is_none() { Some(self.required(identity, "user")?) } else { None },
-            body: self.required(body, "body to deliver")?,
+        let body = self.required(body, "body to deliver")?;
+        let at = self.authorized_at.take();
+        if let Some(notice) = self.notice.take() {
+            let noticed_at = self.required(at, "time of its notice")?;
+            return Ok(DeliverySubject::Notice { notice, body, noticed_at });
+        }
+        let identity = self.identity.take();
+        Ok(DeliverySubject::Consent(Consent {
+            identity: self.required(identity, "user")?,
+            body,
             authorized_at: self.required(at, "time of its consent")?,
             code_digest: self.consent_code.take(),
-        })
+        }))
+    }
+
+    /// An open link has it.
+    fn take_parameters_digest(
+        &mut self,
+        state: &AuthorizationState,
+    ) -> Result<Option<String>, NoSuchStateError> {
+        if !state.is_open() {
+            return Ok(None);
+        }
+        let digest = present(std::mem::take(&mut self.parameters_digest));
+        self.required(digest, "digest of its parameters").map(Some)
+    }
+
+    /// Every record has it but that of a notice.
+    fn take_state_digest(&mut self, state: &AuthorizationState) -> Result<Option<String>, NoSuchStateError> {
+        if state.notice().is_some() {
+            return Ok(None);
+        }
+        let digest = present(std::mem::take(&mut self.state_digest));
+        self.required(digest, "digest of its state").map(Some)
     }
 
     /// A link whose end is to be told is due at its end; that time follows from the rest of the record.
@@ -215,6 +249,9 @@ impl StoredAuthorization {
             ("a time at which it is due", self.due_at.is_some()),
             ("a lease of an attempt", self.delivery.is_some()),
             ("attempts", self.attempts > 0 || !self.history.is_empty()),
+            ("a notice", self.notice.is_some()),
+            ("a digest of its parameters", !self.parameters_digest.is_empty()),
+            ("a digest of a state", !self.state_digest.is_empty()),
         ];
         match left.into_iter().find(|(_, left)| *left) {
             Some((field, _)) => Err(self.unexpected(field)),
@@ -229,6 +266,11 @@ impl StoredAuthorization {
     const fn unexpected(&self, field: &'static str) -> NoSuchStateError {
         NoSuchStateError::Unexpected { status: self.status, field }
     }
+}
+
+/// A text that is kept as an empty one where there is none.
+fn present(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 impl From<Authorization> for StoredAuthorization {
@@ -246,7 +288,8 @@ impl From<Authorization> for StoredAuthorization {
             authorized_at: record.authorized_at(),
             forgotten_at: record.forgotten_at(),
             consent_code: consent.and_then(|consent| consent.code_digest.clone()),
-            body: consent.map(|consent| consent.body.reveal().to_vec()),
+            body: record.subject().map(|subject| subject.body().reveal().to_vec()),
+            notice: record.notice(),
             attempts: record.attempts_begun(),
             history: record.history().to_vec(),
             next_attempt_at: record.next_attempt_at(),
@@ -257,8 +300,8 @@ impl From<Authorization> for StoredAuthorization {
             verified_by: record.verified_by,
             source: record.source,
             callback: record.callback,
-            parameters_digest: record.parameters_digest,
-            state_digest: record.state_digest,
+            parameters_digest: record.parameters_digest.unwrap_or_default(),
+            state_digest: record.state_digest.unwrap_or_default(),
             created_at: record.created_at,
             linked_at: record.linked_at,
             expires_at: record.expires_at,
@@ -269,7 +312,6 @@ impl From<Authorization> for StoredAuthorization {
             opened_at: record.opened_at,
             refused_at: record.refused_at,
             terms: record.terms,
-            notice: record.notice,
         }
     }
 }
@@ -325,13 +367,17 @@ mod tests {
         Lease { operation: OperationId::recorded("worker".to_owned()), until: NOW }
     }
 
-    fn consent() -> Consent {
-        Consent {
-            identity: Identity::new(OpenId::parse("open-1").ok(), None),
+    fn identity() -> Identity {
+        Identity::new(OpenId::parse("open-1").ok(), None).unwrap()
+    }
+
+    fn subject() -> DeliverySubject {
+        DeliverySubject::Consent(Consent {
+            identity: identity(),
             body: DeliveryBody::new("body").unwrap(),
             authorized_at: NOW,
             code_digest: Some("digest".to_owned()),
-        }
+        })
     }
 
     fn attempts() -> Attempts {
@@ -344,13 +390,14 @@ mod tests {
     }
 
     fn in_state(state: AuthorizationState) -> Authorization {
-        let codes = vec!["digest".to_owned()];
-        Authorization { state, codes, refused_codes: 1, ..new(ours()) }
+        let (codes, new) = (vec!["digest".to_owned()], new(ours()));
+        let parameters_digest = new.parameters_digest.clone().filter(|_| state.is_open());
+        Authorization { state, codes, refused_codes: 1, parameters_digest, ..new }
     }
 
     /// A record in each state, with a delivery and without one.
     fn records() -> [Authorization; 9] {
-        let authorized = |delivery| AuthorizationState::Authorized { consent: consent(), delivery };
+        let authorized = |delivery| AuthorizationState::Authorized { subject: subject(), delivery };
         [
             pending(),
             in_state(AuthorizationState::Issued { link: link() }),
@@ -359,8 +406,8 @@ mod tests {
             in_state(authorized(None)),
             in_state(authorized(Some(delivery(None)))),
             in_state(authorized(Some(delivery(Some(lease()))))),
-            in_state(AuthorizationState::Delivered { consent: consent(), attempts: attempts() }),
-            in_state(AuthorizationState::Undeliverable { consent: consent(), attempts: attempts() }),
+            in_state(AuthorizationState::Delivered { subject: subject(), attempts: attempts() }),
+            in_state(AuthorizationState::Undeliverable { subject: subject(), attempts: attempts() }),
         ]
     }
 
@@ -377,7 +424,7 @@ mod tests {
             ("a state to ask with", |stored| stored.pending_state = State::parse(&"5".repeat(64))),
             ("a link", |stored| stored.link = Some(link().into())),
             ("a lease of an exchange", |stored| stored.exchange = Some(lease())),
-            ("a user", |stored| stored.identity = consent().identity),
+            ("a user", |stored| stored.identity = Some(identity())),
             ("a code of consent", |stored| stored.consent_code = Some("digest".to_owned())),
             ("a body to deliver", |stored| stored.body = Some(b"body".to_vec())),
             ("a next attempt", |stored| stored.next_attempt_at = Some(NOW)),
@@ -400,8 +447,86 @@ mod tests {
         let notice = watched.noticed(Notice::Expired, DeliveryBody::new("body").unwrap(), NOW);
         assert_eq!(StoredAuthorization::from(watched.clone()).due_at, Some(watched.expires_at));
         assert_ne!(notice.id, watched.id);
-        for record in [watched, notice] {
+        let forgotten = notice.forgotten(NOW);
+        assert_eq!((notice.notice(), notice.consent()), (Some(Notice::Expired), None));
+        assert_eq!((forgotten.notice(), forgotten.authorized_at()), (Some(Notice::Expired), Some(NOW)));
+        for record in [watched, notice, forgotten] {
             assert_eq!(Authorization::try_from(StoredAuthorization::from(record.clone())), Ok(record));
+        }
+    }
+
+    #[test]
+    fn a_notices_record_has_of_the_links_only_whose_it_is_and_where_it_goes() {
+        let terms = Terms { notify_expired: true, ..Terms::default() };
+        let link = Authorization {
+            verified_by: ShortFingerprint::parse("01234567"),
+            linked_at: Some(NOW),
+            retry_until: Some(NOW),
+            codes: vec!["digest".to_owned()],
+            refused_codes: 2,
+            opened_at: Some(NOW),
+            refused_at: Some(NOW),
+            terms,
+            ..new(ours())
+        };
+        let (later, body) = (NOW + Duration::from_secs(60), DeliveryBody::new("body").unwrap());
+        let notice = link.noticed(Notice::Expired, body.clone(), later);
+        let delivery = PendingDelivery {
+            attempts: Attempts::default(),
+            next_attempt_at: later,
+            due_at: later,
+            lease: None,
+        };
+        let subject = DeliverySubject::Notice { notice: Notice::Expired, body, noticed_at: later };
+        let expected = Authorization {
+            id: link.id.of_notice(Notice::Expired),
+            request: link.request,
+            verified_by: None,
+            source: link.source,
+            callback: link.callback,
+            parameters_digest: None,
+            state_digest: None,
+            created_at: later,
+            linked_at: None,
+            expires_at: link.expires_at,
+            retry_until: None,
+            retain_until: link.retain_until,
+            codes: Vec::new(),
+            refused_codes: 0,
+            opened_at: None,
+            refused_at: None,
+            terms: Terms::default(),
+            state: AuthorizationState::Authorized { subject, delivery: Some(delivery) },
+        };
+        assert_eq!(notice, expected);
+    }
+
+    #[test]
+    fn a_notice_with_what_a_consent_has_is_refused_and_an_open_link_with_a_notice() {
+        let notice = new(ours()).noticed(Notice::Refused, DeliveryBody::new("body").unwrap(), NOW);
+        let rows: [(&str, Change); 3] = [
+            ("a user", |stored| stored.identity = Some(identity())),
+            ("a code of consent", |stored| stored.consent_code = Some("digest".to_owned())),
+            ("a digest of a state", |stored| stored.state_digest = "digest".to_owned()),
+        ];
+        for (field, change) in rows {
+            let unexpected = NoSuchStateError::Unexpected { status: Status::Authorized, field };
+            assert_eq!(changed(&notice, change), Err(unexpected));
+        }
+        let missing = NoSuchStateError::Missing { status: Status::Authorized, field: "time of its notice" };
+        assert_eq!(changed(&notice, |stored| stored.authorized_at = None), Err(missing));
+        let unexpected = NoSuchStateError::Unexpected { status: Status::Issued, field: "a notice" };
+        let noticed: Change = |stored| stored.notice = Some(Notice::Refused);
+        assert_eq!(changed(&new(ours()), noticed), Err(unexpected));
+    }
+
+    #[test]
+    fn the_digest_of_the_parameters_is_gone_once_the_user_is_known_or_forgotten() {
+        let settled = in_state(AuthorizationState::Delivered { subject: subject(), attempts: attempts() });
+        for record in [settled.forgotten(NOW), settled] {
+            let read = changed(&record, |stored| stored.parameters_digest = "digest".to_owned());
+            let field = "a digest of its parameters";
+            assert_eq!(read, Err(NoSuchStateError::Unexpected { status: Status::Delivered, field }));
         }
     }
 
@@ -410,7 +535,10 @@ mod tests {
     #[test]
     fn a_record_that_lacks_what_its_state_has_is_refused() {
         let [pending, issued, exchanging, unknown, _, due, _, delivered, undeliverable] = records();
-        let rows: [(&Authorization, &str, Change); 14] = [
+        let rows: [(&Authorization, &str, Change); 17] = [
+            (&pending, "digest of its parameters", |stored| stored.parameters_digest.clear()),
+            (&issued, "digest of its parameters", |stored| stored.parameters_digest.clear()),
+            (&delivered, "digest of its state", |stored| stored.state_digest.clear()),
             (&pending, "state", |stored| stored.pending_state = None),
             (&issued, "link", |stored| stored.link = None),
             (&exchanging, "link", |stored| stored.link = None),
@@ -438,7 +566,7 @@ mod tests {
             ("a state to ask with", |stored| stored.pending_state = State::parse(&"5".repeat(64))),
             ("a link", |stored| stored.link = Some(link().into())),
             ("a lease of an exchange", |stored| stored.exchange = Some(lease())),
-            ("a user", |stored| stored.identity = consent().identity),
+            ("a user", |stored| stored.identity = Some(identity())),
             ("a time of consent", |stored| stored.authorized_at = Some(NOW)),
             ("a code of consent", |stored| stored.consent_code = Some("digest".to_owned())),
             ("a body to deliver", |stored| stored.body = Some(b"body".to_vec())),
@@ -484,6 +612,13 @@ mod tests {
             let unexpected = NoSuchStateError::Unexpected { status: Status::LinkPending, field };
             assert_eq!(changed(&pending(), change), Err(unexpected));
         }
+    }
+
+    #[test]
+    fn only_a_platforms_link_comes_later_than_its_request() {
+        let field = "the time of a platform's link";
+        let unexpected = NoSuchStateError::Unexpected { status: Status::Issued, field };
+        assert_eq!(changed(&new(ours()), |stored| stored.linked_at = Some(NOW)), Err(unexpected));
     }
 
     #[test]

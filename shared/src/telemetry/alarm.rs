@@ -11,7 +11,6 @@ pub enum Alarm {
     Gateway,
     /// A document is absent, denied, or cannot be read.
     Keys,
-    /// A handler panicked.
     Panic,
     /// Rate limits cannot be kept: requests pass unlimited.
     RateLimit,
@@ -19,7 +18,7 @@ pub enum Alarm {
     Record,
     /// A consent could not be recorded, or another user had consented before.
     Settlement,
-    /// Something that we depend on cannot be had for the moment.
+    /// Something that we depend on is unavailable for the moment.
     Unavailable,
     /// An authorization was given up after its last attempt.
     Undeliverable,
@@ -29,7 +28,6 @@ pub enum Alarm {
 
 /// An error that raises an alarm wherever it ends.
 pub trait Alarming: Display {
-    /// The alarm.
     fn alarm(&self) -> Alarm;
 }
 

@@ -3,9 +3,11 @@
 
 mod alarm;
 mod metric;
+mod refusal_class;
 pub mod request_ids;
 mod request_log;
 
 pub use self::alarm::{Alarm, Alarming};
 pub use self::metric::Metric;
+pub use self::refusal_class::RefusalClass;
 pub use self::request_log::RequestLog;

@@ -20,19 +20,14 @@ pub struct RequestLog<'a> {
     pub misspelt: Option<&'a str>,
     /// The page's, the attempt's or the callback's outcome.
     pub outcome: Option<&'a str>,
-    /// The answer's HTTP status.
     pub http_status: u16,
     /// The cause of a refusal.
     pub reason: Option<&'a dyn Display>,
     /// The word for what was wrong with a refused signature.
     pub cause: Option<&'static str>,
-    /// The authorization's id.
     pub reference: Option<&'a str>,
-    /// The caller's businessId.
     pub business: Option<&'a str>,
-    /// The caller's AccessKeyId.
     pub access_key: Option<&'a str>,
-    /// The authorization's owner.
     pub owner: Option<&'a dyn Display>,
     /// The maker of the authorization's link.
     pub source: Option<&'a dyn Display>,

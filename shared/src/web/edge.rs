@@ -26,31 +26,31 @@ pub struct Edge {
 
 /// The way of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrival {
+pub enum Via {
     /// Past the edge: its sender is whoever connected.
     Direct,
     /// Through the edge, which says who its sender is, if that can be read.
-    Through(Option<IpAddr>),
+    Edge(Option<IpAddr>),
 }
 
 impl Edge {
     /// The way of a request with these headers, out of which the secret is taken.
-    pub fn arrival(&self, headers: &mut HeaderMap) -> Arrival {
+    pub fn via(&self, headers: &mut HeaderMap) -> Via {
         // Several would be somebody's beside the edge's own.
         let shown: Vec<_> = headers.get_all(SECRET_HEADER).iter().cloned().collect();
         headers.remove(SECRET_HEADER);
-        let [shown] = shown.as_slice() else { return Arrival::Direct };
+        let [shown] = shown.as_slice() else { return Via::Direct };
         // All of them are compared, so that the time says nothing of which one fits.
         let fits = |secret: &SecretString| {
             verify_slices_are_equal(secret.expose_secret().as_bytes(), shown.as_bytes()).is_ok()
         };
         if self.secrets.iter().filter(|secret| fits(secret)).count() == 0 {
-            return Arrival::Direct;
+            return Via::Direct;
         }
         let mut named = headers.get_all(&self.address_header).iter();
         match (named.next().and_then(|value| value.to_str().ok()), named.next()) {
-            (Some(text), None) => Arrival::Through(self.address(text.trim())),
-            _ => Arrival::Through(None),
+            (Some(text), None) => Via::Edge(self.address(text.trim())),
+            _ => Via::Edge(None),
         }
     }
 
@@ -82,32 +82,32 @@ mod tests {
         }
     }
 
-    fn arrival(edge: &Edge, headers: &[(&'static str, &str)]) -> (Arrival, HeaderMap) {
+    fn via(edge: &Edge, headers: &[(&'static str, &str)]) -> (Via, HeaderMap) {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).expect("a header"));
         }
-        (edge.arrival(&mut map), map)
+        (edge.via(&mut map), map)
     }
 
     #[test]
     fn an_address_is_believed_only_beside_the_secret() {
         let viewer = ("cloudfront-viewer-address", "203.0.113.7:46532");
-        let here = Arrival::Through(Some([203, 0, 113, 7].into()));
+        let here = Via::Edge(Some([203, 0, 113, 7].into()));
         for (secrets, expected) in [
             (&["first-secret-of-16"][..], here),
             (&["second-secret-of-16"], here),
-            (&[], Arrival::Direct),
-            (&[""], Arrival::Direct),
-            (&["first-secret-of-1"], Arrival::Direct),
-            (&["first-secret-of-16 "], Arrival::Direct),
-            (&["first-secret-of-16,second-secret-of-16"], Arrival::Direct),
-            (&["a-guess-of-16-bytes", "first-secret-of-16"], Arrival::Direct),
+            (&[], Via::Direct),
+            (&[""], Via::Direct),
+            (&["first-secret-of-1"], Via::Direct),
+            (&["first-secret-of-16 "], Via::Direct),
+            (&["first-secret-of-16,second-secret-of-16"], Via::Direct),
+            (&["a-guess-of-16-bytes", "first-secret-of-16"], Via::Direct),
         ] {
             let mut headers: Vec<_> =
                 secrets.iter().map(|secret| ("x-authlink-edge-secret", *secret)).collect();
             headers.push(viewer);
-            let (found, left) = arrival(&edge("cloudfront-viewer-address"), &headers);
+            let (found, left) = via(&edge("cloudfront-viewer-address"), &headers);
             assert_eq!(found, expected, "{secrets:?}");
             assert!(!left.contains_key(SECRET_HEADER), "nobody after us sees it");
         }
@@ -133,8 +133,8 @@ mod tests {
             let mut headers = vec![secret];
             headers.extend(values.iter().map(|value| (header, *value)));
             let expected = expected.map(|address| address.parse().expect("an address"));
-            let (found, _) = arrival(&edge(header), &headers);
-            assert_eq!(found, Arrival::Through(expected), "{header}: {values:?}");
+            let (found, _) = via(&edge(header), &headers);
+            assert_eq!(found, Via::Edge(expected), "{header}: {values:?}");
         }
     }
 

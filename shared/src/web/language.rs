@@ -3,12 +3,9 @@
 use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 
-/// A page's language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
-    /// Simplified Chinese.
     Chinese,
-    /// English.
     English,
 }
 

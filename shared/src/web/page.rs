@@ -48,13 +48,11 @@ pub enum Tone {
 /// The content of a page.
 #[derive(Clone, Debug)]
 pub struct Page<'a> {
-    /// The HTTP status.
     pub status: StatusCode,
     /// The language of the texts.
     pub language: Language,
     /// The value of `data-outcome`, which tests and support staff read in the source.
     pub outcome: &'static str,
-    /// The sign.
     pub tone: Tone,
     /// The merchant's name, above the head line.
     pub merchant: Option<&'a str>,
@@ -111,7 +109,6 @@ impl<'a> Page<'a> {
 pub struct Action<'a> {
     /// The address that it leads to; an empty one is the page's own, anew.
     pub href: &'a str,
-    /// The button's label.
     pub label: &'a str,
 }
 
@@ -140,9 +137,7 @@ pub struct Figure<'a> {
 pub struct Aside<'a> {
     /// The sentence before the link.
     pub text: &'a str,
-    /// The link.
     pub link: &'a Url,
-    /// Its label.
     pub label: &'a str,
 }
 

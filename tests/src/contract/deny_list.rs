@@ -8,7 +8,7 @@ use crate::disabling::denial;
 
 pub(super) async fn the_deny_list_holds_what_was_put_on_it_until_it_is_taken_off(store: &dyn Backend) {
     assert_eq!(store.deny_list().await, Ok(DenyList::default()));
-    let key = KeyFingerprint::of(b"a key");
+    let key = KeyFingerprint::new(b"a key");
     let b1 = denial(PartyKind::Business, "B1", None);
     let of_b1 = denial(PartyKind::Business, "B1", Some(key));
     for again in [false, true] {

@@ -199,7 +199,7 @@ pub fn authorization(serial_no: &str) -> Authorization {
         lifetime: MINUTE * 60,
         retention: MINUTE * 600,
     });
-    Authorization { verified_by: Some(KeyFingerprint::of(b"the key of B1").short()), ..new }
+    Authorization { verified_by: Some(KeyFingerprint::new(b"the key of B1").short()), ..new }
 }
 
 fn of_merchant(business_id: &str, serial_no: &str) -> AuthorizationRequest {
@@ -297,7 +297,7 @@ fn due_at(record: &Authorization) -> Option<UnixMillis> {
 }
 
 fn body(record: &Authorization) -> Option<&[u8]> {
-    record.consent().map(|consent| consent.body.reveal().as_ref())
+    record.subject().map(|subject| subject.body().reveal().as_ref())
 }
 
 fn ours(claimed: Claimed) -> Authorization {

@@ -20,7 +20,7 @@ impl Code {
     ///
     /// # Errors
     /// The address is longer than a code can hold: 2,953 bytes.
-    pub(super) fn of(address: &str) -> Result<Self, QrError> {
+    pub(super) fn new(address: &str) -> Result<Self, QrError> {
         let code = QrCode::with_error_correction_level(address, EcLevel::L)?;
         let width = code.width();
         let mut path = String::new();
@@ -78,14 +78,14 @@ mod tests {
             ),
             format!("https://links.example.com/{}", "x".repeat(1_000)),
         ] {
-            let code = Code::of(&address).expect("fits");
+            let code = Code::new(&address).expect("fits");
             assert_eq!(scan(code.side, &code.path), address);
         }
     }
 
     #[test]
     fn four_modules_around_the_code_are_white() {
-        let code = Code::of("https://links.example.com/").expect("fits");
+        let code = Code::new("https://links.example.com/").expect("fits");
         assert_eq!(code.side, 25 + 8);
         assert!(code.path.starts_with("M4 4h7v1h-7z"), "{}", code.path);
         assert!(!code.path.contains("M3 ") && !code.path.contains(" 3h") && !code.path.contains(" 29h"));
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_no_code_can_hold_is_an_error() {
-        assert_eq!(Code::of(&"x".repeat(2_953)).map(|code| code.side), Ok(177 + 8));
-        assert_eq!(Code::of(&"x".repeat(2_954)), Err(QrError::DataTooLong));
+        assert_eq!(Code::new(&"x".repeat(2_953)).map(|code| code.side), Ok(177 + 8));
+        assert_eq!(Code::new(&"x".repeat(2_954)), Err(QrError::DataTooLong));
     }
 }

@@ -11,7 +11,6 @@ const HANDHELDS: [&str; 6] = ["mobile", "android", "iphone", "ipad", "ipod", "ta
 /// The device that a link was opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
-    /// Alipay's own app.
     AlipayApp,
     /// The browser inside WeChat, which does not open Alipay.
     WeChat,
@@ -22,9 +21,8 @@ pub enum Device {
 }
 
 impl Device {
-    /// Reads `User-Agent`.
     #[must_use]
-    pub fn of(headers: &HeaderMap) -> Self {
+    pub fn from_headers(headers: &HeaderMap) -> Self {
         let name = headers.get(USER_AGENT).map(|value| value.as_bytes().to_ascii_lowercase());
         let name = name.map(|name| String::from_utf8_lossy(&name).into_owned()).unwrap_or_default();
         if name.contains("alipayclient") {
@@ -115,15 +113,15 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(USER_AGENT, HeaderValue::from_static(name));
-            assert_eq!(Device::of(&headers), device, "{name}");
+            assert_eq!(Device::from_headers(&headers), device, "{name}");
         }
-        assert_eq!(Device::of(&HeaderMap::new()), Device::Desktop);
+        assert_eq!(Device::from_headers(&HeaderMap::new()), Device::Desktop);
     }
 
     #[test]
     fn a_name_that_is_no_text_is_read_as_far_as_it_is() {
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, HeaderValue::from_bytes(b"\xff AlipayClient/\xe9").expect("a header"));
-        assert_eq!(Device::of(&headers), Device::AlipayApp);
+        assert_eq!(Device::from_headers(&headers), Device::AlipayApp);
     }
 }

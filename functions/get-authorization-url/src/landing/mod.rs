@@ -7,11 +7,11 @@
 
 mod code;
 mod device;
+mod outcome;
 mod page;
 mod query;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,25 +19,23 @@ use http::{Request, Response};
 use qrcode::types::QrError;
 use shared::model::authorization::LONGEST_EXTENSION;
 use shared::model::clock::{Clock, UnixMillis};
-use shared::model::end_date::EndDate;
 use shared::model::id::AuthorizationId;
 use shared::model::owner::{Owner, SchemeId};
 use shared::model::scope::Scope;
-use shared::model::terms::Terms;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::registry::{LinkToken, Scheme};
 use shared::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
 use shared::signing::link_token::{TokenError, issue_short, verify, verify_short};
-use shared::store::patience::Patience;
+use shared::store::budget::StoreBudget;
 use shared::store::{FindLinks, FoundLink, StoreError};
 use shared::telemetry::{Alarm, Metric, RequestLog};
 use shared::web::client_info::client_info;
 use shared::web::language::Language;
-use url::Url;
 
 use self::code::Code;
 pub use self::device::Device;
-use self::query::{Asked, SHORT, Token};
+use self::outcome::{Ask, Behind, Outcome};
+use self::query::{LandingQuery, SHORT, Token};
 
 /// The documented path of the links.
 pub const PATH: &str = "/p/s/web-call-minapp/auth-bao";
@@ -48,11 +46,9 @@ pub(crate) struct Landing {
     pub(crate) keys: Arc<SecretCache<LinkToken>>,
     /// Finds the record of a link.
     pub(crate) links: Arc<dyn FindLinks>,
-    /// Finds the merchant.
     pub(crate) merchants: Arc<dyn Merchants>,
     /// The settings that links are made by, with the address that browsers call us by.
     pub(crate) settings: LinkSettings,
-    /// Time.
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -88,83 +84,6 @@ pub(crate) fn address(public_url: &str, token: &str) -> String {
     format!("{public_url}{PATH}?page=commauth/index&token={token}&_env=prod")
 }
 
-/// The outcome that a visitor meets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Outcome {
-    /// Alipay's own page.
-    Redirect(Url),
-    /// The question, and a way into Alipay.
-    Ask(Ask),
-    /// How to leave the browser inside WeChat, which does not open Alipay.
-    InWeChat(Ask),
-    /// The user has opened the link on the other device while this page waited, and is not done.
-    Scanned(Ask),
-    /// A user has consented, while this page waited for it.
-    Authorized(Behind),
-    /// The link's time is over.
-    Expired(Behind),
-    /// The token is none of ours.
-    Forged,
-    /// A user has consented.
-    Used(Behind),
-    /// The record, its link or its scheme is there no more.
-    Gone,
-    /// We failed; the page may be asked for again.
-    Unavailable,
-}
-
-impl Outcome {
-    /// True if it leads the visitor to Alipay, at once or after the question.
-    const fn leads_on(&self) -> bool {
-        match self {
-            Self::Redirect(_) | Self::Ask(_) => true,
-            Self::InWeChat(_)
-            | Self::Scanned(_)
-            | Self::Authorized(_)
-            | Self::Expired(_)
-            | Self::Forged
-            | Self::Used(_)
-            | Self::Gone
-            | Self::Unavailable => false,
-        }
-    }
-}
-
-/// The merchant behind a link, as its record has known it since it was issued: what a page at a link's end names and
-/// leads back to. Nothing is known where no record was read, or its person was forgotten.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Behind {
-    merchant: Option<String>,
-    return_url: Option<Url>,
-}
-
-impl Behind {
-    fn of(terms: &Terms) -> Self {
-        let return_url = terms.return_url.as_deref().and_then(|url| Url::parse(url).ok());
-        Self { merchant: terms.merchant_name.clone(), return_url }
-    }
-}
-
-/// The question to a user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Ask {
-    /// The name of the merchant, as it was when the link was issued.
-    merchant: String,
-    scope: Scope,
-    /// The merchant's page to go back to, as it was then.
-    return_url: Option<Url>,
-    end_date: Option<EndDate>,
-    /// Alipay's page.
-    link: Url,
-    /// For a device without the app: the code of this page, for the device that has it.
-    code: Option<Code>,
-    /// The end of the link.
-    left: Duration,
-    /// The token by which this page asks for itself again.
-    token: String,
-    asked: Asked,
-}
-
 /// The cause of a page that cannot be shown; for the log only.
 #[derive(Debug, thiserror::Error)]
 enum LandingError {
@@ -195,7 +114,7 @@ impl LandingError {
 pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<Bytes> {
     let (began, now) = (page.clock.monotonic(), page.clock.now());
     let query = request.uri().query().unwrap_or_default();
-    let (token, asked) = (Token::read(query), Asked::read(query));
+    let (token, asked) = (Token::read(query), LandingQuery::read(query));
     let verified = match &token {
         Some(token) => verify_token(page, token, now).await,
         None => Ok(Err(TokenError::Forged)),
@@ -204,15 +123,15 @@ pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<B
         (Ok(Ok(id)), Some(_)) => (open(page, request, &id, asked).await, Some(id)),
         (Ok(Err(TokenError::Expired(id))), _) => (Ok(Outcome::Expired(Behind::default())), Some(id)),
         (Ok(_), _) => (Ok(Outcome::Forged), None),
-        (Err(trouble), _) => (Err(trouble), None),
+        (Err(error), _) => (Err(error), None),
     };
     let reference = reference.as_ref().map(AuthorizationId::as_str);
-    let outcome = outcome.unwrap_or_else(|trouble| {
-        match trouble.alarm() {
+    let outcome = outcome.unwrap_or_else(|error| {
+        match error.alarm() {
             Some(alarm) => {
-                tracing::error!(reference, %trouble, alarm = alarm.as_str(), "a landing page failed");
+                tracing::error!(reference, %error, alarm = alarm.as_str(), "a landing page failed");
             }
-            None => tracing::warn!(reference, %trouble, "a landing page failed"),
+            None => tracing::warn!(reference, %error, "a landing page failed"),
         }
         Outcome::Unavailable
     });
@@ -256,10 +175,10 @@ async fn open(
     page: &Landing,
     request: &Request<Bytes>,
     id: &AuthorizationId,
-    asked: Asked,
+    asked: LandingQuery,
 ) -> Result<Outcome, LandingError> {
-    let patience = Patience::of_a_request(&*page.clock);
-    let Some(found) = patience.wait(page.links.link(id)).await? else { return Ok(Outcome::Gone) };
+    let budget = StoreBudget::for_request(&*page.clock);
+    let Some(found) = budget.wait(page.links.link(id)).await? else { return Ok(Outcome::Gone) };
     if found.is_used() {
         return Ok(if asked.times == 0 { Outcome::Used(behind(&found)) } else { authorized(&found) });
     }
@@ -273,29 +192,31 @@ async fn open(
         return Ok(Outcome::Gone);
     };
     let Some(Merchant { name, scope }) = merchant(page, scheme_id).await? else { return Ok(Outcome::Gone) };
-    let device = Device::of(request.headers());
+    let device = Device::from_headers(request.headers());
     if device.may_have_the_app() && opened_at.is_none() {
-        note_opening(page, id, &patience).await;
+        record_opening(page, id, &budget).await;
     }
     let keys = page.keys.get(&SecretName::link_token()).await.map_err(LandingError::Keys)?;
     if device == Device::AlipayApp {
         return Ok(Outcome::Redirect(link));
     }
     let (token, asked) = (issue_short(&keys.keys[0], id), asked.about(opened_at));
-    let Behind { merchant, return_url } = Behind::of(&terms);
+    let Behind { merchant, return_url } = Behind::from_terms(&terms);
     let merchant = merchant.unwrap_or(name);
-    let mut ask = Ask { merchant, scope, return_url, end_date, link, code: None, left, token, asked };
+    let ask = Ask { merchant, scope, return_url, end_date, link, code: None, left, token, asked };
     Ok(match device {
         Device::WeChat => Outcome::InWeChat(ask),
         Device::Desktop if opened_at.is_some() && !asked.opened_before => Outcome::Scanned(ask),
-        Device::Desktop => {
-            let origin = &client_info(request).origin;
-            let public_url = page.settings.public_url(origin.as_ref()).ok_or(LandingError::NoPublicUrl)?;
-            ask.code = Some(Code::of(&format!("{public_url}{PATH}?{SHORT}={}", ask.token))?);
-            Outcome::Ask(ask)
-        }
+        Device::Desktop => Outcome::Ask(Ask { code: Some(code(page, request, &ask.token)?), ..ask }),
         Device::AlipayApp | Device::Phone => Outcome::Ask(ask),
     })
+}
+
+/// The code by which another device opens the same link.
+fn code(page: &Landing, request: &Request<Bytes>, token: &str) -> Result<Code, LandingError> {
+    let origin = &client_info(request).origin;
+    let public_url = page.settings.public_url(origin.as_ref()).ok_or(LandingError::NoPublicUrl)?;
+    Ok(Code::new(&format!("{public_url}{PATH}?{SHORT}={token}"))?)
 }
 
 /// The end of a page that waited: somebody has consented meanwhile.
@@ -309,7 +230,7 @@ fn authorized(found: &FoundLink) -> Outcome {
 /// The merchant behind a link of this page's; a business's link is another page's.
 fn behind(found: &FoundLink) -> Behind {
     match found.owner {
-        Owner::Scheme(_) => Behind::of(&found.terms),
+        Owner::Scheme(_) => Behind::from_terms(&found.terms),
         Owner::Business(_) => Behind::default(),
     }
 }
@@ -319,10 +240,10 @@ async fn merchant(page: &Landing, scheme_id: SchemeId) -> Result<Option<Merchant
     merchant.map_err(|error| LandingError::Scheme { scheme_id, error })
 }
 
-/// Notes the first opening. Nobody waits for a second try: a time that is lost is not missed.
-async fn note_opening(page: &Landing, id: &AuthorizationId, patience: &Patience<'_>) {
-    if let Err(error) = patience.wait(page.links.record_opening(id, page.clock.now())).await {
-        tracing::warn!(reference = %id, %error, "an opening was not noted");
+/// Records the first opening. Nobody waits for a second try: a time that is lost is not missed.
+async fn record_opening(page: &Landing, id: &AuthorizationId, budget: &StoreBudget<'_>) {
+    if let Err(error) = budget.wait(page.links.record_opening(id, page.clock.now())).await {
+        tracing::warn!(reference = %id, %error, "an opening was not recorded");
     }
 }
 

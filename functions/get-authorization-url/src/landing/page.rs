@@ -13,8 +13,8 @@ use shared::web::page::{Action, Aside, Figure, Page, Reload, Tone, render};
 use shared::web::texts;
 use url::Url;
 
+use super::outcome::{Ask, Behind, Outcome};
 use super::query::SHORT;
-use super::{Ask, Behind, Outcome};
 
 /// The outcome's name, in the log and in the page's `data-outcome`.
 pub(super) const fn log_reason(outcome: &Outcome) -> &'static str {
@@ -33,7 +33,6 @@ pub(super) const fn log_reason(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// The answer for an outcome.
 pub(super) fn answer(outcome: &Outcome, language: Language, reference: Option<&str>) -> Response<Bytes> {
     let nobody = Behind::default();
     let (status, tone, behind, said) = match outcome {
@@ -88,7 +87,7 @@ fn render_ask(
         path: &code.path,
         caption: language.choose("打开支付宝，扫描二维码", "Scan this code with Alipay"),
     });
-    let next = ask.asked.next_look(&ask.token);
+    let next = ask.asked.next_poll(&ask.token);
     let label = language.choose("打开支付宝授权", "Authorize in Alipay");
     let facts = facts(ask, language);
     let title = language.choose("支付宝授权申请", "A request for your Alipay authorization");
@@ -116,7 +115,7 @@ const LOOK_SECS: u8 = 5;
 
 /// The page of a desktop while the user is at the other device.
 fn render_scanned(ask: &Ask, language: Language, reference: Option<&str>) -> Response<Bytes> {
-    let next = ask.asked.next_look(&ask.token);
+    let next = ask.asked.next_poll(&ask.token);
     let again = format!("?{SHORT}={}", ask.token);
     let said = language.choose(
         ("已打开链接", "请在手机上的支付宝中完成授权，本页面会自动更新。"),

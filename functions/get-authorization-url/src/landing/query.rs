@@ -1,4 +1,4 @@
-//! The query of a page: the token that names its link, and what a page that waits remembers from look to look.
+//! The query of a page: the token that names its link, and what a page that waits remembers from poll to poll.
 
 use shared::model::clock::UnixMillis;
 
@@ -11,11 +11,11 @@ const AGAIN: &str = "n";
 /// The parameter of a page whose link was opened before it was first shown.
 const OPENED_BEFORE: &str = "o";
 
-/// Longer queries are none of ours.
+/// Longer queries are rejected.
 const MAX_BYTES: usize = 4 * 1024;
 
-/// The looks of one page: those of ten minutes. Then it stands still until somebody reloads it.
-const LOOKS: u16 = 120;
+/// The polls of one page: those of ten minutes. Then it stands still until somebody reloads it.
+const POLLS: u16 = 120;
 
 /// The token of a link's query.
 pub(super) enum Token {
@@ -43,14 +43,14 @@ impl Token {
 
 /// The memory of a page that waits. It stands in the address by which the page asks for itself again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct LandingQuery {
     /// How often it has asked; 0 for one that a person opened.
     pub(super) times: u16,
     /// True if the link was opened before the page was first shown: then that says nothing of who looks at it now.
     pub(super) opened_before: bool,
 }
 
-impl Asked {
+impl LandingQuery {
     /// Reads what a page remembers.
     pub(super) fn read(query: &str) -> Self {
         let of = |name: &str| form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name);
@@ -66,10 +66,10 @@ impl Asked {
         }
     }
 
-    /// The address by which a page with this token looks again, as long as it may.
-    pub(super) fn next_look(self, token: &str) -> Option<String> {
+    /// The address by which a page with this token polls again, as long as it may.
+    pub(super) fn next_poll(self, token: &str) -> Option<String> {
         let Self { times, opened_before } = self;
         let before = if opened_before { format!("&{OPENED_BEFORE}") } else { String::new() };
-        (times < LOOKS).then(|| format!("?{SHORT}={token}&{AGAIN}={}{before}", times + 1))
+        (times < POLLS).then(|| format!("?{SHORT}={token}&{AGAIN}={}{before}", times + 1))
     }
 }

@@ -9,9 +9,12 @@ use http::{Method, StatusCode};
 use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::authorization::Status;
 use shared::model::clock::ManualClock;
+use shared::model::end_date::EndDate;
+use shared::model::terms::Terms;
 use shared::secrets::{FetchError, SecretSource, SecretValue};
 use shared::signing::link_token::{LinkTokenKey, issue, issue_short};
 use shared::web::client_info::ClientInfo;
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::code::reading::scan;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use crate::egress::client::bundled_roots;
-use crate::egress::http_client::{HttpClient, Limits};
+use crate::egress::http_client::{HttpClient, HttpLimits};
 use crate::egress::resolver::Reach;
 use crate::egress::transport_error::TransportError;
 use crate::protocol::alibaba_cloud::call::{ANSWER_TIMEOUT, AlibabaCloudNetwork, MAX_ANSWER_BYTES};
@@ -24,7 +24,7 @@ impl AlibabaCloudClient {
     /// A client that has 3 s to connect and [`ANSWER_TIMEOUT`] for each call, and sends nothing twice.
     #[must_use]
     pub fn new() -> Self {
-        let limits = Limits {
+        let limits = HttpLimits {
             connect: CONNECT,
             total: ANSWER_TIMEOUT,
             idle: Some(IDLE),

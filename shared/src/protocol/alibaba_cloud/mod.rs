@@ -9,4 +9,4 @@ pub use call::{
     get_authorization_url,
 };
 pub use client::AlibabaCloudClient;
-pub use response::{AlibabaCloudError, AlibabaCloudLink, AlibabaCloudRefusal, UnansweredReason, classify};
+pub use response::{AlibabaCloudError, AlibabaCloudLink, AlibabaCloudRefusal, UnansweredError, classify};

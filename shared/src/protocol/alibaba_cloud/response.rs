@@ -36,8 +36,7 @@ pub enum AlibabaCloudError {
     /// There is nothing to pass on.
     #[error("no answer of Alibaba Cloud's: {reason}")]
     Unanswered {
-        /// The reason.
-        reason: UnansweredReason,
+        reason: UnansweredError,
         /// The code of an error that is not passed on.
         code: Option<String>,
         /// As [`AlibabaCloudLink::request_id`].
@@ -76,7 +75,7 @@ impl fmt::Debug for AlibabaCloudRefusal {
 
 /// The reason that a call has no usable answer. It displays as the log's word for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnansweredReason {
+pub enum UnansweredError {
     /// There is no whole answer.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -98,7 +97,7 @@ impl AlibabaCloudError {
     /// True if there was no whole answer in time.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Unanswered { reason: UnansweredReason::Transport(error), .. } if error.is_timeout())
+        matches!(self, Self::Unanswered { reason: UnansweredError::Transport(error), .. } if error.is_timeout())
     }
 
     /// Alibaba Cloud's code, if it gave one that is well-formed.
@@ -147,8 +146,8 @@ impl AlibabaCloudError {
 ///
 /// # Errors
 /// [`AlibabaCloudError::Refused`] for an error of 4xx, and for one of 200, which becomes a 400 because the SDKs raise
-/// nothing on 200; [`AlibabaCloudError::Unanswered`] with [`UnansweredReason::Status`] or
-/// [`UnansweredReason::Malformed`] for everything that is neither that nor a link.
+/// nothing on 200; [`AlibabaCloudError::Unanswered`] with [`UnansweredError::Status`] or
+/// [`UnansweredError::Malformed`] for everything that is neither that nor a link.
 pub fn classify(
     status: StatusCode,
     body: &[u8],
@@ -163,9 +162,9 @@ pub fn classify(
     let granted = status == StatusCode::OK && code.as_deref() == Some("OK");
     let refused_with = if status == StatusCode::OK { StatusCode::BAD_REQUEST } else { status };
     let reason = if refused_with.is_client_error() {
-        UnansweredReason::Malformed
+        UnansweredError::Malformed
     } else {
-        UnansweredReason::Status(status.as_u16())
+        UnansweredError::Status(status.as_u16())
     };
     match (code, message.filter(|message| is_passable(message))) {
         (code, _) if granted => match data.as_ref().and_then(|data| link(data, loopback_allowed)) {
@@ -227,7 +226,7 @@ mod tests {
     }
 
     fn unanswered(
-        reason: UnansweredReason,
+        reason: UnansweredError,
         code: Option<&str>,
         request_id: Option<&str>,
     ) -> AlibabaCloudError {
@@ -257,7 +256,7 @@ mod tests {
         let body = granted("http://127.0.0.1:8787/x");
         let judged = |loopback_allowed| classify(StatusCode::OK, body.as_bytes(), loopback_allowed);
         assert!(judged(true).is_ok());
-        assert_eq!(judged(false), Err(unanswered(UnansweredReason::Malformed, Some("OK"), ID)));
+        assert_eq!(judged(false), Err(unanswered(UnansweredError::Malformed, Some("OK"), ID)));
     }
 
     #[test]
@@ -288,17 +287,17 @@ mod tests {
     #[test]
     fn everything_else_is_no_answer() {
         let too_long = ("c".repeat(129), "m".repeat(1_025));
-        let malformed = UnansweredReason::Malformed;
+        let malformed = UnansweredError::Malformed;
         let a_link = granted("https://a.example/");
         for (status, body, failure) in [
             (
                 500,
                 refused("OutOfService", "m"),
-                unanswered(UnansweredReason::Status(500), Some("OutOfService"), ID),
+                unanswered(UnansweredError::Status(500), Some("OutOfService"), ID),
             ),
-            (503, "<html>".to_owned(), unanswered(UnansweredReason::Status(503), None, None)),
-            (302, a_link.clone(), unanswered(UnansweredReason::Status(302), Some("OK"), ID)),
-            (201, a_link.clone(), unanswered(UnansweredReason::Status(201), Some("OK"), ID)),
+            (503, "<html>".to_owned(), unanswered(UnansweredError::Status(503), None, None)),
+            (302, a_link.clone(), unanswered(UnansweredError::Status(302), Some("OK"), ID)),
+            (201, a_link.clone(), unanswered(UnansweredError::Status(201), Some("OK"), ID)),
             (200, "<html></html>".to_owned(), unanswered(malformed, None, None)),
             (200, String::new(), unanswered(malformed, None, None)),
             (200, "[]".to_owned(), unanswered(malformed, None, None)),
@@ -384,5 +383,25 @@ mod tests {
         let granted = judged(200, &granted("https://a.example/?token=x")).unwrap();
         assert!(!format!("{granted:?}").contains("token"), "{granted:?}");
         assert_eq!(judged(502, "x").unwrap_err().to_string(), "no answer of Alibaba Cloud's: http_502");
+    }
+
+    #[test]
+    fn an_error_tells_its_code_its_request_and_whether_time_was_up() {
+        let refused = judged(400, &refused("InvalidPhoneNo", "no")).unwrap_err();
+        let of_transport = |error: TransportError| AlibabaCloudError::from(error);
+        for (error, code, request_id, is_timeout) in [
+            (refused, Some("InvalidPhoneNo"), Some("8906582E-6722"), false),
+            (unanswered(UnansweredError::Status(500), Some("X"), Some("R")), Some("X"), Some("R"), false),
+            (unanswered(UnansweredError::Malformed, None, None), None, None, false),
+            (of_transport(TransportError::Timeout), None, None, true),
+            (of_transport(TransportError::ConnectTimeout), None, None, true),
+            (of_transport(TransportError::Broken), None, None, false),
+        ] {
+            assert_eq!(
+                (error.code(), error.request_id(), error.is_timeout()),
+                (code, request_id, is_timeout),
+                "{error}"
+            );
+        }
     }
 }

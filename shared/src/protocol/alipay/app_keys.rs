@@ -11,7 +11,6 @@ use crate::model::clock::UnixMillis;
 use crate::signing::alipay_certificate::{KeyCertificate, RootCertificates, Validity};
 use crate::signing::rsa::{SigningKey, VerifyingKey};
 
-/// Our key.
 #[derive(Debug)]
 pub struct OwnKey {
     /// Signs requests.
@@ -75,9 +74,7 @@ pub(super) struct KeysForAnswer<'a> {
 /// The holder of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
-    /// We are.
     App,
-    /// Alipay is.
     Alipay,
 }
 
@@ -93,8 +90,9 @@ impl fmt::Display for Holder {
 /// A certificate that is not valid yet, or no more, so that no exchange may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{holder} is not valid at this time")]
-pub struct OutOfValidity {
-    /// Whose it is: Alipay refuses what ours signs, or no answer can be believed by Alipay's.
+pub struct ValidityError {
+    /// The holder of the certificate: by our own Alipay would refuse what we sign, by Alipay's no answer could be
+    /// believed.
     pub holder: Holder,
     /// Its dates; of several the one that ends last.
     pub validity: Validity,
@@ -103,15 +101,15 @@ pub struct OutOfValidity {
 /// The certificate for whose dates no exchange may begin at `now`: ours, or all of Alipay's. Bare keys beside do not
 /// help, because Alipay answers by certificate to a request that names ours.
 #[must_use]
-pub fn out_of_validity(own: &OwnKey, alipay: &AlipayKeys, now: UnixMillis) -> Option<OutOfValidity> {
+pub fn out_of_validity(own: &OwnKey, alipay: &AlipayKeys, now: UnixMillis) -> Option<ValidityError> {
     let ours = own.certificate.as_ref().map(|own| own.certificate.validity());
     if let Some(validity) = ours.filter(|validity| !validity.holds(now)) {
-        return Some(OutOfValidity { holder: Holder::App, validity });
+        return Some(ValidityError { holder: Holder::App, validity });
     }
     let theirs = || alipay.certificates.iter().map(KeyCertificate::validity);
     if theirs().any(|validity| validity.holds(now)) {
         return None;
     }
     let validity = theirs().max_by_key(|validity| validity.until())?;
-    Some(OutOfValidity { holder: Holder::Alipay, validity })
+    Some(ValidityError { holder: Holder::Alipay, validity })
 }

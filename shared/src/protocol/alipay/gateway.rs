@@ -15,7 +15,7 @@ use time::{OffsetDateTime, UtcOffset};
 use url::Url;
 
 use crate::egress::client::bundled_roots;
-use crate::egress::http_client::{HttpClient, Limits};
+use crate::egress::http_client::{HttpClient, HttpLimits};
 use crate::egress::resolver::Reach;
 use crate::egress::transport_error::TransportError;
 use crate::model::alipay_app_id::AlipayAppId;
@@ -201,7 +201,8 @@ impl AlipayGateway {
         parameters.push((charset.to_owned(), ours.to_owned()));
         gateway.query_pairs_mut().clear().extend_pairs(&parameters);
         // One connection per exchange: a kept one that the gateway has closed would cost the user's code.
-        let limits = Limits { connect: CONNECT, total: timeout, idle: None, body_bytes: MAX_ANSWER_BYTES };
+        let limits =
+            HttpLimits { connect: CONNECT, total: timeout, idle: None, body_bytes: MAX_ANSWER_BYTES };
         Self { client: HttpClient::new(bundled_roots(), Reach::anywhere(), limits), gateway, parameters }
     }
 }

@@ -2,6 +2,8 @@
 
 use http::StatusCode;
 
+use crate::telemetry::RefusalClass;
+
 /// The word of an answer that grants what was asked for; its status is 0.
 pub const SUCCESS: &str = "success";
 
@@ -17,13 +19,12 @@ pub enum Code {
     ServerMisconfigured,
     /// So many unknown businessIds are being asked for that this one was not looked up.
     TooManyLookUps,
-    /// Something that authlink depends on cannot be had for the moment.
+    /// Something that authlink depends on is unavailable for the moment.
     Unavailable,
     /// The business has no key of the kind that the call is signed by.
     KeyMissing,
     /// The nonce is of the space of callbacks.
     NonceReserved,
-    /// `signType` is unknown.
     SignTypeUnknown,
     /// The signature is over other bytes, by another key, or written in another way.
     SignatureMismatch,
@@ -45,7 +46,6 @@ pub enum Code {
     FieldNotText,
     /// A field is given twice.
     FieldRepeated,
-    /// A field is too long.
     FieldTooLong,
     /// A header is too long, or of another form.
     HeaderMalformed,
@@ -77,32 +77,6 @@ pub enum Code {
     PlatformLinkUnusable,
 }
 
-/// The party at fault for a refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefusalClass {
-    /// The caller, or a platform; the answer is deliberate, so its HTTP status is 200.
-    Caller,
-    /// Nobody: the same call may be sent again after the seconds of `Retry-After`: HTTP status 429.
-    Transient,
-    /// Something that authlink depends on, for the moment: HTTP status 503.
-    Dependency,
-    /// A setting or a document that an operator has to mend: HTTP status 500.
-    Configuration,
-}
-
-impl RefusalClass {
-    /// The answer's HTTP status.
-    #[must_use]
-    pub const fn http_status(self) -> StatusCode {
-        match self {
-            Self::Caller => StatusCode::OK,
-            Self::Transient => StatusCode::TOO_MANY_REQUESTS,
-            Self::Dependency => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Configuration => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-}
-
 impl Code {
     /// The word on the wire.
     #[must_use]
@@ -116,19 +90,30 @@ impl Code {
         self.refusal().0
     }
 
-    /// The answer's HTTP status.
     #[must_use]
     pub const fn http_status(self) -> StatusCode {
-        self.refusal().1.http_status()
+        match self.class() {
+            // The answer is deliberate.
+            RefusalClass::Caller | RefusalClass::Upstream => StatusCode::OK,
+            // With the seconds in `Retry-After`.
+            RefusalClass::Transient => StatusCode::TOO_MANY_REQUESTS,
+            RefusalClass::Dependency => StatusCode::SERVICE_UNAVAILABLE,
+            RefusalClass::Configuration => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The party at fault.
+    #[must_use]
+    pub const fn class(self) -> RefusalClass {
+        self.refusal().1
     }
 
     /// The table of refusals: the open API's `status`, and the party at fault.
-    #[must_use]
-    pub const fn refusal(self) -> (u8, RefusalClass) {
-        use RefusalClass::{Caller, Configuration, Dependency, Transient};
+    const fn refusal(self) -> (u8, RefusalClass) {
+        use RefusalClass::{Caller, Configuration, Dependency, Transient, Upstream};
         match self {
             Self::AccountMisconfigured | Self::ServerMisconfigured => (1, Configuration),
-            Self::PlatformRefused => (1, Caller),
+            Self::PlatformRefused => (1, Upstream),
             Self::TooManyLookUps => (1, Transient),
             Self::Unavailable => (1, Dependency),
             Self::KeyMissing | Self::NonceReserved | Self::SignTypeUnknown | Self::SignatureMismatch => {
@@ -154,8 +139,8 @@ impl Code {
             Self::BusinessUnknown | Self::MerchantUnknown | Self::SerialUnknown => (7, Caller),
             Self::SerialUsed => (8, Caller),
             Self::AddressNotAllowed => (10, Caller),
-            Self::PlatformUnanswered => (98, Caller),
-            Self::PlatformLinkUnusable => (99, Caller),
+            Self::PlatformUnanswered => (98, Upstream),
+            Self::PlatformLinkUnusable => (99, Upstream),
         }
     }
 }

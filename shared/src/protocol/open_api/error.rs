@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::model::clock::UnixMillis;
 use crate::model::random::RandomError;
-use crate::protocol::open_api::body_flaw::BodyFlaw;
+use crate::protocol::open_api::body_error::BodyError;
 use crate::protocol::open_api::code::Code;
 use crate::signing::open_api::diagnosis::Diagnosis;
 use crate::signing::open_api::{HeaderError, SignType, SignatureError, WINDOW};
@@ -17,7 +17,7 @@ const ONE_DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
 
 /// The cause of a call's refusal. It displays as the answer's `message`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
+pub enum OpenApiCallError {
     /// Another path or method.
     #[error("no such interface")]
     NoSuchInterface,
@@ -41,7 +41,6 @@ pub enum CallError {
         /// Our time.
         now: UnixMillis,
     },
-    /// No such businessId.
     #[error("this businessId is unknown or switched off")]
     UnknownBusiness,
     /// The business is switched off, which its caller is not told apart.
@@ -78,7 +77,7 @@ pub enum CallError {
     },
     /// The body is not a JSON object.
     #[error("the body must be a JSON object; {0}")]
-    NotAJsonObject(BodyFlaw),
+    NotAJsonObject(BodyError),
     /// A field is given twice, so that it says two things.
     #[error("the body gives {0} twice")]
     FieldRepeated(String),
@@ -89,13 +88,10 @@ pub enum CallError {
     /// Required fields are absent or empty.
     #[error("parameter{} {} missing", if .0.len() == 1 { "" } else { "s" }, enumerated(.0))]
     FieldMissing(Vec<&'static str>),
-    /// A field is not a string.
     #[error("parameter {0} must be a string")]
     FieldNotText(&'static str),
-    /// A field is too long.
     #[error("parameter {name} is longer than {max_characters} characters")]
     FieldTooLong {
-        /// The field's name.
         name: &'static str,
         /// The most that it may have.
         max_characters: usize,
@@ -120,7 +116,7 @@ pub enum CallError {
         /// The flaw, for the log.
         reason: String,
     },
-    /// Keys or the store cannot be had at the moment.
+    /// Keys or the store are unavailable at the moment.
     #[error("temporarily unavailable, try again")]
     Unavailable {
         /// The cause for the log.
@@ -133,7 +129,7 @@ pub enum CallError {
     Random(#[from] RandomError),
 }
 
-impl CallError {
+impl OpenApiCallError {
     /// The word of the refusal, which stands for its row in the table of refusals.
     #[must_use]
     pub const fn code(&self) -> Code {
@@ -200,7 +196,7 @@ impl CallError {
     pub fn cause(&self) -> Option<&'static str> {
         match self {
             Self::BadSignature { diagnosis, .. } | Self::NoKey { diagnosis, .. } => {
-                diagnosis.as_ref().map(|diagnosis| diagnosis.cause().word())
+                diagnosis.as_ref().map(|diagnosis| diagnosis.cause().as_str())
             }
             _ => None,
         }
@@ -211,8 +207,9 @@ impl CallError {
     pub const fn alarm(&self) -> Option<Alarm> {
         match self {
             Self::Unavailable { alarm, .. } => Some(*alarm),
-            Self::Random(_) => Some(Alarm::Unavailable),
-            _ => None,
+            // It was raised when the document's version was first met.
+            Self::Misconfigured { .. } => None,
+            _ => self.code().class().alarm(),
         }
     }
 }
@@ -235,4 +232,52 @@ fn looks_like_seconds(sent: UnixMillis, now: UnixMillis) -> bool {
 
 fn shown(source: Option<IpAddr>) -> String {
     source.map_or_else(|| "an unknown address".to_owned(), |source| source.to_canonical().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_in_seconds_is_one_within_a_day() {
+        const NOW: UnixMillis = UnixMillis(1_628_772_138_000);
+        const DAY: i64 = 24 * 3_600;
+        let seconds = NOW.0 / 1_000;
+        for (sent, is_so) in [
+            (seconds, true),
+            (seconds - DAY + 1, true),
+            (seconds + DAY - 1, true),
+            (seconds - DAY, false),
+            (seconds + DAY, false),
+            (NOW.0, false),
+            (i64::MAX, false),
+        ] {
+            assert_eq!(looks_like_seconds(UnixMillis(sent), NOW), is_so, "{sent}");
+        }
+    }
+
+    #[test]
+    fn an_alarm_is_that_of_its_cause_or_else_of_its_class() {
+        for (error, alarm) in [
+            (OpenApiCallError::Unavailable { reason: String::new(), alarm: Alarm::Keys }, Some(Alarm::Keys)),
+            (OpenApiCallError::Misconfigured { reason: String::new() }, None),
+            (OpenApiCallError::Random(RandomError), Some(Alarm::Unavailable)),
+            (OpenApiCallError::BodyTooLarge, None),
+        ] {
+            assert_eq!(error.alarm(), alarm, "{error}");
+        }
+    }
+
+    #[test]
+    fn only_a_refused_signature_is_worth_a_diagnosis() {
+        let sign_type = SignType::Md5;
+        for (error, is_so) in [
+            (OpenApiCallError::BadSignature { checked: Vec::new(), diagnosis: None }, true),
+            (OpenApiCallError::NoKey { sign_type, diagnosis: None }, true),
+            (OpenApiCallError::BodyTooLarge, false),
+            (OpenApiCallError::OutOfWindow { sent: UnixMillis(0), now: UnixMillis(1) }, false),
+        ] {
+            assert_eq!(error.is_of_signature(), is_so, "{error}");
+        }
+    }
 }

@@ -6,7 +6,7 @@
 
 use strsim::osa_distance;
 
-use crate::protocol::open_api::error::CallError;
+use crate::protocol::open_api::error::OpenApiCallError;
 use crate::protocol::open_api::fields::{Fields, shown};
 use crate::protocol::open_api::warning::Warning;
 
@@ -31,8 +31,8 @@ impl FieldNames {
     /// Checks the names of `fields`. Unknown ones are named in the warnings that it returns.
     ///
     /// # Errors
-    /// [`CallError::FieldMisspelt`], then [`CallError::FieldMissing`], each with all that it concerns.
-    pub fn check(&self, fields: &Fields) -> Result<Vec<Warning>, CallError> {
+    /// [`OpenApiCallError::FieldMisspelt`], then [`OpenApiCallError::FieldMissing`], each with all that it concerns.
+    pub fn check(&self, fields: &Fields) -> Result<Vec<Warning>, OpenApiCallError> {
         let unknown: Vec<_> = fields.names().filter(|name| !self.knows(name)).collect();
         let slips: Vec<_> = unknown
             .iter()
@@ -41,11 +41,11 @@ impl FieldNames {
             .take(MAX_TOLD)
             .collect();
         if !slips.is_empty() {
-            return Err(CallError::FieldMisspelt(slips));
+            return Err(OpenApiCallError::FieldMisspelt(slips));
         }
         let missing: Vec<_> = self.missing(fields).map(|group| group[0]).collect();
         if !missing.is_empty() {
-            return Err(CallError::FieldMissing(missing));
+            return Err(OpenApiCallError::FieldMissing(missing));
         }
         Ok(warnings(&unknown))
     }
@@ -110,7 +110,7 @@ mod tests {
         optional: &["callbackUrl"],
     };
 
-    fn check(rest: &str) -> Result<Vec<Warning>, CallError> {
+    fn check(rest: &str) -> Result<Vec<Warning>, OpenApiCallError> {
         let body = format!(r#"{{"merchantId":"m","businessId":"b","serialNo":"s","userId":"u"{rest}}}"#);
         NAMES.check(&Fields::read(body.as_bytes()).unwrap())
     }
@@ -130,7 +130,11 @@ mod tests {
             ("thirdAcount", "thirdAccount"),
         ] {
             let refused = check(&format!(r#","{name}":1"#));
-            assert_eq!(refused, Err(CallError::FieldMisspelt(vec![(name.to_owned(), meant)])), "{name}");
+            assert_eq!(
+                refused,
+                Err(OpenApiCallError::FieldMisspelt(vec![(name.to_owned(), meant)])),
+                "{name}"
+            );
         }
     }
 
@@ -160,7 +164,7 @@ mod tests {
     fn two_letters_are_a_slip_while_the_name_itself_is_missing() {
         let body = r#"{"merchantId":"m","businessId":"b","serialNum":"s","userId":"u"}"#;
         let refused = NAMES.check(&Fields::read(body.as_bytes()).unwrap());
-        assert_eq!(refused, Err(CallError::FieldMisspelt(vec![("serialNum".to_owned(), "serialNo")])));
+        assert_eq!(refused, Err(OpenApiCallError::FieldMisspelt(vec![("serialNum".to_owned(), "serialNo")])));
     }
 
     #[test]
@@ -169,7 +173,7 @@ mod tests {
             let body = format!(r#"{{"merchantId":"m","businessId":"b","serialNo":"s",{user}}}"#);
             NAMES.check(&Fields::read(body.as_bytes()).unwrap())
         };
-        let slip = |name: &str| Err(CallError::FieldMisspelt(vec![(name.to_owned(), "userId")]));
+        let slip = |name: &str| Err(OpenApiCallError::FieldMisspelt(vec![(name.to_owned(), "userId")]));
         assert_eq!(of(r#""usrId":"u""#), slip("usrId"));
         assert_eq!(of(r#""userld":"u""#), slip("userld"));
         assert_eq!(of(r#""usrId":"u","thirdAccount":"u""#), Ok(vec![Warning::FieldUnknown("usrId".into())]));
@@ -180,11 +184,11 @@ mod tests {
         let missing = |body: &str| NAMES.check(&Fields::read(body.as_bytes()).unwrap());
         assert_eq!(
             missing(r#"{"serialNo":"","note":"x"}"#),
-            Err(CallError::FieldMissing(vec!["merchantId", "businessId", "serialNo", "userId"]))
+            Err(OpenApiCallError::FieldMissing(vec!["merchantId", "businessId", "serialNo", "userId"]))
         );
         assert_eq!(
             missing(r#"{"merchantId":"m","businessId":"b","serialNo":null,"thirdAccount":"u"}"#),
-            Err(CallError::FieldMissing(vec!["serialNo"]))
+            Err(OpenApiCallError::FieldMissing(vec!["serialNo"]))
         );
     }
 

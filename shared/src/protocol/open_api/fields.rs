@@ -7,8 +7,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
-use crate::protocol::open_api::body_flaw::BodyFlaw;
-use crate::protocol::open_api::error::CallError;
+use crate::protocol::open_api::body_error::BodyError;
+use crate::protocol::open_api::error::OpenApiCallError;
 
 /// The most characters of a field that is no address.
 pub const MAX_FIELD_CHARACTERS: usize = 128;
@@ -27,12 +27,12 @@ impl Fields {
     /// Reads a body. A name that stands twice in it is refused: readers differ in which of the two counts.
     ///
     /// # Errors
-    /// [`CallError::NotAJsonObject`] or [`CallError::FieldRepeated`].
-    pub fn read(body: &[u8]) -> Result<Self, CallError> {
+    /// [`OpenApiCallError::NotAJsonObject`] or [`OpenApiCallError::FieldRepeated`].
+    pub fn read(body: &[u8]) -> Result<Self, OpenApiCallError> {
         let object: Object = serde_json::from_slice(body)
-            .map_err(|error| CallError::NotAJsonObject(BodyFlaw::of(body, &error)))?;
+            .map_err(|error| OpenApiCallError::NotAJsonObject(BodyError::new(body, &error)))?;
         match object.repeated {
-            Some(name) => Err(CallError::FieldRepeated(shown(&name))),
+            Some(name) => Err(OpenApiCallError::FieldRepeated(shown(&name))),
             None => Ok(Self(object.fields)),
         }
     }
@@ -40,9 +40,9 @@ impl Fields {
     /// A field that must be there, of [`MAX_FIELD_CHARACTERS`] at most.
     ///
     /// # Errors
-    /// [`CallError::FieldMissing`], [`CallError::FieldTooLong`] or [`CallError::FieldNotText`].
-    pub fn required(&self, name: &'static str) -> Result<String, CallError> {
-        self.optional(name, MAX_FIELD_CHARACTERS)?.ok_or_else(|| CallError::FieldMissing(vec![name]))
+    /// [`OpenApiCallError::FieldMissing`], [`OpenApiCallError::FieldTooLong`] or [`OpenApiCallError::FieldNotText`].
+    pub fn required(&self, name: &'static str) -> Result<String, OpenApiCallError> {
+        self.optional(name, MAX_FIELD_CHARACTERS)?.ok_or_else(|| OpenApiCallError::FieldMissing(vec![name]))
     }
 
     /// The names of the fields, empty ones included, in the order of their letters.
@@ -62,16 +62,20 @@ impl Fields {
     /// A field that may be there.
     ///
     /// # Errors
-    /// [`CallError::FieldTooLong`] or [`CallError::FieldNotText`].
-    pub fn optional(&self, name: &'static str, max_characters: usize) -> Result<Option<String>, CallError> {
+    /// [`OpenApiCallError::FieldTooLong`] or [`OpenApiCallError::FieldNotText`].
+    pub fn optional(
+        &self,
+        name: &'static str,
+        max_characters: usize,
+    ) -> Result<Option<String>, OpenApiCallError> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) if text.is_empty() => Ok(None),
             Some(Value::String(text)) if text.chars().count() > max_characters => {
-                Err(CallError::FieldTooLong { name, max_characters })
+                Err(OpenApiCallError::FieldTooLong { name, max_characters })
             }
             Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(CallError::FieldNotText(name)),
+            Some(_) => Err(OpenApiCallError::FieldNotText(name)),
         }
     }
 }
@@ -127,7 +131,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 mod tests {
     use super::*;
 
-    fn required(body: &str) -> Result<String, CallError> {
+    fn required(body: &str) -> Result<String, OpenApiCallError> {
         Fields::read(body.as_bytes())?.required("serialNo")
     }
 
@@ -135,17 +139,23 @@ mod tests {
     fn a_bad_body_is_refused_by_cause() {
         let long = "x".repeat(129);
         for (body, refusal) in [
-            ("{}", CallError::FieldMissing(vec!["serialNo"])),
-            (r#"{"serialNo":""}"#, CallError::FieldMissing(vec!["serialNo"])),
-            (r#"{"serialNo":null}"#, CallError::FieldMissing(vec!["serialNo"])),
-            (r#"{"serialNo":7}"#, CallError::FieldNotText("serialNo")),
-            (r#"{"serialNo":"1","serialNo":"2"}"#, CallError::FieldRepeated("serialNo".to_owned())),
-            (r#"{"serialNo":"1","serialNo":"1"}"#, CallError::FieldRepeated("serialNo".to_owned())),
-            (r#"{"serialNo":"1","serial\u004eo":"2"}"#, CallError::FieldRepeated("serialNo".to_owned())),
-            (r#"{"serialNo":"1","other":null,"other":[]}"#, CallError::FieldRepeated("other".to_owned())),
+            ("{}", OpenApiCallError::FieldMissing(vec!["serialNo"])),
+            (r#"{"serialNo":""}"#, OpenApiCallError::FieldMissing(vec!["serialNo"])),
+            (r#"{"serialNo":null}"#, OpenApiCallError::FieldMissing(vec!["serialNo"])),
+            (r#"{"serialNo":7}"#, OpenApiCallError::FieldNotText("serialNo")),
+            (r#"{"serialNo":"1","serialNo":"2"}"#, OpenApiCallError::FieldRepeated("serialNo".to_owned())),
+            (r#"{"serialNo":"1","serialNo":"1"}"#, OpenApiCallError::FieldRepeated("serialNo".to_owned())),
+            (
+                r#"{"serialNo":"1","serial\u004eo":"2"}"#,
+                OpenApiCallError::FieldRepeated("serialNo".to_owned()),
+            ),
+            (
+                r#"{"serialNo":"1","other":null,"other":[]}"#,
+                OpenApiCallError::FieldRepeated("other".to_owned()),
+            ),
             (
                 &format!(r#"{{"serialNo":"{long}"}}"#),
-                CallError::FieldTooLong { name: "serialNo", max_characters: 128 },
+                OpenApiCallError::FieldTooLong { name: "serialNo", max_characters: 128 },
             ),
         ] {
             assert_eq!(required(body), Err(refusal), "{body}");
@@ -156,32 +166,32 @@ mod tests {
     fn a_body_that_is_no_object_is_told_where_it_fails() {
         let long = format!("{{\"serialNo\":\"{}\"", "x".repeat(106));
         for (body, flaw, message) in [
-            (&b""[..], BodyFlaw::Empty, "it is empty"),
-            (b" \n", BodyFlaw::Empty, "it is empty"),
-            (b"\xef\xbb\xbf{}", BodyFlaw::ByteOrderMark, "it begins with a byte order mark"),
-            (b"\x1f\x8b\x08\0", BodyFlaw::Compressed, "it is compressed, send it plain"),
-            (b"{\"a\":\"caf\xe9\"}", BodyFlaw::NotUtf8 { at: 9 }, "it is not UTF-8 at byte 9"),
-            (b"[]", BodyFlaw::OtherJson, "it is JSON of another kind"),
-            (b"\"text\"", BodyFlaw::OtherJson, "it is JSON of another kind"),
-            (b"{", BodyFlaw::Syntax { line: 1, column: 1 }, "it is no JSON at line 1 column 1"),
+            (&b""[..], BodyError::Empty, "it is empty"),
+            (b" \n", BodyError::Empty, "it is empty"),
+            (b"\xef\xbb\xbf{}", BodyError::ByteOrderMark, "it begins with a byte order mark"),
+            (b"\x1f\x8b\x08\0", BodyError::Compressed, "it is compressed, send it plain"),
+            (b"{\"a\":\"caf\xe9\"}", BodyError::NotUtf8 { at: 9 }, "it is not UTF-8 at byte 9"),
+            (b"[]", BodyError::OtherJson, "it is JSON of another kind"),
+            (b"\"text\"", BodyError::OtherJson, "it is JSON of another kind"),
+            (b"{", BodyError::Syntax { line: 1, column: 1 }, "it is no JSON at line 1 column 1"),
             (
                 long.as_bytes(),
-                BodyFlaw::Syntax { line: 1, column: 120 },
+                BodyError::Syntax { line: 1, column: 120 },
                 "it is no JSON at line 1 column 120",
             ),
             (
                 b"{\"serialNo\":\"1\",\n\"serialNo\":}",
-                BodyFlaw::Syntax { line: 2, column: 12 },
+                BodyError::Syntax { line: 2, column: 12 },
                 "it is no JSON at line 2 column 12",
             ),
             (
                 b"{\"serialNo\":\"1\",\"serialNo\":\"2\"} x",
-                BodyFlaw::Syntax { line: 1, column: 33 },
+                BodyError::Syntax { line: 1, column: 33 },
                 "it is no JSON at line 1 column 33",
             ),
         ] {
             let error = Fields::read(body).unwrap_err();
-            assert_eq!(error, CallError::NotAJsonObject(flaw), "{body:?}");
+            assert_eq!(error, OpenApiCallError::NotAJsonObject(flaw), "{body:?}");
             assert_eq!(error.to_string(), format!("the body must be a JSON object; {message}"));
         }
     }

@@ -4,7 +4,7 @@
 //! Nothing is looked up or written here. The keys that a call is checked with come from
 //! [`registry::authenticate`](crate::registry::authenticate).
 
-mod body_flaw;
+mod body_error;
 pub mod client;
 mod code;
 mod error;
@@ -16,9 +16,9 @@ mod warning;
 use bytes::Bytes;
 use http::Request;
 
-pub use crate::protocol::open_api::body_flaw::BodyFlaw;
-pub use crate::protocol::open_api::code::{Code, RefusalClass, SUCCESS};
-pub use crate::protocol::open_api::error::{CallError, MAX_BODY_BYTES};
+pub use crate::protocol::open_api::body_error::BodyError;
+pub use crate::protocol::open_api::code::{Code, SUCCESS};
+pub use crate::protocol::open_api::error::{MAX_BODY_BYTES, OpenApiCallError};
 pub use crate::protocol::open_api::field_names::{FieldNames, nearly};
 pub use crate::protocol::open_api::fields::{Fields, MAX_FIELD_CHARACTERS};
 pub use crate::protocol::open_api::response::{Envelope, name_request};
@@ -32,14 +32,15 @@ use crate::signing::open_api::{AuthHeaders, SignatureError, VerificationKeys, is
 /// Reads the auth headers of a call, whose body is not too large and whose timestamp is within the window of `now`.
 ///
 /// # Errors
-/// [`CallError::BodyTooLarge`], [`CallError::Headers`] or [`CallError::OutOfWindow`], in this order.
-pub fn read_headers(request: &Request<Bytes>, now: UnixMillis) -> Result<AuthHeaders, CallError> {
+/// [`OpenApiCallError::BodyTooLarge`], [`OpenApiCallError::Headers`] or [`OpenApiCallError::OutOfWindow`], in this
+/// order.
+pub fn read_headers(request: &Request<Bytes>, now: UnixMillis) -> Result<AuthHeaders, OpenApiCallError> {
     if request.body().len() > MAX_BODY_BYTES {
-        return Err(CallError::BodyTooLarge);
+        return Err(OpenApiCallError::BodyTooLarge);
     }
     let headers = AuthHeaders::read(request.headers())?;
     if !is_fresh(headers.timestamp(), now) {
-        return Err(CallError::OutOfWindow { sent: headers.timestamp(), now });
+        return Err(OpenApiCallError::OutOfWindow { sent: headers.timestamp(), now });
     }
     Ok(headers)
 }
@@ -47,16 +48,16 @@ pub fn read_headers(request: &Request<Bytes>, now: UnixMillis) -> Result<AuthHea
 /// Checks a call's signature over `body` with each of `keys` that serves its kind; the one that it was made with.
 ///
 /// # Errors
-/// [`CallError::NoKey`] or [`CallError::BadSignature`].
+/// [`OpenApiCallError::NoKey`] or [`OpenApiCallError::BadSignature`].
 pub fn check_signature(
     headers: &AuthHeaders,
     body: &[u8],
     keys: &VerificationKeys,
-) -> Result<KeyFingerprint, CallError> {
+) -> Result<KeyFingerprint, OpenApiCallError> {
     headers.verify(body, keys).map_err(|error| match error {
-        SignatureError::NoKey(sign_type) => CallError::NoKey { sign_type, diagnosis: None },
+        SignatureError::NoKey(sign_type) => OpenApiCallError::NoKey { sign_type, diagnosis: None },
         SignatureError::Mismatch => {
-            CallError::BadSignature { checked: headers.string_to_sign(body), diagnosis: None }
+            OpenApiCallError::BadSignature { checked: headers.string_to_sign(body), diagnosis: None }
         }
     })
 }
@@ -64,11 +65,36 @@ pub fn check_signature(
 /// The same refusal of a signature with its [cause](crate::signing::open_api::diagnosis), which takes up to 3 ms to
 /// find; any other refusal as it is.
 #[must_use]
-pub fn diagnosed(error: CallError, headers: &AuthHeaders, body: &[u8], keys: &VerificationKeys) -> CallError {
+pub fn diagnosed(
+    error: OpenApiCallError,
+    headers: &AuthHeaders,
+    body: &[u8],
+    keys: &VerificationKeys,
+) -> OpenApiCallError {
     let found = || diagnose(headers, body, keys).map(Box::new);
     match error {
-        CallError::BadSignature { checked, .. } => CallError::BadSignature { checked, diagnosis: found() },
-        CallError::NoKey { sign_type, .. } => CallError::NoKey { sign_type, diagnosis: found() },
+        OpenApiCallError::BadSignature { checked, .. } => {
+            OpenApiCallError::BadSignature { checked, diagnosis: found() }
+        }
+        OpenApiCallError::NoKey { sign_type, .. } => {
+            OpenApiCallError::NoKey { sign_type, diagnosis: found() }
+        }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_too_large_from_the_first_byte_beyond_the_limit() {
+        for (bytes, is_too_large) in
+            [(0, false), (MAX_BODY_BYTES, false), (MAX_BODY_BYTES + 1, true), (2 * MAX_BODY_BYTES, true)]
+        {
+            let request = Request::new(Bytes::from(vec![b' '; bytes]));
+            let read = read_headers(&request, UnixMillis(0));
+            assert_eq!(matches!(read, Err(OpenApiCallError::BodyTooLarge)), is_too_large, "{bytes}");
+        }
     }
 }

@@ -23,7 +23,6 @@ pub fn name_request(headers: &mut HeaderMap, request_id: &RequestId) {
 
 /// What an answer carries beside its data.
 pub struct Envelope<'a> {
-    /// The request's id.
     pub request_id: &'a RequestId,
     /// The warnings about the request; none are left out.
     pub warnings: &'a [Warning],

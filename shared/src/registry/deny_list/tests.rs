@@ -49,7 +49,7 @@ impl Rig {
     }
 
     fn deny(&self, business: &str) {
-        *self.store.answer.lock().unwrap() = Ok(DenyList::of([format!("business/{business}")]));
+        *self.store.answer.lock().unwrap() = Ok(DenyList::from_entries([format!("business/{business}")]));
     }
 
     fn fail(&self) {
@@ -143,13 +143,13 @@ async fn a_list_that_does_not_come_is_waited_for_half_a_second_and_the_first_for
     rig.hold();
     let began = tokio::time::Instant::now();
     assert_eq!(rig.cache.current().await, Err(StoreError::Unavailable("time-out".to_owned())));
-    assert!(began.elapsed() - FIRST_PATIENCE < ROUNDING);
+    assert!(began.elapsed() - FIRST_READ_WITHIN < ROUNDING);
     rig.store.gate.add_permits(1);
     rig.settle().await;
     rig.clock.advance(OLDEST);
     rig.hold();
     assert!(!rig.denies("B1").await);
-    assert!(began.elapsed() - FIRST_PATIENCE - PATIENCE < ROUNDING);
+    assert!(began.elapsed() - FIRST_READ_WITHIN - READ_WITHIN < ROUNDING);
 }
 
 #[tokio::test]

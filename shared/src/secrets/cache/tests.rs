@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::model::clock::{ManualClock, UnixMillis};
 use crate::secrets::LOOKUP_TIMEOUT;
-use crate::secrets::error::AbsentReason;
+use crate::secrets::error::AbsentError;
 use crate::secrets::source::{DocumentError, SecretValue};
 
 #[derive(Debug, PartialEq)]
@@ -40,7 +40,7 @@ impl SecretSource for Script {
     async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError> {
         self.asked.lock().unwrap().push(name.clone());
         drop(self.gate.acquire().await.unwrap());
-        let absent = Err(FetchError::Absent(AbsentReason::NotFound));
+        let absent = Err(FetchError::Absent(AbsentError::NotFound));
         self.secrets.lock().unwrap().get(name).cloned().unwrap_or(absent)
     }
 
@@ -73,7 +73,7 @@ impl Rig {
         self.set(key, Ok(SecretValue { version: version.to_owned(), document }));
     }
 
-    fn fail(&self, key: &str, reason: AbsentReason) {
+    fn fail(&self, key: &str, reason: AbsentError) {
         self.set(key, Err(FetchError::Absent(reason)));
     }
 
@@ -285,7 +285,7 @@ async fn a_failed_refresh_is_repeated_after_30_s_and_not_by_every_caller() {
 
 #[tokio::test]
 async fn an_absent_secret_is_revoked_at_once() {
-    for reason in [AbsentReason::NotFound, AbsentReason::Deleted] {
+    for reason in [AbsentError::NotFound, AbsentError::Deleted] {
         let rig = Rig::new();
         rig.put("B1", "v1", "one");
         rig.word("B1").await;
@@ -303,7 +303,7 @@ async fn a_revoked_secret_comes_back_after_30_s() {
     let rig = Rig::new();
     rig.put("B1", "v1", "one");
     rig.word("B1").await;
-    rig.fail("B1", AbsentReason::Deleted);
+    rig.fail("B1", AbsentError::Deleted);
     rig.pass(300);
     assert_eq!(rig.get("B1").await, Err(SecretError::Absent));
     rig.put("B1", "v1", "one");
@@ -390,14 +390,14 @@ async fn a_refresh_after_a_failed_signature_comes_at_most_every_ten_seconds() {
     let used = rig.get("B1").await.unwrap();
     rig.put("B1", "v2", "two");
     rig.pass(9);
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used, Deadline::of_a_look_up()).await, None);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used, Deadline::for_lookup()).await, None);
     assert_eq!(rig.fetches(), 1);
     rig.pass(1);
-    let newer = rig.cache.refresh_early(&name("B1"), &used, Deadline::of_a_look_up()).await;
+    let newer = rig.cache.refresh_early(&name("B1"), &used, Deadline::for_lookup()).await;
     let newer = newer.unwrap();
     assert_eq!(newer.0, "two");
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &newer, Deadline::of_a_look_up()).await, None);
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used, Deadline::of_a_look_up()).await, Some(newer));
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &newer, Deadline::for_lookup()).await, None);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used, Deadline::for_lookup()).await, Some(newer));
     assert_eq!(rig.fetches(), 2);
     assert_eq!(rig.word("B1").await, "two");
 }
@@ -408,13 +408,13 @@ async fn an_early_refresh_gives_nothing_when_nothing_is_newer() {
     rig.put("B1", "v1", "one");
     let used = rig.get("B1").await.unwrap();
     rig.pass(10);
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used, Deadline::of_a_look_up()).await, None);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used, Deadline::for_lookup()).await, None);
     rig.throttle("B1");
     rig.pass(10);
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used, Deadline::of_a_look_up()).await, None);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used, Deadline::for_lookup()).await, None);
     rig.put("B1", "v2", "bad");
     rig.pass(10);
-    assert_eq!(rig.cache.refresh_early(&name("B1"), &used, Deadline::of_a_look_up()).await, None);
+    assert_eq!(rig.cache.refresh_early(&name("B1"), &used, Deadline::for_lookup()).await, None);
     assert_eq!(rig.fetches(), 4);
     assert_eq!(rig.word("B1").await, "one");
 }
@@ -422,8 +422,8 @@ async fn an_early_refresh_gives_nothing_when_nothing_is_newer() {
 #[tokio::test]
 async fn a_failed_signature_revokes_nothing_whatever_the_source_says_of_the_secret() {
     for failed in [
-        FetchError::Absent(AbsentReason::NotFound),
-        FetchError::Absent(AbsentReason::Deleted),
+        FetchError::Absent(AbsentError::NotFound),
+        FetchError::Absent(AbsentError::Deleted),
         FetchError::Denied,
     ] {
         let rig = Rig::new();
@@ -460,8 +460,8 @@ async fn early_refreshes_at_once_share_one_fetch_and_its_newer_document() {
     rig.hold();
     let b1 = name("B1");
     let (mut first, mut second) = (
-        pin!(rig.cache.refresh_early(&b1, &used, Deadline::of_a_look_up())),
-        pin!(rig.cache.refresh_early(&b1, &used, Deadline::of_a_look_up())),
+        pin!(rig.cache.refresh_early(&b1, &used, Deadline::for_lookup())),
+        pin!(rig.cache.refresh_early(&b1, &used, Deadline::for_lookup())),
     );
     assert!(poll(first.as_mut()).is_pending());
     assert!(poll(second.as_mut()).is_pending());
@@ -655,7 +655,7 @@ async fn a_name_that_a_record_has_is_no_strangers_and_costs_strangers_nothing() 
     assert_eq!(rig.get("B1").await, Err(SecretError::TooManyLookUps), "it is newer than the list");
     assert_eq!(rig.cache.get_recorded(&name("B1")).await.unwrap().0, "B1");
     let is_b2 = |word: &Arc<Word>| KeyCheck::Decided(word.0 == "B2");
-    assert_eq!(rig.cache.get_checked(&name("B2"), Bringer::Record, is_b2).await, Ok(true));
+    assert_eq!(rig.cache.get_checked(&name("B2"), NameOrigin::Record, is_b2).await, Ok(true));
     assert_eq!(rig.word("B1").await, "B1");
 
     rig.pass(60);
@@ -667,7 +667,7 @@ async fn a_name_that_a_record_has_is_no_strangers_and_costs_strangers_nothing() 
 }
 
 #[tokio::test]
-async fn a_charge_of_a_caller_who_leaves_or_is_too_late_is_given_back() {
+async fn a_permit_of_a_caller_who_leaves_or_is_too_late_is_given_back() {
     let rig = Rig::new();
     let keys: Vec<_> = (0..50).map(|n| format!("B{n}")).collect();
     for key in &keys {
@@ -683,13 +683,13 @@ async fn a_charge_of_a_caller_who_leaves_or_is_too_late_is_given_back() {
 }
 
 #[tokio::test]
-async fn a_caller_whom_another_one_overtakes_pays_nothing() {
+async fn a_caller_whom_another_one_overtakes_uses_no_permit() {
     let rig = Rig::new();
     rig.put("B1", "v1", "one");
-    let deadline = Deadline::of_a_look_up();
-    let paid = rig.cache.charge(&name("B1"), Bringer::Caller, deadline).await.ok();
+    let deadline = Deadline::for_lookup();
+    let permit = rig.cache.permit(&name("B1"), NameOrigin::Caller, deadline).await.ok();
     rig.word("B1").await;
-    drop(paid);
+    drop(permit);
     rig.flood().await;
     assert_eq!(rig.get("X50").await, Err(SecretError::TooManyLookUps));
 }
@@ -706,7 +706,7 @@ async fn a_look_up_is_over_in_its_time_whatever_it_waits_for() {
     let late = Err(SecretError::Unavailable("time-out".to_owned()));
     let (began, b1) = (tokio::time::Instant::now(), name("B1"));
     let refreshed = async || {
-        rig.cache.refresh_early(&b1, &Arc::new(Word("one".to_owned())), Deadline::of_a_look_up()).await
+        rig.cache.refresh_early(&b1, &Arc::new(Word("one".to_owned())), Deadline::for_lookup()).await
     };
     let (listing, waiting, early) = tokio::join!(rig.get("B1"), rig.get("B1"), refreshed());
     assert_eq!((listing, waiting, early), (late.clone(), late.clone(), None), "for the list");
@@ -726,7 +726,7 @@ async fn a_document_and_a_newer_one_are_had_in_the_time_of_one_look_up() {
     rig.pass(10);
     let is_two =
         |word: &Arc<Word>| KeyCheck::from(if word.0 == "two" { Ok(()) } else { Err(word.0.clone()) });
-    assert_eq!(rig.cache.get_checked(&name("B1"), Bringer::Caller, is_two).await, Ok(Ok(())));
+    assert_eq!(rig.cache.get_checked(&name("B1"), NameOrigin::Caller, is_two).await, Ok(Ok(())));
     rig.put("B1", "v3", "three");
     rig.pass(300);
     rig.hold();
@@ -734,7 +734,7 @@ async fn a_document_and_a_newer_one_are_had_in_the_time_of_one_look_up() {
     let is_three =
         |word: &Arc<Word>| KeyCheck::from(if word.0 == "three" { Ok(()) } else { Err(word.0.clone()) });
     assert_eq!(
-        rig.cache.get_checked(&name("B1"), Bringer::Caller, is_three).await,
+        rig.cache.get_checked(&name("B1"), NameOrigin::Caller, is_three).await,
         Ok(Err("two".to_owned()))
     );
     assert!(began.elapsed() - LOOKUP_TIMEOUT < ROUNDING);
@@ -819,7 +819,7 @@ async fn a_revoked_name_counts_as_unknown_until_it_is_back() {
     rig.put("B1", "v1", "one");
     rig.word("B1").await;
     assert_eq!(rig.cache.slots.counted().1, []);
-    rig.fail("B1", AbsentReason::NotFound);
+    rig.fail("B1", AbsentError::NotFound);
     rig.pass(300);
     assert_eq!(rig.get("B1").await, Err(SecretError::Absent));
     assert_eq!(rig.cache.slots.counted().1, [name("B1")]);
@@ -847,7 +847,7 @@ async fn a_check_that_no_key_fits_is_repeated_once_with_a_newer_document() {
     // The first result stands when the newer document does not fit either.
     assert_eq!((check("three").await.as_str(), rig.fetches()), ("one", 2));
     assert_eq!((check("two").await.as_str(), rig.fetches()), ("two", 2));
-    rig.fail("B1", AbsentReason::Deleted);
+    rig.fail("B1", AbsentError::Deleted);
     rig.pass(10);
     let newest = rig.get("B1").await.unwrap();
     let result = rig.cache.check_keys(&name("B1"), &newest, fits("three")).await;

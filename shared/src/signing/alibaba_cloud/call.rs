@@ -9,7 +9,7 @@ use http::header::AUTHORIZATION;
 use crate::model::clock::UnixMillis;
 use crate::model::deny_list::KeyFingerprint;
 use crate::signing::alibaba_cloud::error::{
-    CallError, IncompleteSignatureError, ParameterError, SignatureError,
+    AlibabaCloudCallError, IncompleteSignatureError, ParameterError, SignatureError,
 };
 use crate::signing::alibaba_cloud::headers::{header_once, trimmed};
 use crate::signing::alibaba_cloud::parameters::Parameters;
@@ -122,9 +122,9 @@ impl<'r> Call<'r> {
     /// header.
     ///
     /// # Errors
-    /// [`CallError::MissingAccessKeyId`] if it is absent or empty; [`CallError::Incomplete`] if it is repeated or not
-    /// UTF-8, or the `Authorization` header is repeated, of another algorithm, or cannot be read.
-    pub fn access_key_id(&self) -> Result<&str, CallError> {
+    /// [`AlibabaCloudCallError::MissingAccessKeyId`] if it is absent or empty; [`AlibabaCloudCallError::Incomplete`] if
+    /// it is repeated or not UTF-8, or the `Authorization` header is repeated, of another algorithm, or cannot be read.
+    pub fn access_key_id(&self) -> Result<&str, AlibabaCloudCallError> {
         let id = match &self.signing {
             Signing::V1 => self.parameters.once("AccessKeyId")?.unwrap_or_default(),
             Signing::V3(authorization) => {
@@ -133,32 +133,34 @@ impl<'r> Call<'r> {
             Signing::V3Unsigned => &[],
         };
         if id.is_empty() {
-            return Err(CallError::MissingAccessKeyId);
+            return Err(AlibabaCloudCallError::MissingAccessKeyId);
         }
-        str::from_utf8(id).map_err(|_| CallError::Incomplete(IncompleteSignatureError::BadAccessKeyId))
+        str::from_utf8(id)
+            .map_err(|_| AlibabaCloudCallError::Incomplete(IncompleteSignatureError::BadAccessKeyId))
     }
 
     /// The time at which the call claims to be signed: parameter `Timestamp`, or header `x-acs-date` in V3.
     ///
     /// # Errors
-    /// [`CallError::BadTimestamp`] if it is absent or anything but a time in the form `yyyy-MM-ddTHH:mm:ssZ`;
-    /// [`CallError::Incomplete`] if it is repeated.
-    pub fn timestamp(&self) -> Result<UnixMillis, CallError> {
+    /// [`AlibabaCloudCallError::BadTimestamp`] if it is absent or anything but a time in the form
+    /// `yyyy-MM-ddTHH:mm:ssZ`; [`AlibabaCloudCallError::Incomplete`] if it is repeated.
+    pub fn timestamp(&self) -> Result<UnixMillis, AlibabaCloudCallError> {
         let text = self.once("Timestamp", "x-acs-date")?.unwrap_or_default();
-        freshness::parse(text).ok_or(CallError::BadTimestamp)
+        freshness::parse(text).ok_or(AlibabaCloudCallError::BadTimestamp)
     }
 
     /// The random string of this call: parameter `SignatureNonce`, or header `x-acs-signature-nonce` in V3.
     ///
     /// # Errors
-    /// [`CallError::Incomplete`] unless it is there once, of 1 to 128 printable ASCII characters.
-    pub fn nonce(&self) -> Result<&str, CallError> {
+    /// [`AlibabaCloudCallError::Incomplete`] unless it is there once, of 1 to 128 printable ASCII characters.
+    pub fn nonce(&self) -> Result<&str, AlibabaCloudCallError> {
         let nonce = self.once("SignatureNonce", "x-acs-signature-nonce")?.unwrap_or_default();
         let printable = |byte: &u8| (b' '..=b'~').contains(byte);
         if !(1..=MAX_NONCE_BYTES).contains(&nonce.len()) || !nonce.iter().all(printable) {
-            return Err(CallError::Incomplete(IncompleteSignatureError::BadNonce));
+            return Err(AlibabaCloudCallError::Incomplete(IncompleteSignatureError::BadNonce));
         }
-        str::from_utf8(nonce).map_err(|_| CallError::Incomplete(IncompleteSignatureError::BadNonce))
+        str::from_utf8(nonce)
+            .map_err(|_| AlibabaCloudCallError::Incomplete(IncompleteSignatureError::BadNonce))
     }
 
     /// Checks that everything the accessors read is signed, and signed with one of `secrets`, comparing in constant
@@ -270,7 +272,7 @@ mod tests {
         let request_of_nobody = request("PhoneNo=1", unsigned);
         let call = Call::read(&request_of_nobody);
         assert_eq!((call.protocol(), call.action(), call.version()), (Protocol::V3, Some("A"), Some("2")));
-        assert_eq!(call.access_key_id(), Err(CallError::MissingAccessKeyId));
+        assert_eq!(call.access_key_id(), Err(AlibabaCloudCallError::MissingAccessKeyId));
         let nobodys = SignatureError::Incomplete(IncompleteSignatureError::MissingSignature);
         assert_eq!(call.verify(&[]), Err(nobodys));
         for query in ["AccessKeyId=k", "AccessKeyId=", "Action=A"] {
@@ -345,27 +347,34 @@ mod tests {
     fn the_access_key_id_is_missing_or_unclear_by_cause() {
         for (query, id) in [
             ("AccessKeyId=k", Ok("k")),
-            ("", Err(CallError::MissingAccessKeyId)),
-            ("AccessKeyId=", Err(CallError::MissingAccessKeyId)),
+            ("", Err(AlibabaCloudCallError::MissingAccessKeyId)),
+            ("AccessKeyId=", Err(AlibabaCloudCallError::MissingAccessKeyId)),
             (
                 "AccessKeyId=k&AccessKeyId=k",
-                Err(CallError::Incomplete(IncompleteSignatureError::Repeated("AccessKeyId"))),
+                Err(AlibabaCloudCallError::Incomplete(IncompleteSignatureError::Repeated("AccessKeyId"))),
             ),
-            ("AccessKeyId=%FF", Err(CallError::Incomplete(IncompleteSignatureError::BadAccessKeyId))),
+            (
+                "AccessKeyId=%FF",
+                Err(AlibabaCloudCallError::Incomplete(IncompleteSignatureError::BadAccessKeyId)),
+            ),
         ] {
             assert_eq!(Call::read(&request(query, &[])).access_key_id(), id, "{query}");
         }
-        let malformed = Err(CallError::Incomplete(IncompleteSignatureError::MalformedAuthorization));
+        let malformed =
+            Err(AlibabaCloudCallError::Incomplete(IncompleteSignatureError::MalformedAuthorization));
         for (value, id) in [
             (AUTHORIZATION, Ok("k")),
-            (b"ACS3-HMAC-SHA256 SignedHeaders=host,Signature=x", Err(CallError::MissingAccessKeyId)),
-            (b"ACS3-HMAC-SHA256 Credential=,Signature=x", Err(CallError::MissingAccessKeyId)),
+            (
+                b"ACS3-HMAC-SHA256 SignedHeaders=host,Signature=x",
+                Err(AlibabaCloudCallError::MissingAccessKeyId),
+            ),
+            (b"ACS3-HMAC-SHA256 Credential=,Signature=x", Err(AlibabaCloudCallError::MissingAccessKeyId)),
             (b"ACS3-HMAC-SHA256 Credential", malformed),
             (b"ACS3-HMAC-SHA256 Credential=\xc3\xa9", malformed),
             (b"ACS3-HMAC-SHA256", malformed),
             (
                 b"ACS3-RSA-SHA256 Credential=k",
-                Err(CallError::Incomplete(IncompleteSignatureError::UnknownMethod)),
+                Err(AlibabaCloudCallError::Incomplete(IncompleteSignatureError::UnknownMethod)),
             ),
         ] {
             let request = request("AccessKeyId=other", &[("authorization", value)]);
@@ -378,7 +387,7 @@ mod tests {
         let repeated = IncompleteSignatureError::Repeated("Authorization");
         let request_v3 = v3("", &[("authorization", AUTHORIZATION)]);
         let call = Call::read(&request_v3);
-        assert_eq!(call.access_key_id(), Err(CallError::Incomplete(repeated)));
+        assert_eq!(call.access_key_id(), Err(AlibabaCloudCallError::Incomplete(repeated)));
         assert_eq!(call.verify(&[]), Err(SignatureError::Incomplete(repeated)));
         let request_v1 = request("AccessKeyId=k", &[("authorization", b"a"), ("authorization", b"b")]);
         let call = Call::read(&request_v1);
@@ -392,21 +401,24 @@ mod tests {
         for (query, timestamp) in [
             ("Timestamp=2026-11-22T02%3A28%3A51Z", expected),
             ("Timestamp=2026-11-22T02:28:51Z", expected),
-            ("Timestamp=2026-11-22", Err(CallError::BadTimestamp)),
-            ("Timestamp=", Err(CallError::BadTimestamp)),
-            ("", Err(CallError::BadTimestamp)),
+            ("Timestamp=2026-11-22", Err(AlibabaCloudCallError::BadTimestamp)),
+            ("Timestamp=", Err(AlibabaCloudCallError::BadTimestamp)),
+            ("", Err(AlibabaCloudCallError::BadTimestamp)),
             (
                 "Timestamp=&Timestamp=",
-                Err(CallError::Incomplete(IncompleteSignatureError::Repeated("Timestamp"))),
+                Err(AlibabaCloudCallError::Incomplete(IncompleteSignatureError::Repeated("Timestamp"))),
             ),
         ] {
             assert_eq!(Call::read(&request(query, &[])).timestamp(), timestamp, "{query}");
         }
         let date: (&str, &[u8]) = ("x-acs-date", b"2026-11-22T02:28:51Z");
-        let repeated = Err(CallError::Incomplete(IncompleteSignatureError::Repeated("x-acs-date")));
-        for (headers, timestamp) in
-            [(&[date][..], expected), (&[], Err(CallError::BadTimestamp)), (&[date, date], repeated)]
-        {
+        let repeated =
+            Err(AlibabaCloudCallError::Incomplete(IncompleteSignatureError::Repeated("x-acs-date")));
+        for (headers, timestamp) in [
+            (&[date][..], expected),
+            (&[], Err(AlibabaCloudCallError::BadTimestamp)),
+            (&[date, date], repeated),
+        ] {
             let request = v3("Timestamp=2027-11-22T02:28:51Z", headers);
             assert_eq!(Call::read(&request).timestamp(), timestamp, "{headers:?}");
         }
@@ -414,7 +426,7 @@ mod tests {
 
     #[test]
     fn the_nonce_is_1_to_128_printable_characters() {
-        let bad = Err(CallError::Incomplete(IncompleteSignatureError::BadNonce));
+        let bad = Err(AlibabaCloudCallError::Incomplete(IncompleteSignatureError::BadNonce));
         let (longest, too_long) = ("~".repeat(128), "~".repeat(129));
         for (nonce, expected) in [
             ("n", Ok("n")),
@@ -427,7 +439,7 @@ mod tests {
             ("%C3%A9", bad),
             (
                 "n&SignatureNonce=n",
-                Err(CallError::Incomplete(IncompleteSignatureError::Repeated("SignatureNonce"))),
+                Err(AlibabaCloudCallError::Incomplete(IncompleteSignatureError::Repeated("SignatureNonce"))),
             ),
         ] {
             let request = request(&format!("SignatureNonce={}", nonce.replace(' ', "+")), &[]);

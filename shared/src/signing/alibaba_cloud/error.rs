@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A value that every call has could not be read from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
+pub enum AlibabaCloudCallError {
     /// There is no access key id, or an empty one.
     #[error("the access key id is missing")]
     MissingAccessKeyId,

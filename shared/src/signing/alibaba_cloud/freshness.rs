@@ -97,4 +97,9 @@ mod tests {
         assert!(!is_fresh(UnixMillis(i64::MAX), now));
         assert_eq!(NONCE_LIFETIME, Duration::from_secs(1_860));
     }
+
+    #[test]
+    fn a_nonce_is_remembered_for_as_long_as_its_time_stamp_is_accepted_and_little_longer() {
+        assert!((2 * WINDOW..3 * WINDOW).contains(&NONCE_LIFETIME), "{NONCE_LIFETIME:?}");
+    }
 }

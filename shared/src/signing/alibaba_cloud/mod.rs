@@ -24,7 +24,8 @@ mod v3;
 
 pub use crate::signing::alibaba_cloud::call::{Call, Format, Protocol};
 pub use crate::signing::alibaba_cloud::error::{
-    CallError, IncompleteSignatureError, MAX_SHOWN_BYTES, ParameterError, SignatureError, SignatureMismatch,
+    AlibabaCloudCallError, IncompleteSignatureError, MAX_SHOWN_BYTES, ParameterError, SignatureError,
+    SignatureMismatch,
 };
 pub use crate::signing::alibaba_cloud::freshness::{NONCE_LIFETIME, WINDOW, is_fresh};
 pub use crate::signing::alibaba_cloud::outgoing::{OutgoingCall, authorization};

@@ -28,7 +28,7 @@ impl AccessKeySecret {
         let mut v1_key = Zeroizing::new(Vec::with_capacity(secret.len() + 1));
         v1_key.extend_from_slice(secret.as_bytes());
         v1_key.push(b'&');
-        Some(Self { v1_key, fingerprint: KeyFingerprint::of(secret.as_bytes()) })
+        Some(Self { v1_key, fingerprint: KeyFingerprint::new(secret.as_bytes()) })
     }
 
     /// Its name on the deny list.
@@ -53,7 +53,7 @@ impl AccessKeySecret {
 impl AccessKeySecret {
     /// A secret of any bytes, such as no access key has: V1 signs with all of them, V3 with all but the last.
     pub(super) fn of_v1_key(key: &[u8]) -> Self {
-        Self { v1_key: Zeroizing::new(key.to_vec()), fingerprint: KeyFingerprint::of(key) }
+        Self { v1_key: Zeroizing::new(key.to_vec()), fingerprint: KeyFingerprint::new(key) }
     }
 }
 

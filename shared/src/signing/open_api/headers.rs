@@ -7,13 +7,10 @@ use http::{HeaderMap, HeaderName};
 use crate::model::clock::UnixMillis;
 use crate::model::party_id::is_party_id;
 
-/// Header `businessId`.
 pub const BUSINESS_ID: HeaderName = HeaderName::from_static("businessid");
-/// Header `nonce`.
 pub const NONCE: HeaderName = HeaderName::from_static("nonce");
 /// Header `timestamp`, milliseconds since the Unix epoch.
 pub const TIMESTAMP: HeaderName = HeaderName::from_static("timestamp");
-/// Header `sign`.
 pub const SIGN: HeaderName = HeaderName::from_static("sign");
 /// Header `signType`, optional.
 pub const SIGN_TYPE: HeaderName = HeaderName::from_static("signtype");

@@ -44,3 +44,13 @@ pub fn callback_nonce(random: &dyn Random) -> Result<String, RandomError> {
 pub fn is_fresh(timestamp: UnixMillis, now: UnixMillis) -> bool {
     now.since(timestamp) <= WINDOW && timestamp.since(now) <= WINDOW
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nonce_is_remembered_for_as_long_as_its_time_stamp_is_accepted_and_little_longer() {
+        assert!((2 * WINDOW..3 * WINDOW).contains(&NONCE_LIFETIME), "{NONCE_LIFETIME:?}");
+    }
+}

@@ -27,7 +27,7 @@ impl ReadDenyList for DynamoStore {
             .map_err(|error| unavailable(&error))?;
         match found.item().and_then(|item| item.get(DENIED)) {
             None => Ok(DenyList::default()),
-            Some(AttributeValue::Ss(entries)) => Ok(DenyList::of(entries.iter().cloned())),
+            Some(AttributeValue::Ss(entries)) => Ok(DenyList::from_entries(entries.iter().cloned())),
             Some(_) => Err(StoreError::Corrupt("the deny list is no set of strings".to_owned())),
         }
     }

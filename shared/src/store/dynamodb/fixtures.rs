@@ -177,6 +177,7 @@ pub(super) fn authorized<const N: usize>(by: &str, changes: [(&'static str, Attr
             ("openId", attribute::text("open-1")),
             ("authorizedAt", attribute::time(NOW)),
             ("body", attribute::bytes(b"body")),
+            ("parametersDigest", attribute::text("")),
         ],
     );
     record.remove("link");

@@ -135,7 +135,6 @@ pub(super) fn nonce(nonce: &NonceUse) -> Item {
     .into()
 }
 
-/// Reads an authorization.
 pub(super) fn authorization(item: &Item) -> Result<Authorization, StoreError> {
     let item = Reader(item);
     let status = item.text("status")?;
@@ -266,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_key_that_verified_the_request_takes_ten_bytes() {
-        let verified_by = Some(KeyFingerprint::of(b"hello").short());
+        let verified_by = Some(KeyFingerprint::new(b"hello").short());
         let new = Authorization { verified_by, ..fixtures::authorization() };
         let item = issued(&new, &fixtures::operation("issuer")).unwrap();
         assert_eq!(item.get("by"), Some(&text("2cf24dba")));
@@ -289,8 +288,8 @@ mod tests {
             ("serialNo", text("S1")),
             ("userId", text("U1")),
             ("callback", text(r#""business_default""#)),
-            ("parametersDigest", text(fixtures::authorization().parameters_digest)),
-            ("stateDigest", text(fixtures::authorization().state_digest)),
+            ("parametersDigest", text(fixtures::authorization().parameters_digest.unwrap())),
+            ("stateDigest", text(fixtures::authorization().state_digest.unwrap())),
             ("status", text("ISSUED")),
             ("createdAt", time(fixtures::authorization().created_at)),
             ("createdBy", text("issuer")),

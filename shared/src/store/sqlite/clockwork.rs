@@ -9,7 +9,7 @@ use crate::model::claim::{ATTEMPT_LEASE, EXCHANGE_LEASE};
 use crate::model::clock::UnixMillis;
 use crate::model::purge::{Looks, NONCES_APART, RECORDS_APART};
 use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::writer::PATIENCE;
+use crate::store::sqlite::writer::CALL_WITHIN;
 use crate::store::{MoveWaits, PurgeExpired, StoreError};
 
 /// Rows that one call deletes of each kind.
@@ -79,11 +79,11 @@ impl MoveWaits for SqliteStore {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.0
             .run(move |connection| {
-                let new_lease = now + PATIENCE + ATTEMPT_LEASE;
+                let new_lease = now + CALL_WITHIN + ATTEMPT_LEASE;
                 connection
                     .prepare_cached(MOVE_DELIVERIES)?
                     .execute(named_params! {":by": by, ":now": now, ":new_lease": new_lease})?;
-                let new_lease = now + PATIENCE + EXCHANGE_LEASE;
+                let new_lease = now + CALL_WITHIN + EXCHANGE_LEASE;
                 connection
                     .prepare_cached(MOVE_EXCHANGES)?
                     .execute(named_params! {":by": by, ":now": now, ":new_lease": new_lease})?;

@@ -14,7 +14,7 @@ impl ReadDenyList for SqliteStore {
             .run(|connection| {
                 let mut entries = connection.prepare_cached("SELECT entry FROM deny_list")?;
                 let entries = entries.query_map([], |row| row.get(0))?.collect::<Result<Vec<_>, _>>()?;
-                Ok(DenyList::of(entries))
+                Ok(DenyList::from_entries(entries))
             })
             .await
     }

@@ -21,7 +21,7 @@ const JOBS_PER_COMMIT: usize = 256;
 /// The wait for a process that holds the file. With the repeat of a call a request is answered within two seconds.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(800);
 /// What has waited longer for its turn is not done any more, and nobody waits longer for an answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const CALL_WITHIN: Duration = Duration::from_secs(1);
 
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 type Work = Box<dyn FnOnce(&Connection) -> Reply + Send>;
@@ -76,7 +76,7 @@ impl Writer {
     }
 }
 
-/// The end of `done`, unless it comes later than [`PATIENCE`] allows. By the machine's clock, as in the connection's
+/// The end of `done`, unless it comes later than [`CALL_WITHIN`] allows. By the machine's clock, as in the connection's
 /// thread: the runtime's may have been told to skip what everybody waits for.
 async fn in_time<T>(
     asked: Monotonic,
@@ -84,7 +84,7 @@ async fn in_time<T>(
 ) -> Result<T, StoreError> {
     let mut done = pin!(done);
     loop {
-        let left = PATIENCE.saturating_sub(SystemClock.monotonic().since(asked));
+        let left = CALL_WITHIN.saturating_sub(SystemClock.monotonic().since(asked));
         if left.is_zero() {
             return Err(StoreError::Unavailable("the database does not answer in time".to_owned()));
         }
@@ -113,7 +113,7 @@ fn commit_together(
     };
     let (mut replies, mut next) = (Vec::new(), Some(first));
     while let Some(job) = next {
-        if clock.monotonic().since(job.asked) <= PATIENCE {
+        if clock.monotonic().since(job.asked) <= CALL_WITHIN {
             replies.push((job.work)(&transaction));
         }
         next = if replies.len() < JOBS_PER_COMMIT { waiting.try_recv().ok() } else { None };

@@ -4,7 +4,7 @@
 //! where ours at the platform is; and only where the outcome is unknown or may pass is the same request again of use.
 
 use crate::egress::transport_error::TransportError;
-use crate::protocol::open_api::client::response::{PlatformAnswer, Unusable};
+use crate::protocol::open_api::client::response::{PlatformAnswer, PlatformAnswerError};
 use crate::protocol::open_api::client::transport::PlatformError;
 use crate::protocol::open_api::code::Code;
 
@@ -34,12 +34,12 @@ pub enum NextStep {
     /// Ask once more under another serialNo.
     AskAgain,
     /// Tell our caller that there is none.
-    Refuse(NoLink),
+    Refuse(NoLinkError),
 }
 
 /// The cause of a missing link, as far as our own caller needs to know. It displays as the answer's `message`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoLink {
+pub enum NoLinkError {
     /// The outcome is unknown or may pass, and the same request again continues.
     #[error(
         "the platform that makes this link gave no answer to go by; send the same request again, or look it up"
@@ -53,7 +53,7 @@ pub enum NoLink {
     Refused,
 }
 
-impl NoLink {
+impl NoLinkError {
     /// The word of the refusal.
     #[must_use]
     pub const fn code(self) -> Code {
@@ -86,29 +86,32 @@ pub const fn classify(
         Ok(PlatformAnswer::Link(_)) => (NextStep::GiveLink, Severity::None),
         Ok(PlatformAnswer::SerialUsed) => match attempt {
             LinkAttempt::First => (NextStep::AskAgain, Severity::Warning),
-            LinkAttempt::Second => (NextStep::Refuse(NoLink::Abnormal), Severity::Alarm),
+            LinkAttempt::Second => (NextStep::Refuse(NoLinkError::Abnormal), Severity::Alarm),
         },
         Ok(PlatformAnswer::Refused { status, .. }) => match *status {
             // An authlink says 1 only when its operator has to act.
-            1 => (NextStep::Refuse(NoLink::Unknown), Severity::Alarm),
-            5 | 6 | 98 => (NextStep::Refuse(NoLink::Unknown), Severity::Warning),
-            99 => (NextStep::Refuse(NoLink::Abnormal), Severity::Warning),
+            1 => (NextStep::Refuse(NoLinkError::Unknown), Severity::Alarm),
+            5 | 6 | 98 => (NextStep::Refuse(NoLinkError::Unknown), Severity::Warning),
+            99 => (NextStep::Refuse(NoLinkError::Abnormal), Severity::Warning),
             // Signature, parameters, path, our business or merchant, balance, our address, stock.
-            2 | 3 | 4 | 7 | 9 | 10 | 11 => (NextStep::Refuse(NoLink::Refused), Severity::Alarm),
-            _ => (NextStep::Refuse(NoLink::Abnormal), Severity::Alarm),
+            2 | 3 | 4 | 7 | 9 | 10 | 11 => (NextStep::Refuse(NoLinkError::Refused), Severity::Alarm),
+            _ => (NextStep::Refuse(NoLinkError::Abnormal), Severity::Alarm),
         },
         Ok(PlatformAnswer::Unusable(reason)) => match reason {
-            Unusable::NotJson | Unusable::BadStatus => (NextStep::Refuse(NoLink::Unknown), Severity::Alarm),
-            Unusable::BadData | Unusable::NoLink | Unusable::LinkNotText | Unusable::BadLink(_) => {
-                (NextStep::Refuse(NoLink::Abnormal), Severity::Alarm)
+            PlatformAnswerError::NotJson | PlatformAnswerError::BadStatus => {
+                (NextStep::Refuse(NoLinkError::Unknown), Severity::Alarm)
             }
+            PlatformAnswerError::BadData
+            | PlatformAnswerError::NoLink
+            | PlatformAnswerError::LinkNotText
+            | PlatformAnswerError::BadLink(_) => (NextStep::Refuse(NoLinkError::Abnormal), Severity::Alarm),
         },
         // Each time-out that led to it has raised the alarm.
         Err(PlatformError::Transport(TransportError::Paused)) => {
-            (NextStep::Refuse(NoLink::Unknown), Severity::Warning)
+            (NextStep::Refuse(NoLinkError::Unknown), Severity::Warning)
         }
         Err(PlatformError::Transport(_) | PlatformError::Status(_)) => {
-            (NextStep::Refuse(NoLink::Unknown), Severity::Alarm)
+            (NextStep::Refuse(NoLinkError::Unknown), Severity::Alarm)
         }
     };
     Classification { next_step, severity }

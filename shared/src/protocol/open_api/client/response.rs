@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
-use crate::egress::third_party_link::{self, LinkRefusal};
+use crate::egress::third_party_link::{self, ThirdPartyLinkError};
 
 /// The status of a request that was granted.
 const SUCCESS: i64 = 0;
@@ -14,7 +14,6 @@ const SERIAL_USED: i64 = 8;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A platform's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlatformAnswer {
     /// The link: granted now (status 0), or before under the same serialNo (status 8).
@@ -31,12 +30,12 @@ pub enum PlatformAnswer {
         message: String,
     },
     /// An answer that cannot be used.
-    Unusable(Unusable),
+    Unusable(PlatformAnswerError),
 }
 
 /// The flaw of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
+pub enum PlatformAnswerError {
     /// Not a JSON object, or one that names a field twice that we read.
     #[error("not_json")]
     NotJson,
@@ -49,12 +48,11 @@ pub enum Unusable {
     /// Status 0 without a link.
     #[error("no_link")]
     NoLink,
-    /// The link is not a text.
     #[error("link_not_text")]
     LinkNotText,
     /// The link is none that we hand on.
     #[error(transparent)]
-    BadLink(LinkRefusal),
+    BadLink(ThirdPartyLinkError),
 }
 
 /// Reads an answer. With `loopback_allowed`, for a platform on this machine, links may lead to this machine.
@@ -66,10 +64,10 @@ pub enum Unusable {
 pub fn read_answer(body: &[u8], loopback_allowed: bool) -> PlatformAnswer {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let Some(envelope) = object::<Envelope<'_>>(body) else {
-        return PlatformAnswer::Unusable(Unusable::NotJson);
+        return PlatformAnswer::Unusable(PlatformAnswerError::NotJson);
     };
     let Some(status) = envelope.status.as_ref().and_then(Value::as_i64) else {
-        return PlatformAnswer::Unusable(Unusable::BadStatus);
+        return PlatformAnswer::Unusable(PlatformAnswerError::BadStatus);
     };
     if !matches!(status, SUCCESS | SERIAL_USED) {
         let message = envelope.message.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -78,24 +76,24 @@ pub fn read_answer(body: &[u8], loopback_allowed: bool) -> PlatformAnswer {
     match link_in(envelope.data, loopback_allowed) {
         Ok(Some(link)) => PlatformAnswer::Link(link),
         Ok(None) if status == SERIAL_USED => PlatformAnswer::SerialUsed,
-        Ok(None) => PlatformAnswer::Unusable(Unusable::NoLink),
+        Ok(None) => PlatformAnswer::Unusable(PlatformAnswerError::NoLink),
         Err(reason) => PlatformAnswer::Unusable(reason),
     }
 }
 
-fn link_in(data: Option<&RawValue>, loopback_allowed: bool) -> Result<Option<Url>, Unusable> {
+fn link_in(data: Option<&RawValue>, loopback_allowed: bool) -> Result<Option<Url>, PlatformAnswerError> {
     let Some(data) = data else { return Ok(None) };
     if serde_json::from_str::<[(); 0]>(data.get()).is_ok() {
         return Ok(None);
     }
-    let data = object::<Data>(data.get().as_bytes()).ok_or(Unusable::BadData)?;
+    let data = object::<Data>(data.get().as_bytes()).ok_or(PlatformAnswerError::BadData)?;
     match data.alipay_auth_url {
         None => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Ok(None),
         Some(Value::String(text)) => {
-            third_party_link::parse(&text, loopback_allowed).map(Some).map_err(Unusable::BadLink)
+            third_party_link::parse(&text, loopback_allowed).map(Some).map_err(PlatformAnswerError::BadLink)
         }
-        Some(_) => Err(Unusable::LinkNotText),
+        Some(_) => Err(PlatformAnswerError::LinkNotText),
     }
 }
 
@@ -164,7 +162,7 @@ mod tests {
             r#","data":{"alipayAuthUrl":""}"#,
         ] {
             let of = |status: u8| read(format!(r#"{{"status":{status}{data}}}"#));
-            assert_eq!(of(0), PlatformAnswer::Unusable(Unusable::NoLink), "{data}");
+            assert_eq!(of(0), PlatformAnswer::Unusable(PlatformAnswerError::NoLink), "{data}");
             assert_eq!(of(8), PlatformAnswer::SerialUsed, "{data}");
         }
     }
@@ -172,13 +170,16 @@ mod tests {
     #[test]
     fn a_wrong_link_is_unusable_under_either_status() {
         for (data, reason) in [
-            (r#""https://abc.com""#, Unusable::BadData),
-            (r#"["https://abc.com"]"#, Unusable::BadData),
-            ("7", Unusable::BadData),
-            (r#"{"alipayAuthUrl":"https://abc.com","alipayAuthUrl":"https://abc.com"}"#, Unusable::BadData),
-            (r#"{"alipayAuthUrl":7}"#, Unusable::LinkNotText),
-            (r#"{"alipayAuthUrl":["https://abc.com"]}"#, Unusable::LinkNotText),
-            (r#"{"alipayAuthUrl":"abc.com"}"#, Unusable::BadLink(LinkRefusal::NotAUrl)),
+            (r#""https://abc.com""#, PlatformAnswerError::BadData),
+            (r#"["https://abc.com"]"#, PlatformAnswerError::BadData),
+            ("7", PlatformAnswerError::BadData),
+            (
+                r#"{"alipayAuthUrl":"https://abc.com","alipayAuthUrl":"https://abc.com"}"#,
+                PlatformAnswerError::BadData,
+            ),
+            (r#"{"alipayAuthUrl":7}"#, PlatformAnswerError::LinkNotText),
+            (r#"{"alipayAuthUrl":["https://abc.com"]}"#, PlatformAnswerError::LinkNotText),
+            (r#"{"alipayAuthUrl":"abc.com"}"#, PlatformAnswerError::BadLink(ThirdPartyLinkError::NotAUrl)),
         ] {
             for status in [0, 8] {
                 let text = format!(r#"{{"status":{status},"data":{data}}}"#);
@@ -207,14 +208,14 @@ mod tests {
     fn a_status_is_a_number_and_whole() {
         for status in [r#""0""#, "0.0", "0e0", "-0", "1.5", "null", "true", "[0]", "9223372036854775808"] {
             let text = format!(r#"{{"status":{status},"data":{{"alipayAuthUrl":"https://abc.com"}}}}"#);
-            assert_eq!(read(&text), PlatformAnswer::Unusable(Unusable::BadStatus), "{text}");
+            assert_eq!(read(&text), PlatformAnswer::Unusable(PlatformAnswerError::BadStatus), "{text}");
         }
-        assert_eq!(read("{}"), PlatformAnswer::Unusable(Unusable::BadStatus));
+        assert_eq!(read("{}"), PlatformAnswer::Unusable(PlatformAnswerError::BadStatus));
     }
 
     #[test]
     fn what_is_no_object_or_says_a_thing_twice_is_not_read() {
-        let not_json = PlatformAnswer::Unusable(Unusable::NotJson);
+        let not_json = PlatformAnswer::Unusable(PlatformAnswerError::NotJson);
         for text in [
             "",
             "null",
@@ -237,8 +238,9 @@ mod tests {
     #[test]
     fn links_to_this_machine_are_for_platforms_on_it() {
         let text = br#"{"status":0,"data":{"alipayAuthUrl":"http://127.0.0.1:1/x"}}"#;
-        let refusal = LinkRefusal::NotPublic(crate::model::delivery_outcome::AddressRefusal::Loopback);
+        let refusal =
+            ThirdPartyLinkError::NotPublic(crate::model::delivery_outcome::AddressRefusal::Loopback);
         assert_eq!(read_answer(text, true), link("http://127.0.0.1:1/x"));
-        assert_eq!(read_answer(text, false), PlatformAnswer::Unusable(Unusable::BadLink(refusal)));
+        assert_eq!(read_answer(text, false), PlatformAnswer::Unusable(PlatformAnswerError::BadLink(refusal)));
     }
 }

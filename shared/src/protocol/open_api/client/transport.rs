@@ -9,7 +9,7 @@ use http::{HeaderValue, Request};
 use rustls::RootCertStore;
 
 use crate::egress::client::bundled_roots;
-use crate::egress::http_client::{HttpClient, Limits};
+use crate::egress::http_client::{HttpClient, HttpLimits};
 use crate::egress::resolver::Reach;
 use crate::egress::transport_error::TransportError;
 use crate::protocol::open_api::client::request::{self, PlatformRequest};
@@ -63,7 +63,7 @@ impl HttpPlatforms {
     #[must_use]
     pub fn trusting(roots: RootCertStore, timeout: Duration) -> Self {
         let limits =
-            Limits { connect: CONNECT, total: timeout, idle: Some(IDLE), body_bytes: MAX_ANSWER_BYTES };
+            HttpLimits { connect: CONNECT, total: timeout, idle: Some(IDLE), body_bytes: MAX_ANSWER_BYTES };
         Self(HttpClient::new(roots, Reach::anywhere(), limits))
     }
 }

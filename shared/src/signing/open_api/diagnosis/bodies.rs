@@ -192,6 +192,11 @@ pub(super) fn damage(body: &[u8]) -> Option<Cause> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_two_digits_after_a_percent_sign_get_lower_case() {
+        assert_eq!(lower_escapes("A%2FB%C3%9FCD%E5x"), "A%2fB%c3%9fCD%e5x");
+    }
+
     fn forms(body: &str) -> Vec<(Cause, String)> {
         let mut forms = Vec::new();
         let _ = each(body.as_bytes(), &mut Budget::whole(), &mut |_, form| {
@@ -216,6 +221,7 @@ mod tests {
             (Cause::BodyUnicodeEscaped, r#"{"b": "\u5ba2/<=\ud83d\ude00", "a": [1, true, null]}"#),
             (Cause::BodyUnicodeEscaped, r#"{"b":"客/\u003c\u003d😀","a":[1,true,null]}"#),
             (Cause::BodyKeysSorted, r#"{"a":[1,true,null],"b":"客/<=😀"}"#),
+            (Cause::BodyUnicodeEscaped, r#"{"b":"客/\u003c=😀","a":[1,true,null]}"#),
             (Cause::BodyKeysSorted, r#"{"a": [1, true, null], "b": "\u5ba2/<=\ud83d\ude00"}"#),
             (Cause::BodyLineEnds, &format!("{body}\n")),
             (Cause::BodyByteOrderMark, &format!("\u{feff}{body}")),

@@ -15,7 +15,6 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// The whole of it.
     pub(super) const fn whole() -> Self {
         Self { strings: MAX_STRINGS, bytes: MAX_BYTES }
     }

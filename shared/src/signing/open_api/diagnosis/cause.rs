@@ -93,9 +93,9 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The word in log lines and documents.
+    /// The name in log lines and documents.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         self.into()
     }
 

@@ -216,3 +216,36 @@ impl<'de> Visitor<'de> for TreeVisitor {
         Ok(Tree::Object(object))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Escapes = Escapes { non_ascii: false, slash: false, also: "" };
+    const LINES: Spacing = Spacing { comma: ",", colon: ": ", indent: Some("  ") };
+
+    #[test]
+    fn what_serde_json_writes_in_lines_is_written_alike() {
+        let text = r#"{"a":[1,[2.5,null],{}],"b":{"c":true,"d":[]},"e":"\"\\\n\r\t\b\f\u0001/é a"}"#;
+        let written = Tree::read(text.as_bytes()).and_then(|tree| tree.write(LINES, PLAIN, 1_000)).unwrap();
+        let read: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(String::from_utf8(written).unwrap(), serde_json::to_string_pretty(&read).unwrap());
+    }
+
+    #[test]
+    fn what_is_longer_than_the_limit_is_not_written() {
+        let tree = Tree::read(b"[1,2]").unwrap();
+        let on_one_line = Spacing { comma: ",", colon: ":", indent: None };
+        assert_eq!(tree.write(on_one_line, PLAIN, 5).as_deref(), Some(&b"[1,2]"[..]));
+        assert_eq!(tree.write(on_one_line, PLAIN, 4), None);
+    }
+
+    #[test]
+    fn more_is_escaped_where_a_library_does_so() {
+        let tree = Tree::Text("</é😀>".to_owned());
+        let on_one_line = Spacing { comma: ",", colon: ":", indent: None };
+        let escapes = Escapes { non_ascii: true, slash: true, also: "<" };
+        let written = tree.write(on_one_line, escapes, 100).unwrap();
+        assert_eq!(String::from_utf8(written).unwrap(), r#""\u003c\/\u00e9\ud83d\ude00>""#);
+    }
+}

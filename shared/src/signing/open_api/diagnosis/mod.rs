@@ -101,7 +101,7 @@ pub fn diagnose(headers: &AuthHeaders, body: &[u8], keys: &VerificationKeys) -> 
     let case = Case { headers, body, keys, checked: &checked };
     let diagnosis = match sign_text::read(&headers.sign) {
         None => Diagnosis::new(&checked, vec![Cause::EncodingUnknown], None),
-        Some(Reading::Rsa { signature, flaw }) if !keys.rsa.is_empty() => case.of_rsa(&signature, flaw),
+        Some(Reading::Rsa { signature, flaw }) => case.of_rsa(&signature, flaw),
         Some(Reading::Md5 { value, flaw }) if !keys.md5.is_empty() => case.of_md5(&value, flaw),
         Some(_) => case.no_key(),
     };
@@ -244,4 +244,23 @@ fn is_tag(key: &Md5Key, string: &[u8], place: KeyPlace, value: &[u8]) -> bool {
     let digest = key.digest(string, place);
     let part = if value.len() == digest.len() { &digest[..] } else { &digest[4..12] };
     verify_slices_are_equal(part, value).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_differ_first_where_one_ends_or_says_something_else() {
+        for (one, other, at) in [
+            ("", "", None),
+            ("ab", "ab", None),
+            ("ab", "ac", Some(1)),
+            ("ab", "abc", Some(2)),
+            ("", "a", Some(0)),
+        ] {
+            assert_eq!(first_difference(one.as_bytes(), other.as_bytes()), at, "{one} {other}");
+            assert_eq!(first_difference(other.as_bytes(), one.as_bytes()), at, "{other} {one}");
+        }
+    }
 }

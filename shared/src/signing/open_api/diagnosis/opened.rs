@@ -16,7 +16,6 @@ pub(super) enum Opened {
     OtherHash,
     /// PKCS #1 v1.5 around something that names no hash.
     Bare,
-    /// PSS.
     Pss,
 }
 
@@ -106,7 +105,28 @@ fn is_pss(encoded: &[u8], bits: usize, string: &[u8]) -> bool {
 
 /// The mask of RFC 8017, B.2.1.
 fn mgf1(hash: &'static Algorithm, seed: &[u8], length: usize) -> Vec<u8> {
-    let blocks = (0..=u32::try_from(length / hash.output_len()).unwrap_or(0))
+    let blocks = (0_u32..)
         .flat_map(|counter| digest(hash, &[seed, &counter.to_be_bytes()].concat()).as_ref().to_vec());
     blocks.take(length).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_bytes_of_padding_tell_a_form_from_chance() {
+        let encoded = |padding: usize| [&[0, 1][..], &vec![0xff; padding], b"\0content"].concat();
+        for (padding, is_form) in [(0, false), (7, false), (8, true), (200, true)] {
+            assert_eq!(pkcs1_content(&encoded(padding)).is_some(), is_form, "{padding}");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_named_within_a_sequence() {
+        let named = [b"\x30\x51\x30\x0d".as_slice(), OTHER_HASHES[1], b"\x03\x05\x00\x04\x40"].concat();
+        assert_eq!(named_hash(&named), Opened::OtherHash);
+        assert_eq!(named_hash(&[&[0x31], &named[1..]].concat()), Opened::Bare);
+        assert_eq!(named_hash(b"\x30\x51\x30\x0dsomething else"), Opened::Bare);
+    }
 }

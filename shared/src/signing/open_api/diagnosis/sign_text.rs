@@ -128,6 +128,11 @@ mod tests {
         (0..=255).rev().collect()
     }
 
+    /// As C# writes bytes: `F0-F1`.
+    fn hyphens(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join("-")
+    }
+
     #[test]
     fn every_disguise_of_a_signature_is_seen_through() {
         let plain = STANDARD.encode(signature());
@@ -140,6 +145,7 @@ mod tests {
             (plain.trim_end_matches('=').to_owned(), Some(Cause::EncodingUnpadded)),
             (hex::encode(signature()), Some(Cause::EncodingHex)),
             (hex::encode_upper(signature()), Some(Cause::EncodingHex)),
+            (hyphens(&signature()), Some(Cause::EncodingHex)),
             (url_encoded.clone(), Some(Cause::EncodingUrlEncoded)),
             (format!("\"{plain}\""), Some(Cause::EncodingQuoted)),
             (format!("'{plain}'"), Some(Cause::EncodingQuoted)),
@@ -164,12 +170,34 @@ mod tests {
             (STANDARD.encode(&value), Some(Cause::Md5Base64)),
             (STANDARD.encode(&upper), Some(Cause::Md5Base64)),
             (format!("\"{upper}\""), Some(Cause::EncodingQuoted)),
-            ("F0-F1-F2-F3-F4-F5-F6-F7-F8-F9-FA-FB-FC-FD-FE-FF".to_owned(), Some(Cause::Md5Hyphens)),
+            (hyphens(&value), Some(Cause::Md5Hyphens)),
         ] {
             assert_eq!(read(&text), Some(Reading::Md5 { value: value.clone(), flaw }), "{text}");
         }
         let half = Reading::Md5 { value: value[4..12].to_vec(), flaw: Some(Cause::Md5Half) };
         assert_eq!(read(&upper[8..24]), Some(half));
+    }
+
+    #[test]
+    fn bytes_that_read_as_text_are_still_the_value() {
+        let value = b"0123456789abcdef";
+        let md5 = Reading::Md5 { value: value.to_vec(), flaw: Some(Cause::Md5Base64) };
+        assert_eq!(read(&STANDARD.encode(value)), Some(md5));
+        let short = "ab".repeat(32).into_bytes();
+        assert_eq!(read(&STANDARD.encode(&short)), Some(Reading::Rsa { signature: short, flaw: None }));
+    }
+
+    #[test]
+    fn digits_that_make_no_whole_bytes_or_too_few_are_base64() {
+        for text in ["0123456789abcdef012", "abcdef01"] {
+            let signature = LENIENT.decode(text).unwrap();
+            let flaw = (!text.len().is_multiple_of(4)).then_some(Cause::EncodingUnpadded);
+            assert_eq!(read(text), Some(Reading::Rsa { signature, flaw }), "{text}");
+        }
+        let value: Vec<u8> = (240..=255).collect();
+        let misplaced = hyphens(&value).replacen("F0-F1", "F0F-1", 1);
+        let is_md5 = matches!(read(&misplaced), Some(Reading::Md5 { .. }));
+        assert!(!is_md5, "{misplaced}");
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn what_has_waited_too_long_for_its_turn_is_not_done() {
     let (sender, mut waiting) = mpsc::channel(2);
     let clock = ManualClock::at(UnixMillis(0));
     let long_ago = clock.monotonic();
-    clock.advance(PATIENCE + Duration::from_millis(1));
+    clock.advance(CALL_WITHIN + Duration::from_millis(1));
     for asked in [long_ago, clock.monotonic()] {
         let work: Work = Box::new(|connection| {
             let added = connection.execute(ADD, []);

@@ -1,5 +1,5 @@
-//! The limit on what strangers cost: a look-up is paid before it is made, and the price is kept if it ends in an
-//! unknown name.
+//! The limit on look-ups of unknown names: a look-up takes a permit before it is made, and the permit is spent if it
+//! ends in an unknown name.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,43 +10,42 @@ use crate::secrets::lookup_limit::LookupLimit;
 use crate::secrets::name::SecretName;
 use crate::secrets::source::SecretSource;
 
-/// Whoever brings a name.
 #[derive(Clone, Copy, Debug)]
-pub enum Bringer {
+pub enum NameOrigin {
     /// A caller, who may have made it up.
     Caller,
     /// A record of ours.
     Record,
 }
 
-/// The limit, and the list of those that it is not for.
-pub(super) struct Strangers {
+/// The limit, and the names that it is not for.
+pub(super) struct UnknownNames {
     lookup_limit: Mutex<LookupLimit>,
     known: KnownNames,
 }
 
-/// The price of a look-up. It is given back wherever this ends, also in a caller that leaves, unless it is kept.
+/// The right to one look-up. Dropped, also by a caller that leaves, it goes back to the limit, unless it was spent.
 #[must_use]
-pub(super) struct Charge<'a>(Option<&'a Mutex<LookupLimit>>);
+pub(super) struct LookupPermit<'a>(Option<&'a Mutex<LookupLimit>>);
 
-impl Strangers {
+impl UnknownNames {
     /// A full limit, and no list yet.
     pub(super) fn new() -> Self {
         Self { lookup_limit: Mutex::new(LookupLimit::full()), known: KnownNames::none() }
     }
 
-    /// The price of looking `name` up, while the limit lasts; then nothing, for whoever is listed.
-    pub(super) async fn charge(
+    /// A permit to look `name` up, while the limit has any; then an unlimited one, if `name` is listed.
+    pub(super) async fn permit(
         &self,
         name: &SecretName,
         source: &dyn SecretSource,
         now: impl Fn() -> Monotonic,
-    ) -> Result<Charge<'_>, SecretError> {
+    ) -> Result<LookupPermit<'_>, SecretError> {
         if take(&self.lookup_limit, now()) {
-            return Ok(Charge(Some(&self.lookup_limit)));
+            return Ok(LookupPermit(Some(&self.lookup_limit)));
         }
         if self.known.hold(name, source, now).await? {
-            Ok(Charge::none())
+            Ok(LookupPermit::unlimited())
         } else {
             Err(SecretError::TooManyLookUps)
         }
@@ -57,19 +56,19 @@ fn take(limit: &Mutex<LookupLimit>, now: Monotonic) -> bool {
     limit.lock().unwrap_or_else(PoisonError::into_inner).take(now)
 }
 
-impl Charge<'_> {
-    /// Nothing to pay.
-    pub(super) const fn none() -> Self {
+impl LookupPermit<'_> {
+    /// A permit that is not counted.
+    pub(super) const fn unlimited() -> Self {
         Self(None)
     }
 
     /// The name was unknown.
-    pub(super) fn keep(mut self) {
+    pub(super) fn spend(mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for Charge<'_> {
+impl Drop for LookupPermit<'_> {
     fn drop(&mut self) {
         if let Some(limit) = self.0 {
             limit.lock().unwrap_or_else(PoisonError::into_inner).give_back();

@@ -87,11 +87,11 @@ async fn asked(world: &World, kind: &'static str) -> (&'static str, u16, Duratio
     (kind, http_status, began.elapsed())
 }
 
-fn assert_told_in_time(answers: &[(&str, u16, Duration)], patience: Duration) {
+fn assert_told_in_time(answers: &[(&str, u16, Duration)], limit: Duration) {
     for (kind, http_status, took) in answers {
         // An SDK of Alibaba Cloud's knows SystemError as 500.
         let expected = if *kind == "GetAuthorizationUrl" { 500 } else { 503 };
-        assert!(*http_status == expected && *took <= patience, "{kind}: {http_status} after {took:?}");
+        assert!(*http_status == expected && *took <= limit, "{kind}: {http_status} after {took:?}");
     }
 }
 
@@ -121,7 +121,7 @@ async fn dynamodb_that_accepts_and_never_answers_is_waited_for_two_seconds() {
     assert!(answers.iter().all(|(_, _, took)| *took >= Duration::from_millis(800)), "it was waited for");
 }
 
-/// For the machine to do all the rest, which is busy with other tests; without a patience it takes 41 s.
+/// For the machine to do all the rest, which is busy with other tests; without a bound it takes 41 s.
 const SLACK: Duration = Duration::from_secs(20);
 
 #[tokio::test]

@@ -12,19 +12,19 @@ use crate::store::StoreError;
 use crate::store::repeat::repeat_once;
 
 /// The longest that a request waits for its store, all in all.
-pub const STORE_PATIENCE: Duration = Duration::from_secs(2);
+pub const STORE_WITHIN: Duration = Duration::from_secs(2);
 
-/// What is left of a request's patience with its store. Only waiting uses it up.
-pub struct Patience<'c> {
+/// What is left of a request's time for its store. Only waiting uses it up.
+pub struct StoreBudget<'c> {
     clock: &'c dyn Clock,
     left: Mutex<Duration>,
 }
 
-impl<'c> Patience<'c> {
+impl<'c> StoreBudget<'c> {
     /// That of a request which has not waited yet.
     #[must_use]
-    pub const fn of_a_request(clock: &'c dyn Clock) -> Self {
-        Self { clock, left: Mutex::new(STORE_PATIENCE) }
+    pub const fn for_request(clock: &'c dyn Clock) -> Self {
+        Self { clock, left: Mutex::new(STORE_WITHIN) }
     }
 
     /// The outcome of `call`, if it comes in time; once no time is left, nothing is begun any more.
@@ -32,12 +32,12 @@ impl<'c> Patience<'c> {
     /// # Errors
     /// That of the call. [`StoreError::Unavailable`] if it did not end in time; then nothing is known about a write.
     pub async fn wait<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        let patience = self.left();
-        if patience.is_zero() {
+        let budget = self.left();
+        if budget.is_zero() {
             return Err(late());
         }
         let began = self.clock.monotonic();
-        let left = || patience.saturating_sub(self.clock.monotonic().since(began));
+        let left = || budget.saturating_sub(self.clock.monotonic().since(began));
         let mut call = pin!(call);
         let outcome = loop {
             // The runtime's timer may run ahead of the clock: the clock is believed.
@@ -123,10 +123,10 @@ mod tests {
             (&[1_200, 900, 0], Err(late()), 2),
         ] {
             let (clock, calls) = (ManualClock::at(UnixMillis(0)), Cell::new(0));
-            let patience = Patience::of_a_request(&clock);
+            let budget = StoreBudget::for_request(&clock);
             let mut told = Ok(());
             for millis in calls_take {
-                told = patience
+                told = budget
                     .wait(async {
                         calls.set(calls.get() + 1);
                         clock.advance(Duration::from_millis(*millis));
@@ -153,7 +153,7 @@ mod tests {
                 clock.advance(Duration::from_millis(call_takes));
                 if calls.get() <= failures { Err(away()) } else { Ok(()) }
             };
-            let told = Patience::of_a_request(&clock).repeat_once(call).await;
+            let told = StoreBudget::for_request(&clock).repeat_once(call).await;
             assert_eq!((told, calls.get()), (outcome, made), "{call_takes} {failures}");
         }
     }
@@ -161,27 +161,27 @@ mod tests {
     #[tokio::test]
     async fn what_is_counted_is_spent_and_not_cut_off() {
         let clock = ManualClock::at(UnixMillis(0));
-        let patience = Patience::of_a_request(&clock);
-        assert_eq!(patience.count(async { clock.advance(Duration::from_secs(3)) }).await, ());
-        assert_eq!(patience.wait(async { Ok(()) }).await, Err(late()));
+        let budget = StoreBudget::for_request(&clock);
+        assert_eq!(budget.count(async { clock.advance(Duration::from_secs(3)) }).await, ());
+        assert_eq!(budget.wait(async { Ok(()) }).await, Err(late()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_never_answers_is_left_at_the_end_of_the_time() {
         let clock = Skipping(Instant::now());
-        let patience = Patience::of_a_request(&clock);
-        let told: Result<(), _> = patience.repeat_once(pending).await;
-        assert_eq!((told, clock.monotonic().0), (Err(late()), STORE_PATIENCE));
+        let budget = StoreBudget::for_request(&clock);
+        let told: Result<(), _> = budget.repeat_once(pending).await;
+        assert_eq!((told, clock.monotonic().0), (Err(late()), STORE_WITHIN));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_timer_that_runs_ahead_of_the_clock_is_not_believed() {
         let clock = ManualClock::at(UnixMillis(0));
-        let patience = Patience::of_a_request(&clock);
+        let budget = StoreBudget::for_request(&clock);
         let slow = async {
             tokio::time::sleep(Duration::from_hours(1)).await;
             Ok(())
         };
-        assert_eq!(patience.wait(slow).await, Ok(()));
+        assert_eq!(budget.wait(slow).await, Ok(()));
     }
 }

@@ -2,7 +2,7 @@
 
 /// The flaw of a body. It displays as a clause that quotes nothing of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BodyFlaw {
+pub enum BodyError {
     /// Nothing, or white space only.
     #[error("it is empty")]
     Empty,
@@ -31,10 +31,10 @@ pub enum BodyFlaw {
     },
 }
 
-impl BodyFlaw {
+impl BodyError {
     /// The flaw of a body that could not be read for `error`.
     #[must_use]
-    pub fn of(body: &[u8], error: &serde_json::Error) -> Self {
+    pub fn new(body: &[u8], error: &serde_json::Error) -> Self {
         if body.trim_ascii().is_empty() {
             return Self::Empty;
         }

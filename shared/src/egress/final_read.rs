@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 const LATE: Duration = Duration::from_millis(100);
 
 /// The time in which what has come is read then.
-pub(crate) const LAST_LOOK: Duration = Duration::from_millis(500);
+pub(crate) const FINAL_READ: Duration = Duration::from_millis(500);
 
 /// Tells if a request has begun to leave.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,7 @@ impl Departure {
     }
 
     /// The body that tells when it is taken.
-    pub(crate) fn of(&self, bytes: Bytes) -> DepartingBody {
+    pub(crate) fn watched_body(&self, bytes: Bytes) -> DepartingBody {
         DepartingBody { body: Full::new(bytes), departure: self.clone() }
     }
 }
@@ -65,7 +65,7 @@ impl Body for DepartingBody {
     }
 }
 
-/// What `work` comes to until `deadline`, or in a last look if the timer was late and the request had begun to leave.
+/// What `work` comes to until `deadline`, or in a final read if the timer was late and the request had begun to leave.
 pub(crate) async fn until<T>(
     deadline: Instant,
     departure: &Departure,
@@ -76,7 +76,7 @@ pub(crate) async fn until<T>(
         return Some(done);
     }
     let stood_still = Instant::now().duration_since(deadline) > LATE;
-    if stood_still && departure.has_begun() { timeout(LAST_LOOK, work).await.ok() } else { None }
+    if stood_still && departure.has_begun() { timeout(FINAL_READ, work).await.ok() } else { None }
 }
 
 #[cfg(test)]
