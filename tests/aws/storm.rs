@@ -42,7 +42,7 @@ const STORM_MILLIS: u64 = 20_000;
 const CALM_ROUNDS: usize = 5;
 const AT_ONCE: usize = 48;
 /// Gateway and merchants that hang are given up soon, so that the storm has many rounds.
-const PATIENCE: Duration = Duration::from_secs(1);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 /// More than the second wait of the schedule, and than what the sweep leaves to a hint.
 const BETWEEN_ROUNDS: Duration = Duration::from_secs(200);
 
@@ -75,7 +75,7 @@ impl Storm {
     async fn gather() -> Self {
         let mut stage = Stage::new().await;
         let (plan, clock) =
-            (Arc::new(Plan::draw(SEED, AUTHORIZATIONS, STORM_MILLIS, &FAULTS)), StormClock::start());
+            (Arc::new(Plan::generate(SEED, AUTHORIZATIONS, STORM_MILLIS, &FAULTS)), StormClock::start());
         let (exchanged, posted, mut parties) = (Journal::default(), Journal::default(), JoinSet::new());
         let gateway_at = gateway(&plan, clock, &exchanged, &mut parties);
         let merchants_at = merchants(&plan, clock, &posted, &mut parties);
@@ -90,9 +90,9 @@ impl Storm {
             dangerous_origins: vec![Origin::parse(&merchants_at).expect("an origin")],
             ..CallbackRules::default()
         };
-        let limits = TimeLimits { connect: PATIENCE, total: PATIENCE, ..TimeLimits::default() };
+        let limits = TimeLimits { connect: ANSWERED_WITHIN, total: ANSWERED_WITHIN, ..TimeLimits::default() };
         let sender = HttpSender::with_limits(Arc::new(SystemResolver), rules.clone(), limits);
-        let exchange = AlipayGateway::new(gateway_at.parse().expect("a URL"), PATIENCE);
+        let exchange = AlipayGateway::new(gateway_at.parse().expect("a URL"), ANSWERED_WITHIN);
         let deps = &mut stage.world.deps;
         deps.auth_url.callbacks = rules.clone();
         deps.delivery.callbacks = rules;

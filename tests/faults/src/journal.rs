@@ -65,10 +65,13 @@ pub struct Posted {
     /// The number of the authorization.
     pub journey: usize,
     pub at: Millis,
-    /// The answer's name in `docs/answers.md`.
+    /// The answer's name in `docs/answers.md`, if it is there.
     pub answer: &'static str,
-    /// The answer was SUCCESS.
+    /// The answer is one that confirms, sent at once.
     pub success: bool,
+    /// The answer is one of [`LATE_SUCCESSES`](crate::merchant_answer::LATE_SUCCESSES), and was written whole to a
+    /// caller that still waited.
+    pub late_success: bool,
     /// The last byte was written, or the caller gave up.
     pub ended: Option<Millis>,
     pub body: Vec<u8>,
@@ -111,7 +114,6 @@ pub struct Struck {
 /// A user's entry: how the way through one authorization ended.
 #[derive(Clone, Debug, Default)]
 pub struct Travelled {
-    /// A link was had.
     pub linked: bool,
     /// The last page, by its outcome's name; empty without one.
     pub outcome: String,

@@ -8,6 +8,7 @@
 
 pub mod business;
 pub mod clock;
+pub mod clocks;
 pub mod gateway;
 pub mod gateway_answer;
 pub mod host;

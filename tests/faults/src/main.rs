@@ -58,7 +58,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         named => named.iter().map(|fault| (*fault, 1)).collect(),
     };
     let storm = Storm {
-        plan: Plan::draw(seed, options.authorizations, options.seconds * 1_000, &faults),
+        plan: Plan::generate(seed, options.authorizations, options.seconds * 1_000, &faults),
         program,
         folder: options.folder.clone(),
         patience: options.patience * 1_000,

@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::business::BUSINESSES;
 use crate::clock::StormClock;
 use crate::journal::{Journal, Posted};
+use crate::merchant_answer::LATE_SUCCESSES;
 use crate::network::{RawRequest, Reply, has_hung_up, read_request};
 use crate::open_api::journey_of;
 use crate::plan::Plan;
@@ -49,6 +50,7 @@ impl Merchants {
             at: now,
             answer: answer.name,
             success: answer.confirms,
+            late_success: false,
             ended: None,
             sound: self.is_sound(&request, journey),
             body: request.body,
@@ -59,7 +61,10 @@ impl Merchants {
         }
         let sent = answer.reply.send(&mut stream).await;
         let ended = Some(self.clock.now());
-        self.journal.change(place, |posted| posted.ended = ended);
+        self.journal.change(place, |posted| {
+            posted.ended = ended;
+            posted.late_success = LATE_SUCCESSES.contains(&posted.answer) && sent.is_ok();
+        });
         sent
     }
 
@@ -88,7 +93,9 @@ impl Merchants {
     }
 }
 
-fn journey(request: &RawRequest) -> Option<usize> {
+/// The number of the authorization that a POST is about.
+#[must_use]
+pub fn journey(request: &RawRequest) -> Option<usize> {
     let body: Value = serde_json::from_slice(&request.body).ok()?;
     journey_of(body["serialNo"].as_str()?)
 }

@@ -11,8 +11,12 @@ const GZIP: &[u8] =
 const CHUNKED: &str = "HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n";
 const CHUNK: &str = "7\r\nSUCCESS\r\n";
 
-/// A confirmation that comes once the caller has given up.
-pub const SUCCESS_TOO_LATE: &str = "`SUCCESS` too late";
+/// A SUCCESS a second after the time limit, sent to a caller that still waits alone.
+const SUCCESS_TOO_LATE: &str = "`SUCCESS` too late";
+/// A SUCCESS whose last bytes come after the time limit.
+const DRIPPING_SUCCESS: &str = "a body that drips in until the time is up";
+/// The answers that confirm if the caller still waits after the time limit, as a process does that stood still.
+pub const LATE_SUCCESSES: [&str; 2] = [SUCCESS_TOO_LATE, DRIPPING_SUCCESS];
 
 /// The rows that are a matter of an address, not of an answer: the storm has a business for each.
 pub const ADDRESSES: [&str; 5] = [
@@ -82,7 +86,7 @@ pub fn failing() -> Vec<(&'static str, Reply)> {
         ("500 with `Retry-After: 120`", says(500, "retry-after: 120\r\n", "")),
         ("502 whose body never comes", Reply::Hang(b"HTTP/1.1 502 X\r\ncontent-length: 9999\r\n\r\n".into())),
         (
-            "a body that drips in until the time is up",
+            DRIPPING_SUCCESS,
             Reply::Drip(
                 b"HTTP/1.1 200 X\r\ncontent-length: 37\r\n\r\n".into(),
                 format!("{:>37}", "SUCCESS").into(),

@@ -1,12 +1,13 @@
 //! A merchant's calls of the open API.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use local::merchant::signing::{SignType, sign_md5, sign_rsa, string_to_sign};
 use rsa::RsaPrivateKey;
 use serde_json::{Value, json};
 use shared::egress::client::client_builder;
-use shared::model::clock::{Clock as _, SystemClock, UnixMillis};
+use shared::model::clock::{Clock, UnixMillis};
 
 use crate::business::{BUSINESSES, MERCHANT_ID};
 use crate::journal::Told;
@@ -33,6 +34,7 @@ pub struct Caller {
     origin: String,
     private_key: RsaPrivateKey,
     md5_key: String,
+    clock: Arc<dyn Clock>,
 }
 
 /// The answer to a request for a link.
@@ -43,11 +45,11 @@ pub enum LinkAnswer {
 }
 
 impl Caller {
-    /// Calls authlink at `origin`.
+    /// Calls authlink at `origin`, and signs the time that `clock` tells.
     #[must_use]
-    pub fn new(origin: String, private_key: RsaPrivateKey, md5_key: String) -> Self {
+    pub fn new(origin: String, private_key: RsaPrivateKey, md5_key: String, clock: Arc<dyn Clock>) -> Self {
         let client = client_builder(Duration::from_secs(5), Duration::from_secs(35)).build();
-        Self { client: client.expect("a client"), origin, private_key, md5_key }
+        Self { client: client.expect("a client"), origin, private_key, md5_key, clock }
     }
 
     /// Asks for the link of an authorization, with callbacks to `callback_url`.
@@ -81,7 +83,7 @@ impl Caller {
             attempts: data["delivery"]["attempts"].as_array().map_or(0, Vec::len),
             overdue: data["delivery"]["nextAttemptAt"]
                 .as_i64()
-                .map(|at| SystemClock.now().since(UnixMillis(at))),
+                .map(|at| self.clock.now().since(UnixMillis(at))),
         })
     }
 
@@ -92,7 +94,7 @@ impl Caller {
 
     async fn call(&self, path: &str, journey: &Journey, body: &Value) -> Result<Value, String> {
         let sign_type = if journey.by_md5 { SignType::Md5 } else { SignType::Sha256Rsa };
-        let (nonce, timestamp) = (format!("{:032x}", fastrand::u128(..)), SystemClock.now().to_string());
+        let (nonce, timestamp) = (format!("{:032x}", fastrand::u128(..)), self.clock.now().to_string());
         let headers = [
             ("businessId", BUSINESSES[journey.business].id),
             ("nonce", nonce.as_str()),

@@ -132,19 +132,39 @@ impl Plan {
     /// The plan of this seed, with so many authorizations in a storm that lasts so long and strikes by these faults of
     /// the process, by their weights.
     #[must_use]
-    pub fn draw(seed: u64, authorizations: usize, calm_from: Millis, faults: &[(ProcessFault, u32)]) -> Self {
+    pub fn generate(
+        seed: u64,
+        authorizations: usize,
+        calm_from: Millis,
+        faults: &[(ProcessFault, u32)],
+    ) -> Self {
         let mut lots = Rng::with_seed(seed);
         let journeys = (0..authorizations).map(|number| {
             let begins = calm_from * number as u64 / authorizations.max(1) as u64;
-            Journey::draw(&mut lots, begins, calm_from)
+            Journey::generate(&mut lots, begins, calm_from)
         });
         Self {
             seed,
             journeys: journeys.collect(),
-            blows: (0..BLOWS).map(|number| Blow::draw(&mut lots, number, calm_from, faults)).collect(),
+            blows: (0..BLOWS).map(|number| Blow::generate(&mut lots, number, calm_from, faults)).collect(),
             calm_from,
             gateway_outages: outages(&mut lots, calm_from, 10_000..25_000, 300..2_500),
             merchant_outages: outages(&mut lots, calm_from, 2_000..8_000, 1_000..6_000),
+        }
+    }
+
+    /// A plan in which nothing fails: so many authorizations of the usual businesses, all at the same time.
+    #[must_use]
+    pub fn calm(authorizations: usize, starts_at: Millis) -> Self {
+        let usual = BUSINESSES.iter().take_while(|business| !business.md5_only).count();
+        let journeys = (0..authorizations).map(|number| Journey::calm(number % usual, starts_at));
+        Self {
+            seed: 0,
+            journeys: journeys.collect(),
+            blows: Vec::new(),
+            calm_from: 0,
+            gateway_outages: Vec::new(),
+            merchant_outages: Vec::new(),
         }
     }
 
@@ -189,7 +209,20 @@ pub struct MerchantAnswer {
 }
 
 impl Journey {
-    fn draw(lots: &mut Rng, begins: Millis, calm_from: Millis) -> Self {
+    const fn calm(business: usize, starts_at: Millis) -> Self {
+        Self {
+            business,
+            starts_at,
+            by_md5: false,
+            habit: Habit::Patient,
+            gateway: Vec::new(),
+            slowness: Duration::ZERO,
+            merchant: Vec::new(),
+            confirms: 0,
+        }
+    }
+
+    fn generate(lots: &mut Rng, begins: Millis, calm_from: Millis) -> Self {
         let business = lots.usize(..BUSINESSES.len());
         let late = BUSINESSES[business].default_at.is_some_and(|site| site != Site::Plain);
         let starts_at = if late { calm_from.saturating_sub(lots.u64(..LATE)) } else { begins };
@@ -221,7 +254,7 @@ impl Journey {
 }
 
 impl Blow {
-    fn draw(lots: &mut Rng, number: usize, calm_from: Millis, faults: &[(ProcessFault, u32)]) -> Self {
+    fn generate(lots: &mut Rng, number: usize, calm_from: Millis, faults: &[(ProcessFault, u32)]) -> Self {
         let pauses = faults.iter().any(|(fault, _)| *fault == ProcessFault::Pause);
         // Longer than a lease, once, where there is time for it.
         if number == 5 && calm_from >= 150_000 && pauses {
@@ -276,14 +309,14 @@ mod tests {
 
     #[test]
     fn a_seed_has_one_plan() {
-        let plan = |seed| format!("{:?}", Plan::draw(seed, 50, 60_000, &FAULTS));
+        let plan = |seed| format!("{:?}", Plan::generate(seed, 50, 60_000, &FAULTS));
         assert_eq!(plan(1), plan(1));
         assert_ne!(plan(1), plan(2));
     }
 
     #[test]
     fn the_process_meets_the_faults_that_are_named_alone() {
-        let plan = Plan::draw(1, 1, 200_000, &[(ProcessFault::Stop, 1), (ProcessFault::Lock, 1)]);
+        let plan = Plan::generate(1, 1, 200_000, &[(ProcessFault::Stop, 1), (ProcessFault::Lock, 1)]);
         let drawn = |fault| plan.blows.iter().filter(|blow| blow.fault == fault).count();
         assert_eq!(drawn(ProcessFault::Stop) + drawn(ProcessFault::Lock), BLOWS);
         assert!(drawn(ProcessFault::Stop).abs_diff(drawn(ProcessFault::Lock)) < BLOWS / 10);
@@ -297,8 +330,17 @@ mod tests {
     }
 
     #[test]
+    fn a_calm_plan_is_of_usual_businesses() {
+        let plan = Plan::calm(40, 7);
+        let named_at = plan.journeys.iter().map(|journey| BUSINESSES[journey.business].named_at);
+        assert!(named_at.eq([Some(Site::Plain); 40]));
+        let code = Code { journey: 39, user: 0, consents: 0 };
+        assert_eq!(plan.gateway_fate(&code, 0), GatewayFate::Signed);
+    }
+
+    #[test]
     fn once_it_is_calm_nothing_fails() {
-        let plan = Plan::draw(1, 200, 60_000, &FAULTS);
+        let plan = Plan::generate(1, 200, 60_000, &FAULTS);
         for journey in 0..200 {
             let code = Code { journey, user: 0, consents: 0 };
             assert_eq!(plan.gateway_fate(&code, 60_000), GatewayFate::Signed);

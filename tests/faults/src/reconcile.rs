@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::clock::Millis;
 use crate::journal::{Exchanged, Posted, ProcessFault, Struck, Told, Travelled};
-use crate::merchant_answer::SUCCESS_TOO_LATE;
+use crate::merchant_answer::LATE_SUCCESSES;
 use crate::open_api::serial_no;
 use crate::plan::{Code, open_id};
 
@@ -15,10 +15,17 @@ use crate::plan::{Code, open_id};
 const IN_TIME: Millis = 7_500;
 /// The time in which an outcome is recorded, once the gateway or the merchant has answered.
 const RECORDED_WITHIN: Millis = 1_500;
+/// The same after a lock: the longest pause between two tries, and a try.
+const RECORDED_AFTER_LOCK: Millis = 5_000;
 /// A request that was sent right before its process was struck comes to the other side this long after that at most.
 const ON_ITS_WAY: Millis = 250;
 /// Where the other side is busy it reads such a request this long after that at most; the sender is gone by then.
 const READ_LATE: Millis = 10_000;
+/// A host waits so long for a merchant's answer.
+const TIME_LIMIT: Millis = 10_000;
+/// A machine may stand still by itself: of the answers after the time limit, a host that was not paused waits for so
+/// many at most, or for a quarter.
+const WAITED_BY_ITSELF: usize = 2;
 /// An attempt begins this long after it is due at the latest: a hint's grace period and two sweeps.
 const BEGUN_WITHIN: Duration = Duration::from_secs(120 + 2 * 60);
 
@@ -47,6 +54,8 @@ pub struct Findings {
     pub codes: usize,
     /// POSTs that came to merchants.
     pub posts: usize,
+    /// Deliveries that a SUCCESS after the time limit alone has confirmed, by why the host still waited.
+    pub confirmed_late: BTreeMap<String, Vec<String>>,
     /// POSTs after one that was confirmed, or beside one that was under way, by what explains them.
     pub doubles: BTreeMap<String, Vec<String>>,
     /// Users who were asked to consent once more, by what became of the code before.
@@ -62,7 +71,7 @@ pub struct Findings {
 }
 
 /// The bars, by their names in [`Findings::broken`].
-pub const BARS: [&str; 12] = [
+pub const BARS: [&str; 14] = [
     "lost",
     "still exchanging",
     "codes sent twice",
@@ -75,6 +84,8 @@ pub const BARS: [&str; 12] = [
     "told to be delivered without a SUCCESS",
     "without a link or an answer to the query",
     "attempts long overdue",
+    "waited past the time limit",
+    "not even half delivered",
 ];
 
 /// Compares the journals.
@@ -86,6 +97,8 @@ pub fn reconcile(journals: &Journals) -> Findings {
         findings.authorization(number, journals);
     }
     findings.asked_again(journals);
+    findings.time_limit(journals);
+    findings.half_delivered(&journals.told);
     findings
 }
 
@@ -147,8 +160,46 @@ impl Findings {
         }
         let posts: Vec<_> = journals.posted.iter().filter(|post| post.journey == number).collect();
         self.deliveries(&serial, &owner, &posts, &journals.struck);
-        if told.state == "DELIVERED" && !posts.iter().any(|post| confirmed(post, &journals.struck)) {
-            self.broken(BARS[9], serial);
+        if told.state == "DELIVERED" && !posts.iter().any(|post| post.success) {
+            self.delivered_without_success_in_time(&serial, &posts, &journals.struck);
+        }
+    }
+
+    /// A SUCCESS after the time limit confirms if the host took it: then it posts no more, unless a fault struck.
+    fn delivered_without_success_in_time(&mut self, serial: &str, posts: &[&Posted], struck: &[Struck]) {
+        let answers: Vec<_> = posts.iter().map(|post| (post.at, post.answer, post.ended)).collect();
+        let case = format!("{serial}: {answers:?}");
+        let is_last =
+            |late: &Posted| posts.iter().all(|post| late.ended.is_some_and(|ended| post.at <= ended));
+        let was_taken = |late: &Posted| is_last(late) || met(&Span::of_post(late), struck).is_some();
+        match posts.iter().rfind(|post| post.late_success).filter(|late| was_taken(late)) {
+            Some(late) => {
+                let why =
+                    if paused_at_the_limit(late, struck) { "it was paused" } else { "it was late itself" };
+                self.confirmed_late.entry(format!("the host still waited, {why}")).or_default().push(case);
+            }
+            None => self.broken(BARS[9], case),
+        }
+    }
+
+    /// Nearly all are delivered in the calm at the end. A host that puts every attempt off is never overdue.
+    fn half_delivered(&mut self, told: &[Told]) {
+        let known = told.iter().filter(|told| told.open_id.is_some()).count();
+        let delivered = told.iter().filter(|told| told.state == "DELIVERED").count();
+        if delivered * 2 < known {
+            self.broken(BARS[13], format!("{delivered} of {known}"));
+        }
+    }
+
+    fn time_limit(&mut self, journals: &Journals) {
+        let late = journals.posted.iter().filter(|post| LATE_SUCCESSES.contains(&post.answer));
+        let unpaused: Vec<_> = late.filter(|post| !paused_at_the_limit(post, &journals.struck)).collect();
+        let waited: Vec<_> = unpaused.iter().filter(|post| post.late_success).collect();
+        if waited.len() > WAITED_BY_ITSELF.max(unpaused.len() / 4) {
+            for post in waited {
+                let case = format!("{} at {} until {:?}", serial_no(post.journey), post.at, post.ended);
+                self.broken(BARS[12], case);
+            }
         }
     }
 
@@ -254,7 +305,7 @@ fn met(span: &Span, struck: &[Struck]) -> Option<ProcessFault> {
 
 /// Of several, the worst; of several of its kind, the first.
 fn first_met<'a>(span: &Span, struck: &'a [Struck]) -> Option<&'a Struck> {
-    let until = span.ended + RECORDED_WITHIN;
+    let until = recorded_by(span.ended, struck);
     let late = if span.hung_up { READ_LATE } else { ON_ITS_WAY };
     let met = struck.iter().filter(|struck| {
         struck.from <= until
@@ -262,6 +313,14 @@ fn first_met<'a>(span: &Span, struck: &'a [Struck]) -> Option<&'a Struck> {
             && struck.journey.is_none_or(|met| met == span.journey)
     });
     met.min_by_key(|struck| (struck.fault, struck.from))
+}
+
+/// When an outcome of `ended` is recorded at the latest, if nothing but a lock keeps it from that.
+fn recorded_by(ended: Millis, struck: &[Struck]) -> Millis {
+    let at_once = ended + RECORDED_WITHIN;
+    let held_back =
+        |lock: &&Struck| lock.fault == ProcessFault::Lock && lock.from <= at_once && ended <= lock.until;
+    struck.iter().filter(held_back).map(|lock| lock.until + RECORDED_AFTER_LOCK).fold(at_once, Millis::max)
 }
 
 /// What cost an answer that was signed at `ended`. Before it came, nobody but the struck process could have had it;
@@ -274,11 +333,12 @@ fn cause(struck: Option<&Struck>, ended: Millis) -> String {
     }
 }
 
-/// True if the merchant said SUCCESS: in time, or so that a process which stood still found it when it went on, because
-/// what has come is read before the time is believed to be up.
-fn confirmed(post: &Posted, struck: &[Struck]) -> bool {
-    let stood_still = || met(&Span::of_post(post), struck) == Some(ProcessFault::Pause);
-    post.success || post.answer == SUCCESS_TOO_LATE && stood_still()
+/// True if a pause kept the host from seeing that the time limit of a POST was up. What has come is read before the
+/// time is believed to be up.
+fn paused_at_the_limit(post: &Posted, struck: &[Struck]) -> bool {
+    let due = post.at + TIME_LIMIT;
+    let pauses = struck.iter().filter(|struck| struck.fault == ProcessFault::Pause);
+    pauses.into_iter().any(|pause| pause.from <= due && due <= pause.until + ON_ITS_WAY)
 }
 
 #[cfg(test)]

@@ -70,6 +70,7 @@ impl fmt::Display for Report {
         row(f, "of these recorded", findings.recorded)?;
         row(f, "of these told to be unknown", findings.unknown)?;
         lengths(f, "asked to consent again", &findings.asked_again)?;
+        lengths(f, "confirmed after the time limit", &findings.confirmed_late)?;
         lengths(f, "doubles explained", &findings.doubles)?;
         for (bar, cases) in &findings.broken {
             row(f, bar, cases.len())?;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
+use shared::model::clock::SystemClock;
 use tokio::task::JoinSet;
 
 use crate::business::BUSINESSES;
@@ -97,6 +98,7 @@ fn caller(stage: &Stage) -> Caller {
         stage.origin_of_authlink(),
         parties.merchant_private_key.clone(),
         parties.merchant_md5_key.clone(),
+        Arc::new(SystemClock),
     )
 }
 

@@ -62,7 +62,7 @@ impl Users {
         self.note(number, |travelled| travelled.linked = true);
         for consents in 0.. {
             let code = Code { journey: number, user: 0, consents };
-            let Some(outcome) = self.come_back(&link, &code, journey.habit).await else { return };
+            let Some(outcome) = self.return_from_alipay(&link, &code, journey.habit).await else { return };
             self.note(number, |travelled| travelled.outcome.clone_from(&outcome));
             match outcome.as_str() {
                 "authorize-again" => {
@@ -87,7 +87,7 @@ impl Users {
     }
 
     /// Comes back with `code` until a page says how it ended; `None` for a user who has left.
-    async fn come_back(&self, link: &Link, code: &Code, habit: Habit) -> Option<String> {
+    async fn return_from_alipay(&self, link: &Link, code: &Code, habit: Habit) -> Option<String> {
         let address = format!(
             "{}{RETURN_PATH}?app_id={}&source=alipay_wallet&scope=auth_base&state={}&auth_code={code}",
             self.origin, link.app_id, link.state
@@ -118,7 +118,7 @@ impl Users {
     /// Somebody else opens the link, and consents.
     async fn forward(&self, number: usize, link: &Link) {
         let code = Code { journey: number, user: 1, consents: 0 };
-        let page = self.come_back(link, &code, Habit::Patient).await;
+        let page = self.return_from_alipay(link, &code, Habit::Patient).await;
         self.note(number, |travelled| travelled.wrongly_authorized = page.as_deref() == Some("authorized"));
     }
 

@@ -108,7 +108,7 @@ impl Weather {
     }
 }
 
-/// Holds the database for as long as `lasts`. One that cannot be had is not held.
+/// Holds the database for as long as `lasts`. One that cannot be locked is not held.
 async fn lock(database: &Path, lasts: Duration) {
     let Ok(connection) = Connection::open(database) else { return };
     if connection.busy_timeout(Duration::from_secs(2)).is_ok()

@@ -31,6 +31,7 @@ fn post(at: Millis) -> Posted {
         at,
         answer: "`SUCCESS`",
         success: true,
+        late_success: false,
         ended: Some(at + 1),
         body: br#"{"openId":"open-0-0"}"#.to_vec(),
         sound: true,
@@ -163,15 +164,89 @@ fn delivered_means_confirmed() {
     );
 }
 
+/// A POST that was answered after the time limit, to a host that still waited.
+fn late_post() -> Posted {
+    let answer = LATE_SUCCESSES[0];
+    Posted { success: false, answer, late_success: true, ended: Some(13_000), ..post(2_000) }
+}
+
+fn strike(&(fault, from, until): &(ProcessFault, Millis, Millis)) -> Struck {
+    Struck { fault, journey: None, from, until }
+}
+
 #[test]
-fn a_late_success_counts_where_the_process_stood_still_and_nowhere_else() {
-    for (fault, holds) in [(ProcessFault::Pause, true), (ProcessFault::Kill, false)] {
-        let late = |journals: &mut Journals| {
-            journals.posted[0] =
-                Posted { success: false, answer: SUCCESS_TOO_LATE, ended: Some(13_000), ..post(2_000) };
-            journals.struck.push(Struck { fault, from: 11_000, until: 13_500, journey: None });
+fn a_success_after_the_time_limit_counts_if_the_host_still_waited_whatever_else_struck() {
+    use ProcessFault::{Kill, Pause};
+    let (paused, late) =
+        ("the host still waited, it was paused", "the host still waited, it was late itself");
+    for (blows, why) in [
+        (&[(Pause, 11_000, 13_500)][..], paused),
+        (&[(Pause, 11_000, 13_500), (Kill, 13_600, 13_700)], paused),
+        (&[(Kill, 1_800, 1_900), (Pause, 11_000, 12_500)], paused),
+        (&[(Pause, 3_000, 3_200), (Pause, 12_100, 14_000)], late),
+        (&[], late),
+    ] {
+        let mut journals = good();
+        journals.posted[0] = late_post();
+        journals.struck = blows.iter().map(strike).collect();
+        let findings = reconcile(&journals);
+        assert!(findings.hold(), "{blows:?}");
+        assert_eq!(findings.confirmed_late.keys().collect::<Vec<_>>(), [why], "{blows:?}");
+    }
+    let hung_up = |journals: &mut Journals| {
+        journals.posted[0] = Posted { late_success: false, ..late_post() };
+        journals.struck = vec![strike(&(Pause, 11_000, 13_500))];
+    };
+    assert_eq!(broken(hung_up), [("told to be delivered without a SUCCESS", 1)]);
+}
+
+#[test]
+fn a_success_after_the_time_limit_was_not_taken_if_the_host_posts_again_for_no_reason() {
+    for (blows, broke) in [
+        (&[][..], vec![("told to be delivered without a SUCCESS", 1)]),
+        (&[(ProcessFault::Kill, 13_100, 13_200)], vec![]),
+    ] {
+        let again = |journals: &mut Journals| {
+            let failed = Posted { success: false, answer: "`FAIL`", ..post(30_000) };
+            journals.posted = vec![late_post(), failed];
+            journals.struck = blows.iter().map(strike).collect();
         };
-        assert_eq!(broken(late).is_empty(), holds, "{fault}");
+        assert_eq!(broken(again), broke, "{blows:?}");
+    }
+}
+
+#[test]
+fn a_host_that_is_not_paused_keeps_the_time_limit_but_for_a_few_times() {
+    for (late, waited, paused, breaks) in [
+        (20, 2, false, 0),
+        (20, 5, false, 0),
+        (20, 6, false, 6),
+        (2, 2, false, 0),
+        (3, 3, false, 3),
+        (20, 20, true, 0),
+    ] {
+        let many = |journals: &mut Journals| {
+            let hangs_up = |number| Posted { late_success: number < waited, journey: 1, ..late_post() };
+            journals.posted.extend((0..late).map(hangs_up));
+            // Those in time do not count.
+            journals.posted.extend((0..40).map(|_| Posted { journey: 1, ..post(2_000) }));
+            journals.struck.extend(paused.then(|| strike(&(ProcessFault::Pause, 11_000, 13_500))));
+        };
+        let expected = (breaks > 0).then_some(("waited past the time limit", breaks));
+        assert_eq!(broken(many), Vec::from_iter(expected), "{waited} of {late}");
+    }
+}
+
+#[test]
+fn a_host_that_delivers_to_hardly_anyone_is_noticed() {
+    for (undelivered, breaks) in [(1, vec![]), (2, vec![("not even half delivered", 1)])] {
+        let put_off = |journals: &mut Journals| {
+            let told =
+                Told { state: "AUTHORIZED".to_owned(), open_id: Some(open_id(1, 0)), ..Told::default() };
+            let known = |number| Told { open_id: Some(open_id(number, 0)), ..told.clone() };
+            journals.told.extend((1..=undelivered).map(known));
+        };
+        assert_eq!(broken(put_off), breaks);
     }
 }
 
@@ -209,6 +284,10 @@ fn a_consent_that_a_fault_cost_is_counted_by_whether_its_answer_had_come() {
         (&[(Kill, 1_001, 1_500)], "kill before it came"),
         (&[(Kill, 1_002, 1_500)], "kill after it had come"),
         (&[(Lock, 1_002, 9_000)], "lock after it had come"),
+        (&[(Lock, 900, 9_000), (Kill, 13_900, 14_000)], "kill after it had come"),
+        (&[(Lock, 900, 9_000), (Kill, 14_100, 14_200)], "lock before it came"),
+        (&[(Lock, 100, 600), (Kill, 5_000, 5_100)], "no fault"),
+        (&[(Lock, 2_600, 9_000), (Kill, 9_100, 9_200)], "no fault"),
         // The worst of them.
         (&[(Pause, 900, 1_100), (Kill, 1_300, 1_500)], "kill after it had come"),
         (&[(Kill, 2_502, 2_600)], "no fault"),
@@ -216,7 +295,6 @@ fn a_consent_that_a_fault_cost_is_counted_by_whether_its_answer_had_come() {
     ] {
         let mut journals = good();
         journals.travelled[0].asked_again = vec!["c0u0n0".to_owned()];
-        let strike = |&(fault, from, until): &_| Struck { fault, journey: None, from, until };
         journals.struck = blows.iter().map(strike).collect();
         let asked = reconcile(&journals).asked_again;
         let found: Vec<_> = asked.keys().map(String::as_str).collect();
