@@ -1,6 +1,7 @@
 """The program `authlink` under load by wrk: at several numbers of connections, and with stores of several sizes.
 Writes its figures into `benches/results.json`, unless it is given other seconds and another largest store to try it."""
 
+import atexit
 import hashlib
 import json
 import pathlib
@@ -22,15 +23,18 @@ BODY = ('{"merchantId":"demo-shop","businessId":"demo","serialNo":"SERIAL","user
 
 
 class Host:
-    """The program, with a database of its own in the folder."""
+    """The program, with a folder of its own."""
 
-    def __init__(self, folder, name):
-        self.database = folder / name
+    def __init__(self, folder):
+        self.database = folder / "authlink.db"
         ports = ["--port", "0", "--emulator-port", "0", "--merchant-port", "0"]
         self.process = subprocess.Popen(
             [ROOT / "target/release/authlink", "--folder", folder, *ports],
-            env={"AUTHLINK_DATABASE": self.database}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.url = next(line.split()[1] for line in self.process.stdout if line.startswith("  authlink "))
+            env={}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        # One that has ended already is left alone.
+        atexit.register(self.process.kill)
+        origins = (line.split()[1] for line in self.process.stdout if line.startswith("  authlink "))
+        self.url = next(origins, None) or sys.exit(f"the host does not start in {folder}")
         self.key = (folder / "parties/merchant-md5-key.txt").read_text()
 
     def stop(self):
@@ -67,7 +71,7 @@ class Host:
 
 
 def levels(folder):
-    host, first = Host(folder, "authlink.db"), None
+    host, first = Host(folder / "load"), None
     for place, (name, connections, wait_millis) in enumerate(LEVELS):
         before = host.recorded()
         figures = host.load(f"level-{place}", connections, wait_millis, SECONDS)
@@ -83,7 +87,7 @@ def growth(folder):
     """One connection at every size of the store, in turns."""
     hosts = []
     for size in SIZES:
-        host = Host(folder, f"{size}.db")
+        host = Host(folder / str(size))
         host.load("fill", 1, 0, 1)
         host.stop()
         with sqlite3.connect(host.database) as database:
@@ -93,7 +97,7 @@ def growth(folder):
                 database.execute("UPDATE one SET id = lower(hex(randomblob(16))), retain_until = retain_until + 1, "
                                  "state_digest = lower(hex(randomblob(32)))")
                 database.execute("INSERT INTO authorizations SELECT * FROM one")
-        hosts.append(Host(folder, f"{size}.db"))
+        hosts.append(Host(folder / str(size)))
     rounds = [[host.load(f"round-{turn}", 1, 0, 2) for host in hosts] for turn in range(10)][1:]
     for size, host, runs in zip(SIZES, hosts, zip(*rounds)):
         host.stop()

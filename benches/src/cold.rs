@@ -14,8 +14,6 @@ use bytes::Bytes;
 use http::Request;
 use local::folder::BUSINESS_ID;
 use serde_json::{Value, json};
-use shared::aws::sdk_config;
-use shared::aws::settings::AwsSettings;
 use shared::secrets::{SecretFolder, SecretSource, SecretsManager};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -23,7 +21,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::Error;
 use crate::in_process::{log_to_nowhere, merchant_links};
 use crate::requests::Senders;
-use crate::servers::{listen, secret, serve};
+use crate::servers::{listen, sdk_at, secret, serve};
 
 const BUSINESSES: usize = 1_000;
 /// 250 businesses a second.
@@ -99,7 +97,7 @@ async fn first_requests(
         }
         at = began + EVERY * u32::try_from(number + 1)?;
     }
-    Ok((Answers::of(of_known.join_all().await)?, Answers::of(of_strangers.join_all().await)?))
+    Ok((Answers::new(of_known.join_all().await)?, Answers::new(of_strangers.join_all().await)?))
 }
 
 type Answered = Result<(u16, i64, f64), Error>;
@@ -112,7 +110,7 @@ async fn answer(function: Arc<AlipayAuthUrl>, request: Request<Bytes>, due: Inst
 }
 
 impl Answers {
-    fn of(answered: Vec<Answered>) -> Result<Self, Error> {
+    fn new(answered: Vec<Answered>) -> Result<Self, Error> {
         let (mut statuses, mut millis) = (BTreeMap::new(), Vec::new());
         for answered in answered {
             let (http_status, status, took) = answered?;
@@ -149,13 +147,7 @@ async fn secrets_manager(folder: &Path) -> Result<Arc<dyn SecretSource>, Error> 
         };
         answer.ok_or((StatusCode::BAD_REQUEST, r#"{"__type":"ResourceNotFoundException"}"#))
     });
-    let config = sdk_config(&AwsSettings {
-        region: "us-east-1".to_owned(),
-        endpoint_url: Some(serve(listen().await?, router)),
-        access_key_id: "AKID".to_owned(),
-        secret_access_key: "stands-in".into(),
-        ..AwsSettings::default()
-    });
+    let config = sdk_at(serve(listen().await?, router));
     Ok(Arc::new(SecretsManager::new(&config, "authlink".to_owned())))
 }
 

@@ -16,8 +16,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{RootCertStore, ServerConfig};
 use serde_json::Value;
 use shared::aws::first_connections::{Services, connect};
-use shared::aws::settings::AwsSettings;
-use shared::aws::{SdkConfig, http_client_trusting, sdk_config};
+use shared::aws::{SdkConfig, http_client_trusting};
 use shared::model::clock::SystemClock;
 use shared::registry::DenyListCache;
 use shared::secrets::SecretsManager;
@@ -31,7 +30,8 @@ use tokio_rustls::server::TlsStream;
 use crate::Error;
 use crate::in_process::links_by;
 use crate::requests::Senders;
-use crate::servers::{FakeServices, listen};
+use crate::results::median;
+use crate::servers::{FakeServices, listen, sdk_at};
 
 /// Odd, so that there is a median.
 const ROUNDS: usize = 101;
@@ -64,11 +64,6 @@ pub(crate) async fn measure(senders: &Senders) -> Result<Vec<String>, Error> {
         }
     }
     Ok(missed)
-}
-
-fn median(mut millis: Vec<f64>) -> f64 {
-    millis.sort_by(f64::total_cmp);
-    millis.get(millis.len() / 2).copied().unwrap_or_default()
 }
 
 /// AWS, over TLS.
@@ -114,14 +109,10 @@ impl Stage {
 
     /// Of a fresh process, which has no connection yet.
     fn config(&self) -> SdkConfig {
-        let config = sdk_config(&AwsSettings {
-            region: "us-east-1".to_owned(),
-            endpoint_url: Some(self.origin.clone()),
-            access_key_id: "AKID".to_owned(),
-            secret_access_key: "stands-in".into(),
-            ..AwsSettings::default()
-        });
-        config.into_builder().http_client(http_client_trusting(self.roots.clone())).build()
+        sdk_at(self.origin.clone())
+            .into_builder()
+            .http_client(http_client_trusting(self.roots.clone()))
+            .build()
     }
 }
 

@@ -99,13 +99,16 @@ async fn functions(results: &mut Results, senders: &Senders, scale: Scale, peers
         subjects.extend(Subject::peers(senders).await?);
     }
     let lives = life::measure(&subjects, senders, scale).await?;
-    let mut rows = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     for (index, (subject, own)) in subjects.iter().zip(&lives).enumerate() {
         let mut row = Row { name: subject.name.clone(), figures: summary(own, &lives[0]) };
         if index < count {
             let [program, zip] = subject.sizes()?;
             row.figures.extend(results::figures([("programBytes", program), ("zipBytes", zip)]));
             row.figures.extend(life::instructions(subject, senders).await?);
+            let baseline = rows.first().unwrap_or(&row).figures["warmInstructions"];
+            let to_baseline = row.figures["warmInstructions"] / baseline;
+            row.figures.insert("instructionsToBaseline".to_owned(), to_baseline);
         }
         for (peer, its) in subjects.iter().zip(&lives).skip(count) {
             let language = peer.name.split(' ').next().unwrap_or_default();

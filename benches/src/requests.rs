@@ -170,7 +170,7 @@ fn client() -> Result<ClientInfo, Error> {
     Ok(ClientInfo { source_ip: Some([127, 0, 0, 1].into()), origin: Some(ORIGIN.parse()?) })
 }
 
-fn id() -> AuthorizationId {
+pub(crate) fn id() -> AuthorizationId {
     AuthorizationId::from_serial(BUSINESS_ID, SERIAL_NO)
 }
 

@@ -14,6 +14,8 @@ use bytes::Bytes;
 use local::folder::Folder;
 use local::merchant::signing::sign_rsa;
 use serde_json::{Value, json};
+use shared::aws::settings::AwsSettings;
+use shared::aws::{SdkConfig, sdk_config};
 use shared::model::clock::{Clock as _, SystemClock};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -155,6 +157,17 @@ fn dynamodb(operation: &str, body: &[u8], item: &Value) -> Option<String> {
     Some(answer.to_string())
 }
 
+/// The SDK, for services at `origin`.
+pub(crate) fn sdk_at(origin: String) -> SdkConfig {
+    sdk_config(&AwsSettings {
+        region: "us-east-1".to_owned(),
+        endpoint_url: Some(origin),
+        access_key_id: "AKID".to_owned(),
+        secret_access_key: "stands-in".into(),
+        ..AwsSettings::default()
+    })
+}
+
 /// A free port.
 pub(crate) async fn listen() -> Result<TcpListener, Error> {
     Ok(TcpListener::bind(("127.0.0.1", 0)).await?)
@@ -167,4 +180,28 @@ pub(crate) fn serve(listener: TcpListener, router: Router) -> String {
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
     tokio::spawn(async move { axum::serve(listener, router).await });
     origin
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::store::ReadAuthorizations as _;
+    use shared::store::dynamodb::DynamoStore;
+
+    use super::*;
+    use crate::requests::id;
+    use crate::subject::FUNCTIONS;
+
+    #[tokio::test]
+    async fn every_item_that_a_function_reads_is_a_record() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::make(place.path()).unwrap();
+        // No function reads one that is issued.
+        let statuses =
+            FUNCTIONS.map(|(_, _, status)| status).into_iter().filter(|status| *status != "issued");
+        for status in statuses {
+            let services = FakeServices::start(&folder, status).await.unwrap();
+            let record = DynamoStore::new(&sdk_at(services.origin), "table").authorization(&id()).await;
+            assert!(matches!(record, Ok(Some(_))), "{status}: {record:?}");
+        }
+    }
 }

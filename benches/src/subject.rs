@@ -11,7 +11,7 @@ use crate::requests::{Senders, template};
 use crate::servers::FakeServices;
 
 /// The baseline and the functions: name, a part of each answer, and the status of the item in the store.
-const FUNCTIONS: [(&str, &str, &str); 6] = [
+pub(crate) const FUNCTIONS: [(&str, &str, &str); 6] = [
     ("baseline-function", r#""statusCode":200"#, "issued"),
     ("alipay-auth-url", r#"\"status\":0,"#, "issued"),
     ("get-authorization-url", r#"{\"Code\":\"OK\","#, "issued"),
