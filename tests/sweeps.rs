@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use openid_delivery::{ATTEMPT_LEASE, Step, TAKE_UP_WITHIN, deliver, sweep};
+use rusqlite::Connection;
 use shared::delivery::schedule::Schedule;
 use shared::model::authorization::Status;
 use shared::model::clock::{Clock as _, ManualClock, UnixMillis};
@@ -51,6 +52,28 @@ async fn a_queue_that_takes_no_hint_is_not_asked_for_every_record_and_the_sweep_
     assert_eq!(world.merchant.posts().len(), 100);
     let asked = queue.0.load(Ordering::SeqCst);
     assert!(asked <= 32, "{asked} hints");
+}
+
+#[tokio::test]
+async fn a_due_record_that_cannot_be_read_keeps_no_other_from_its_attempt() {
+    for (column, value) in [("owner", "scheme:x"), ("id", "not an id")] {
+        let world = World::new();
+        let (broken, sound) =
+            (world.authorized("S1", "open-1").await.id, world.authorized("S2", "open-2").await.id);
+        world.queue.lose_all();
+        let damage = format!("UPDATE authorizations SET {column} = ?1 WHERE id = ?2");
+        let connection = Connection::open(&world.file).expect("opens");
+        assert_eq!(connection.execute(&damage, [value, broken.as_str()]), Ok(1));
+        let logs = Logs::keep();
+        assert_eq!(sweep(&world.delivery).await, Ok(1), "{column}");
+        assert_eq!(world.drain().await, [Step::Delivered]);
+        assert_eq!(world.record(&sound).await.status(), Status::Delivered);
+        let reference = if column == "id" { value } else { broken.as_str() };
+        let told = logs.lines().into_iter().any(|line| {
+            (line["alarm"].as_str(), line["reference"].as_str()) == (Some("record"), Some(reference))
+        });
+        assert!(told, "{}", logs.text());
+    }
 }
 
 /// A store that cannot postpone one of the records; each postponement takes a second, and meanwhile the clock is set

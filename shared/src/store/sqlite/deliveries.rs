@@ -1,7 +1,7 @@
 //! Attempts, and finding what is due.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, named_params, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 
 use crate::model::authorization::{Attempt, Authorization, Status};
 use crate::model::claim::{AttemptClaim, attempt_refusal};
@@ -10,6 +10,7 @@ use crate::model::id::{AuthorizationId, OperationId};
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::rows::{find, to_json};
 use crate::store::{AfterAttempt, AttemptClaimed, Due, FindDue, RecordDeliveries, StoreError, TakenUp};
+use crate::telemetry::Alarm;
 
 #[async_trait]
 impl RecordDeliveries for SqliteStore {
@@ -137,27 +138,45 @@ fn holds_ended_lease(
         .exists(params![id, holder])
 }
 
+/// A due row that cannot be read, by its reference.
+type Unreadable = (Option<String>, rusqlite::Error);
+
+fn read_due(row: &Row<'_>) -> Result<Due, Unreadable> {
+    let due = || {
+        Ok(Due {
+            id: row.get("id")?,
+            owner: row.get("owner")?,
+            next_attempt_at: row.get("next_attempt_at")?,
+            due_at: row.get("due_at")?,
+        })
+    };
+    due().map_err(|error| (row.get("id").ok(), error))
+}
+
 #[async_trait]
 impl FindDue for SqliteStore {
     async fn due(&self, now: UnixMillis, limit: u32) -> Result<Vec<Due>, StoreError> {
-        self.0
+        let rows: Vec<Result<Due, Unreadable>> = self
+            .0
             .run(move |connection| {
                 connection
                     .prepare_cached(
                         "SELECT id, owner, next_attempt_at, due_at FROM authorizations
                          WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2",
                     )?
-                    .query_map(params![now, limit], |row| {
-                        Ok(Due {
-                            id: row.get(0)?,
-                            owner: row.get(1)?,
-                            next_attempt_at: row.get(2)?,
-                            due_at: row.get(3)?,
-                        })
-                    })?
+                    .query_map(params![now, limit], |row| Ok(read_due(row)))?
                     .collect()
             })
-            .await
+            .await?;
+        // One record that cannot be read must not keep the others from being delivered.
+        let readable = rows.into_iter().filter_map(|row| {
+            row.inspect_err(|(reference, error)| {
+                let alarm = Alarm::Record.as_str();
+                tracing::error!(reference, %error, alarm, "a due record cannot be read");
+            })
+            .ok()
+        });
+        Ok(readable.collect())
     }
 
     async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<Option<TakenUp>, StoreError> {
