@@ -16,6 +16,7 @@ use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::forgetting::Forgetting;
 use shared::model::id::AuthorizationId;
+use shared::model::purge::RECORDS_APART;
 use shared::queue::{DeliveryEvent, HINT_GRACE_PERIOD};
 use shared::store::{ForgetDelivered, ForgottenSome, StoreError};
 use tests::keys::foreign;
@@ -274,6 +275,43 @@ async fn a_time_that_outlasts_the_record_is_none_and_neither_is_there_one_unless
             .expect("one record");
         assert_eq!(forget_at, None);
         assert_eq!(forget_what_is_due(&world.delivery).await, Ok(0));
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_keeps_nobody_from_being_forgotten() {
+    for (column, value) in [("requested", "x"), ("history", "x"), ("history", "")] {
+        let world = world_that_keeps_for(1);
+        let mut delivered = Vec::new();
+        for serial_no in ["S1", "S2", "S3"] {
+            delivered.push(world.authorized(serial_no, "open-1").await.id);
+            assert_eq!(world.drain().await, [Step::Delivered]);
+            world.clock.advance(Duration::from_secs(1));
+        }
+        let [broken, sound @ ..] = &delivered[..] else { panic!("three") };
+        let damage = format!("UPDATE authorizations SET {column} = ?1 WHERE id = ?2");
+        let connection = Connection::open(&world.file).expect("opens");
+        assert_eq!(connection.execute(&damage, [value, broken.as_str()]), Ok(1));
+
+        let logs = Logs::keep();
+        let first = world.now() + DAY;
+        assert_eq!(world.store.forget_delivered(first, 1).await, Ok(ForgottenSome::all(0)));
+        let second = first + RECORDS_APART;
+        for (limit, some) in [
+            (1, ForgottenSome::all(1)),
+            (2, ForgottenSome { found: 2, forgotten: 1 }),
+            (2, ForgottenSome { found: 1, forgotten: 0 }),
+        ] {
+            assert_eq!(world.store.forget_delivered(second, limit).await, Ok(some), "{column}");
+        }
+        for id in sound {
+            assert_eq!(world.record(id).await.forgotten_at(), Some(second));
+        }
+        let told = logs.lines().into_iter().any(|line| {
+            (line["alarm"].as_str(), line["reference"].as_str()) == (Some("record"), Some(broken.as_str()))
+        });
+        assert!(told, "{}", logs.text());
+        assert!(matches!(world.operated.forget(broken, second).await, Err(StoreError::Corrupt(_))));
     }
 }
 
