@@ -30,6 +30,12 @@ impl Attention {
     }
 }
 
+/// True if its delivery has been due for long at `now`, and nobody makes it.
+#[must_use]
+pub fn is_overdue(record: &Authorization, now: UnixMillis) -> bool {
+    attention(record, now) == Some(Attention::Overdue)
+}
+
 /// The reason to look at `record` at `now`, if there is one.
 #[must_use]
 pub fn attention(record: &Authorization, now: UnixMillis) -> Option<Attention> {

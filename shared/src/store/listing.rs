@@ -101,7 +101,7 @@ pub enum ListError {
 
 #[async_trait]
 pub trait ListAuthorizations: Send + Sync {
-    /// One page, latest first.
+    /// One page, latest first. Of [`View::Attention`] what is overdue is kept first.
     async fn list(&self, listing: &Listing) -> Result<Page, ListError>;
 }
 

@@ -24,7 +24,9 @@ pub(super) async fn what_needs_attention_is_listed_with_its_reason(store: &dyn B
         ("S4", Callback::Nowhere),
         ("S5", Callback::OwnersDefault),
     ] {
-        let new = Authorization { callback, ..authorization(serial_no) };
+        // What is overdue is older than the rest, as it mostly is.
+        let created_at = if serial_no == "S2" { BEGINNING - MINUTE } else { BEGINNING };
+        let new = Authorization { callback, created_at, ..authorization(serial_no) };
         let recorded = store.record_link(&new, &nonce(serial_no, serial_no, BEGINNING)).await;
         assert_eq!(recorded, Ok(Recorded::New));
     }
@@ -43,16 +45,20 @@ pub(super) async fn what_needs_attention_is_listed_with_its_reason(store: &dyn B
         store.conclude_attempt(&id, &operation("a"), &[failed], AfterAttempt::Undeliverable).await;
     assert_eq!(concluded, Ok(true));
 
-    let listed = async |owner: Option<&str>, after: Duration| {
+    let page = async |owner: Option<&str>, after: Duration, limit: u32| {
         let now = BEGINNING + after;
         let owner = owner.and_then(Owner::parse);
         let (since, until) = (None, None);
-        let listing = Listing { view: View::Attention, owner, since, until, after: None, limit: 10, now };
+        let listing = Listing { view: View::Attention, owner, since, until, after: None, limit, now };
         let page = store.list(&listing).await.expect("answers");
-        assert!(!page.more);
         let mut reasons: Vec<_> =
             page.records.iter().map(|record| attention(record, now).map(Attention::as_str)).collect();
         reasons.sort_unstable();
+        (reasons, page.more)
+    };
+    let listed = async |owner: Option<&str>, after: Duration| {
+        let (reasons, more) = page(owner, after, 10).await;
+        assert!(!more);
         reasons
     };
     let noted = [Some("exchange_unknown"), Some("no_address"), Some("undeliverable")];
@@ -61,6 +67,7 @@ pub(super) async fn what_needs_attention_is_listed_with_its_reason(store: &dyn B
     assert_eq!(listed(None, MINUTE * 10).await, with_overdue);
     assert_eq!(listed(Some("B1"), MINUTE * 10).await, with_overdue);
     assert_eq!(listed(Some("B2"), MINUTE * 10).await, []);
+    assert_eq!(page(None, MINUTE * 10, 1).await, (vec![Some("overdue")], true), "it is kept first");
 
     // Each is mended: by another try of the user, by a resend, by a resend to an address.
     ours(store.claim_exchange(&claim("S5", "codeB", "c2", BEGINNING)).await.expect("answers"));

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
-use crate::model::attention::{Attention, OVERDUE_AFTER, attention};
+use crate::model::attention::{OVERDUE_AFTER, attention, is_overdue};
 use crate::model::authorization::{Authorization, Status};
 use crate::model::clock::UnixMillis;
 use crate::model::id::AuthorizationId;
@@ -102,9 +102,8 @@ impl DynamoStore {
             records.retain(|record| attention(record, listing.now).is_some() && is_within(record, listing));
             page.records.append(&mut records);
             if page.records.len() > limit {
-                let is_overdue =
-                    |record: &Authorization| attention(record, listing.now) == Some(Attention::Overdue);
-                page.records.sort_by_key(|record| (!is_overdue(record), Reverse(record.created_at)));
+                page.records
+                    .sort_by_key(|record| (!is_overdue(record, listing.now), Reverse(record.created_at)));
                 page.records.truncate(limit);
                 return Ok(Page { more: true, ..page });
             }

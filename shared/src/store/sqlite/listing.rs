@@ -4,8 +4,8 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql};
 
-use crate::model::attention::OVERDUE_AFTER;
-use crate::model::authorization::Status;
+use crate::model::attention::{OVERDUE_AFTER, is_overdue};
+use crate::model::authorization::{Authorization, Status};
 use crate::model::clock::UnixMillis;
 use crate::store::listing::{Cursor, ENDED_BADLY, ListAuthorizations, ListError, Listing, Page, View};
 use crate::store::sqlite::SqliteStore;
@@ -44,7 +44,7 @@ fn page(connection: &Connection, listing: &Listing) -> rusqlite::Result<Page> {
         broken_off.extend(others_of_attention(connection, listing, &mut page)?);
     }
     let end = broken_off.into_iter().max_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
-    page.records.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
+    sort_latest_first(&mut page.records);
     if let Some(end) = end.as_ref().filter(|_| listing.view != View::Attention) {
         // What has not been read there comes before all that is earlier.
         page.records.retain(|record| (record.created_at, &record.id) >= (end.at, &end.id));
@@ -52,11 +52,20 @@ fn page(connection: &Connection, listing: &Listing) -> rusqlite::Result<Page> {
     let limit = usize::try_from(listing.limit).unwrap_or(usize::MAX);
     let is_full = page.records.len() > limit;
     page.more = is_full || end.is_some();
+    if listing.view == View::Attention {
+        page.records.sort_by_key(|record| !is_overdue(record, listing.now));
+        page.records.truncate(limit);
+        sort_latest_first(&mut page.records);
+    }
     page.records.truncate(limit);
     let last = page.records.last().filter(|_| is_full);
     let next = last.map(|last| Cursor { at: last.created_at, id: last.id.clone() }).or(end);
     page.next = next.filter(|_| listing.view != View::Attention);
     Ok(page)
+}
+
+fn sort_latest_first(records: &mut [Authorization]) {
+    records.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
 }
 
 /// The index of a list by state, and the condition that it begins with.
