@@ -4,18 +4,39 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::json;
 use shared::model::deny_list::{DenyList, PartyKind};
 use shared::store::{ReadDenyList, StoreError};
 use tests::disabling::*;
 use tests::logs::Logs;
 use tests::request::LinkCall;
 use tests::rpc::{Protocol, RpcCall};
-use tests::world::World;
+use tests::world::{World, business};
 
 #[tokio::test]
 async fn a_business_stops() {
     let world = World::new();
     a_disabled_business_stops_within_fifteen_seconds(&world, &world.another_process()).await;
+}
+
+#[tokio::test]
+async fn a_newer_document_that_switches_its_business_off_says_so_though_it_alone_has_the_key() {
+    let without_md5 = json!({"publicKeys": business()["publicKeys"], "merchantIds": ["M1"]});
+    for (field, value, status) in [
+        ("enabled", json!(false), 7),
+        ("allowedIps", json!(["198.51.100.0/24"]), 10),
+        ("scope", json!(null), 0),
+    ] {
+        let world = World::new();
+        world.secrets.set("business/B1", &without_md5);
+        world.link("S1").await;
+        let mut newer = business();
+        newer[field] = value;
+        world.secrets.set("business/B1", &newer);
+        world.clock.advance(Duration::from_secs(10));
+        let answer = world.ask(&LinkCall::new("S2", world.now()).by_md5()).await;
+        assert_eq!(answer.status, status, "{field}: {}", answer.message);
+    }
 }
 
 #[tokio::test]

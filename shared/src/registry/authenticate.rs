@@ -59,12 +59,16 @@ pub async fn authenticate(
     let business = business.map_err(|error| document_error(&error))?;
     let denied = denied.map_err(|error| deny_list_error(&error))?;
     let id = headers.business_id();
-    if !business.enabled || denied.denies(PartyKind::Business, id) {
-        return Err(OpenApiCallError::DisabledBusiness);
-    }
-    if !business.allows(source_ip) {
-        return Err(OpenApiCallError::AddressNotAllowed { source_ip });
-    }
+    let may_call = |business: &Business| {
+        if !business.enabled || denied.denies(PartyKind::Business, id) {
+            return Err(OpenApiCallError::DisabledBusiness);
+        }
+        if !business.allows(source_ip) {
+            return Err(OpenApiCallError::AddressNotAllowed { source_ip });
+        }
+        Ok(())
+    };
+    may_call(&business)?;
     if headers.nonce().starts_with(CALLBACK_NONCE_PREFIX) {
         return Err(OpenApiCallError::NonceOfCallback);
     }
@@ -72,11 +76,8 @@ pub async fn authenticate(
     let verify = |business: &Business| check_signature(&headers, body, &business.keys.without(is_denied));
     let check = |business: &Arc<Business>| match verify(business) {
         // A newer document may have ended what the first one allowed.
-        Ok(_) if !business.enabled => KeyCheck::NoKeyFits(Err(OpenApiCallError::DisabledBusiness)),
-        Ok(_) if !business.allows(source_ip) => {
-            KeyCheck::NoKeyFits(Err(OpenApiCallError::AddressNotAllowed { source_ip }))
-        }
-        checked => checked.map(|key| (Arc::clone(business), key)).into(),
+        Ok(key) => KeyCheck::Decided(may_call(business).map(|()| (Arc::clone(business), key))),
+        Err(error) => KeyCheck::NoKeyFits(Err(error)),
     };
     match businesses.check_keys(&name, &business, check).await {
         Ok((business, key)) => Ok(AuthenticatedCall { headers, business, key, denied, now }),
