@@ -70,3 +70,17 @@ async fn a_call_that_hangs_keeps_nobody_and_what_was_begun_is_done() {
     let count = || writer.run(|connection| connection.query_row(COUNT, [], |row| row.get::<_, i64>(0)));
     assert_eq!(count().await, Ok(1), "what had waited too long for its turn is not done");
 }
+
+#[tokio::test]
+async fn a_value_that_no_record_of_ours_has_is_corrupt_and_not_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::new(database::open(&folder.path().join("authlink.db"), true).unwrap()).unwrap();
+    for value in ["'text'", "-1", "5000000000"] {
+        let query = format!("SELECT {value}");
+        let read = writer.run(move |connection| connection.query_row(&query, [], |row| row.get::<_, u32>(0)));
+        assert!(matches!(read.await, Err(StoreError::Corrupt(_))), "{value}");
+    }
+    let query = "SELECT CAST(x'ff' AS TEXT)";
+    let read = writer.run(move |connection| connection.query_row(query, [], |row| row.get::<_, String>(0)));
+    assert!(matches!(read.await, Err(StoreError::Corrupt(_))));
+}
