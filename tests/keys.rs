@@ -293,11 +293,13 @@ fn a_scheme_says_whose_it_is_and_who_asks() {
         assert_eq!(Scheme::parse(&document.to_string()).expect("a document").source, expected);
     }
     let refused = |field: &str, value| refused::<Scheme>(&scheme(), field, value);
+    let named = "merchantName must have 1 to 64 characters, none of them a control character";
     for (field, value, error) in [
         ("accountId", json!(null), "needs accountId"),
         ("merchantName", json!(null), "needs merchantName"),
-        ("merchantName", json!("  "), "merchantName must have 1 to 64 characters"),
-        ("merchantName", json!("商".repeat(65)), "merchantName must have 1 to 64 characters"),
+        ("merchantName", json!("  "), named),
+        ("merchantName", json!("商".repeat(65)), named),
+        ("merchantName", json!("商\n户"), named),
         ("linkLifetimeSecs", json!(59), "linkLifetimeSecs must be 60 to 2592000"),
         ("scope", json!("all"), "scope must be auth_base or auth_user"),
         ("source", json!("Aliyun"), "source must be alipay or aliyun"),

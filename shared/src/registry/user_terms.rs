@@ -130,7 +130,8 @@ pub(super) fn merchant_name(name: &str) -> Result<String, DocumentError> {
     if fits && !name.chars().any(char::is_control) {
         Ok(name.to_owned())
     } else {
-        Err(DocumentError::new("merchantName", "must have 1 to 64 characters"))
+        let flaw = "must have 1 to 64 characters, none of them a control character";
+        Err(DocumentError::new("merchantName", flaw))
     }
 }
 
