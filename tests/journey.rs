@@ -322,7 +322,7 @@ async fn a_new_host_delivers_what_an_earlier_one_left_settled() {
     let store = SqliteStore::open(&folder.path().join("authlink.db")).expect("opens");
     let settlement = Settlement {
         id: AuthorizationId::from_serial(local::folder::BUSINESS_ID, &serial_no),
-        identity: Identity::new(OpenId::parse("open-1").ok(), None).expect("an id"),
+        identity: Identity::new(OpenId::parse("open-1"), None).expect("an id"),
         code_digest: None,
         body: DeliveryBody::new(format!(r#"{{"serialNo":"{serial_no}","openId":"open-1"}}"#)).expect("bytes"),
         deliver: true,

@@ -499,10 +499,10 @@ async fn a_user_id_is_delivered_under_its_own_name() {
     let world = World::new();
     let old = world.link("S1").await;
     let migrating = world.link("S2").await;
-    let user_id = AlipayUserId::parse("2088000000000001").ok();
+    let user_id = AlipayUserId::parse("2088000000000001");
     world.gateway.answer(Exchange::Identified(Identity::new(None, user_id.clone()).expect("an id")));
     world.complete_return(&old.state, "codeA").await;
-    let both = Identity::new(OpenId::parse("open-2").ok(), user_id).expect("an id");
+    let both = Identity::new(OpenId::parse("open-2"), user_id).expect("an id");
     world.gateway.answer(Exchange::Identified(both));
     world.complete_return(&migrating.state, "codeB").await;
 

@@ -130,14 +130,14 @@ async fn record(store: &SqliteStore, name: &str) -> Result<(), Error> {
     if name == "issued" {
         return Ok(());
     }
-    let code = AuthCode::parse("code")?;
+    let code = AuthCode::parse("code").ok_or("no code")?;
     let claim = ExchangeClaim::new(&app, &state, &code, by("claim"), NOW);
     let Claimed::Ours(claimed) = store.claim_exchange(&claim).await? else { return Err("refused".into()) };
     if name == "unknown" {
         let ended = EndedExchange::new(&claimed, &claim.operation, ExchangeEnding::Unknown, NOW);
         return store.end_exchange(&ended).await?.then_some(()).ok_or_else(|| "not ended".into());
     }
-    let identity = Identity::new(OpenId::parse(&"o".repeat(48)).ok(), None).ok_or("no identity")?;
+    let identity = Identity::new(OpenId::parse(&"o".repeat(48)), None).ok_or("no identity")?;
     let settlement = Settlement {
         id,
         body: delivery_body(&claimed, &identity, NOW),

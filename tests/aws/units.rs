@@ -331,7 +331,7 @@ async fn claim_exchange(store: &DynamoStore) -> Authorization {
 }
 
 async fn settle(store: &DynamoStore, claimed: &Authorization) {
-    let identity = Identity::new(OpenId::parse(&"o".repeat(48)).ok(), None).expect("an id");
+    let identity = Identity::new(OpenId::parse(&"o".repeat(48)), None).expect("an id");
     let settlement = Settlement {
         id: claimed.id.clone(),
         body: delivery_body(claimed, &identity, NOW),

@@ -138,7 +138,7 @@ pub fn signed(key: &RsaPrivateKey, node: &Value) -> Bytes {
 
 /// Alipay names this user.
 pub fn identified(open_id: &str) -> Exchange {
-    Exchange::Identified(Identity::new(OpenId::parse(open_id).ok(), None).expect("an id"))
+    Exchange::Identified(Identity::new(OpenId::parse(open_id), None).expect("an id"))
 }
 
 /// Alipay refuses the code.

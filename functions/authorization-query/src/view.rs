@@ -280,7 +280,7 @@ mod tests {
 
     fn consent() -> Consent {
         Consent {
-            identity: Identity::new(OpenId::parse("open-1").ok(), None).unwrap(),
+            identity: Identity::new(OpenId::parse("open-1"), None).unwrap(),
             body: DeliveryBody::new("body").unwrap(),
             authorized_at: UnixMillis(2_000),
             code_digest: None,
@@ -561,8 +561,8 @@ mod tests {
                 r#"{{{requested},"reference":"{reference}","state":"ISSUED","expiresAt":61000,"delivery":{{"state":"NONE","attempts":[]}},"timeline":[{{"event":"REQUESTED","time":1000}},{{"event":"LINK_ISSUED","time":1000}}]}}"#
             )
         );
-        let open_id = OpenId::parse("open-1").ok();
-        let user_id = || AlipayUserId::parse("2088").ok();
+        let open_id = OpenId::parse("open-1");
+        let user_id = || AlipayUserId::parse("2088");
         for (identity, expected) in [
             (Identity::new(open_id.clone(), None), r#""openId":"open-1","authTime":2000,"#),
             (Identity::new(None, user_id()), r#""alipayUserId":"2088","authTime":2000,"#),

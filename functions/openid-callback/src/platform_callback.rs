@@ -159,8 +159,8 @@ fn read(body: &[u8], state: &State) -> Result<Identity, CallbackError> {
         return Err(CallbackError::OthersSerial);
     }
     // Of two ids one that is well-formed will do: the user has consented.
-    let open_id = id(&fields, "openId", |id| OpenId::parse(id).ok());
-    let user_id = id(&fields, "alipayUserId", |id| AlipayUserId::parse(id).ok());
+    let open_id = id(&fields, "openId", OpenId::parse);
+    let user_id = id(&fields, "alipayUserId", AlipayUserId::parse);
     Identity::new(open_id, user_id).ok_or(CallbackError::NoUser)
 }
 

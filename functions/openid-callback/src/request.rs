@@ -48,8 +48,8 @@ impl Return {
         };
         match code.map(AuthCode::parse) {
             None => ReturnQuery::WithoutCode(app, state),
-            Some(Ok(code)) => ReturnQuery::WithCode(Self { app, state, code }),
-            Some(Err(_)) => ReturnQuery::NotOurs,
+            Some(Some(code)) => ReturnQuery::WithCode(Self { app, state, code }),
+            Some(None) => ReturnQuery::NotOurs,
         }
     }
 }

@@ -41,7 +41,7 @@ fn issued(business_id: &str, serial_no: &str) -> Authorization {
 
 fn subject() -> DeliverySubject {
     DeliverySubject::Consent(Consent {
-        identity: Identity::new(OpenId::parse("open-1").ok(), None).unwrap(),
+        identity: Identity::new(OpenId::parse("open-1"), None).unwrap(),
         body: DeliveryBody::new("body").unwrap(),
         authorized_at: NOW + SECOND,
         code_digest: None,

@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn each_api_has_its_fields_in_its_order() {
-        let by_open_id = Identity::new(OpenId::parse("open-1").ok(), None).unwrap();
-        let by_user_id = Identity::new(None, AlipayUserId::parse("2088").ok()).unwrap();
+        let by_open_id = Identity::new(OpenId::parse("open-1"), None).unwrap();
+        let by_user_id = Identity::new(None, AlipayUserId::parse("2088")).unwrap();
         let merchant = AuthorizationRequest::Merchant(MerchantRequest {
             business_id: "B1".to_owned(),
             merchant_id: "M1".to_owned(),

@@ -274,7 +274,7 @@ mod tests {
 
     fn subject() -> DeliverySubject {
         DeliverySubject::Consent(Consent {
-            identity: Identity::new(OpenId::parse("o").ok(), None).unwrap(),
+            identity: Identity::new(OpenId::parse("o"), None).unwrap(),
             body: DeliveryBody::new("body").unwrap(),
             authorized_at: NOW,
             code_digest: None,

@@ -138,7 +138,7 @@ mod tests {
 
     fn subject() -> DeliverySubject {
         DeliverySubject::Consent(Consent {
-            identity: Identity::new(OpenId::parse("person-1").ok(), None).unwrap(),
+            identity: Identity::new(OpenId::parse("person-1"), None).unwrap(),
             body: DeliveryBody::new("person-1").unwrap(),
             authorized_at: NOW,
             code_digest: Some("digest".to_owned()),

@@ -4,24 +4,17 @@ use std::fmt;
 
 use crate::model::id::digest_of;
 
-/// Text that is not of the alphabet or length that its kind allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a well-formed {0}")]
-pub struct MalformedIdentityError(&'static str);
-
 /// The code that the user's browser brings back from Alipay; spent by its first use.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AuthCode(String);
 
 impl AuthCode {
     /// Reads a code: 1 to 64 letters and digits (Alipay's have about 32, at most 40).
-    ///
-    /// # Errors
-    /// [`MalformedIdentityError`].
-    pub fn parse(text: &str) -> Result<Self, MalformedIdentityError> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let well_formed =
             (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if well_formed { Ok(Self(text.to_owned())) } else { Err(MalformedIdentityError("auth_code")) }
+        well_formed.then(|| Self(text.to_owned()))
     }
 
     /// The SHA-256 of the code, in hex: all that a record keeps of it.
@@ -43,12 +36,10 @@ pub struct OpenId(String);
 
 impl OpenId {
     /// Reads an open_id: 1 to 128 printable ASCII characters.
-    ///
-    /// # Errors
-    /// [`MalformedIdentityError`].
-    pub fn parse(text: &str) -> Result<Self, MalformedIdentityError> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let well_formed = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if well_formed { Ok(Self(text.to_owned())) } else { Err(MalformedIdentityError("open_id")) }
+        well_formed.then(|| Self(text.to_owned()))
     }
 
     /// The id itself, for the merchant and the record only.
@@ -64,12 +55,10 @@ pub struct AlipayUserId(String);
 
 impl AlipayUserId {
     /// Reads a user_id: 1 to 32 digits.
-    ///
-    /// # Errors
-    /// [`MalformedIdentityError`].
-    pub fn parse(text: &str) -> Result<Self, MalformedIdentityError> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let well_formed = (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-        if well_formed { Ok(Self(text.to_owned())) } else { Err(MalformedIdentityError("user_id")) }
+        well_formed.then(|| Self(text.to_owned()))
     }
 
     /// The id itself, for the merchant and the record only.
@@ -143,10 +132,10 @@ mod tests {
     fn a_code_is_letters_and_digits_of_bounded_length() {
         assert_eq!(
             AuthCode::parse("4b203fe6c11548bcabd8da5bb087a83b").map(|code| code.reveal().len()),
-            Ok(32)
+            Some(32)
         );
         for bad in ["", "a b", "a&b", "é", &"a".repeat(65)] {
-            assert_eq!(AuthCode::parse(bad), Err(MalformedIdentityError("auth_code")), "{bad}");
+            assert_eq!(AuthCode::parse(bad), None, "{bad}");
         }
     }
 
@@ -163,6 +152,6 @@ mod tests {
     #[test]
     fn debug_masks_every_id() {
         let shown = format!("{:?} {:?}", identity(Some("o1"), Some("2088")), OpenId::parse("o1"));
-        assert_eq!(shown, "Identity(…) Ok(OpenId(…))");
+        assert_eq!(shown, "Identity(…) Some(OpenId(…))");
     }
 }

@@ -368,7 +368,7 @@ mod tests {
     }
 
     fn identity() -> Identity {
-        Identity::new(OpenId::parse("open-1").ok(), None).unwrap()
+        Identity::new(OpenId::parse("open-1"), None).unwrap()
     }
 
     fn subject() -> DeliverySubject {

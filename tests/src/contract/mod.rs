@@ -253,7 +253,7 @@ fn ended(claimed: &Authorization, by: &str, ending: ExchangeEnding) -> EndedExch
 pub fn settlement(serial_no: &str, open_id: &str, by: &str) -> Settlement {
     Settlement {
         id: AuthorizationId::from_serial("B1", serial_no),
-        identity: Identity::new(OpenId::parse(open_id).ok(), None).expect("an id"),
+        identity: Identity::new(OpenId::parse(open_id), None).expect("an id"),
         code_digest: Some(digest_of("codeA")),
         body: DeliveryBody::new(format!("body of {open_id}")).expect("bytes"),
         deliver: true,

@@ -285,8 +285,8 @@ fn read_node(node: &str) -> Exchange {
         Some(refusal) => Exchange::Refused(refusal),
         // Of two ids one that is well-formed will do: the user has consented.
         None => {
-            let open_id = node.open_id.and_then(|id| OpenId::parse(&id).ok());
-            let user_id = node.user_id.and_then(|id| AlipayUserId::parse(&id).ok());
+            let open_id = node.open_id.and_then(|id| OpenId::parse(&id));
+            let user_id = node.user_id.and_then(|id| AlipayUserId::parse(&id));
             Identity::new(open_id, user_id)
                 .map_or(Exchange::Unknown(GatewayError::Malformed), Exchange::Identified)
         }

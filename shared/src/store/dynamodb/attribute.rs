@@ -88,6 +88,15 @@ impl Reader<'_> {
         self.0.get(name).map(text).transpose()
     }
 
+    pub(super) fn optional_parsed<T>(
+        &self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let text = self.optional_text(name)?;
+        text.map(|text| parse(&text).ok_or_else(|| corrupt(name))).transpose()
+    }
+
     pub(super) fn time(&self, name: &'static str) -> Result<UnixMillis, StoreError> {
         self.optional_time(name)?.ok_or_else(|| corrupt(name))
     }

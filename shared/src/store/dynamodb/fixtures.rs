@@ -147,7 +147,7 @@ pub(super) fn exchange_claim() -> ExchangeClaim {
 pub(super) fn settlement() -> Settlement {
     Settlement {
         id: authorization().id,
-        identity: Identity::new(OpenId::parse("open-1").ok(), None).unwrap(),
+        identity: Identity::new(OpenId::parse("open-1"), None).unwrap(),
         code_digest: Some(exchange_claim().code_digest),
         body: DeliveryBody::new("body").unwrap(),
         deliver: true,

@@ -217,12 +217,8 @@ impl Reader<'_> {
     }
 
     fn identity(&self) -> Result<Option<Identity>, StoreError> {
-        let open_id = self.optional_text("openId")?.map(|id| OpenId::parse(&id));
-        let user_id = self.optional_text("alipayUserId")?.map(|id| AlipayUserId::parse(&id));
-        Ok(Identity::new(
-            open_id.transpose().map_err(|_| corrupt("openId"))?,
-            user_id.transpose().map_err(|_| corrupt("alipayUserId"))?,
-        ))
+        let open_id = self.optional_parsed("openId", OpenId::parse)?;
+        Ok(Identity::new(open_id, self.optional_parsed("alipayUserId", AlipayUserId::parse)?))
     }
 }
 

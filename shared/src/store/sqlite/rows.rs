@@ -46,21 +46,9 @@ impl ToSql for AuthorizationId {
     }
 }
 
-impl FromSql for AuthorizationId {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
-    }
-}
-
 impl ToSql for Owner {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.to_string().into())
-    }
-}
-
-impl FromSql for Owner {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
     }
 }
 
@@ -70,29 +58,17 @@ impl ToSql for LinkSource {
     }
 }
 
-impl FromSql for LinkSource {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
-    }
+macro_rules! read_by_parse {
+    ($($kind:ident),+) => {$(
+        impl FromSql for $kind {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
+            }
+        }
+    )+};
 }
 
-impl FromSql for State {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
-    }
-}
-
-impl FromSql for EndDate {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
-    }
-}
-
-impl FromSql for Notice {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::parse(value.as_str()?).ok_or(FromSqlError::InvalidType)
-    }
-}
+read_by_parse!(AlipayUserId, AuthorizationId, EndDate, LinkSource, Notice, OpenId, Owner, State);
 
 impl ToSql for OperationId {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -179,7 +155,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Authorization> {
         terms: from_json(row, "terms")?,
         notice: row.get("notice")?,
         exchange: lease(row, "exchange_by", "exchange_until")?,
-        identity: identity(row)?,
+        identity: Identity::new(row.get("open_id")?, row.get("alipay_user_id")?),
         authorized_at: row.get("authorized_at")?,
         consent_code: row.get("settled_code")?,
         body: row.get("body")?,
@@ -200,14 +176,6 @@ fn lease(row: &Row<'_>, holder: &str, until: &str) -> rusqlite::Result<Option<Le
     Ok(operation
         .zip(until)
         .map(|(operation, until)| Lease { operation: OperationId::recorded(operation), until }))
-}
-
-fn identity(row: &Row<'_>) -> rusqlite::Result<Option<Identity>> {
-    let open_id: Option<String> = row.get("open_id")?;
-    let user_id: Option<String> = row.get("alipay_user_id")?;
-    let open_id = open_id.as_deref().map(OpenId::parse).transpose().map_err(corrupt)?;
-    let user_id = user_id.as_deref().map(AlipayUserId::parse).transpose().map_err(corrupt)?;
-    Ok(Identity::new(open_id, user_id))
 }
 
 pub(super) fn from_json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
