@@ -1,6 +1,7 @@
 //! Attributes of items: from values, and back.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -57,26 +58,30 @@ pub(super) struct Reader<'a>(pub &'a Item);
 
 impl Reader<'_> {
     pub(super) fn owner(&self) -> Result<Owner, StoreError> {
-        Owner::parse(&self.text(OWNER)?).ok_or_else(|| corrupt(OWNER))
+        self.parsed(OWNER, Owner::parse)
     }
 
     pub(super) fn end_date(&self) -> Result<Option<EndDate>, StoreError> {
-        let text = self.optional_text(END_DATE)?;
-        text.map(|text| EndDate::parse(&text).ok_or_else(|| corrupt(END_DATE))).transpose()
+        self.optional_parsed(END_DATE, EndDate::parse)
+    }
+
+    pub(super) fn status(&self) -> Result<Status, StoreError> {
+        self.parsed("status", |name| name.parse().ok())
     }
 
     /// `begun` while an attempt is claimed and not concluded, else `attempts`.
     pub(super) fn attempts(&self) -> Result<u32, StoreError> {
-        let concluded = self.optional_count("attempts")?.ok_or_else(|| corrupt("attempts"))?;
-        Ok(self.optional_count("begun")?.unwrap_or(concluded))
+        let concluded = self.number("attempts")?;
+        Ok(self.optional_number("begun")?.unwrap_or(concluded))
     }
 
-    pub(super) fn optional_count(&self, name: &'static str) -> Result<Option<u32>, StoreError> {
-        let count = |value: &AttributeValue| {
-            let count = value.as_n().ok().and_then(|count| count.parse().ok());
-            count.ok_or_else(|| corrupt(name))
-        };
-        self.0.get(name).map(count).transpose()
+    pub(super) fn number<N: FromStr>(&self, name: &'static str) -> Result<N, StoreError> {
+        self.optional_number(name)?.ok_or_else(|| corrupt(name))
+    }
+
+    pub(super) fn optional_number<N: FromStr>(&self, name: &'static str) -> Result<Option<N>, StoreError> {
+        let number = |value: &AttributeValue| value.as_n().ok()?.parse().ok();
+        self.0.get(name).map(|value| number(value).ok_or_else(|| corrupt(name))).transpose()
     }
 
     pub(super) fn text(&self, name: &'static str) -> Result<String, StoreError> {
@@ -86,6 +91,14 @@ impl Reader<'_> {
     pub(super) fn optional_text(&self, name: &'static str) -> Result<Option<String>, StoreError> {
         let text = |value: &AttributeValue| value.as_s().cloned().map_err(|_| corrupt(name));
         self.0.get(name).map(text).transpose()
+    }
+
+    pub(super) fn parsed<T>(
+        &self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, StoreError> {
+        self.optional_parsed(name, parse)?.ok_or_else(|| corrupt(name))
     }
 
     pub(super) fn optional_parsed<T>(
@@ -102,11 +115,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn optional_time(&self, name: &'static str) -> Result<Option<UnixMillis>, StoreError> {
-        let time = |value: &AttributeValue| {
-            let millis = value.as_n().ok().and_then(|millis| millis.parse().ok());
-            millis.map(UnixMillis).ok_or_else(|| corrupt(name))
-        };
-        self.0.get(name).map(time).transpose()
+        Ok(self.optional_number(name)?.map(UnixMillis))
     }
 
     pub(super) fn optional_bytes(&self, name: &'static str) -> Result<Option<Vec<u8>>, StoreError> {

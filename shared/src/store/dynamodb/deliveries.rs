@@ -10,6 +10,7 @@ use crate::model::clock::UnixMillis;
 use crate::model::id::{AuthorizationId, OperationId};
 use crate::store::dynamodb::attribute::{self, Item, Reader};
 use crate::store::dynamodb::item;
+use crate::store::dynamodb::schema::OUTBOX;
 use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome, unavailable};
 use crate::store::{AfterAttempt, AttemptClaimed, Due, FindDue, RecordDeliveries, StoreError, TakenUp};
 use crate::telemetry::Alarm;
@@ -234,7 +235,12 @@ impl DynamoStore {
         limit: u32,
     ) -> Result<Vec<Due>, StoreError> {
         let page = self
-            .query_outbox(partition, "outbox = :outbox AND outboxAt <= :now")
+            .client
+            .query()
+            .table_name(&*self.table)
+            .index_name(OUTBOX)
+            .key_condition_expression("outbox = :outbox AND outboxAt <= :now")
+            .expression_attribute_values(":outbox", partition)
             .expression_attribute_values(":now", attribute::time(now))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .send()

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use crate::model::deny_list::{Denial, DenyList};
 use crate::store::dynamodb::attribute;
-use crate::store::dynamodb::schema::{DENY_LIST, PARTITION_KEY};
-use crate::store::dynamodb::table::{DynamoStore, unavailable};
+use crate::store::dynamodb::schema::DENY_LIST;
+use crate::store::dynamodb::table::DynamoStore;
 use crate::store::{ChangeDenyList, ReadDenyList, StoreError};
 
 /// The set. An attribute that has no element left is no attribute.
@@ -16,18 +16,10 @@ const DENIED: &str = "denied";
 #[async_trait]
 impl ReadDenyList for DynamoStore {
     async fn deny_list(&self) -> Result<DenyList, StoreError> {
-        let found = self
-            .client
-            .get_item()
-            .table_name(&*self.table)
-            .key(PARTITION_KEY, attribute::text(DENY_LIST))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| unavailable(&error))?;
-        match found.item().and_then(|item| item.get(DENIED)) {
+        let found = self.item(attribute::text(DENY_LIST)).await?;
+        match found.and_then(|mut item| item.remove(DENIED)) {
             None => Ok(DenyList::default()),
-            Some(AttributeValue::Ss(entries)) => Ok(DenyList::from_entries(entries.iter().cloned())),
+            Some(AttributeValue::Ss(entries)) => Ok(DenyList::from_entries(entries)),
             Some(_) => Err(StoreError::Corrupt("the deny list is no set of strings".to_owned())),
         }
     }

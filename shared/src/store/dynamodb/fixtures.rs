@@ -187,7 +187,7 @@ pub(super) fn authorized<const N: usize>(by: &str, changes: [(&'static str, Attr
 
 /// The item of a link that `by` issued, with `changes` to it.
 pub(super) fn record<const N: usize>(by: &str, changes: [(&'static str, AttributeValue); N]) -> Item {
-    let mut record = item::issued(&authorization(), &operation(by)).unwrap();
+    let mut record = item::new_record(&authorization(), &operation(by)).unwrap();
     record.extend(changes.map(|(name, value)| (name.to_owned(), value)));
     record
 }

@@ -1,16 +1,15 @@
 //! A link for its page: a read that names the attributes it gets, so that a role may be held to them.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::error::SdkError;
 use url::Url;
 
-use crate::model::authorization::{Status, link_end};
+use crate::model::authorization::link_end;
 use crate::model::clock::UnixMillis;
 use crate::model::id::AuthorizationId;
 use crate::store::dynamodb::attribute::{Item, Reader, corrupt, time};
 use crate::store::dynamodb::item;
 use crate::store::dynamodb::schema::{OPENED_AT, PARTITION_KEY};
-use crate::store::dynamodb::table::{DynamoStore, unavailable};
+use crate::store::dynamodb::table::{DynamoStore, unavailable, was_done};
 use crate::store::{FindLinks, FoundLink, StoreError};
 
 /// [`FOUND_ATTRIBUTES`](crate::store::dynamodb::FOUND_ATTRIBUTES); `status` is a reserved word.
@@ -46,13 +45,7 @@ impl FindLinks for DynamoStore {
             .expression_attribute_values(":now", time(now))
             .send()
             .await;
-        match recorded {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                Ok(())
-            }
-            Err(error) => Err(unavailable(&error)),
-        }
+        was_done(recorded).map(drop)
     }
 }
 
@@ -61,7 +54,7 @@ fn read(item: &Item) -> Result<FoundLink, StoreError> {
     let link = item.optional_text("link")?;
     Ok(FoundLink {
         link: link.as_deref().map(Url::parse).transpose().map_err(|_| corrupt("link"))?,
-        status: item.text("status")?.parse::<Status>().map_err(|_| corrupt("status"))?,
+        status: item.status()?,
         ends_at: link_end(
             item.time("expiresAt")?,
             item.optional_time("retryUntil")?,
@@ -79,6 +72,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::authorization::Status;
     use crate::model::end_date::EndDate;
     use crate::model::owner::Owner;
     use crate::model::terms::Terms;

@@ -15,7 +15,9 @@ use crate::store::dynamodb::attribute::{
     Item, Reader, bytes, corrupt, json, number, operation, status, text, time, time_to_live,
 };
 use crate::store::dynamodb::authorization_request;
-use crate::store::dynamodb::schema::{FORGOTTEN_AT, PARTITION_KEY, TERMS, TIME_TO_LIVE};
+use crate::store::dynamodb::schema::{
+    CREATED_AT, FORGOTTEN_AT, OPENED_AT, PARTITION_KEY, TERMS, TIME_TO_LIVE,
+};
 use crate::store::stored_authorization::StoredAuthorization;
 use crate::store::{NonceUse, StoreError};
 
@@ -63,8 +65,8 @@ pub(super) fn personal(id: &AuthorizationId) -> AttributeValue {
     text(format!("{PERSONAL}{}", &id.as_str()[..1]))
 }
 
-/// The item of a link that nobody has used yet.
-pub(super) fn issued(new: &Authorization, created_by: &OperationId) -> Result<Item, StoreError> {
+/// The item of a new record: a link that nobody has used yet, or a notice that is due.
+pub(super) fn new_record(new: &Authorization, created_by: &OperationId) -> Result<Item, StoreError> {
     let new = StoredAuthorization::from(new.clone());
     let attributes = [
         (PARTITION_KEY, key(&new.id)),
@@ -73,53 +75,34 @@ pub(super) fn issued(new: &Authorization, created_by: &OperationId) -> Result<It
         ("parametersDigest", text(&*new.parameters_digest)),
         ("stateDigest", text(&*new.state_digest)),
         ("status", status(new.status)),
-        ("createdAt", time(new.created_at)),
+        (CREATED_AT, time(new.created_at)),
         ("createdBy", operation(created_by)),
         ("expiresAt", time(new.expires_at)),
         ("retainUntil", time(new.retain_until)),
         ("codes", AttributeValue::L(Vec::new())),
         ("attempts", number(new.attempts)),
         ("history", AttributeValue::L(Vec::new())),
+        match &new.source {
+            LinkSource::Alipay(app) => (APP, text(app.as_str())),
+            LinkSource::Platform(_) => (SOURCE, text(new.source.to_string())),
+        },
     ];
-    let mut item: Item = attributes.map(|(name, value)| (name.to_owned(), value)).into();
+    let optional = [
+        (VERIFIED_BY, new.verified_by.map(|key| text(key.to_string()))),
+        ("link", new.link.map(text)),
+        ("pendingState", new.pending_state.map(|state| text(state.reveal()))),
+        (TERMS, if new.terms.are_default() { None } else { Some(json(&new.terms)?) }),
+        ("outbox", new.due_at.map(|_| due(&new.id))),
+        ("outboxAt", new.due_at.map(time)),
+        ("notice", new.notice.map(|notice| text(notice.as_str()))),
+        ("body", new.body.as_deref().map(bytes)),
+        ("authorizedAt", new.authorized_at.map(time)),
+        ("nextAttemptAt", new.next_attempt_at.map(time)),
+    ];
+    let optional = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let mut item: Item =
+        attributes.into_iter().chain(optional).map(|(name, value)| (name.to_owned(), value)).collect();
     authorization_request::write(&new.request, &mut item);
-    if let Some(key) = new.verified_by {
-        item.insert(VERIFIED_BY.into(), text(key.to_string()));
-    }
-    if let Some(link) = &new.link {
-        item.insert("link".into(), text(&**link));
-    }
-    match &new.source {
-        LinkSource::Alipay(app) => item.insert(APP.into(), text(app.as_str())),
-        LinkSource::Platform(_) => item.insert(SOURCE.into(), text(new.source.to_string())),
-    };
-    if let Some(state) = &new.pending_state {
-        item.insert("pendingState".into(), text(state.reveal()));
-    }
-    if !new.terms.are_default() {
-        item.insert(TERMS.into(), json(&new.terms)?);
-    }
-    if let Some(due_at) = new.due_at {
-        item.insert("outbox".into(), due(&new.id));
-        item.insert("outboxAt".into(), time(due_at));
-    }
-    Ok(item)
-}
-
-/// The item of a notice: that of a record that is due, with the bytes to deliver.
-pub(super) fn notice(new: &Authorization, by: &OperationId) -> Result<Item, StoreError> {
-    let mut item = issued(new, by)?;
-    let new = StoredAuthorization::from(new.clone());
-    if let (Some(notice), Some(body), Some(at), Some(next)) =
-        (new.notice, new.body, new.authorized_at, new.next_attempt_at)
-    {
-        item.extend([
-            ("notice".to_owned(), text(notice.as_str())),
-            ("body".to_owned(), bytes(&body)),
-            ("authorizedAt".to_owned(), time(at)),
-            ("nextAttemptAt".to_owned(), time(next)),
-        ]);
-    }
     Ok(item)
 }
 
@@ -137,10 +120,9 @@ pub(super) fn nonce(nonce: &NonceUse) -> Item {
 
 pub(super) fn authorization(item: &Item) -> Result<Authorization, StoreError> {
     let item = Reader(item);
-    let status = item.text("status")?;
     let due = item.optional_text("outbox")?.is_some_and(|outbox| outbox.starts_with(DUE));
     let request = authorization_request::read(&item)?;
-    let callback = parsed("callback", &item.text("callback")?)?;
+    let callback = from_json("callback", &item.text("callback")?)?;
     let stored = StoredAuthorization {
         id: item.id()?,
         parameters_digest: item.text("parametersDigest")?,
@@ -149,20 +131,20 @@ pub(super) fn authorization(item: &Item) -> Result<Authorization, StoreError> {
         source: item.source()?,
         callback,
         state_digest: item.text("stateDigest")?,
-        pending_state: item.pending_state()?,
+        pending_state: item.optional_parsed("pendingState", State::parse)?,
         link: item.optional_text("link")?,
-        status: status.parse().map_err(|_| corrupt("status"))?,
-        created_at: item.time("createdAt")?,
+        status: item.status()?,
+        created_at: item.time(CREATED_AT)?,
         linked_at: item.optional_time("linkedAt")?,
         expires_at: item.time("expiresAt")?,
         retry_until: item.optional_time("retryUntil")?,
         retain_until: item.time("retainUntil")?,
         codes: item.texts("codes")?,
-        refused_codes: item.optional_count("refusedCodes")?.unwrap_or(0),
-        opened_at: item.optional_time("openedAt")?,
+        refused_codes: item.optional_number("refusedCodes")?.unwrap_or(0),
+        opened_at: item.optional_time(OPENED_AT)?,
         refused_at: item.optional_time("refusedAt")?,
         terms: item.terms()?,
-        notice: item.notice()?,
+        notice: item.optional_parsed("notice", Notice::parse)?,
         exchange: item.lease("exchangeBy", "exchangeUntil")?,
         identity: item.identity()?,
         authorized_at: item.optional_time("authorizedAt")?,
@@ -175,7 +157,7 @@ pub(super) fn authorization(item: &Item) -> Result<Authorization, StoreError> {
         history: item
             .texts("history")?
             .iter()
-            .map(|text| parsed("history", text))
+            .map(|text| from_json("history", text))
             .collect::<Result<_, _>>()?,
         forgotten_at: item.optional_time(FORGOTTEN_AT)?,
     };
@@ -185,14 +167,13 @@ pub(super) fn authorization(item: &Item) -> Result<Authorization, StoreError> {
 /// Attributes that authorizations alone have.
 impl Reader<'_> {
     pub(super) fn id(&self) -> Result<AuthorizationId, StoreError> {
-        let key = self.text(PARTITION_KEY)?;
-        key.strip_prefix(AUTHORIZATION).and_then(AuthorizationId::parse).ok_or_else(|| corrupt(PARTITION_KEY))
+        self.parsed(PARTITION_KEY, |key| key.strip_prefix(AUTHORIZATION).and_then(AuthorizationId::parse))
     }
 
     fn source(&self) -> Result<LinkSource, StoreError> {
-        match self.optional_text(SOURCE)? {
-            Some(text) => LinkSource::parse(&text).ok_or_else(|| corrupt(SOURCE)),
-            None => AlipayAppId::parse(&self.text(APP)?).map(LinkSource::Alipay).ok_or_else(|| corrupt(APP)),
+        match self.optional_parsed(SOURCE, LinkSource::parse)? {
+            Some(source) => Ok(source),
+            None => self.parsed(APP, AlipayAppId::parse).map(LinkSource::Alipay),
         }
     }
 
@@ -201,19 +182,9 @@ impl Reader<'_> {
         Ok(self.optional_text(VERIFIED_BY)?.and_then(|text| ShortFingerprint::parse(&text)))
     }
 
-    fn notice(&self) -> Result<Option<Notice>, StoreError> {
-        let text = self.optional_text("notice")?;
-        text.map(|text| Notice::parse(&text).ok_or_else(|| corrupt("notice"))).transpose()
-    }
-
     pub(super) fn terms(&self) -> Result<Terms, StoreError> {
         let text = self.optional_text(TERMS)?;
-        text.map_or_else(|| Ok(Terms::default()), |terms| parsed(TERMS, &terms))
-    }
-
-    fn pending_state(&self) -> Result<Option<State>, StoreError> {
-        let text = self.optional_text("pendingState")?;
-        text.map(|text| State::parse(&text).ok_or_else(|| corrupt("pendingState"))).transpose()
+        text.map_or_else(|| Ok(Terms::default()), |terms| from_json(TERMS, &terms))
     }
 
     fn identity(&self) -> Result<Option<Identity>, StoreError> {
@@ -222,7 +193,7 @@ impl Reader<'_> {
     }
 }
 
-fn parsed<T: DeserializeOwned>(name: &'static str, text: &str) -> Result<T, StoreError> {
+fn from_json<T: DeserializeOwned>(name: &'static str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|_| corrupt(name))
 }
 
@@ -263,12 +234,11 @@ mod tests {
     fn the_key_that_verified_the_request_takes_ten_bytes() {
         let verified_by = Some(KeyFingerprint::new(b"hello").short());
         let new = Authorization { verified_by, ..fixtures::authorization() };
-        let item = issued(&new, &fixtures::operation("issuer")).unwrap();
+        let item = new_record(&new, &fixtures::operation("issuer")).unwrap();
         assert_eq!(item.get("by"), Some(&text("2cf24dba")));
         assert_eq!(authorization(&item), Ok(new));
-        assert!(
-            !issued(&fixtures::authorization(), &fixtures::operation("issuer")).unwrap().contains_key("by")
-        );
+        let without = new_record(&fixtures::authorization(), &fixtures::operation("issuer")).unwrap();
+        assert!(!without.contains_key("by"));
     }
 
     /// Written by the version that knew businesses alone.

@@ -1,7 +1,6 @@
 //! A link request: nonce and authorization in one transaction.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
@@ -13,7 +12,7 @@ use crate::model::id::AuthorizationId;
 use crate::store::dynamodb::attribute::{self, Item, Reader};
 use crate::store::dynamodb::conflicts::will_pass;
 use crate::store::dynamodb::item;
-use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome, unavailable};
+use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome, unavailable, was_done};
 use crate::store::{Linked, NonceUse, RecordLinks, RecordPlatformLinks, Recorded, StoreError, UseNonces};
 
 /// A nonce that may be used: new, used up, or used by an earlier try of this very operation.
@@ -30,7 +29,7 @@ impl RecordLinks for DynamoStore {
     async fn record_link(&self, new: &Authorization, nonce: &NonceUse) -> Result<Recorded, StoreError> {
         let record = Put::builder()
             .table_name(&*self.table)
-            .set_item(Some(item::issued(new, &nonce.operation)?))
+            .set_item(Some(item::new_record(new, &nonce.operation)?))
             .condition_expression(SERIAL_IS_FREE)
             .expression_attribute_values(":now", attribute::time(nonce.used_at))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -101,13 +100,7 @@ impl UseNonces for DynamoStore {
             .set_expression_attribute_values(put.expression_attribute_values)
             .send()
             .await;
-        match used {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                Ok(false)
-            }
-            Err(error) => Err(unavailable(&error)),
-        }
+        was_done(used)
     }
 }
 

@@ -7,8 +7,8 @@ use crate::model::clock::UnixMillis;
 use crate::model::purge::Looks;
 use crate::store::StoreError;
 use crate::store::dynamodb::attribute;
-use crate::store::dynamodb::schema::{LOOKS, PARTITION_KEY};
-use crate::store::dynamodb::table::{DynamoStore, unavailable};
+use crate::store::dynamodb::schema::LOOKS;
+use crate::store::dynamodb::table::DynamoStore;
 
 /// Many more than a day has; a clock that jumps about adds no more.
 const MOST: u32 = 1_000;
@@ -31,17 +31,9 @@ impl DynamoStore {
     }
 
     async fn noted_looks(&self) -> Result<Vec<UnixMillis>, StoreError> {
-        let found = self
-            .client
-            .get_item()
-            .table_name(&*self.table)
-            .key(PARTITION_KEY, attribute::text(LOOKS))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| unavailable(&error))?;
+        let found = self.item(attribute::text(LOOKS)).await?;
         let corrupt = || StoreError::Corrupt("the looks at the clock are no set of times".to_owned());
-        match found.item().and_then(|item| item.get("looks")) {
+        match found.as_ref().and_then(|item| item.get("looks")) {
             None => Ok(Vec::new()),
             Some(AttributeValue::Ns(looks)) => {
                 let time = |look: &String| look.parse().map(UnixMillis).map_err(|_| corrupt());

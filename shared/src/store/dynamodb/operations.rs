@@ -1,7 +1,6 @@
 //! An operator's tools.
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::model::authorization::{Authorization, Status};
@@ -9,8 +8,7 @@ use crate::model::id::{AuthorizationId, OperationId};
 use crate::model::owner::Owner;
 use crate::store::dynamodb::attribute::{self, Reader};
 use crate::store::dynamodb::item;
-use crate::store::dynamodb::schema::PARTITION_KEY;
-use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome, unavailable};
+use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome, unavailable, was_done};
 use crate::store::{Operate, ReadAuthorizations, RecordNotices, Resend, StoreError};
 
 /// Nobody is at an attempt.
@@ -19,16 +17,7 @@ const FREE: &str = "(attribute_not_exists(deliveryUntil) OR deliveryUntil <= :no
 #[async_trait]
 impl ReadAuthorizations for DynamoStore {
     async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError> {
-        let found = self
-            .client
-            .get_item()
-            .table_name(&*self.table)
-            .key(PARTITION_KEY, item::key(id))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| unavailable(&error))?;
-        found.item().map(item::authorization).transpose()
+        self.item(item::key(id)).await?.as_ref().map(item::authorization).transpose()
     }
 }
 
@@ -39,17 +28,11 @@ impl RecordNotices for DynamoStore {
             .client
             .put_item()
             .table_name(&*self.table)
-            .set_item(Some(item::notice(notice, by)?))
+            .set_item(Some(item::new_record(notice, by)?))
             .condition_expression("attribute_not_exists(pk)")
             .send()
             .await;
-        match recorded {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                Ok(false)
-            }
-            Err(error) => Err(unavailable(&error)),
-        }
+        was_done(recorded)
     }
 }
 

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::ReturnValue;
 
 use crate::model::reservation::{Reservation, ReservationOutcome};
-use crate::store::dynamodb::attribute::{self, Item};
+use crate::store::dynamodb::attribute::{self, Item, Reader};
 use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome};
 use crate::store::{ReserveRate, StoreError};
 
@@ -102,9 +102,7 @@ impl DynamoStore {
 }
 
 fn reserved_until(item: &Item) -> Result<i64, StoreError> {
-    let micros = item.get(RESERVED_UNTIL).and_then(|value| value.as_n().ok());
-    let micros = micros.and_then(|micros| micros.parse().ok());
-    micros.ok_or_else(|| attribute::corrupt(RESERVED_UNTIL))
+    Reader(item).number(RESERVED_UNTIL)
 }
 
 #[cfg(test)]

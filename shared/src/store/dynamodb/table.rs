@@ -16,7 +16,7 @@ use crate::store::StoreError;
 use crate::store::dynamodb::attribute::{self, Item};
 use crate::store::dynamodb::conflicts::Conflicts;
 use crate::store::dynamodb::item;
-use crate::store::dynamodb::schema::{ATTENTION, OUTBOX, PARTITION_KEY, TIME_TO_LIVE};
+use crate::store::dynamodb::schema::{ATTENTION, PARTITION_KEY, TIME_TO_LIVE};
 
 const TIMEOUTS: CallTimeouts = CallTimeouts {
     attempt: Duration::from_millis(800),
@@ -50,14 +50,11 @@ impl DynamoStore {
         Self { client: Client::from_conf(config), table: table.into() }
     }
 
-    /// A query of one partition of the index of what is due. `:outbox` stands for the partition in `condition`.
-    pub(super) fn query_outbox(&self, partition: AttributeValue, condition: &str) -> QueryFluentBuilder {
-        self.client
-            .query()
-            .table_name(&*self.table)
-            .index_name(OUTBOX)
-            .key_condition_expression(condition)
-            .expression_attribute_values(":outbox", partition)
+    /// The item of this key, as it stands after every write that was answered.
+    pub(super) async fn item(&self, key: AttributeValue) -> Result<Option<Item>, StoreError> {
+        let read = self.client.get_item().table_name(&*self.table).key(PARTITION_KEY, key);
+        let read = read.consistent_read(true).send().await;
+        Ok(read.map_err(|error| unavailable(&error))?.item)
     }
 
     /// A query of what somebody should look at, the latest first: what `filter` says, if it says anything, and of
@@ -129,6 +126,17 @@ pub(super) enum UpdateOutcome {
 impl UpdateOutcome {
     pub(super) const fn is_updated(&self) -> bool {
         matches!(self, Self::Updated(_))
+    }
+}
+
+/// True if the write was made, false if its condition did not hold.
+pub(super) fn was_done<T, E: ProvideErrorMetadata>(
+    written: Result<T, SdkError<E>>,
+) -> Result<bool, StoreError> {
+    match written {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+        Err(error) => Err(unavailable(&error)),
     }
 }
 
