@@ -54,36 +54,30 @@ impl Operate for DynamoStore {
     async fn resend(&self, resend: &Resend) -> Result<bool, StoreError> {
         let (pending, ended): (Vec<Status>, Vec<Status>) =
             resend.from.iter().partition(|status| **status == Status::Authorized);
-        Ok(self.resend_from(resend, &ended, "0").await?
-            || self.resend_from(resend, &pending, "if_not_exists(begun, attempts)").await?)
+        Ok(self.resend_from(resend, &ended, false).await? || self.resend_from(resend, &pending, true).await?)
     }
 }
 
 impl DynamoStore {
-    /// The attempts of a delivery that has not ended go on. Whether `resend` did it, now or before its answer was lost.
-    async fn resend_from(
-        &self,
-        resend: &Resend,
-        from: &[Status],
-        attempts: &str,
-    ) -> Result<bool, StoreError> {
-        const FROM: [&str; 3] = [":from0", ":from1", ":from2"];
+    /// Whether `resend` did it, now or before its answer was lost, for a record in one of the states `from`. Its
+    /// attempts go on, or are counted anew.
+    async fn resend_from(&self, resend: &Resend, from: &[Status], goes_on: bool) -> Result<bool, StoreError> {
         if from.is_empty() {
             return Ok(false);
         }
-        let (names, from): (Vec<&str>, Vec<&Status>) = FROM.into_iter().zip(from).unzip();
+        let names: Vec<_> = (0..from.len()).map(|place| format!(":from{place}")).collect();
         let mut values = vec![
             (":authorized", attribute::status(Status::Authorized)),
             (":by", attribute::operation(&resend.operation)),
             (":due", item::due(&resend.id)),
             (":now", attribute::time(resend.now)),
         ];
-        values.extend(names.iter().copied().zip(from.into_iter().map(|status| attribute::status(*status))));
-        let attempts = if attempts == "0" {
+        values.extend(names.iter().map(String::as_str).zip(from.iter().copied().map(attribute::status)));
+        let attempts = if goes_on {
+            "if_not_exists(begun, attempts)"
+        } else {
             values.push((":none", attribute::number(0)));
             ":none"
-        } else {
-            attempts
         };
         let mut update = format!(
             "SET #status = :authorized, attempts = {attempts}, nextAttemptAt = :now, deliveryBy = :by,
