@@ -238,7 +238,7 @@ async fn attempts_after(failures: u32, succeeds: bool) -> Vec<Cost> {
             Attempt { millis: Some(300), answer, ..Attempt::new(number, now, DeliveryOutcome::Status(500)) };
         attempts.history = attempts.history_with(failed);
         let wait = OPEN_API_WAITS_SECS.get(number as usize - 1).copied().map(Duration::from_secs);
-        let next = wait.map_or(AfterAttempt::Undeliverable, |wait| {
+        let next = wait.map_or(AfterAttempt::Undeliverable { at: now }, |wait| {
             let due_at = if wait > MAX_DELAY { now + wait } else { now + wait + HINT_GRACE_PERIOD };
             AfterAttempt::Retry { at: now + wait, due_at }
         });

@@ -205,7 +205,8 @@ fn follows(
     // A POST that was made is recorded in any case: otherwise it would be made again.
     let jitter = Jitter::generate(&*function.random).unwrap_or(Jitter::NONE);
     let Some(wait) = function.schedule.wait_after(attempts, jitter, result.retry_after) else {
-        return Follows { record: AfterAttempt::Undeliverable, step: Step::GivenUp, hint_after: None };
+        let record = AfterAttempt::Undeliverable { at: now };
+        return Follows { record, step: Step::GivenUp, hint_after: None };
     };
     let at = now + wait;
     let hinted = wait <= MAX_DELAY;

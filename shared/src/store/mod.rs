@@ -176,8 +176,8 @@ pub trait RecordReturns: RecordNotices {
     /// first time stays. Whether this call recorded it. Nothing else of the record changes.
     async fn record_refusal(&self, id: &AuthorizationId, now: UnixMillis) -> Result<bool, StoreError>;
 
-    /// Records who the user is, on the one condition that nobody is recorded yet and nobody was forgotten. The codes
-    /// that were claimed may be gone by then: no other is.
+    /// Records who the user is, on the one condition that nobody is recorded yet and nobody was forgotten. The store
+    /// may drop the claimed codes with it: no code is claimed after a settlement.
     async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError>;
 }
 
@@ -190,10 +190,10 @@ pub enum AttemptClaimed {
     Refused(AttemptRefusal),
 }
 
-/// The state after an attempt.
+/// What follows an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterAttempt {
-    /// Nothing: the merchant answered SUCCESS.
+    /// The merchant answered SUCCESS: nothing more is due.
     Delivered {
         /// The person is forgotten from this time on; `None`: not before the record is.
         forget_at: Option<UnixMillis>,
@@ -205,8 +205,11 @@ pub enum AfterAttempt {
         /// The sweep takes it up at this time, unless a hint was faster.
         due_at: UnixMillis,
     },
-    /// Nothing: this was the last one.
-    Undeliverable,
+    /// Given up: no attempt is left.
+    Undeliverable {
+        /// The time at which it was given up.
+        at: UnixMillis,
+    },
 }
 
 /// Delivers (`openid-delivery`).

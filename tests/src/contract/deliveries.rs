@@ -14,8 +14,8 @@ use shared::store::{
 };
 
 use super::{
-    Backend, MINUTE, attempt_claim, authorization, body, due_at, issued, nonce, of_merchant, of_scheme,
-    operation, record, settled, settlement,
+    Backend, GIVEN_UP, MINUTE, attempt_claim, authorization, body, due_at, issued, nonce, of_merchant,
+    of_scheme, operation, record, settled, settlement,
 };
 use crate::world::BEGINNING;
 
@@ -216,9 +216,7 @@ pub(super) async fn an_undeliverable_record_is_resent_with_the_same_body(store: 
     store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await.expect("answers");
     let failed = Attempt::new(1, BEGINNING, DeliveryOutcome::Tls(TlsFailure::Expired));
     assert_eq!(
-        store
-            .conclude_attempt(&id, &operation("a"), slice::from_ref(&failed), AfterAttempt::Undeliverable)
-            .await,
+        store.conclude_attempt(&id, &operation("a"), slice::from_ref(&failed), GIVEN_UP).await,
         Ok(true)
     );
     assert_eq!(store.due(BEGINNING + MINUTE * 600, 10).await, Ok(Vec::new()));
@@ -247,9 +245,8 @@ pub(super) async fn what_is_undeliverable_is_listed_by_owner(store: &dyn Backend
         assert_eq!(store.settle(&settlement(serial_no, "open-1", "s")).await, Ok(Settled::Recorded));
         store.claim_attempt(&attempt_claim(serial_no, 0, "a", BEGINNING)).await.expect("answers");
         let failed = Attempt::new(1, BEGINNING, DeliveryOutcome::Tls(TlsFailure::Expired));
-        let concluded = store
-            .conclude_attempt(&new.id, &operation("a"), slice::from_ref(&failed), AfterAttempt::Undeliverable)
-            .await;
+        let concluded =
+            store.conclude_attempt(&new.id, &operation("a"), slice::from_ref(&failed), GIVEN_UP).await;
         assert_eq!(concluded, Ok(true));
         given_up.push(new.id);
     }

@@ -16,8 +16,8 @@ use shared::store::{AfterAttempt, AttemptClaimed, ForgottenSome, Linked, Recorde
 use super::deliveries::WITH_OPEN_ID;
 use super::platform_links::pending;
 use super::{
-    Backend, MINUTE, attempt_claim, authorization, claim, ended, issued, nonce, of_scheme, operation, ours,
-    record, refusal, settled, settlement,
+    Backend, GIVEN_UP, MINUTE, attempt_claim, authorization, claim, ended, issued, nonce, of_scheme,
+    operation, ours, record, refusal, settled, settlement,
 };
 use crate::world::BEGINNING;
 
@@ -48,7 +48,7 @@ pub(super) async fn what_is_left_of_a_forgotten_person_is_what_happened(store: &
     settled(store, "S2").await;
     attempted(store, "S3", DeliveryOutcome::Success, delivered).await;
     attempted(store, "S4", DeliveryOutcome::Timeout, retry).await;
-    attempted(store, "S5", DeliveryOutcome::Timeout, AfterAttempt::Undeliverable).await;
+    attempted(store, "S5", DeliveryOutcome::Timeout, GIVEN_UP).await;
     for (serial_no, status) in [
         ("S1", Status::Issued),
         ("S2", Status::Authorized),
@@ -92,7 +92,7 @@ pub(super) async fn whoever_comes_after_forgetting_changes_nothing(store: &dyn B
     let due = settled(store, "S2").await;
     let pending = pending("S3");
     assert_eq!(store.record_link(&pending, &nonce("n3", "i", BEGINNING)).await, Ok(Recorded::New));
-    attempted(store, "S4", DeliveryOutcome::Timeout, AfterAttempt::Undeliverable).await;
+    attempted(store, "S4", DeliveryOutcome::Timeout, GIVEN_UP).await;
     let given_up = AuthorizationId::from_serial("B1", "S4");
     let mut left = Vec::new();
     for id in [&unused, &due, &pending.id, &given_up] {

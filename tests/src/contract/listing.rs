@@ -9,10 +9,10 @@ use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::forgetting::Forgetting;
 use shared::model::owner::Owner;
 use shared::store::listing::{Listing, View};
-use shared::store::{AfterAttempt, Recorded, Resend, Settled, Settlement};
+use shared::store::{Recorded, Resend, Settled, Settlement};
 
 use super::{
-    Backend, MINUTE, attempt_claim, authorization, claim, ended, nonce, operation, ours, settlement,
+    Backend, GIVEN_UP, MINUTE, attempt_claim, authorization, claim, ended, nonce, operation, ours, settlement,
 };
 use crate::world::BEGINNING;
 
@@ -41,8 +41,7 @@ pub(super) async fn what_needs_attention_is_listed_with_its_reason(store: &dyn B
     store.claim_attempt(&attempt_claim("S1", 0, "a", BEGINNING)).await.expect("answers");
     let failed = Attempt::new(1, BEGINNING, DeliveryOutcome::Timeout);
     let id = authorization("S1").id;
-    let concluded =
-        store.conclude_attempt(&id, &operation("a"), &[failed], AfterAttempt::Undeliverable).await;
+    let concluded = store.conclude_attempt(&id, &operation("a"), &[failed], GIVEN_UP).await;
     assert_eq!(concluded, Ok(true));
 
     let page = async |owner: Option<&str>, after: Duration, limit: u32| {
@@ -147,8 +146,7 @@ pub(super) async fn what_ended_badly_is_listed_by_state_and_time_of_everybody_or
         let (id, failed) =
             (authorization(serial_no).id, Attempt::new(1, BEGINNING, DeliveryOutcome::Timeout));
         let history = [failed];
-        let concluded =
-            store.conclude_attempt(&id, &operation("a"), &history, AfterAttempt::Undeliverable).await;
+        let concluded = store.conclude_attempt(&id, &operation("a"), &history, GIVEN_UP).await;
         assert_eq!(concluded, Ok(true));
     }
     // Nobody can mend it any more.

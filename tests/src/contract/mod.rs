@@ -27,8 +27,8 @@ use shared::model::identity::{Identity, OpenId};
 use shared::model::owner::SchemeId;
 use shared::store::listing::ListAuthorizations;
 use shared::store::{
-    Claimed, FindDue, FindLinks, ForgetDelivered, NonceUse, Operate, RecordDeliveries, RecordPlatformLinks,
-    RecordReturns, Recorded, ReserveRate, Settled, Settlement, UseNonces,
+    AfterAttempt, Claimed, FindDue, FindLinks, ForgetDelivered, NonceUse, Operate, RecordDeliveries,
+    RecordPlatformLinks, RecordReturns, Recorded, ReserveRate, Settled, Settlement, UseNonces,
 };
 
 use self::deliveries::*;
@@ -170,6 +170,9 @@ store_contract! { list publish }
 
 /// A minute.
 pub const MINUTE: Duration = Duration::from_mins(1);
+
+/// What follows a last attempt that was made at once.
+const GIVEN_UP: AfterAttempt = AfterAttempt::Undeliverable { at: BEGINNING };
 
 fn operation(name: &str) -> OperationId {
     OperationId::recorded(name.to_owned())

@@ -57,7 +57,7 @@ impl RecordDeliveries for DynamoStore {
         history: &[Attempt],
         next: AfterAttempt,
     ) -> Result<bool, StoreError> {
-        let (then, mut values) = after_attempt(id, history, next);
+        let (then, mut values) = after_attempt(id, next);
         values.extend([
             (":history", AttributeValue::L(history.iter().map(attribute::json).collect::<Result<_, _>>()?)),
             (":by", attribute::operation(holder)),
@@ -128,10 +128,9 @@ impl RecordDeliveries for DynamoStore {
     }
 }
 
-/// The rest of the update that concludes the last attempt of `history`, with its values.
+/// The rest of the update that concludes an attempt, with its values.
 fn after_attempt(
     id: &AuthorizationId,
-    history: &[Attempt],
     next: AfterAttempt,
 ) -> (&'static str, Vec<(&'static str, AttributeValue)>) {
     match next {
@@ -156,18 +155,15 @@ fn after_attempt(
                 (":outboxAt", attribute::time(due_at)),
             ],
         ),
-        AfterAttempt::Undeliverable => {
-            let at = history.last().map_or(UnixMillis(0), |attempt| attempt.at);
-            (
-                "#status = :status, attention = :needed, attentionAt = :at
-                 REMOVE deliveryUntil, begun, nextAttemptAt, outbox, outboxAt",
-                vec![
-                    (":status", attribute::status(Status::Undeliverable)),
-                    (":needed", item::needed()),
-                    (":at", attribute::time(at)),
-                ],
-            )
-        }
+        AfterAttempt::Undeliverable { at } => (
+            "#status = :status, attention = :needed, attentionAt = :at
+             REMOVE deliveryUntil, begun, nextAttemptAt, outbox, outboxAt",
+            vec![
+                (":status", attribute::status(Status::Undeliverable)),
+                (":needed", item::needed()),
+                (":at", attribute::time(at)),
+            ],
+        ),
     }
 }
 

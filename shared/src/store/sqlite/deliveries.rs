@@ -56,7 +56,7 @@ impl RecordDeliveries for SqliteStore {
         let (status, next_attempt_at, due_at, forget_at) = match next {
             AfterAttempt::Delivered { forget_at } => (Status::Delivered, None, None, forget_at),
             AfterAttempt::Retry { at, due_at } => (Status::Authorized, Some(at), Some(due_at), None),
-            AfterAttempt::Undeliverable => (Status::Undeliverable, None, None, None),
+            AfterAttempt::Undeliverable { at: _ } => (Status::Undeliverable, None, None, None),
         };
         self.0
             .run(move |connection| {
