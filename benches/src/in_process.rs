@@ -70,8 +70,8 @@ pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
     let (clock, random, store) = (Arc::new(SystemClock), Arc::new(OsRandom::default()), Arc::new(AtOnce));
     let links = links()?;
     let clock: Arc<dyn Clock> = clock;
-    let businesses = SecretCache::<Business>::shared(&secrets, &clock);
-    let access_keys = SecretCache::<AccessKey>::shared(&secrets, &clock);
+    let businesses = Arc::new(SecretCache::<Business>::new(&secrets, &clock));
+    let access_keys = Arc::new(SecretCache::<AccessKey>::new(&secrets, &clock));
     let business = runtime.block_on(businesses.get(&SecretName::business(BUSINESS_ID)?))?;
     let access_key = runtime.block_on(access_keys.get(&SecretName::access_key(ACCESS_KEY_ID)?))?;
     let scheme_links = GetAuthorizationUrl::new(get_authorization_url::Deps {

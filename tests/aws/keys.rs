@@ -41,7 +41,7 @@ impl Rig {
         vault.create("business/B1", &document("one")).await;
         let clock = Arc::new(ManualClock::at(BEGINNING));
         let source: Arc<dyn SecretSource> = Arc::new(Vault::source(&account));
-        let cache = SecretCache::of_callers(&source, &(clock.clone() as _));
+        let cache = Arc::new(SecretCache::new(&source, &(clock.clone() as _)).named_by_callers());
         Self { account, vault, clock, cache }
     }
 

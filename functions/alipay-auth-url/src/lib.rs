@@ -82,8 +82,9 @@ impl AlipayAuthUrl {
     #[must_use]
     pub fn new(deps: Deps) -> Self {
         let Deps { secrets, deny_list, network, store, clock, random, links, callbacks } = deps;
-        let businesses = SecretCache::of_callers_by(&secrets, &clock, &callbacks);
-        let platforms = SecretCache::shared(&secrets, &clock);
+        let businesses =
+            Arc::new(SecretCache::new(&secrets, &clock).named_by_callers().with_rules(&callbacks));
+        let platforms = Arc::new(SecretCache::new(&secrets, &clock));
         let breakers = Breakers::new(Arc::clone(&clock));
         Self { businesses, platforms, deny_list, network, breakers, store, clock, random, links, callbacks }
     }

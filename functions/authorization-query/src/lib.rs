@@ -68,7 +68,8 @@ impl AuthorizationQuery {
     #[must_use]
     pub fn new(deps: Deps) -> Self {
         let Deps { secrets, deny_list, nonces, records, clock, random, callbacks } = deps;
-        let businesses = SecretCache::of_callers_by(&secrets, &clock, &callbacks);
+        let businesses =
+            Arc::new(SecretCache::new(&secrets, &clock).named_by_callers().with_rules(&callbacks));
         Self { businesses, deny_list, nonces, records, clock, random }
     }
 

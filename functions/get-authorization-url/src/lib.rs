@@ -106,8 +106,8 @@ impl GetAuthorizationUrl {
     pub fn new(deps: Deps) -> Self {
         let Deps { secrets, deny_list, store, rate_limiter, alibaba_cloud, clock, random, links, callbacks } =
             deps;
-        let schemes = SecretCache::of_callers_by(&secrets, &clock, &callbacks);
-        let link_token = SecretCache::shared(&secrets, &clock);
+        let schemes = Arc::new(SecretCache::new(&secrets, &clock).named_by_callers().with_rules(&callbacks));
+        let link_token = Arc::new(SecretCache::new(&secrets, &clock));
         let landing = Landing {
             keys: Arc::clone(&link_token),
             links: store.find,
@@ -116,13 +116,13 @@ impl GetAuthorizationUrl {
             clock: Arc::clone(&clock),
         };
         Self {
-            access_keys: SecretCache::of_callers(&secrets, &clock),
+            access_keys: Arc::new(SecretCache::new(&secrets, &clock).named_by_callers()),
             deny_list,
-            accounts: SecretCache::shared(&secrets, &clock),
+            accounts: Arc::new(SecretCache::new(&secrets, &clock)),
             schemes,
             link_token,
-            phone_key: SecretCache::shared(&secrets, &clock),
-            alibaba_cloud_keys: SecretCache::shared(&secrets, &clock),
+            phone_key: Arc::new(SecretCache::new(&secrets, &clock)),
+            alibaba_cloud_keys: Arc::new(SecretCache::new(&secrets, &clock)),
             store: store.record,
             nonces: store.nonces,
             landing,

@@ -104,9 +104,9 @@ impl OpenIdCallback {
     #[must_use]
     pub fn new(deps: Deps) -> Self {
         let Deps { secrets, deny_list, store, gateway, hints, keep_for, clock, random } = deps;
-        let apps = SecretCache::of_callers(&secrets, &clock);
-        let platforms = SecretCache::shared(&secrets, &clock);
-        let callback_keys = SecretCache::shared(&secrets, &clock);
+        let apps = Arc::new(SecretCache::new(&secrets, &clock).named_by_callers());
+        let platforms = Arc::new(SecretCache::new(&secrets, &clock));
+        let callback_keys = Arc::new(SecretCache::new(&secrets, &clock));
         let breakers = Breakers::new(Arc::clone(&clock));
         Self {
             apps,

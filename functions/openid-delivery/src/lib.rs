@@ -91,9 +91,9 @@ impl OpenIdDelivery {
     pub fn new(deps: Deps) -> Self {
         let Deps { secrets, store, due, sender, hints, clock, random, callbacks, schedule, personal_data } =
             deps;
-        let businesses = SecretCache::shared_by(&secrets, &clock, &callbacks);
-        let schemes = SecretCache::shared_by(&secrets, &clock, &callbacks);
-        let callback_key = SecretCache::shared(&secrets, &clock);
+        let businesses = Arc::new(SecretCache::new(&secrets, &clock).with_rules(&callbacks));
+        let schemes = Arc::new(SecretCache::new(&secrets, &clock).with_rules(&callbacks));
+        let callback_key = Arc::new(SecretCache::new(&secrets, &clock));
         Self {
             businesses,
             schemes,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use crate::egress::callback_url::CallbackRules;
 use crate::model::deny_list::KeyFingerprint;
 use crate::registry::document::{self, Field, KeyTexts};
 use crate::secrets::{Document, DocumentError, SecretName};
@@ -54,7 +55,7 @@ pub(super) struct AccessKeyFields {
 }
 
 impl Document for AccessKey {
-    fn parse(json: &str) -> Result<Self, DocumentError> {
+    fn parse_by(json: &str, _: &CallbackRules) -> Result<Self, DocumentError> {
         document::read::<AccessKeyFields, _>(json, Self::try_from)
     }
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use serde::Deserialize;
 
+use crate::egress::callback_url::CallbackRules;
 use crate::registry::document::{self, Field};
 use crate::secrets::{Document, DocumentError};
 
@@ -41,7 +42,7 @@ pub(super) struct AccountFields {
 }
 
 impl Document for Account {
-    fn parse(json: &str) -> Result<Self, DocumentError> {
+    fn parse_by(json: &str, _: &CallbackRules) -> Result<Self, DocumentError> {
         document::read::<AccountFields, _>(json, Self::try_from)
     }
 }

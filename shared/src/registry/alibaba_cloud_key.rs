@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::Url;
 
+use crate::egress::callback_url::CallbackRules;
 use crate::egress::web_url;
 use crate::model::party_id::is_party_id;
 use crate::protocol::alibaba_cloud::Credential;
@@ -40,7 +41,7 @@ pub(super) struct AlibabaCloudKeyFields {
 }
 
 impl Document for AlibabaCloudKey {
-    fn parse(json: &str) -> Result<Self, DocumentError> {
+    fn parse_by(json: &str, _: &CallbackRules) -> Result<Self, DocumentError> {
         document::read::<AlibabaCloudKeyFields, _>(json, Self::try_from)
     }
 }

@@ -4,6 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::egress::callback_url::CallbackRules;
 use crate::model::alipay_app_id::AlipayAppId;
 use crate::model::clock::UnixMillis;
 use crate::protocol::alipay::app_keys::{
@@ -103,7 +104,7 @@ pub(super) struct AlipayAppFields {
 }
 
 impl Document for AlipayApp {
-    fn parse(json: &str) -> Result<Self, DocumentError> {
+    fn parse_by(json: &str, _: &CallbackRules) -> Result<Self, DocumentError> {
         document::read::<AlipayAppFields, _>(json, Self::try_from)
     }
 }

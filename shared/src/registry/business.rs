@@ -104,10 +104,6 @@ pub(super) struct BusinessFields {
 }
 
 impl Document for Business {
-    fn parse(json: &str) -> Result<Self, DocumentError> {
-        Self::parse_by(json, &CallbackRules::default())
-    }
-
     fn parse_by(json: &str, rules: &CallbackRules) -> Result<Self, DocumentError> {
         document::read(json, |fields| Self::new(fields, rules))
     }

@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::egress::callback_url::CallbackRules;
 use crate::registry::document::{self, Field};
 use crate::secrets::{Document, DocumentError};
 use crate::signing::rsa::SigningKey;
@@ -25,7 +26,7 @@ pub(super) struct CallbackKeyFields {
 }
 
 impl Document for CallbackKey {
-    fn parse(json: &str) -> Result<Self, DocumentError> {
+    fn parse_by(json: &str, _: &CallbackRules) -> Result<Self, DocumentError> {
         document::read::<CallbackKeyFields, _>(json, Self::try_from)
     }
 }

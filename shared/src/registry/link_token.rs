@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::egress::callback_url::CallbackRules;
 use crate::registry::document::{self, KeyTexts};
 use crate::secrets::{Document, DocumentError};
 use crate::signing::link_token::LinkTokenKey;
@@ -22,7 +23,7 @@ pub(super) struct LinkTokenFields {
 }
 
 impl Document for LinkToken {
-    fn parse(json: &str) -> Result<Self, DocumentError> {
+    fn parse_by(json: &str, _: &CallbackRules) -> Result<Self, DocumentError> {
         document::read::<LinkTokenFields, _>(json, Self::try_from)
     }
 }

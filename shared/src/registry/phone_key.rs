@@ -6,6 +6,7 @@ use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
+use crate::egress::callback_url::CallbackRules;
 use crate::registry::document::{self, Field};
 use crate::secrets::{Document, DocumentError};
 
@@ -22,7 +23,7 @@ pub(super) struct PhoneKeyFields {
 }
 
 impl Document for PhoneKey {
-    fn parse(json: &str) -> Result<Self, DocumentError> {
+    fn parse_by(json: &str, _: &CallbackRules) -> Result<Self, DocumentError> {
         document::read::<PhoneKeyFields, _>(json, Self::try_from)
     }
 }

@@ -4,6 +4,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
+use crate::egress::callback_url::CallbackRules;
 use crate::egress::web_url;
 use crate::model::party_id::is_party_id;
 use crate::protocol::open_api::client::request::Credential;
@@ -82,7 +83,7 @@ pub(super) struct PlatformFields {
 }
 
 impl Document for Platform {
-    fn parse(json: &str) -> Result<Self, DocumentError> {
+    fn parse_by(json: &str, _: &CallbackRules) -> Result<Self, DocumentError> {
         document::read::<PlatformFields, _>(json, Self::try_from)
     }
 }

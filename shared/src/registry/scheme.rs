@@ -81,10 +81,6 @@ pub(super) struct SchemeFields {
 }
 
 impl Document for Scheme {
-    fn parse(json: &str) -> Result<Self, DocumentError> {
-        Self::parse_by(json, &CallbackRules::default())
-    }
-
     fn parse_by(json: &str, rules: &CallbackRules) -> Result<Self, DocumentError> {
         document::read(json, |fields| Self::new(fields, rules))
     }

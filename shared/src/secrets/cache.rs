@@ -36,7 +36,7 @@ pub struct SecretCache<T> {
     source: Arc<dyn SecretSource>,
     time: PassedTime,
     slots: Slots<T>,
-    rules: Arc<CallbackRules>,
+    rules: CallbackRules,
     /// The limit on diagnoses of refused signatures.
     diagnoses: Mutex<LookupLimit>,
     /// None if callers bring no names.
@@ -61,51 +61,29 @@ impl<R, E> From<Result<R, E>> for KeyCheck<Result<R, E>> {
 
 impl<T: Document> SecretCache<T> {
     /// An empty cache of documents whose names are our own: they stand in settings, records and other documents.
-    /// Whoever asks for different kinds of documents has one cache for each.
+    /// Whoever asks for different kinds of documents has one cache for each, over one source and clock.
     #[must_use]
-    pub fn new(source: Arc<dyn SecretSource>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(source: &Arc<dyn SecretSource>, clock: &Arc<dyn Clock>) -> Self {
         Self {
-            source,
-            time: PassedTime::new(clock),
+            source: Arc::clone(source),
+            time: PassedTime::new(Arc::clone(clock)),
             slots: Slots::none(),
-            rules: Arc::default(),
+            rules: CallbackRules::default(),
             diagnoses: Mutex::new(LookupLimit::full()),
             unknown_names: None,
         }
     }
 
-    /// An empty cache over a source and a clock that others use as well, of documents whose names are our own.
-    #[must_use]
-    pub fn shared(source: &Arc<dyn SecretSource>, clock: &Arc<dyn Clock>) -> Arc<Self> {
-        Self::shared_by(source, clock, &CallbackRules::default())
-    }
-
     /// The same, of documents whose addresses are judged by `rules`, not by the default ones.
     #[must_use]
-    pub fn shared_by(
-        source: &Arc<dyn SecretSource>,
-        clock: &Arc<dyn Clock>,
-        rules: &CallbackRules,
-    ) -> Arc<Self> {
-        let rules = Arc::new(rules.clone());
-        Arc::new(Self { rules, ..Self::new(Arc::clone(source), Arc::clone(clock)) })
+    pub fn with_rules(self, rules: &CallbackRules) -> Self {
+        Self { rules: rules.clone(), ..self }
     }
 
     /// The same, of documents whose names callers bring, so that anybody can invent one.
     #[must_use]
-    pub fn of_callers(source: &Arc<dyn SecretSource>, clock: &Arc<dyn Clock>) -> Arc<Self> {
-        Self::of_callers_by(source, clock, &CallbackRules::default())
-    }
-
-    /// The same, of documents whose addresses are judged by `rules`, not by the default ones.
-    #[must_use]
-    pub fn of_callers_by(
-        source: &Arc<dyn SecretSource>,
-        clock: &Arc<dyn Clock>,
-        rules: &CallbackRules,
-    ) -> Arc<Self> {
-        let (rules, unknown_names) = (Arc::new(rules.clone()), Some(UnknownNames::new()));
-        Arc::new(Self { rules, unknown_names, ..Self::new(Arc::clone(source), Arc::clone(clock)) })
+    pub fn named_by_callers(self) -> Self {
+        Self { unknown_names: Some(UnknownNames::new()), ..self }
     }
 
     /// True if a document of this name is here, however old: nobody made the name up, and it may be logged.
@@ -180,7 +158,7 @@ impl<T: Document> SecretCache<T> {
             Some(slot) => (slot, None),
             None => {
                 let permit = self.permit(name, origin, deadline).await?;
-                (self.slots.make(name, &self.rules), Some(permit))
+                (self.slots.make(name), Some(permit))
             }
         };
         let (seen, lookup) = {
@@ -255,7 +233,7 @@ impl<T: Document> SecretCache<T> {
             if let Err(error) = &fetched {
                 tracing::warn!(secret = %slot.name, %error, "a secret could not be fetched before its time");
             }
-            let flaw = slot.entry().record_early_fetch(fetched, asked_at);
+            let flaw = slot.entry().record_early_fetch(fetched, asked_at, &self.rules);
             log_flaw(&slot.name, flaw);
         }
         drop(flight);
@@ -293,7 +271,7 @@ impl<T: Document> SecretCache<T> {
         log_failure(&slot.name, fetched.as_ref().err(), was_known);
         let (flaw, is_known) = {
             let mut entry = slot.entry();
-            (entry.record_fetch(fetched, asked_at), entry.is_known())
+            (entry.record_fetch(fetched, asked_at, &self.rules), entry.is_known())
         };
         log_flaw(&slot.name, flaw);
         self.slots.moved(slot, was_known, is_known);

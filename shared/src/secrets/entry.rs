@@ -41,8 +41,6 @@ struct BadVersion {
 
 /// The state of one secret.
 pub(super) struct CacheEntry<T> {
-    /// The rules that its addresses are judged by.
-    rules: Arc<CallbackRules>,
     good: Option<GoodVersion<T>>,
     /// The version that did not parse last, kept so that it is parsed and alarmed once.
     bad: Option<BadVersion>,
@@ -54,11 +52,10 @@ pub(super) struct CacheEntry<T> {
 }
 
 impl<T: Document> CacheEntry<T> {
-    pub(super) fn empty(rules: &Arc<CallbackRules>) -> Self {
-        let rules = Arc::clone(rules);
+    pub(super) fn empty() -> Self {
         let failure = SecretError::Unavailable("not fetched yet".to_owned());
         let (fetched_at, next_fetch) = (Monotonic(Duration::ZERO), Monotonic(Duration::ZERO));
-        Self { rules, good: None, bad: None, failure, fetches: 0, fetched_at, next_fetch }
+        Self { good: None, bad: None, failure, fetches: 0, fetched_at, next_fetch }
     }
 
     /// The number of fetches that have ended: tells a caller who waited that someone else's fetch served it too.
@@ -93,17 +90,18 @@ impl<T: Document> CacheEntry<T> {
         self.good.as_ref().filter(|good| now.since(good.vouched_at) < KEPT)
     }
 
-    /// Takes in the outcome of the fetch that began at `asked_at`. Returns the reason why a version does not parse, the
-    /// first time that version is met.
+    /// Takes in the outcome of the fetch that began at `asked_at`, of a document whose addresses are judged by `rules`.
+    /// Returns the reason why a version does not parse, the first time that version is met.
     pub(super) fn record_fetch(
         &mut self,
         fetched: Result<SecretValue, FetchError>,
         asked_at: Monotonic,
+        rules: &CallbackRules,
     ) -> Option<String> {
         self.fetches += 1;
         self.fetched_at = asked_at;
         match fetched {
-            Ok(value) => self.accept(value, asked_at),
+            Ok(value) => self.accept(value, asked_at, rules),
             Err(FetchError::Absent(_)) => {
                 self.good = None;
                 self.failure = SecretError::Absent;
@@ -131,16 +129,17 @@ impl<T: Document> CacheEntry<T> {
         &mut self,
         fetched: Result<SecretValue, FetchError>,
         asked_at: Monotonic,
+        rules: &CallbackRules,
     ) -> Option<String> {
         if fetched.is_ok() {
-            return self.record_fetch(fetched, asked_at);
+            return self.record_fetch(fetched, asked_at, rules);
         }
         self.fetches += 1;
         self.fetched_at = asked_at;
         None
     }
 
-    fn accept(&mut self, value: SecretValue, asked_at: Monotonic) -> Option<String> {
+    fn accept(&mut self, value: SecretValue, asked_at: Monotonic, rules: &CallbackRules) -> Option<String> {
         if let Some(good) = self.good.as_mut().filter(|good| good.version == value.version) {
             good.vouched_at = asked_at;
             self.confirm(asked_at);
@@ -151,7 +150,7 @@ impl<T: Document> CacheEntry<T> {
             self.reject(reason, asked_at);
             return None;
         }
-        match parse::<T>(&value.document, &self.rules) {
+        match parse::<T>(&value.document, rules) {
             Ok(document) => {
                 let document = Arc::new(document);
                 self.good = Some(GoodVersion { version: value.version, document, vouched_at: asked_at });
@@ -204,20 +203,27 @@ mod tests {
     struct Number(u32);
 
     impl Document for Number {
-        fn parse(json: &str) -> Result<Self, DocumentError> {
+        fn parse_by(json: &str, _: &CallbackRules) -> Result<Self, DocumentError> {
             json.parse().map(Self).map_err(|_| DocumentError::whole("is no number"))
         }
     }
 
-    fn empty() -> CacheEntry<Number> {
-        CacheEntry::empty(&Arc::default())
+    type Entry = CacheEntry<Number>;
+    type Fetched = Result<SecretValue, FetchError>;
+
+    fn recorded(entry: &mut Entry, fetched: Fetched, asked_at: Monotonic) -> Option<String> {
+        entry.record_fetch(fetched, asked_at, &CallbackRules::default())
     }
 
-    fn version(version: &str, text: &str) -> Result<SecretValue, FetchError> {
+    fn recorded_early(entry: &mut Entry, fetched: Fetched, asked_at: Monotonic) -> Option<String> {
+        entry.record_early_fetch(fetched, asked_at, &CallbackRules::default())
+    }
+
+    fn version(version: &str, text: &str) -> Fetched {
         Ok(SecretValue { version: version.to_owned(), document: Zeroizing::new(text.to_owned()) })
     }
 
-    fn down() -> Result<SecretValue, FetchError> {
+    fn down() -> Fetched {
         Err(FetchError::Unavailable("time-out".to_owned()))
     }
 
@@ -227,29 +233,29 @@ mod tests {
 
     #[test]
     fn a_value_without_text_is_unparsable() {
-        let mut entry = empty();
+        let mut entry = Entry::empty();
         let reason = "is empty or not a text";
-        assert_eq!(entry.record_fetch(version("v1", ""), START).as_deref(), Some(reason));
+        assert_eq!(recorded(&mut entry, version("v1", ""), START).as_deref(), Some(reason));
         assert_eq!(entry.answer(START), Err(unparsable(reason)));
     }
 
     #[test]
     fn a_bad_version_is_reported_once_even_when_the_good_one_comes_between() {
-        let mut entry = empty();
-        assert_eq!(entry.record_fetch(version("v1", "1"), START), None);
-        assert_eq!(entry.record_fetch(version("v2", "x"), START), Some("is no number".to_owned()));
-        assert_eq!(entry.record_fetch(version("v1", "1"), START), None);
-        assert_eq!(entry.record_fetch(version("v2", "x"), START), None);
-        assert_eq!(entry.record_fetch(version("v3", "x"), START), Some("is no number".to_owned()));
+        let mut entry = Entry::empty();
+        assert_eq!(recorded(&mut entry, version("v1", "1"), START), None);
+        assert_eq!(recorded(&mut entry, version("v2", "x"), START), Some("is no number".to_owned()));
+        assert_eq!(recorded(&mut entry, version("v1", "1"), START), None);
+        assert_eq!(recorded(&mut entry, version("v2", "x"), START), None);
+        assert_eq!(recorded(&mut entry, version("v3", "x"), START), Some("is no number".to_owned()));
         assert_eq!(entry.answer(START), Ok(Arc::new(Number(1))));
     }
 
     #[test]
     fn a_bad_version_does_not_age_the_good_one() {
-        let mut entry = empty();
-        entry.record_fetch(version("v1", "1"), START);
-        entry.record_fetch(version("v2", "x"), START + 50 * MINUTE);
-        entry.record_fetch(down(), START + 100 * MINUTE);
+        let mut entry = Entry::empty();
+        recorded(&mut entry, version("v1", "1"), START);
+        recorded(&mut entry, version("v2", "x"), START + 50 * MINUTE);
+        recorded(&mut entry, down(), START + 100 * MINUTE);
         assert_eq!(entry.answer(START + 109 * MINUTE), Ok(Arc::new(Number(1))));
         let failure = SecretError::Unavailable("time-out".to_owned());
         assert_eq!(entry.answer(START + 110 * MINUTE), Err(failure));
@@ -257,18 +263,18 @@ mod tests {
 
     #[test]
     fn the_pause_after_a_failed_refresh_ends_with_the_value() {
-        let mut entry = empty();
-        entry.record_fetch(version("v1", "1"), START);
-        entry.record_fetch(down(), START + (60 * MINUTE - Duration::from_secs(20)));
+        let mut entry = Entry::empty();
+        recorded(&mut entry, version("v1", "1"), START);
+        recorded(&mut entry, down(), START + (60 * MINUTE - Duration::from_secs(20)));
         assert!(matches!(entry.lookup(START + (60 * MINUTE - Duration::from_secs(1))), Lookup::Ready(Ok(_))));
         assert!(matches!(entry.lookup(START + 60 * MINUTE), Lookup::Missing));
     }
 
     #[test]
     fn a_failed_early_refresh_leaves_a_fresh_value_fresh() {
-        let mut entry = empty();
-        entry.record_fetch(version("v1", "1"), START);
-        entry.record_fetch(down(), START + MINUTE);
+        let mut entry = Entry::empty();
+        recorded(&mut entry, version("v1", "1"), START);
+        recorded(&mut entry, down(), START + MINUTE);
         assert!(matches!(entry.lookup(START + 4 * MINUTE), Lookup::Ready(Ok(_))));
         assert!(matches!(entry.lookup(START + 5 * MINUTE), Lookup::Stale(_)));
     }
@@ -276,32 +282,32 @@ mod tests {
     #[test]
     fn an_early_fetch_revokes_nothing() {
         for failed in [FetchError::Absent(AbsentError::NotFound), FetchError::Denied] {
-            let mut entry = empty();
-            entry.record_fetch(version("v1", "1"), START);
-            assert_eq!(entry.record_early_fetch(Err(failed), START + MINUTE), None);
+            let mut entry = Entry::empty();
+            recorded(&mut entry, version("v1", "1"), START);
+            assert_eq!(recorded_early(&mut entry, Err(failed), START + MINUTE), None);
             assert_eq!(entry.answer(START + 4 * MINUTE), Ok(Arc::new(Number(1))));
             assert!(!entry.early_refresh_is_due(START + MINUTE) && entry.fetches() == 2);
-            entry.record_early_fetch(version("v2", "2"), START + 2 * MINUTE);
+            recorded_early(&mut entry, version("v2", "2"), START + 2 * MINUTE);
             assert_eq!(entry.answer(START + 4 * MINUTE), Ok(Arc::new(Number(2))));
         }
     }
 
     #[test]
     fn a_denied_secret_is_kept_like_one_that_cannot_be_had() {
-        let mut entry = empty();
-        entry.record_fetch(Err(FetchError::Denied), START);
+        let mut entry = Entry::empty();
+        recorded(&mut entry, Err(FetchError::Denied), START);
         assert_eq!(entry.answer(START), Err(SecretError::Denied));
-        entry.record_fetch(version("v1", "1"), START);
-        entry.record_fetch(Err(FetchError::Denied), START + 5 * MINUTE);
+        recorded(&mut entry, version("v1", "1"), START);
+        recorded(&mut entry, Err(FetchError::Denied), START + 5 * MINUTE);
         assert_eq!(entry.answer(START + 59 * MINUTE), Ok(Arc::new(Number(1))));
         assert_eq!(entry.answer(START + 60 * MINUTE), Err(SecretError::Denied));
     }
 
     #[test]
     fn a_revocation_is_looked_at_again_after_30_s_however_fresh_the_value_was() {
-        let mut entry = empty();
-        entry.record_fetch(version("v1", "1"), START);
-        entry.record_fetch(Err(FetchError::Absent(AbsentError::Deleted)), START);
+        let mut entry = Entry::empty();
+        recorded(&mut entry, version("v1", "1"), START);
+        recorded(&mut entry, Err(FetchError::Absent(AbsentError::Deleted)), START);
         let after = |secs| START + Duration::from_secs(secs);
         assert!(matches!(entry.lookup(after(29)), Lookup::Ready(Err(SecretError::Absent))));
         assert!(matches!(entry.lookup(after(30)), Lookup::Missing));
@@ -309,8 +315,8 @@ mod tests {
 
     #[test]
     fn without_a_document_an_unanswered_fetch_may_be_repeated_at_once() {
-        let mut entry = empty();
-        entry.record_fetch(down(), START);
+        let mut entry = Entry::empty();
+        recorded(&mut entry, down(), START);
         assert!(matches!(entry.lookup(START), Lookup::Missing));
     }
 }

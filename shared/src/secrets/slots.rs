@@ -4,7 +4,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::egress::callback_url::CallbackRules;
 use crate::secrets::entry::CacheEntry;
 use crate::secrets::name::SecretName;
 use crate::secrets::source::Document;
@@ -37,14 +36,13 @@ impl<T: Document> Slots<T> {
         self.names().slots.get(name).cloned()
     }
 
-    /// The place of a name that has none; the one that another caller was faster to make, if one was. `rules` are for
-    /// the addresses in its documents.
-    pub(super) fn make(&self, name: &SecretName, rules: &Arc<CallbackRules>) -> Arc<Slot<T>> {
+    /// The place of a name that has none; the one that another caller was faster to make, if one was.
+    pub(super) fn make(&self, name: &SecretName) -> Arc<Slot<T>> {
         let mut names = self.names();
         if let Some(slot) = names.slots.get(name) {
             return Arc::clone(slot);
         }
-        let entry = Mutex::new(CacheEntry::empty(rules));
+        let entry = Mutex::new(CacheEntry::empty());
         let slot = Arc::new(Slot { name: name.clone(), flight: tokio::sync::Mutex::new(()), entry });
         names.slots.insert(name.clone(), Arc::clone(&slot));
         names.remember_unknown(name);

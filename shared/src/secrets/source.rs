@@ -47,19 +47,19 @@ impl fmt::Debug for SecretValue {
 
 /// A type that a secret's JSON text is parsed into.
 pub trait Document: Sized + Send + Sync + 'static {
-    /// Parses the text, keys included, so that nothing is left to fail when it is used.
+    /// Parses the text, keys included, so that nothing is left to fail when it is used. The addresses that it holds are
+    /// judged by `rules`.
     ///
     /// # Errors
     /// The flaw of the text, in words that repeat no part of a key.
-    fn parse(json: &str) -> Result<Self, DocumentError>;
+    fn parse_by(json: &str, rules: &CallbackRules) -> Result<Self, DocumentError>;
 
-    /// The same, with the addresses that it holds judged by the rules of a deployment, not by the default ones.
+    /// The same, by the default rules.
     ///
     /// # Errors
-    /// As [`Document::parse`].
-    fn parse_by(json: &str, rules: &CallbackRules) -> Result<Self, DocumentError> {
-        let _ = rules;
-        Self::parse(json)
+    /// As [`Document::parse_by`].
+    fn parse(json: &str) -> Result<Self, DocumentError> {
+        Self::parse_by(json, &CallbackRules::default())
     }
 }
 

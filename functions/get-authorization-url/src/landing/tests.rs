@@ -112,7 +112,7 @@ impl Rig {
         });
         let clock = Arc::new(ManualClock::at(NOW));
         let page = Landing {
-            keys: Arc::new(SecretCache::new(Arc::clone(&world) as _, Arc::clone(&clock) as _)),
+            keys: Arc::new(SecretCache::new(&(Arc::clone(&world) as _), &(Arc::clone(&clock) as _))),
             links: Arc::clone(&world) as _,
             merchants: Arc::clone(&world) as _,
             settings: LinkSettings {

@@ -21,7 +21,7 @@ use crate::secrets::source::{DocumentError, SecretValue};
 struct Word(String);
 
 impl Document for Word {
-    fn parse(json: &str) -> Result<Self, DocumentError> {
+    fn parse_by(json: &str, _: &CallbackRules) -> Result<Self, DocumentError> {
         if json == "bad" { Err(DocumentError::whole("a bad word")) } else { Ok(Self(json.to_owned())) }
     }
 }
@@ -64,8 +64,9 @@ impl Rig {
         let (list, listed) = (Mutex::new(Ok(HashSet::new())), Mutex::new(0));
         let source = Arc::new(Script { secrets, asked, list, listed, gate: Semaphore::new(1) });
         let clock = Arc::new(ManualClock::at(UnixMillis(1_700_000_000_000)));
-        let cache = SecretCache::of_callers(&(Arc::clone(&source) as _), &(Arc::clone(&clock) as _));
-        Self { source, clock, cache }
+        let cache =
+            SecretCache::new(&(Arc::clone(&source) as _), &(Arc::clone(&clock) as _)).named_by_callers();
+        Self { source, clock, cache: Arc::new(cache) }
     }
 
     fn put(&self, key: &str, version: &str, text: &str) {
@@ -763,7 +764,7 @@ async fn a_clock_that_is_set_makes_no_document_younger_and_no_wait_longer() {
 #[tokio::test]
 async fn names_of_our_own_are_not_limited() {
     let rig = Rig::new();
-    let cache = SecretCache::<Word>::shared(&(Arc::clone(&rig.source) as _), &(Arc::clone(&rig.clock) as _));
+    let cache = SecretCache::<Word>::new(&(Arc::clone(&rig.source) as _), &(Arc::clone(&rig.clock) as _));
     for n in 0..200 {
         assert_eq!(cache.get(&name(&format!("X{n}"))).await, Err(SecretError::Absent));
     }
