@@ -197,18 +197,14 @@ impl DenyList {
             .is_some_and(|denied| denied.iter().any(|(of, which)| (*of, which.as_ref()) == (kind, key)))
     }
 
-    /// Its entries, in their order.
+    /// Its entries, sorted.
     #[must_use]
     pub fn entries(&self) -> Vec<String> {
-        let of = |(id, denied): (&String, &Vec<(PartyKind, Option<KeyFingerprint>)>)| {
-            let id = id.clone();
-            denied
-                .clone()
-                .into_iter()
-                .map(move |(kind, key)| Denial { kind, id: id.clone(), key }.to_string())
-        };
-        let mut entries: Vec<_> =
-            self.denied.iter().flat_map(of).chain(self.unread.iter().cloned()).collect();
+        let mut entries = self.unread.clone();
+        for (id, denied) in &self.denied {
+            entries
+                .extend(denied.iter().map(|&(kind, key)| Denial { kind, id: id.clone(), key }.to_string()));
+        }
         entries.sort_unstable();
         entries
     }

@@ -8,8 +8,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::model::clock::{Clock, Monotonic};
-use crate::model::id::AuthorizationId;
-use crate::model::owner::Owner;
 use crate::queue::{Hint, HintError, HintQueue};
 
 /// Hints that are waiting at most; more are lost.
@@ -19,16 +17,11 @@ const CAPACITY: usize = 100_000;
 #[derive(Clone)]
 pub struct InProcessQueue {
     clock: Arc<dyn Clock>,
-    waiting: Arc<Mutex<BinaryHeap<Reverse<Waiting>>>>,
+    waiting: Arc<Mutex<Waiting>>,
 }
 
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Waiting {
-    at: Monotonic,
-    id: AuthorizationId,
-    owner: Owner,
-    attempt: u32,
-}
+/// Hints by the time at which they arrive, the next one on top.
+type Waiting = BinaryHeap<Reverse<(Monotonic, Hint)>>;
 
 impl InProcessQueue {
     #[must_use]
@@ -41,10 +34,11 @@ impl InProcessQueue {
     pub fn take(&self) -> Option<Hint> {
         let now = self.clock.monotonic();
         let mut waiting = self.lock();
-        if waiting.peek()?.0.at > now {
+        let Reverse((at, _)) = waiting.peek()?;
+        if *at > now {
             return None;
         }
-        waiting.pop().map(|Reverse(hint)| Hint::new(hint.id, hint.owner, hint.attempt))
+        waiting.pop().map(|Reverse((_, hint))| hint)
     }
 
     /// Loses every hint, as a restart does.
@@ -52,7 +46,7 @@ impl InProcessQueue {
         self.lock().clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, BinaryHeap<Reverse<Waiting>>> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -65,7 +59,7 @@ impl HintQueue for InProcessQueue {
         if waiting.len() >= CAPACITY {
             return Err(HintError("too many are waiting".to_owned()));
         }
-        waiting.push(Reverse(Waiting { at, id: hint.id, owner: hint.owner, attempt: hint.attempt }));
+        waiting.push(Reverse((at, hint)));
         Ok(())
     }
 }

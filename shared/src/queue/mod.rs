@@ -20,7 +20,7 @@ pub const MAX_DELAY: Duration = Duration::from_mins(15);
 pub const HINT_GRACE_PERIOD: Duration = Duration::from_mins(2);
 
 /// A message that one attempt of one delivery may begin; on the queue it is JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Hint {
     /// The message's version: 1.
     #[serde(rename = "v")]
@@ -41,7 +41,7 @@ impl Hint {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "u8", try_from = "u8")]
 struct Version;
 
