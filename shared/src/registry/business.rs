@@ -139,7 +139,7 @@ impl Business {
                 fields.default_callback_url,
                 rules,
             )?,
-            allowed_ips: allowed_ips.iter().enumerate().map(parse_net).collect::<Result<_, _>>()?,
+            allowed_ips: document::each("allowedIps", &allowed_ips, |path, text| parse_net(path, text))?,
             link_lifetime: terms.lifetime,
             scope: terms.scope,
             upstream: upstream(fields.upstream.optional())?,
@@ -166,8 +166,8 @@ fn upstream(name: Option<String>) -> Result<Option<String>, DocumentError> {
     Ok(name)
 }
 
-fn parse_net((index, text): (usize, &String)) -> Result<IpNet, DocumentError> {
+fn parse_net(path: &str, text: &str) -> Result<IpNet, DocumentError> {
     let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     let flaw = "is neither an address nor a CIDR range";
-    net.map(|net| net.trunc()).map_err(|_| DocumentError::new(format!("allowedIps[{index}]"), flaw))
+    net.map(|net| net.trunc()).map_err(|_| DocumentError::new(path, flaw))
 }

@@ -306,9 +306,17 @@ pub(super) fn keys<K>(
     texts: KeyTexts,
     parse: impl Fn(&str) -> Result<K, KeyFormError>,
 ) -> Result<Vec<K>, DocumentError> {
-    let texts = at_most_two(name, texts)?;
-    let texts = texts.iter().enumerate();
-    texts.map(|(index, text)| key(&format!("{name}[{index}]"), text, &parse)).collect()
+    each(name, &at_most_two(name, texts)?, |path, text| key(path, text, &parse))
+}
+
+/// What `read` makes of each value of a list, by its place, such as `name[1]`.
+pub(super) fn each<T, V>(
+    name: &str,
+    list: &[T],
+    read: impl Fn(&str, &T) -> Result<V, DocumentError>,
+) -> Result<Vec<V>, DocumentError> {
+    let places = list.iter().enumerate();
+    places.map(|(index, value)| read(&format!("{name}[{index}]"), value)).collect()
 }
 
 /// Refuses our own public key where another party's belongs: the private key that it is the half of stands beside it.
@@ -321,14 +329,11 @@ pub(super) fn no_own_key(name: &str, keys: &[VerifyingKey], own: &SigningKey) ->
 
 /// No, one or two keys shared with the other side.
 pub(super) fn md5_keys(name: &str, texts: KeyTexts) -> Result<Vec<Md5Key>, DocumentError> {
-    let texts = at_most_two(name, texts)?;
-    let key = |(index, text): (usize, &SecretString)| {
-        let path = format!("{name}[{index}]");
-        shared_text(&path, text)?;
+    each(name, &at_most_two(name, texts)?, |path, text| {
+        shared_text(path, text)?;
         let short = || format!("has fewer than {MIN_KEY_CHARACTERS} characters");
         Md5Key::new(text.expose_secret()).ok_or_else(|| DocumentError::new(path, short()))
-    };
-    texts.iter().enumerate().map(key).collect()
+    })
 }
 
 /// Refuses what slips into a shared text when it is copied: both sides would use it and differ by what nobody sees. The
@@ -384,12 +389,10 @@ pub(super) fn secrets<K>(
     if !(1..=KEYS_AT_ONCE).contains(&texts.len()) {
         return Err(DocumentError::new(name, format!("must hold 1 to {KEYS_AT_ONCE}")));
     }
-    let key = |(index, text): (usize, &SecretString)| {
-        let path = format!("{name}[{index}]");
-        shared_text(&path, text)?;
+    each(name, &texts, |path, text| {
+        shared_text(path, text)?;
         new(text.expose_secret()).ok_or_else(|| DocumentError::new(path, format!("is not {form}")))
-    };
-    texts.iter().enumerate().map(key).collect()
+    })
 }
 
 #[cfg(test)]

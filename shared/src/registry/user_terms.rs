@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::egress::callback_url::{CallbackRules, CallbackUrl, CallbackUrlError, Origin};
 use crate::model::terms::Terms;
-use crate::registry::document::Field;
+use crate::registry::document::{self, Field};
 use crate::secrets::DocumentError;
 
 /// The most characters of a merchant's name.
@@ -81,11 +81,13 @@ impl UserTerms {
         let url = CallbackUrl::parse(text, rules).map_err(ReturnUrlError::Form)?;
         let listed = self.return_origins.iter().any(|origin| origin.is_of(url.url()));
         let names_ours = |name: &str| ADDED.iter().any(|added| added.eq_ignore_ascii_case(name));
-        match () {
-            () if !listed => Err(ReturnUrlError::OtherOrigin),
-            () if url.url().query_pairs().any(|(name, _)| names_ours(&name)) => Err(ReturnUrlError::Reserved),
-            () => Ok(url.as_str().to_owned()),
+        if !listed {
+            return Err(ReturnUrlError::OtherOrigin);
         }
+        if url.url().query_pairs().any(|(name, _)| names_ours(&name)) {
+            return Err(ReturnUrlError::Reserved);
+        }
+        Ok(url.as_str().to_owned())
     }
 }
 
@@ -99,9 +101,11 @@ pub(super) struct ReturnFields {
 
 impl UserTerms {
     pub(super) fn new(merchant_name: Option<String>, fields: ReturnFields) -> Result<Self, DocumentError> {
-        let return_origins = fields.return_urls.or(Vec::new());
-        let return_origins: Vec<_> =
-            return_origins.iter().enumerate().map(origin).collect::<Result<_, _>>()?;
+        let return_origins =
+            document::each("returnUrls", &fields.return_urls.or(Vec::new()), |path, text| {
+                let flaw = "is not an origin, such as https://shop.example.com";
+                Origin::parse(text).map_err(|_| DocumentError::new(path, flaw))
+            })?;
         let return_url = fields.return_url.optional().filter(|url| !url.is_empty());
         if let Some(url) = &return_url
             && !Url::parse(url).is_ok_and(|url| return_origins.iter().any(|origin| origin.is_of(&url)))
@@ -116,11 +120,6 @@ impl UserTerms {
             notify_expired: fields.notify_expired.or(false),
         })
     }
-}
-
-fn origin((index, text): (usize, &String)) -> Result<Origin, DocumentError> {
-    let flaw = "is not an origin, such as https://shop.example.com";
-    Origin::parse(text).map_err(|_| DocumentError::new(format!("returnUrls[{index}]"), flaw))
 }
 
 /// A name as pages show it.
