@@ -27,7 +27,7 @@ use shared::protocol::alipay::authorize::LinkSettings;
 use shared::protocol::open_api::client::transport::Platforms;
 use shared::protocol::open_api::{Envelope, OpenApiCallError, SUCCESS, Warning};
 use shared::registry::{
-    AuthenticatedCall, Business, DenyListCache, Platform, authenticate, known_business_id,
+    AuthenticatedCall, Business, BusinessSource, DenyListCache, Platform, authenticate, known_business_id,
 };
 use shared::secrets::{SecretCache, SecretSource};
 use shared::store::budget::StoreBudget;
@@ -239,14 +239,18 @@ async fn new_link(
     public_url: &str,
     state: &State,
 ) -> Result<(NewLink, LinkMaker), LinkError> {
-    let Some(name) = &call.business.upstream else {
-        let links = &function.links;
-        let app = call.business.alipay_app.as_ref().unwrap_or(&links.default_app);
-        let link = links.authorize_link(app, public_url, call.business.scope, state);
-        return Ok((NewLink::Ours { app: app.clone(), link: link.clone() }, LinkMaker::Us(link)));
-    };
-    let platform = platform::fetch(function, name, &call.denied).await?;
-    Ok((NewLink::AskedOf(name.clone()), LinkMaker::Platform(platform)))
+    match &call.business.source {
+        BusinessSource::Alipay(app) => {
+            let links = &function.links;
+            let app = app.as_ref().unwrap_or(&links.default_app);
+            let link = links.authorize_link(app, public_url, call.business.scope, state);
+            Ok((NewLink::Ours { app: app.clone(), link: link.clone() }, LinkMaker::Us(link)))
+        }
+        BusinessSource::Platform(name) => {
+            let platform = platform::fetch(function, name, &call.denied).await?;
+            Ok((NewLink::AskedOf(name.clone()), LinkMaker::Platform(platform)))
+        }
+    }
 }
 
 /// The answer to a serialNo that `old` has used: the earlier link if `new` asks for the same, and first the question

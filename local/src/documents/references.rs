@@ -1,7 +1,7 @@
 //! The documents that a document cannot serve without.
 
 use shared::egress::callback_url::CallbackRules;
-use shared::registry::{AccessKey, Business, Scheme, SchemeSource};
+use shared::registry::{AccessKey, Business, BusinessSource, Scheme, SchemeSource};
 use shared::secrets::{Document as _, DocumentError, SecretName};
 
 use super::DocumentKind;
@@ -26,9 +26,11 @@ pub(super) fn references(kind: DocumentKind, text: &str, rules: &CallbackRules) 
 }
 
 fn of_business(text: &str, rules: &CallbackRules) -> Result<Vec<SecretName>, DocumentError> {
-    let Business { upstream, alipay_app, .. } = Business::parse_by(text, rules)?;
-    let platform = upstream.and_then(|name| SecretName::platform(&name).ok());
-    Ok(platform.into_iter().chain(alipay_app.as_ref().map(SecretName::alipay_app)).collect())
+    let maker = match Business::parse_by(text, rules)?.source {
+        BusinessSource::Alipay(app) => app.as_ref().map(SecretName::alipay_app),
+        BusinessSource::Platform(name) => SecretName::platform(&name).ok(),
+    };
+    Ok(maker.into_iter().collect())
 }
 
 fn of_scheme(text: &str, rules: &CallbackRules) -> Result<Vec<SecretName>, DocumentError> {

@@ -52,12 +52,19 @@ pub struct Business {
     pub link_lifetime: Duration,
     /// The scope that its users are asked for.
     pub scope: Scope,
-    /// The platform that makes its links; `None`: an Alipay app of ours does.
-    pub upstream: Option<String>,
-    /// The Alipay app of its links; `None`: the deployment's.
-    pub alipay_app: Option<AlipayAppId>,
+    /// The maker of its links.
+    pub source: BusinessSource,
     /// How its users are met, and what it is told besides the openId.
     pub users: UserTerms,
+}
+
+/// The maker of a business's links.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BusinessSource {
+    /// An Alipay app of ours: this one, or the deployment's.
+    Alipay(Option<AlipayAppId>),
+    /// The platform of this name.
+    Platform(String),
 }
 
 impl Business {
@@ -142,13 +149,9 @@ impl Business {
             allowed_ips: document::each("allowedIps", &allowed_ips, |path, text| parse_net(path, text))?,
             link_lifetime: terms.lifetime,
             scope: terms.scope,
-            upstream: upstream(fields.upstream.optional())?,
-            alipay_app: alipay_app::named(fields.alipay_app)?,
+            source: source(fields.upstream.optional(), alipay_app::named(fields.alipay_app)?)?,
             users: UserTerms::new(name, returns)?,
         };
-        if business.upstream.is_some() && business.alipay_app.is_some() {
-            return Err(DocumentError::new("alipayApp", "would not be used, as upstream makes the links"));
-        }
         if business.keys.rsa.is_empty() && business.keys.md5.is_empty() {
             return Err(DocumentError::whole("needs publicKeys or md5Keys"));
         }
@@ -159,11 +162,13 @@ impl Business {
     }
 }
 
-fn upstream(name: Option<String>) -> Result<Option<String>, DocumentError> {
-    if let Some(name) = &name {
-        SecretName::platform(name).map_err(|_| document::no_id("upstream"))?;
+fn source(upstream: Option<String>, app: Option<AlipayAppId>) -> Result<BusinessSource, DocumentError> {
+    let Some(platform) = upstream else { return Ok(BusinessSource::Alipay(app)) };
+    SecretName::platform(&platform).map_err(|_| document::no_id("upstream"))?;
+    if app.is_some() {
+        return Err(DocumentError::new("alipayApp", "would not be used, as upstream makes the links"));
     }
-    Ok(name)
+    Ok(BusinessSource::Platform(platform))
 }
 
 fn parse_net(path: &str, text: &str) -> Result<IpNet, DocumentError> {

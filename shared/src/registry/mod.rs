@@ -24,7 +24,7 @@ pub use account::Account;
 pub use alibaba_cloud_key::AlibabaCloudKey;
 pub use alipay_app::AlipayApp;
 pub use authenticate::{AuthenticatedCall, authenticate, known_business_id};
-pub use business::Business;
+pub use business::{Business, BusinessSource};
 pub use callback_key::CallbackKey;
 pub use deny_list::{DenyListCache, FIRST_READ_WITHIN, READ_EVERY};
 pub use link_token::LinkToken;
