@@ -28,7 +28,7 @@ struct UsedUp;
 
 #[async_trait]
 impl ReserveRate for UsedUp {
-    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
+    async fn reserve(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
         Ok(ReservationOutcome::Full { again_at: reservation.now + Duration::from_secs(1) })
     }
 }

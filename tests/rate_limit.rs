@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use shared::model::clock::{Clock as _, ManualClock};
 use shared::model::reservation::{Reservation, ReservationOutcome};
-use shared::rate_limit::{Admission, LEASE_WITHIN, RateLimiter};
+use shared::rate_limit::{Admission, RESERVE_WITHIN, RateLimiter};
 use shared::store::sqlite::SqliteStore;
 use shared::store::{ReserveRate, StoreError};
 use tempfile::TempDir;
@@ -38,9 +38,9 @@ impl Counted {
 
 #[async_trait]
 impl ReserveRate for Counted {
-    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
+    async fn reserve(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
         self.reservations.fetch_add(1, Ordering::SeqCst);
-        self.store.lease(reservation).await
+        self.store.reserve(reservation).await
     }
 }
 
@@ -209,7 +209,7 @@ struct Told {
 
 #[async_trait]
 impl ReserveRate for Told {
-    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
+    async fn reserve(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         assert_eq!(self.at_once.fetch_add(1, Ordering::SeqCst), 0, "one at a time");
         tokio::task::yield_now().await;
@@ -294,7 +294,7 @@ async fn while_the_store_is_slow_requests_pass_and_one_a_second_waits_for_it() {
     for waited in 1..=2 {
         let together = join_all((0..100).map(|_| limiter.admit("A1", THOUSAND))).await;
         assert_eq!(together, [Admission::Admitted; 100]);
-        assert_eq!(start.elapsed(), LEASE_WITHIN * waited + Duration::from_millis(1) * (waited - 1));
+        assert_eq!(start.elapsed(), RESERVE_WITHIN * waited + Duration::from_millis(1) * (waited - 1));
         // The runtime's time is rounded up to whole milliseconds.
         tokio::time::advance(Duration::from_millis(1)).await;
         clock.advance(SECOND);
@@ -315,7 +315,7 @@ async fn an_account_that_a_wrong_clock_reserved_for_an_hour_is_not_refused_for_a
 }
 
 #[tokio::test]
-async fn requests_that_come_at_once_share_what_one_of_them_leased() {
+async fn requests_that_come_at_once_share_what_one_of_them_reserved() {
     let (store, _clock, limiter) = told();
     let together = join_all((0..110).map(|_| limiter.admit("A1", THOUSAND))).await;
     assert_eq!(together, [Admission::Admitted; 110]);
@@ -324,7 +324,7 @@ async fn requests_that_come_at_once_share_what_one_of_them_leased() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_dropped_while_it_leases_keeps_no_other_waiting() {
+async fn a_request_that_is_dropped_while_it_reserves_keeps_no_other_waiting() {
     let (store, _clock, limiter) = told();
     store.silent.store(true, Ordering::SeqCst);
     {

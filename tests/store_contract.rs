@@ -66,8 +66,8 @@ async fn a_rate_limit_unused_for_an_hour_is_deleted() {
         busy: false,
     };
     let begins_after = async |wait| {
-        let leased = store.lease(&a_second).await;
-        assert_eq!(leased, Ok(ReservationOutcome::From(BEGINNING - TOLERANCE + wait)));
+        let reserved = store.reserve(&a_second).await;
+        assert_eq!(reserved, Ok(ReservationOutcome::From(BEGINNING - TOLERANCE + wait)));
     };
     begins_after(Duration::ZERO).await;
     let free = BEGINNING - TOLERANCE + Duration::from_secs(1);

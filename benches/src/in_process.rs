@@ -259,5 +259,5 @@ at_once! {
     RecordPlatformLinks::record_platform_link(&AuthorizationId, &Url, UnixMillis) -> Linked = Linked::Ours;
     UseNonces::use_nonce(&NonceUse) -> bool = true;
     ReadDenyList::deny_list() -> DenyList = DenyList::default();
-    ReserveRate::lease(&Reservation) -> ReservationOutcome = ReservationOutcome::From(SystemClock.now());
+    ReserveRate::reserve(&Reservation) -> ReservationOutcome = ReservationOutcome::From(SystemClock.now());
 }

@@ -271,11 +271,11 @@ fn time_outs_and_leases_are_in_order() {
     assert!(2 * LOOKUP_TIMEOUT + 2 * CALL_TIMEOUT < query && query < gateways_own);
     let authorization_url = template.timeout("get-authorization-url");
     // Access key, its early refresh, account; then scheme, phone-key and link-token at once; nonce or record.
-    let call = 4 * LOOKUP_TIMEOUT + shared::rate_limit::LEASE_WITHIN + CALL_TIMEOUT;
+    let call = 4 * LOOKUP_TIMEOUT + shared::rate_limit::RESERVE_WITHIN + CALL_TIMEOUT;
     // Keys of link tokens, their early refresh, scheme; the record.
     let page = 3 * LOOKUP_TIMEOUT + CALL_TIMEOUT;
     // Instead of recording: the account's key at Alibaba Cloud, and, if that came in time, nonce and answer.
-    let key_there = 5 * LOOKUP_TIMEOUT + shared::rate_limit::LEASE_WITHIN;
+    let key_there = 5 * LOOKUP_TIMEOUT + shared::rate_limit::RESERVE_WITHIN;
     let asked = get_authorization_url::ASK_WITHIN + CALL_TIMEOUT + ANSWER_TIMEOUT;
     let slowest = call.max(page).max(key_there).max(asked);
     assert!(slowest < authorization_url && authorization_url < gateways_own);

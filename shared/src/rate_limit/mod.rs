@@ -1,6 +1,6 @@
 //! A rate limiter: so many requests a second for each account, over all instances together.
 //!
-//! An instance leases small shares of the rate from the store and counts them off by itself, so that most requests
+//! An instance reserves small shares of the rate in the store and counts them off by itself, so that most requests
 //! cost no call. A share begins at a moment, in the future when more is wanted than there is: until then the instance
 //! refuses by itself. So instances take their turns instead of racing each other, and too many requests cost no more
 //! writes than just enough of them.
@@ -26,15 +26,15 @@ use crate::telemetry::Alarm;
 
 pub use crate::rate_limit::admission::Admission;
 
-/// The time that a request waits for the store. A lease is one write, which takes a few milliseconds, or some hundred
-/// when a new process has to make its connection first.
-pub const LEASE_WITHIN: Duration = Duration::from_millis(500);
+/// The time that a request waits for the store. A reservation is one write, which takes a few milliseconds, or some
+/// hundred when a new process has to make its connection first.
+pub const RESERVE_WITHIN: Duration = Duration::from_millis(500);
 
 /// The time for which an account's requests pass unasked after the store has failed: so often does a request wait in
 /// vain.
 const PASSING: Duration = Duration::from_secs(1);
 
-/// Accounts that are remembered. One that is forgotten loses what is left of its share.
+/// Accounts that are kept in mind. One that is evicted loses what is left of its share.
 const ACCOUNTS: usize = 4_096;
 
 /// The rates of all accounts, as one instance sees them.
@@ -52,11 +52,11 @@ struct Account {
 }
 
 impl RateLimiter {
-    /// Leases from `store`, and waits [`LEASE_WITHIN`] for it.
+    /// Reserves in `store`, and waits [`RESERVE_WITHIN`] for it.
     #[must_use]
     pub fn new(store: Arc<dyn ReserveRate>, clock: Arc<dyn Clock>) -> Self {
         let time = PassedTime::new(Arc::clone(&clock));
-        Self { store, clock, time, timeout: LEASE_WITHIN, accounts: Mutex::default() }
+        Self { store, clock, time, timeout: RESERVE_WITHIN, accounts: Mutex::default() }
     }
 
     /// Waits this long for the store instead.
@@ -66,21 +66,21 @@ impl RateLimiter {
     }
 
     /// Counts a request of `account`, which is allowed `per_second`, and says whether it may pass. A request that comes
-    /// while another one of the account is leasing waits for what comes of it. It may be dropped at any time; then a
+    /// while another one of the account is reserving waits for what comes of it. It may be dropped at any time; then a
     /// share may be lost, and nothing else.
     pub async fn admit(&self, account: &str, per_second: NonZeroU32) -> Admission {
         let share = self.share_of(account);
         let mut share = share.lock().await;
         let requests = match share.request(self.time.now(), per_second) {
             Turn::Known(admission) => return admission,
-            Turn::Lease(requests) => requests,
+            Turn::Reserve(requests) => requests,
         };
         let (now, busy) = (self.clock.now(), share.busy());
         let reservation = Reservation { account: account.to_owned(), requests, per_second, now, busy };
-        let leased = tokio::time::timeout(self.timeout, self.store.lease(&reservation)).await;
+        let reserved = tokio::time::timeout(self.timeout, self.store.reserve(&reservation)).await;
         let now = self.time.now();
-        let error = match leased {
-            Ok(Ok(leased)) => match share.leased(&reservation, leased, now, self.clock.now()) {
+        let error = match reserved {
+            Ok(Ok(reserved)) => match share.reserved(&reservation, reserved, now, self.clock.now()) {
                 Some(admission) => return admission,
                 None => NoLimitError::Clocks,
             },
@@ -107,7 +107,7 @@ impl RateLimiter {
             return known.share.clone();
         }
         if accounts.len() >= ACCOUNTS {
-            forget_the_longest_idle(&mut accounts);
+            evict_longest_idle(&mut accounts);
         }
         let share = Arc::default();
         accounts.insert(account.to_owned(), Account { asked_at: now, share: Arc::clone(&share) });
@@ -115,7 +115,7 @@ impl RateLimiter {
     }
 }
 
-fn forget_the_longest_idle(accounts: &mut HashMap<String, Account>) {
+fn evict_longest_idle(accounts: &mut HashMap<String, Account>) {
     let idle = accounts.iter().min_by_key(|(_, account)| account.asked_at).map(|(name, _)| name.clone());
     if let Some(idle) = idle {
         accounts.remove(&idle);
@@ -145,13 +145,13 @@ mod tests {
 
     #[async_trait]
     impl ReserveRate for Generous {
-        async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
+        async fn reserve(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
             Ok(ReservationOutcome::From(reservation.now))
         }
     }
 
     #[tokio::test]
-    async fn the_account_that_was_idle_longest_is_forgotten_for_a_new_one() {
+    async fn the_account_that_was_idle_longest_is_evicted_for_a_new_one() {
         let clock = Arc::new(ManualClock::at(UnixMillis(1_795_305_600_000)));
         let limiter = RateLimiter::new(Arc::new(Generous), clock.clone());
         let ask = async |name: usize| {

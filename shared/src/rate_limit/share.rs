@@ -53,8 +53,8 @@ enum Standing {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     Known(Admission),
-    /// A share of so many requests has to be leased first.
-    Lease(NonZeroU32),
+    /// A share of so many requests has to be reserved first.
+    Reserve(NonZeroU32),
 }
 
 impl Share {
@@ -70,7 +70,7 @@ impl Share {
                 None
             }
         };
-        known.map_or_else(|| Turn::Lease(self.size(now, per_second)), Turn::Known)
+        known.map_or_else(|| Turn::Reserve(self.size(now, per_second)), Turn::Known)
     }
 
     /// A request that was admitted turned out to be none: another may pass in its place.
@@ -88,17 +88,17 @@ impl Share {
         self.busy
     }
 
-    /// Takes the store's answer to `reservation` at `now`, when the wall clock, by which the store reserves, says
-    /// `wall`, for the request that made us ask. `None` if it cannot be: the account's time is reserved further ahead
-    /// than anyone may reserve whose clock agrees with ours.
-    pub(super) fn leased(
+    /// Takes the store's answer to `reservation`, and decides on the request that it was made for. The store reserves
+    /// by the wall clock, which says `wall` at `now`. `None` if its clock and ours disagree: the account's time is
+    /// reserved further ahead than anyone may reserve.
+    pub(super) fn reserved(
         &mut self,
         reservation: &Reservation,
-        leased: ReservationOutcome,
+        reserved: ReservationOutcome,
         now: Monotonic,
         wall: UnixMillis,
     ) -> Option<Admission> {
-        match leased {
+        match reserved {
             ReservationOutcome::From(from) => {
                 self.busy = from > reservation.now - reservation.tolerance();
                 self.last_size = reservation.requests.get();
@@ -171,8 +171,8 @@ mod tests {
         Turn::Known(Admission::Over { retry_after: ms(millis) })
     }
 
-    fn lease(requests: u32) -> Turn {
-        Turn::Lease(NonZeroU32::new(requests).unwrap())
+    fn reserve(requests: u32) -> Turn {
+        Turn::Reserve(NonZeroU32::new(requests).unwrap())
     }
 
     fn reservation(requests: u32) -> Reservation {
@@ -180,9 +180,9 @@ mod tests {
         Reservation { account: "A1".to_owned(), requests, per_second: THOUSAND, now: WALL, busy: false }
     }
 
-    fn told(leased: ReservationOutcome) -> (Share, Option<Admission>) {
+    fn told(reserved: ReservationOutcome) -> (Share, Option<Admission>) {
         let mut share = Share::default();
-        let admission = share.leased(&reservation(3), leased, NOW, WALL);
+        let admission = share.reserved(&reservation(3), reserved, NOW, WALL);
         (share, admission)
     }
 
@@ -204,16 +204,16 @@ mod tests {
     #[test]
     fn repetitions_enlarge_no_share() {
         let (mut share, now) = (Share::default(), NOW);
-        let leased_one = Reservation {
+        let one = Reservation {
             account: "A1".to_owned(),
             requests: NonZeroU32::MIN,
             per_second: THOUSAND,
             now: WALL,
             busy: false,
         };
-        assert_eq!(share.request(now, THOUSAND), Turn::Lease(NonZeroU32::MIN));
+        assert_eq!(share.request(now, THOUSAND), Turn::Reserve(NonZeroU32::MIN));
         assert_eq!(
-            share.leased(&leased_one, ReservationOutcome::From(WALL), now, WALL),
+            share.reserved(&one, ReservationOutcome::From(WALL), now, WALL),
             Some(Admission::Admitted)
         );
         share.give_back(now);
@@ -223,22 +223,22 @@ mod tests {
         }
         assert_eq!(share.request(now, THOUSAND), ADMITTED);
         let of_two_requests = NonZeroU32::new(2).unwrap();
-        assert_eq!(share.request(now, THOUSAND), Turn::Lease(of_two_requests));
+        assert_eq!(share.request(now, THOUSAND), Turn::Reserve(of_two_requests));
     }
 
     #[test]
-    fn a_share_is_used_up_and_then_leased_anew() {
+    fn a_share_is_used_up_and_then_reserved_anew() {
         let (mut share, first) = told(ReservationOutcome::From(WALL));
         assert_eq!(first, Some(Admission::Admitted));
         assert_eq!(share.request(NOW, THOUSAND), ADMITTED);
         assert_eq!(share.request(NOW + ms(999), THOUSAND), ADMITTED);
-        assert_eq!(share.request(NOW + ms(999), THOUSAND), lease(2));
+        assert_eq!(share.request(NOW + ms(999), THOUSAND), reserve(2));
     }
 
     #[test]
     fn what_is_left_of_a_share_lapses_a_second_after_it_began() {
         let (mut share, _) = told(ReservationOutcome::From(WALL));
-        assert_eq!(share.request(NOW + ms(1_000), THOUSAND), lease(1));
+        assert_eq!(share.request(NOW + ms(1_000), THOUSAND), reserve(1));
     }
 
     #[test]
@@ -266,8 +266,8 @@ mod tests {
             }
             for size in sizes {
                 share.standing = Standing::Nothing;
-                assert_eq!(share.request(NOW, per_second), lease(size), "{per_second} a second");
-                share.leased(&reservation(size), ReservationOutcome::From(WALL), NOW, WALL);
+                assert_eq!(share.request(NOW, per_second), reserve(size), "{per_second} a second");
+                share.reserved(&reservation(size), ReservationOutcome::From(WALL), NOW, WALL);
             }
         }
     }
@@ -281,7 +281,7 @@ mod tests {
             let (mut share, first) = told(ReservationOutcome::Full { again_at });
             assert_eq!(first, Some(Admission::Over { retry_after: ms(refused) }), "{again_after}");
             assert_eq!(share.request(NOW + ms(refused - 1), THOUSAND), over(1), "{again_after}");
-            assert_eq!(share.request(NOW + ms(refused), THOUSAND), lease(2), "{again_after}");
+            assert_eq!(share.request(NOW + ms(refused), THOUSAND), reserve(2), "{again_after}");
         }
     }
 
@@ -289,7 +289,7 @@ mod tests {
     fn a_reservation_beyond_belief_says_nothing() {
         let (mut share, first) = told(ReservationOutcome::Full { again_at: WALL + ms(4_001) });
         assert_eq!(first, None);
-        assert_eq!(share.request(NOW, THOUSAND), lease(1));
+        assert_eq!(share.request(NOW, THOUSAND), reserve(1));
     }
 
     #[test]
@@ -297,14 +297,14 @@ mod tests {
         let mut share = Share::default();
         share.open(NOW, ms(1_000));
         assert_eq!(share.request(NOW + ms(999), THOUSAND), ADMITTED);
-        assert_eq!(share.request(NOW + ms(1_000), THOUSAND), lease(2));
+        assert_eq!(share.request(NOW + ms(1_000), THOUSAND), reserve(2));
     }
 
     #[test]
     fn a_share_that_began_before_its_answer_lapses_a_second_after_its_beginning() {
         let (mut share, _) = told(ReservationOutcome::From(WALL - ms(80)));
         assert_eq!(share.request(NOW + ms(919), THOUSAND), ADMITTED);
-        assert_eq!(share.request(NOW + ms(920), THOUSAND), lease(2));
+        assert_eq!(share.request(NOW + ms(920), THOUSAND), reserve(2));
     }
 
     #[test]
@@ -316,13 +316,13 @@ mod tests {
 
     #[test]
     fn an_account_is_busy_when_its_reservations_follow_one_another() {
-        for (leased, busy) in [
+        for (reserved, busy) in [
             (ReservationOutcome::From(WALL - TOLERANCE), false),
             (ReservationOutcome::From(WALL - ms(79)), true),
             (ReservationOutcome::From(WALL + ms(500)), true),
             (ReservationOutcome::Full { again_at: WALL }, true),
         ] {
-            assert_eq!(told(leased).0.busy(), busy, "{leased:?}");
+            assert_eq!(told(reserved).0.busy(), busy, "{reserved:?}");
         }
     }
 }

@@ -314,7 +314,7 @@ pub trait ReserveRate: Send + Sync {
     /// Reserves a share of the account's rate behind all that is reserved already; time that is over by more than
     /// [`Reservation::tolerance`] is not made up for. A write that is repeated because its answer was lost may reserve
     /// twice: then one share is lost, and never more is admitted than was allowed.
-    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError>;
+    async fn reserve(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError>;
 }
 
 /// Deletes what is over, for a store that does not do so by itself.

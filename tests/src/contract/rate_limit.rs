@@ -29,78 +29,78 @@ pub(super) async fn reservations_made_at_once_follow_each_other_without_overlap(
     let reservations: Vec<_> = (0..40)
         .map(|number| Reservation { busy: number % 2 == 0, ..reservation(5, 1_000, BEGINNING) })
         .collect();
-    let mut leased: Vec<_> = join_all(reservations.iter().map(|reservation| store.lease(reservation)))
+    let mut reserved: Vec<_> = join_all(reservations.iter().map(|reservation| store.reserve(reservation)))
         .await
         .into_iter()
-        .map(|leased| match leased {
+        .map(|reserved| match reserved {
             Ok(ReservationOutcome::From(at)) => at,
             other => panic!("{other:?}"),
         })
         .collect();
-    leased.sort();
+    reserved.sort();
     let without_overlap: Vec<_> = (0..40).map(|number| BEGINNING - TOLERANCE + ms(5) * number).collect();
-    assert_eq!(leased, without_overlap);
+    assert_eq!(reserved, without_overlap);
 }
 
 pub(super) async fn idle_time_is_made_up_for_by_the_tolerance_at_most(store: &dyn Backend) {
-    assert_eq!(store.lease(&reservation(80, 1_000, BEGINNING)).await, from(0));
+    assert_eq!(store.reserve(&reservation(80, 1_000, BEGINNING)).await, from(0));
     let within = BEGINNING + ms(80);
-    assert_eq!(store.lease(&reservation(1, 1_000, within)).await, from(80));
+    assert_eq!(store.reserve(&reservation(1, 1_000, within)).await, from(80));
     let beyond = BEGINNING + ms(100);
-    assert_eq!(store.lease(&reservation(1, 1_000, beyond)).await, from(100), "19 ms are lost");
+    assert_eq!(store.reserve(&reservation(1, 1_000, beyond)).await, from(100), "19 ms are lost");
     let next_day = BEGINNING + Duration::from_hours(24);
     assert_eq!(
-        store.lease(&reservation(1, 1_000, next_day)).await,
+        store.reserve(&reservation(1, 1_000, next_day)).await,
         Ok(ReservationOutcome::From(next_day - TOLERANCE))
     );
     let busy = Reservation { busy: true, ..reservation(1, 1_000, next_day + ms(500)) };
-    assert_eq!(store.lease(&busy).await, Ok(ReservationOutcome::From(busy.now - TOLERANCE)));
+    assert_eq!(store.reserve(&busy).await, Ok(ReservationOutcome::From(busy.now - TOLERANCE)));
 }
 
 pub(super) async fn a_rate_limit_reserved_to_the_horizon_refuses_and_says_until_when(store: &dyn Backend) {
     for seconds in 0..3 {
-        assert_eq!(store.lease(&reservation(1_000, 1_000, BEGINNING)).await, from(seconds * 1_000));
+        assert_eq!(store.reserve(&reservation(1_000, 1_000, BEGINNING)).await, from(seconds * 1_000));
     }
     let reserved_until = BEGINNING - TOLERANCE + ms(3_000);
     let again_at = reserved_until - HORIZON;
     for busy in [false, true] {
         for now in [BEGINNING, again_at - ms(1)] {
             let refused = Reservation { busy, ..reservation(1_000, 1_000, now) };
-            assert_eq!(store.lease(&refused).await, Ok(ReservationOutcome::Full { again_at }));
+            assert_eq!(store.reserve(&refused).await, Ok(ReservationOutcome::Full { again_at }));
         }
     }
     assert_eq!(
-        store.lease(&reservation(1_000, 1_000, again_at)).await,
+        store.reserve(&reservation(1_000, 1_000, again_at)).await,
         Ok(ReservationOutcome::From(reserved_until))
     );
 }
 
 pub(super) async fn accounts_have_rate_limits_of_their_own(store: &dyn Backend) {
-    assert_eq!(store.lease(&reservation(20, 1_000, BEGINNING)).await, from(0));
+    assert_eq!(store.reserve(&reservation(20, 1_000, BEGINNING)).await, from(0));
     let other = Reservation { account: "A2".to_owned(), ..reservation(20, 1_000, BEGINNING) };
-    assert_eq!(store.lease(&other).await, from(0));
-    assert_eq!(store.lease(&reservation(20, 1_000, BEGINNING)).await, from(20));
+    assert_eq!(store.reserve(&other).await, from(0));
+    assert_eq!(store.reserve(&reservation(20, 1_000, BEGINNING)).await, from(20));
 }
 
 pub(super) async fn a_clock_that_is_behind_does_not_undo_a_reservation(store: &dyn Backend) {
     let ahead = BEGINNING + ms(1_000);
     assert_eq!(
-        store.lease(&reservation(5, 1_000, ahead)).await,
+        store.reserve(&reservation(5, 1_000, ahead)).await,
         Ok(ReservationOutcome::From(ahead - TOLERANCE))
     );
-    assert_eq!(store.lease(&reservation(5, 1_000, BEGINNING)).await, from(1_005));
+    assert_eq!(store.reserve(&reservation(5, 1_000, BEGINNING)).await, from(1_005));
     let far_behind = BEGINNING - Duration::from_hours(1);
     let again_at = BEGINNING - TOLERANCE + ms(1_010) - HORIZON;
     assert_eq!(
-        store.lease(&reservation(5, 1_000, far_behind)).await,
+        store.reserve(&reservation(5, 1_000, far_behind)).await,
         Ok(ReservationOutcome::Full { again_at })
     );
-    assert_eq!(store.lease(&reservation(5, 1_000, ahead)).await, from(1_010));
+    assert_eq!(store.reserve(&reservation(5, 1_000, ahead)).await, from(1_010));
 }
 
 pub(super) async fn microseconds_are_not_lost(store: &dyn Backend) {
     // 1.5 ms each; a share is usable from the next whole millisecond on.
     for millis in [0, 2, 3, 5, 6] {
-        assert_eq!(store.lease(&reservation(150, 100_000, BEGINNING)).await, from(millis));
+        assert_eq!(store.reserve(&reservation(150, 100_000, BEGINNING)).await, from(millis));
     }
 }

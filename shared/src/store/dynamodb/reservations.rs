@@ -40,7 +40,7 @@ enum StepOutcome {
 
 #[async_trait]
 impl ReserveRate for DynamoStore {
-    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
+    async fn reserve(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
         let mut step = if reservation.busy { Step::Append } else { Step::Restart };
         for _ in 0..MAX_UPDATES {
             let reserved_until = match self.update_reservation(reservation, step).await? {
@@ -136,7 +136,7 @@ mod tests {
     #[tokio::test]
     async fn a_busy_account_is_reserved_behind_what_is_reserved() {
         let (store, fake_aws) = store([now_stands(&reserved(NOW_MICROS + 40_000))]).await;
-        assert_eq!(store.lease(&reservation(true)).await, Ok(from(NOW_MICROS + 30_000)));
+        assert_eq!(store.reserve(&reservation(true)).await, Ok(from(NOW_MICROS + 30_000)));
         let asked = fake_aws.asked().await;
         let [asked] = asked.as_slice() else { panic!("{} requests", asked.len()) };
         assert_eq!(asked.headers["x-amz-target"], "DynamoDB_20120810.UpdateItem");
@@ -159,7 +159,7 @@ mod tests {
     #[tokio::test]
     async fn an_idle_account_is_reserved_anew() {
         let (store, fake_aws) = store([now_stands(&reserved(NOW_MICROS - 70_000))]).await;
-        assert_eq!(store.lease(&reservation(false)).await, Ok(from(NOW_MICROS - 80_000)));
+        assert_eq!(store.reserve(&reservation(false)).await, Ok(from(NOW_MICROS - 80_000)));
         let asked = &fake_aws.asked().await[0].body;
         assert_eq!(asked["UpdateExpression"], "SET reservedUntil = :end, #ttl = :ttl");
         assert_eq!(asked["ConditionExpression"], ANEW);
@@ -182,7 +182,7 @@ mod tests {
             (true, vec![below, within, done], vec![BEHIND, ANEW, BEHIND]),
         ] {
             let (store, fake_aws) = store(answers).await;
-            assert_eq!(store.lease(&reservation(busy)).await, Ok(from(NOW_MICROS)), "{conditions:?}");
+            assert_eq!(store.reserve(&reservation(busy)).await, Ok(from(NOW_MICROS)), "{conditions:?}");
             let asked = fake_aws.asked().await;
             let asked: Vec<_> = asked.iter().map(|asked| &asked.body["ConditionExpression"]).collect();
             assert_eq!(asked, conditions);
@@ -194,7 +194,7 @@ mod tests {
         for busy in [false, true] {
             let (store, fake_aws) = store([refused_by(&reserved(NOW_MICROS + 2_000_001))]).await;
             let again_at = UnixMillis(NOW.0 + 1);
-            assert_eq!(store.lease(&reservation(busy)).await, Ok(ReservationOutcome::Full { again_at }));
+            assert_eq!(store.reserve(&reservation(busy)).await, Ok(ReservationOutcome::Full { again_at }));
             assert_eq!(fake_aws.asked().await.len(), 1);
         }
     }
@@ -203,7 +203,7 @@ mod tests {
     async fn an_item_that_others_change_at_each_try_is_given_up() {
         let (store, fake_aws) = store([refused_by(&reserved(NOW_MICROS))]).await;
         let given_up = StoreError::Unavailable("a rate limit that others changed at each try".to_owned());
-        assert_eq!(store.lease(&reservation(true)).await, Err(given_up));
+        assert_eq!(store.reserve(&reservation(true)).await, Err(given_up));
         assert_eq!(fake_aws.asked().await.len(), 4);
     }
 
@@ -214,7 +214,7 @@ mod tests {
         let other: Item = [(RESERVED_UNTIL.into(), attribute::text("soon"))].into();
         for answer in [refused_by(&other), now_stands(&other), done()] {
             let (store, _fake_aws) = store([answer]).await;
-            assert_eq!(store.lease(&reservation(true)).await, Err(corrupt.clone()));
+            assert_eq!(store.reserve(&reservation(true)).await, Err(corrupt.clone()));
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::store::{ReserveRate, StoreError};
 
 #[async_trait]
 impl ReserveRate for SqliteStore {
-    async fn lease(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
+    async fn reserve(&self, reservation: &Reservation) -> Result<ReservationOutcome, StoreError> {
         let reservation = reservation.clone();
         self.0
             .run(move |connection| match reserve(connection, &reservation)? {
