@@ -12,11 +12,11 @@ use crate::model::passed_time::PassedTime;
 use crate::secrets::deadline::Deadline;
 use crate::secrets::entry::Lookup;
 use crate::secrets::error::{FetchError, SecretError};
-use crate::secrets::lookup_limit::LookupLimit;
+use crate::secrets::lookup_limit::{LookupLimit, LookupPermit, NameOrigin};
 use crate::secrets::name::SecretName;
 use crate::secrets::slots::{Slot, Slots};
 use crate::secrets::source::{Document, SecretSource};
-use crate::secrets::unknown_names::{LookupPermit, NameOrigin, UnknownNames};
+use crate::secrets::token_bucket::TokenBucket;
 use crate::telemetry::Alarm;
 
 /// Parsed secrets of one kind, in front of their source.
@@ -38,9 +38,9 @@ pub struct SecretCache<T> {
     slots: Slots<T>,
     rules: CallbackRules,
     /// The limit on diagnoses of refused signatures.
-    diagnoses: Mutex<LookupLimit>,
+    diagnoses: Mutex<TokenBucket>,
     /// None if callers bring no names.
-    unknown_names: Option<UnknownNames>,
+    lookup_limit: Option<LookupLimit>,
 }
 
 /// The result of a check with a document's keys.
@@ -69,8 +69,8 @@ impl<T: Document> SecretCache<T> {
             time: PassedTime::new(Arc::clone(clock)),
             slots: Slots::none(),
             rules: CallbackRules::default(),
-            diagnoses: Mutex::new(LookupLimit::full()),
-            unknown_names: None,
+            diagnoses: Mutex::new(TokenBucket::full()),
+            lookup_limit: None,
         }
     }
 
@@ -83,7 +83,7 @@ impl<T: Document> SecretCache<T> {
     /// The same, of documents whose names callers bring, so that anybody can invent one.
     #[must_use]
     pub fn named_by_callers(self) -> Self {
-        Self { unknown_names: Some(UnknownNames::new()), ..self }
+        Self { lookup_limit: Some(LookupLimit::new()), ..self }
     }
 
     /// True if a document of this name is here, however old: nobody made the name up, and it may be logged.
@@ -248,10 +248,10 @@ impl<T: Document> SecretCache<T> {
         origin: NameOrigin,
         deadline: Deadline,
     ) -> Result<LookupPermit<'_>, SecretError> {
-        let (Some(unknown_names), NameOrigin::Caller) = (&self.unknown_names, origin) else {
+        let (Some(lookup_limit), NameOrigin::Caller) = (&self.lookup_limit, origin) else {
             return Ok(LookupPermit::unlimited());
         };
-        let permit = unknown_names.permit(name, &*self.source, || self.time.now());
+        let permit = lookup_limit.permit(name, &*self.source, || self.time.now());
         deadline.wait(permit).await.unwrap_or_else(|| Err(late()))
     }
 

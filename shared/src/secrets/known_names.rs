@@ -37,9 +37,9 @@ impl KnownNames {
         Self { flight: tokio::sync::Mutex::new(()), listed: Mutex::new(listed) }
     }
 
-    /// True if `source` lists this name. While it gives no list, the names that it listed before are held, and of any
+    /// True if `source` lists this name. While it gives no list, the names that it listed before count, and of any
     /// other one nothing can be told: whose it is must not be said to come too often.
-    pub(super) async fn hold(
+    pub(super) async fn contains(
         &self,
         name: &SecretName,
         source: &dyn SecretSource,
@@ -47,11 +47,11 @@ impl KnownNames {
     ) -> Result<bool, SecretError> {
         let listed = self.listed().clone();
         if now() < listed.next {
-            return listed.hold(name);
+            return listed.contains(name);
         }
         let flight = match self.flight.try_lock() {
             Ok(flight) => flight,
-            Err(_) if listed.names.is_some() => return listed.hold(name),
+            Err(_) if listed.names.is_some() => return listed.contains(name),
             Err(_) => self.flight.lock().await,
         };
         let asked_at = now();
@@ -62,7 +62,7 @@ impl KnownNames {
         }
         drop(flight);
         let listed = self.listed().clone();
-        listed.hold(name)
+        listed.contains(name)
     }
 
     fn listed(&self) -> MutexGuard<'_, Listed> {
@@ -71,7 +71,7 @@ impl KnownNames {
 }
 
 impl Listed {
-    fn hold(&self, name: &SecretName) -> Result<bool, SecretError> {
+    fn contains(&self, name: &SecretName) -> Result<bool, SecretError> {
         match &self.failure {
             _ if self.names.as_ref().is_some_and(|names| names.contains(name)) => Ok(true),
             Some(failure) => Err(failure.clone()),

@@ -1,73 +1,77 @@
-//! A limit on look-ups of names that were never seen. Such names cost a call each and anyone can invent them; the calls
-//! are paid, and limited for the whole account. Diagnoses of refused signatures, which anyone can bring about as well,
-//! have a limit of the same size.
+//! The limit on look-ups of unknown names: a look-up takes a permit before it is made, and the permit is spent if it
+//! ends in an unknown name.
 
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
 
 use crate::model::clock::Monotonic;
+use crate::secrets::error::SecretError;
+use crate::secrets::known_names::KnownNames;
+use crate::secrets::name::SecretName;
+use crate::secrets::source::SecretSource;
+use crate::secrets::token_bucket::TokenBucket;
 
-/// 20 look-ups a second in the long run.
-const ONE_EACH: Duration = Duration::from_millis(50);
-/// 50 look-ups at once after a rest.
-const BURST: Duration = Duration::from_millis(50 * 50);
-
-/// A token bucket. It keeps one number: the moment at which it will be full again.
-#[derive(Debug)]
-pub(super) struct LookupLimit {
-    full_at: Monotonic,
+#[derive(Clone, Copy, Debug)]
+pub enum NameOrigin {
+    /// A caller, who may have made it up.
+    Caller,
+    /// A record of ours.
+    Record,
 }
+
+/// The limit, and the names that it is not for.
+pub(super) struct LookupLimit {
+    bucket: Mutex<TokenBucket>,
+    known: KnownNames,
+}
+
+/// The right to one look-up. Dropped, also by a caller that leaves, it goes back to the limit, unless it was spent.
+#[must_use]
+pub(super) struct LookupPermit<'a>(Option<&'a Mutex<TokenBucket>>);
 
 impl LookupLimit {
-    pub(super) const fn full() -> Self {
-        Self { full_at: Monotonic(Duration::ZERO) }
+    /// A full bucket, and no list yet.
+    pub(super) fn new() -> Self {
+        Self { bucket: Mutex::new(TokenBucket::full()), known: KnownNames::none() }
     }
 
-    /// Takes one look-up or diagnosis; false when there is none left at this moment.
-    pub(super) fn take(&mut self, now: Monotonic) -> bool {
-        self.full_at = self.full_at.max(now);
-        let granted = (self.full_at + ONE_EACH).since(now) <= BURST;
-        if granted {
-            self.full_at = self.full_at + ONE_EACH;
+    /// A permit to look `name` up, while the limit has any; then an unlimited one, if `name` is listed.
+    pub(super) async fn permit(
+        &self,
+        name: &SecretName,
+        source: &dyn SecretSource,
+        now: impl Fn() -> Monotonic,
+    ) -> Result<LookupPermit<'_>, SecretError> {
+        if take(&self.bucket, now()) {
+            return Ok(LookupPermit(Some(&self.bucket)));
         }
-        granted
-    }
-
-    /// Gives back a look-up whose answer was not that the name is unknown.
-    pub(super) fn give_back(&mut self) {
-        self.full_at = Monotonic(self.full_at.0.saturating_sub(ONE_EACH));
+        if self.known.contains(name, source, now).await? {
+            Ok(LookupPermit::unlimited())
+        } else {
+            Err(SecretError::TooManyLookUps)
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn take(bucket: &Mutex<TokenBucket>, now: Monotonic) -> bool {
+    bucket.lock().unwrap_or_else(PoisonError::into_inner).take(now)
+}
 
-    const START: Monotonic = Monotonic(Duration::from_hours(1));
-
-    fn drain(lookup_limit: &mut LookupLimit, now: Monotonic) -> usize {
-        (0..1_000).take_while(|_| lookup_limit.take(now)).count()
+impl LookupPermit<'_> {
+    /// A permit that is not counted.
+    pub(super) const fn unlimited() -> Self {
+        Self(None)
     }
 
-    #[test]
-    fn fifty_at_once_then_twenty_a_second() {
-        let mut lookup_limit = LookupLimit::full();
-        assert_eq!(drain(&mut lookup_limit, START), 50);
-        assert_eq!(drain(&mut lookup_limit, START + Duration::from_millis(49)), 0);
-        assert_eq!(drain(&mut lookup_limit, START + Duration::from_millis(50)), 1);
-        assert_eq!(drain(&mut lookup_limit, START + Duration::from_millis(1_050)), 20);
-        assert_eq!(drain(&mut lookup_limit, START + Duration::from_secs(60)), 50);
+    /// The name was unknown.
+    pub(super) fn spend(mut self) {
+        self.0 = None;
     }
+}
 
-    #[test]
-    fn what_is_given_back_may_be_taken_again_and_no_more() {
-        let mut lookup_limit = LookupLimit::full();
-        assert_eq!(drain(&mut lookup_limit, START), 50);
-        lookup_limit.give_back();
-        lookup_limit.give_back();
-        assert_eq!(drain(&mut lookup_limit, START), 2);
-        for _ in 0..100 {
-            lookup_limit.give_back();
+impl Drop for LookupPermit<'_> {
+    fn drop(&mut self) {
+        if let Some(bucket) = self.0 {
+            bucket.lock().unwrap_or_else(PoisonError::into_inner).give_back();
         }
-        assert_eq!(drain(&mut lookup_limit, START), 50);
     }
 }

@@ -17,14 +17,14 @@ mod name;
 mod secrets_manager;
 mod slots;
 mod source;
-mod unknown_names;
+mod token_bucket;
 
 pub use cache::{KeyCheck, SecretCache};
 pub use deadline::LOOKUP_TIMEOUT;
 pub use error::{AbsentError, FetchError, SecretError};
 pub use folder::SecretFolder;
+pub use lookup_limit::NameOrigin;
 pub use name::{SecretName, SecretNameError};
 #[cfg(feature = "aws")]
 pub use secrets_manager::{FETCH_TIMEOUT, LIST_TIMEOUT, SecretsManager};
 pub use source::{Document, DocumentError, SecretSource, SecretValue};
-pub use unknown_names::NameOrigin;
