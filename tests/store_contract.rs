@@ -29,7 +29,7 @@ async fn what_is_over_is_deleted_in_bites() {
         assert!(matches!(store.record_link(&authorization("S1"), &used).await, Ok(Recorded::SerialUsed(_))));
     }
     let after = BEGINNING + MINUTE * 11;
-    assert_eq!(store.purge_expired(after).await, Ok(false), "at the first look nothing is certain");
+    assert_eq!(store.purge_expired(after).await, Ok(false), "by the first reading nothing is certain");
     let later = after + NONCES_APART;
     assert_eq!(store.purge_expired(later).await, Ok(true));
     assert_eq!(store.purge_expired(later).await, Ok(false));

@@ -5,41 +5,41 @@ use std::time::Duration;
 
 use crate::model::clock::UnixMillis;
 
-/// Between the two looks at records: a clock that is wrong is noticed within a day.
+/// Between the two readings that a record's end needs: a clock that is wrong is noticed within a day.
 pub const RECORDS_APART: Duration = Duration::from_hours(24);
-/// Between the two looks at nonces and reservations, of which there are many, and which are of use for minutes.
+/// Between the two readings for nonces and reservations, of which there are many, and which are of use for minutes.
 pub const NONCES_APART: Duration = Duration::from_hours(1);
-/// A look is noted so often.
-const NOTED_EVERY: Duration = Duration::from_mins(10);
+/// A reading is recorded so often.
+const RECORDED_EVERY: Duration = Duration::from_mins(10);
 
-/// The looks at the clock that were noted, by what it said.
+/// The readings of the clock that were recorded: what it said when something was to be deleted or forgotten.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Looks(Vec<UnixMillis>);
+pub struct ClockReadings(Vec<UnixMillis>);
 
-impl Looks {
-    /// The looks that were noted, in any order.
+impl ClockReadings {
+    /// Those that were recorded, in any order.
     #[must_use]
-    pub const fn noted(looks: Vec<UnixMillis>) -> Self {
-        Self(looks)
+    pub const fn recorded(readings: Vec<UnixMillis>) -> Self {
+        Self(readings)
     }
 
-    /// The latest look that is `apart` before `now` at least: what was over then, and is now, is over.
+    /// The latest reading that is `apart` before `now` at least: what was over then, and is now, is over.
     #[must_use]
     pub fn over_by(&self, now: UnixMillis, apart: Duration) -> Option<UnixMillis> {
-        self.0.iter().copied().filter(|look| *look <= now - apart).max()
+        self.0.iter().copied().filter(|reading| *reading <= now - apart).max()
     }
 
-    /// True if `now` is to be noted as well.
+    /// True if `now` is to be recorded as well.
     #[must_use]
-    pub fn lacks(&self, now: UnixMillis) -> bool {
-        let latest = self.0.iter().copied().filter(|look| *look <= now).max();
-        latest.is_none_or(|latest| now.since(latest) >= NOTED_EVERY)
+    pub fn is_due(&self, now: UnixMillis) -> bool {
+        let latest = self.0.iter().copied().filter(|reading| *reading <= now).max();
+        latest.is_none_or(|latest| now.since(latest) >= RECORDED_EVERY)
     }
 
-    /// True if `look` is of no use any more: it is before the ones that count, or of a clock that was ahead.
+    /// True if `reading` is of no use any more: it is before the ones that count, or of a clock that was ahead.
     #[must_use]
-    pub fn is_useless(&self, look: UnixMillis, now: UnixMillis) -> bool {
-        look > now || self.over_by(now, RECORDS_APART).is_some_and(|oldest| look < oldest)
+    pub fn is_obsolete(&self, reading: UnixMillis, now: UnixMillis) -> bool {
+        reading > now || self.over_by(now, RECORDS_APART).is_some_and(|oldest| reading < oldest)
     }
 }
 
@@ -54,9 +54,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_was_so_at_two_looks_far_apart() {
+    fn what_is_over_was_so_by_two_readings_far_apart() {
         let far_ahead = NOW + Duration::from_hours(500 * 24);
-        for (looks, now, records, nonces) in [
+        for (readings, now, records, nonces) in [
             (vec![], NOW, None, None),
             (vec![NOW], NOW, None, None),
             (vec![ago(59)], NOW, None, None),
@@ -68,21 +68,21 @@ mod tests {
             // And one that went back believes nothing of what it said when it was ahead.
             (vec![far_ahead], NOW, None, None),
         ] {
-            let looks = Looks::noted(looks);
-            let over = (looks.over_by(now, RECORDS_APART), looks.over_by(now, NONCES_APART));
-            assert_eq!(over, (records, nonces), "{looks:?} {now}");
+            let readings = ClockReadings::recorded(readings);
+            let over = (readings.over_by(now, RECORDS_APART), readings.over_by(now, NONCES_APART));
+            assert_eq!(over, (records, nonces), "{readings:?} {now}");
         }
     }
 
     #[test]
-    fn looks_are_few() {
-        for (looks, lacks) in [(vec![], true), (vec![ago(9)], false), (vec![ago(10)], true)] {
-            assert_eq!(Looks::noted(looks.clone()).lacks(NOW), lacks, "{looks:?}");
+    fn readings_are_few() {
+        for (readings, is_due) in [(vec![], true), (vec![ago(9)], false), (vec![ago(10)], true)] {
+            assert_eq!(ClockReadings::recorded(readings.clone()).is_due(NOW), is_due, "{readings:?}");
         }
         let later = NOW + Duration::from_secs(1);
-        assert!(Looks::noted(vec![later]).lacks(NOW));
-        let looks = Looks::noted(vec![ago(30 * 60), ago(25 * 60), ago(5), NOW, later]);
-        let useless: Vec<_> = looks.0.iter().map(|look| looks.is_useless(*look, NOW)).collect();
-        assert_eq!(useless, [true, false, false, false, true]);
+        assert!(ClockReadings::recorded(vec![later]).is_due(NOW));
+        let readings = ClockReadings::recorded(vec![ago(30 * 60), ago(25 * 60), ago(5), NOW, later]);
+        let obsolete: Vec<_> = readings.0.iter().map(|reading| readings.is_obsolete(*reading, NOW)).collect();
+        assert_eq!(obsolete, [true, false, false, false, true]);
     }
 }

@@ -19,12 +19,12 @@ pub trait ForgetPersons: Send + Sync {
 /// Forgets the persons of deliveries that are long enough ago (`openid-delivery`'s sweep).
 #[async_trait]
 pub trait ForgetDelivered: Send + Sync {
-    /// Forgets some of those whose [time](crate::store::AfterAttempt::Delivered) has come at `now` and had come at an
-    /// earlier look, long enough before ([`crate::model::purge`]), `limit` at most.
+    /// Forgets some of those whose [time](crate::store::AfterAttempt::Delivered) has come at `now` and had come by an
+    /// earlier reading of the clock, long enough before ([`crate::model::purge`]), `limit` at most.
     async fn forget_delivered(&self, now: UnixMillis, limit: u32) -> Result<ForgottenSome, StoreError>;
 }
 
-/// What one look for such deliveries came to.
+/// What became of the deliveries that one call found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ForgottenSome {
     /// So many were found, as many as were asked for if there may be more.

@@ -177,7 +177,9 @@ async fn is_forgotten(store: &dyn Backend, id: &AuthorizationId) -> bool {
     record(store, id).await.forgotten_at().is_some()
 }
 
-pub(super) async fn who_was_delivered_is_forgotten_in_time_and_after_two_looks(store: &dyn Backend) {
+pub(super) async fn who_was_delivered_is_forgotten_in_time_and_after_two_readings_of_the_clock(
+    store: &dyn Backend,
+) {
     let mut due = Vec::new();
     for serial_no in ["S1", "S2", "S3"] {
         due.push(delivered_for_an_hour(store, serial_no).await);
@@ -190,9 +192,9 @@ pub(super) async fn who_was_delivered_is_forgotten_in_time_and_after_two_looks(s
     assert_eq!(store.due(BEGINNING, 10).await, Ok(Vec::new()), "what was delivered is not due");
 
     let first = BEGINNING + MINUTE * 60;
-    for look in [first - MINUTE * 10, first, first + RECORDS_APART - MINUTE * 11] {
+    for reading in [first - MINUTE * 10, first, first + RECORDS_APART - MINUTE * 11] {
         assert_eq!(
-            store.forget_delivered(look, 10).await,
+            store.forget_delivered(reading, 10).await,
             Ok(ForgottenSome::all(0)),
             "nothing is certain yet"
         );
@@ -213,11 +215,11 @@ pub(super) async fn who_was_delivered_is_forgotten_in_time_and_after_two_looks(s
 pub(super) async fn a_clock_that_is_far_ahead_for_a_while_forgets_nobody(store: &dyn Backend) {
     let id = delivered_for_an_hour(store, "S1").await;
     let far_ahead = BEGINNING + MINUTE * 60 * 24 * 500;
-    for look in [BEGINNING, far_ahead, far_ahead + MINUTE, BEGINNING + MINUTE * 2] {
-        assert_eq!(store.forget_delivered(look, 10).await, Ok(ForgottenSome::all(0)));
+    for reading in [BEGINNING, far_ahead, far_ahead + MINUTE, BEGINNING + MINUTE * 2] {
+        assert_eq!(store.forget_delivered(reading, 10).await, Ok(ForgottenSome::all(0)));
     }
     assert!(!is_forgotten(store, &id).await);
-    // It was due by then, and by a look of a day before.
+    // It was due by then, and by a reading of a day before.
     let late = BEGINNING + MINUTE * 70;
     assert_eq!(store.forget_delivered(late, 10).await, Ok(ForgottenSome::all(0)));
     assert_eq!(store.forget_delivered(late + RECORDS_APART, 10).await, Ok(ForgottenSome::all(1)));

@@ -134,7 +134,7 @@ macro_rules! store_contract {
             nothing_is_left_of_a_phone_number_a_way_back_or_a_notice
             whoever_comes_after_forgetting_changes_nothing
             nobody_is_forgotten_while_somebody_is_at_work
-            who_was_delivered_is_forgotten_in_time_and_after_two_looks
+            who_was_delivered_is_forgotten_in_time_and_after_two_readings_of_the_clock
             a_clock_that_is_far_ahead_for_a_while_forgets_nobody
             what_is_due_is_found_longest_overdue_first_and_postponed_once
             reservations_made_at_once_follow_each_other_without_overlap

@@ -60,7 +60,7 @@ impl ForgetPersons for DynamoStore {
 #[async_trait]
 impl ForgetDelivered for DynamoStore {
     async fn forget_delivered(&self, now: UnixMillis, limit: u32) -> Result<ForgottenSome, StoreError> {
-        let Some(over_by) = self.look(now).await?.over_by(now, RECORDS_APART) else {
+        let Some(over_by) = self.record_clock_reading(now).await?.over_by(now, RECORDS_APART) else {
             return Ok(ForgottenSome::default());
         };
         let partitions = item::personal_partitions().map(|partition| self.due_in(partition, over_by, limit));

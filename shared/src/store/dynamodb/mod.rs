@@ -5,7 +5,7 @@
 //! | authorization | `authorization#<id>` | the record, one attribute a field ([`item`]); `ttl` from its retention; `createdBy`, `exchangeBy`, `settledBy`, `deliveryBy`: the operation ids that a repeat recognises its own write by. The first two, the codes and the digest of the parameters go with the settlement, which keeps the record below a KB. What says who it is goes when the person is forgotten, and `forgottenAt` comes |
 //! | nonce | `nonce#<space>#<nonce>` | `until` (ms), `usedBy` (operation id), `ttl` |
 //! | the deny list | `deny-list` | `denied`, a set of the entries' texts |
-//! | the looks at the clock ([`looks`]) | `looks` | `looks`, a set of times (ms) |
+//! | the readings of the clock ([`clock_readings`]) | `looks` | `looks`, a set of times (ms) |
 //! | rate limit of an account | `rate-limit#<account>` | `reservedUntil` (µs), `ttl` |
 //!
 //! The index [`OUTBOX`] holds what is due, and nothing else: an authorization is in it while it carries `outbox` and
@@ -24,6 +24,7 @@
 
 mod attribute;
 mod authorization_request;
+mod clock_readings;
 mod conflicts;
 mod deliveries;
 mod deny_list;
@@ -34,7 +35,6 @@ mod found_link;
 mod item;
 mod links;
 mod listing;
-mod looks;
 mod operations;
 mod reservations;
 mod returns;

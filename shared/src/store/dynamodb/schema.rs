@@ -6,8 +6,8 @@ pub const PARTITION_KEY: &str = "pk";
 /// The key of the item that holds the deny list; functions may read it, and an operator change it.
 pub const DENY_LIST: &str = "deny-list";
 
-/// The key of the item that holds the looks at the clock ([`crate::model::purge`]).
-pub(super) const LOOKS: &str = "looks";
+/// The key of the item that holds the readings of the clock ([`crate::model::purge`]).
+pub(super) const CLOCK_READINGS: &str = "looks";
 
 /// The attribute that DynamoDB deletes by, in seconds since 1970.
 pub const TIME_TO_LIVE: &str = "ttl";

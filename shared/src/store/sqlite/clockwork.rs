@@ -7,7 +7,7 @@ use rusqlite::{Connection, named_params, params};
 
 use crate::model::claim::{ATTEMPT_LEASE, EXCHANGE_LEASE};
 use crate::model::clock::UnixMillis;
-use crate::model::purge::{Looks, NONCES_APART, RECORDS_APART};
+use crate::model::purge::{ClockReadings, NONCES_APART, RECORDS_APART};
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::writer::CALL_WITHIN;
 use crate::store::{MoveWaits, PurgeExpired, StoreError};
@@ -41,12 +41,12 @@ impl PurgeExpired for SqliteStore {
     async fn purge_expired(&self, now: UnixMillis) -> Result<bool, StoreError> {
         self.0
             .run(move |connection| {
-                let looks = look(connection, now)?;
+                let readings = record_clock_reading(connection, now)?;
                 let mut more = false;
                 for (purge, apart) in
                     [(NONCES, NONCES_APART), (RESERVATIONS, NONCES_APART), (RECORDS, RECORDS_APART)]
                 {
-                    if let Some(over_by) = looks.over_by(now, apart) {
+                    if let Some(over_by) = readings.over_by(now, apart) {
                         let deleted = connection.prepare_cached(purge)?.execute(params![over_by, AT_ONCE])?;
                         more |= deleted == AT_ONCE as usize;
                     }
@@ -57,20 +57,23 @@ impl PurgeExpired for SqliteStore {
     }
 }
 
-/// The looks before this one, which is noted.
-pub(super) fn look(connection: &Connection, now: UnixMillis) -> rusqlite::Result<Looks> {
-    let noted: Vec<UnixMillis> = connection
+/// Records that the clock says `now`, and gives the readings before.
+pub(super) fn record_clock_reading(
+    connection: &Connection,
+    now: UnixMillis,
+) -> rusqlite::Result<ClockReadings> {
+    let recorded: Vec<UnixMillis> = connection
         .prepare_cached("SELECT at FROM looks")?
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    let looks = Looks::noted(noted.clone());
-    for useless in noted.into_iter().filter(|look| looks.is_useless(*look, now)) {
-        connection.prepare_cached("DELETE FROM looks WHERE at = ?1")?.execute([useless])?;
+    let readings = ClockReadings::recorded(recorded.clone());
+    for obsolete in recorded.into_iter().filter(|reading| readings.is_obsolete(*reading, now)) {
+        connection.prepare_cached("DELETE FROM looks WHERE at = ?1")?.execute([obsolete])?;
     }
-    if looks.lacks(now) {
+    if readings.is_due(now) {
         connection.prepare_cached("INSERT OR IGNORE INTO looks (at) VALUES (?1)")?.execute([now])?;
     }
-    Ok(looks)
+    Ok(readings)
 }
 
 #[async_trait]

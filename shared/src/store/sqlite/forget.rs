@@ -10,7 +10,7 @@ use crate::model::forgetting::Forgetting;
 use crate::model::id::AuthorizationId;
 use crate::model::purge::RECORDS_APART;
 use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::clockwork::look;
+use crate::store::sqlite::clockwork::record_clock_reading;
 use crate::store::sqlite::rows::{find, to_json};
 use crate::store::{ForgetDelivered, ForgetPersons, ForgottenSome, StoreError};
 use crate::telemetry::Alarm;
@@ -58,8 +58,8 @@ impl ForgetDelivered for SqliteStore {
         let (forgotten, unreadable) = self
             .0
             .run(move |connection| {
-                let looks = look(connection, now)?;
-                let Some(over_by) = looks.over_by(now, RECORDS_APART) else { return Ok((0, Vec::new())) };
+                let readings = record_clock_reading(connection, now)?;
+                let Some(over_by) = readings.over_by(now, RECORDS_APART) else { return Ok((0, Vec::new())) };
                 let sql = format!(
                     "{FORGET} WHERE id IN
                          (SELECT id FROM authorizations WHERE forget_at <= :over_by AND {READABLE}
