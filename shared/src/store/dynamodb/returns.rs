@@ -126,7 +126,7 @@ impl RecordReturns for DynamoStore {
         let identity = &settlement.identity;
         let mut set =
             "SET #status = :authorized, authorizedAt = :now, body = :body, settledBy = :by, retainUntil = :until,
-             #ttl = :ttl, codes = :forgotten, parametersDigest = :none"
+             #ttl = :ttl, codes = :noCodes, parametersDigest = :none"
                 .to_owned();
         let mut values = vec![
             (":authorized", attribute::status(Status::Authorized)),
@@ -136,7 +136,7 @@ impl RecordReturns for DynamoStore {
             (":until", attribute::time(settlement.retain_until)),
             (":ttl", attribute::time_to_live(settlement.retain_until)),
             // With what goes below, it keeps the record under a KB, which is a write unit.
-            (":forgotten", AttributeValue::L(Vec::new())),
+            (":noCodes", AttributeValue::L(Vec::new())),
             (":none", attribute::text("")),
         ];
         if let Some(open_id) = identity.open_id() {

@@ -21,7 +21,7 @@ impl RecordLinks for SqliteStore {
                     return Ok(Recorded::NonceUsed);
                 }
                 let id = new.id.clone();
-                forget_kept_no_longer(connection, &id, nonce.used_at)?;
+                delete_past_retention(connection, &id, nonce.used_at)?;
                 if insert(connection, new, &nonce.operation)? == 1
                     || was_created_by(connection, &id, &nonce.operation)?
                 {
@@ -84,7 +84,7 @@ fn use_nonce(connection: &Connection, nonce: &NonceUse) -> rusqlite::Result<bool
     Ok(used == 1)
 }
 
-fn forget_kept_no_longer(
+fn delete_past_retention(
     connection: &Connection,
     id: &AuthorizationId,
     now: UnixMillis,

@@ -62,12 +62,12 @@ impl RecordReturns for SqliteStore {
         let ended = ended.clone();
         self.0
             .run(move |connection| {
-                let forgotten = ended.ending == ExchangeEnding::NotSent;
+                let not_sent = ended.ending == ExchangeEnding::NotSent;
                 let done = connection
                     .prepare_cached(
                         "UPDATE authorizations SET status = :status, exchange_until = NULL, retry_until = :retry_until,
                              refused_codes = refused_codes + :refused,
-                             codes = iif(:forgotten, json_remove(codes, '$[' || :place || ']'), codes)
+                             codes = iif(:not_sent, json_remove(codes, '$[' || :place || ']'), codes)
                          WHERE id = :id AND exchange_by = :by AND status = 'EXCHANGING'",
                     )?
                     .execute(named_params! {
@@ -76,7 +76,7 @@ impl RecordReturns for SqliteStore {
                         ":status": ended.ending.status(),
                         ":retry_until": ended.retry_until,
                         ":refused": u32::from(ended.ending == ExchangeEnding::CodeRefused),
-                        ":forgotten": forgotten,
+                        ":not_sent": not_sent,
                         ":place": ended.code_place as i64,
                     })?;
                 Ok(done == 1 || was_ended(connection, &ended)?)
