@@ -1,4 +1,5 @@
-//! An authorization and its life, and what it is made of, as types.
+//! Records and rules without I/O: an authorization and its life, ids, the deny list, a rate's arithmetic, breakers; and
+//! the clock and the randomness that the rest is handed.
 
 pub mod alipay_app_id;
 pub mod attention;

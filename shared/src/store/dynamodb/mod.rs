@@ -36,6 +36,7 @@ mod item;
 mod links;
 mod listing;
 mod operations;
+mod records;
 mod reservations;
 mod returns;
 mod schema;

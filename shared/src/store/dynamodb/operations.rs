@@ -3,38 +3,16 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::ReturnValue;
 
-use crate::model::authorization::{Authorization, Status};
-use crate::model::id::{AuthorizationId, OperationId};
+use crate::model::authorization::Status;
+use crate::model::id::AuthorizationId;
 use crate::model::owner::Owner;
 use crate::store::dynamodb::attribute::{self, Reader};
 use crate::store::dynamodb::item;
-use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome, unavailable, was_done};
-use crate::store::{Operate, ReadAuthorizations, RecordNotices, Resend, StoreError};
+use crate::store::dynamodb::table::{DynamoStore, UpdateOutcome, unavailable};
+use crate::store::{Operate, Resend, StoreError};
 
 /// Nobody is at an attempt.
 const FREE: &str = "(attribute_not_exists(deliveryUntil) OR deliveryUntil <= :now)";
-
-#[async_trait]
-impl ReadAuthorizations for DynamoStore {
-    async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError> {
-        self.item(item::key(id)).await?.as_ref().map(item::authorization).transpose()
-    }
-}
-
-#[async_trait]
-impl RecordNotices for DynamoStore {
-    async fn record_notice(&self, notice: &Authorization, by: &OperationId) -> Result<bool, StoreError> {
-        let recorded = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(item::new_record(notice, by)?))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await;
-        was_done(recorded)
-    }
-}
 
 #[async_trait]
 impl Operate for DynamoStore {

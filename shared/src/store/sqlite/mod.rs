@@ -1,7 +1,7 @@
 //! The embedded store: SQLite, for local runs and tests, safe for several processes on one file.
 //!
-//! Every change is an `UPDATE` whose `WHERE` is the change's condition; only if it touched no row is the record read,
-//! in the same transaction, to say why. A file here for each capability.
+//! Every change of a record is an `UPDATE` whose `WHERE` is the change's condition; why it touched no row is read in
+//! the same transaction.
 
 mod clockwork;
 mod database;
@@ -12,6 +12,7 @@ mod found_link;
 mod links;
 mod listing;
 mod operations;
+mod records;
 mod reservations;
 mod returns;
 mod rows;

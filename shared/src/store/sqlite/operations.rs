@@ -3,28 +3,11 @@
 use async_trait::async_trait;
 use rusqlite::named_params;
 
-use crate::model::authorization::Authorization;
-use crate::model::id::{AuthorizationId, OperationId};
+use crate::model::id::AuthorizationId;
 use crate::model::owner::Owner;
 use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::rows::{find, insert, to_json};
-use crate::store::{Operate, ReadAuthorizations, RecordNotices, Resend, StoreError};
-
-#[async_trait]
-impl ReadAuthorizations for SqliteStore {
-    async fn authorization(&self, id: &AuthorizationId) -> Result<Option<Authorization>, StoreError> {
-        let id = id.clone();
-        self.0.run(move |connection| find(connection, &id)).await
-    }
-}
-
-#[async_trait]
-impl RecordNotices for SqliteStore {
-    async fn record_notice(&self, notice: &Authorization, by: &OperationId) -> Result<bool, StoreError> {
-        let (notice, by) = (notice.clone(), by.clone());
-        self.0.run(move |connection| Ok(insert(connection, notice, &by)? == 1)).await
-    }
-}
+use crate::store::sqlite::rows::to_json;
+use crate::store::{Operate, Resend, StoreError};
 
 #[async_trait]
 impl Operate for SqliteStore {
