@@ -7,7 +7,7 @@ use rsa::sha2::{Digest as _, Sha256};
 use rsa::{RsaPrivateKey, RsaPublicKey};
 use serde_json::json;
 use shared::registry::{
-    AccessKey, Account, AlibabaCloudKey, AlipayApp, Business, CallbackKey, LinkToken, PhoneKey, Platform,
+    AccessKey, Account, AlibabaCloudKey, AlipayApp, Business, CallbackKey, LinkTokenKeys, PhoneKey, Platform,
     Scheme, SchemeSource,
 };
 use shared::secrets::{Document as _, DocumentError, SecretName};
@@ -212,7 +212,7 @@ fn addresses_are_allowed_by_cidr_range_of_both_families() {
 fn the_keys_of_link_tokens_are_one_or_two_and_long_enough() {
     let long = "k".repeat(32);
     let refused =
-        |document: serde_json::Value| LinkToken::parse(&document.to_string()).err().map(without_position);
+        |document: serde_json::Value| LinkTokenKeys::parse(&document.to_string()).err().map(without_position);
     assert_eq!(refused(json!({"keys": [long]})), None);
     assert_eq!(refused(json!({"keys": [long, "l".repeat(40)]})), None);
     for keys in [json!({}), json!({"keys": []}), json!({"keys": [long, long, long]})] {

@@ -8,7 +8,7 @@ use serde_json::json;
 use shared::model::clock::UnixMillis;
 use shared::protocol::alipay::gateway::{Exchange, read_answer};
 use shared::registry::{
-    AccessKey, Account, AlibabaCloudKey, AlipayApp, Business, CallbackKey, LinkToken, PhoneKey, Platform,
+    AccessKey, Account, AlibabaCloudKey, AlipayApp, Business, CallbackKey, LinkTokenKeys, PhoneKey, Platform,
     Scheme,
 };
 use shared::secrets::Document;
@@ -35,7 +35,7 @@ fn documents_of_every_kind() {
         flaw::<AlipayApp>,
         flaw::<Business>,
         flaw::<CallbackKey>,
-        flaw::<LinkToken>,
+        flaw::<LinkTokenKeys>,
         flaw::<PhoneKey>,
         flaw::<Platform>,
         flaw::<Scheme>,

@@ -10,7 +10,7 @@ use proptest::strategy::Strategy as _;
 use shared::egress::callback_url::{CallbackRules, CallbackUrl};
 use shared::model::clock::UnixMillis;
 use shared::model::id::AuthorizationId;
-use shared::registry::LinkToken;
+use shared::registry::LinkTokenKeys;
 use shared::secrets::Document as _;
 use shared::signing::link_token::{TokenError, issue, issue_short, verify, verify_short};
 use shared::web::client_info::ClientInfo;
@@ -57,7 +57,7 @@ fn callback_addresses() {
 #[test]
 fn link_tokens() {
     let document = r#"{"keys": ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"]}"#;
-    let keys = LinkToken::parse(document).expect("a document").keys;
+    let keys = LinkTokenKeys::parse(document).expect("a document").keys;
     let tokens: Vec<_> = [(0, 0), (1, 0), (1, -2_000_000_000_000)]
         .map(|(key, later)| {
             let id = AuthorizationId::from_serial("B1", &format!("S{key}{later}"));
@@ -76,7 +76,7 @@ fn link_tokens() {
 #[test]
 fn short_tokens() {
     let document = r#"{"keys": ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"]}"#;
-    let keys = LinkToken::parse(document).expect("a document").keys;
+    let keys = LinkTokenKeys::parse(document).expect("a document").keys;
     let tokens: Vec<_> = [(0, "S1"), (1, "S1"), (0, "S2")]
         .map(|(key, serial_no)| {
             issue_short(&keys[key], &AuthorizationId::from_serial("B1", serial_no)).into_bytes()

@@ -55,7 +55,7 @@ impl LinkError {
             Self::ReturnUrl(_) => Code::ReturnUrlRefused,
             Self::SerialUsed { .. } => Code::SerialUsed,
             Self::PlatformDisabled => Code::Unavailable,
-            Self::Platform { error, .. } if error.is_of_the_source() => Code::Unavailable,
+            Self::Platform { error, .. } if error.is_transient() => Code::Unavailable,
             Self::Platform { .. } => Code::AccountMisconfigured,
             Self::NoLink(no_link, _) => no_link.code(),
             Self::NoPublicUrl => Code::ServerMisconfigured,
@@ -124,7 +124,7 @@ impl From<RandomError> for LinkError {
 
 /// The message without a platform's document: its operator has to act, or its source is away.
 fn without_document(error: &SecretError) -> &'static str {
-    if error.is_of_the_source() {
+    if error.is_transient() {
         "temporarily unavailable, try again"
     } else {
         "the platform that makes this link is misconfigured on the server; its operator has to act, trying again does \

@@ -30,7 +30,7 @@ use shared::model::request_id::RequestId;
 use shared::protocol::alibaba_cloud::AlibabaCloudNetwork;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::rate_limit::RateLimiter;
-use shared::registry::{AccessKey, Account, AlibabaCloudKey, DenyListCache, LinkToken, PhoneKey, Scheme};
+use shared::registry::{AccessKey, Account, AlibabaCloudKey, DenyListCache, LinkTokenKeys, PhoneKey, Scheme};
 use shared::secrets::{Document, SecretCache, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::{Call, NONCE_LIFETIME};
 use shared::store::budget::StoreBudget;
@@ -85,7 +85,7 @@ pub struct GetAuthorizationUrl {
     deny_list: DenyListCache,
     accounts: Arc<SecretCache<Account>>,
     schemes: Arc<SecretCache<Scheme>>,
-    link_token: Arc<SecretCache<LinkToken>>,
+    link_token: Arc<SecretCache<LinkTokenKeys>>,
     phone_key: Arc<SecretCache<PhoneKey>>,
     alibaba_cloud_keys: Arc<SecretCache<AlibabaCloudKey>>,
     store: Arc<dyn RecordLinks>,

@@ -8,7 +8,7 @@ use shared::model::deny_list::PartyKind;
 use shared::model::end_date::EndDate;
 use shared::model::owner::SchemeId;
 use shared::model::short_fingerprint::ShortFingerprint;
-use shared::registry::{Account, LinkToken, PhoneKey, Scheme, SchemeSource};
+use shared::registry::{Account, LinkTokenKeys, PhoneKey, Scheme, SchemeSource};
 use shared::secrets::{SecretError, SecretName};
 use shared::signing::alibaba_cloud::Call;
 
@@ -39,7 +39,7 @@ pub(crate) enum LinkMaker {
 pub(crate) struct Ours {
     pub(crate) app: AlipayAppId,
     pub(crate) phone_key: Arc<PhoneKey>,
-    pub(crate) link_token: Arc<LinkToken>,
+    pub(crate) link_token: Arc<LinkTokenKeys>,
 }
 
 impl LinkRequest {

@@ -58,7 +58,7 @@ async fn record_refusal(
     now: UnixMillis,
 ) -> Result<(), ReturnError> {
     if found.wants(Notice::Refused) {
-        let notice = found.noticed(Notice::Refused, notice_body(found, Notice::Refused, now), now);
+        let notice = found.notice_record(Notice::Refused, notice_body(found, Notice::Refused, now), now);
         let by = OperationId::generate(&*function.random)?;
         if budget.repeat_once(|| function.store.record_notice(&notice, &by)).await? {
             let hint = Hint::new(notice.id, found.owner(), 0);

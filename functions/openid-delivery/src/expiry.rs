@@ -28,7 +28,7 @@ pub(crate) async fn tell(
         function.due.postpone(due, ended_at).await?;
         return Ok(None);
     }
-    let notice = link.noticed(Notice::Expired, notice_body(&link, Notice::Expired, ended_at), now);
+    let notice = link.notice_record(Notice::Expired, notice_body(&link, Notice::Expired, ended_at), now);
     // It names nobody's turn: what is recorded once is not recorded again, whoever comes.
     let by = OperationId::recorded(due.id.to_string());
     function.store.record_notice(&notice, &by).await?;

@@ -56,8 +56,8 @@ impl Keys {
     pub(crate) fn kept_back(&self) -> Option<&SecretError> {
         let errors =
             [self.owner.as_ref().err(), self.callback_key.as_ref().and_then(|key| key.as_ref().err())];
-        let of_the_source = errors.into_iter().flatten().find(|error| error.is_of_the_source());
-        of_the_source.or(self.flaw.as_ref())
+        let transient = errors.into_iter().flatten().find(|error| error.is_transient());
+        transient.or(self.flaw.as_ref())
     }
 
     /// The owner's default address, and the key to sign with.

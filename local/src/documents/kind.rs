@@ -6,7 +6,7 @@ use shared::egress::callback_url::CallbackRules;
 use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::owner::SchemeId;
 use shared::registry::{
-    AccessKey, Account, AlibabaCloudKey, AlipayApp, Business, CallbackKey, LinkToken, PhoneKey, Platform,
+    AccessKey, Account, AlibabaCloudKey, AlipayApp, Business, CallbackKey, LinkTokenKeys, PhoneKey, Platform,
     Scheme,
 };
 use shared::runtime::start::StartError;
@@ -96,7 +96,7 @@ impl DocumentKind {
             Self::AlipayApp => AlipayApp::parse(json).map(drop),
             Self::AlibabaCloudKey => AlibabaCloudKey::parse(json).map(drop),
             Self::CallbackKey => CallbackKey::parse(json).map(drop),
-            Self::LinkToken => LinkToken::parse(json).map(drop),
+            Self::LinkToken => LinkTokenKeys::parse(json).map(drop),
             Self::PhoneKey => PhoneKey::parse(json).map(drop),
         }
     }

@@ -328,7 +328,7 @@ mod tests {
                 ("B1".to_owned(), serial_no.to_owned(), NOW, NOW + Duration::from_mins(1));
             let nonce = NonceUse { space, nonce, used_at, until, operation: operation.clone() };
             store.record_link(&new, &nonce).await.unwrap();
-            let notice = new.noticed(Notice::Expired, DeliveryBody::new("U1").unwrap(), at(10 + secs));
+            let notice = new.notice_record(Notice::Expired, DeliveryBody::new("U1").unwrap(), at(10 + secs));
             assert_eq!(store.record_notice(&notice, &operation).await, Ok(true));
         }
         for (most, times, all) in [(1, &[3][..], false), (2, &[3, 2], false), (100, &[3, 2, 1], true)] {

@@ -223,7 +223,10 @@ mod tests {
         let (store, new, _kept) = issued().await;
         let body = || DeliveryBody::new("U1").unwrap();
         for notice in [Notice::Refused, Notice::Expired] {
-            assert_eq!(store.record_notice(&new.noticed(notice, body(), NOW), &by("n")).await, Ok(true));
+            assert_eq!(
+                store.record_notice(&new.notice_record(notice, body(), NOW), &by("n")).await,
+                Ok(true)
+            );
         }
         assert_eq!(left(&store, &new.id).await.unwrap(), 3);
         assert_eq!(all_of(&store, &new.id, NOW).await, (Ok(NOW), 3));
@@ -236,7 +239,7 @@ mod tests {
     #[tokio::test]
     async fn who_is_at_work_is_waited_for() {
         let (store, new, _kept) = issued().await;
-        let notice = new.noticed(Notice::Refused, DeliveryBody::new("U1").unwrap(), NOW);
+        let notice = new.notice_record(Notice::Refused, DeliveryBody::new("U1").unwrap(), NOW);
         assert_eq!(store.record_notice(&notice, &by("n")).await, Ok(true));
         let code = AuthCode::parse("codeA").unwrap();
         let claimed =
@@ -264,7 +267,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_forgotten_before_it_failed_has_its_audit_line() {
         let (store, new, kept) = issued().await;
-        let notice = new.noticed(Notice::Refused, DeliveryBody::new("U1").unwrap(), NOW);
+        let notice = new.notice_record(Notice::Refused, DeliveryBody::new("U1").unwrap(), NOW);
         assert_eq!(store.record_notice(&notice, &by("n")).await, Ok(true));
         let claim = AttemptClaim {
             id: notice.id.clone(),

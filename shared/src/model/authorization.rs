@@ -217,7 +217,7 @@ impl Authorization {
 
     /// The record by which `notice` of this authorization is delivered, with `body`, due at `now`.
     #[must_use]
-    pub fn noticed(&self, notice: Notice, body: DeliveryBody, now: UnixMillis) -> Self {
+    pub fn notice_record(&self, notice: Notice, body: DeliveryBody, now: UnixMillis) -> Self {
         let subject = DeliverySubject::Notice { notice, body, noticed_at: now };
         let delivery =
             PendingDelivery { attempts: Attempts::default(), next_attempt_at: now, due_at: now, lease: None };

@@ -402,8 +402,8 @@ mod tests {
     use super::*;
     use crate::egress::callback_url::Origin;
     use crate::registry::{
-        AccessKey, Account, AlibabaCloudKey, AlipayApp, Business, CallbackKey, LinkToken, PhoneKey, Platform,
-        Scheme,
+        AccessKey, Account, AlibabaCloudKey, AlipayApp, Business, CallbackKey, LinkTokenKeys, PhoneKey,
+        Platform, Scheme,
     };
     use crate::secrets::Document;
 
@@ -576,7 +576,7 @@ mod tests {
         never_quotes::<crate::registry::alipay_app::AlipayAppFields, AlipayApp>();
         never_quotes::<crate::registry::business::BusinessFields, Business>();
         never_quotes::<crate::registry::callback_key::CallbackKeyFields, CallbackKey>();
-        never_quotes::<crate::registry::link_token::LinkTokenFields, LinkToken>();
+        never_quotes::<crate::registry::link_token::LinkTokenKeysFields, LinkTokenKeys>();
         never_quotes::<crate::registry::phone_key::PhoneKeyFields, PhoneKey>();
         never_quotes::<crate::registry::platform::PlatformFields, Platform>();
         never_quotes::<crate::registry::scheme::SchemeFields, Scheme>();

@@ -27,7 +27,7 @@ pub use authenticate::{AuthenticatedCall, authenticate, known_business_id};
 pub use business::{Business, BusinessSource};
 pub use callback_key::CallbackKey;
 pub use deny_list::{DenyListCache, FIRST_READ_WITHIN, READ_EVERY};
-pub use link_token::LinkToken;
+pub use link_token::LinkTokenKeys;
 pub use phone_key::PhoneKey;
 pub use platform::Platform;
 pub use scheme::{Scheme, SchemeSource};

@@ -62,9 +62,9 @@ impl SecretError {
         }
     }
 
-    /// True if it says nothing of the secret itself: it is there again when the source is, or lets us.
+    /// True if it says nothing of the secret itself: the document is there again once the source answers, or lets us.
     #[must_use]
-    pub const fn is_of_the_source(&self) -> bool {
+    pub const fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::Denied | Self::TooManyLookUps => true,
             Self::Absent | Self::Unparsable(_) => false,

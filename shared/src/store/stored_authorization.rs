@@ -444,7 +444,7 @@ mod tests {
     fn a_notice_names_nobody_and_a_watched_link_is_due_at_its_end() {
         let terms = Terms { notify_expired: true, ..Terms::default() };
         let watched = Authorization { terms, opened_at: Some(NOW), ..new(ours()) };
-        let notice = watched.noticed(Notice::Expired, DeliveryBody::new("body").unwrap(), NOW);
+        let notice = watched.notice_record(Notice::Expired, DeliveryBody::new("body").unwrap(), NOW);
         assert_eq!(StoredAuthorization::from(watched.clone()).due_at, Some(watched.expires_at));
         assert_ne!(notice.id, watched.id);
         let forgotten = notice.forgotten(NOW);
@@ -470,7 +470,7 @@ mod tests {
             ..new(ours())
         };
         let (later, body) = (NOW + Duration::from_secs(60), DeliveryBody::new("body").unwrap());
-        let notice = link.noticed(Notice::Expired, body.clone(), later);
+        let notice = link.notice_record(Notice::Expired, body.clone(), later);
         let delivery = PendingDelivery {
             attempts: Attempts::default(),
             next_attempt_at: later,
@@ -503,7 +503,7 @@ mod tests {
 
     #[test]
     fn a_notice_with_what_a_consent_has_is_refused_and_an_open_link_with_a_notice() {
-        let notice = new(ours()).noticed(Notice::Refused, DeliveryBody::new("body").unwrap(), NOW);
+        let notice = new(ours()).notice_record(Notice::Refused, DeliveryBody::new("body").unwrap(), NOW);
         let rows: [(&str, Change); 3] = [
             ("a user", |stored| stored.identity = Some(identity())),
             ("a code of consent", |stored| stored.consent_code = Some("digest".to_owned())),

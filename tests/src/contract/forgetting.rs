@@ -74,7 +74,7 @@ pub(super) async fn nothing_is_left_of_a_phone_number_a_way_back_or_a_notice(sto
     let new = Authorization { request, terms, ..authorization("S1") };
     assert_eq!(store.record_link(&new, &nonce("n1", "i", BEGINNING)).await, Ok(Recorded::New));
     let body = notice_body(&new, Notice::Refused, BEGINNING);
-    let notice = new.noticed(Notice::Refused, body, BEGINNING);
+    let notice = new.notice_record(Notice::Refused, body, BEGINNING);
     assert_eq!(store.record_notice(&notice, &operation("n")).await, Ok(true));
     for id in [&new.id, &notice.id] {
         forget(store, id, BEGINNING).await;

@@ -57,9 +57,9 @@ pub(super) async fn a_notice_is_recorded_once_and_delivered_beside_its_link(stor
     let id = issued(store, "S1").await;
     let link = record(store, &id).await;
     let body = |text: &str| DeliveryBody::new(text.to_owned()).expect("bytes");
-    let notice = link.noticed(Notice::Refused, body("first"), BEGINNING);
+    let notice = link.notice_record(Notice::Refused, body("first"), BEGINNING);
     assert_eq!(store.record_notice(&notice, &operation("n1")).await, Ok(true));
-    let again = link.noticed(Notice::Refused, body("second"), BEGINNING + MINUTE);
+    let again = link.notice_record(Notice::Refused, body("second"), BEGINNING + MINUTE);
     assert_eq!(store.record_notice(&again, &operation("n2")).await, Ok(false));
     assert_eq!(record(store, &notice.id).await, notice);
     assert_eq!(record(store, &id).await, link, "the link is as it was");

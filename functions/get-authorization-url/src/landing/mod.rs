@@ -23,7 +23,7 @@ use shared::model::id::AuthorizationId;
 use shared::model::owner::{Owner, SchemeId};
 use shared::model::scope::Scope;
 use shared::protocol::alipay::authorize::LinkSettings;
-use shared::registry::{LinkToken, Scheme};
+use shared::registry::{LinkTokenKeys, Scheme};
 use shared::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
 use shared::signing::link_token::{TokenError, issue_short, verify, verify_short};
 use shared::store::budget::StoreBudget;
@@ -43,7 +43,7 @@ pub const PATH: &str = "/p/s/web-call-minapp/auth-bao";
 /// The capabilities of this page.
 pub(crate) struct Landing {
     /// The keys that the tokens are verified with.
-    pub(crate) keys: Arc<SecretCache<LinkToken>>,
+    pub(crate) keys: Arc<SecretCache<LinkTokenKeys>>,
     /// Finds the record of a link.
     pub(crate) links: Arc<dyn FindLinks>,
     pub(crate) merchants: Arc<dyn Merchants>,
@@ -159,11 +159,11 @@ async fn verify_token(
 ) -> Result<Result<AuthorizationId, TokenError>, LandingError> {
     let name = SecretName::link_token();
     let known = page.keys.get(&name).await.map_err(LandingError::Keys)?;
-    let read = |keys: &LinkToken| match token {
+    let read = |keys: &LinkTokenKeys| match token {
         Token::Long(token) => verify(token, &keys.keys, now - LONGEST_EXTENSION),
         Token::Short(token) => verify_short(token, &keys.keys),
     };
-    let check = |keys: &Arc<LinkToken>| match read(keys) {
+    let check = |keys: &Arc<LinkTokenKeys>| match read(keys) {
         forged @ Err(TokenError::Forged) => KeyCheck::NoKeyFits(forged),
         said => KeyCheck::Decided(said),
     };
