@@ -1,4 +1,5 @@
-//! A breaker: whoever has hung again and again is left alone for a while, and then asked by one request alone.
+//! A circuit breaker: a party that has hung again and again is left alone for a while, and then asked by one request
+//! alone.
 //!
 //! Only silence counts, of a connection that does not come or of an answer. A party that refuses a request, or a
 //! connection, does so at once and costs nothing to ask; one that hangs holds its caller for the whole time-out.
@@ -42,7 +43,7 @@ impl Breaker {
         self.into()
     }
 
-    /// The state after someone wants to ask, and whether he may.
+    /// The state after a request wants to ask, and whether it may.
     #[must_use]
     pub fn asked(self, now: Monotonic) -> (Self, bool) {
         match self {

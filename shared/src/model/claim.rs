@@ -153,7 +153,7 @@ pub enum ClaimRefusal {
 /// The cause for which a record that stood as `old` refused `claim`. The first one counts.
 #[must_use]
 pub fn claim_refusal(old: Option<&Authorization>, claim: &ExchangeClaim) -> ClaimRefusal {
-    // Whatever refused it has passed if nothing does: it may come again.
+    // The write was refused, but nothing stands against it any more: it may be tried again, as after a rival return.
     standing_refusal(old, claim).unwrap_or(ClaimRefusal::InProgress)
 }
 
@@ -167,15 +167,22 @@ pub fn standing_refusal(old: Option<&Authorization>, claim: &ExchangeClaim) -> O
         return Some(ClaimRefusal::UnknownState);
     };
     let in_progress = old.exchange().is_some_and(|lease| claim.now < lease.until);
-    match () {
-        () if old.forgotten_at().is_some() => Some(ClaimRefusal::Forgotten),
-        () if old.consent().is_some() => Some(ClaimRefusal::AlreadyAuthorized),
-        () if in_progress => Some(ClaimRefusal::InProgress),
-        () if old.link_ends_at() <= claim.now => Some(ClaimRefusal::Expired),
-        () if old.codes.contains(&claim.code_digest) => Some(ClaimRefusal::CodeSpent),
-        () if old.tries_are_used_up() => Some(ClaimRefusal::TooManyCodes),
-        () => None,
-    }
+    let refusal = if old.forgotten_at().is_some() {
+        ClaimRefusal::Forgotten
+    } else if old.consent().is_some() {
+        ClaimRefusal::AlreadyAuthorized
+    } else if in_progress {
+        ClaimRefusal::InProgress
+    } else if old.link_ends_at() <= claim.now {
+        ClaimRefusal::Expired
+    } else if old.codes.contains(&claim.code_digest) {
+        ClaimRefusal::CodeSpent
+    } else if old.tries_are_used_up() {
+        ClaimRefusal::TooManyCodes
+    } else {
+        return None;
+    };
+    Some(refusal)
 }
 
 /// The cause for which an attempt may not begin.
@@ -213,11 +220,14 @@ pub fn attempt_refusal(old: Option<&Authorization>, claim: &AttemptClaim) -> Att
         return AttemptRefusal::Stale;
     };
     let taken = due.lease.as_ref().is_some_and(|lease| claim.now < lease.until);
-    match () {
-        () if taken => AttemptRefusal::Taken,
-        () if due.attempts.begun >= claim.attempts_allowed => AttemptRefusal::Exhausted,
-        () if claim.now < due.next_attempt_at => AttemptRefusal::Early(due.next_attempt_at),
-        () => AttemptRefusal::Taken,
+    if taken {
+        AttemptRefusal::Taken
+    } else if due.attempts.begun >= claim.attempts_allowed {
+        AttemptRefusal::Exhausted
+    } else if claim.now < due.next_attempt_at {
+        AttemptRefusal::Early(due.next_attempt_at)
+    } else {
+        AttemptRefusal::Taken
     }
 }
 

@@ -30,7 +30,7 @@ impl Forgetting {
         let Some(old) = old else { return Self::NotFound };
         match old.forgotten_at() {
             Some(at) => Self::Before(at),
-            // Whoever was at work has ended if nobody is: it may be tried again.
+            // The write was refused, but nobody is at work any more: it may be tried again.
             None => Self::Busy(old.busy_until(now).unwrap_or(now)),
         }
     }

@@ -31,8 +31,8 @@ use crate::secrets::{Document, DocumentError, SecretName};
 /// | `alipayApp` | no, the deployment's | the id of the Alipay app that its links are for; not with the source `aliyun` |
 /// | `source` | no, `alipay` | who makes the links: `alipay`, our own app at Alipay; `aliyun`, Alibaba Cloud, by the account's `aliyun/<accountId>` |
 ///
-/// With `aliyun`, `callbackUrl`, `linkLifetimeSecs` and `scope` say nothing of new links; links that were issued before
-/// the source was changed keep to them.
+/// With `aliyun`, `callbackUrl`, `linkLifetimeSecs` and `scope` have no effect on new links; links that were issued
+/// before the source was changed keep to them.
 #[derive(Debug)]
 pub struct Scheme {
     pub account_id: String,

@@ -51,8 +51,8 @@ pub enum SecretError {
 }
 
 impl SecretError {
-    /// The alarm that each use of a document raises that has to be there and is not; none for what anybody can bring
-    /// about, nor for what is unreadable: the cache has raised it, once, when it met the version.
+    /// The alarm at each use of a document that has to be there and is not. None for what anybody can bring about, nor
+    /// for an unreadable version: the cache has raised that alarm, once, when it met the version.
     #[must_use]
     pub const fn alarm(&self) -> Option<Alarm> {
         match self {

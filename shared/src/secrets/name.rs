@@ -103,8 +103,8 @@ impl SecretName {
         self.0.split_once('/').map_or(&*self.0, |(kind, _)| kind)
     }
 
-    /// The text that may be logged of a name that is not known to exist: of what a caller brings as its own id, or a
-    /// browser as an app's, its kind alone, because it may be anything, its secret too.
+    /// What may be logged of a name that is not known to exist. An id that a caller or a browser brings may be
+    /// anything, even a secret: of such a name it is the kind alone.
     #[must_use]
     pub fn log_text_of_unknown(&self) -> &str {
         match self.kind() {

@@ -79,7 +79,7 @@ impl SecretSource for SecretsManager {
 impl SecretsManager {
     async fn list(&self, kind: &str) -> Result<HashSet<SecretName>, FetchError> {
         let prefix = format!("{}/{kind}/", self.prefix);
-        // A name that begins so.
+        // `ListSecrets` matches a name's beginning.
         let filter = Filter::builder().key(FilterNameStringType::Name).values(&prefix).build();
         let list = self.client.list_secrets().filters(filter).max_results(NAMES_A_PAGE);
         let mut pages = list.into_paginator().send();

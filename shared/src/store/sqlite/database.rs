@@ -71,7 +71,7 @@ pub(super) fn open(file: &Path, may_make: bool) -> Result<Connection, DatabaseEr
         SCHEMA_VERSION => {}
         version => return Err(DatabaseError::Version(version)),
     }
-    // Of a later time than the version: a database that has none gets it, and an earlier program does not look at it.
+    // Newer than the schema's version: a database without them gets them, and an earlier program ignores them.
     transaction.execute_batch(include_str!("deny_list.sql"))?;
     transaction.execute_batch(include_str!("lists.sql"))?;
     add_verified_by(&transaction)?;
@@ -79,7 +79,7 @@ pub(super) fn open(file: &Path, may_make: bool) -> Result<Connection, DatabaseEr
     Ok(connection)
 }
 
-/// The column is of a later time than the version, as well.
+/// This column is newer than the schema's version, too.
 fn add_verified_by(connection: &Connection) -> rusqlite::Result<()> {
     let is_there = "SELECT 1 FROM pragma_table_info('authorizations') WHERE name = 'verified_by'";
     if !connection.prepare(is_there)?.exists([])? {
