@@ -56,8 +56,13 @@ impl Body for DepartingBody {
         Pin::new(&mut self.body).poll_frame(context)
     }
 
+    /// hyper asks as it takes the request to write it, and polls no body that is empty.
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        let is_empty = self.body.is_end_stream();
+        if is_empty {
+            self.departure.0.store(true, Ordering::Relaxed);
+        }
+        is_empty
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -81,6 +86,10 @@ pub(crate) async fn until<T>(
 
 #[cfg(test)]
 mod tests {
+    use http::{Request, StatusCode};
+    use hyper::client::conn::http1::handshake;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
     use tokio::sync::oneshot;
     use tokio::task::yield_now;
 
@@ -121,6 +130,29 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_that_had_not_left_is_not_begun_late() {
         assert_eq!(waited(Duration::from_hours(1), 5, false).await, None);
+    }
+
+    /// What a request comes to whose answer comes while the process stands still.
+    async fn asked(body: &'static [u8]) -> Option<StatusCode> {
+        let (ours, mut theirs) = duplex(1_024);
+        let (mut sender, connection) = handshake(TokioIo::new(ours)).await.unwrap();
+        tokio::spawn(connection);
+        let departure = Departure::default();
+        let request = Request::post("/").body(departure.watched_body(Bytes::from_static(body))).unwrap();
+        let freeze = async {
+            let _ = theirs.read(&mut [0; 1_024]).await.unwrap();
+            tokio::time::advance(Duration::from_hours(1)).await;
+            theirs.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        };
+        let answer = until(Instant::now() + TIME, &departure, sender.send_request(request));
+        let (answer, ()) = tokio::join!(answer, freeze);
+        answer.map(|answer| answer.unwrap().status())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_has_left_whether_or_not_it_has_a_body() {
+        assert_eq!(asked(b"{}").await, Some(StatusCode::NO_CONTENT));
+        assert_eq!(asked(b"").await, Some(StatusCode::NO_CONTENT));
     }
 
     #[tokio::test(start_paused = true)]
