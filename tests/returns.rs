@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openid_callback::EXCHANGE_WITHIN;
+use rusqlite::Connection;
 use serde_json::json;
 use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::authorization::{MAX_REFUSED_CODES, RETRY_GRACE_PERIOD, Status};
@@ -228,6 +229,24 @@ async fn a_refusal_after_a_second_code_was_claimed_does_not_disturb_it() {
     let (world, issued, outcomes) = answered_after_a_second_claim(code_invalid(), identified("open-2")).await;
     assert_eq!(outcomes, ["authorize-again", "authorized"]);
     assert_eq!(open_id(world.record(&issued.id).await.identity()), Some("open-2"));
+}
+
+#[tokio::test]
+async fn a_consent_whose_record_is_gone_is_alarmed() {
+    let world = World::new();
+    let Issued { id, state, .. } = world.link("S1").await;
+    let answer = world.gateway.answer_later();
+    let logs = Logs::keep();
+    let lose = async {
+        world.gateway.asked(1).await;
+        let connection = Connection::open(&world.file).expect("opens");
+        assert_eq!(connection.execute("DELETE FROM authorizations", []), Ok(1));
+        answer.send(identified("open-1")).expect("the gateway waits");
+    };
+    let (shown, ()) = tokio::join!(world.complete_return(&state, "codeA"), lose);
+    assert_eq!(shown.outcome, "unknown-link");
+    let told = logs.lines().into_iter().find(|line| line["alarm"] == "settlement").expect("an alarm");
+    assert_eq!(told["reference"], id.as_str());
 }
 
 #[tokio::test]

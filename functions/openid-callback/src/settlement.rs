@@ -54,7 +54,10 @@ pub(crate) async fn settle(
         Ok(Settled::Forgotten) => {
             tracing::warn!(reference = %authorization.id, "a consent came for a person who was forgotten");
         }
-        Ok(Settled::AlreadyRecorded | Settled::NotFound) | Err(_) => {}
+        Ok(Settled::NotFound) => tracing::error!(
+            reference = %authorization.id, alarm = Alarm::Settlement.as_str(), "a consent came for a record that is gone"
+        ),
+        Ok(Settled::AlreadyRecorded) | Err(_) => {}
     }
     settled
 }
