@@ -160,7 +160,8 @@ pub enum Outcome {
     Expired,
     /// Another return of the same authorization is at the gateway: ask again in a moment.
     InProgress,
-    /// Alipay rejected the code; the user must authorize again through this link.
+    /// The code named nobody: refused, spent, or without an answer to believe. The user has to authorize again, by this
+    /// link.
     AuthorizeAgain(Option<Url>),
     /// Alipay refused our request, whoever asks: to authorize again would be in vain.
     OurFault,

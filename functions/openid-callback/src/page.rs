@@ -100,64 +100,54 @@ const fn face(outcome: &Outcome) -> (StatusCode, Tone) {
 /// Title and text. Nobody is asked to authorize once more where that would be in vain.
 const fn texts(outcome: &Outcome, language: Language) -> texts::Texts {
     match outcome {
-        Outcome::Expired => texts::expired(language),
+        Outcome::Authorized => language.choose(
+            ("授权成功", "您已完成支付宝授权，现在可以返回商家页面。"),
+            ("Authorized", "You have authorized with Alipay. You can return to the merchant now."),
+        ),
+        Outcome::NotAuthorized(Some(_)) => language.choose(
+            ("您已取消授权", "如需继续，可重新授权。"),
+            ("You did not authorize", "If you wish to go on, you can authorize again."),
+        ),
+        Outcome::NotAuthorized(None) => language.choose(
+            ("您已取消授权", "如需继续，请从商家处重新打开链接。"),
+            ("You did not authorize", "If you wish to go on, open the link from the merchant's page again."),
+        ),
         Outcome::UnknownLink => texts::incomplete(language),
+        Outcome::Expired => texts::expired(language),
+        Outcome::InProgress => language.choose(
+            ("正在处理", "正在确认您的授权，请稍候，本页面会自动刷新。"),
+            ("One moment", "Your authorization is being confirmed. This page reloads by itself."),
+        ),
+        Outcome::AuthorizeAgain(_) => language
+            .choose(("未能完成授权", "请重新授权一次。"), ("Not completed", "Please authorize once more.")),
+        Outcome::OurFault => language.choose(
+            (
+                "暂时无法完成授权",
+                "与您的操作无关，现在重试也不会成功。请联系商家，或稍后从商家处重新打开链接。",
+            ),
+            (
+                "Not possible for now",
+                "It is nothing that you did, and another try would end here too. Please tell the merchant, \
+                 or open the link from the merchant's page later.",
+            ),
+        ),
+        Outcome::NotRecorded(_) => language.choose(
+            ("未能保存授权", "系统繁忙，请稍候片刻，再重新授权一次。"),
+            ("Not saved", "We are busy. Please wait a moment, then authorize once more."),
+        ),
+        Outcome::TooManyTries => language.choose(
+            ("尝试次数过多", "请联系商家重新获取链接。"),
+            ("Too many tries", "Please ask the merchant for a new link."),
+        ),
         Outcome::AlreadyUsed => texts::used(language),
+        Outcome::AnotherUser => language.choose(
+            ("本次操作未生效", "已有其他支付宝账号通过该链接完成授权。如有疑问，请联系商家。"),
+            (
+                "This had no effect",
+                "Another Alipay account has authorized with this link. If in doubt, ask the merchant.",
+            ),
+        ),
         Outcome::Unavailable => texts::unavailable(language),
-        _ => match language {
-            Language::Chinese => chinese(outcome),
-            Language::English => english(outcome),
-        },
-    }
-}
-
-const fn chinese(outcome: &Outcome) -> texts::Texts {
-    match outcome {
-        Outcome::Authorized => ("授权成功", "您已完成支付宝授权，现在可以返回商家页面。"),
-        Outcome::NotAuthorized(Some(_)) => ("您已取消授权", "如需继续，可重新授权。"),
-        Outcome::NotAuthorized(None) => ("您已取消授权", "如需继续，请从商家处重新打开链接。"),
-        Outcome::InProgress => ("正在处理", "正在确认您的授权，请稍候，本页面会自动刷新。"),
-        Outcome::NotRecorded(_) => ("未能保存授权", "系统繁忙，请稍候片刻，再重新授权一次。"),
-        Outcome::OurFault => (
-            "暂时无法完成授权",
-            "与您的操作无关，现在重试也不会成功。请联系商家，或稍后从商家处重新打开链接。",
-        ),
-        Outcome::TooManyTries => ("尝试次数过多", "请联系商家重新获取链接。"),
-        Outcome::AnotherUser => {
-            ("本次操作未生效", "已有其他支付宝账号通过该链接完成授权。如有疑问，请联系商家。")
-        }
-        _ => ("网络异常", "未能完成授权，请重试。"),
-    }
-}
-
-const fn english(outcome: &Outcome) -> texts::Texts {
-    match outcome {
-        Outcome::Authorized => {
-            ("Authorized", "You have authorized with Alipay. You can return to the merchant now.")
-        }
-        Outcome::NotAuthorized(Some(_)) => {
-            ("You did not authorize", "If you wish to go on, you can authorize again.")
-        }
-        Outcome::NotAuthorized(None) => {
-            ("You did not authorize", "If you wish to go on, open the link from the merchant's page again.")
-        }
-        Outcome::InProgress => {
-            ("One moment", "Your authorization is being confirmed. This page reloads by itself.")
-        }
-        Outcome::NotRecorded(_) => {
-            ("Not saved", "We are busy. Please wait a moment, then authorize once more.")
-        }
-        Outcome::OurFault => (
-            "Not possible for now",
-            "It is nothing that you did, and another try would end here too. Please tell the merchant, \
-             or open the link from the merchant's page later.",
-        ),
-        Outcome::TooManyTries => ("Too many tries", "Please ask the merchant for a new link."),
-        Outcome::AnotherUser => (
-            "This had no effect",
-            "Another Alipay account has authorized with this link. If in doubt, ask the merchant.",
-        ),
-        _ => ("Connection trouble", "The authorization was not completed. Please try again."),
     }
 }
 
@@ -231,7 +221,7 @@ mod tests {
                 &["您已取消授权", "如需继续，可重新授权。", ">重新授权</a>"][..],
             ),
             (Outcome::AlreadyUsed, &["您已完成授权", "无需再次操作。如非本人操作，请联系商家。"]),
-            (Outcome::AuthorizeAgain(link.clone()), &["网络异常", "未能完成授权，请重试。", ">重新授权</a>"]),
+            (Outcome::AuthorizeAgain(link.clone()), &["未能完成授权", "请重新授权一次。", ">重新授权</a>"]),
             (Outcome::UnknownLink, &["链接不完整", "请从商家处重新打开，或联系商家重新获取链接。"]),
             (Outcome::Expired, &["链接已过期", "请联系商家重新获取链接。"]),
             (Outcome::Unavailable, &["系统繁忙", "请稍后重试。", ">重试</a>"]),
