@@ -91,31 +91,13 @@ pub(crate) enum CallbackError {
     Random(#[from] RandomError),
 }
 
-/// The party that has to know of a refusal besides the sender.
-#[derive(Clone, Copy)]
-pub(crate) enum Concerned {
-    /// Nobody: anybody can send such a thing, or an operator was told when its cause was met.
-    Nobody,
-    /// An operator, who has it already in a log line with its alarm.
-    Told,
-    /// An operator, under this alarm.
-    Operator(Alarm),
-}
-
-impl Concerned {
-    const fn by(alarm: Option<Alarm>) -> Self {
-        match alarm {
-            Some(alarm) => Self::Operator(alarm),
-            None => Self::Nobody,
-        }
-    }
-}
-
 impl CallbackError {
-    /// The table of refusals: 200 for what was refused on purpose, 503 for what failed on our side; and who is told.
-    pub(crate) const fn refusal(&self) -> (StatusCode, Concerned) {
+    /// The table of refusals: 200 for what was refused on purpose, 503 for what failed on our side; and the alarm that
+    /// an operator is told by.
+    pub(crate) const fn refusal(&self) -> (StatusCode, Option<Alarm>) {
         match self {
-            Self::NoState | Self::UnknownState => (StatusCode::OK, Concerned::Nobody),
+            // Anybody can send such a thing; and the other user's alarm was raised as the record was seen.
+            Self::NoState | Self::UnknownState | Self::AnotherUser => (StatusCode::OK, None),
             // The sender knows the state, so it is most likely the platform, and its callbacks are being lost.
             Self::BodyTooLarge
             | Self::Headers(_)
@@ -124,11 +106,10 @@ impl CallbackError {
             | Self::Signature { .. }
             | Self::Body(_)
             | Self::OthersSerial
-            | Self::NoUser => (StatusCode::OK, Concerned::Operator(Alarm::Upstream)),
-            Self::AnotherUser => (StatusCode::OK, Concerned::Told),
-            Self::Keys { error, .. } => (StatusCode::SERVICE_UNAVAILABLE, Concerned::by(error.alarm())),
-            Self::Store(error) => (StatusCode::SERVICE_UNAVAILABLE, Concerned::Operator(error.alarm())),
-            Self::Random(_) => (StatusCode::SERVICE_UNAVAILABLE, Concerned::Operator(Alarm::Unavailable)),
+            | Self::NoUser => (StatusCode::OK, Some(Alarm::Upstream)),
+            Self::Keys { error, .. } => (StatusCode::SERVICE_UNAVAILABLE, error.alarm()),
+            Self::Store(error) => (StatusCode::SERVICE_UNAVAILABLE, Some(error.alarm())),
+            Self::Random(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(Alarm::Unavailable)),
         }
     }
 

@@ -25,7 +25,7 @@ use shared::store::budget::StoreBudget;
 use shared::telemetry::{Metric, RequestLog};
 
 use crate::OpenIdCallback;
-use crate::error::{CallbackError, Concerned};
+use crate::error::CallbackError;
 use crate::response::respond;
 use crate::settlement::{SETTLE_WITHIN, alarm_different, settle};
 
@@ -35,10 +35,10 @@ pub(crate) async fn answer(function: &OpenIdCallback, request: &Request<Bytes>) 
     let mut known = None;
     let outcome = complete_callback(function, request, &mut known).await;
     let error = outcome.as_ref().err();
-    let (status, concerned) = error.map_or((StatusCode::OK, Concerned::Nobody), CallbackError::refusal);
+    let (status, alarm) = error.map_or((StatusCode::OK, None), CallbackError::refusal);
     let reference = known.as_ref().map(|known| known.id.as_str());
     let reason = error.map(CallbackError::log_reason);
-    if let (Some(reason), Concerned::Operator(alarm)) = (&reason, concerned) {
+    if let (Some(reason), Some(alarm)) = (&reason, alarm) {
         tracing::error!(reference, reason, alarm = alarm.as_str(), "a platform's callback was refused");
     }
     let said = if error.is_none() { "SUCCESS" } else { "FAIL" };
