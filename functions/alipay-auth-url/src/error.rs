@@ -112,7 +112,7 @@ impl LinkError {
 
 impl From<StoreError> for LinkError {
     fn from(error: StoreError) -> Self {
-        Self::Call(OpenApiCallError::Unavailable { reason: error.to_string(), alarm: error.alarm() })
+        Self::Call(error.into())
     }
 }
 

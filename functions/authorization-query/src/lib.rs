@@ -4,7 +4,6 @@
 //! nothing but its nonce; whatever is wrong with the serialNo is one answer, so that nobody learns which of another's
 //! there are.
 
-mod error;
 mod history;
 mod request;
 mod response;
@@ -29,7 +28,6 @@ use shared::store::{ReadAuthorizations, UseNonces};
 use shared::telemetry::{RequestLog, request_ids};
 use tracing::Instrument as _;
 
-pub use self::error::QueryError;
 use self::request::Query;
 pub use self::view::Delivery;
 use self::view::View;
@@ -90,16 +88,14 @@ async fn answer_query(
     let outcome = if request.method() == Method::POST && request.uri().path() == PATH {
         find(function, request, &mut warnings).await
     } else {
-        Err(OpenApiCallError::NoSuchInterface.into())
+        Err(OpenApiCallError::NoSuchInterface)
     };
     let answer = response::respond(&outcome, &Envelope { request_id, warnings: &warnings });
     let error = outcome.as_ref().err();
-    if let Some(error) = error
-        && let Some(alarm) = error.alarm()
-    {
-        tracing::error!(error = error.log_reason(), alarm = alarm.as_str(), "a request failed");
+    let reason = error.map(OpenApiCallError::log_reason);
+    if let Some(alarm) = error.and_then(OpenApiCallError::alarm) {
+        tracing::error!(error = reason, alarm = alarm.as_str(), "a request failed");
     }
-    let reason = error.map(QueryError::log_reason);
     RequestLog {
         route: "authorization-query",
         status: Some(error.map_or(0, |error| error.code().status())),
@@ -108,7 +104,7 @@ async fn answer_query(
         http_status: answer.status().as_u16(),
         business: known_business_id(request, &function.businesses),
         reason: reason.as_ref().map(|reason| reason as _),
-        cause: outcome.as_ref().err().and_then(QueryError::cause),
+        cause: error.and_then(OpenApiCallError::cause),
         reference: outcome.as_ref().ok().map(|view| view.reference.as_str()),
         ..RequestLog::default()
     }
@@ -121,7 +117,7 @@ async fn find(
     function: &AuthorizationQuery,
     request: &Request<Bytes>,
     warnings: &mut Vec<Warning>,
-) -> Result<View, QueryError> {
+) -> Result<View, OpenApiCallError> {
     let (budget, now) = (StoreBudget::for_request(&*function.clock), function.clock.now());
     let call = authenticate(request, &function.businesses, &function.deny_list, &budget, now).await?;
     let (query, about_fields) = Query::parse(request.body())?;
@@ -129,11 +125,12 @@ async fn find(
     call.may_speak_of(&query.business_id, &query.merchant_id)?;
     let nonce = call.nonce_use(OperationId::generate(&*function.random)?);
     if !budget.wait(function.nonces.use_nonce(&nonce)).await? {
-        return Err(OpenApiCallError::NonceUsed.into());
+        return Err(OpenApiCallError::NonceUsed);
     }
     let id = AuthorizationId::from_serial(&query.business_id, &query.serial_no);
-    let record = budget.wait(function.records.authorization(&id)).await?.ok_or(QueryError::UnknownSerial)?;
-    let request = asked_by(&query, &record, call.now).ok_or(QueryError::UnknownSerial)?;
+    let record =
+        budget.wait(function.records.authorization(&id)).await?.ok_or(OpenApiCallError::UnknownSerial)?;
+    let request = asked_by(&query, &record, call.now).ok_or(OpenApiCallError::UnknownSerial)?;
     Ok(View::new(&record, request, call.now))
 }
 

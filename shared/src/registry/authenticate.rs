@@ -106,6 +106,12 @@ fn deny_list_error(error: &StoreError) -> OpenApiCallError {
     OpenApiCallError::Unavailable { reason: format!("the deny list: {error}"), alarm: error.alarm() }
 }
 
+impl From<StoreError> for OpenApiCallError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable { reason: error.to_string(), alarm: error.alarm() }
+    }
+}
+
 /// The caller's businessId, if it is one that is known: nobody else's may be logged, for it may be anything.
 #[must_use]
 pub fn known_business_id<'a>(

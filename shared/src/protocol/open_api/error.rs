@@ -105,6 +105,9 @@ pub enum OpenApiCallError {
     /// The nonce was used before.
     #[error("this nonce was used before")]
     NonceUsed,
+    /// The business has not used this serialNo for this merchant, or its record is kept no longer.
+    #[error("there is no such serialNo")]
+    UnknownSerial,
     /// So many unknown businessIds are being asked for that this one was not looked up.
     #[error("too many unknown businessIds are being asked for, try again in a second")]
     TooManyLookUps,
@@ -160,6 +163,7 @@ impl OpenApiCallError {
             Self::BusinessIdsDiffer => Code::BusinessIdsDiffer,
             Self::UnknownMerchant => Code::MerchantUnknown,
             Self::NonceUsed => Code::NonceUsed,
+            Self::UnknownSerial => Code::SerialUnknown,
             Self::TooManyLookUps => Code::TooManyLookUps,
             Self::Misconfigured { .. } => Code::AccountMisconfigured,
             Self::Unavailable { .. } | Self::Random(_) => Code::Unavailable,
