@@ -3,17 +3,14 @@
 use serde_json::json;
 use shared::model::clock::UnixMillis;
 use shared::model::random::OsRandom;
-use shared::protocol::open_api::client::classify::{
-    Classification, LinkAttempt, NextStep, Severity, classify,
-};
+use shared::protocol::open_api::client::classify::{LinkAttempt, NextStep, Severity, classify};
 use shared::protocol::open_api::client::request::{LinkParameters, PlatformRequest};
-use shared::protocol::open_api::client::response::{PlatformAnswer, read_answer};
-use shared::protocol::open_api::client::transport::{
-    ASK_TIMEOUT, HttpPlatforms, PlatformError, Platforms as _,
-};
+use shared::protocol::open_api::client::response::{NotGranted, read_answer};
+use shared::protocol::open_api::client::transport::{ASK_TIMEOUT, HttpPlatforms, Platforms as _};
 use shared::registry::Platform;
 use shared::secrets::Document as _;
 use tests::raw_server::Reply;
+use url::Url;
 
 use super::{Party, Site, assert_documented, closes, drips, endless, http, rambles, raw, says};
 
@@ -130,7 +127,7 @@ fn cases() -> Vec<(&'static str, Case)> {
     cases
 }
 
-async fn answer_of(party: Party, on_this_machine: bool) -> Result<PlatformAnswer, PlatformError> {
+async fn answer_of(party: Party, on_this_machine: bool) -> Result<Url, NotGranted> {
     let site = Site::open(party, ASK_TIMEOUT).await;
     let document = json!({
         "baseUrl": site.origin, "businessId": "19",
@@ -149,31 +146,27 @@ async fn answer_of(party: Party, on_this_machine: bool) -> Result<PlatformAnswer
     let platforms = HttpPlatforms::trusting(site.roots.clone(), site.total);
     let body = platforms.post(&request).await;
     assert!(site.requests() <= 1, "repeated, or followed");
-    Ok(read_answer(&body?, on_this_machine))
+    read_answer(&body.map_err(NotGranted::Failed)?, on_this_machine)
 }
 
-fn cells(answer: &Result<PlatformAnswer, PlatformError>, attempt: LinkAttempt) -> [String; 3] {
-    let read_as = match answer {
-        Ok(PlatformAnswer::Link(_)) => "link".to_owned(),
-        Ok(PlatformAnswer::SerialUsed) => "serial_used".to_owned(),
-        Ok(PlatformAnswer::Refused { .. }) => "refused".to_owned(),
-        Ok(PlatformAnswer::Unusable(reason)) => reason.to_string(),
-        Err(reason) => reason.to_string(),
+fn cells(answer: &Result<Url, NotGranted>, attempt: LinkAttempt) -> [String; 3] {
+    let Err(cause) = answer else { return ["link", "0", "–"].map(str::to_owned) };
+    let read_as = match cause {
+        NotGranted::SerialUsed => "serial_used".to_owned(),
+        NotGranted::Refused { .. } => "refused".to_owned(),
+        NotGranted::Unusable(reason) => reason.to_string(),
+        NotGranted::Failed(reason) => reason.to_string(),
     };
-    let Classification { next_step, severity } = classify(answer, attempt);
+    let (next_step, severity) = classify(cause, attempt);
     let ours = match next_step {
-        NextStep::GiveLink => Some(0),
-        NextStep::AskAgain => None,
-        NextStep::Refuse(no_link) => Some(no_link.code().status()),
-    }
-    .map(|status: u8| status.to_string());
-    assert_eq!(ours.is_none(), next_step == NextStep::AskAgain);
+        NextStep::AskAgain => "asks once more, as `<id>-2`".to_owned(),
+        NextStep::Refuse(no_link) => no_link.code().status().to_string(),
+    };
     let severity = match severity {
-        Severity::None => "–",
         Severity::Warning => "warning",
         Severity::Alarm => "alarm",
     };
-    [read_as, ours.unwrap_or_else(|| "asks once more, as `<id>-2`".to_owned()), severity.to_owned()]
+    [read_as, ours, severity.to_owned()]
 }
 
 #[tokio::test]

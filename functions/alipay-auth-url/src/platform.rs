@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use shared::egress::transport_error::TransportError;
 use shared::model::authorization::{Authorization, AuthorizationState};
 use shared::model::authorization_request::{AuthorizationRequest, MerchantRequest};
@@ -14,12 +15,10 @@ use shared::model::deny_list::{DenyList, PartyKind};
 use shared::model::random::RandomError;
 use shared::protocol::open_api::OpenApiCallError;
 use shared::protocol::open_api::client::callback::{callback_address, serial_numbers};
-use shared::protocol::open_api::client::classify::{
-    Classification, LinkAttempt, NextStep, NoLinkError, Severity, classify,
-};
+use shared::protocol::open_api::client::classify::{LinkAttempt, NextStep, NoLinkError, Severity, classify};
 use shared::protocol::open_api::client::redact::redacted;
 use shared::protocol::open_api::client::request::{LinkParameters, PlatformRequest};
-use shared::protocol::open_api::client::response::{PlatformAnswer, read_answer};
+use shared::protocol::open_api::client::response::{NotGranted, SERIAL_USED, read_answer};
 use shared::protocol::open_api::client::transport::PlatformError;
 use shared::registry::Platform;
 use shared::secrets::SecretName;
@@ -108,12 +107,12 @@ impl Questions<'_> {
                 tracing::error!(reference = %self.pending.id, alarm = Alarm::Unavailable.as_str(), "no time was left to ask the platform");
                 break;
             }
-            let answer = self.ask_under(&serial_no).await?;
-            if let Ok(PlatformAnswer::Link(link)) = answer {
-                return Ok(link);
-            }
-            let Classification { next_step, severity } = classify(&answer, attempt);
-            self.log(&answer, severity);
+            let cause = match self.ask_under(&serial_no).await? {
+                Ok(link) => return Ok(link),
+                Err(cause) => cause,
+            };
+            let (next_step, severity) = classify(&cause, attempt);
+            self.log(&cause, severity);
             if let NextStep::Refuse(no_link) = next_step {
                 return Err(LinkError::NoLink(no_link, self.pending.id.clone()));
             }
@@ -121,19 +120,20 @@ impl Questions<'_> {
         Err(LinkError::NoLink(NoLinkError::Unknown, self.pending.id.clone()))
     }
 
-    /// One question. A kept connection that the platform has closed in the meantime is none of its answers: then it is
-    /// asked once more, signed anew.
-    async fn ask_under(&self, serial_no: &str) -> Result<Result<PlatformAnswer, PlatformError>, RandomError> {
-        let mut sent = self.send(serial_no).await?;
-        if matches!(sent, Err(PlatformError::Transport(error)) if error.broke_before_answer())
-            && self.in_time()
-        {
-            sent = self.send(serial_no).await?;
+    /// One question. A kept connection that the platform had closed is not an answer: then it is asked once more,
+    /// signed anew.
+    async fn ask_under(&self, serial_no: &str) -> Result<Result<Url, NotGranted>, RandomError> {
+        match self.send(serial_no).await? {
+            Err(NotGranted::Failed(PlatformError::Transport(error)))
+                if error.broke_before_answer() && self.in_time() =>
+            {
+                self.send(serial_no).await
+            }
+            answered => Ok(answered),
         }
-        Ok(sent)
     }
 
-    async fn send(&self, serial_no: &str) -> Result<Result<PlatformAnswer, PlatformError>, RandomError> {
+    async fn send(&self, serial_no: &str) -> Result<Result<Url, NotGranted>, RandomError> {
         let wanted = LinkParameters {
             merchant_id: &self.request.merchant_id,
             serial_no,
@@ -143,33 +143,32 @@ impl Questions<'_> {
         let (random, now) = (&*self.function.random, self.function.clock.now());
         let party = self.pending.source.to_string();
         let Some(permit) = self.function.breakers.ask(&party) else {
-            return Ok(Err(TransportError::Paused.into()));
+            return Ok(Err(NotGranted::Failed(TransportError::Paused.into())));
         };
         let request = PlatformRequest::sign(&self.platform.credential(), &wanted, random, now)?;
         let answer = self.function.network.post(&request).await;
         let timed_out = matches!(answer, Err(PlatformError::Transport(error)) if error.is_timeout());
         permit.report(timed_out);
-        Ok(answer.map(|body| read_answer(&body, self.platform.is_on_loopback())))
+        let read = |body: Bytes| read_answer(&body, self.platform.is_on_loopback());
+        Ok(answer.map_err(NotGranted::Failed).and_then(read))
     }
 
     fn in_time(&self) -> bool {
         self.arrived.passed(&*self.function.clock) < QUESTIONS_WITHIN
     }
 
-    fn log(&self, answer: &Result<PlatformAnswer, PlatformError>, severity: Severity) {
+    fn log(&self, cause: &NotGranted, severity: Severity) {
         let (source, reference) = (&self.pending.source, &self.pending.id);
-        let (status, said) = match answer {
-            Ok(PlatformAnswer::Link(_)) => return,
-            Ok(PlatformAnswer::SerialUsed) => (Some(8), "the serialNo was used before".to_owned()),
-            Ok(PlatformAnswer::Refused { status, message }) => {
+        let (status, said) = match cause {
+            NotGranted::SerialUsed => (Some(SERIAL_USED), "the serialNo was used before".to_owned()),
+            NotGranted::Refused { status, message } => {
                 let sent = [self.request.user_id.as_str(), &self.callback_url, &self.state];
                 (Some(*status), redacted(message, &sent))
             }
-            Ok(PlatformAnswer::Unusable(reason)) => (None, reason.to_string()),
-            Err(reason) => (None, reason.to_string()),
+            NotGranted::Unusable(reason) => (None, reason.to_string()),
+            NotGranted::Failed(reason) => (None, reason.to_string()),
         };
         match severity {
-            Severity::None => {}
             Severity::Warning => {
                 tracing::warn!(%reference, %source, status, said, "a platform gave no link");
             }

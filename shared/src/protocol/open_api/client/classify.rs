@@ -4,7 +4,7 @@
 //! where ours at the platform is; and only where the outcome is unknown or may pass is the same request again of use.
 
 use crate::egress::transport_error::TransportError;
-use crate::protocol::open_api::client::response::{PlatformAnswer, PlatformAnswerError};
+use crate::protocol::open_api::client::response::{NotGranted, PlatformAnswerError};
 use crate::protocol::open_api::client::transport::PlatformError;
 use crate::protocol::open_api::code::Code;
 
@@ -17,20 +17,9 @@ pub enum LinkAttempt {
     Second,
 }
 
-/// The consequence of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Classification {
-    /// The next step for the link.
-    pub next_step: NextStep,
-    /// The severity for the log.
-    pub severity: Severity,
-}
-
-/// The next step after a platform's answer.
+/// The next step after an answer without a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextStep {
-    /// Answer with the link: status 0.
-    GiveLink,
     /// Ask once more under another serialNo.
     AskAgain,
     /// Tell our caller that there is none.
@@ -65,73 +54,61 @@ impl NoLinkError {
     }
 }
 
-/// The severity of an answer.
+/// The severity for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// Not logged.
-    None,
     /// A warning in the log.
     Warning,
     /// An error in the log with the alarm `upstream`.
     Alarm,
 }
 
-/// Classifies `answer` to the attempt `attempt`.
+/// The next step for a link that `attempt` did not get, and its severity.
 #[must_use]
-pub const fn classify(
-    answer: &Result<PlatformAnswer, PlatformError>,
-    attempt: LinkAttempt,
-) -> Classification {
-    let (next_step, severity) = match answer {
-        Ok(PlatformAnswer::Link(_)) => (NextStep::GiveLink, Severity::None),
-        Ok(PlatformAnswer::SerialUsed) => match attempt {
-            LinkAttempt::First => (NextStep::AskAgain, Severity::Warning),
-            LinkAttempt::Second => (NextStep::Refuse(NoLinkError::Abnormal), Severity::Alarm),
+pub const fn classify(cause: &NotGranted, attempt: LinkAttempt) -> (NextStep, Severity) {
+    let (no_link, severity) = match cause {
+        NotGranted::SerialUsed => match attempt {
+            LinkAttempt::First => return (NextStep::AskAgain, Severity::Warning),
+            LinkAttempt::Second => (NoLinkError::Abnormal, Severity::Alarm),
         },
-        Ok(PlatformAnswer::Refused { status, .. }) => match *status {
+        NotGranted::Refused { status, .. } => match *status {
             // An authlink says 1 only when its operator has to act.
-            1 => (NextStep::Refuse(NoLinkError::Unknown), Severity::Alarm),
-            5 | 6 | 98 => (NextStep::Refuse(NoLinkError::Unknown), Severity::Warning),
-            99 => (NextStep::Refuse(NoLinkError::Abnormal), Severity::Warning),
+            1 => (NoLinkError::Unknown, Severity::Alarm),
+            5 | 6 | 98 => (NoLinkError::Unknown, Severity::Warning),
+            99 => (NoLinkError::Abnormal, Severity::Warning),
             // Signature, parameters, path, our business or merchant, balance, our address, stock.
-            2 | 3 | 4 | 7 | 9 | 10 | 11 => (NextStep::Refuse(NoLinkError::Refused), Severity::Alarm),
-            _ => (NextStep::Refuse(NoLinkError::Abnormal), Severity::Alarm),
+            2 | 3 | 4 | 7 | 9 | 10 | 11 => (NoLinkError::Refused, Severity::Alarm),
+            _ => (NoLinkError::Abnormal, Severity::Alarm),
         },
-        Ok(PlatformAnswer::Unusable(reason)) => match reason {
-            PlatformAnswerError::NotJson | PlatformAnswerError::BadStatus => {
-                (NextStep::Refuse(NoLinkError::Unknown), Severity::Alarm)
-            }
+        NotGranted::Unusable(PlatformAnswerError::NotJson | PlatformAnswerError::BadStatus) => {
+            (NoLinkError::Unknown, Severity::Alarm)
+        }
+        NotGranted::Unusable(
             PlatformAnswerError::BadData
             | PlatformAnswerError::NoLink
             | PlatformAnswerError::LinkNotText
-            | PlatformAnswerError::BadLink(_) => (NextStep::Refuse(NoLinkError::Abnormal), Severity::Alarm),
-        },
+            | PlatformAnswerError::BadLink(_),
+        ) => (NoLinkError::Abnormal, Severity::Alarm),
         // Each time-out that led to it has raised the alarm.
-        Err(PlatformError::Transport(TransportError::Paused)) => {
-            (NextStep::Refuse(NoLinkError::Unknown), Severity::Warning)
+        NotGranted::Failed(PlatformError::Transport(TransportError::Paused)) => {
+            (NoLinkError::Unknown, Severity::Warning)
         }
-        Err(PlatformError::Transport(_) | PlatformError::Status(_)) => {
-            (NextStep::Refuse(NoLinkError::Unknown), Severity::Alarm)
+        NotGranted::Failed(PlatformError::Transport(_) | PlatformError::Status(_)) => {
+            (NoLinkError::Unknown, Severity::Alarm)
         }
     };
-    Classification { next_step, severity }
+    (NextStep::Refuse(no_link), severity)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(answer: Result<PlatformAnswer, PlatformError>, attempt: LinkAttempt) -> (Option<u8>, Severity) {
-        let Classification { next_step, severity } = classify(&answer, attempt);
-        (status(next_step), severity)
-    }
-
     /// The status that our caller is told, if it is told anything.
-    fn status(next_step: NextStep) -> Option<u8> {
-        match next_step {
-            NextStep::GiveLink => Some(0),
-            NextStep::AskAgain => None,
-            NextStep::Refuse(no_link) => Some(no_link.code().status()),
+    fn of(cause: &NotGranted, attempt: LinkAttempt) -> (Option<u8>, Severity) {
+        match classify(cause, attempt) {
+            (NextStep::AskAgain, severity) => (None, severity),
+            (NextStep::Refuse(no_link), severity) => (Some(no_link.code().status()), severity),
         }
     }
 
@@ -146,9 +123,9 @@ mod tests {
         ];
         for &(numbers, status, severity) in rows {
             for &number in numbers {
-                let answer = Ok(PlatformAnswer::Refused { status: number, message: String::new() });
+                let cause = NotGranted::Refused { status: number, message: String::new() };
                 for attempt in [LinkAttempt::First, LinkAttempt::Second] {
-                    assert_eq!(of(answer.clone(), attempt), (Some(status), severity), "{number}");
+                    assert_eq!(of(&cause, attempt), (Some(status), severity), "{number}");
                 }
             }
         }
@@ -156,8 +133,8 @@ mod tests {
 
     #[test]
     fn a_used_serial_is_asked_for_once_more_only() {
-        assert_eq!(of(Ok(PlatformAnswer::SerialUsed), LinkAttempt::First), (None, Severity::Warning));
-        assert_eq!(of(Ok(PlatformAnswer::SerialUsed), LinkAttempt::Second), (Some(99), Severity::Alarm));
+        assert_eq!(of(&NotGranted::SerialUsed, LinkAttempt::First), (None, Severity::Warning));
+        assert_eq!(of(&NotGranted::SerialUsed, LinkAttempt::Second), (Some(99), Severity::Alarm));
     }
 
     #[test]
@@ -171,9 +148,10 @@ mod tests {
             PlatformError::Status(503),
             TransportError::TooLong.into(),
         ] {
-            assert_eq!(of(Err(reason), LinkAttempt::First), (Some(98), Severity::Alarm), "{reason}");
+            let failed = NotGranted::Failed(reason);
+            assert_eq!(of(&failed, LinkAttempt::First), (Some(98), Severity::Alarm), "{reason}");
         }
-        let paused = TransportError::Paused.into();
-        assert_eq!(of(Err(paused), LinkAttempt::First), (Some(98), Severity::Warning));
+        let paused = NotGranted::Failed(TransportError::Paused.into());
+        assert_eq!(of(&paused, LinkAttempt::First), (Some(98), Severity::Warning));
     }
 }

@@ -6,19 +6,19 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use crate::egress::third_party_link::{self, ThirdPartyLinkError};
+use crate::protocol::open_api::client::transport::PlatformError;
 
 /// The status of a request that was granted.
 const SUCCESS: i64 = 0;
 /// The status of a request whose serialNo was used before.
-const SERIAL_USED: i64 = 8;
+pub const SERIAL_USED: i64 = 8;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// The cause of a link that a platform has not given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PlatformAnswer {
-    /// The link: granted now (status 0), or before under the same serialNo (status 8).
-    Link(Url),
-    /// The serialNo was used before (status 8), and the link that it got is not in the answer.
+pub enum NotGranted {
+    /// The serialNo was used before ([`SERIAL_USED`]), and the link that it got is not in the answer.
     SerialUsed,
     /// Another status.
     Refused {
@@ -31,6 +31,8 @@ pub enum PlatformAnswer {
     },
     /// An answer that cannot be used.
     Unusable(PlatformAnswerError),
+    /// There is no answer to read.
+    Failed(PlatformError),
 }
 
 /// The flaw of an answer.
@@ -55,29 +57,29 @@ pub enum PlatformAnswerError {
     BadLink(ThirdPartyLinkError),
 }
 
-/// Reads an answer. With `loopback_allowed`, for a platform on this machine, links may lead to this machine.
+/// The link of an answer: granted now (status 0), or before under the same serialNo (status 8). With
+/// `loopback_allowed`, for a platform on this machine, links may lead to this machine.
 ///
 /// A byte order mark and white space around the object are passed over, and so is every field that is not read: `data`
 /// counts at status 0 and 8 alone. There it may be absent, null, an object or an empty list, which is how some
 /// languages write an empty object; an absent, null or empty link is none.
-#[must_use]
-pub fn read_answer(body: &[u8], loopback_allowed: bool) -> PlatformAnswer {
+///
+/// # Errors
+/// There is none to hand on.
+pub fn read_answer(body: &[u8], loopback_allowed: bool) -> Result<Url, NotGranted> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
-    let Some(envelope) = object::<Envelope<'_>>(body) else {
-        return PlatformAnswer::Unusable(PlatformAnswerError::NotJson);
-    };
-    let Some(status) = envelope.status.as_ref().and_then(Value::as_i64) else {
-        return PlatformAnswer::Unusable(PlatformAnswerError::BadStatus);
-    };
+    let envelope = object::<Envelope<'_>>(body).ok_or(NotGranted::Unusable(PlatformAnswerError::NotJson))?;
+    let status = envelope.status.as_ref().and_then(Value::as_i64);
+    let status = status.ok_or(NotGranted::Unusable(PlatformAnswerError::BadStatus))?;
     if !matches!(status, SUCCESS | SERIAL_USED) {
         let message = envelope.message.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
-        return PlatformAnswer::Refused { status, message };
+        return Err(NotGranted::Refused { status, message });
     }
     match link_in(envelope.data, loopback_allowed) {
-        Ok(Some(link)) => PlatformAnswer::Link(link),
-        Ok(None) if status == SERIAL_USED => PlatformAnswer::SerialUsed,
-        Ok(None) => PlatformAnswer::Unusable(PlatformAnswerError::NoLink),
-        Err(reason) => PlatformAnswer::Unusable(reason),
+        Ok(Some(link)) => Ok(link),
+        Ok(None) if status == SERIAL_USED => Err(NotGranted::SerialUsed),
+        Ok(None) => Err(NotGranted::Unusable(PlatformAnswerError::NoLink)),
+        Err(reason) => Err(NotGranted::Unusable(reason)),
     }
 }
 
@@ -120,16 +122,20 @@ struct Data {
 mod tests {
     use super::*;
 
-    fn read(text: impl AsRef<[u8]>) -> PlatformAnswer {
+    fn read(text: impl AsRef<[u8]>) -> Result<Url, NotGranted> {
         read_answer(text.as_ref(), false)
     }
 
-    fn link(text: &str) -> PlatformAnswer {
-        PlatformAnswer::Link(text.parse().unwrap())
+    fn link(text: &str) -> Result<Url, NotGranted> {
+        Ok(text.parse().unwrap())
     }
 
-    fn refused(status: i64, message: &str) -> PlatformAnswer {
-        PlatformAnswer::Refused { status, message: message.to_owned() }
+    fn refused(status: i64, message: &str) -> Result<Url, NotGranted> {
+        Err(NotGranted::Refused { status, message: message.to_owned() })
+    }
+
+    fn unusable(reason: PlatformAnswerError) -> Result<Url, NotGranted> {
+        Err(NotGranted::Unusable(reason))
     }
 
     #[test]
@@ -162,8 +168,8 @@ mod tests {
             r#","data":{"alipayAuthUrl":""}"#,
         ] {
             let of = |status: u8| read(format!(r#"{{"status":{status}{data}}}"#));
-            assert_eq!(of(0), PlatformAnswer::Unusable(PlatformAnswerError::NoLink), "{data}");
-            assert_eq!(of(8), PlatformAnswer::SerialUsed, "{data}");
+            assert_eq!(of(0), unusable(PlatformAnswerError::NoLink), "{data}");
+            assert_eq!(of(8), Err(NotGranted::SerialUsed), "{data}");
         }
     }
 
@@ -183,7 +189,7 @@ mod tests {
         ] {
             for status in [0, 8] {
                 let text = format!(r#"{{"status":{status},"data":{data}}}"#);
-                assert_eq!(read(&text), PlatformAnswer::Unusable(reason), "{text}");
+                assert_eq!(read(&text), unusable(reason), "{text}");
             }
         }
     }
@@ -208,14 +214,14 @@ mod tests {
     fn a_status_is_a_number_and_whole() {
         for status in [r#""0""#, "0.0", "0e0", "-0", "1.5", "null", "true", "[0]", "9223372036854775808"] {
             let text = format!(r#"{{"status":{status},"data":{{"alipayAuthUrl":"https://abc.com"}}}}"#);
-            assert_eq!(read(&text), PlatformAnswer::Unusable(PlatformAnswerError::BadStatus), "{text}");
+            assert_eq!(read(&text), unusable(PlatformAnswerError::BadStatus), "{text}");
         }
-        assert_eq!(read("{}"), PlatformAnswer::Unusable(PlatformAnswerError::BadStatus));
+        assert_eq!(read("{}"), unusable(PlatformAnswerError::BadStatus));
     }
 
     #[test]
     fn what_is_no_object_or_says_a_thing_twice_is_not_read() {
-        let not_json = PlatformAnswer::Unusable(PlatformAnswerError::NotJson);
+        let not_json = unusable(PlatformAnswerError::NotJson);
         for text in [
             "",
             "null",
@@ -241,6 +247,6 @@ mod tests {
         let refusal =
             ThirdPartyLinkError::NotPublic(crate::model::delivery_outcome::AddressRefusal::Loopback);
         assert_eq!(read_answer(text, true), link("http://127.0.0.1:1/x"));
-        assert_eq!(read_answer(text, false), PlatformAnswer::Unusable(PlatformAnswerError::BadLink(refusal)));
+        assert_eq!(read_answer(text, false), unusable(PlatformAnswerError::BadLink(refusal)));
     }
 }
