@@ -111,7 +111,7 @@ impl GetAuthorizationUrl {
         let landing = Landing {
             keys: Arc::clone(&link_token),
             links: store.find,
-            merchants: schemes.clone(),
+            schemes: Arc::clone(&schemes),
             settings: links.clone(),
             clock: Arc::clone(&clock),
         };

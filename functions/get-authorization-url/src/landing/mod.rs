@@ -13,7 +13,6 @@ mod query;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use qrcode::types::QrError;
@@ -21,7 +20,6 @@ use shared::model::authorization::LONGEST_EXTENSION;
 use shared::model::clock::{Clock, UnixMillis};
 use shared::model::id::AuthorizationId;
 use shared::model::owner::{Owner, SchemeId};
-use shared::model::scope::Scope;
 use shared::protocol::alipay::authorize::LinkSettings;
 use shared::registry::{LinkTokenKeys, Scheme};
 use shared::secrets::{KeyCheck, SecretCache, SecretError, SecretName};
@@ -46,37 +44,11 @@ pub(crate) struct Landing {
     pub(crate) keys: Arc<SecretCache<LinkTokenKeys>>,
     /// Finds the record of a link.
     pub(crate) links: Arc<dyn FindLinks>,
-    pub(crate) merchants: Arc<dyn Merchants>,
+    /// The merchants that ask, by their schemes.
+    pub(crate) schemes: Arc<SecretCache<Scheme>>,
     /// The settings that links are made by, with the address that browsers call us by.
     pub(crate) settings: LinkSettings,
     pub(crate) clock: Arc<dyn Clock>,
-}
-
-/// The merchant that asks for an authorization, by its scheme's document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Merchant {
-    /// The name that its users know.
-    pub(crate) name: String,
-    /// The scope, which says whether Alipay asks the user.
-    pub(crate) scope: Scope,
-}
-
-/// Finds the merchant of a scheme that a record names.
-#[async_trait]
-pub(crate) trait Merchants: Send + Sync {
-    /// The merchant of the scheme, or `None` if there is no such scheme any more.
-    async fn merchant(&self, scheme_id: SchemeId) -> Result<Option<Merchant>, SecretError>;
-}
-
-#[async_trait]
-impl Merchants for SecretCache<Scheme> {
-    async fn merchant(&self, scheme_id: SchemeId) -> Result<Option<Merchant>, SecretError> {
-        match self.get_recorded(&SecretName::scheme(scheme_id)).await {
-            Ok(scheme) => Ok(Some(Merchant { name: scheme.merchant_name.clone(), scope: scheme.scope })),
-            Err(SecretError::Absent) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 /// The page's address for a token, in the documented form. `public_url` has no slash at its end.
@@ -114,16 +86,16 @@ impl LandingError {
 pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<Bytes> {
     let (began, now) = (page.clock.monotonic(), page.clock.now());
     let query = request.uri().query().unwrap_or_default();
-    let (token, asked) = (Token::read(query), LandingQuery::read(query));
-    let verified = match &token {
-        Some(token) => verify_token(page, token, now).await,
+    let asked = LandingQuery::read(query);
+    let verified = match Token::read(query) {
+        Some(token) => verify_token(page, &token, now).await,
         None => Ok(Err(TokenError::Forged)),
     };
-    let (outcome, reference) = match (verified, token) {
-        (Ok(Ok(id)), Some(_)) => (open(page, request, &id, asked).await, Some(id)),
-        (Ok(Err(TokenError::Expired(id))), _) => (Ok(Outcome::Expired(Behind::default())), Some(id)),
-        (Ok(_), _) => (Ok(Outcome::Forged), None),
-        (Err(error), _) => (Err(error), None),
+    let (outcome, reference) = match verified {
+        Ok(Ok(id)) => (open(page, request, &id, asked).await, Some(id)),
+        Ok(Err(TokenError::Expired(id))) => (Ok(Outcome::Expired(Behind::default())), Some(id)),
+        Ok(Err(TokenError::Forged)) => (Ok(Outcome::Forged), None),
+        Err(error) => (Err(error), None),
     };
     let reference = reference.as_ref().map(AuthorizationId::as_str);
     let outcome = outcome.unwrap_or_else(|error| {
@@ -179,19 +151,19 @@ async fn open(
 ) -> Result<Outcome, LandingError> {
     let budget = StoreBudget::for_request(&*page.clock);
     let Some(found) = budget.wait(page.links.link(id)).await? else { return Ok(Outcome::Gone) };
+    // A business's link has no token.
+    let Owner::Scheme(scheme_id) = found.owner else { return Ok(Outcome::Gone) };
+    let behind = Behind::from_terms(&found.terms);
     if found.is_used() {
-        return Ok(if asked.times == 0 { Outcome::Used(behind(&found)) } else { authorized(&found) });
+        let is_first_look = asked.times == 0;
+        return Ok(if is_first_look { Outcome::Used(behind) } else { Outcome::Authorized(behind) });
     }
     let left = found.ends_at.since(page.clock.now());
     if left.is_zero() {
-        return Ok(Outcome::Expired(behind(&found)));
+        return Ok(Outcome::Expired(behind));
     }
-    let FoundLink { link: Some(link), owner: Owner::Scheme(scheme_id), end_date, opened_at, terms, .. } =
-        found
-    else {
-        return Ok(Outcome::Gone);
-    };
-    let Some(Merchant { name, scope }) = merchant(page, scheme_id).await? else { return Ok(Outcome::Gone) };
+    let FoundLink { link: Some(link), end_date, opened_at, .. } = found else { return Ok(Outcome::Gone) };
+    let Some(scheme) = scheme(page, scheme_id).await? else { return Ok(Outcome::Gone) };
     let device = Device::from_headers(request.headers());
     if device.may_have_the_app() && opened_at.is_none() {
         record_opening(page, id, &budget).await;
@@ -201,8 +173,8 @@ async fn open(
         return Ok(Outcome::Redirect(link));
     }
     let (token, asked) = (issue_short(&keys.keys[0], id), asked.about(opened_at));
-    let Behind { merchant, return_url } = Behind::from_terms(&terms);
-    let merchant = merchant.unwrap_or(name);
+    let Behind { merchant, return_url } = behind;
+    let (merchant, scope) = (merchant.unwrap_or_else(|| scheme.merchant_name.clone()), scheme.scope);
     let ask = Ask { merchant, scope, return_url, end_date, link, code: None, left, token, asked };
     Ok(match device {
         Device::WeChat => Outcome::InWeChat(ask),
@@ -219,25 +191,13 @@ fn code(page: &Landing, request: &Request<Bytes>, token: &str) -> Result<Code, L
     Ok(Code::new(&format!("{public_url}{PATH}?{SHORT}={token}"))?)
 }
 
-/// The end of a page that waited: somebody has consented meanwhile.
-fn authorized(found: &FoundLink) -> Outcome {
-    match found.owner {
-        Owner::Scheme(_) => Outcome::Authorized(behind(found)),
-        Owner::Business(_) => Outcome::Gone,
+/// The scheme of a record, which may be there no more.
+async fn scheme(page: &Landing, scheme_id: SchemeId) -> Result<Option<Arc<Scheme>>, LandingError> {
+    match page.schemes.get_recorded(&SecretName::scheme(scheme_id)).await {
+        Ok(scheme) => Ok(Some(scheme)),
+        Err(SecretError::Absent) => Ok(None),
+        Err(error) => Err(LandingError::Scheme { scheme_id, error }),
     }
-}
-
-/// The merchant behind a link of this page's; a business's link is another page's.
-fn behind(found: &FoundLink) -> Behind {
-    match found.owner {
-        Owner::Scheme(_) => Behind::from_terms(&found.terms),
-        Owner::Business(_) => Behind::default(),
-    }
-}
-
-async fn merchant(page: &Landing, scheme_id: SchemeId) -> Result<Option<Merchant>, LandingError> {
-    let merchant = page.merchants.merchant(scheme_id).await;
-    merchant.map_err(|error| LandingError::Scheme { scheme_id, error })
 }
 
 /// Records the first opening. Nobody waits for a second try: a time that is lost is not missed.

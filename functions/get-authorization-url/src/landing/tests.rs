@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, LOCATION, REFERRER_POLICY, USER_AGENT};
 use http::{Method, StatusCode};
 use shared::model::alipay_app_id::AlipayAppId;
@@ -11,7 +12,7 @@ use shared::model::authorization::Status;
 use shared::model::clock::ManualClock;
 use shared::model::end_date::EndDate;
 use shared::model::terms::Terms;
-use shared::secrets::{FetchError, SecretSource, SecretValue};
+use shared::secrets::{AbsentError, FetchError, SecretSource, SecretValue};
 use shared::signing::link_token::{LinkTokenKey, issue, issue_short};
 use shared::web::client_info::ClientInfo;
 use url::Url;
@@ -31,7 +32,7 @@ const IN_ALIPAY: &str = "Mozilla/5.0 (Linux; Android 14) Mobile AliApp(AP/10.6) 
 struct World {
     secret: Mutex<Result<SecretValue, FetchError>>,
     found: Mutex<Result<Option<FoundLink>, StoreError>>,
-    merchant: Mutex<Result<Option<Merchant>, SecretError>>,
+    scheme: Mutex<Result<SecretValue, FetchError>>,
     looked_up: Mutex<Vec<String>>,
     opened: Mutex<Vec<String>>,
     opening: Mutex<Result<(), StoreError>>,
@@ -40,8 +41,11 @@ struct World {
 #[async_trait]
 impl SecretSource for World {
     async fn fetch(&self, name: &SecretName) -> Result<SecretValue, FetchError> {
-        assert_eq!(name.as_str(), "link-token");
-        self.secret.lock().unwrap().clone()
+        match name.as_str() {
+            "link-token" => self.secret.lock().unwrap().clone(),
+            "scheme/2340001" => self.scheme.lock().unwrap().clone(),
+            other => panic!("{other}"),
+        }
     }
 
     async fn names(&self, _: &str) -> Result<HashSet<SecretName>, FetchError> {
@@ -59,14 +63,6 @@ impl FindLinks for World {
     async fn record_opening(&self, id: &AuthorizationId, _: UnixMillis) -> Result<(), StoreError> {
         self.opened.lock().unwrap().push(id.to_string());
         self.opening.lock().unwrap().clone()
-    }
-}
-
-#[async_trait]
-impl Merchants for World {
-    async fn merchant(&self, scheme_id: SchemeId) -> Result<Option<Merchant>, SecretError> {
-        assert_eq!(scheme_id, SchemeId::parse("2340001").unwrap());
-        self.merchant.lock().unwrap().clone()
     }
 }
 
@@ -105,23 +101,24 @@ impl Rig {
         let world = Arc::new(World {
             secret: Mutex::new(Ok(secret("v1", 'k'))),
             found: Mutex::new(Ok(Some(found()))),
-            merchant: Mutex::new(Ok(Some(merchant(Scope::AuthBase)))),
+            scheme: Mutex::new(Ok(scheme("auth_base"))),
             looked_up: Mutex::default(),
             opened: Mutex::default(),
             opening: Mutex::new(Ok(())),
         });
         let clock = Arc::new(ManualClock::at(NOW));
+        let (secrets, ticking): (Arc<dyn SecretSource>, Arc<dyn Clock>) = (world.clone(), clock.clone());
         let page = Landing {
-            keys: Arc::new(SecretCache::new(&(Arc::clone(&world) as _), &(Arc::clone(&clock) as _))),
+            keys: Arc::new(SecretCache::new(&secrets, &ticking)),
             links: Arc::clone(&world) as _,
-            merchants: Arc::clone(&world) as _,
+            schemes: Arc::new(SecretCache::new(&secrets, &ticking)),
             settings: LinkSettings {
                 default_app: AlipayAppId::parse("1").unwrap(),
                 authorize_page: Url::parse("https://openauth.example/o.htm").unwrap(),
                 public_url: Url::parse("https://links.example.com").ok(),
                 retention: HOUR,
             },
-            clock: Arc::clone(&clock) as _,
+            clock: ticking,
         };
         Self { world, clock, page }
     }
@@ -184,9 +181,10 @@ fn found() -> FoundLink {
     }
 }
 
-/// The merchant by a document that has changed since the link was issued.
-fn merchant(scope: Scope) -> Merchant {
-    Merchant { name: "another name".to_owned(), scope }
+/// A scheme's document, which has changed since the link was issued.
+fn scheme(scope: &str) -> SecretValue {
+    let document = format!(r#"{{"accountId":"1001","merchantName":"another name","scope":"{scope}"}}"#);
+    SecretValue { version: scope.to_owned(), document: Zeroizing::new(document) }
 }
 
 #[tokio::test]
@@ -351,8 +349,8 @@ async fn a_link_that_leads_nowhere_says_why() {
         let inside = rig.get(&query(&token('k')), IN_ALIPAY, "en").await;
         assert_eq!(inside.status == StatusCode::FOUND, expected.0 == 200, "{record:?}");
     }
-    rig.store_has(found());
-    *rig.world.merchant.lock().unwrap() = Ok(None);
+    let rig = Rig::new();
+    *rig.world.scheme.lock().unwrap() = Err(FetchError::Absent(AbsentError::NotFound));
     assert_eq!(rig.phone().await.outcome(), (404, "gone"));
 }
 
@@ -401,7 +399,7 @@ async fn when_keys_store_or_schemes_are_away_the_page_asks_for_patience() {
     let store = rig.phone().await;
 
     let rig = Rig::new();
-    *rig.world.merchant.lock().unwrap() = Err(SecretError::Unavailable(away.clone()));
+    *rig.world.scheme.lock().unwrap() = Err(FetchError::Unavailable(away.clone()));
     for seen in [keys, store, rig.phone().await] {
         assert_eq!(seen.outcome(), (503, "unavailable"));
         assert!(!seen.body.contains(&away));
@@ -410,27 +408,28 @@ async fn when_keys_store_or_schemes_are_away_the_page_asks_for_patience() {
 
 #[tokio::test]
 async fn the_question_is_put_in_the_visitors_language() {
-    let rig = Rig::new();
-    rig.store_has(FoundLink { end_date: EndDate::parse("2027-12-31"), ..found() });
     for (scope, agent, language, sentences) in [
-        (Scope::AuthBase, PHONE, "zh-CN", ["授权至 2027-12-31", "点击下方按钮打开支付宝，即表示同意"]),
-        (Scope::AuthBase, DESKTOP, "zh-CN", ["<dd>A&amp;B 商店</dd>", "用支付宝扫描本页二维码，即表示同意"]),
-        (Scope::AuthUser, PHONE, "zh-CN", ["如不同意，可返回商家。", "首次授权时支付宝会请您确认"]),
-        (Scope::AuthBase, PHONE, "en", ["until 2027-12-31;", "with this button you agree"]),
-        (Scope::AuthBase, DESKTOP, "en", ["this link for 1 h 0 min", "By scanning this code"]),
+        ("auth_base", PHONE, "zh-CN", ["授权至 2027-12-31", "点击下方按钮打开支付宝，即表示同意"]),
+        ("auth_base", DESKTOP, "zh-CN", ["<dd>A&amp;B 商店</dd>", "用支付宝扫描本页二维码，即表示同意"]),
+        ("auth_user", PHONE, "zh-CN", ["如不同意，可返回商家。", "首次授权时支付宝会请您确认"]),
+        ("auth_base", PHONE, "en", ["until 2027-12-31;", "with this button you agree"]),
+        ("auth_base", DESKTOP, "en", ["this link for 1 h 0 min", "By scanning this code"]),
         (
-            Scope::AuthUser,
+            "auth_user",
             DESKTOP,
             "en",
             ["If you do not agree, go back to the merchant.", "asks you to confirm the first time"],
         ),
     ] {
-        *rig.world.merchant.lock().unwrap() = Ok(Some(merchant(scope)));
+        let rig = Rig::new();
+        rig.store_has(FoundLink { end_date: EndDate::parse("2027-12-31"), ..found() });
+        *rig.world.scheme.lock().unwrap() = Ok(scheme(scope));
         let seen = rig.get(&query(&token('k')), agent, language).await;
         for sentence in sentences {
             assert!(seen.body.contains(sentence), "{sentence} in {}", seen.body);
         }
     }
+    let rig = Rig::new();
     rig.store_has(FoundLink { terms: Terms::default(), ..found() });
     let nowhere_to_go = rig.phone().await.body;
     assert!(!nowhere_to_go.contains("until") && !nowhere_to_go.contains("do not agree<"));
@@ -503,18 +502,16 @@ async fn a_page_counts_as_opened_once_however_often_it_asks_for_itself() {
 #[tokio::test]
 async fn an_alarm_says_who_has_to_mend_it() {
     shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread, None);
-    let reason = || "a reason of ours".to_owned();
-    for (error, level, alarm) in [
-        (SecretError::Unparsable(reason()), "WARN", None),
-        (SecretError::Denied, "ERROR", Some("keys")),
-        (SecretError::Unavailable(reason()), "ERROR", Some("unavailable")),
-        (SecretError::TooManyLookUps, "WARN", None),
+    for (answer, level, alarm) in [
+        (Ok(scheme("none")), "WARN", None),
+        (Err(FetchError::Denied), "ERROR", Some("keys")),
+        (Err(FetchError::Unavailable("a reason of ours".to_owned())), "ERROR", Some("unavailable")),
     ] {
         let rig = Rig::new();
-        *rig.world.merchant.lock().unwrap() = Err(error);
+        *rig.world.scheme.lock().unwrap() = answer;
         assert_eq!(rig.phone().await.outcome(), (503, "unavailable"));
         let text = String::from_utf8(LINES.take()).expect("text");
-        let line = text.lines().next().expect("a line");
+        let line = text.lines().find(|line| line.contains("a landing page failed")).expect("a line");
         let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
         assert_eq!((line["level"].as_str(), line["alarm"].as_str()), (Some(level), alarm), "{text}");
     }
