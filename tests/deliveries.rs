@@ -196,6 +196,7 @@ async fn an_attempt_that_cannot_be_signed_does_not_count_and_one_that_was_made_i
         world.deps.delivery.random = Arc::new(Ending::after(draws));
         world.rebuild();
         let made = deliver(&world.delivery, &hint).await;
+        assert_eq!(world.queue.take(), None, "what fails at once is not tried again at once");
         let record = world.record(&issued.id).await;
         assert_eq!((record.attempts_begun(), record.history().len()), (attempts, attempts as usize));
         assert_eq!(world.merchant.posts().len(), attempts as usize);

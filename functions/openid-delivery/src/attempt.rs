@@ -51,9 +51,9 @@ pub(crate) async fn deliver_before(
         AttemptClaimed::Ours(authorization) => {
             match make(function, &authorization, keys, &hint.owner, &asked).await {
                 Ok(Some(made)) => conclude(function, claim, &authorization, &made).await,
-                Ok(None) => release(function, claim, &authorization).await,
-                // Nothing was sent either, and whoever asked for the attempt is told why.
-                Err(error) => release(function, claim, &authorization).await.and(Err(error)),
+                Ok(None) => release_and_hint(function, claim, &authorization).await,
+                // Whoever asked is told why. What fails now may fail again at once: the sweep comes back to it.
+                Err(error) => release(function, &claim).await.and(Err(error)),
             }
         }
         AttemptClaimed::Refused(AttemptRefusal::Stale | AttemptRefusal::Taken) => Ok(Step::Nothing),
@@ -108,22 +108,32 @@ async fn make(
     Ok(Some(Made { ended: function.clock.now(), posted }))
 }
 
-/// Takes an attempt back that was not made: it does not count, and is due at once.
-async fn release(
+/// Takes an attempt back that was not made. It does not count; its hint is sent at once, and the sweep comes in two
+/// minutes.
+async fn release_and_hint(
     function: &OpenIdDelivery,
     claim: AttemptClaim,
     authorization: &Authorization,
 ) -> Result<Step, DeliveryError> {
-    let due_at = function.clock.now() + HINT_GRACE_PERIOD;
-    let release = || function.store.release_attempt(&claim.id, &claim.operation, due_at);
-    if !repeat_once(release).await? {
-        tracing::warn!(reference = %claim.id, "the lease was over before the POST; another worker goes on");
+    if !release(function, &claim).await? {
         return Ok(Step::Nothing);
     }
-    tracing::warn!(reference = %claim.id, "nothing was sent under this claim; the attempt is made anew");
-    send_hint(function, Hint::new(claim.id, authorization.owner(), claim.attempts_before), Duration::ZERO)
-        .await;
+    let hint = Hint::new(claim.id, authorization.owner(), claim.attempts_before);
+    send_hint(function, hint, Duration::ZERO).await;
     Ok(Step::Postponed)
+}
+
+/// Takes an attempt back, and says whether the lease was still ours.
+async fn release(function: &OpenIdDelivery, claim: &AttemptClaim) -> Result<bool, DeliveryError> {
+    let due_at = function.clock.now() + HINT_GRACE_PERIOD;
+    let released =
+        repeat_once(|| function.store.release_attempt(&claim.id, &claim.operation, due_at)).await?;
+    if released {
+        tracing::warn!(reference = %claim.id, "nothing was sent under this claim; the attempt is made anew");
+    } else {
+        tracing::warn!(reference = %claim.id, "the lease was over before the POST; another worker goes on");
+    }
+    Ok(released)
 }
 
 /// Records the attempt and what follows it, and sends the hint for the next one.
