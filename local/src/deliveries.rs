@@ -10,8 +10,8 @@ use openid_delivery::{
 use shared::model::clock::{Clock, UnixMillis};
 use shared::model::clock_step::{ClockStep, ClockWatch};
 use shared::model::id::AuthorizationId;
-use shared::queue::Hint;
 use shared::queue::in_process::InProcessQueue;
+use shared::queue::{Hint, log_not_made};
 use shared::store::{MoveWaits, PurgeExpired};
 use shared::telemetry::Alarming as _;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -99,7 +99,7 @@ impl Attempts {
         while self.warming.try_join_next().is_some() {}
         if self.is_to_warm && self.warming.is_empty() {
             self.is_to_warm = false;
-            let (function, waiting) = (self.function.clone(), self.turns.waiting());
+            let (function, waiting) = (self.function.clone(), self.turns.owners_waiting());
             self.warming.spawn(async move { warm(&function, waiting).await });
         }
     }
@@ -156,7 +156,7 @@ impl Steps {
 async fn attempt(function: Arc<OpenIdDelivery>, place: Place) {
     let hint = &place.hint;
     if let Err(error) = deliver(&function, hint).await {
-        tracing::error!(reference = %hint.id, %error, alarm = error.alarm().as_str(), "an attempt could not be made; the sweep will");
+        log_not_made(&hint.id, &error);
     }
 }
 

@@ -80,10 +80,16 @@ impl FairQueue {
         Some(Hint::new(id, owner, attempt))
     }
 
+    /// The hints that wait for their turns.
+    #[must_use]
+    pub const fn hints_waiting(&self) -> usize {
+        self.waiting
+    }
+
     /// Who waits for a turn, in the order of the turns. Whoever has as many attempts under way as one owner may have is
     /// left out.
     #[must_use]
-    pub fn waiting(&self) -> Vec<Owner> {
+    pub fn owners_waiting(&self) -> Vec<Owner> {
         self.order.iter().cloned().collect()
     }
 

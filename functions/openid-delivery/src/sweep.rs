@@ -9,9 +9,8 @@ use futures_util::future::{self, Either};
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
 use shared::model::clock::{Monotonic, UnixMillis};
 use shared::queue::in_process::InProcessQueue;
-use shared::queue::{HINT_GRACE_PERIOD, Hint};
+use shared::queue::{HINT_GRACE_PERIOD, Hint, log_not_made};
 use shared::store::{Due, StoreError, TakenUp};
-use shared::telemetry::Alarming as _;
 
 use crate::expiry;
 use crate::{
@@ -33,10 +32,8 @@ const NEGLECTED: Limits =
 /// The records that one sweep took up.
 struct Swept {
     queued: u32,
-    /// Of these, the first of what has been due for two minutes: whatever hint it had has come to nothing.
+    /// Of these, the first of what has been due for two minutes, so its hint was lost or not followed.
     neglected: FairQueue,
-    /// The number of these.
-    to_deliver: u32,
     /// The wait of the oldest for its attempt, as far as the store has said.
     oldest: Option<Duration>,
     /// The first error; what came before it is taken up all the same.
@@ -65,7 +62,7 @@ pub(crate) async fn sweep_and_deliver_what_is_neglected(
 ) -> Result<(), DeliveryError> {
     let latest = function.clock.monotonic() + ATTEMPTS_WITHIN;
     let Swept { neglected, error, .. } = take_up_what_is_due(function).await;
-    let warming = pin!(warm(function, neglected.waiting()));
+    let warming = pin!(warm(function, neglected.owners_waiting()));
     let attempts = pin!(make_attempts(function, neglected, latest));
     let failed = match future::select(attempts, warming).await {
         Either::Left((failed, _)) => failed,
@@ -88,7 +85,7 @@ async fn make_attempts(
             under_way.push(async move {
                 let made = deliver_before(function, &hint, Some(latest)).await;
                 if let Err(error) = &made {
-                    tracing::error!(reference = %hint.id, %error, alarm = error.alarm().as_str(), "an attempt could not be made; the sweep will");
+                    log_not_made(&hint.id, error);
                 }
                 (hint.owner, made)
             });
@@ -102,7 +99,7 @@ async fn make_attempts(
 async fn take_up_what_is_due(function: &OpenIdDelivery) -> Swept {
     let until = function.clock.monotonic() + TAKE_UP_WITHIN;
     let neglected = FairQueue::new(NEGLECTED);
-    let mut swept = Swept { queued: 0, neglected, to_deliver: 0, oldest: None, error: None };
+    let mut swept = Swept { queued: 0, neglected, oldest: None, error: None };
     // A queue that does not take one hint is not asked again: the others would wait for its time-outs.
     let queue_is_there = AtomicBool::new(true);
     loop {
@@ -143,8 +140,8 @@ impl Swept {
             match taken_up {
                 Ok(Some((hint, neglected))) => {
                     self.queued += 1;
-                    if neglected && self.neglected.push(hint) {
-                        self.to_deliver += 1;
+                    if neglected {
+                        self.neglected.push(hint);
                     }
                 }
                 Ok(None) => {}
@@ -161,7 +158,7 @@ impl Swept {
             tracing::info!(
                 route = "openid-delivery",
                 queued = self.queued,
-                neglected = self.to_deliver,
+                neglected = self.neglected.hints_waiting(),
                 oldest_due_secs = oldest.as_secs(),
                 "sweep"
             );
@@ -202,18 +199,15 @@ async fn take_up(
 /// # Errors
 /// The first that [`deliver`] has; the other attempts are made all the same.
 pub async fn drain(function: &OpenIdDelivery, queue: &InProcessQueue) -> Result<Vec<Step>, DeliveryError> {
-    let mut steps = Ok(Vec::new());
+    let (mut steps, mut failed) = (Vec::new(), None);
     while let Some(hint) = queue.take() {
-        match (deliver(function, &hint).await, &mut steps) {
-            (Ok(step), Ok(steps)) => steps.push(step),
-            (Ok(_), Err(_)) => {}
-            (Err(error), steps) => {
-                tracing::error!(reference = %hint.id, %error, alarm = error.alarm().as_str(), "an attempt could not be made; the sweep will");
-                if steps.is_ok() {
-                    *steps = Err(error);
-                }
+        match deliver(function, &hint).await {
+            Ok(step) => steps.push(step),
+            Err(error) => {
+                log_not_made(&hint.id, &error);
+                failed.get_or_insert(error);
             }
         }
     }
-    steps
+    failed.map_or(Ok(steps), Err)
 }

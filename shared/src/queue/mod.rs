@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::id::AuthorizationId;
 use crate::model::owner::Owner;
+use crate::telemetry::Alarming;
 
 /// The longest delay that a queue can give a hint (Amazon SQS: 15 minutes). What waits longer is left to the sweep.
 pub const MAX_DELAY: Duration = Duration::from_mins(15);
@@ -77,6 +78,11 @@ pub struct HintError(pub String);
 pub trait HintQueue: Send + Sync {
     /// Sends `hint` to arrive after `delay`, [`MAX_DELAY`] at most.
     async fn send(&self, hint: Hint, delay: Duration) -> Result<(), HintError>;
+}
+
+/// Says that the attempt of a hint for the authorization `reference` could not be made.
+pub fn log_not_made(reference: &AuthorizationId, error: &impl Alarming) {
+    tracing::error!(%reference, %error, alarm = error.alarm().as_str(), "an attempt could not be made; the sweep will");
 }
 
 /// For a process that has no queue: every hint is lost, and the sweep delivers.

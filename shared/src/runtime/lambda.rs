@@ -13,7 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tracing::Instrument as _;
 
-use crate::queue::{DeliveryEvent, Hint};
+use crate::queue::{DeliveryEvent, Hint, log_not_made};
 use crate::runtime::api_gateway;
 use crate::runtime::start::StartError;
 use crate::telemetry::{Alarming, request_ids};
@@ -83,7 +83,7 @@ where
         };
         let reference = hint.id.clone();
         if let Err(error) = handler(DeliveryEvent::Hint(hint)).await {
-            tracing::error!(%reference, %error, alarm = error.alarm().as_str(), "an attempt could not be made; the sweep will");
+            log_not_made(&reference, &error);
         }
     }
     Ok(response)
