@@ -50,7 +50,7 @@ pub(crate) async fn deliver_before(
     match repeat_once(|| function.store.claim_attempt(&claim)).await? {
         AttemptClaimed::Ours(authorization) => {
             match make(function, &authorization, keys, &hint.owner, &asked).await {
-                Ok(Some(made)) => conclude(function, claim, &authorization, &made).await,
+                Ok(Some(posted)) => conclude(function, claim, &authorization, &posted).await,
                 Ok(None) => release_and_hint(function, claim, &authorization).await,
                 // Whoever asked is told why. What fails now may fail again at once: the sweep comes back to it.
                 Err(error) => release(function, &claim).await.and(Err(error)),
@@ -65,20 +65,6 @@ pub(crate) async fn deliver_before(
     }
 }
 
-/// A POST that was made, or could not be.
-struct Made {
-    ended: UnixMillis,
-    posted: Posted,
-}
-
-impl Made {
-    /// The time that the merchant took in milliseconds, if it was tried.
-    fn millis(&self) -> Option<u32> {
-        let millis = u32::try_from(self.posted.took.as_millis()).unwrap_or(u32::MAX);
-        self.posted.result.outcome.was_tried().then_some(millis)
-    }
-}
-
 /// `keys` are those of `hinted`. The message is untrusted: if the record has another owner, its keys are used. Nothing
 /// is sent if so much time has passed since the claim was `asked` for that the lease might end before the POST does:
 /// the store was slow, or this process was paused, and another worker would send the same meanwhile.
@@ -88,7 +74,7 @@ async fn make(
     mut keys: Keys,
     hinted: &Owner,
     asked: &Stopwatch,
-) -> Result<Option<Made>, DeliveryError> {
+) -> Result<Option<Posted>, DeliveryError> {
     let owner = authorization.owner();
     if owner != *hinted {
         keys = Keys::fetch(function, &owner).await;
@@ -98,14 +84,11 @@ async fn make(
         }
     }
     let post_takes = TimeLimits::default().total;
-    let posted = match Post::prepare(function, authorization, &keys)? {
-        Err(outcome) => Posted { result: outcome.into(), took: Duration::ZERO, answer: None },
-        Ok(_) if !lease_suffices(ATTEMPT_LEASE, asked.passed(&*function.clock), post_takes) => {
-            return Ok(None);
-        }
-        Ok(post) => post.send(function).await,
-    };
-    Ok(Some(Made { ended: function.clock.now(), posted }))
+    Ok(match Post::prepare(function, authorization, &keys)? {
+        Err(outcome) => Some(Posted::not_sent(outcome, function.clock.now())),
+        Ok(_) if !lease_suffices(ATTEMPT_LEASE, asked.passed(&*function.clock), post_takes) => None,
+        Ok(post) => Some(post.send(function).await),
+    })
 }
 
 /// Takes an attempt back that was not made. It does not count; its hint is sent at once, and the sweep comes in two
@@ -141,42 +124,43 @@ async fn conclude(
     function: &OpenIdDelivery,
     claim: AttemptClaim,
     authorization: &Authorization,
-    made: &Made,
+    posted: &Posted,
 ) -> Result<Step, DeliveryError> {
     let number = authorization.attempts_begun();
-    let follows = follows(function, authorization, &made.posted.result, made.ended);
-    let history = history(authorization, number, made);
-    let conclude = || function.store.conclude_attempt(&claim.id, &claim.operation, &history, follows.record);
+    let next_step = next_step(function, authorization, &posted.result, posted.ended);
+    let history = history(authorization, number, posted);
+    let conclude =
+        || function.store.conclude_attempt(&claim.id, &claim.operation, &history, next_step.record);
     let concluded = repeat_once(conclude).await;
     // Without an answer it may have been written all the same, and nobody would come back to it.
-    if follows.step == Step::GivenUp && concluded != Ok(false) {
+    if next_step.step == Step::GivenUp && concluded != Ok(false) {
         alarm_undeliverable(authorization);
     }
     // Said even if it could not be recorded: the next worker then makes it again, and the two lines explain the double.
-    log(authorization, number, made);
+    log(authorization, number, posted);
     if !concluded? {
         tracing::warn!(reference = %authorization.id, "the attempt took longer than its lease; another worker goes on");
         return Ok(Step::Nothing);
     }
-    if let Some(wait) = follows.hint_after {
+    if let Some(wait) = next_step.hint_after {
         send_hint(function, Hint::new(claim.id, authorization.owner(), number), wait).await;
     }
-    Ok(follows.step)
+    Ok(next_step.step)
 }
 
 /// The record's history with this attempt.
-fn history(authorization: &Authorization, number: u32, made: &Made) -> Vec<Attempt> {
+fn history(authorization: &Authorization, number: u32, posted: &Posted) -> Vec<Attempt> {
     let attempt = Attempt {
-        millis: made.millis(),
-        answer: made.posted.answer.clone(),
-        ..Attempt::new(number, made.ended, made.posted.result.outcome)
+        millis: posted.millis(),
+        answer: posted.answer.clone(),
+        ..Attempt::new(number, posted.ended, posted.result.outcome)
     };
     authorization.attempts().cloned().unwrap_or_default().history_with(attempt)
 }
 
-fn log(authorization: &Authorization, number: u32, made: &Made) {
-    let outcome = made.posted.result.outcome;
-    let redirect = made.posted.result.redirect.as_ref().map(|target| redirect_for_log(target, authorization));
+fn log(authorization: &Authorization, number: u32, posted: &Posted) {
+    let outcome = posted.result.outcome;
+    let redirect = posted.result.redirect.as_ref().map(|target| redirect_for_log(target, authorization));
     tracing::info!(
         route = "openid-delivery",
         outcome = outcome.as_str(),
@@ -187,41 +171,41 @@ fn log(authorization: &Authorization, number: u32, made: &Made) {
         attempt = number,
         owner = %authorization.owner(),
         reference = %authorization.id,
-        millis = u64::try_from(made.posted.took.as_millis()).unwrap_or(u64::MAX),
+        millis = u64::try_from(posted.took.as_millis()).unwrap_or(u64::MAX),
         attempts = 1_u64,
         "attempt"
     );
 }
 
 /// The consequences of an attempt.
-struct Follows {
+struct NextStep {
     record: AfterAttempt,
     step: Step,
     /// The delay of the next attempt's hint, if a queue can bear it.
     hint_after: Option<Duration>,
 }
 
-fn follows(
+fn next_step(
     function: &OpenIdDelivery,
     authorization: &Authorization,
     result: &AttemptResult,
     now: UnixMillis,
-) -> Follows {
+) -> NextStep {
     if result.outcome == DeliveryOutcome::Success {
         let record = AfterAttempt::Delivered { forget_at: function.forget_at(authorization, now) };
-        return Follows { record, step: Step::Delivered, hint_after: None };
+        return NextStep { record, step: Step::Delivered, hint_after: None };
     }
     let attempts = authorization.attempts_begun();
     // A POST that was made is recorded in any case: otherwise it would be made again.
     let jitter = Jitter::generate(&*function.random).unwrap_or(Jitter::NONE);
     let Some(wait) = function.schedule.wait_after(attempts, jitter, result.retry_after) else {
         let record = AfterAttempt::Undeliverable { at: now };
-        return Follows { record, step: Step::GivenUp, hint_after: None };
+        return NextStep { record, step: Step::GivenUp, hint_after: None };
     };
     let at = now + wait;
     let hinted = wait <= MAX_DELAY;
     let due_at = if hinted { at + HINT_GRACE_PERIOD } else { at };
-    Follows {
+    NextStep {
         record: AfterAttempt::Retry { at, due_at },
         step: Step::Failed(at),
         hint_after: hinted.then_some(wait),

@@ -101,10 +101,24 @@ pub(crate) struct Post<'a> {
 /// What came of a POST.
 pub(crate) struct Posted {
     pub(crate) result: AttemptResult,
+    pub(crate) ended: UnixMillis,
     /// The time that the merchant took.
     pub(crate) took: Duration,
     /// The beginning of the answer, masked.
     pub(crate) answer: Option<String>,
+}
+
+impl Posted {
+    /// One that could not be sent.
+    pub(crate) fn not_sent(outcome: DeliveryOutcome, now: UnixMillis) -> Self {
+        Self { result: outcome.into(), ended: now, took: Duration::ZERO, answer: None }
+    }
+
+    /// The time that the merchant took in milliseconds, if it was tried.
+    pub(crate) fn millis(&self) -> Option<u32> {
+        let millis = u32::try_from(self.took.as_millis()).unwrap_or(u32::MAX);
+        self.result.outcome.was_tried().then_some(millis)
+    }
 }
 
 impl<'a> Post<'a> {
@@ -156,7 +170,7 @@ impl<'a> Post<'a> {
         let result = function.sender.post(&url, headers, body, signed_at).await;
         let took = stopwatch.passed(&*function.clock);
         let answer = result.answer.as_ref().and_then(|answer| kept(answer, &hidden));
-        Posted { result, took, answer }
+        Posted { result, ended: function.clock.now(), took, answer }
     }
 }
 
