@@ -85,7 +85,7 @@ async fn a_return_is_not_claimed_while_the_gateway_hangs_and_works_afterwards() 
     let (logs, world) = (Logs::keep(), World::new());
     for number in 0..3 {
         let Issued { state, .. } = world.link(&format!("S{number}")).await;
-        world.gateway.answer(Exchange::Unknown(GatewayError::Timeout));
+        world.gateway.answer(Exchange::Unknown(GatewayError::Transport(TransportError::Timeout)));
         assert_eq!(world.complete_return(&state, &format!("code{number}")).await.outcome, "authorize-again");
     }
     let Issued { id, state, .. } = world.link("S3").await;
@@ -106,14 +106,14 @@ async fn a_return_is_not_claimed_while_the_gateway_hangs_and_works_afterwards() 
 
 #[tokio::test]
 async fn a_gateway_that_cannot_be_connected_to_in_time_is_left_alone_like_one_that_does_not_answer() {
-    for (timed_out, asked) in [(true, 3), (false, 5)] {
+    for (error, asked) in [(TransportError::ConnectTimeout, 3), (TransportError::Connect, 5)] {
         let world = World::new();
         let Issued { state, .. } = world.link("S1").await;
         for _ in 0..5 {
-            world.gateway.answer(Exchange::Unknown(GatewayError::Unreachable { timed_out }));
+            world.gateway.answer(Exchange::Unknown(GatewayError::Transport(error)));
             assert_eq!(world.complete_return(&state, "codeA").await.outcome, "unavailable");
         }
-        assert_eq!(world.gateway.codes().len(), asked, "timed out: {timed_out}");
+        assert_eq!(world.gateway.codes().len(), asked, "{error}");
     }
 }
 
@@ -125,7 +125,7 @@ async fn what_is_recorded_is_told_while_the_gateway_hangs() {
     assert_eq!(world.complete_return(&done.state, "code").await.outcome, "authorized");
     let Issued { state, .. } = world.link("S1").await;
     for number in 0..3 {
-        world.gateway.answer(Exchange::Unknown(GatewayError::Timeout));
+        world.gateway.answer(Exchange::Unknown(GatewayError::Transport(TransportError::Timeout)));
         assert_eq!(world.complete_return(&state, &format!("code{number}")).await.outcome, "authorize-again");
     }
     for (state, code, outcome) in [

@@ -12,6 +12,7 @@ use local::emulator::{
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::sha2::{Digest as _, Sha256};
 use serde_json::json;
+use shared::egress::transport_error::TransportError;
 use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::clock::{Clock as _, SystemClock};
 use shared::model::identity::{AlipayUserId, AuthCode, Identity, OpenId};
@@ -167,7 +168,10 @@ async fn silence_is_a_timeout_and_nobody_there_is_no_connection() {
     let quick = rig(Duration::from_millis(100)).await;
     quick.emulator.set_fault(GatewayFault::Silence);
     let code = quick.emulator.mint_code(0);
-    assert_eq!(exchange(&quick, &code, &keys()).await, Exchange::Unknown(GatewayError::Timeout));
+    assert_eq!(
+        exchange(&quick, &code, &keys()).await,
+        Exchange::Unknown(GatewayError::Transport(TransportError::Timeout))
+    );
     assert_eq!(quick.emulator.exchanges().len(), 1);
 
     let Rig { emulator, gateway, _server: server } = rig(Duration::from_secs(8)).await;
@@ -176,7 +180,7 @@ async fn silence_is_a_timeout_and_nobody_there_is_no_connection() {
     let gone = Rig { emulator, gateway, _server: JoinSet::new() };
     assert_eq!(
         exchange(&gone, &code, &keys()).await,
-        Exchange::Unknown(GatewayError::Unreachable { timed_out: false })
+        Exchange::Unknown(GatewayError::Transport(TransportError::Connect))
     );
 }
 
@@ -203,7 +207,7 @@ async fn an_answer_without_end_is_cut_off() {
     let in_address = gateway.address_parameters();
     let request = ExchangeRequest::sign(&app_id(), &code, SystemClock.now(), &app.own, in_address);
     let outcome = gateway.exchange(request.expect("signs")).await;
-    assert_eq!(outcome, Err(GatewayError::Malformed));
+    assert_eq!(outcome, Err(TransportError::TooLong.into()));
 }
 
 /// An answer with `node` under `name`, signed by Alipay over `signed`.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use openid_callback::EXCHANGE_WITHIN;
 use rusqlite::Connection;
 use serde_json::json;
+use shared::egress::transport_error::TransportError;
 use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::authorization::{MAX_REFUSED_CODES, RETRY_GRACE_PERIOD, Status};
 use shared::model::claim::{EXCHANGE_LEASE, ExchangeClaim};
@@ -174,8 +175,8 @@ async fn an_old_code_brought_again_after_a_newer_one_is_not_sent_again() {
 async fn every_kind_of_silence_is_unknown_and_asks_for_a_new_consent() {
     let world = World::new();
     for (number, silence) in [
-        GatewayError::Timeout,
-        GatewayError::Connection,
+        GatewayError::Transport(TransportError::Timeout),
+        GatewayError::Transport(TransportError::Broken),
         GatewayError::Status(502),
         GatewayError::Malformed,
         GatewayError::Signature(None),
@@ -300,7 +301,7 @@ async fn a_code_that_was_not_sent_works_again_and_is_sent_once() {
     let world = World::new();
     let Issued { id, state, .. } = world.link("S1").await;
     for _ in 0..MAX_REFUSED_CODES + 1 {
-        world.gateway.answer(Exchange::Unknown(GatewayError::Unreachable { timed_out: false }));
+        world.gateway.answer(Exchange::Unknown(GatewayError::Transport(TransportError::Connect)));
         let shown = world.complete_return(&state, "codeA").await;
         assert_eq!((shown.http_status, shown.outcome.as_str()), (503, "unavailable"));
     }

@@ -12,6 +12,7 @@ use local::status::findings;
 use local::status::public_address::{PublicAddress, check};
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use shared::egress::transport_error::TransportError;
 use shared::model::attention::OVERDUE_AFTER;
 use shared::model::clock::{Clock as _, SystemClock, UnixMillis};
 use shared::protocol::alipay::gateway::{Exchange, GatewayError};
@@ -114,7 +115,7 @@ async fn whatever_can_be_mended_is_not_healthy() {
     assert_eq!(records(&world).await, (true, json!({}), json!({"no_address": 1})));
 
     let unknown = world.link("S2").await;
-    world.gateway.answer(Exchange::Unknown(GatewayError::Timeout));
+    world.gateway.answer(Exchange::Unknown(GatewayError::Transport(TransportError::Timeout)));
     world.complete_return(&unknown.state, "codeB").await;
     let attention = json!({"exchange_unknown": 1});
     assert_eq!(records(&world).await, (false, attention, json!({"no_address": 1})));
@@ -127,7 +128,7 @@ async fn whatever_can_be_mended_is_not_healthy() {
 async fn records_that_cannot_be_read_are_counted_and_not_healthy() {
     let world = World::new();
     let unknown = world.link("S1").await;
-    world.gateway.answer(Exchange::Unknown(GatewayError::Timeout));
+    world.gateway.answer(Exchange::Unknown(GatewayError::Transport(TransportError::Timeout)));
     world.complete_return(&unknown.state, "codeA").await;
     let connection = Connection::open(&world.file).expect("opens");
     assert_eq!(connection.execute("UPDATE authorizations SET history = 'x'", []), Ok(1));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use local::operate::tail::{Reads, Tail, as_json, told};
 use rusqlite::Connection;
+use shared::egress::transport_error::TransportError;
 use shared::model::attention::OVERDUE_AFTER;
 use shared::model::authorization::{Authorization, Status};
 use shared::model::delivery_outcome::DeliveryOutcome;
@@ -182,7 +183,7 @@ async fn an_exchange_without_an_answer_and_an_overdue_delivery_are_told_however_
     assert_eq!(poll(&mut later, &world.store, &world).await, []);
     world.clock.advance(HOUR / 2);
 
-    world.gateway.answer(Exchange::Unknown(GatewayError::Timeout));
+    world.gateway.answer(Exchange::Unknown(GatewayError::Transport(TransportError::Timeout)));
     assert_eq!(world.complete_return(&unknown.state, "code1").await.outcome, "authorize-again");
     let told = [(unknown.id, Status::ExchangeUnknown)];
     assert_eq!(poll(&mut at_first, &world.store, &world).await, told);

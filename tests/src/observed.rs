@@ -160,7 +160,7 @@ async fn parties_that_hang(observed: &mut Observed) {
     let world = World::new();
     for number in 0..TIME_OUTS {
         let Issued { state, .. } = world.link(&format!("R{number}")).await;
-        world.gateway.answer(Exchange::Unknown(GatewayError::Timeout));
+        world.gateway.answer(Exchange::Unknown(GatewayError::Transport(TransportError::Timeout)));
         observed.during(RETURNS, world.complete_return(&state, &format!("code{number}"))).await;
     }
     world.links_come_from("rsa");

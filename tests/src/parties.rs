@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use shared::delivery::response::AttemptResult;
 use shared::delivery::sender::CallbackSender;
 use shared::egress::callback_url::CallbackUrl;
+use shared::egress::transport_error::TransportError;
 use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::DeliveryOutcome;
@@ -87,7 +88,9 @@ impl TokenExchange for ScriptedGateway {
         said(match scripted {
             Scripted::Now(exchange) => exchange,
             Scripted::Body(body) => return Ok(body),
-            Scripted::Later(wait) => wait.await.unwrap_or(Exchange::Unknown(GatewayError::Connection)),
+            Scripted::Later(wait) => {
+                wait.await.unwrap_or(Exchange::Unknown(GatewayError::Transport(TransportError::Broken)))
+            }
         })
     }
 

@@ -4,7 +4,7 @@ use shared::model::authorization::Authorization;
 use shared::model::claim::{EndedExchange, ExchangeClaim, ExchangeEnding};
 use shared::model::clock::{Monotonic, UnixMillis};
 use shared::model::identity::Identity;
-use shared::protocol::alipay::gateway::{Exchange, Fault, GatewayError};
+use shared::protocol::alipay::gateway::{Exchange, Fault};
 use shared::store::repeat::repeat_once;
 use shared::store::{Settled, StoreError};
 use shared::telemetry::Alarm;
@@ -63,9 +63,10 @@ pub(crate) async fn conclude(held: &Held<'_>, said: Exchange, settle_until: Mono
         }
         Exchange::Unknown(reason) => {
             log_unknown(id, &reason);
-            match reason {
-                GatewayError::Unreachable { .. } => (ExchangeEnding::NotSent, Outcome::Unavailable),
-                _ => (ExchangeEnding::Unknown, without_user(reason.unverified(), link(held.authorization))),
+            if reason.never_sent() {
+                (ExchangeEnding::NotSent, Outcome::Unavailable)
+            } else {
+                (ExchangeEnding::Unknown, without_user(reason.unverified(), link(held.authorization)))
             }
         }
     };

@@ -15,22 +15,22 @@ use crate::model::delivery_outcome::{AddressRefusal, DeliveryOutcome, TlsFailure
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
     /// The name leads to an address that is not public: nothing was sent.
-    #[error("connection")]
+    #[error("address_refused")]
     AddressRefused(AddressRefusal),
     /// The name could not be resolved: nothing was sent.
-    #[error("connection")]
+    #[error("dns")]
     Dns,
     /// There is no connection: nothing was sent.
-    #[error("connection")]
+    #[error("connect")]
     Connect,
     /// The TLS handshake failed: nothing was sent.
-    #[error("connection")]
+    #[error("tls_handshake")]
     Handshake(TlsFailure),
     /// TLS failed after the handshake, as when the other side then asks for a certificate of the client's.
     #[error("broken")]
     Tls(TlsFailure),
     /// There was no connection in time: nothing was sent.
-    #[error("timeout")]
+    #[error("connect_timeout")]
     ConnectTimeout,
     /// There was no whole answer in time.
     #[error("timeout")]
@@ -208,6 +208,28 @@ mod tests {
 
         fn call(&mut self, _: Uri) -> Self::Future {
             ready(self.0.map_or_else(|| Ok(TokioIo::new(GivenUp)), |kind| Err(kind.into())))
+        }
+    }
+
+    #[test]
+    fn the_word_in_the_log_says_how_far_a_request_came() {
+        for (error, word, never_sent, is_timeout) in [
+            (TransportError::AddressRefused(AddressRefusal::Loopback), "address_refused", true, false),
+            (TransportError::Dns, "dns", true, false),
+            (TransportError::Connect, "connect", true, false),
+            (TransportError::Handshake(TlsFailure::Expired), "tls_handshake", true, false),
+            (TransportError::ConnectTimeout, "connect_timeout", true, true),
+            (TransportError::Paused, "paused", true, false),
+            (TransportError::NotSent, "not_sent", true, false),
+            // The request may have been read before its connection failed.
+            (TransportError::Tls(TlsFailure::Other), "broken", false, false),
+            (TransportError::Timeout, "timeout", false, true),
+            (TransportError::Broken, "broken", false, false),
+            (TransportError::CutOff, "cut_off", false, false),
+            (TransportError::TooLong, "too_long", false, false),
+        ] {
+            assert_eq!(error.to_string(), word);
+            assert_eq!((error.never_sent(), error.is_timeout()), (never_sent, is_timeout), "{word}");
         }
     }
 

@@ -53,22 +53,13 @@ pub enum Exchange {
 /// The exchange has no answer that can be believed. It displays as the log's word for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GatewayError {
-    /// Nothing within [`EXCHANGE_TIMEOUT`].
-    #[error("timeout")]
-    Timeout,
-    /// There is no connection: no byte of the request was sent, and the code cannot have been spent.
-    #[error("unreachable")]
-    Unreachable {
-        /// True if the time for connecting ran out, false if it failed at once.
-        timed_out: bool,
-    },
-    /// A connection that broke.
-    #[error("connection")]
-    Connection,
+    /// There is no whole answer.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     /// An HTTP status other than 200.
     #[error("http_{0}")]
     Status(u16),
-    /// Too long, or not the JSON of a gateway's answer.
+    /// Not the JSON of a gateway's answer.
     #[error("malformed")]
     Malformed,
     /// The signature is wrong; and the refusal that the answer states, which nobody vouches for.
@@ -99,18 +90,13 @@ impl GatewayError {
     /// True if the gateway has let the time run out, for a connection or for its answer.
     #[must_use]
     pub const fn is_timeout(&self) -> bool {
-        matches!(self, Self::Timeout | Self::Unreachable { timed_out: true })
+        matches!(self, Self::Transport(error) if error.is_timeout())
     }
-}
 
-impl From<TransportError> for GatewayError {
-    fn from(error: TransportError) -> Self {
-        match error {
-            never_sent if never_sent.never_sent() => Self::Unreachable { timed_out: never_sent.is_timeout() },
-            TransportError::Timeout => Self::Timeout,
-            TransportError::TooLong => Self::Malformed,
-            _ => Self::Connection,
-        }
+    /// True if it is certain that the code was not sent, so that it cannot have been spent.
+    #[must_use]
+    pub const fn never_sent(&self) -> bool {
+        matches!(self, Self::Transport(error) if error.never_sent())
     }
 }
 
@@ -120,7 +106,8 @@ pub trait TokenExchange: Send + Sync {
     /// Sends `request`, once only, and gives the answer's body for [`read_answer`], 64 KiB at most.
     ///
     /// # Errors
-    /// There is no answer. The code is unspent after [`GatewayError::Unreachable`]; otherwise that is unknown.
+    /// There is no answer. The code is unspent if it was [never sent](GatewayError::never_sent); otherwise that is
+    /// unknown.
     async fn exchange(&self, request: ExchangeRequest) -> Result<Bytes, GatewayError>;
 
     /// The parameters in the query of the gateway's address. They are part of each request, and so of what is signed.
@@ -314,33 +301,9 @@ fn beijing_time(now: UnixMillis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::delivery_outcome::TlsFailure;
 
     #[test]
     fn the_timestamp_is_beijing_time() {
         assert_eq!(beijing_time(UnixMillis(1_628_772_138_668)), "2021-08-12 20:42:18");
-    }
-
-    #[test]
-    fn silence_is_a_time_out_whether_a_connection_or_an_answer_does_not_come() {
-        for (error, expected, is_timeout) in [
-            (TransportError::ConnectTimeout, GatewayError::Unreachable { timed_out: true }, true),
-            (TransportError::Timeout, GatewayError::Timeout, true),
-            (TransportError::Connect, GatewayError::Unreachable { timed_out: false }, false),
-            (TransportError::Dns, GatewayError::Unreachable { timed_out: false }, false),
-            (
-                TransportError::Handshake(TlsFailure::Expired),
-                GatewayError::Unreachable { timed_out: false },
-                false,
-            ),
-            // The request may have been read before its connection failed.
-            (TransportError::Tls(TlsFailure::Other), GatewayError::Connection, false),
-            (TransportError::CutOff, GatewayError::Connection, false),
-            (TransportError::Broken, GatewayError::Connection, false),
-            (TransportError::TooLong, GatewayError::Malformed, false),
-        ] {
-            let converted = GatewayError::from(error);
-            assert_eq!((converted.is_timeout(), converted), (is_timeout, expected), "{error:?}");
-        }
     }
 }
