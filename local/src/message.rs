@@ -12,7 +12,7 @@ use http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use http_body_util::BodyExt as _;
-use shared::web::caller_alone;
+use shared::web::private_answer;
 
 /// The bounds of a request's body.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +72,7 @@ fn closing(mut answer: Response) -> Response {
 /// Answers hold what no cache may keep and no browser take for something else.
 pub(crate) async fn for_its_caller_alone(request: Request, next: Next) -> Response {
     let mut answer = next.run(request).await;
-    caller_alone::mark(answer.headers_mut());
+    private_answer::set_headers(answer.headers_mut());
     answer
 }
 

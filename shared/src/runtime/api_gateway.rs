@@ -23,9 +23,9 @@ use url::Url;
 
 use crate::runtime::panics::{self, Form};
 use crate::telemetry::request_ids;
-use crate::web::caller_alone;
 use crate::web::client_info::ClientInfo;
 use crate::web::edge::{Edge, Via};
+use crate::web::private_answer;
 
 /// Bytes that `http::Uri` refuses in a query, and `#`, which would end it.
 const IN_QUERY: &AsciiSet = &CONTROLS
@@ -70,7 +70,7 @@ where
                 None => forbidden(),
             };
             let mut answer = answer.map(Full::new);
-            caller_alone::mark(answer.headers_mut());
+            private_answer::set_headers(answer.headers_mut());
             Ok::<_, Error>(answer)
         }
     });
@@ -323,6 +323,28 @@ mod tests {
                 "cookies": [],
             });
             assert_eq!(answer, expected);
+        }
+    }
+
+    #[test]
+    fn every_answer_is_for_its_caller_alone_whoever_gives_it() {
+        let event = json!({"requestContext": {"http": {"method": "GET"}}}).to_string();
+        let edge = Edge {
+            address_header: crate::web::edge::CLOUDFRONT_ADDRESS_HEADER,
+            secrets: vec!["secret-of-the-edge".into()],
+            only: true,
+        };
+        async fn fail(_: Request<Bytes>) -> Response<Bytes> {
+            panic!("as asked")
+        }
+        for (edge, status) in [(Some(edge), 403), (None, 500)] {
+            let payload = RawValue::from_string(event.clone()).expect("JSON");
+            let event = LambdaEvent::new(payload, Context::default());
+            let answer = answer(event, edge.as_ref(), &fail).now_or_never().expect("nothing to wait for");
+            let answer = json!(answer.expect("an answer"));
+            assert_eq!(answer["statusCode"], status);
+            assert_eq!(answer["headers"]["cache-control"], "no-store");
+            assert_eq!(answer["headers"]["x-content-type-options"], "nosniff");
         }
     }
 

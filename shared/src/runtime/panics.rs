@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::telemetry::Alarm;
@@ -39,10 +39,8 @@ impl Form {
         let Self::Page(language) = self else {
             let mut answer = Response::new(Bytes::from_static(BODY));
             *answer.status_mut() = STATUS;
-            let headers = answer.headers_mut();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            let json = HeaderValue::from_static("application/json; charset=utf-8");
+            answer.headers_mut().insert(CONTENT_TYPE, json);
             return answer;
         };
         let said = Page::saying(STATUS, "failed", language, texts::unavailable(language));
@@ -79,7 +77,7 @@ mod tests {
     fn a_program_is_answered_in_json_and_a_browser_by_a_page() {
         let json = answer("*/*", true);
         assert_eq!((json.status(), &json.body()[..]), (STATUS, BODY));
-        assert_eq!(json.headers()[CACHE_CONTROL], "no-store");
+        assert_eq!(json.headers()[CONTENT_TYPE], "application/json; charset=utf-8");
         let page = answer("text/html,application/xhtml+xml", true);
         assert_eq!(page.status(), STATUS);
         assert_eq!(page.headers()[CONTENT_TYPE], "text/html; charset=utf-8");

@@ -1,5 +1,5 @@
 //! Pages for the user's browser: small and self-contained, for a phone first, in Chinese or English, without script,
-//! kept out of caches, frames and referrers.
+//! kept out of frames and referrers.
 
 use std::sync::LazyLock;
 
@@ -7,8 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_FRAME_OPTIONS,
 };
 use http::{HeaderValue, Response, StatusCode};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -141,7 +140,7 @@ pub struct Aside<'a> {
     pub label: &'a str,
 }
 
-/// Renders a page, with headers that keep it out of caches, frames and referrers.
+/// Renders a page, with headers that keep it out of frames and referrers.
 #[must_use]
 pub fn render(page: &Page<'_>) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(markup(page).into_string()));
@@ -149,9 +148,7 @@ pub fn render(page: &Page<'_>) -> Response<Bytes> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(page.language.tag()));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(CONTENT_SECURITY_POLICY, SECURITY_POLICY.clone());
     response

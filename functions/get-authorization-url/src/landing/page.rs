@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
+use http::header::{LOCATION, REFERRER_POLICY};
 use http::{HeaderValue, Response, StatusCode};
 use shared::model::scope::Scope;
 use shared::protocol::alipay::deep_link::{by_scheme, by_web_page};
@@ -67,11 +67,9 @@ fn redirect(link: &Url) -> Response<Bytes> {
     *response.status_mut() = StatusCode::FOUND;
     let location = HeaderValue::from_str(link.as_str())
         .unwrap_or_else(|error| unreachable!("an address is fit for a header: {error}"));
-    response.headers_mut().extend([
-        (LOCATION, location),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    ]);
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, location);
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
 

@@ -1,7 +1,7 @@
 //! An answer of the open API: `{"status", "code", "message", "data"}`, with the request's id in a header.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
@@ -56,7 +56,6 @@ impl Envelope<'_> {
         *response.status_mut() = http_status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         name_request(headers, self.request_id);
         if http_status == StatusCode::TOO_MANY_REQUESTS {
             headers.insert(RETRY_AFTER, RETRY_AFTER_SECS.into());
