@@ -1,6 +1,7 @@
 //! The settings, read from the environment once, at start, into proven types. An error names the setting and what it
 //! should be.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -95,7 +96,11 @@ pub enum StoreAt {
 #[error("{name} {problem}")]
 pub struct ConfigError {
     name: &'static str,
-    problem: String,
+    problem: Cow<'static, str>,
+}
+
+fn wrong(name: &'static str, problem: impl Into<Cow<'static, str>>) -> ConfigError {
+    ConfigError { name, problem: problem.into() }
 }
 
 impl Config {
@@ -133,13 +138,10 @@ impl Config {
         Ok(Self {
             alipay: AlipaySettings {
                 default_app: settings.default_app()?,
-                authorize_page: settings.url("AUTHLINK_ALIPAY_AUTHORIZE_URL", Some(AUTHORIZE_PAGE))?,
+                authorize_page: settings.url("AUTHLINK_ALIPAY_AUTHORIZE_URL", AUTHORIZE_PAGE)?,
                 gateway: settings.gateway()?,
             },
-            public_url: settings
-                .text("AUTHLINK_PUBLIC_URL")
-                .map(|_| settings.url("AUTHLINK_PUBLIC_URL", None))
-                .transpose()?,
+            public_url: settings.optional_url("AUTHLINK_PUBLIC_URL")?,
             edge: settings.edge()?,
             callbacks: CallbackRules {
                 ports: settings
@@ -186,8 +188,12 @@ impl Settings<'_> {
         (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
+    fn text_or(&self, name: &str, default: &str) -> String {
+        self.text(name).unwrap_or_else(|| default.to_owned())
+    }
+
     fn required(&self, name: &'static str) -> Result<String, ConfigError> {
-        self.text(name).ok_or_else(|| ConfigError { name, problem: "is not set".to_owned() })
+        self.text(name).ok_or_else(|| wrong(name, "is not set"))
     }
 
     fn edge(&self) -> Result<Option<Edge>, ConfigError> {
@@ -199,51 +205,37 @@ impl Settings<'_> {
         let of_what = "one or two secrets of 16 to 128 visible characters";
         let secrets = self.list(name, of_what, secret)?;
         if secrets.as_ref().is_some_and(|secrets| secrets.len() > 2) {
-            return Err(ConfigError { name, problem: format!("must be {of_what}, joined by commas") });
+            return Err(wrong(name, format!("must be {of_what}, joined by commas")));
         }
-        let header =
-            self.text("AUTHLINK_EDGE_ADDRESS_HEADER").map(|header| HeaderName::try_from(header).ok());
-        let problem = || ConfigError {
-            name: "AUTHLINK_EDGE_ADDRESS_HEADER",
-            problem: "must be the name of a header".to_owned(),
-        };
-        let address_header = header.unwrap_or(Some(CLOUDFRONT_ADDRESS_HEADER)).ok_or_else(problem)?;
-        let only = self.flag("AUTHLINK_EDGE_ONLY")?;
+        let name = "AUTHLINK_EDGE_ADDRESS_HEADER";
+        let header = self.text(name).map(HeaderName::try_from).transpose();
+        let header = header.map_err(|_| wrong(name, "must be the name of a header"))?;
+        let address_header = header.unwrap_or(CLOUDFRONT_ADDRESS_HEADER);
+        let name = "AUTHLINK_EDGE_ONLY";
+        let only = self.flag(name)?;
         if only && secrets.is_none() {
-            let problem = "is true, but AUTHLINK_EDGE_SECRETS is not set".to_owned();
-            return Err(ConfigError { name: "AUTHLINK_EDGE_ONLY", problem });
+            return Err(wrong(name, "is true, but AUTHLINK_EDGE_SECRETS is not set"));
         }
         Ok(secrets.map(|secrets| Edge { address_header, secrets, only }))
     }
 
     fn default_app(&self) -> Result<AlipayAppId, ConfigError> {
         let name = "AUTHLINK_ALIPAY_APP_ID";
-        let problem = || ConfigError { name, problem: "must be digits".to_owned() };
-        AlipayAppId::parse(&self.required(name)?).ok_or_else(problem)
+        AlipayAppId::parse(&self.required(name)?).ok_or_else(|| wrong(name, "must be digits"))
     }
 
-    fn url(&self, name: &'static str, default: Option<&str>) -> Result<Url, ConfigError> {
-        let problem = "must be an http or https URL without query, fragment and user name";
-        self.web_url(name, default)
-            .filter(|url| url.query().is_none())
-            .ok_or_else(|| ConfigError { name, problem: problem.to_owned() })
+    fn url(&self, name: &'static str, default: &str) -> Result<Url, ConfigError> {
+        plain_url(name, &self.text_or(name, default))
+    }
+
+    fn optional_url(&self, name: &'static str) -> Result<Option<Url>, ConfigError> {
+        self.text(name).map(|text| plain_url(name, &text)).transpose()
     }
 
     fn gateway(&self) -> Result<Url, ConfigError> {
         let name = "AUTHLINK_ALIPAY_GATEWAY_URL";
         let problem = "must be an http or https URL without fragment and user name";
-        self.web_url(name, Some(GATEWAY)).ok_or_else(|| ConfigError { name, problem: problem.to_owned() })
-    }
-
-    fn web_url(&self, name: &str, default: Option<&str>) -> Option<Url> {
-        let text = self.text(name).or_else(|| default.map(str::to_owned)).unwrap_or_default();
-        Url::parse(&text).ok().filter(|url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.has_host()
-                && url.fragment().is_none()
-                && url.username().is_empty()
-                && url.password().is_none()
-        })
+        web_url(&self.text_or(name, GATEWAY)).ok_or_else(|| wrong(name, problem))
     }
 
     fn list<T>(
@@ -254,8 +246,7 @@ impl Settings<'_> {
     ) -> Result<Option<Vec<T>>, ConfigError> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let items = text.split(',').map(|item| parse(item.trim())).collect::<Option<Vec<T>>>();
-        let problem = || ConfigError { name, problem: format!("must be {of_what}, joined by commas") };
-        items.map(Some).ok_or_else(problem)
+        items.map(Some).ok_or_else(|| wrong(name, format!("must be {of_what}, joined by commas")))
     }
 
     fn schedule(&self) -> Result<Schedule, ConfigError> {
@@ -270,19 +261,15 @@ impl Settings<'_> {
             None => default,
             Some(text) => text.parse().unwrap_or(0),
         };
-        let problem = || ConfigError { name, problem: "must be 1 to 3650 days".to_owned() };
-        let days = u32::try_from(days).ok().filter(|days| (1..=3_650).contains(days)).ok_or_else(problem)?;
-        Ok(DAY * days)
+        let days = u32::try_from(days).ok().filter(|days| (1..=3_650).contains(days));
+        days.map(|days| DAY * days).ok_or_else(|| wrong(name, "must be 1 to 3650 days"))
     }
 
     fn personal_data(&self) -> Result<Option<Duration>, ConfigError> {
         let name = "AUTHLINK_PERSONAL_DATA_DAYS";
         match self.text(name).as_deref() {
             None | Some("0") => Ok(None),
-            Some(_) => self
-                .days(name, 0)
-                .map(Some)
-                .map_err(|_| ConfigError { name, problem: "must be 0 to 3650 days".to_owned() }),
+            Some(_) => self.days(name, 0).map(Some).map_err(|_| wrong(name, "must be 0 to 3650 days")),
         }
     }
 
@@ -318,11 +305,7 @@ impl Settings<'_> {
     }
 
     fn endpoint(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
-        let endpoint = self.text(name);
-        if endpoint.is_some() {
-            self.url(name, None)?;
-        }
-        Ok(endpoint)
+        self.text(name).map(|text| plain_url(name, &text).map(|_| text)).transpose()
     }
 
     fn service_endpoints(&self) -> Result<BTreeMap<&'static str, String>, ConfigError> {
@@ -334,25 +317,20 @@ impl Settings<'_> {
         match self.text(name).as_deref() {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
-            Some(_) => Err(ConfigError { name, problem: "must be true or false".to_owned() }),
+            Some(_) => Err(wrong(name, "must be true or false")),
         }
     }
 
     fn log_level(&self) -> Result<tracing::level_filters::LevelFilter, ConfigError> {
         let name = "AUTHLINK_LOG_LEVEL";
-        let level = self.text(name).unwrap_or_else(|| "info".to_owned());
-        level
-            .parse()
-            .map_err(|_| ConfigError { name, problem: "must be error, warn, info, debug or off".to_owned() })
+        let level = self.text_or(name, "info").parse();
+        level.map_err(|_| wrong(name, "must be error, warn, info, debug or off"))
     }
 
     fn metrics(&self) -> Result<Option<MetricsNamespace>, ConfigError> {
         let name = "AUTHLINK_METRICS_NAMESPACE";
-        let problem = || ConfigError {
-            name,
-            problem: "must be 1 to 255 letters, digits and .-_/#:, and not begin with AWS/".to_owned(),
-        };
-        let namespace = |text: String| MetricsNamespace::parse(&text).ok_or_else(problem);
+        let problem = "must be 1 to 255 letters, digits and .-_/#:, and not begin with AWS/";
+        let namespace = |text: String| MetricsNamespace::parse(&text).ok_or_else(|| wrong(name, problem));
         self.text(name).map(namespace).transpose()
     }
 }
@@ -362,7 +340,22 @@ fn visible(name: &'static str, text: String) -> Result<String, ConfigError> {
     if text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(text);
     }
-    Err(ConfigError { name, problem: "must be visible ASCII characters".to_owned() })
+    Err(wrong(name, "must be visible ASCII characters"))
+}
+
+fn plain_url(name: &'static str, text: &str) -> Result<Url, ConfigError> {
+    let problem = "must be an http or https URL without query, fragment and user name";
+    web_url(text).filter(|url| url.query().is_none()).ok_or_else(|| wrong(name, problem))
+}
+
+fn web_url(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    })
 }
 
 #[cfg(test)]
