@@ -11,7 +11,7 @@ use url::{Position, Url};
 use crate::model::clock::UnixMillis;
 use crate::signing::alibaba_cloud::error::IncompleteSignatureError;
 use crate::signing::alibaba_cloud::freshness;
-use crate::signing::alibaba_cloud::parameters::{Parameters, encode};
+use crate::signing::alibaba_cloud::parameters::{Parameters, query_string};
 use crate::signing::alibaba_cloud::secret::AccessKeySecret;
 use crate::signing::alibaba_cloud::v3::{ALGORITHM, CONTENT_SHA256, hex_hash, string_to_sign};
 
@@ -42,7 +42,9 @@ impl OutgoingCall<'_> {
     pub fn sign(&self, access_key_id: &str, secret: &AccessKeySecret) -> Result<Request<Bytes>, http::Error> {
         let endpoint = &self.endpoint[..Position::BeforePath];
         let host = &self.endpoint[Position::BeforeHost..Position::AfterPort];
-        let mut request = Request::post(format!("{endpoint}/?{}", self.query()))
+        let query =
+            query_string(self.parameters.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+        let mut request = Request::post(format!("{endpoint}/?{query}"))
             .header(HOST, host)
             .header(ACCEPT, "application/json")
             .header("x-acs-action", self.action)
@@ -57,19 +59,6 @@ impl OutgoingCall<'_> {
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);
         Ok(request)
-    }
-
-    fn query(&self) -> String {
-        let mut query = Vec::with_capacity(128);
-        for (index, (name, value)) in self.parameters.iter().enumerate() {
-            if index > 0 {
-                query.push(b'&');
-            }
-            encode(name.as_bytes(), b"%", &mut query);
-            query.push(b'=');
-            encode(value.as_bytes(), b"%", &mut query);
-        }
-        String::from_utf8_lossy(&query).into_owned()
     }
 }
 

@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use http::Request;
 use http::header::CONTENT_TYPE;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode, percent_encode};
 
 use crate::signing::alibaba_cloud::error::IncompleteSignatureError;
 use crate::signing::alibaba_cloud::headers::trimmed;
@@ -29,6 +30,9 @@ struct Pair {
     value: usize,
     end: usize,
 }
+
+/// Everything but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The parameters that are signed, and the number of times that they are percent-encoded.
 #[derive(Clone, Copy)]
@@ -90,9 +94,9 @@ impl Parameters {
     /// Appends the parameters as they are signed: sorted by name and value as bytes, and percent-encoded but for
     /// `A-Z`, `a-z`, `0-9` and `-_.~`, with upper-case hex.
     pub(super) fn write_canonical(&self, form: Canonical, out: &mut Vec<u8>) {
-        let (percent, equals, ampersand, pairs) = match form {
-            Canonical::V1 => ("%25", "%3D", "%26", &self.pairs[..]),
-            Canonical::V3 => ("%", "=", "&", &self.pairs[..self.in_query]),
+        let pairs = match form {
+            Canonical::V1 => &self.pairs[..],
+            Canonical::V3 => &self.pairs[..self.in_query],
         };
         let mut signed: Vec<_> = pairs
             .iter()
@@ -100,13 +104,10 @@ impl Parameters {
             .filter(|(name, _)| matches!(form, Canonical::V3) || *name != b"Signature")
             .collect();
         signed.sort_unstable();
-        for (index, (name, value)) in signed.into_iter().enumerate() {
-            if index > 0 {
-                out.extend_from_slice(ampersand.as_bytes());
-            }
-            encode(name, percent.as_bytes(), out);
-            out.extend_from_slice(equals.as_bytes());
-            encode(value, percent.as_bytes(), out);
+        let list = query_string(signed);
+        match form {
+            Canonical::V1 => out.extend(encoded(list.as_bytes()).flat_map(str::bytes)),
+            Canonical::V3 => out.extend_from_slice(list.as_bytes()),
         }
     }
 
@@ -114,7 +115,9 @@ impl Parameters {
         (&self.decoded[pair.name..pair.value], &self.decoded[pair.value..pair.end])
     }
 
+    /// `+` is a space, and a `%` without two hex digits is itself.
     fn decode(&mut self, encoded: &[u8]) {
+        let encoded: Vec<_> = encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
         for parameter in encoded.split(|byte| *byte == b'&').filter(|parameter| !parameter.is_empty()) {
             if self.pairs.len() == MAX_PARAMETERS {
                 self.too_many = true;
@@ -122,9 +125,9 @@ impl Parameters {
             }
             let equals = parameter.iter().position(|byte| *byte == b'=').unwrap_or(parameter.len());
             let name = self.decoded.len();
-            decode(&parameter[..equals], &mut self.decoded);
+            self.decoded.extend(percent_decode(&parameter[..equals]));
             let value = self.decoded.len();
-            decode(parameter.get(equals + 1..).unwrap_or_default(), &mut self.decoded);
+            self.decoded.extend(percent_decode(parameter.get(equals + 1..).unwrap_or_default()));
             self.pairs.push(Pair { name, value, end: self.decoded.len() });
         }
     }
@@ -138,46 +141,16 @@ fn is_form(request: &Request<Bytes>) -> bool {
     trimmed(essence).eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
 }
 
-/// `+` is a space, and a `%` without two hex digits is itself.
-fn decode(encoded: &[u8], out: &mut Vec<u8>) {
-    let mut rest = encoded;
-    while let [first, after @ ..] = rest {
-        rest = after;
-        match (*first, after) {
-            (b'+', _) => out.push(b' '),
-            (b'%', [high, low, after @ ..]) => match (hex_digit(*high), hex_digit(*low)) {
-                (Some(high), Some(low)) => {
-                    out.push(high << 4 | low);
-                    rest = after;
-                }
-                _ => out.push(b'%'),
-            },
-            (byte, _) => out.push(byte),
-        }
-    }
+/// A list of names and values as it stands in a query, percent-encoded but for unreserved characters.
+pub(super) fn query_string<'p>(pairs: impl IntoIterator<Item = (&'p [u8], &'p [u8])>) -> String {
+    let pairs: Vec<_> =
+        pairs.into_iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+    pairs.join("&")
 }
 
-const fn hex_digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
-    }
-}
-
-/// Percent-encodes but for `A-Z`, `a-z`, `0-9` and `-_.~`, with upper-case hex behind `percent`.
-pub(super) fn encode(bytes: &[u8], percent: &[u8], out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(byte) {
-            out.push(*byte);
-        } else {
-            out.extend_from_slice(percent);
-            out.push(HEX[usize::from(byte >> 4)]);
-            out.push(HEX[usize::from(byte & 15)]);
-        }
-    }
+/// Percent-encodes what is not unreserved, with upper-case hex.
+fn encoded(bytes: &[u8]) -> PercentEncode<'_> {
+    percent_encode(bytes, RESERVED)
 }
 
 #[cfg(test)]
