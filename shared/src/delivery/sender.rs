@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::HeaderName;
 use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use rustls::RootCertStore;
 use url::Url;
 
 use crate::delivery::response::{self, AnswerText, AttemptResult, ResponseBody};
 use crate::egress::callback_url::{CallbackRules, CallbackUrl};
 use crate::egress::client::bundled_roots;
-use crate::egress::http_client::{HttpClient, HttpLimits};
+use crate::egress::http_client::{HttpClient, HttpLimits, json_post};
 use crate::egress::resolver::{Reach, Resolver, SystemResolver};
 use crate::egress::transport_error::TransportError;
 use crate::model::clock::UnixMillis;
@@ -120,11 +120,7 @@ impl HttpSender {
         now: UnixMillis,
     ) -> Result<AttemptResult, DeliveryOutcome> {
         let client = self.client_for(url)?;
-        let mut request = Request::new(body);
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = url.url().as_str().parse().map_err(|_| TransportError::NotSent)?;
-        *request.headers_mut() = header_map(headers)?;
-        let answer = client.send(request).await?;
+        let answer = client.send(json_post(url.url(), headers, body)?).await?;
         let status = answer.status().as_u16();
         let header = |name| answer.headers().get(name)?.to_str().map(str::to_owned).ok();
         let [retry_after, location, content_type] = [RETRY_AFTER, LOCATION, CONTENT_TYPE].map(header);
@@ -165,17 +161,6 @@ fn target(url: &Url, location: &str) -> Option<Url> {
     target.set_query(None);
     target.set_fragment(None);
     Some(target)
-}
-
-fn header_map(headers: Vec<(HeaderName, String)>) -> Result<HeaderMap, DeliveryOutcome> {
-    let mut map = HeaderMap::with_capacity(headers.len() + 1);
-    for (name, value) in headers {
-        let mut value = HeaderValue::try_from(value).map_err(|_| DeliveryOutcome::Broken)?;
-        value.set_sensitive(true);
-        map.insert(name, value);
-    }
-    map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-    Ok(map)
 }
 
 #[cfg(test)]

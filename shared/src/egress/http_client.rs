@@ -9,14 +9,15 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
 use tokio::time::Instant;
+use url::Url;
 
 use crate::egress::client::tls_config;
 use crate::egress::connector::Connector;
@@ -31,6 +32,7 @@ pub const MAX_HEADERS: usize = 256;
 
 const OUR_NAME: HeaderValue = HeaderValue::from_static(concat!("authlink/", env!("CARGO_PKG_VERSION")));
 const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// The bounds of each exchange.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +47,7 @@ pub struct HttpLimits {
     pub body_bytes: usize,
 }
 
-/// Sends requests; build one per process. Nothing is sent twice, and nobody is asked for a redirect's sake.
+/// Sends requests; build one per process. Nothing is sent twice, and redirects are not followed.
 pub struct HttpClient {
     client: Client<Connector, DepartingBody>,
     limits: HttpLimits,
@@ -88,6 +90,24 @@ impl HttpClient {
         let response = response.map_err(|error| TransportError::of_request(&error))?;
         Ok(HttpAnswer { response, deadline, departure, body_bytes: self.limits.body_bytes })
     }
+}
+
+/// A POST of JSON. What signs it stands in `headers`, whose values are marked as sensitive.
+///
+/// # Errors
+/// [`NotSent`](TransportError::NotSent) if the address or a header cannot stand in HTTP.
+pub(crate) fn json_post(
+    url: &Url,
+    headers: impl IntoIterator<Item = (HeaderName, String)>,
+    body: Bytes,
+) -> Result<Request<Bytes>, TransportError> {
+    let mut request = Request::post(url.as_str()).header(CONTENT_TYPE, JSON);
+    for (name, value) in headers {
+        let mut value = HeaderValue::try_from(value).map_err(|_| TransportError::NotSent)?;
+        value.set_sensitive(true);
+        request = request.header(name, value);
+    }
+    request.body(body).map_err(|_| TransportError::NotSent)
 }
 
 impl fmt::Debug for HttpClient {

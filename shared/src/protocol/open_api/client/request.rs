@@ -3,16 +3,13 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 use serde::Serialize;
 use url::Url;
 
 use crate::model::clock::UnixMillis;
 use crate::model::random::{Random, RandomError, hex_128};
 use crate::signing::open_api::Signer;
-
-/// The content type of a request.
-pub const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// The address of a platform, and the business that authlink is there.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +77,7 @@ impl PlatformRequest {
         &self.url
     }
 
-    /// The auth headers; [`CONTENT_TYPE`] goes with them.
+    /// The auth headers.
     #[must_use]
     pub fn headers(&self) -> &[(HeaderName, String)] {
         &self.headers

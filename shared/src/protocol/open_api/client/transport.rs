@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Request};
 use rustls::RootCertStore;
 
 use crate::egress::client::bundled_roots;
-use crate::egress::http_client::{HttpClient, HttpLimits};
+use crate::egress::http_client::{HttpClient, HttpLimits, json_post};
 use crate::egress::resolver::Reach;
 use crate::egress::transport_error::TransportError;
-use crate::protocol::open_api::client::request::{self, PlatformRequest};
+use crate::protocol::open_api::client::request::PlatformRequest;
 
 /// The time that a platform has to answer one request, in all.
 pub const ASK_TIMEOUT: Duration = Duration::from_secs(6);
@@ -77,14 +75,7 @@ impl Default for HttpPlatforms {
 #[async_trait]
 impl Platforms for HttpPlatforms {
     async fn post(&self, request: &PlatformRequest) -> Result<Bytes, PlatformError> {
-        let mut post = Request::post(request.url().as_str()).header(CONTENT_TYPE, request::CONTENT_TYPE);
-        for (name, value) in request.headers() {
-            // A document's businessId and our own digits and Base64 are always fit for a header.
-            let mut value = HeaderValue::try_from(value).map_err(|_| TransportError::NotSent)?;
-            value.set_sensitive(true);
-            post = post.header(name, value);
-        }
-        let post = post.body(request.body()).map_err(|_| TransportError::NotSent)?;
+        let post = json_post(request.url(), request.headers().iter().cloned(), request.body())?;
         let answer = self.0.send(post).await?;
         if answer.status() != http::StatusCode::OK {
             return Err(PlatformError::Status(answer.status().as_u16()));
