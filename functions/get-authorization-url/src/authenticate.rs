@@ -52,7 +52,7 @@ pub(crate) async fn verify<'c>(
     let denied = denied?;
     let timestamp = call.timestamp()?;
     if !is_fresh(timestamp, now) {
-        return Err(ApiError::OutOfWindow(now.since(timestamp).max(timestamp.since(now))));
+        return Err(ApiError::OutOfWindow(timestamp.distance(now)));
     }
     let is_denied = |secret: &KeyFingerprint| denied.denies_key(PartyKind::AccessKey, id, secret);
     let check = |key: &Arc<AccessKey>| match call.verify(&key.secrets_without(is_denied)) {

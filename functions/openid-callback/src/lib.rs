@@ -1,11 +1,6 @@
 //! The ways in which a consent comes back: `GET /v1/openapi/auth/alipay/callback`, the user's browser from Alipay
 //! with a code; and `POST` below it, a platform with the user's openId ([`platform_callback`]). Both settle the same
 //! way.
-//!
-//! A code is spent by its first use, so the exchange is claimed before it is made: of all returns with one code, one
-//! reaches the gateway. Keys are fetched and the request is signed before the claim, so that nothing of ours can fail
-//! between the claim and the call. Whatever the gateway says afterwards, a user who is known is recorded, unless one is
-//! recorded already.
 
 mod conclusion;
 mod error;

@@ -1,7 +1,9 @@
 //! A return with a code: the user has consented, and the code is exchanged for who it is.
 //!
 //! A code is spent by its first use, so the exchange is claimed before it is made: of all returns with one code, one
-//! reaches the gateway. Whatever needs keys, or may fail on our side, comes before the claim.
+//! reaches the gateway. Keys are fetched and the request is signed before the claim, so that nothing of ours can fail
+//! between the claim and the call. Whatever the gateway says afterwards, a user who is known is recorded, unless one is
+//! recorded already.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

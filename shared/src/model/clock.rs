@@ -20,6 +20,12 @@ impl UnixMillis {
         Duration::from_millis(self.millis_since(earlier))
     }
 
+    /// The time between two moments, whichever is the later.
+    #[must_use]
+    pub const fn distance(self, other: Self) -> Duration {
+        Duration::from_millis(self.0.abs_diff(other.0))
+    }
+
     /// [`UnixMillis::since`] in milliseconds, for the log.
     #[must_use]
     pub fn millis_since(self, earlier: Self) -> u64 {
@@ -173,6 +179,15 @@ mod tests {
     fn since_is_zero_when_the_other_moment_is_later() {
         assert_eq!(UnixMillis(5).since(UnixMillis(9)), Duration::ZERO);
         assert_eq!(UnixMillis(9).since(UnixMillis(5)), Duration::from_millis(4));
+    }
+
+    #[test]
+    fn two_moments_are_as_far_apart_either_way() {
+        for (one, other, millis) in [(5, 9, 4), (-5, 9, 14), (i64::MIN, i64::MAX, u64::MAX)] {
+            let distance = Duration::from_millis(millis);
+            assert_eq!(UnixMillis(one).distance(UnixMillis(other)), distance);
+            assert_eq!(UnixMillis(other).distance(UnixMillis(one)), distance);
+        }
     }
 
     #[test]

@@ -153,16 +153,13 @@ impl Process {
 }
 
 /// The capabilities of a query.
-type Queries = Pair<dyn UseNonces, dyn ReadAuthorizations>;
+type Queries = (Arc<dyn UseNonces>, Arc<dyn ReadAuthorizations>);
 
 /// The capabilities of a delivery.
 type Deliveries = (Arc<dyn RecordDeliveries>, Arc<dyn FindDue>, Arc<dyn ForgetDelivered>);
 
 /// A function's store, and who is disabled there.
 type WithDenyList<T> = (T, DenyListCache);
-
-/// Two capabilities of one store.
-type Pair<A, B> = (Arc<A>, Arc<B>);
 
 /// The store that the settings name.
 enum Store {

@@ -30,7 +30,7 @@ pub enum OpenApiCallError {
     /// The timestamp is too far from our clock.
     #[error(
         "the timestamp is {} ms {} the server's time {now}; {} ms are allowed{}",
-        .sent.0.abs_diff(.now.0),
+        .sent.distance(*.now).as_millis(),
         if .sent > .now { "ahead of" } else { "behind" },
         WINDOW.as_millis(),
         if looks_like_seconds(*.sent, *.now) { "; it looks like seconds, milliseconds are wanted" } else { "" }

@@ -17,7 +17,7 @@ pub const NONCE_LIFETIME: Duration = Duration::from_secs(2 * WINDOW.as_secs() + 
 /// Returns true if a time stamp is within [`WINDOW`] of `now`.
 #[must_use]
 pub fn is_fresh(timestamp: UnixMillis, now: UnixMillis) -> bool {
-    now.since(timestamp) <= WINDOW && timestamp.since(now) <= WINDOW
+    timestamp.distance(now) <= WINDOW
 }
 
 /// `yyyy-MM-ddTHH:mm:ssZ`, the one form that the documentation of both signatures names.

@@ -42,7 +42,7 @@ pub fn callback_nonce(random: &dyn Random) -> Result<String, RandomError> {
 /// Returns true if a timestamp is within [`WINDOW`] of `now`.
 #[must_use]
 pub fn is_fresh(timestamp: UnixMillis, now: UnixMillis) -> bool {
-    now.since(timestamp) <= WINDOW && timestamp.since(now) <= WINDOW
+    timestamp.distance(now) <= WINDOW
 }
 
 #[cfg(test)]
