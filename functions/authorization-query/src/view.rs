@@ -182,7 +182,6 @@ struct Happened {
 enum HistoryEvent {
     Requested,
     LinkIssued,
-    Opened,
     Refused,
     Expired,
     Authorized,
@@ -203,7 +202,6 @@ fn timeline(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) 
     let mut happened: Vec<_> = [
         (HistoryEvent::Requested, Some(record.created_at)),
         (HistoryEvent::LinkIssued, linked_at),
-        (HistoryEvent::Opened, record.opened_at),
         (HistoryEvent::Refused, record.refused_at),
         (HistoryEvent::Expired, expired_at),
         (HistoryEvent::Authorized, authorized_at),
@@ -342,7 +340,6 @@ mod tests {
         let not_before_the_user = json!({"state": "NONE", "attempts": []});
         let ours = || json!([["REQUESTED", 1_000], ["LINK_ISSUED", 1_000]]);
         let expired = json!([["REQUESTED", 1_000], ["LINK_ISSUED", 1_000], ["EXPIRED", 61_000]]);
-        let opened = json!([["REQUESTED", 1_000], ["LINK_ISSUED", 1_000], ["OPENED", 1_500]]);
         let none = &not_before_the_user;
         let link = || issued().link().unwrap().clone();
         let exchange = lease(33_000).expect("a lease");
@@ -351,7 +348,6 @@ mod tests {
         for (record, now, state, timeline) in [
             (issued(), 60_999, "ISSUED", ours()),
             (issued(), 61_000, "ISSUED", expired.clone()),
-            (Authorization { opened_at: Some(UnixMillis(1_500)), ..issued() }, 60_999, "ISSUED", opened),
             (exchanging, 2_000, "EXCHANGING", ours()),
             (unknown, 61_000, "EXCHANGE_UNKNOWN", expired),
         ] {

@@ -31,7 +31,6 @@ const words = document.documentElement.lang.startsWith("zh")
       events: {
         REQUESTED: "申请链接",
         LINK_ISSUED: "签发链接",
-        OPENED: "打开链接页面",
         REFUSED: "用户拒绝",
         EXPIRED: "链接过期",
         AUTHORIZED: "已授权",
@@ -79,7 +78,6 @@ const words = document.documentElement.lang.startsWith("zh")
       events: {
         REQUESTED: "link requested",
         LINK_ISSUED: "link issued",
-        OPENED: "link's page opened",
         REFUSED: "user refused",
         EXPIRED: "link ended",
         AUTHORIZED: "authorized",
