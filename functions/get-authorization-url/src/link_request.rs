@@ -43,7 +43,7 @@ pub(crate) struct Ours {
 }
 
 impl LinkRequest {
-    /// Checks everything that does not depend on the link's maker.
+    /// Checks the request, and finds who makes its link with which keys.
     pub(crate) async fn check(
         function: &GetAuthorizationUrl,
         call: &Call<'_>,

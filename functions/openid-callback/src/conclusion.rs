@@ -85,7 +85,7 @@ async fn record(held: &Held<'_>, identity: Identity, settle_until: Monotonic) ->
         Ok(Settled::Conflict) => Outcome::AnotherUser,
         Ok(Settled::Forgotten) => Outcome::Expired,
         Ok(Settled::NotFound) => Outcome::UnknownLink,
-        // An answer that was lost is no write that was.
+        // The write may have succeeded although its answer was lost.
         Err(_) if held.is_settled().await => {
             start_delivery(function, authorization).await;
             Outcome::Authorized

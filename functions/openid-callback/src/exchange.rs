@@ -12,7 +12,8 @@ use shared::secrets::{KeyCheck, NameOrigin, SecretName};
 use crate::{OpenIdCallback, ReturnError};
 
 /// The app's document, or its newest one, if its certificates are valid from `now` to the end of an exchange that is
-/// begun now: otherwise a code would be spent in vain. `origin` says whether the app is as yet anybody's word.
+/// begun now: otherwise a code would be spent in vain. `origin`: whether the app's name comes from the request or
+/// from our record.
 pub(crate) async fn app_of_exchange(
     function: &OpenIdCallback,
     name: &SecretName,

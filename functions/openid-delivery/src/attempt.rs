@@ -20,7 +20,7 @@ use crate::post::{Keys, Post, Posted, log_missing_key};
 use crate::redirect::redirect_for_log;
 use crate::{ATTEMPT_LEASE, DeliveryError, OpenIdDelivery, Step, send_hint};
 
-/// Makes the attempt that `hint` speaks of, unless it is `latest` already when it could be claimed.
+/// Makes the attempt that `hint` speaks of, unless `latest` has passed before it can be claimed.
 ///
 /// While the source of keys is away no attempt is used up: none is claimed, and the record, which stays due, is the
 /// sweep's.

@@ -29,7 +29,7 @@ pub(crate) async fn tell(
         return Ok(None);
     }
     let notice = link.notice_record(Notice::Expired, notice_body(&link, Notice::Expired, ended_at), now);
-    // It names nobody's turn: what is recorded once is not recorded again, whoever comes.
+    // Every sweep uses the same id, so the notice is recorded once whichever sweep comes first.
     let by = OperationId::recorded(due.id.to_string());
     function.store.record_notice(&notice, &by).await?;
     let was_ours = function.due.end_watch(due).await?;

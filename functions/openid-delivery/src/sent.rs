@@ -3,7 +3,7 @@
 use shared::model::authorization::Authorization;
 use shared::model::authorization_request::AuthorizationRequest;
 
-/// The values of `authorization` that what a merchant says may repeat.
+/// The values that a merchant's answer might repeat, and that must be masked.
 pub(crate) fn sent(authorization: &Authorization) -> Vec<&str> {
     let mut sent = match &authorization.request {
         AuthorizationRequest::Merchant(request) => vec![request.user_id.as_str(), &request.serial_no],

@@ -43,7 +43,7 @@ pub(super) fn answer(outcome: &Outcome, language: Language, reference: Option<&s
         Outcome::Authorized(behind) => (StatusCode::OK, Tone::Good, behind, authorized(language)),
         Outcome::Expired(behind) => (StatusCode::GONE, Tone::Bad, behind, texts::expired(language)),
         Outcome::Forged => (StatusCode::FORBIDDEN, Tone::Bad, &nobody, texts::incomplete(language)),
-        // As the return answers who comes too late with a consent: the link stands against what the request is for.
+        // 409, as the return answers a consent that comes too late.
         Outcome::Used(behind) => (StatusCode::CONFLICT, Tone::Before, behind, texts::used(language)),
         Outcome::Gone => (StatusCode::NOT_FOUND, Tone::Bad, &nobody, texts::incomplete(language)),
         Outcome::Unavailable => {

@@ -18,7 +18,7 @@ pub struct FieldNames {
     pub optional: &'static [&'static str],
 }
 
-/// As many unknown names are compared with the known ones, and so many are told.
+/// The most unknown names that are compared, and the most that are named in an answer.
 const MAX_COMPARED: usize = 64;
 const MAX_TOLD: usize = 8;
 

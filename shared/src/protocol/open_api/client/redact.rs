@@ -11,10 +11,9 @@ const MASK: char = '…';
 /// A text that we sent is masked inside words as well if it has this many characters.
 const MIN_MASKED_CHARS: usize = 4;
 
-/// As long may a run of letters and digits be that is a word; a longer one may be a signature, a nonce, an openId, or a
-/// part of the state.
+/// The longest run of letters and digits that is taken for a word; longer ones are masked.
 const MAX_WORD_CHARS: usize = 15;
-/// As long may a run of digits be; a longer one may be a phone number.
+/// The longest run of digits that is shown; longer ones may be phone numbers.
 const MAX_NUMBER_CHARS: usize = 6;
 
 /// `message` fit for a log: at most [`MAX_MESSAGE_CHARS`] characters, `…` for every occurrence of a text in `sent`,
