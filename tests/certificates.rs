@@ -363,12 +363,12 @@ fn a_way_to_the_root_has_four_certificates_at_most_and_no_loop() {
     for (authorities, leads) in [(0, true), (1, true), (3, true), (4, false)] {
         let (file, root) = chain(authorities);
         let roots = RootCertificates::parse(&root).expect("a root");
-        assert_eq!(KeyCertificate::parse_led_to(&file, &roots).is_ok(), leads, "{authorities}");
+        assert_eq!(KeyCertificate::parse_with_chain(&file, &roots).is_ok(), leads, "{authorities}");
     }
     // The authority behind it has signed itself, and is no root that is trusted.
     let (file, its_own) = chain(0);
     let others = RootCertificates::parse(&files().roots).expect("roots");
-    let led = KeyCertificate::parse_led_to(&format!("{file}{its_own}"), &others);
+    let led = KeyCertificate::parse_with_chain(&format!("{file}{its_own}"), &others);
     assert_eq!(led.err(), Some(CertificateError::NoRoot));
 }
 

@@ -33,7 +33,7 @@ async fn serve_and_panic() {
     if !is_process_of(THE_PROCESS) {
         return;
     }
-    shared::runtime::telemetry::start(LevelFilter::INFO, std::io::stdout, None);
+    shared::runtime::log_output::start(LevelFilter::INFO, std::io::stdout, None);
     let handle = async |_: std::sync::Arc<()>, request: http::Request<Bytes>| {
         assert_ne!(request.uri().path(), "/panic", "as asked");
         async { tracing::info!("served") }.instrument(request_ids::call("OURS")).await;
@@ -48,7 +48,7 @@ async fn serve_a_sweep() {
     if !is_process_of(OF_EVENTS) {
         return;
     }
-    shared::runtime::telemetry::start(LevelFilter::INFO, std::io::stdout, None);
+    shared::runtime::log_output::start(LevelFilter::INFO, std::io::stdout, None);
     let handle = async |event: DeliveryEvent| -> Result<(), DeliveryError> {
         assert!(matches!(event, DeliveryEvent::Sweep), "as asked");
         tracing::info!("swept");

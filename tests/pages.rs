@@ -170,14 +170,14 @@ async fn landing(outcome: &str, name: &str, language: &str) -> Response<Bytes> {
 /// The outcomes that a page's source names.
 fn outcomes(source: &str) -> BTreeSet<String> {
     let text = fs::read_to_string(Path::new(ROOT).join(source)).expect("a source");
-    let (_, names) = text.split_once("fn log_reason").expect("the names");
-    let names = names.split("\n}\n").next().expect("an end");
+    let (_, names) = text.split_once("fn as_str").expect("the names");
+    let names = names.split("\n    }\n").next().expect("an end");
     let names = names.split('"').skip(1).step_by(2).map(str::to_owned);
     names.filter(|name| name != "redirect").collect()
 }
 
 fn results() -> BTreeSet<String> {
-    outcomes("functions/openid-callback/src/page.rs")
+    outcomes("functions/openid-callback/src/lib.rs")
 }
 
 /// Checks a page's outcome and its language, and keeps it.
@@ -213,7 +213,7 @@ async fn the_page_of_a_consent_that_cannot_be_recorded_is_reached_in_both_langua
 
 #[tokio::test]
 async fn every_landing_page_is_reached_in_both_languages() {
-    let outcomes = outcomes("functions/get-authorization-url/src/landing/page.rs");
+    let outcomes = outcomes("functions/get-authorization-url/src/landing/outcome.rs");
     assert_eq!(outcomes.len(), 10, "{outcomes:?}");
     for outcome in &outcomes {
         for language in LANGUAGES {

@@ -33,7 +33,7 @@ use shared::protocol::open_api::client::transport::HttpPlatforms;
 use shared::rate_limit::RateLimiter;
 use shared::registry::{AccessKey, Business, DenyListCache};
 use shared::runtime::embedded_metrics::{EmbeddedMetrics, MetricsNamespace};
-use shared::runtime::telemetry;
+use shared::runtime::log_output;
 use shared::secrets::{SecretCache, SecretFolder, SecretName, SecretSource};
 use shared::signing::alibaba_cloud::Call;
 use shared::signing::alipay_rsa2::answer_verifies;
@@ -58,7 +58,7 @@ use crate::results::{Row, figures, least, median};
 pub(crate) fn log_to_nowhere() -> Result<(), Error> {
     let namespace = MetricsNamespace::parse("authlink/bench").ok_or("no namespace")?;
     let metrics = EmbeddedMetrics::new(&namespace, Arc::new(SystemClock));
-    telemetry::start(LevelFilter::INFO, io::sink, Some(metrics));
+    log_output::start(LevelFilter::INFO, io::sink, Some(metrics));
     Ok(())
 }
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use axum::Router;
 use shared::egress::callback_url::Origin;
 use shared::runtime::config::{Config, StoreAt};
+use shared::runtime::log_output;
 use shared::runtime::start::StartError;
-use shared::runtime::telemetry;
 use shared::store::sqlite::SqliteStore;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -142,7 +142,7 @@ impl Local {
             settings.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
         })?;
         if options.log {
-            telemetry::start(config.log_level, io::stderr, None);
+            log_output::start(config.log_level, io::stderr, None);
         }
         // Nothing is changed by a start that is refused: the database is asked first.
         let store = authlink_listener.is_some().then(|| open_store(&folder, &config, options)).transpose()?;

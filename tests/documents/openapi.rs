@@ -298,8 +298,8 @@ fn a_query_is_answered_with_the_fields_and_states_of_the_code() {
     for (name, of) in [
         ("Authorization", "View "),
         ("Delivery", "Delivery "),
-        ("Attempt", "Made "),
-        ("Happened", "Happened "),
+        ("Attempt", "AttemptView "),
+        ("Happened", "TimelineEntry "),
     ] {
         let schema = schema(&document, name);
         let (all, optional) = of_struct(&view, of);

@@ -31,7 +31,7 @@ impl Logs {
         START.call_once(|| {
             let namespace = MetricsNamespace::parse(NAMESPACE).expect("a namespace");
             let metrics = EmbeddedMetrics::new(&namespace, Arc::new(ManualClock::at(BEGINNING)));
-            shared::runtime::telemetry::start(LevelFilter::DEBUG, || ThisThread, Some(metrics));
+            shared::runtime::log_output::start(LevelFilter::DEBUG, || ThisThread, Some(metrics));
         });
         LINES.set(Some(Vec::new()));
         Self(())

@@ -5,7 +5,7 @@ use shared::model::authorization::{Attempt, Attempts};
 
 /// An attempt, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known<'a> {
+pub(crate) enum AttemptEntry<'a> {
     /// Its outcome was recorded.
     Concluded(&'a Attempt),
     /// It was begun, and no more is known: it is under way, or its worker died or was too slow.
@@ -18,7 +18,7 @@ pub(crate) enum Known<'a> {
 /// Numbers begin again with each round, and a record says of the last round alone how many were begun. So an attempt
 /// that was begun at the end of an earlier round and not concluded has left no trace. `held` says that a worker is at
 /// the last attempt that was begun.
-pub(crate) fn rounds(attempts: &Attempts, held: bool) -> Vec<Vec<Known<'_>>> {
+pub(crate) fn rounds(attempts: &Attempts, held: bool) -> Vec<Vec<AttemptEntry<'_>>> {
     let mut closed = Vec::new();
     let mut round = Vec::new();
     let mut last = 0;
@@ -27,8 +27,8 @@ pub(crate) fn rounds(attempts: &Attempts, held: bool) -> Vec<Vec<Known<'_>>> {
             closed.push(std::mem::take(&mut round));
             last = 0;
         }
-        round.extend((last + 1..attempt.number).map(Known::Begun));
-        round.push(Known::Concluded(attempt));
+        round.extend((last + 1..attempt.number).map(AttemptEntry::Begun));
+        round.push(AttemptEntry::Concluded(attempt));
         last = attempt.number;
     }
     // An attempt that somebody holds is not concluded: the last one in the list is of an earlier round.
@@ -37,7 +37,7 @@ pub(crate) fn rounds(attempts: &Attempts, held: bool) -> Vec<Vec<Known<'_>>> {
         closed.push(std::mem::take(&mut round));
         last = 0;
     }
-    round.extend((last + 1..=attempts.begun).map(Known::Begun));
+    round.extend((last + 1..=attempts.begun).map(AttemptEntry::Begun));
     closed.push(round);
     closed
 }
@@ -76,9 +76,9 @@ mod tests {
             (&[1, 2, 1, 3, 1], 2, true, &[&[1, 2], &[1, -2, 3], &[1, -2]]),
         ] {
             let attempts = attempts(history, begun);
-            let number = |known: &Known<'_>| match known {
-                Known::Concluded(attempt) => i64::from(attempt.number),
-                Known::Begun(number) => -i64::from(*number),
+            let number = |known: &AttemptEntry<'_>| match known {
+                AttemptEntry::Concluded(attempt) => i64::from(attempt.number),
+                AttemptEntry::Begun(number) => -i64::from(*number),
             };
             let rounds: Vec<Vec<_>> =
                 rounds(&attempts, held).iter().map(|round| round.iter().map(number).collect()).collect();

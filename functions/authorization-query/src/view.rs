@@ -10,7 +10,7 @@ use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::id::AuthorizationId;
 use shared::model::link_source::LinkSource;
 
-use crate::history::{Known, rounds};
+use crate::history::{AttemptEntry, rounds};
 
 /// The answer's `data`. It names the user, and so has no `Debug`.
 #[derive(Serialize)]
@@ -35,7 +35,7 @@ pub(crate) struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     forgotten_at: Option<UnixMillis>,
     delivery: Delivery,
-    timeline: Vec<Happened>,
+    timeline: Vec<TimelineEntry>,
 }
 
 impl View {
@@ -66,7 +66,7 @@ fn lease_of(record: &Authorization) -> Option<&Lease> {
     record.pending_delivery().and_then(|delivery| delivery.lease.as_ref())
 }
 
-fn rounds_of(record: &Authorization) -> Vec<Vec<Known<'_>>> {
+fn rounds_of(record: &Authorization) -> Vec<Vec<AttemptEntry<'_>>> {
     let held = lease_of(record).is_some();
     record.attempts().map_or_else(Vec::new, |attempts| rounds(attempts, held))
 }
@@ -76,7 +76,7 @@ fn rounds_of(record: &Authorization) -> Vec<Vec<Known<'_>>> {
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
     state: DeliveryState,
-    attempts: Vec<Made>,
+    attempts: Vec<AttemptView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_attempt_at: Option<UnixMillis>,
 }
@@ -112,9 +112,9 @@ impl Delivery {
         Self::new(record, &rounds_of(record), now)
     }
 
-    fn new(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) -> Self {
+    fn new(record: &Authorization, rounds: &[Vec<AttemptEntry<'_>>], now: UnixMillis) -> Self {
         let (state, lease) = (DeliveryState::new(record), lease_of(record));
-        let mut attempts: Vec<_> = rounds.iter().flatten().map(Made::new).collect();
+        let mut attempts: Vec<_> = rounds.iter().flatten().map(AttemptView::new).collect();
         if lease.is_some_and(|lease| now < lease.until)
             && let Some(last) = attempts.last_mut()
         {
@@ -134,7 +134,7 @@ const UNFINISHED: &str = "unfinished";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Made {
+struct AttemptView {
     number: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<UnixMillis>,
@@ -148,10 +148,10 @@ struct Made {
     detail: Option<String>,
 }
 
-impl Made {
-    fn new(attempt: &Known<'_>) -> Self {
+impl AttemptView {
+    fn new(attempt: &AttemptEntry<'_>) -> Self {
         match attempt {
-            Known::Begun(number) => Self {
+            AttemptEntry::Begun(number) => Self {
                 number: *number,
                 time: None,
                 outcome: UNFINISHED,
@@ -159,7 +159,7 @@ impl Made {
                 duration_millis: None,
                 detail: None,
             },
-            Known::Concluded(attempt) => Self {
+            AttemptEntry::Concluded(attempt) => Self {
                 number: attempt.number,
                 time: Some(attempt.at),
                 outcome: attempt.outcome.told(),
@@ -172,7 +172,7 @@ impl Made {
 }
 
 #[derive(Serialize)]
-struct Happened {
+struct TimelineEntry {
     event: HistoryEvent,
     time: UnixMillis,
 }
@@ -191,7 +191,7 @@ enum HistoryEvent {
 }
 
 /// The events whose moment is known, in their order.
-fn timeline(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) -> Vec<Happened> {
+fn timeline(record: &Authorization, rounds: &[Vec<AttemptEntry<'_>>], now: UnixMillis) -> Vec<TimelineEntry> {
     let linked_at = match &record.source {
         LinkSource::Alipay(_) => Some(record.created_at),
         LinkSource::Platform(_) => record.linked_at,
@@ -207,23 +207,23 @@ fn timeline(record: &Authorization, rounds: &[Vec<Known<'_>>], now: UnixMillis) 
         (HistoryEvent::Authorized, authorized_at),
     ]
     .into_iter()
-    .filter_map(|(event, time)| Some(Happened { event, time: time? }))
+    .filter_map(|(event, time)| Some(TimelineEntry { event, time: time? }))
     .collect();
     let current = rounds.len().saturating_sub(1);
     for (index, round) in rounds.iter().enumerate() {
         let (mut last, mut delivered) = (None, false);
         for attempt in round {
-            if let Known::Concluded(attempt) = attempt {
+            if let AttemptEntry::Concluded(attempt) = attempt {
                 delivered = attempt.outcome == DeliveryOutcome::Success;
                 let event = if delivered { HistoryEvent::Delivered } else { HistoryEvent::AttemptFailed };
-                happened.push(Happened { event, time: attempt.at });
+                happened.push(TimelineEntry { event, time: attempt.at });
                 last = Some(attempt.at);
             }
         }
         // A round that ended otherwise than by SUCCESS, and was begun anew, had been given up.
         let given_up = !delivered && (index < current || record.status() == Status::Undeliverable);
         happened.extend(
-            last.filter(|_| given_up).map(|time| Happened { event: HistoryEvent::Undeliverable, time }),
+            last.filter(|_| given_up).map(|time| TimelineEntry { event: HistoryEvent::Undeliverable, time }),
         );
     }
     happened

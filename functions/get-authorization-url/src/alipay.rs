@@ -14,14 +14,14 @@ use shared::web::client_info::client_info;
 
 use crate::error::ApiError;
 use crate::link::{IssuedBy, Link};
-use crate::link_request::{LinkRequest, Ours};
+use crate::link_request::{AlipayLinkKeys, LinkRequest};
 use crate::{GetAuthorizationUrl, landing};
 
 /// Records the authorization and makes its link.
 pub(crate) async fn issue(
     function: &GetAuthorizationUrl,
     request: &Request<Bytes>,
-    (link_request, ours): (&LinkRequest, &Ours),
+    (link_request, ours): (&LinkRequest, &AlipayLinkKeys),
     request_id: &RequestId,
     nonce: &NonceUse,
     budget: &StoreBudget<'_>,
@@ -54,7 +54,7 @@ pub(crate) async fn issue(
 }
 
 /// The request as its record holds it.
-fn recorded(link_request: &LinkRequest, ours: &Ours, request_id: &RequestId) -> SchemeRequest {
+fn recorded(link_request: &LinkRequest, ours: &AlipayLinkKeys, request_id: &RequestId) -> SchemeRequest {
     let LinkRequest { parameters, scheme, end_date, .. } = link_request;
     SchemeRequest {
         account_id: scheme.account_id.clone(),

@@ -30,13 +30,13 @@ pub(crate) struct LinkRequest {
 /// The maker of a link, with the keys that it takes.
 pub(crate) enum LinkMaker {
     /// We, for an app of ours at Alipay.
-    Us(Ours),
+    Us(AlipayLinkKeys),
     /// Alibaba Cloud, by the account's key of this name.
     AlibabaCloud { key: SecretName },
 }
 
 /// The app that a link of ours is for, and the keys that it takes.
-pub(crate) struct Ours {
+pub(crate) struct AlipayLinkKeys {
     pub(crate) app: AlipayAppId,
     pub(crate) phone_key: Arc<PhoneKey>,
     pub(crate) link_token: Arc<LinkTokenKeys>,
@@ -66,7 +66,7 @@ impl LinkRequest {
         let maker = match &scheme.source {
             SchemeSource::Alipay(app) => {
                 let app = app.as_ref().unwrap_or(&function.links.default_app).clone();
-                LinkMaker::Us(Ours { app, phone_key: phone_key?, link_token: link_token? })
+                LinkMaker::Us(AlipayLinkKeys { app, phone_key: phone_key?, link_token: link_token? })
             }
             SchemeSource::AlibabaCloud(key) => LinkMaker::AlibabaCloud { key: key.clone() },
         };

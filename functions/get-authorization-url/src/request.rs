@@ -4,7 +4,7 @@ use shared::model::clock::UnixMillis;
 use shared::model::end_date::EndDate;
 use shared::model::owner::SchemeId;
 use shared::model::phone::PhoneNumber;
-use shared::protocol::open_api::nearly;
+use shared::protocol::open_api::likely_meant;
 use shared::signing::alibaba_cloud::{Call, ParameterError};
 
 use crate::error::ApiError;
@@ -16,7 +16,7 @@ const OWN: [&str; 3] = ["PhoneNo", "SchemeId", "EndDate"];
 /// is neither refused nor told; a near one is for the log, where it explains what is missing.
 pub(crate) fn misspelt(call: &Call<'_>) -> Option<&'static str> {
     let names = call.parameter_names().filter_map(|name| str::from_utf8(name).ok());
-    names.filter(|name| !OWN.contains(name)).find_map(|name| nearly(name, &OWN))
+    names.filter(|name| !OWN.contains(name)).find_map(|name| likely_meant(name, &OWN))
 }
 
 /// The parameters that do not depend on the scheme.

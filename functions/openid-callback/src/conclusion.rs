@@ -14,13 +14,13 @@ use crate::settlement::{settle, start_delivery};
 use crate::{OpenIdCallback, Outcome, link};
 
 /// A claim that is ours, and the record as it then stood.
-pub(crate) struct Held<'a> {
+pub(crate) struct ClaimedExchange<'a> {
     pub(crate) function: &'a OpenIdCallback,
     pub(crate) authorization: &'a Authorization,
     pub(crate) claim: &'a ExchangeClaim,
 }
 
-impl Held<'_> {
+impl ClaimedExchange<'_> {
     /// Ends the claim, and says when the link ends now. If it cannot be written, the claim ends by itself.
     pub(crate) async fn end(&self, ending: ExchangeEnding) -> UnixMillis {
         let ended = self.ended(ending);
@@ -49,7 +49,7 @@ fn log_end(ended: &EndedExchange, written: Result<bool, StoreError>) {
 }
 
 /// Records what came of an exchange, and says it.
-pub(crate) async fn conclude(held: &Held<'_>, said: Exchange, settle_until: Monotonic) -> Outcome {
+pub(crate) async fn conclude(held: &ClaimedExchange<'_>, said: Exchange, settle_until: Monotonic) -> Outcome {
     let id = &held.authorization.id;
     let (ending, outcome) = match said {
         Exchange::Identified(identity) => return record(held, identity, settle_until).await,
@@ -77,8 +77,8 @@ pub(crate) async fn conclude(held: &Held<'_>, said: Exchange, settle_until: Mono
     }
 }
 
-async fn record(held: &Held<'_>, identity: Identity, settle_until: Monotonic) -> Outcome {
-    let Held { function, authorization, claim } = *held;
+async fn record(held: &ClaimedExchange<'_>, identity: Identity, settle_until: Monotonic) -> Outcome {
+    let ClaimedExchange { function, authorization, claim } = *held;
     let (code, operation) = (Some(claim.code_digest.clone()), claim.operation.clone());
     match settle(function, authorization, identity, code, operation, settle_until).await {
         Ok(Settled::Recorded | Settled::AlreadyRecorded) => Outcome::Authorized,

@@ -8,10 +8,10 @@ mod exchange;
 mod gateway_outcome;
 mod page;
 mod platform_callback;
-mod proved;
 mod refusal;
 mod request;
 mod response;
+mod return_context;
 mod return_with_code;
 mod settlement;
 mod way_back;
@@ -27,7 +27,7 @@ use shared::model::clock::{Clock, Stopwatch};
 use shared::model::random::Random;
 use shared::model::request_id::RequestId;
 use shared::protocol::alipay::gateway::TokenExchange;
-use shared::protocol::open_api::name_request;
+use shared::protocol::open_api::set_request_id;
 use shared::queue::HintQueue;
 use shared::registry::{AlipayApp, CallbackKey, DenyListCache, Platform};
 use shared::secrets::{SecretCache, SecretSource};
@@ -39,9 +39,9 @@ use url::Url;
 
 pub use self::error::ReturnError;
 use self::page::About;
-use self::proved::Proved;
 use self::refusal::refuse;
-use self::request::{Return, ReturnQuery};
+use self::request::ReturnQuery;
+use self::return_context::ReturnContext;
 use self::return_with_code::complete_return;
 pub use self::settlement::SETTLE_WITHIN;
 pub use self::way_back::SIGN_WITHIN;
@@ -128,7 +128,7 @@ impl OpenIdCallback {
         let request_id = RequestId::generate(&*self.random);
         let span = request_ids::call(request_id.as_str());
         let mut answer = self.answer(request).instrument(span).await;
-        name_request(answer.headers_mut(), &request_id);
+        set_request_id(answer.headers_mut(), &request_id);
         answer
     }
 
@@ -172,36 +172,56 @@ pub enum Outcome {
     Unavailable,
 }
 
+impl Outcome {
+    /// The outcome's name, in the log and in the page's `data-outcome`.
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Authorized => "authorized",
+            Self::NotAuthorized(_) => "not-authorized",
+            Self::UnknownLink => "unknown-link",
+            Self::Expired => "expired",
+            Self::InProgress => "in-progress",
+            Self::AuthorizeAgain(_) => "authorize-again",
+            Self::OurFault => "our-fault",
+            Self::NotRecorded(_) => "not-recorded",
+            Self::TooManyTries => "too-many-tries",
+            Self::AlreadyUsed => "already-used",
+            Self::AnotherUser => "another-user",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Response<Bytes> {
     let arrived = Stopwatch::start(&*function.clock);
-    let mut proved = Proved::default();
+    let mut context = ReturnContext::default();
     let (completed, stated) = match returned(request) {
         ReturnQuery::NotOurs => (Ok(Outcome::UnknownLink), None),
         ReturnQuery::WithoutCode(app, state) => {
-            (refuse(function, (&app, &state), &mut proved).await, Some(state.id().clone()))
+            (refuse(function, (&app, &state), &mut context).await, Some(state.id().clone()))
         }
         ReturnQuery::WithCode(back) => {
-            (complete_return(function, &back, &mut proved).await, Some(back.state.id().clone()))
+            (complete_return(function, &back, &mut context).await, Some(back.state.id().clone()))
         }
     };
-    let outcome = completed.unwrap_or_else(|error| failed(&error, &proved));
-    let back = match &proved.record {
+    let outcome = completed.unwrap_or_else(|error| failed(&error, &context));
+    let back = match &context.record {
         Some(record) => way_back(function, record, &outcome, arrived).await,
         None => None,
     };
     let about = About {
         reference: stated.as_ref(),
-        merchant: proved.record.as_ref().and_then(|record| record.terms.merchant_name.as_deref()),
+        merchant: context.record.as_ref().and_then(|record| record.terms.merchant_name.as_deref()),
         back: back.as_ref(),
     };
-    let owner = proved.record.as_ref().map(|record| record.owner());
+    let owner = context.record.as_ref().map(|record| record.owner());
     let answer = page::answer(&outcome, Language::preferred(request.headers()), &about);
     RequestLog {
         route: "openid-callback",
-        outcome: Some(page::log_reason(&outcome)),
+        outcome: Some(outcome.as_str()),
         http_status: answer.status().as_u16(),
-        reason: proved.reason.as_ref().map(|reason| reason as _),
-        reference: proved.reference(),
+        reason: context.reason.as_ref().map(|reason| reason as _),
+        reference: context.reference(),
         owner: owner.as_ref().map(|owner| owner as _),
         counts: (outcome == Outcome::Authorized).then_some(Metric::Consents),
         ..RequestLog::default()
@@ -212,14 +232,14 @@ async fn show_return(function: &OpenIdCallback, request: &Request<Bytes>) -> Res
 
 fn returned(request: &Request<Bytes>) -> ReturnQuery {
     if request.method() == Method::GET && request.uri().path() == PATH {
-        Return::parse(request.uri().query().unwrap_or_default())
+        ReturnQuery::parse(request.uri().query().unwrap_or_default())
     } else {
         ReturnQuery::NotOurs
     }
 }
 
-fn failed(error: &ReturnError, proved: &Proved) -> Outcome {
-    let reference = proved.reference();
+fn failed(error: &ReturnError, context: &ReturnContext) -> Outcome {
+    let reference = context.reference();
     match error.alarm() {
         Some(alarm) => {
             tracing::error!(reference, %error, alarm = alarm.as_str(), "a return failed");

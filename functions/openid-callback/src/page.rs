@@ -26,24 +26,6 @@ pub(crate) struct About<'a> {
     pub(crate) back: Option<&'a Url>,
 }
 
-/// The outcome's name, in the log and in the page's `data-outcome`.
-pub(crate) const fn log_reason(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Authorized => "authorized",
-        Outcome::NotAuthorized(_) => "not-authorized",
-        Outcome::UnknownLink => "unknown-link",
-        Outcome::Expired => "expired",
-        Outcome::InProgress => "in-progress",
-        Outcome::AuthorizeAgain(_) => "authorize-again",
-        Outcome::OurFault => "our-fault",
-        Outcome::NotRecorded(_) => "not-recorded",
-        Outcome::TooManyTries => "too-many-tries",
-        Outcome::AlreadyUsed => "already-used",
-        Outcome::AnotherUser => "another-user",
-        Outcome::Unavailable => "unavailable",
-    }
-}
-
 /// The page for an outcome.
 pub(crate) fn answer(outcome: &Outcome, language: Language, about: &About<'_>) -> Response<Bytes> {
     let (status, tone) = face(outcome);
@@ -57,7 +39,7 @@ pub(crate) fn answer(outcome: &Outcome, language: Language, about: &About<'_>) -
         second,
         reference: about.reference.filter(|_| *outcome != Outcome::UnknownLink).map(AuthorizationId::as_str),
         reload: (*outcome == Outcome::InProgress).then_some(Reload { secs: RELOAD_SECS, href: THIS_PAGE }),
-        ..Page::saying(status, log_reason(outcome), language, texts(outcome, language))
+        ..Page::saying(status, outcome.as_str(), language, texts(outcome, language))
     })
 }
 
@@ -186,7 +168,7 @@ mod tests {
             let is_chinese = |text: &str| text.chars().any(|char| ('\u{4e00}'..='\u{9fff}').contains(&char));
             assert!(is_chinese(&chinese) && !is_chinese(&english), "{outcome:?}");
             for page in [chinese, english] {
-                assert!(page.contains(&format!(r#"data-outcome="{}""#, log_reason(&outcome))));
+                assert!(page.contains(&format!(r#"data-outcome="{}""#, outcome.as_str())));
                 let offered = page.contains("https://openauth.example/authorize?a=1&amp;b=2");
                 let again = matches!(
                     outcome,

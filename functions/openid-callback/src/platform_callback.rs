@@ -126,7 +126,7 @@ async fn verify(
     }
     let is_denied = |key: &KeyFingerprint| denied.denies_key(PartyKind::Platform, platform, key);
     let check = |document: &Arc<Platform>| {
-        is_for_us(headers, body, document, &document.keys.without(is_denied)).into()
+        verify_with(headers, body, document, &document.keys.without(is_denied)).into()
     };
     match function.platforms.check_keys(&name, &document, check).await {
         Err(CallbackError::Signature { error, .. }) if function.platforms.may_diagnose() => {
@@ -139,7 +139,7 @@ async fn verify(
     }
 }
 
-fn is_for_us(
+fn verify_with(
     headers: &AuthHeaders,
     body: &[u8],
     platform: &Platform,

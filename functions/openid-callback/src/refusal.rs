@@ -15,21 +15,21 @@ use shared::model::notice::Notice;
 use shared::queue::Hint;
 use shared::store::budget::StoreBudget;
 
-use crate::proved::Proved;
+use crate::return_context::ReturnContext;
 use crate::{OpenIdCallback, Outcome, ReturnError, link};
 
 /// The outcome of a return without a code.
 pub(crate) async fn refuse(
     function: &OpenIdCallback,
     (app, state): (&AlipayAppId, &State),
-    proved: &mut Proved,
+    context: &mut ReturnContext,
 ) -> Result<Outcome, ReturnError> {
     let (budget, now) = (StoreBudget::for_request(&*function.clock), function.clock.now());
     let found = budget.repeat_once(|| function.store.authorization(state.id())).await?;
     let Some(found) = found.filter(|found| found.is_led_to_by(state, app)) else {
         return Ok(Outcome::UnknownLink);
     };
-    proved.learn(&found);
+    context.learn(&found);
     let found = &found;
     if found.forgotten_at().is_some() {
         return Ok(Outcome::Expired);

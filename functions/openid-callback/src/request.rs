@@ -24,11 +24,11 @@ pub(crate) enum ReturnQuery {
     NotOurs,
 }
 
-impl Return {
+impl ReturnQuery {
     /// Reads the query: `app_id`, `state` and `auth_code` must be well-formed, none of them repeated.
-    pub(crate) fn parse(query: &str) -> ReturnQuery {
+    pub(crate) fn parse(query: &str) -> Self {
         if query.len() > MAX_QUERY_BYTES {
-            return ReturnQuery::NotOurs;
+            return Self::NotOurs;
         }
         let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
         let once = |name: &str| {
@@ -41,15 +41,15 @@ impl Return {
         let (Ok(Some(app_id)), Ok(Some(state)), Ok(code)) =
             (once("app_id"), once("state"), once("auth_code"))
         else {
-            return ReturnQuery::NotOurs;
+            return Self::NotOurs;
         };
         let (Some(app), Some(state)) = (AlipayAppId::parse(app_id), State::parse(state)) else {
-            return ReturnQuery::NotOurs;
+            return Self::NotOurs;
         };
         match code.map(AuthCode::parse) {
-            None => ReturnQuery::WithoutCode(app, state),
-            Some(Some(code)) => ReturnQuery::WithCode(Self { app, state, code }),
-            Some(None) => ReturnQuery::NotOurs,
+            None => Self::WithoutCode(app, state),
+            Some(Some(code)) => Self::WithCode(Return { app, state, code }),
+            Some(None) => Self::NotOurs,
         }
     }
 }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> &'static str {
-        match Return::parse(query) {
+        match ReturnQuery::parse(query) {
             ReturnQuery::WithCode(_) => "code",
             ReturnQuery::WithoutCode(..) => "no code",
             ReturnQuery::NotOurs => "not ours",

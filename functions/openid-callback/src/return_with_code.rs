@@ -18,10 +18,10 @@ use shared::secrets::{NameOrigin, SecretError, SecretName};
 use shared::store::Claimed;
 use shared::store::budget::StoreBudget;
 
-use crate::conclusion::{Held, conclude};
+use crate::conclusion::{ClaimedExchange, conclude};
 use crate::exchange::{app_of_exchange, exchange};
-use crate::proved::{NotAskedError, Proved};
 use crate::request::Return;
+use crate::return_context::{NotAskedError, ReturnContext};
 use crate::{
     EXCHANGE_WITHIN, GATEWAY, OpenIdCallback, Outcome, REFRESH_WITHIN, ReturnError, SETTLE_WITHIN, link,
 };
@@ -30,7 +30,7 @@ use crate::{
 pub(crate) async fn complete_return(
     function: &OpenIdCallback,
     back: &Return,
-    proved: &mut Proved,
+    context: &mut ReturnContext,
 ) -> Result<Outcome, ReturnError> {
     let (arrived, now) = (Stopwatch::start(&*function.clock), function.clock.now());
     let budget = StoreBudget::for_request(&*function.clock);
@@ -38,7 +38,7 @@ pub(crate) async fn complete_return(
     let claim = ExchangeClaim::new(&back.app, &back.state, &back.code, operation, now);
     // By the name that came back: the claim holds only if the link was made with this app.
     let name = SecretName::alipay_app(&back.app);
-    let app = match app_of_return(function, &name, &claim, &budget, proved).await? {
+    let app = match app_of_return(function, &name, &claim, &budget, context).await? {
         ControlFlow::Continue(app) => app,
         ControlFlow::Break(outcome) => return Ok(outcome),
     };
@@ -46,15 +46,15 @@ pub(crate) async fn complete_return(
     let request = ExchangeRequest::sign(&back.app, &back.code, now, &app.own, in_address)?;
     // Before the claim: the same return does once the gateway answers again.
     let Some(permit) = function.breakers.ask(GATEWAY) else {
-        let standing = standing_outcome(function, &claim, &budget, proved).await?;
-        proved.reason = standing.is_none().then_some(NotAskedError::Gateway);
+        let standing = standing_outcome(function, &claim, &budget, context).await?;
+        context.reason = standing.is_none().then_some(NotAskedError::Gateway);
         return Ok(standing.unwrap_or(Outcome::Unavailable));
     };
-    let authorization = match claim_exchange(function, &claim, &budget, proved).await? {
+    let authorization = match claim_exchange(function, &claim, &budget, context).await? {
         ControlFlow::Continue(authorization) => authorization,
         ControlFlow::Break(outcome) => return Ok(outcome),
     };
-    let held = Held { function, authorization: &authorization, claim: &claim };
+    let held = ClaimedExchange { function, authorization: &authorization, claim: &claim };
     if arrived.passed(&*function.clock) >= EXCHANGE_WITHIN {
         tracing::warn!(reference = %claim.id, "too late for an exchange; the code was not sent");
         held.end(ExchangeEnding::NotSent).await;
@@ -70,22 +70,22 @@ async fn app_of_return(
     name: &SecretName,
     claim: &ExchangeClaim,
     budget: &StoreBudget<'_>,
-    proved: &mut Proved,
+    context: &mut ReturnContext,
 ) -> Result<ControlFlow<Outcome, Arc<AlipayApp>>, ReturnError> {
     match app_of_exchange(function, name, NameOrigin::Caller, claim.now).await {
         Ok(app) => Ok(ControlFlow::Continue(app)),
         // A record that the return agrees with names the app as well.
         Err(ReturnError::Keys { error: error @ SecretError::TooManyLookUps, .. }) => {
-            if let Some(outcome) = standing_outcome(function, claim, budget, proved).await? {
+            if let Some(outcome) = standing_outcome(function, claim, budget, context).await? {
                 // What a record refuses by itself needs no keys.
-                proved.reason = (outcome == Outcome::UnknownLink).then_some(NotAskedError::Keys(error));
+                context.reason = (outcome == Outcome::UnknownLink).then_some(NotAskedError::Keys(error));
                 return Ok(ControlFlow::Break(outcome));
             }
             app_of_exchange(function, name, NameOrigin::Record, claim.now).await.map(ControlFlow::Continue)
         }
         // Of two failures that of the keys is told: it lasts until an operator acts.
         Err(error) => {
-            let standing = standing_outcome(function, claim, budget, proved).await.ok().flatten();
+            let standing = standing_outcome(function, claim, budget, context).await.ok().flatten();
             standing.map(ControlFlow::Break).ok_or(error)
         }
     }
@@ -96,15 +96,15 @@ async fn claim_exchange(
     function: &OpenIdCallback,
     claim: &ExchangeClaim,
     budget: &StoreBudget<'_>,
-    proved: &mut Proved,
+    context: &mut ReturnContext,
 ) -> Result<ControlFlow<Outcome, Box<Authorization>>, ReturnError> {
     Ok(match budget.repeat_once(|| function.store.claim_exchange(claim)).await? {
         Claimed::Ours(authorization) => {
-            proved.learn(&authorization);
+            context.learn(&authorization);
             ControlFlow::Continue(authorization)
         }
         Claimed::Refused(refusal, old) => {
-            proved.learn_refused(refusal, old.as_deref());
+            context.learn_refused(refusal, old.as_deref());
             ControlFlow::Break(refusal_outcome(refusal, old.as_deref(), claim))
         }
     })
@@ -116,14 +116,14 @@ async fn standing_outcome(
     function: &OpenIdCallback,
     claim: &ExchangeClaim,
     budget: &StoreBudget<'_>,
-    proved: &mut Proved,
+    context: &mut ReturnContext,
 ) -> Result<Option<Outcome>, ReturnError> {
     let record = budget.repeat_once(|| function.store.authorization(&claim.id)).await?;
     if let Some(refusal) = standing_refusal(record.as_ref(), claim) {
-        proved.learn_refused(refusal, record.as_ref());
+        context.learn_refused(refusal, record.as_ref());
         return Ok(Some(refusal_outcome(refusal, record.as_ref(), claim)));
     }
-    record.iter().for_each(|record| proved.learn(record));
+    record.iter().for_each(|record| context.learn(record));
     Ok(None)
 }
 

@@ -5,6 +5,7 @@
 
 mod answer;
 mod attempt;
+mod confidential;
 mod error;
 mod expiry;
 mod fair_queue;
@@ -12,7 +13,6 @@ mod forgetting;
 mod own_key;
 mod post;
 mod redirect;
-mod sent;
 mod sweep;
 mod warming;
 

@@ -19,7 +19,7 @@ use shared::signing::open_api::{SIGN, Signer, callback_nonce};
 use shared::store::StoreError;
 
 use crate::answer::kept;
-use crate::sent::sent;
+use crate::confidential::confidential_values;
 use crate::{DeliveryError, OpenIdDelivery};
 
 /// The key that a POST for an owner is signed by, and the owner's default address.
@@ -155,7 +155,7 @@ impl<'a> Post<'a> {
         let signed_at = function.clock.now();
         let nonce = callback_nonce(&*function.random)?;
         let headers = signer.sign(authorization.request.caller(), &nonce, signed_at, &body)?;
-        let mut hidden = sent(authorization);
+        let mut hidden = confidential_values(authorization);
         hidden.extend(signer.shared_key().map(Md5Key::reveal));
         Ok(Ok(Self { url, headers, body, signed_at, hidden }))
     }

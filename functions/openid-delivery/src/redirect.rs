@@ -7,14 +7,14 @@ use shared::model::authorization::Authorization;
 use shared::protocol::open_api::client::redact::{MAX_MESSAGE_CHARS, redacted};
 use url::Url;
 
-use crate::sent::sent;
+use crate::confidential::confidential_values;
 
 /// Scheme, host, port and path of `target`, host and path with `…` for what was sent and for what may be an identity.
 pub(crate) fn redirect_for_log(target: &Url, authorization: &Authorization) -> String {
-    masked(target, &sent(authorization))
+    masked_address(target, &confidential_values(authorization))
 }
 
-fn masked(target: &Url, sent: &[&str]) -> String {
+fn masked_address(target: &Url, sent: &[&str]) -> String {
     let lower: Vec<_> = sent.iter().map(|value| value.to_ascii_lowercase()).collect();
     let lower: Vec<_> = lower.iter().map(String::as_str).collect();
     let host = redacted_parts(target.host_str().unwrap_or_default(), '.', &lower);
@@ -47,12 +47,12 @@ mod tests {
             ("https://074a1CcTG1LelxKe4xQC0zgN.example/x", "https://….example/x"),
             ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443/x"),
         ] {
-            assert_eq!(masked(&target.parse().unwrap(), &["alice", "张"]), shown);
+            assert_eq!(masked_address(&target.parse().unwrap(), &["alice", "张"]), shown);
         }
         for long in
             ["https://merchant.example/", "https://"].map(|start| start.to_owned() + &"a.".repeat(300) + "/x")
         {
-            assert_eq!(masked(&long.parse().unwrap(), &[]).len(), MAX_MESSAGE_CHARS);
+            assert_eq!(masked_address(&long.parse().unwrap(), &[]).len(), MAX_MESSAGE_CHARS);
         }
     }
 }

@@ -125,7 +125,7 @@ fn certificate(
         return Ok(format!("SN {}", RootCertificates::parse(file)?.sn()));
     }
     let certificate = match roots.filter(|_| field == AlipayApp::ALIPAY_CERTIFICATES) {
-        Some(roots) => KeyCertificate::parse_led_to(file, roots)?,
+        Some(roots) => KeyCertificate::parse_with_chain(file, roots)?,
         None => KeyCertificate::parse(file)?,
     };
     Ok(format!("SN {}, until {}", certificate.sn(), rfc_3339(certificate.validity().until())))

@@ -23,16 +23,16 @@ pub fn delivery_body(authorization: &Authorization, identity: &Identity, now: Un
         alipay_user_id: identity.user_id().map(|id| id.reveal()),
         auth_time: now,
     };
-    body(authorization, Told::User(user))
+    body(authorization, Payload::User(user))
 }
 
 /// The JSON delivered for a link that has named nobody: what its caller knows it by, `result`, and since when it is so.
 #[must_use]
 pub fn notice_body(authorization: &Authorization, notice: Notice, since: UnixMillis) -> DeliveryBody {
-    body(authorization, Told::Nobody(Nobody { result: notice.as_str(), result_time: since }))
+    body(authorization, Payload::Nobody(Nobody { result: notice.as_str(), result_time: since }))
 }
 
-fn body(authorization: &Authorization, told: Told<'_>) -> DeliveryBody {
+fn body(authorization: &Authorization, told: Payload<'_>) -> DeliveryBody {
     let json = match &authorization.request {
         AuthorizationRequest::Merchant(request) => serde_json::to_vec(&OfMerchant {
             serial_no: &request.serial_no,
@@ -62,7 +62,7 @@ struct OfMerchant<'a> {
     merchant_id: &'a str,
     business_id: &'a str,
     #[serde(flatten)]
-    told: Told<'a>,
+    told: Payload<'a>,
 }
 
 #[derive(Serialize)]
@@ -75,12 +75,12 @@ struct OfScheme<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     end_date: Option<EndDate>,
     #[serde(flatten)]
-    told: Told<'a>,
+    told: Payload<'a>,
 }
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Told<'a> {
+enum Payload<'a> {
     User(User<'a>),
     Nobody(Nobody),
 }

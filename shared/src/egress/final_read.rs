@@ -23,28 +23,28 @@ pub(crate) const FINAL_READ: Duration = Duration::from_millis(500);
 
 /// Tells if a request has begun to leave.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Departure(Arc<AtomicBool>);
+pub(crate) struct SendProgress(Arc<AtomicBool>);
 
-impl Departure {
+impl SendProgress {
     /// True once the request's body was taken to be written.
     pub(crate) fn has_begun(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
     /// The body that tells when it is taken.
-    pub(crate) fn watched_body(&self, bytes: Bytes) -> DepartingBody {
-        DepartingBody { body: Full::new(bytes), departure: self.clone() }
+    pub(crate) fn watched_body(&self, bytes: Bytes) -> SentBody {
+        SentBody { body: Full::new(bytes), progress: self.clone() }
     }
 }
 
 /// The body of a request that tells when it is taken.
 #[derive(Debug)]
-pub(crate) struct DepartingBody {
+pub(crate) struct SentBody {
     body: Full<Bytes>,
-    departure: Departure,
+    progress: SendProgress,
 }
 
-impl Body for DepartingBody {
+impl Body for SentBody {
     type Data = Bytes;
     type Error = <Full<Bytes> as Body>::Error;
 
@@ -52,7 +52,7 @@ impl Body for DepartingBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.departure.0.store(true, Ordering::Relaxed);
+        self.progress.0.store(true, Ordering::Relaxed);
         Pin::new(&mut self.body).poll_frame(context)
     }
 
@@ -60,7 +60,7 @@ impl Body for DepartingBody {
     fn is_end_stream(&self) -> bool {
         let is_empty = self.body.is_end_stream();
         if is_empty {
-            self.departure.0.store(true, Ordering::Relaxed);
+            self.progress.0.store(true, Ordering::Relaxed);
         }
         is_empty
     }
@@ -73,7 +73,7 @@ impl Body for DepartingBody {
 /// What `work` comes to until `deadline`, or in a final read if the timer was late and the request had begun to leave.
 pub(crate) async fn until<T>(
     deadline: Instant,
-    departure: &Departure,
+    progress: &SendProgress,
     work: impl Future<Output = T>,
 ) -> Option<T> {
     let mut work = pin!(work);
@@ -81,7 +81,7 @@ pub(crate) async fn until<T>(
         return Some(done);
     }
     let stood_still = Instant::now().duration_since(deadline) > LATE;
-    if stood_still && departure.has_begun() { timeout(FINAL_READ, work).await.ok() } else { None }
+    if stood_still && progress.has_begun() { timeout(FINAL_READ, work).await.ok() } else { None }
 }
 
 #[cfg(test)]
@@ -108,15 +108,15 @@ mod tests {
             }
             tell.send("answer")
         });
-        let departure = Departure::default();
+        let progress = SendProgress::default();
         if has_begun {
-            departure.0.store(true, Ordering::Relaxed);
+            progress.0.store(true, Ordering::Relaxed);
         }
         let freeze = async {
             arrive.send(()).unwrap();
             tokio::time::advance(still).await;
         };
-        let (said, ()) = tokio::join!(until(Instant::now() + TIME, &departure, told), freeze);
+        let (said, ()) = tokio::join!(until(Instant::now() + TIME, &progress, told), freeze);
         said.transpose().unwrap()
     }
 
@@ -137,14 +137,14 @@ mod tests {
         let (ours, mut theirs) = duplex(1_024);
         let (mut sender, connection) = handshake(TokioIo::new(ours)).await.unwrap();
         tokio::spawn(connection);
-        let departure = Departure::default();
-        let request = Request::post("/").body(departure.watched_body(Bytes::from_static(body))).unwrap();
+        let progress = SendProgress::default();
+        let request = Request::post("/").body(progress.watched_body(Bytes::from_static(body))).unwrap();
         let freeze = async {
             let _ = theirs.read(&mut [0; 1_024]).await.unwrap();
             tokio::time::advance(Duration::from_hours(1)).await;
             theirs.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
         };
-        let answer = until(Instant::now() + TIME, &departure, sender.send_request(request));
+        let answer = until(Instant::now() + TIME, &progress, sender.send_request(request));
         let (answer, ()) = tokio::join!(answer, freeze);
         answer.map(|answer| answer.unwrap().status())
     }
@@ -157,11 +157,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_waited_for_no_longer_than_its_time() {
-        let departure = Departure::default();
-        departure.0.store(true, Ordering::Relaxed);
+        let progress = SendProgress::default();
+        progress.0.store(true, Ordering::Relaxed);
         let began = Instant::now();
         let silence = std::future::pending::<()>();
-        assert_eq!(until(began + TIME, &departure, silence).await, None);
+        assert_eq!(until(began + TIME, &progress, silence).await, None);
         assert!(Instant::now() - began < TIME + LATE);
     }
 }

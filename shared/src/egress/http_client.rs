@@ -21,7 +21,7 @@ use url::Url;
 
 use crate::egress::client::tls_config;
 use crate::egress::connector::Connector;
-use crate::egress::final_read::{self, DepartingBody, Departure};
+use crate::egress::final_read::{self, SendProgress, SentBody};
 use crate::egress::resolver::Reach;
 use crate::egress::transport_error::TransportError;
 
@@ -49,7 +49,7 @@ pub struct HttpLimits {
 
 /// Sends requests; build one per process. Nothing is sent twice, and redirects are not followed.
 pub struct HttpClient {
-    client: Client<Connector, DepartingBody>,
+    client: Client<Connector, SentBody>,
     limits: HttpLimits,
 }
 
@@ -81,14 +81,14 @@ impl HttpClient {
     /// There is no answer.
     pub async fn send(&self, request: Request<Bytes>) -> Result<HttpAnswer, TransportError> {
         let deadline = Instant::now() + self.limits.total;
-        let departure = Departure::default();
-        let mut request = request.map(|body| departure.watched_body(body));
+        let progress = SendProgress::default();
+        let mut request = request.map(|body| progress.watched_body(body));
         request.headers_mut().entry(USER_AGENT).or_insert(OUR_NAME);
         request.headers_mut().entry(ACCEPT).or_insert(ANYTHING);
-        let sent = final_read::until(deadline, &departure, self.client.request(request)).await;
+        let sent = final_read::until(deadline, &progress, self.client.request(request)).await;
         let response = sent.ok_or(TransportError::Timeout)?;
         let response = response.map_err(|error| TransportError::of_request(&error))?;
-        Ok(HttpAnswer { response, deadline, departure, body_bytes: self.limits.body_bytes })
+        Ok(HttpAnswer { response, deadline, progress, body_bytes: self.limits.body_bytes })
     }
 }
 
@@ -121,7 +121,7 @@ impl fmt::Debug for HttpClient {
 pub struct HttpAnswer {
     response: Response<Incoming>,
     deadline: Instant,
-    departure: Departure,
+    progress: SendProgress,
     body_bytes: usize,
 }
 
@@ -148,12 +148,12 @@ impl HttpAnswer {
 
     /// Reads the body, for as long as `limit` at most if there is one, and gives what has come, whole or not.
     pub async fn read_within(self, limit: Option<Duration>) -> (Bytes, Result<(), TransportError>) {
-        let Self { response, deadline, departure, body_bytes } = self;
+        let Self { response, deadline, progress, body_bytes } = self;
         let deadline = limit.map_or(deadline, |limit| deadline.min(Instant::now() + limit));
         let mut read = BytesMut::new();
         let reading = read_into(&mut read, response.into_body(), body_bytes);
         let end =
-            final_read::until(deadline, &departure, reading).await.unwrap_or(Err(TransportError::Timeout));
+            final_read::until(deadline, &progress, reading).await.unwrap_or(Err(TransportError::Timeout));
         (read.freeze(), end)
     }
 }

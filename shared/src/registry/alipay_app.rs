@@ -207,7 +207,7 @@ fn alipays_certificate(
     own: Option<&SigningKey>,
 ) -> Result<KeyCertificate, DocumentError> {
     let alipays = certificate(&path, text, |text| match roots {
-        Some(roots) => KeyCertificate::parse_led_to(text, roots),
+        Some(roots) => KeyCertificate::parse_with_chain(text, roots),
         None => KeyCertificate::parse(text),
     })?;
     if own.is_some_and(|own| alipays.key().is_half_of(own)) {

@@ -7,9 +7,9 @@ pub mod config;
 pub mod embedded_metrics;
 #[cfg(feature = "aws")]
 pub mod lambda;
+pub mod log_output;
 #[cfg(feature = "aws")]
 mod panics;
 pub mod start;
-pub mod telemetry;
 #[cfg(feature = "aws")]
 pub mod wiring;

@@ -11,8 +11,8 @@ use crate::queue::sqs::SqsQueue;
 use crate::registry::DenyListCache;
 use crate::runtime::config::{Config, SecretsFrom, StoreAt};
 use crate::runtime::embedded_metrics::EmbeddedMetrics;
+use crate::runtime::log_output;
 use crate::runtime::start::StartError;
-use crate::runtime::telemetry;
 use crate::secrets::{SecretFolder, SecretSource, SecretsManager};
 use crate::store::dynamodb::DynamoStore;
 use crate::store::scheme_links::SchemeLinks;
@@ -59,7 +59,7 @@ impl Process {
         let config = Config::from_env()?;
         let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom::default()));
         let metrics = config.metrics.as_ref().map(|namespace| EmbeddedMetrics::new(namespace, clock.clone()));
-        telemetry::start(config.log_level, std::io::stdout, metrics);
+        log_output::start(config.log_level, std::io::stdout, metrics);
         let aws = sdk_config(&config.aws);
         let secrets: Arc<dyn SecretSource> = match &config.secrets {
             SecretsFrom::Folder(folder) => Arc::new(SecretFolder::new(folder)),

@@ -143,10 +143,10 @@ impl KeyCertificate {
     ///
     /// # Errors
     /// [`CertificateError`], by cause.
-    pub fn parse_led_to(text: &str, roots: &RootCertificates) -> Result<Self, CertificateError> {
+    pub fn parse_with_chain(text: &str, roots: &RootCertificates) -> Result<Self, CertificateError> {
         let chain = certificates(text)?;
         let validity =
-            way_to(roots, &chain[0], &chain[1..], LONGEST_CHAIN).ok_or(CertificateError::NoRoot)?;
+            chain_validity(roots, &chain[0], &chain[1..], LONGEST_CHAIN).ok_or(CertificateError::NoRoot)?;
         Ok(Self { validity, ..Self::from_certificate(&chain[0])? })
     }
 
@@ -220,7 +220,7 @@ fn key(certificate: &Certificate) -> Result<VerifyingKey, CertificateError> {
 
 /// The time in which a certificate holds that leads to one of `roots` by certificates of `others`, `length` of them at
 /// most with itself. Of several ways it is the one that holds longest.
-fn way_to(
+fn chain_validity(
     roots: &RootCertificates,
     certificate: &Certificate,
     others: &[Certificate],
@@ -230,8 +230,10 @@ fn way_to(
         roots.roots.iter().filter(|root| is_issued_by(certificate, root)).map(Validity::from_certificate);
     let may_be_next =
         |other: &&Certificate| length > 1 && may_issue(other) && is_issued_by(certificate, other);
-    let by_others =
-        others.iter().filter(may_be_next).filter_map(|other| way_to(roots, other, others, length - 1));
+    let by_others = others
+        .iter()
+        .filter(may_be_next)
+        .filter_map(|other| chain_validity(roots, other, others, length - 1));
     let longest = by_root.chain(by_others).max_by_key(|validity| validity.until)?;
     Some(Validity::from_certificate(certificate).narrowed(longest))
 }
@@ -277,14 +279,14 @@ mod tests {
     #[test]
     fn alipays_own_certificate_leads_to_its_root_while_all_on_the_way_hold() {
         let roots = RootCertificates::parse(ROOTS).unwrap();
-        let led = KeyCertificate::parse_led_to(ALIPAYS, &roots).unwrap();
+        let led = KeyCertificate::parse_with_chain(ALIPAYS, &roots).unwrap();
         assert!(led.validity().holds(NOW));
         assert!(!led.validity().holds(UnixMillis(0)), "long before");
         let until = led.validity().until();
         assert_eq!(until, UnixMillis(1_652_539_321_000), "2022-05-14T14:42:01Z");
         assert!(led.validity().holds(until) && !led.validity().holds(UnixMillis(until.0 + 1)));
         // Its issuer holds longer.
-        let issuer = KeyCertificate::parse_led_to(each(ALIPAYS)[1], &roots).unwrap();
+        let issuer = KeyCertificate::parse_with_chain(each(ALIPAYS)[1], &roots).unwrap();
         assert!(issuer.validity().holds(UnixMillis(until.0 + 1)));
     }
 
@@ -294,7 +296,7 @@ mod tests {
         let others = RootCertificates::parse(&each(ROOTS)[2..].concat()).unwrap();
         let altered = ALIPAYS.replacen("hoVesfcG", "hoVesfcH", 1);
         for (text, roots) in [(each(ALIPAYS)[0], &roots), (ALIPAYS, &others), (altered.as_str(), &roots)] {
-            assert_eq!(KeyCertificate::parse_led_to(text, roots).unwrap_err(), CertificateError::NoRoot);
+            assert_eq!(KeyCertificate::parse_with_chain(text, roots).unwrap_err(), CertificateError::NoRoot);
         }
     }
 

@@ -1,5 +1,5 @@
 //! The words of the log lines that operators depend on: alarms, metrics, the line of each request, and the ids in
-//! every line. The process's part, from events to JSON lines, is [`crate::runtime::telemetry`].
+//! every line. The process's part, from events to JSON lines, is [`crate::runtime::log_output`].
 
 mod alarm;
 mod metric;

@@ -5,10 +5,10 @@
 //! in its record, and a page is shown whether it could be noted or not. Inside Alipay's app, where
 //! the scanned code ends, there is nothing left to choose, and the page gives way to Alipay's own.
 
-mod code;
 mod device;
 mod outcome;
 mod page;
+mod qr_code;
 mod query;
 
 use std::sync::Arc;
@@ -30,9 +30,9 @@ use shared::telemetry::{Alarm, Metric, RequestLog};
 use shared::web::client_info::client_info;
 use shared::web::language::Language;
 
-use self::code::Code;
 pub use self::device::Device;
-use self::outcome::{Ask, Behind, Outcome};
+use self::outcome::{Ask, LinkMerchant, Outcome};
+use self::qr_code::QrDrawing;
 use self::query::{LandingQuery, SHORT, Token};
 
 /// The documented path of the links.
@@ -93,7 +93,7 @@ pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<B
     };
     let (outcome, reference) = match verified {
         Ok(Ok(id)) => (open(page, request, &id, asked).await, Some(id)),
-        Ok(Err(TokenError::Expired(id))) => (Ok(Outcome::Expired(Behind::default())), Some(id)),
+        Ok(Err(TokenError::Expired(id))) => (Ok(Outcome::Expired(LinkMerchant::default())), Some(id)),
         Ok(Err(TokenError::Forged)) => (Ok(Outcome::Forged), None),
         Err(error) => (Err(error), None),
     };
@@ -110,7 +110,7 @@ pub(crate) async fn show(page: &Landing, request: &Request<Bytes>) -> Response<B
     let answer = page::answer(&outcome, Language::preferred(request.headers()), reference);
     RequestLog {
         route: "landing",
-        outcome: Some(page::log_reason(&outcome)),
+        outcome: Some(outcome.as_str()),
         http_status: answer.status().as_u16(),
         reference,
         // Not again by a page that asks for itself.
@@ -153,14 +153,18 @@ async fn open(
     let Some(found) = budget.wait(page.links.link(id)).await? else { return Ok(Outcome::Gone) };
     // A business's link has no token.
     let Owner::Scheme(scheme_id) = found.owner else { return Ok(Outcome::Gone) };
-    let behind = Behind::from_terms(&found.terms);
+    let link_merchant = LinkMerchant::from_terms(&found.terms);
     if found.is_used() {
         let is_first_look = asked.times == 0;
-        return Ok(if is_first_look { Outcome::Used(behind) } else { Outcome::Authorized(behind) });
+        return Ok(if is_first_look {
+            Outcome::Used(link_merchant)
+        } else {
+            Outcome::Authorized(link_merchant)
+        });
     }
     let left = found.ends_at.since(page.clock.now());
     if left.is_zero() {
-        return Ok(Outcome::Expired(behind));
+        return Ok(Outcome::Expired(link_merchant));
     }
     let FoundLink { link: Some(link), end_date, opened_at, .. } = found else { return Ok(Outcome::Gone) };
     let Some(scheme) = scheme(page, scheme_id).await? else { return Ok(Outcome::Gone) };
@@ -173,7 +177,7 @@ async fn open(
         return Ok(Outcome::Redirect(link));
     }
     let (token, asked) = (issue_short(&keys.keys[0], id), asked.about(opened_at));
-    let Behind { merchant, return_url } = behind;
+    let LinkMerchant { merchant, return_url } = link_merchant;
     let (merchant, scope) = (merchant.unwrap_or_else(|| scheme.merchant_name.clone()), scheme.scope);
     let ask = Ask { merchant, scope, return_url, end_date, link, code: None, left, token, asked };
     Ok(match device {
@@ -185,10 +189,10 @@ async fn open(
 }
 
 /// The code by which another device opens the same link.
-fn code(page: &Landing, request: &Request<Bytes>, token: &str) -> Result<Code, LandingError> {
+fn code(page: &Landing, request: &Request<Bytes>, token: &str) -> Result<QrDrawing, LandingError> {
     let origin = &client_info(request).origin;
     let public_url = page.settings.public_url(origin.as_ref()).ok_or(LandingError::NoPublicUrl)?;
-    Ok(Code::new(&format!("{public_url}{PATH}?{SHORT}={token}"))?)
+    Ok(QrDrawing::new(&format!("{public_url}{PATH}?{SHORT}={token}"))?)
 }
 
 /// The scheme of a record, which may be there no more.

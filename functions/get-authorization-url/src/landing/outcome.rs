@@ -7,7 +7,7 @@ use shared::model::scope::Scope;
 use shared::model::terms::Terms;
 use url::Url;
 
-use super::code::Code;
+use super::qr_code::QrDrawing;
 use super::query::LandingQuery;
 
 /// The outcome that a visitor meets.
@@ -22,13 +22,13 @@ pub(super) enum Outcome {
     /// The user has opened the link on the other device while this page waited, and is not done.
     Scanned(Ask),
     /// A user has consented, while this page waited for it.
-    Authorized(Behind),
+    Authorized(LinkMerchant),
     /// The link's time is over.
-    Expired(Behind),
+    Expired(LinkMerchant),
     /// The token is none of ours.
     Forged,
     /// A user has consented.
-    Used(Behind),
+    Used(LinkMerchant),
     /// The record, its link or its scheme is there no more.
     Gone,
     /// We failed; the page may be asked for again.
@@ -36,6 +36,23 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    /// The outcome's name, in the log and in the page's `data-outcome`.
+    pub(super) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Redirect(_) => "redirect",
+            Self::Ask(Ask { code: None, .. }) => "open",
+            Self::Ask(Ask { code: Some(_), .. }) => "scan",
+            Self::InWeChat(_) => "in-wechat",
+            Self::Scanned(_) => "scanned",
+            Self::Authorized(_) => "authorized",
+            Self::Expired(_) => "expired",
+            Self::Forged => "forged",
+            Self::Used(_) => "used",
+            Self::Gone => "gone",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
     /// True if it leads the visitor to Alipay, at once or after the question.
     pub(super) const fn leads_on(&self) -> bool {
         match self {
@@ -55,12 +72,12 @@ impl Outcome {
 /// The merchant behind a link, as its record has known it since it was issued: what a page at a link's end names and
 /// leads back to. Nothing is known where no record was read, or its person was forgotten.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Behind {
+pub(super) struct LinkMerchant {
     pub(super) merchant: Option<String>,
     pub(super) return_url: Option<Url>,
 }
 
-impl Behind {
+impl LinkMerchant {
     pub(super) fn from_terms(terms: &Terms) -> Self {
         let return_url = terms.return_url.as_deref().and_then(|url| Url::parse(url).ok());
         Self { merchant: terms.merchant_name.clone(), return_url }
@@ -78,7 +95,7 @@ pub(super) struct Ask {
     /// Alipay's page.
     pub(super) link: Url,
     /// For a device without the app: the code of this page, for the device that has it.
-    pub(super) code: Option<Code>,
+    pub(super) code: Option<QrDrawing>,
     /// The end of the link.
     pub(super) left: Duration,
     /// The token by which this page asks for itself again.

@@ -13,52 +13,43 @@ use shared::web::page::{Action, Aside, Figure, Page, Reload, Tone, render};
 use shared::web::texts;
 use url::Url;
 
-use super::outcome::{Ask, Behind, Outcome};
+use super::outcome::{Ask, LinkMerchant, Outcome};
 use super::query::SHORT;
 
-/// The outcome's name, in the log and in the page's `data-outcome`.
-pub(super) const fn log_reason(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Redirect(_) => "redirect",
-        Outcome::Ask(Ask { code: None, .. }) => "open",
-        Outcome::Ask(Ask { code: Some(_), .. }) => "scan",
-        Outcome::InWeChat(_) => "in-wechat",
-        Outcome::Scanned(_) => "scanned",
-        Outcome::Authorized(_) => "authorized",
-        Outcome::Expired(_) => "expired",
-        Outcome::Forged => "forged",
-        Outcome::Used(_) => "used",
-        Outcome::Gone => "gone",
-        Outcome::Unavailable => "unavailable",
-    }
-}
-
 pub(super) fn answer(outcome: &Outcome, language: Language, reference: Option<&str>) -> Response<Bytes> {
-    let nobody = Behind::default();
-    let (status, tone, behind, said) = match outcome {
+    let nobody = LinkMerchant::default();
+    let (status, tone, link_merchant, said) = match outcome {
         Outcome::Redirect(link) => return redirect(link),
-        Outcome::Ask(ask) => return render_ask(ask, log_reason(outcome), language, reference),
+        Outcome::Ask(ask) => return render_ask(ask, outcome.as_str(), language, reference),
         Outcome::InWeChat(ask) => return render_in_wechat(ask, language, reference),
         Outcome::Scanned(ask) => return render_scanned(ask, language, reference),
-        Outcome::Authorized(behind) => (StatusCode::OK, Tone::Good, behind, authorized(language)),
-        Outcome::Expired(behind) => (StatusCode::GONE, Tone::Bad, behind, texts::expired(language)),
+        Outcome::Authorized(link_merchant) => {
+            (StatusCode::OK, Tone::Good, link_merchant, authorized(language))
+        }
+        Outcome::Expired(link_merchant) => {
+            (StatusCode::GONE, Tone::Bad, link_merchant, texts::expired(language))
+        }
         Outcome::Forged => (StatusCode::FORBIDDEN, Tone::Bad, &nobody, texts::incomplete(language)),
         // 409, as the return answers a consent that comes too late.
-        Outcome::Used(behind) => (StatusCode::CONFLICT, Tone::Before, behind, texts::used(language)),
+        Outcome::Used(link_merchant) => {
+            (StatusCode::CONFLICT, Tone::Before, link_merchant, texts::used(language))
+        }
         Outcome::Gone => (StatusCode::NOT_FOUND, Tone::Bad, &nobody, texts::incomplete(language)),
         Outcome::Unavailable => {
             (StatusCode::SERVICE_UNAVAILABLE, Tone::Bad, &nobody, texts::unavailable(language))
         }
     };
     let reload = Action { href: "", label: texts::reload(language) };
-    let back =
-        behind.return_url.as_ref().map(|url| Action { href: url.as_str(), label: texts::back(language) });
+    let back = link_merchant
+        .return_url
+        .as_ref()
+        .map(|url| Action { href: url.as_str(), label: texts::back(language) });
     render(&Page {
         tone,
-        merchant: behind.merchant.as_deref(),
+        merchant: link_merchant.merchant.as_deref(),
         action: if *outcome == Outcome::Unavailable { Some(reload) } else { back },
         reference,
-        ..Page::saying(status, log_reason(outcome), language, said)
+        ..Page::saying(status, outcome.as_str(), language, said)
     })
 }
 

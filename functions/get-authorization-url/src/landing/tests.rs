@@ -18,7 +18,7 @@ use shared::web::client_info::ClientInfo;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::code::reading::scan;
+use super::qr_code::reading::scan;
 use super::*;
 
 const NOW: UnixMillis = UnixMillis(1_795_305_600_000);
@@ -475,7 +475,7 @@ async fn the_chinese_wording_is_that_of_the_result_pages() {
 
 #[tokio::test]
 async fn a_request_leaves_one_line_that_keeps_the_token() {
-    shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread, None);
+    shared::runtime::log_output::start(tracing::level_filters::LevelFilter::INFO, || ThisThread, None);
     Rig::new().phone().await;
     let text = String::from_utf8(LINES.take()).expect("text");
     let line: serde_json::Value = serde_json::from_str(&text).expect("one line");
@@ -488,7 +488,7 @@ async fn a_request_leaves_one_line_that_keeps_the_token() {
 
 #[tokio::test]
 async fn a_page_counts_as_opened_once_however_often_it_asks_for_itself() {
-    shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread, None);
+    shared::runtime::log_output::start(tracing::level_filters::LevelFilter::INFO, || ThisThread, None);
     let rig = Rig::new();
     let short = issue_short(&LinkTokenKey::new(&"k".repeat(32)).unwrap(), &id());
     for (looks, counted) in [("", serde_json::Value::from(1)), ("&n=1", serde_json::Value::Null)] {
@@ -500,7 +500,7 @@ async fn a_page_counts_as_opened_once_however_often_it_asks_for_itself() {
 
 #[tokio::test]
 async fn an_alarm_says_who_has_to_mend_it() {
-    shared::runtime::telemetry::start(tracing::level_filters::LevelFilter::INFO, || ThisThread, None);
+    shared::runtime::log_output::start(tracing::level_filters::LevelFilter::INFO, || ThisThread, None);
     for (answer, level, alarm) in [
         (Ok(scheme("none")), "WARN", None),
         (Err(FetchError::Denied), "ERROR", Some("keys")),

@@ -84,7 +84,7 @@ impl FieldNames {
 
 /// The one of `known` that `name` is but for case or one letter.
 #[must_use]
-pub fn nearly(name: &str, known: &[&'static str]) -> Option<&'static str> {
+pub fn likely_meant(name: &str, known: &[&'static str]) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();
     let is_near = |known: &str| {
         known.len().abs_diff(name.len()) <= 1 && osa_distance(&known.to_ascii_lowercase(), &lower) <= 1

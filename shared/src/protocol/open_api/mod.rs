@@ -19,9 +19,9 @@ use http::Request;
 pub use crate::protocol::open_api::body_error::BodyError;
 pub use crate::protocol::open_api::code::{Code, SUCCESS};
 pub use crate::protocol::open_api::error::{MAX_BODY_BYTES, OpenApiCallError};
-pub use crate::protocol::open_api::field_names::{FieldNames, nearly};
+pub use crate::protocol::open_api::field_names::{FieldNames, likely_meant};
 pub use crate::protocol::open_api::fields::{Fields, MAX_FIELD_CHARACTERS};
-pub use crate::protocol::open_api::response::{Envelope, name_request};
+pub use crate::protocol::open_api::response::{Envelope, set_request_id};
 pub use crate::protocol::open_api::warning::{Warning, WarningCode};
 
 use crate::model::clock::UnixMillis;

@@ -15,7 +15,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RETRY_AFTER_SECS: u64 = 1;
 
 /// Gives an answer the id of its request, in `X-Request-Id`.
-pub fn name_request(headers: &mut HeaderMap, request_id: &RequestId) {
+pub fn set_request_id(headers: &mut HeaderMap, request_id: &RequestId) {
     if let Ok(request_id) = HeaderValue::from_str(request_id.as_str()) {
         headers.insert(REQUEST_ID, request_id);
     }
@@ -56,7 +56,7 @@ impl Envelope<'_> {
         *response.status_mut() = http_status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-        name_request(headers, self.request_id);
+        set_request_id(headers, self.request_id);
         if http_status == StatusCode::TOO_MANY_REQUESTS {
             headers.insert(RETRY_AFTER, RETRY_AFTER_SECS.into());
         }

@@ -18,14 +18,14 @@ pub(crate) enum NotAskedError {
 /// The facts of a return, for the page and the log. A state proves nothing before the record of its authorization was
 /// compared with it: until then it is any text that somebody has made up.
 #[derive(Default)]
-pub(crate) struct Proved {
+pub(crate) struct ReturnContext {
     /// The record whose state came back, as it stood before what followed.
     pub(crate) record: Option<Box<Authorization>>,
     /// What kept us from asking for keys, or the gateway.
     pub(crate) reason: Option<NotAskedError>,
 }
 
-impl Proved {
+impl ReturnContext {
     /// Whoever came back knows the state of `authorization`.
     pub(crate) fn learn(&mut self, authorization: &Authorization) {
         self.record = Some(Box::new(authorization.clone()));

@@ -8,14 +8,14 @@ const QUIET_ZONE: usize = 4;
 
 /// A QR code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Code {
+pub(super) struct QrDrawing {
     /// The side of the square with its quiet zone, in modules.
     pub(super) side: usize,
     /// The dark modules, as an SVG path whose unit is a module.
     pub(super) path: String,
 }
 
-impl Code {
+impl QrDrawing {
     /// The code of `address`. A screen neither tears nor stains, so the least correction will do, for larger modules.
     ///
     /// # Errors
@@ -78,14 +78,14 @@ mod tests {
             ),
             format!("https://links.example.com/{}", "x".repeat(1_000)),
         ] {
-            let code = Code::new(&address).expect("fits");
+            let code = QrDrawing::new(&address).expect("fits");
             assert_eq!(scan(code.side, &code.path), address);
         }
     }
 
     #[test]
     fn four_modules_around_the_code_are_white() {
-        let code = Code::new("https://links.example.com/").expect("fits");
+        let code = QrDrawing::new("https://links.example.com/").expect("fits");
         assert_eq!(code.side, 25 + 8);
         assert!(code.path.starts_with("M4 4h7v1h-7z"), "{}", code.path);
         assert!(!code.path.contains("M3 ") && !code.path.contains(" 3h") && !code.path.contains(" 29h"));
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_no_code_can_hold_is_an_error() {
-        assert_eq!(Code::new(&"x".repeat(2_953)).map(|code| code.side), Ok(177 + 8));
-        assert_eq!(Code::new(&"x".repeat(2_954)), Err(QrError::DataTooLong));
+        assert_eq!(QrDrawing::new(&"x".repeat(2_953)).map(|code| code.side), Ok(177 + 8));
+        assert_eq!(QrDrawing::new(&"x".repeat(2_954)), Err(QrError::DataTooLong));
     }
 }
