@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Command, CommandFactory as _, Parser as _};
 use local::app::{Local, Options};
 use local::cli::Cli;
@@ -564,6 +565,34 @@ async fn the_demo_page_has_what_was_given_up_delivered_once_more() {
     assert_eq!(redrive("application/json", &serial_no).await, (200, r#"{"due":true}"#.to_owned()));
     assert!([Status::Authorized, Status::Delivered].contains(&desk.status(&serial_no).await));
     assert_eq!(desk.audit()[0]["action"], "resend");
+}
+
+#[test]
+fn a_selector_that_would_be_passed_over_is_refused() {
+    let (serial_no, reference) = (["--serial-no", "S1"], ["--reference", "0123456789abcdef0123456789abcdef"]);
+    let refused = |action: &str, one: &[&str], other: &[&str]| {
+        let words = [&["authlink", "authorizations", action][..], one, other].concat();
+        let refused = Cli::try_parse_from(&words).map(drop).expect_err("two that do not go together").kind();
+        assert!(
+            matches!(refused, ErrorKind::ArgumentConflict | ErrorKind::UnknownArgument),
+            "{words:?}: {refused}"
+        );
+    };
+    let scheme = ["--scheme-id", "234"];
+    for action in ["show", "forget", "resend"] {
+        refused(action, &serial_no, &scheme);
+        refused(action, &reference, &scheme);
+        refused(action, &reference, &["--business-id", "B9"]);
+        refused(action, &reference, &serial_no);
+    }
+    let of_many =
+        [&["--since", "2h"][..], &["--until", "2h"], &["--state", "delivered"], &["--all"], &["--anew"]];
+    for other in of_many {
+        refused("resend", &serial_no, other);
+        refused("resend", &reference, other);
+    }
+    refused("resend", &["--all"], &scheme);
+    refused("resend", &["--all"], &["--business-id", "B9"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1864,17 +1864,13 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__authorizations__subcmd__forget)
-            opts="-h --business-id --scheme-id --serial-no --reference --dry-run --yes --json --stack --table --region --profile --folder --help"
+            opts="-h --business-id --serial-no --reference --dry-run --yes --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --business-id)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --scheme-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2144,17 +2140,13 @@ _authlink() {
             return 0
             ;;
         authlink__subcmd__authorizations__subcmd__show)
-            opts="-h --business-id --scheme-id --serial-no --reference --json --stack --table --region --profile --folder --help"
+            opts="-h --business-id --serial-no --reference --json --stack --table --region --profile --folder --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --business-id)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --scheme-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

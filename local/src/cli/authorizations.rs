@@ -47,7 +47,7 @@ pub(super) enum AuthorizationsCommand {
     )]
     Show {
         #[command(flatten)]
-        which: WhichArgs,
+        which: OneArgs,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -64,6 +64,8 @@ pub(super) enum AuthorizationsCommand {
     /// Deliver once more, with the same body: one, or many by state, owner and time
     #[command(
         group(ArgGroup::new("what").required(true).multiple(true).args(["serial_no", "reference", "all", "business_id", "scheme_id"])),
+        group(ArgGroup::new("record").args(["serial_no", "reference"])
+            .conflicts_with_all(["all", "scheme_id", "state", "since", "until", "anew"])),
         after_help = "Examples:\n  authlink authorizations resend --serial-no S1\n  \
             authlink authorizations resend --serial-no S1 --to https://shop.example/callback\n  \
             authlink authorizations resend --business-id B1 --since 2026-11-29T08:00 --dry-run\n  \
@@ -151,27 +153,37 @@ pub(super) struct ListArgs {
     place: PlaceArgs,
 }
 
+/// One record. That of a scheme's request has no serialNo: its reference alone names it.
 #[derive(Args)]
-pub(super) struct WhichArgs {
-    #[command(flatten)]
-    owner: OwnerArgs,
+pub(super) struct RecordArgs {
     /// Of the business; in a local run of the demo business unless said
     #[arg(long)]
     serial_no: Option<String>,
     /// The whole reference of a log line, instead of a serialNo; a result page shows its first 12 digits
-    #[arg(long, conflicts_with = "serial_no", value_parser = reference)]
+    #[arg(long, conflicts_with = "business_id", value_parser = reference)]
     reference: Option<AuthorizationId>,
+}
+
+#[derive(Args)]
+pub(super) struct OneArgs {
+    /// The business of the serialNo
+    #[arg(long)]
+    business_id: Option<String>,
+    #[command(flatten)]
+    record: RecordArgs,
 }
 
 #[derive(Args)]
 pub(super) struct ResendArgs {
     #[command(flatten)]
-    which: WhichArgs,
+    owner: OwnerArgs,
+    #[command(flatten)]
+    record: RecordArgs,
     /// Of every business and scheme
-    #[arg(long, conflicts_with_all = ["serial_no", "reference", "business_id", "scheme_id"])]
+    #[arg(long, conflicts_with_all = ["business_id", "scheme_id"])]
     all: bool,
     /// In this state; can be repeated
-    #[arg(long, value_name = "STATE", value_parser = state, conflicts_with_all = ["serial_no", "reference"])]
+    #[arg(long, value_name = "STATE", value_parser = state)]
     state: Vec<Status>,
     #[command(flatten)]
     period: PeriodArgs,
@@ -188,7 +200,7 @@ pub(super) struct ResendArgs {
     #[arg(long)]
     yes: bool,
     /// Begin anew, although an earlier run of the same was broken off
-    #[arg(long, conflicts_with_all = ["serial_no", "reference"])]
+    #[arg(long)]
     anew: bool,
     /// Print JSON
     #[arg(long)]
@@ -214,7 +226,7 @@ pub(super) struct TailArgs {
 #[derive(Args)]
 pub(super) struct ForgetArgs {
     #[command(flatten)]
-    which: WhichArgs,
+    which: OneArgs,
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -249,7 +261,7 @@ impl AuthorizationsCommand {
             Self::List(list) => list.run(folder).await,
             Self::Show { which, json, place } => {
                 let place = place.place(folder);
-                let id = which.one(&place)?;
+                let id = which.id(&place)?;
                 let record = place.open().await?.records.authorization(&id).await?;
                 let (record, now) = (
                     record.ok_or_else(|| {
@@ -268,7 +280,7 @@ impl AuthorizationsCommand {
             Self::Resend(resend) => resend.run(folder).await,
             Self::Forget(ForgetArgs { which, dry_run, yes, json, place }) => {
                 let place = place.place(folder);
-                let id = which.one(&place)?;
+                let id = which.id(&place)?;
                 let opened = place.open().await?;
                 let forgotten = forget(&place, &opened, &id, forget::Manner { dry_run, yes }).await?;
                 if json {
@@ -339,18 +351,21 @@ fn for_people(page: &Page, view: &View, now: UnixMillis) -> String {
     format!("{listed}\n{notes}")
 }
 
-impl WhichArgs {
-    fn one(&self, place: &Place) -> Result<AuthorizationId, StartError> {
-        self.id(place)?.ok_or_else(|| StartError::new("name one".to_owned()))
+impl OneArgs {
+    fn id(&self, place: &Place) -> Result<AuthorizationId, StartError> {
+        let id = self.record.id(self.business_id.as_deref(), place)?;
+        id.ok_or_else(|| StartError::new("name one".to_owned()))
     }
+}
 
+impl RecordArgs {
     /// The one that is meant, if one is.
-    fn id(&self, place: &Place) -> Result<Option<AuthorizationId>, StartError> {
+    fn id(&self, business_id: Option<&str>, place: &Place) -> Result<Option<AuthorizationId>, StartError> {
         if let Some(reference) = &self.reference {
             return Ok(Some(reference.clone()));
         }
         let Some(serial_no) = &self.serial_no else { return Ok(None) };
-        let business_id = match (&self.owner.business_id, place) {
+        let business_id = match (business_id, place) {
             (Some(business_id), _) => business_id,
             (None, Place::Folder(_)) => BUSINESS_ID,
             (None, Place::Stack(_) | Place::Table(_)) => {
@@ -364,7 +379,7 @@ impl WhichArgs {
 impl ResendArgs {
     async fn run(self, folder: PathBuf) -> Result<(), StartError> {
         let (place, now) = (self.place.place(folder), SystemClock.now());
-        let which = match self.which.id(&place)? {
+        let which = match self.record.id(self.owner.business_id.as_deref(), &place)? {
             Some(id) => Which::One(id),
             None => {
                 if let Some(state) = self.state.iter().find(|state| !WITH_OPEN_ID.contains(state)) {
@@ -373,7 +388,7 @@ impl ResendArgs {
                 let states = each_once(&self.state);
                 let states = if states.is_empty() { vec![Status::Undeliverable] } else { states };
                 let (since, until) = self.period.read(now)?;
-                Which::Many { states, owner: self.which.owner.owner()?, since, until }
+                Which::Many { states, owner: self.owner.owner()?, since, until }
             }
         };
         // For people; programs wait for its end.
