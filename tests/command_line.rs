@@ -595,6 +595,48 @@ fn a_selector_that_would_be_passed_over_is_refused() {
     refused("resend", &["--all"], &["--business-id", "B9"]);
 }
 
+#[tokio::test]
+async fn a_resend_of_many_that_fails_says_that_its_audit_line_is_missing_too() {
+    let world = World::new();
+    for serial_no in ["S1", "S2"] {
+        world.authorized(serial_no, "open-1").await;
+        world.drain().await;
+        world.clock.advance(Duration::from_mins(1));
+    }
+    let connection = Connection::open(&world.file).expect("opens");
+    let fails = format!(
+        "CREATE TRIGGER fails BEFORE UPDATE ON authorizations WHEN old.created_at = {}
+             BEGIN SELECT RAISE(ABORT, 'no'); END",
+        BEGINNING.0
+    );
+    connection.execute_batch(&fails).expect("made");
+    let place = world.place();
+    fs::create_dir(place.folder().join("audit.jsonl")).expect("made");
+    let folder = place.folder().to_str().expect("text");
+    let resend = [
+        "authlink",
+        "--folder",
+        folder,
+        "authorizations",
+        "resend",
+        "--all",
+        "--state",
+        "delivered",
+        "--yes",
+    ];
+    let failed = Cli::try_parse_from(resend)
+        .expect("words")
+        .run()
+        .await
+        .expect_err("one cannot be written")
+        .to_string();
+    assert!(failed.starts_with("1 are due again; run the same again"), "{failed}");
+    assert!(
+        failed.contains("; and of the 1 before, it is done, but ") && failed.contains("takes no line"),
+        "{failed}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_is_forgotten_once_it_is_meant() {
     let desk = Desk::open().await;

@@ -7,12 +7,11 @@ use shared::model::authorization::Authorization;
 use shared::model::clock::{Clock as _, SystemClock, UnixMillis};
 use shared::model::forgetting::Forgetting;
 use shared::model::id::AuthorizationId;
-use shared::runtime::start::StartError;
 use shared::store::StoreError;
 
 use super::local_time::local;
 use super::place::Records;
-use super::refusal::{OperatorRefusal, StepError};
+use super::refusal::{OperatorRefusal, StepError, with_audit};
 use super::{Opened, Place, audit, question, summary};
 
 #[derive(Clone, Copy)]
@@ -86,14 +85,7 @@ pub async fn forget(
     } else {
         Ok(())
     };
-    let at = match (forgotten, audited) {
-        (Ok(at), audited) => audited.map(|()| at)?,
-        (Err(error), Ok(())) => return Err(error),
-        (Err(error), Err(audit)) => {
-            let error = StartError::from(error);
-            return Err(StartError::new(format!("{error}; and of the {done} before, {audit}")).into());
-        }
-    };
+    let at = with_audit(forgotten, done.into(), audited)?;
     Ok(Forgotten { record, at: Some(at), records: done, dry_run: false })
 }
 
@@ -161,6 +153,7 @@ mod tests {
     use shared::model::id::{OperationId, State};
     use shared::model::identity::AuthCode;
     use shared::model::notice::Notice;
+    use shared::runtime::start::StartError;
     use shared::store::sqlite::SqliteStore;
     use shared::store::{
         AttemptClaimed, Claimed, NonceUse, RecordDeliveries as _, RecordLinks as _, RecordNotices as _,

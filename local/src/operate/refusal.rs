@@ -145,6 +145,22 @@ impl From<StepError> for StartError {
     }
 }
 
+/// What came of a step and of the audit line about the `done` that it has changed; an error tells of both.
+pub(super) fn with_audit<T>(
+    step: Result<T, StepError>,
+    done: u64,
+    audited: Result<(), AuditError>,
+) -> Result<T, StepError> {
+    match (step, audited) {
+        (Ok(ended), audited) => Ok(audited.map(|()| ended)?),
+        (Err(error), Ok(())) => Err(error),
+        (Err(error), Err(audit)) => {
+            let error = StartError::from(error);
+            Err(StartError::new(format!("{error}; and of the {done} before, {audit}")).into())
+        }
+    }
+}
+
 impl From<OperatorRefusal> for StepError {
     fn from(refusal: OperatorRefusal) -> Self {
         Self::Refused(refusal)

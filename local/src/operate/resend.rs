@@ -20,7 +20,7 @@ use super::left_out::left_out;
 use super::local_time::local;
 use super::plan::Plan;
 use super::progress::Progress;
-use super::refusal::{OperatorRefusal, StepError};
+use super::refusal::{OperatorRefusal, StepError, with_audit};
 use super::{Opened, Place, audit, question};
 use crate::signals::StopSignals;
 
@@ -174,14 +174,14 @@ async fn many(
         "selection": selection, "to": manner.to, "matched": plan.len(), "done": resent, "ended": done.is_ok(),
     });
     let audited = audit::note(place.folder(), &place.name(), "resend", &details);
-    done.map_err(|error| {
+    let done = done.map_err(|error| {
         // It would begin anew once more.
         let without = if manner.anew { " without --anew" } else { "" };
         let again = format!("run the same again{without}{period} for the rest, within a day");
         StartError::new(format!("{resent} are due again; {again}: {error}"))
-    })?;
-    plan.end()?;
-    audited?;
+    });
+    let ended = done.and_then(|()| Ok(plan.end()?));
+    with_audit(ended.map_err(StepError::from), resent, audited)?;
     Ok(Resent::Due(resent))
 }
 
