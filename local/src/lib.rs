@@ -1,5 +1,5 @@
-//! Everything without AWS or Alipay: hosts the functions on one port with the embedded store, beside an emulator of
-//! Alipay and a demo merchant that sign and verify with code of their own.
+//! The program `authlink`: hosts the functions on one machine, beside an emulator of Alipay and a demo merchant; and
+//! the operator's commands and console, for that host and for a deployment on AWS.
 
 pub mod addresses;
 pub mod app;

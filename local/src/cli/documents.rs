@@ -248,7 +248,8 @@ fn say_flaws(name: &str, faults: &[Fault], as_json: bool) -> Result<(), StartErr
     if faults.is_empty() {
         return Ok(());
     }
-    Err(StartError::new(format!("{name} has {} flaws", faults.len())))
+    let flaws = if faults.len() == 1 { "flaw" } else { "flaws" };
+    Err(StartError::new(format!("{name} has {} {flaws}", faults.len())))
 }
 
 pub(super) async fn fetch(

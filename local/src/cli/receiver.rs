@@ -32,6 +32,7 @@ use crate::folder::{BUSINESS_ID, Folder, MERCHANT_ID};
 use crate::operate::local_time::local;
 use crate::printable::lines;
 use crate::server::{Bounds, serve};
+use crate::signals::StopSignals;
 
 const BODY_BYTES: usize = 64 * 1024;
 
@@ -53,6 +54,7 @@ struct Receiver {
 
 impl ListenArgs {
     pub(super) async fn run(self, folder: &Path) -> Result<(), StartError> {
+        let mut signals = StopSignals::listen()?;
         let parties = Folder::open(folder)?;
         let rsa = VerifyingKey::parse(&text(&parties.party_file("callback.pub.pem"))?)?;
         let md5 = Md5Key::new(&shared_key(&parties.party_file("merchant-md5-key.txt"))?);
@@ -69,7 +71,7 @@ impl ListenArgs {
         let bounds = Bounds::with_body_bytes(BODY_BYTES);
         tokio::select! {
             () = serve(listener, router, bounds, stop, TaskTracker::new()) => {}
-            signal = tokio::signal::ctrl_c() => signal?,
+            () = signals.next() => {}
         }
         Ok(())
     }
