@@ -127,7 +127,7 @@ impl Local {
             business_id: folder::BUSINESS_ID.to_owned(),
             merchant_id: folder::MERCHANT_ID.to_owned(),
             rsa_private_key: parties.merchant_private_key,
-            md5_key: Some(parties.merchant_md5_key),
+            md5_key: parties.merchant_md5_key,
             platform_public_key: parties.platform_public_key,
             authlink_origin: bare(&authlink),
             own_origin: bare(&merchant_at),

@@ -315,7 +315,7 @@ impl Parties {
             business_id: folder::BUSINESS_ID.to_owned(),
             merchant_id: folder::MERCHANT_ID.to_owned(),
             rsa_private_key: keys.merchant_private_key,
-            md5_key: Some(keys.merchant_md5_key),
+            md5_key: keys.merchant_md5_key,
             platform_public_key: keys.platform_public_key,
             authlink_origin: authlink.as_str().trim_end_matches('/').to_owned(),
             own_origin: origin(&self.merchant_at).trim_end_matches('/').to_owned(),

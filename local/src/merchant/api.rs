@@ -10,7 +10,7 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::{Authorization, Call, DemoMerchant, MerchantCallError, MerchantFault, SignType};
+use super::{Authorization, Call, DemoMerchant, MerchantFault, SignType};
 use crate::emulator::GatewayFault;
 use crate::journal::Entry;
 
@@ -43,7 +43,7 @@ struct Problem {
     message: String,
 }
 
-/// Passes authlink's answer on, with the serialNo in a header; answers 400 or 502 if there is none.
+/// Passes authlink's answer on, with the serialNo in a header; answers 502 if there is none.
 pub(super) async fn request_link(
     State(merchant): State<DemoMerchant>,
     Json(request): Json<LinkRequest>,
@@ -60,11 +60,8 @@ fn passed_on(call: Call) -> Response {
             (status, [json, (SERIAL_NO, call.request.serial_no)], answer.body).into_response()
         }
         Err(error) => {
-            let status = match error {
-                MerchantCallError::NoMd5Key => StatusCode::BAD_REQUEST,
-                MerchantCallError::Unreachable(_) | MerchantCallError::TooLong => StatusCode::BAD_GATEWAY,
-            };
-            (status, Json(Problem { status: 1, message: error.to_string() })).into_response()
+            let problem = Problem { status: 1, message: error.to_string() };
+            (StatusCode::BAD_GATEWAY, Json(problem)).into_response()
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Signed calls of authlink's open API and their answers.
 
-use std::fmt;
-
 use rsa::RsaPrivateKey;
 use serde_json::Value;
 use shared::egress::client::{ReadError, read_bounded};
@@ -70,40 +68,18 @@ impl CallAnswer {
 }
 
 /// A call without an answer.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum MerchantCallError {
-    /// The merchant has no MD5 key; nothing was sent.
-    NoMd5Key,
     /// authlink could not be reached, or the connection broke.
-    Unreachable(reqwest::Error),
+    #[error("authlink did not answer: {0}")]
+    Unreachable(#[source] reqwest::Error),
     /// The answer was longer than 64 KiB.
+    #[error("authlink's answer is too long")]
     TooLong,
-}
-
-impl fmt::Display for MerchantCallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoMd5Key => f.write_str("this merchant has no MD5 key"),
-            Self::Unreachable(error) => write!(f, "authlink did not answer: {error}"),
-            Self::TooLong => f.write_str("authlink's answer is too long"),
-        }
-    }
-}
-
-impl std::error::Error for MerchantCallError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Unreachable(error) => Some(error),
-            Self::NoMd5Key | Self::TooLong => None,
-        }
-    }
 }
 
 impl DemoMerchant {
     /// The call of `path` with this body, signed.
-    ///
-    /// # Errors
-    /// Without a key for `sign_type`, returns the call unsigned.
     pub(super) fn sign(
         &self,
         path: &str,
@@ -111,18 +87,14 @@ impl DemoMerchant {
         body: String,
         sign_type: SignType,
         now: UnixMillis,
-    ) -> Result<CallRequest, Box<CallRequest>> {
+    ) -> CallRequest {
         let config = &self.config;
         let url = format!("{}{path}", config.authlink_origin);
-        let signer = match (sign_type, &config.md5_key) {
-            (SignType::Sha256Rsa, _) => Signer::Rsa(&config.rsa_private_key),
-            (SignType::Md5, Some(key)) => Signer::Md5(key),
-            (SignType::Md5, None) => {
-                let request = unsigned(url, &config.business_id, serial_no, body, sign_type, now);
-                return Err(Box::new(request));
-            }
+        let signer = match sign_type {
+            SignType::Sha256Rsa => Signer::Rsa(&config.rsa_private_key),
+            SignType::Md5 => Signer::Md5(&config.md5_key),
         };
-        Ok(sign(url, &config.business_id, serial_no, body, signer, now))
+        sign(url, &config.business_id, serial_no, body, signer, now)
     }
 
     pub(super) async fn send(&self, call: &CallRequest) -> Result<CallAnswer, MerchantCallError> {
@@ -150,24 +122,6 @@ pub fn sign(
         Signer::Rsa(_) => SignType::Sha256Rsa,
         Signer::Md5(_) => SignType::Md5,
     };
-    let mut request = unsigned(url, business_id, serial_no, body, sign_type, now);
-    let text = request.signed_text.as_bytes();
-    let sign = match signer {
-        Signer::Rsa(key) => sign_rsa(text, key),
-        Signer::Md5(key) => sign_md5(text, key),
-    };
-    request.headers.push(("sign", sign));
-    request
-}
-
-fn unsigned(
-    url: String,
-    business_id: &str,
-    serial_no: &str,
-    body: String,
-    sign_type: SignType,
-    now: UnixMillis,
-) -> CallRequest {
     let (nonce, timestamp) = (random_hex::<16>(), now.to_string());
     let auth = [
         ("businessId", business_id),
@@ -177,7 +131,11 @@ fn unsigned(
     ];
     let text = string_to_sign(&auth, body.as_bytes());
     let content_type = ("Content-Type", "application/json; charset=utf-8");
-    let headers = [content_type].into_iter().chain(auth);
+    let sign = match signer {
+        Signer::Rsa(key) => sign_rsa(&text, key),
+        Signer::Md5(key) => sign_md5(&text, key),
+    };
+    let headers = [content_type].into_iter().chain(auth).chain([("sign", sign.as_str())]);
     CallRequest {
         url,
         headers: headers.map(|(name, value)| (name, value.to_owned())).collect(),

@@ -95,9 +95,7 @@ impl DemoMerchant {
         let Some(sign) = single(headers, "sign") else { return false };
         match SignType::named(single(headers, "signType")) {
             Some(SignType::Sha256Rsa) => rsa_holds(text, sign, &self.config.platform_public_key),
-            Some(SignType::Md5) => {
-                self.config.md5_key.as_deref().is_some_and(|key| md5_holds(text, sign, key))
-            }
+            Some(SignType::Md5) => md5_holds(text, sign, &self.config.md5_key),
             None => false,
         }
     }

@@ -39,7 +39,7 @@ fn demo(merchant: &DemoMerchant, language: Language) -> Markup {
             p class="back" id="way-back" data-testid="way-back" role="status" hidden {}
             main {
                 div class="side" {
-                    (ask(config, language))
+                    (ask(language))
                     (faults(merchant.emulator.is_some(), language))
                     (parties(config, language))
                 }
@@ -90,7 +90,7 @@ fn wire(language: Language) -> Markup {
     }
 }
 
-fn ask(config: &MerchantConfig, language: Language) -> Markup {
+fn ask(language: Language) -> Markup {
     let say = |chinese, english| language.choose(chinese, english);
     html! {
         form class="card" id="ask" {
@@ -102,7 +102,7 @@ fn ask(config: &MerchantConfig, language: Language) -> Markup {
                     span { "SHA256-RSA" }
                 }
                 label {
-                    input type="radio" name="signType" value="MD5" disabled[config.md5_key.is_none()] data-testid="sign-type-md5";
+                    input type="radio" name="signType" value="MD5" data-testid="sign-type-md5";
                     span { "MD5" }
                 }
             }

@@ -1,43 +1,26 @@
 //! Link requests to authlink.
 
-use serde::Serialize;
+use serde_json::json;
 use shared::model::clock::UnixMillis;
 
 use super::DemoMerchant;
-use super::call::{Call, CallAnswer, MerchantCallError};
+use super::call::{Call, CallAnswer};
 use super::signing::SignType;
 use crate::journal::{Direction, JournalEvent, Party, Title};
 use crate::keys::random_hex;
 
 const PATH: &str = "/v1/openapi/auth/alipay/url";
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Body<'a> {
-    merchant_id: &'a str,
-    business_id: &'a str,
-    serial_no: &'a str,
-    user_id: &'a str,
-    callback_url: String,
-}
-
 impl DemoMerchant {
     /// Requests a link under a new serialNo, with callbacks to this merchant, and records it in the journal.
     pub async fn request_link(&self, sign_type: SignType, user_id: &str) -> Call {
         let now = self.clock.now();
         let serial_no = format!("S{now}{}", random_hex::<4>());
-        let body = Body {
-            merchant_id: &self.config.merchant_id,
-            business_id: &self.config.business_id,
-            serial_no: &serial_no,
-            user_id,
-            callback_url: format!("{}/callback", self.config.own_origin),
-        };
-        let body = serde_json::to_string(&body).unwrap_or_else(|error| unreachable!("strings only: {error}"));
-        let request = match self.sign(PATH, &serial_no, body, sign_type, now) {
-            Ok(request) => request,
-            Err(request) => return Call { request: *request, answer: Err(MerchantCallError::NoMd5Key) },
-        };
+        let body = json!({
+            "merchantId": self.config.merchant_id, "businessId": self.config.business_id, "serialNo": serial_no,
+            "userId": user_id, "callbackUrl": format!("{}/callback", self.config.own_origin),
+        });
+        let request = self.sign(PATH, &serial_no, body.to_string(), sign_type, now);
         self.memory().ledger.record_request(&serial_no, user_id, sign_type, now);
         let answer = self.send(&request).await;
         if let Some(link) = answer.as_ref().ok().and_then(CallAnswer::link) {

@@ -41,8 +41,8 @@ pub struct MerchantConfig {
     pub merchant_id: String,
     /// Signs requests.
     pub rsa_private_key: RsaPrivateKey,
-    /// Signs requests and checks callbacks of the kind `MD5`; without it that kind is off.
-    pub md5_key: Option<String>,
+    /// Signs requests and checks callbacks of the kind `MD5`.
+    pub md5_key: String,
     /// Checks callbacks.
     pub platform_public_key: RsaPublicKey,
     /// The origin of authlink, such as `http://127.0.0.1:8787`.
