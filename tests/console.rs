@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::HeaderName;
 use local::console::{Console, Options};
 use local::operate::Place;
-use local::operate::resend::{Manner, Which, resend};
+use local::operate::resend::{Manner, Selection, Which, resend};
 use local::operate::summary::{listed, summary, told};
 use reqwest::header::{HOST, ORIGIN};
 use reqwest::{Client, Method, Response, StatusCode};
@@ -282,7 +282,7 @@ async fn what_was_broken_off_before_comes_into_no_number_of_a_page() {
     let opened = place.open().await.expect("opens");
     let states = vec![Status::Undeliverable];
     let owner = Some(Owner::Business("B1".to_owned()));
-    let which = Which::Many { states, owner, since: None, until: None };
+    let which = Which::Many(Selection { states, owner, since: None, until: None });
     let manner = Manner { to: None, dry_run: false, rate: 1, yes: true, anew: false, tell: &|_| {} };
     let one_is_due = async {
         while desk.world.record(&ids[0]).await.status() == desk.world.record(&ids[1]).await.status() {

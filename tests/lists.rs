@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use local::operate::resend::{Manner, Resent, Which, resend};
+use local::operate::resend::{Manner, Resent, Selection, Which, resend};
 use rusqlite::Connection;
 use shared::model::attention::OVERDUE_AFTER;
 use shared::model::authorization::Status;
@@ -221,7 +221,7 @@ async fn ten_thousand_are_found_and_made_due_with_lines_that_tell_how_far_they_h
     let manner = |dry_run, rate| Manner { to: None, dry_run, rate, yes: true, anew: false, tell: &tell };
     let all = |since| {
         let (states, owner) = (vec![Status::Undeliverable], None);
-        Which::Many { states, owner, since, until: None }
+        Which::Many(Selection { states, owner, since, until: None })
     };
     for since in [None, Some(BEGINNING)] {
         let would = resend(&place, &opened, all(since), &manner(true, 20)).await;

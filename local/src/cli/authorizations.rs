@@ -22,7 +22,7 @@ use crate::operate::left_out::left_out;
 use crate::operate::local_time::moment;
 use crate::operate::newest::STATES;
 use crate::operate::refusal::OperatorRefusal;
-use crate::operate::resend::{Manner, WITH_OPEN_ID, Which, resend};
+use crate::operate::resend::{Manner, Selection, WITH_OPEN_ID, Which, resend};
 use crate::operate::tail::{self, Reads, Tail};
 use crate::operate::{Place, summary};
 use crate::signals::StopSignals;
@@ -388,7 +388,7 @@ impl ResendArgs {
                 let states = each_once(&self.state);
                 let states = if states.is_empty() { vec![Status::Undeliverable] } else { states };
                 let (since, until) = self.period.read(now)?;
-                Which::Many { states, owner: self.owner.owner()?, since, until }
+                Which::Many(Selection { states, owner: self.owner.owner()?, since, until })
             }
         };
         // For people; programs wait for its end.

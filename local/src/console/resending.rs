@@ -17,7 +17,7 @@ use tokio::task::{JoinError, JoinHandle};
 use super::visit::{ConsoleError, Visit};
 use super::{authorization, frame, parts};
 use crate::operate::refusal::StepError;
-use crate::operate::resend::{Manner, Resent, Which, resend};
+use crate::operate::resend::{Manner, Resent, Selection, Which, resend};
 
 /// As many a second as the command sends unless it is told otherwise.
 const RATE: u32 = 20;
@@ -134,7 +134,7 @@ async fn resend_many(visit: &Visit, asked: &ResendForm) -> Result<Response, Cons
 
 /// All that were given up.
 fn undeliverable(owner: Option<Owner>) -> Which {
-    Which::Many { states: vec![Status::Undeliverable], owner, since: None, until: None }
+    Which::Many(Selection { states: vec![Status::Undeliverable], owner, since: None, until: None })
 }
 
 /// The page has asked for a number of its own: an earlier run that was broken off does not come into it.

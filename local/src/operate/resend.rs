@@ -28,15 +28,22 @@ use crate::signals::StopSignals;
 pub const WITH_OPEN_ID: [Status; 3] = [Status::Authorized, Status::Delivered, Status::Undeliverable];
 
 const PAGE: u32 = 500;
-/// So long a run that was broken off may go on.
-const GOES_ON_FOR_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+/// How long a broken-off run can be resumed.
+const RESUMABLE_FOR: Duration = Duration::from_hours(24);
 
 /// The deliveries to make once more.
 pub enum Which {
     /// One authorization, in whichever state has an openId.
     One(AuthorizationId),
-    /// All in these states.
-    Many { states: Vec<Status>, owner: Option<Owner>, since: Option<UnixMillis>, until: Option<UnixMillis> },
+    Many(Selection),
+}
+
+/// All in these states, of one owner or of all, requested at `since` or later and before `until`.
+pub struct Selection {
+    pub states: Vec<Status>,
+    pub owner: Option<Owner>,
+    pub since: Option<UnixMillis>,
+    pub until: Option<UnixMillis>,
 }
 
 pub struct Manner<'a> {
@@ -101,12 +108,7 @@ pub async fn resend(
         .map(|url| Callback::Explicit(url.as_str().to_owned()));
     match which {
         Which::One(id) => one(place, opened, &id, to, manner).await,
-        Which::Many { states, owner, since, until } => {
-            let (now, limit) = (SystemClock.now(), PAGE);
-            let view = View::States(states);
-            let listing = Listing { view, owner, since, until, after: None, limit, now };
-            many(place, opened, listing, to, manner).await
-        }
+        Which::Many(selection) => many(place, opened, &selection, to, manner).await,
     }
 }
 
@@ -146,22 +148,20 @@ async fn one(
 async fn many(
     place: &Place,
     opened: &Opened,
-    listing: Listing,
+    selection: &Selection,
     to: Option<Callback>,
     manner: &Manner<'_>,
 ) -> Result<Resent, StepError> {
-    let View::States(states) = listing.view.clone() else { return Ok(Resent::Due(0)) };
+    let now = SystemClock.now();
     if manner.dry_run {
-        let found = find(opened, listing, to.as_ref()).await?;
+        let found = find(opened, selection, to.as_ref(), now).await?;
         return Ok(Resent::Would(u64::try_from(found.len()).unwrap_or(u64::MAX)));
     }
-    let period = Period { since: listing.since, until: listing.until };
-    let selection =
-        format!("{} {:?} {states:?} {period} {:?}", place.name(), listing.owner, manner.to.as_deref());
-    let mut plan = Plan::hold(place.folder(), &selection)?;
-    if !goes_on(&mut plan, manner.anew, listing.now, |what| question::agreed(what, manner.yes))? {
-        let now = listing.now;
-        let found = find(opened, listing, to.as_ref()).await?;
+    let (states, period) = (&selection.states, selection.period());
+    let name = format!("{} {:?} {states:?} {period} {:?}", place.name(), selection.owner, manner.to);
+    let mut plan = Plan::hold(place.folder(), &name)?;
+    if !goes_on(&mut plan, manner.anew, now, |what| question::agreed(what, manner.yes))? {
+        let found = find(opened, selection, to.as_ref(), now).await?;
         if found.is_empty() {
             return Ok(Resent::Due(0));
         }
@@ -169,9 +169,9 @@ async fn many(
         plan.begin(found, now)?;
     }
     let mut resent = 0_u64;
-    let done = each(opened, &mut plan, &states, to.as_ref(), manner, &mut resent).await;
+    let done = each(opened, &mut plan, states, to.as_ref(), manner, &mut resent).await;
     let details = json!({
-        "selection": selection, "to": manner.to, "matched": plan.len(), "done": resent, "ended": done.is_ok(),
+        "selection": name, "to": manner.to, "matched": plan.len(), "done": resent, "ended": done.is_ok(),
     });
     let audited = audit::note(place.folder(), &place.name(), "resend", &details);
     let done = done.map_err(|error| {
@@ -185,18 +185,13 @@ async fn many(
     Ok(Resent::Due(resent))
 }
 
-/// The times of a selection, as options: those of a person may be of now, as `2h` is.
-struct Period {
-    since: Option<UnixMillis>,
-    until: Option<UnixMillis>,
-}
-
-impl fmt::Display for Period {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = [("since", self.since), ("until", self.until)];
-        said.into_iter()
-            .filter_map(|(name, at)| Some((name, at?)))
-            .try_for_each(|(name, at)| write!(f, " --{name} {at}"))
+impl Selection {
+    /// Its times as options: those of a person may be of now, as `2h` is.
+    fn period(&self) -> String {
+        [("since", self.since), ("until", self.until)]
+            .into_iter()
+            .filter_map(|(name, at)| Some(format!(" --{name} {}", at?)))
+            .collect()
     }
 }
 
@@ -210,7 +205,7 @@ fn goes_on(
     let Some(begun) = plan.begun() else { return Ok(false) };
     let done = format!("{} of {}", plan.len() - plan.left().len(), plan.len());
     let earlier = format!("An earlier run of the same, begun {}, ended after {done}", local(begun));
-    if anew || now.0.saturating_sub(begun.0) > GOES_ON_FOR_MILLIS {
+    if anew || now > begun + RESUMABLE_FOR {
         eprintln!("{earlier}; it is forgotten.");
         plan.forget()?;
         return Ok(false);
@@ -262,14 +257,23 @@ async fn make(
 
 async fn find(
     opened: &Opened,
-    mut listing: Listing,
+    selection: &Selection,
     to: Option<&Callback>,
+    now: UnixMillis,
 ) -> Result<Vec<AuthorizationId>, StartError> {
-    if listing.view == View::States(vec![Status::Undeliverable])
-        && (listing.since, listing.until) == (None, None)
-    {
-        return Ok(opened.records.undeliverable(listing.owner.as_ref()).await?);
+    let Selection { states, owner, since, until } = selection;
+    if states[..] == [Status::Undeliverable] && since.is_none() && until.is_none() {
+        return Ok(opened.records.undeliverable(owner.as_ref()).await?);
     }
+    let mut listing = Listing {
+        view: View::States(states.clone()),
+        owner: owner.clone(),
+        since: *since,
+        until: *until,
+        after: None,
+        limit: PAGE,
+        now,
+    };
     let (mut found, mut unreadable) = (Vec::new(), Vec::new());
     loop {
         let page = opened.records.list(&listing).await?;
@@ -339,7 +343,7 @@ mod tests {
 
     #[test]
     fn the_times_of_a_selection_are_said_as_options() {
-        let period = |since, until| Period { since, until }.to_string();
+        let period = |since, until| Selection { states: vec![], owner: None, since, until }.period();
         assert_eq!(period(None, None), "");
         assert_eq!(
             period(Some(UnixMillis(1_795_355_000_123)), Some(UnixMillis(1_795_355_000_124))),
