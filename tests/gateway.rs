@@ -22,6 +22,7 @@ use shared::protocol::alipay::gateway::{
 use shared::registry::AlipayApp;
 use shared::secrets::Document as _;
 use shared::signing::alipay_certificate::{KeyCertificate, RootCertificates};
+use strum::VariantArray as _;
 use tests::keys::{alipay, app, foreign, private_pem, public_pem};
 use tests::server::serve;
 use tests::world::APP_ID;
@@ -130,7 +131,7 @@ async fn every_fault_of_a_gateway_has_its_own_outcome() {
 
 /// Each form alone, and each two that can come together.
 fn forms() -> Vec<Vec<AnswerForm>> {
-    let all = || AnswerForm::ALL.into_iter();
+    let all = || AnswerForm::VARIANTS.iter().copied();
     let pairs = all().flat_map(|one| all().map(move |other| vec![one, other]));
     all().map(|form| vec![form]).chain(pairs).collect()
 }

@@ -13,6 +13,7 @@ use shared::model::owner::Owner;
 use shared::runtime::start::StartError;
 use shared::store::listing::{Cursor, Listing, Page, View};
 use shared::web::language::Language;
+use strum::VariantArray as _;
 
 use super::place::PlaceArgs;
 use super::reference::reference;
@@ -20,7 +21,6 @@ use crate::folder::BUSINESS_ID;
 use crate::operate::forget::{self, forget};
 use crate::operate::left_out::left_out;
 use crate::operate::local_time::moment;
-use crate::operate::newest::STATES;
 use crate::operate::refusal::OperatorRefusal;
 use crate::operate::resend::{Manner, Selection, WITH_OPEN_ID, Which, resend};
 use crate::operate::tail::{self, Reads, Tail};
@@ -241,14 +241,15 @@ pub(super) struct ForgetArgs {
 }
 
 fn state(text: &str) -> Result<Status, String> {
-    text.to_ascii_uppercase()
-        .parse()
-        .map_err(|_| format!("a state is one of {}", STATES.map(Status::as_str).join(", ")))
+    text.to_ascii_uppercase().parse().map_err(|_| {
+        let states: Vec<_> = Status::VARIANTS.iter().map(|state| state.as_str()).collect();
+        format!("a state is one of {}", states.join(", "))
+    })
 }
 
-/// However often it was said.
+/// The states that were named, each once, in the order of a record's life.
 fn each_once(said: &[Status]) -> Vec<Status> {
-    STATES.into_iter().filter(|state| said.contains(state)).collect()
+    Status::VARIANTS.iter().copied().filter(|state| said.contains(state)).collect()
 }
 
 fn cursor(text: &str) -> Result<Cursor, String> {
@@ -299,7 +300,7 @@ impl ListArgs {
         let now = SystemClock.now();
         let (since, until) = self.period.read(now)?;
         let view = match (self.all, self.state.is_empty()) {
-            (true, _) => View::States(STATES.to_vec()),
+            (true, _) => View::every_state(),
             (false, false) => View::States(each_once(&self.state)),
             (false, true) => View::Attention,
         };
@@ -478,7 +479,7 @@ mod tests {
     fn a_list_says_what_it_leaves_out_and_where_it_goes_on() {
         let next = Cursor { at: NOW, id: AuthorizationId::from_serial("B1", "S1") };
         let on = Page { more: true, next: Some(next.clone()), ..Page::default() };
-        let (needed, every) = (View::Attention, View::States(STATES.to_vec()));
+        let (needed, every) = (View::Attention, View::every_state());
         let left_out = "\nnot listed: 1 that this version cannot read, of a newer one or damaged: ref1\n";
         let goes_on = format!("None among those that were looked at.\n\nThe next page: --after {next}\n");
         for (page, view, text) in [

@@ -16,7 +16,6 @@ use shared::store::listing::{Listing, View};
 use super::{DocumentKind, Vault};
 use crate::operate::Place;
 use crate::operate::local_time::local;
-use crate::operate::newest::STATES;
 use crate::operate::place::Records;
 
 /// The newest requests that are looked at of a business, and of each scheme of an account, which may have a thousand.
@@ -123,7 +122,7 @@ async fn of_owner(
     most: usize,
     now: UnixMillis,
 ) -> Result<(Vec<Request>, bool), StartError> {
-    let (view, limit) = (View::States(STATES.to_vec()), u32::try_from(most).unwrap_or(u32::MAX));
+    let (view, limit) = (View::every_state(), u32::try_from(most).unwrap_or(u32::MAX));
     let mut listing = Listing { view, owner: Some(owner), since: None, until: None, after: None, limit, now };
     let (mut found, mut unread) = (Vec::new(), false);
     for _ in 0..PAGES {

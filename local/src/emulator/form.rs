@@ -14,7 +14,7 @@ const REMARK: &str = "你好";
 const AVATAR: &str = "https://tfs.example/images/T1";
 
 /// A peculiarity of Alipay's answers; several may come together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantArray)]
 #[serde(rename_all = "kebab-case")]
 pub enum AnswerForm {
     /// In GBK, with a text in it, whatever charset was asked for.
@@ -37,21 +37,6 @@ pub enum AnswerForm {
     CertSnLast,
     /// No `sign`.
     Unsigned,
-}
-
-impl AnswerForm {
-    pub const ALL: [Self; 10] = [
-        Self::Gbk,
-        Self::Mixed,
-        Self::ByteOrderMark,
-        Self::NumericCode,
-        Self::SignTwice,
-        Self::NodeLast,
-        Self::EscapedSlashes,
-        Self::CertSnFirst,
-        Self::CertSnLast,
-        Self::Unsigned,
-    ];
 }
 
 /// The charset of this name, in any spelling that connectors send, if the gateway has it.

@@ -1,22 +1,10 @@
 //! The newest authorizations in whichever state, by an index and as many as one look may cost.
 
-use shared::model::authorization::Status;
 use shared::model::clock::UnixMillis;
 use shared::model::owner::Owner;
 use shared::store::listing::{ListError, Listing, Page, View};
 
 use super::Opened;
-
-/// Every state.
-pub const STATES: [Status; 7] = [
-    Status::LinkPending,
-    Status::Issued,
-    Status::Exchanging,
-    Status::ExchangeUnknown,
-    Status::Authorized,
-    Status::Delivered,
-    Status::Undeliverable,
-];
 
 /// The most that one look reads: on a table a query of keys and ten batches.
 pub const MOST: u32 = 1_000;
@@ -31,7 +19,7 @@ pub async fn newest(
     since: Option<UnixMillis>,
     now: UnixMillis,
 ) -> Result<Page, ListError> {
-    let view = View::States(STATES.to_vec());
+    let view = View::every_state();
     let listing = Listing { view, owner, since, until: None, after: None, limit: MOST, now };
     opened.records.list(&listing).await
 }

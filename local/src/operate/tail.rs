@@ -18,7 +18,6 @@ use shared::store::listing::{ListAuthorizations, ListError, Listing, Page, View}
 use shared::store::{ReadAuthorizations, StoreError};
 
 use super::local_time::local;
-use super::newest::STATES;
 use super::summary;
 use crate::printable::line;
 
@@ -199,7 +198,7 @@ impl Tail {
             Some(_) => (KNOWN / PAGE as usize, PAGE),
         };
         let mut all = Page::default();
-        let mut listing = self.listing(View::States(STATES.to_vec()), since, limit, now);
+        let mut listing = self.listing(View::every_state(), since, limit, now);
         for _ in 0..most {
             let page = match store.list(&listing).await {
                 Err(ListError::OwnerNeeded | ListError::NoIndex) => {

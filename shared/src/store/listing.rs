@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use strum::VariantArray as _;
 
 use crate::model::authorization::{Authorization, Status};
 use crate::model::clock::UnixMillis;
@@ -40,6 +41,12 @@ pub enum View {
 pub const ENDED_BADLY: [Status; 2] = [Status::Undeliverable, Status::ExchangeUnknown];
 
 impl View {
+    /// All, in whichever state.
+    #[must_use]
+    pub fn every_state() -> Self {
+        Self::States(Status::VARIANTS.to_vec())
+    }
+
     /// True if it is of states, and of no others than [`ENDED_BADLY`].
     #[must_use]
     pub fn is_of_bad_ends(&self) -> bool {
