@@ -18,7 +18,7 @@ use crate::app::{DEFAULT_MERCHANT_PORT, DEFAULT_PORT};
 use crate::caller::{Caller, Identification, authorization_url_call, bare};
 use crate::folder::{ACCESS_KEY_ID, Folder};
 use crate::merchant::CallAnswer;
-use crate::samples::{Language, SdkLanguage};
+use crate::samples::{SampleLanguage, SdkLanguage};
 
 const URL_PATH: &str = "/v1/openapi/auth/alipay/url";
 const QUERY_PATH: &str = "/v1/openapi/auth/alipay/query";
@@ -121,7 +121,7 @@ pub(super) struct CallerArgs {
     md5_key: Option<PathBuf>,
     /// Print a program that makes the call, instead of sending it; on standard error its settings and the command
     #[arg(long = "as", value_name = "LANGUAGE", conflicts_with = "curl")]
-    language: Option<Language>,
+    language: Option<SampleLanguage>,
 }
 
 impl CallCommand {

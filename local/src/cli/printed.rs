@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::caller::Caller;
 use crate::merchant::{CallAnswer, CallRequest};
 use crate::printable::lines;
-use crate::samples::Language;
+use crate::samples::SampleLanguage;
 
 pub(super) fn print_request(url: &str, headers: &[(&str, &str)], body: &str) {
     println!("POST {url}");
@@ -28,7 +28,7 @@ pub(super) fn print_answer(request: &Value, answer: &CallAnswer, as_json: bool) 
     }
 }
 
-pub(super) fn print_sample(language: Language, caller: &Caller, arguments: &[&str]) {
+pub(super) fn print_sample(language: SampleLanguage, caller: &Caller, arguments: &[&str]) {
     let sample = language.sample();
     print_program(sample.source, sample.command, &caller.settings_of_samples(), arguments);
 }

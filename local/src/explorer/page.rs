@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use clap::ValueEnum as _;
 use maud::{Markup, html};
 use shared::web::language::Language;
 
@@ -12,7 +13,7 @@ use super::Explorer;
 use super::fields::{self, Field};
 use crate::folder::{ACCESS_KEY_ID, BUSINESS_ID, MERCHANT_ID, SCHEME_ID};
 use crate::page::{Chosen, Shell, page};
-use crate::samples::{SAMPLES, Sample};
+use crate::samples::{Sample, SampleLanguage};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
      form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
@@ -175,6 +176,7 @@ fn result(language: Language) -> Markup {
 
 fn code(language: Language) -> Markup {
     let say = |chinese, english| language.choose(chinese, english);
+    let samples = SampleLanguage::value_variants().iter().map(|language| language.sample());
     html! {
         section class="card" {
             h2 { (say("用代码做同样的调用", "The same call as code")) }
@@ -191,7 +193,7 @@ fn code(language: Language) -> Markup {
             )) hidden {}
             div data-of="link query" {
                 pre id="settings" tabindex="0" data-testid="settings" {}
-                @for Sample { title, command_in_repository: command, source, .. } in &SAMPLES {
+                @for Sample { title, command_in_repository: command, source, .. } in samples {
                     details class="sample" data-testid="sample" {
                         summary { b { (title) } }
                         pre class="command" data-command=(command) data-testid="command" tabindex="0" {}
