@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use shared::model::clock::UnixMillis;
 use time::format_description::BorrowedFormatItem;
 use time::macros::{format_description, offset};
-use time::{Date, Month, OffsetDateTime, Time};
+use time::{OffsetDateTime, PrimitiveDateTime};
 
 use super::refusal::EmulatorRefusal;
 
@@ -52,7 +52,7 @@ impl EmulatorAnswer {
         Self { node: "alipay_system_oauth_token_response", members, signature }
     }
 
-    /// The error, as the gateway answers this method.
+    /// The answer to a refused request.
     pub(super) fn refused(refusal: EmulatorRefusal) -> Self {
         let signature = if refusal.is_signed() { Signature::Good } else { Signature::Absent };
         Self { node: "error_response", members: refusal.members(), signature }
@@ -73,27 +73,8 @@ fn beijing_time(now: UnixMillis) -> String {
 
 /// True if `text` is a date and time as `yyyy-MM-dd HH:mm:ss`, past or future: SDKs send their machine's time.
 pub(super) fn is_timestamp(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    if bytes.len() != 19 {
-        return false;
-    }
-    let separators = [(4, b'-'), (7, b'-'), (10, b' '), (13, b':'), (16, b':')];
-    if separators.iter().any(|&(place, byte)| bytes[place] != byte) {
-        return false;
-    }
-    let number = |place: usize, length: usize| -> Option<u16> {
-        let digits = bytes.get(place..place + length)?;
-        digits.iter().try_fold(0, |number, digit| {
-            digit.is_ascii_digit().then(|| number * 10 + u16::from(digit - b'0'))
-        })
-    };
-    let two = |place| number(place, 2).and_then(|number| u8::try_from(number).ok());
-    let date = || {
-        let month = Month::try_from(two(5)?).ok()?;
-        Date::from_calendar_date(i32::from(number(0, 4)?), month, two(8)?).ok()
-    };
-    let time = || Time::from_hms(two(11)?, two(14)?, two(17)?).ok();
-    date().is_some() && time().is_some()
+    // A sign before the year would be parsed, too.
+    text.len() == 19 && PrimitiveDateTime::parse(text, TIMESTAMP).is_ok()
 }
 
 #[cfg(test)]

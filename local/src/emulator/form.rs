@@ -2,7 +2,7 @@
 
 use encoding_rs::{Encoding, GB18030, GBK, UTF_8};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::answer::{EmulatorAnswer, Signature};
 use super::apps::AnswerKey;
@@ -104,7 +104,7 @@ fn node(answer: &EmulatorAnswer, forms: &[AnswerForm], charset: &'static Encodin
         let number = members.get("code").and_then(Value::as_str).and_then(|code| code.parse().ok());
         members.insert("code".to_owned(), json!(number.unwrap_or(10_000_u32)));
     }
-    let text = json(&members);
+    let text = Value::Object(members).to_string();
     let encoded = |text: &str| -> Vec<u8> {
         if !has(AnswerForm::Mixed) {
             return charset.encode(text).0.into_owned();
@@ -114,10 +114,6 @@ fn node(answer: &EmulatorAnswer, forms: &[AnswerForm], charset: &'static Encodin
     };
     let sent = if has(AnswerForm::EscapedSlashes) { text.replace('/', "\\/") } else { text.clone() };
     (encoded(&sent), encoded(&text))
-}
-
-fn json(node: &Map<String, Value>) -> String {
-    serde_json::to_string(node).unwrap_or_else(|error| unreachable!("strings and numbers: {error}"))
 }
 
 #[cfg(test)]
