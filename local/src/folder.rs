@@ -15,7 +15,7 @@ use crate::addresses::Addresses;
 use crate::emulator::AppCertificates;
 use crate::emulator::certificates::{self, IssuedFiles};
 use crate::keys::{new_rsa, private_pem, public_pem, random_hex};
-use crate::private_file::{self, make_folder};
+use crate::private_file::{self, make_folder, read_if_there};
 
 /// Our app at the emulator of Alipay.
 pub const APP_ID: &str = "2021000000000001";
@@ -93,13 +93,12 @@ impl Folder {
     }
 
     fn is_complete(&self) -> io::Result<bool> {
-        match fs::read_to_string(self.file(COMPLETE)) {
-            Ok(version) if version == VERSION => Ok(true),
-            Ok(_) => Err(io::Error::other(
+        match read_if_there(&self.file(COMPLETE))? {
+            Some(version) if version == VERSION => Ok(true),
+            Some(_) => Err(io::Error::other(
                 "another version of authlink made it; move it away, or name another with --folder",
             )),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
+            None => Ok(false),
         }
     }
 
@@ -123,10 +122,7 @@ impl Folder {
 
     /// What is remembered of the database; nothing before the first start.
     pub fn remembered_database(&self) -> io::Result<Option<DatabaseMark>> {
-        let text = match fs::read_to_string(self.file(DATABASE_MARK)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            read => read?,
-        };
+        let Some(text) = read_if_there(&self.file(DATABASE_MARK))? else { return Ok(None) };
         let mark = serde_json::from_str(&text);
         mark.map(Some).map_err(|error| io::Error::other(format!("{DATABASE_MARK}: {error}")))
     }
@@ -169,10 +165,7 @@ impl Folder {
             let name = format!("secrets/scheme/{id}.json");
             let demo_scheme =
                 json!({"accountId": ACCOUNT_ID, "merchantName": MERCHANT_NAME, "contract": contract});
-            let text = match fs::read_to_string(self.file(&name)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => demo_scheme.to_string(),
-                read => read?,
-            };
+            let text = read_if_there(&self.file(&name))?.unwrap_or_else(|| demo_scheme.to_string());
             let mut document = object(&name, &text)?;
             if is_here_or_nowhere(&document, "callbackUrl") {
                 document.insert("callbackUrl".to_owned(), format!("{merchant}callback").into());

@@ -47,10 +47,7 @@ fn write(file: &Path, hanging: &[Hanging]) -> io::Result<()> {
 
 /// The parties that hung when the last host of the folder wrote of them; `None` before the first one.
 pub(crate) fn read(file: &Path) -> io::Result<Option<Vec<Hanging>>> {
-    let text = match std::fs::read_to_string(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        read => read?,
-    };
+    let Some(text) = private_file::read_if_there(file)? else { return Ok(None) };
     let hanging = serde_json::from_str(&text);
     hanging.map(Some).map_err(|error| io::Error::other(format!("{}: {error}", file.display())))
 }

@@ -10,8 +10,8 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Writes a file if it says something else now. It is whole at every moment: written beside its place, and put there
-/// once it is on the disk.
+/// Writes the file, unless it has this text already. It is whole at every moment: written beside its place, and put
+/// there once it is on the disk.
 pub(crate) fn write(file: &Path, text: &str) -> io::Result<()> {
     if fs::read(file).is_ok_and(|now| now == text.as_bytes()) {
         return Ok(());
@@ -22,6 +22,14 @@ pub(crate) fn write(file: &Path, text: &str) -> io::Result<()> {
     beside.as_file().sync_all()?;
     beside.persist(file)?;
     File::open(folder)?.sync_all()
+}
+
+/// The text of a file, if it is there.
+pub(crate) fn read_if_there(file: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 /// Writes a new file. One that is there is not replaced.

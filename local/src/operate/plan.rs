@@ -11,7 +11,7 @@ use shared::model::clock::UnixMillis;
 use shared::model::id::AuthorizationId;
 
 use super::refusal::{OperatorRefusal, StepError};
-use crate::private_file;
+use crate::private_file::{self, read_if_there};
 
 /// A list of authorizations, and those of it that are done. Nobody else has it meanwhile.
 pub(super) struct Plan {
@@ -30,11 +30,12 @@ impl Plan {
         private_file::make_folder(file.parent().unwrap_or(folder))?;
         let done_file = locked(&done_path(&file))?;
         let mut plan = Self { file, done_file, all: Vec::new(), done: HashSet::new(), begun: None };
-        if let Some(text) = read(&plan.file)? {
+        if let Some(text) = read_if_there(&plan.file)? {
             let (first, rest) = text.split_once('\n').unwrap_or_default();
             plan.begun = first.parse().ok().map(UnixMillis);
             plan.all = ids(rest);
-            plan.done = ids(&read(&done_path(&plan.file))?.unwrap_or_default()).into_iter().collect();
+            let done = read_if_there(&done_path(&plan.file))?.unwrap_or_default();
+            plan.done = ids(&done).into_iter().collect();
         }
         Ok(plan)
     }
@@ -106,13 +107,6 @@ fn locked(path: &Path) -> Result<File, StepError> {
     let is_there =
         fs::metadata(path).is_ok_and(|there| file.metadata().is_ok_and(|it| it.ino() == there.ino()));
     if is_there { Ok(file) } else { Err(under_way()) }
-}
-
-fn read(file: &Path) -> io::Result<Option<String>> {
-    match fs::read_to_string(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        text => text.map(Some),
-    }
 }
 
 fn ids(text: &str) -> Vec<AuthorizationId> {
