@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::{RsaPrivateKey, RsaPublicKey};
 use serde_json::{Map, Value, json};
+use shared::runtime::config::{Config, ConfigError};
 use shared::store::sqlite::DatabaseMark;
 use url::Url;
 
@@ -152,10 +153,12 @@ impl Folder {
         self.write("lambda.env", &lines)
     }
 
-    /// A setting as it was kept at the last start.
-    pub fn kept_setting(&self, name: &str) -> Option<String> {
-        let lines = fs::read_to_string(self.file("lambda.env")).ok()?;
-        lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+    /// The configuration that the host has here: by the environment, or as it was kept at the last start.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        let kept = fs::read_to_string(self.file("lambda.env")).unwrap_or_default();
+        Config::from_env_or(&|name| {
+            kept.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+        })
     }
 
     /// Makes the schemes that deliver to this machine, or nowhere yet, deliver to the demo merchant at `merchant`,

@@ -44,7 +44,7 @@ impl Vault {
         match place {
             Place::Folder(folder) => {
                 let folder = Folder::open(folder)?;
-                let config = Config::from_env_or(&|name| folder.kept_setting(name))?;
+                let config = folder.config()?;
                 Ok(Self::of_files(secrets_folder(&config)?, config.callbacks.clone()))
             }
             Place::Table(_) => Err(StartError::new("a table has no documents: name a stack".to_owned())),

@@ -11,7 +11,7 @@ use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use shared::aws::http_client;
 use shared::egress::callback_url::CallbackRules;
-use shared::runtime::config::{Config, StoreAt};
+use shared::runtime::config::StoreAt;
 use shared::runtime::start::StartError;
 use shared::store::Operate;
 use shared::store::dynamodb::DynamoStore;
@@ -107,7 +107,7 @@ impl Place {
 /// The database is the one that the host uses: of the environment, or of the folder.
 fn open_folder(folder: &Path) -> Result<Opened, StartError> {
     let folder = Folder::open(folder)?;
-    let config = Config::from_env_or(&|name| folder.kept_setting(name))?;
+    let config = folder.config()?;
     let file = match config.store {
         StoreAt::File(file) => file,
         StoreAt::Table(_) => folder.database(),

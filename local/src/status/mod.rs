@@ -13,7 +13,6 @@ use serde_json::json;
 use shared::egress::client::bundled_roots;
 use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::clock::{Clock, UnixMillis};
-use shared::runtime::config::Config;
 use shared::runtime::start::StartError;
 use url::Url;
 
@@ -101,7 +100,7 @@ async fn documents_of_stack(health: SharedHealth<'_>) -> Result<Seen, StartError
 }
 
 async fn documents_of_folder(folder: &Folder, now: UnixMillis) -> Result<Seen, StartError> {
-    let config = Config::from_env_or(&|name| folder.kept_setting(name))?;
+    let config = folder.config()?;
     let vault = Vault::of_files(secrets_folder(&config)?, config.callbacks.clone());
     Ok(documents(health::check(&vault, Some(&config.alipay.default_app), now).await))
 }
@@ -151,7 +150,7 @@ fn waiting(deleted: &[Deleted], health: &Health) -> Seen {
 
 /// The address of the folder's host, as it was started last.
 fn address_of(folder: &Folder) -> Result<Url, StartError> {
-    let config = Config::from_env_or(&|name| folder.kept_setting(name))?;
+    let config = folder.config()?;
     Ok(config.public_url.map_or_else(|| folder.addresses().map(|at| at.authlink), Ok)?)
 }
 
