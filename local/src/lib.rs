@@ -19,6 +19,7 @@ mod hanging;
 mod host;
 pub mod journal;
 mod keys;
+mod manual;
 pub mod merchant;
 mod message;
 pub mod operate;

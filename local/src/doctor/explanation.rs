@@ -3,32 +3,15 @@
 use shared::signing::open_api::diagnosis::Cause;
 use shared::web::language::Language;
 
-const ENGLISH: &str = include_str!("../../../docs/open-api.md");
-const CHINESE: &str = include_str!("../../../docs/zh/open-api.md");
+use crate::manual::{open_api, plain};
 
 /// What happened and what to do, as plain text.
 pub(super) fn of(cause: Cause, language: Language) -> (String, String) {
-    let manual = match language {
-        Language::Chinese => CHINESE,
-        Language::English => ENGLISH,
-    };
-    let row = manual.lines().find_map(|line| line.strip_prefix(&format!("| `{}` | ", cause.as_str())));
+    let row =
+        open_api(language).lines().find_map(|line| line.strip_prefix(&format!("| `{}` | ", cause.as_str())));
     let mut cells = row.unwrap_or_default().trim_end_matches(" |").split(" | ");
     let mut next = || plain(cells.next().unwrap_or_default());
     (next(), next())
-}
-
-/// Without backticks, and links as their texts.
-fn plain(markdown: &str) -> String {
-    let mut text = String::new();
-    let mut rest = markdown;
-    while let Some((before, after)) = rest.split_once('[') {
-        let Some((label, tail)) = after.split_once("](") else { break };
-        text.push_str(before);
-        text.push_str(label);
-        rest = tail.split_once(')').map_or("", |(_, rest)| rest);
-    }
-    (text + rest).replace('`', "")
 }
 
 #[cfg(test)]

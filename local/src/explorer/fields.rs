@@ -5,13 +5,9 @@ use std::sync::LazyLock;
 use shared::web::language::Language;
 use yaml_rust2::{Yaml, YamlLoader};
 
+use crate::manual::{self, plain};
+
 const DOCUMENT: &str = include_str!("../../../docs/openapi.yaml");
-const OPEN_API: [&str; 2] =
-    [include_str!("../../../docs/zh/open-api.md"), include_str!("../../../docs/open-api.md")];
-const RPC: [&str; 2] = [
-    include_str!("../../../docs/zh/get-authorization-url.md"),
-    include_str!("../../../docs/get-authorization-url.md"),
-];
 
 /// A field of a call.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,7 +69,7 @@ impl Document {
         let field = |(name, value): (&Yaml, &Yaml)| {
             let name = name.as_str()?.to_owned();
             let is_required = required.contains(&name);
-            let meaning = meaning(&OPEN_API, &name, is_last, language);
+            let meaning = meaning(manual::open_api(language), &name, is_last);
             Some(self.field(name, is_required, value, meaning))
         };
         properties.into_iter().flatten().filter_map(field).collect()
@@ -85,7 +81,7 @@ impl Document {
             let parameter = &self.0["components"]["parameters"][*name];
             // It may be in the form instead, so that OpenAPI's own `required` would be wrong.
             let is_required = parameter["x-required"].as_bool().unwrap_or(false);
-            let meaning = meaning(&RPC, name, true, language);
+            let meaning = meaning(manual::get_authorization_url(language), name, true);
             self.field((*name).to_owned(), is_required, &parameter["schema"], meaning)
         };
         names.iter().map(parameter).collect()
@@ -108,27 +104,13 @@ impl Document {
 }
 
 /// The last cell of the manual's row of a field, as plain text.
-fn meaning(manuals: &[&str; 2], name: &str, is_last: bool, language: Language) -> String {
-    let manual = match language {
-        Language::Chinese => manuals[0],
-        Language::English => manuals[1],
-    };
+fn meaning(manual: &str, name: &str, is_last: bool) -> String {
     // The rows of requests have three cells: whether it is required is the second.
     let row = |line: &&str| line.starts_with(&format!("| `{name}` | ")) && line.matches(" | ").count() == 2;
     let rows: Vec<_> = manual.lines().filter(row).collect();
     let row = if is_last { rows.last() } else { rows.first() };
     let cell = row.and_then(|row| row.trim_end_matches(" |").rsplit(" | ").next());
-    without_links(cell.unwrap_or_default()).replace('`', "")
-}
-
-/// The text with the labels of its links alone.
-fn without_links(text: &str) -> String {
-    let mut parts = text.split("](");
-    let mut plain = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        plain.push_str(part.split_once(')').map_or(part, |(_, rest)| rest));
-    }
-    plain.replace('[', "")
+    plain(cell.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -160,17 +142,6 @@ mod tests {
             for field in link.iter().chain(rpc).chain(query) {
                 assert!(!field.meaning.is_empty() && !field.meaning.contains(['[', '`']), "{field:?}");
             }
-        }
-    }
-
-    #[test]
-    fn a_link_is_shown_by_its_label() {
-        for (text, plain) in [
-            ("leads [back to](merchants.md#the-way-back); of an origin", "leads back to; of an origin"),
-            ("[one](a.md), [two](b.md)", "one, two"),
-            ("none (at all)", "none (at all)"),
-        ] {
-            assert_eq!(without_links(text), plain);
         }
     }
 }
