@@ -23,7 +23,7 @@ use crate::doctor;
 use crate::documents::vault::secrets_folder;
 use crate::emulator::{AlipayEmulator, Apps, EmulatedApp, EmulatorConfig};
 use crate::explorer::{self, DemoKeys};
-use crate::folder::{self, ACCESS_KEY_ID, Folder};
+use crate::folder::{self, ACCESS_KEY_ID, Folder, Parties};
 use crate::functions::{Hosted, host_functions};
 use crate::merchant::{DemoMerchant, MerchantConfig};
 use crate::redrive;
@@ -90,54 +90,16 @@ impl Local {
         let folder = Folder::make(&options.folder).map_err(|error| {
             StartError::new(format!("cannot use the folder {}: {error}", options.folder.display()))
         })?;
-        let parties = folder.parties()?;
-        let emulator_listener = listen(options.emulator_port, "--emulator-port").await?;
-        let merchant_listener = listen(options.merchant_port, "--merchant-port").await?;
-        let emulator_at = origin(&emulator_listener)?;
-        let merchant_at = origin(&merchant_listener)?;
-        let merchant_port = merchant_listener.local_addr()?.port();
-        let authlink_listener = match &options.authlink_elsewhere {
-            Some(_) => None,
-            None => Some(listen(options.port, "--port").await?),
-        };
-        let authlink = match (&options.authlink_elsewhere, &authlink_listener) {
-            (Some(elsewhere), _) => elsewhere.clone(),
-            (None, Some(listener)) => origin(listener)?,
-            (None, None) => return Err(StartError::new("authlink has no port".to_owned())),
-        };
-
-        let emulator = AlipayEmulator::new(EmulatorConfig {
-            apps: Apps {
-                started_with: vec![EmulatedApp {
-                    app_id: folder::APP_ID.to_owned(),
-                    public_key: parties.app_public_key,
-                    alipay_private_key: parties.alipay_private_key,
-                    certificates: Some(parties.app_certificates),
-                }],
-                documents: Some(folder.secrets().join("alipay-app")),
-            },
-            redirect_uri_prefix: Some(authlink.to_string()),
-        });
+        let keys = folder.parties()?;
         let demo_keys = DemoKeys {
-            rsa: parties.merchant_private_key.clone(),
-            md5: parties.merchant_md5_key.clone(),
-            access_key_secret: parties.access_key_secret,
+            rsa: keys.merchant_private_key.clone(),
+            md5: keys.merchant_md5_key.clone(),
+            access_key_secret: keys.access_key_secret.clone(),
         };
-        let merchant = DemoMerchant::new(MerchantConfig {
-            business_id: folder::BUSINESS_ID.to_owned(),
-            merchant_id: folder::MERCHANT_ID.to_owned(),
-            rsa_private_key: parties.merchant_private_key,
-            md5_key: parties.merchant_md5_key,
-            platform_public_key: parties.platform_public_key,
-            authlink_origin: bare(&authlink),
-            own_origin: bare(&merchant_at),
-            emulator_origin: bare(&emulator_at),
-        })?
-        .with_emulator(emulator.clone());
-        let addresses = Addresses { authlink, emulator: emulator_at, merchant: merchant_at };
-        let mut settings = settings(&folder, &addresses, &options.allow_callback);
-        settings.retain(|(name, _)| options.settings.iter().all(|(own, _)| own != name));
-        settings.extend(options.settings.iter().cloned());
+        let (listeners, at) = Listeners::bind(options).await?;
+        let merchant_port = listeners.merchant.local_addr()?.port();
+        let (emulator, merchant) = parties(&folder, keys, &at)?;
+        let settings = settings(&folder, &at, options);
         let config = Config::from_env_or(&|name| {
             settings.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
         })?;
@@ -145,28 +107,26 @@ impl Local {
             log_output::start(config.log_level, io::stderr, None);
         }
         // Nothing is changed by a start that is refused: the database is asked first.
-        let store = authlink_listener.is_some().then(|| open_store(&folder, &config, options)).transpose()?;
-        folder.point_schemes_to(&addresses.merchant)?;
-        folder.lead_back_to(&addresses.merchant)?;
-        folder.write_lambda_env(&settings)?;
-        folder.remember_addresses(&addresses)?;
+        let store =
+            listeners.authlink.is_some().then(|| open_store(&folder, &config, options)).transpose()?;
+        folder.record_start(&settings, &at)?;
         let secrets = secrets_folder(&config)?.to_owned();
-        let hosted = authlink_listener
+        let hosted = listeners
+            .authlink
             .zip(store)
-            .map(|(listener, store)| {
-                host_functions(listener, config, &addresses.authlink, store, folder.hanging())
-            })
+            .map(|(listener, store)| host_functions(listener, config, &at.authlink, store, folder.hanging()))
             .transpose()?;
         let tools = doctor::router(secrets)
-            .merge(explorer::router(demo_keys, folder.party_file(""), addresses.authlink.clone())?)
+            .merge(explorer::router(demo_keys, folder.parties_folder(), at.authlink.clone())?)
             .merge(redrive::router(options.folder.clone(), merchant_port));
-        let merchants_pages = merchant.router().merge(tools);
-        let parties =
-            [party(emulator_listener, emulator.router()), party(merchant_listener, merchants_pages)];
+        let parties = [
+            party(listeners.emulator, emulator.router()),
+            party(listeners.merchant, merchant.router().merge(tools)),
+        ];
         Ok(Self {
-            authlink: addresses.authlink,
-            emulator_at: addresses.emulator,
-            merchant_at: addresses.merchant,
+            authlink: at.authlink,
+            emulator_at: at.emulator,
+            merchant_at: at.merchant,
             emulator,
             merchant,
             folder_named: options.folder.clone(),
@@ -232,6 +192,64 @@ impl Local {
     }
 }
 
+/// The ports of all parties.
+struct Listeners {
+    /// Unless authlink is elsewhere.
+    authlink: Option<TcpListener>,
+    emulator: TcpListener,
+    merchant: TcpListener,
+}
+
+impl Listeners {
+    async fn bind(options: &Options) -> Result<(Self, Addresses), StartError> {
+        let emulator = listen(options.emulator_port, "--emulator-port").await?;
+        let merchant = listen(options.merchant_port, "--merchant-port").await?;
+        let (authlink, at) = match &options.authlink_elsewhere {
+            Some(elsewhere) => (None, elsewhere.clone()),
+            None => {
+                let listener = listen(options.port, "--port").await?;
+                let at = origin(&listener)?;
+                (Some(listener), at)
+            }
+        };
+        let addresses =
+            Addresses { authlink: at, emulator: origin(&emulator)?, merchant: origin(&merchant)? };
+        Ok((Self { authlink, emulator, merchant }, addresses))
+    }
+}
+
+/// The parties around authlink, with their keys.
+fn parties(
+    folder: &Folder,
+    keys: Parties,
+    at: &Addresses,
+) -> Result<(AlipayEmulator, DemoMerchant), StartError> {
+    let emulator = AlipayEmulator::new(EmulatorConfig {
+        apps: Apps {
+            started_with: vec![EmulatedApp {
+                app_id: folder::APP_ID.to_owned(),
+                public_key: keys.app_public_key,
+                alipay_private_key: keys.alipay_private_key,
+                certificates: Some(keys.app_certificates),
+            }],
+            documents: Some(folder.secrets().join("alipay-app")),
+        },
+        redirect_uri_prefix: Some(at.authlink.to_string()),
+    });
+    let merchant = DemoMerchant::new(MerchantConfig {
+        business_id: folder::BUSINESS_ID.to_owned(),
+        merchant_id: folder::MERCHANT_ID.to_owned(),
+        rsa_private_key: keys.merchant_private_key,
+        md5_key: keys.merchant_md5_key,
+        platform_public_key: keys.platform_public_key,
+        authlink_origin: bare(&at.authlink),
+        own_origin: bare(&at.merchant),
+        emulator_origin: bare(&at.emulator),
+    })?;
+    let merchant = merchant.with_emulator(emulator.clone());
+    Ok((emulator, merchant))
+}
+
 fn open_store(folder: &Folder, config: &Config, options: &Options) -> Result<SqliteStore, StartError> {
     let StoreAt::File(file) = &config.store else {
         return Err(StartError::new("a local run keeps its records in AUTHLINK_DATABASE".to_owned()));
@@ -240,9 +258,9 @@ fn open_store(folder: &Folder, config: &Config, options: &Options) -> Result<Sql
 }
 
 /// The settings of the functions, here and, by the folder's `lambda.env`, under `cargo lambda watch`.
-fn settings(folder: &Folder, at: &Addresses, allow_callback: &[Origin]) -> Vec<(&'static str, String)> {
-    let (emulator_at, callbacks) = (&at.emulator, callback_origins(&at.merchant, allow_callback));
-    vec![
+fn settings(folder: &Folder, at: &Addresses, options: &Options) -> Vec<(&'static str, String)> {
+    let (emulator_at, callbacks) = (&at.emulator, callback_origins(&at.merchant, &options.allow_callback));
+    let mut settings = vec![
         ("AUTHLINK_ALIPAY_APP_ID", folder::APP_ID.to_owned()),
         ("AUTHLINK_ALIPAY_AUTHORIZE_URL", format!("{emulator_at}oauth2/publicAppAuthorize.htm")),
         ("AUTHLINK_ALIPAY_GATEWAY_URL", format!("{emulator_at}gateway.do")),
@@ -250,7 +268,10 @@ fn settings(folder: &Folder, at: &Addresses, allow_callback: &[Origin]) -> Vec<(
         ("AUTHLINK_DANGEROUS_CALLBACK_ORIGINS", callbacks),
         ("AUTHLINK_SECRETS_DIR", folder.secrets().display().to_string()),
         ("AUTHLINK_DATABASE", folder.database().display().to_string()),
-    ]
+    ];
+    settings.retain(|(name, _)| options.settings.iter().all(|(own, _)| own != name));
+    settings.extend(options.settings.iter().cloned());
+    settings
 }
 
 fn callback_origins(merchant: &Url, allowed: &[Origin]) -> String {

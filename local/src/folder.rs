@@ -103,9 +103,14 @@ impl Folder {
         }
     }
 
+    /// The folder of the parties' keys.
+    pub fn parties_folder(&self) -> PathBuf {
+        self.file("parties")
+    }
+
     /// A file of the parties' keys.
     pub fn party_file(&self, name: &str) -> PathBuf {
-        self.file("parties").join(name)
+        self.parties_folder().join(name)
     }
 
     pub fn secrets(&self) -> PathBuf {
@@ -132,7 +137,7 @@ impl Folder {
         self.write(DATABASE_MARK, &format!("{}\n", serde_json::to_string(mark)?))
     }
 
-    pub fn remember_addresses(&self, addresses: &Addresses) -> io::Result<()> {
+    fn remember_addresses(&self, addresses: &Addresses) -> io::Result<()> {
         self.write(ADDRESSES, &format!("{}\n", serde_json::to_string(addresses)?))
     }
 
@@ -145,6 +150,14 @@ impl Folder {
             )
         })?;
         serde_json::from_str(&text).map_err(|error| io::Error::other(format!("{ADDRESSES}: {error}")))
+    }
+
+    /// Has the demo's documents lead to the merchant of this start, and keeps its settings and addresses for commands.
+    pub fn record_start(&self, settings: &[(&str, String)], at: &Addresses) -> io::Result<()> {
+        self.point_schemes_to(&at.merchant)?;
+        self.lead_back_to(&at.merchant)?;
+        self.write_lambda_env(settings)?;
+        self.remember_addresses(at)
     }
 
     /// Keeps `settings` as lines `NAME=value` in `lambda.env`, for `cargo lambda watch --env-file`.
@@ -180,7 +193,7 @@ impl Folder {
 
     /// Makes the pages of the demo business and its schemes name it and lead back to the demo merchant at `merchant`,
     /// unless a document leads elsewhere. The rest of the documents stays, and other origins of `returnUrls` as well.
-    pub fn lead_back_to(&self, merchant: &Url) -> io::Result<()> {
+    fn lead_back_to(&self, merchant: &Url) -> io::Result<()> {
         let business = format!("secrets/business/{BUSINESS_ID}.json");
         let [scheme, contract] =
             [SCHEME_ID, CONTRACT_SCHEME_ID].map(|id| format!("secrets/scheme/{id}.json"));
@@ -227,7 +240,7 @@ impl Folder {
             let folder = self.file("secrets").join(folder);
             make_folder(&folder)?;
         }
-        make_folder(&self.file("parties"))?;
+        make_folder(&self.parties_folder())?;
         let [app, alipay, callback, merchant] = generate_keys()?;
         let (md5_key, access_key_secret) = (random_hex::<16>(), random_hex::<15>());
 

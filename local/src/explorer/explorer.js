@@ -153,7 +153,7 @@ async function call(event) {
 const quoted = (text) => (/^[\w.:/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 /** What the demo's key files are called here, wherever the code is run. */
-const party = (file) => `${here.parties.replace(/\/$/, "")}/${file}`;
+const party = (file) => `${here.parties}/${file}`;
 
 /** The arguments of the samples' commands; what else is sent beside the settings, they cannot be told. */
 const taken = { link: ["serialNo", "userId", "callbackUrl"], query: ["serialNo"] };
