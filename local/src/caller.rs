@@ -1,11 +1,11 @@
 //! A caller of authlink by hand: a business with its key, or an access key. It signs as the demo merchant does, with
 //! the folder's keys or with files of its own.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
+use clap::Args;
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::DecodePrivateKey as _;
 use shared::egress::client::client_builder;
@@ -35,15 +35,22 @@ impl Key {
     }
 }
 
-/// Whom to call as; what is not said is the demo merchant's.
+#[derive(Args)]
 pub(crate) struct Identification {
-    pub(crate) business_id: Option<String>,
-    pub(crate) merchant_id: Option<String>,
-    /// PKCS#8 in PEM.
-    pub(crate) key: Option<PathBuf>,
-    pub(crate) md5_key: Option<PathBuf>,
-    /// The folder's MD5 key instead of its RSA key.
-    pub(crate) md5: bool,
+    /// The business to call as; the demo's unless said
+    #[arg(long)]
+    business_id: Option<String>,
+    #[arg(long)]
+    merchant_id: Option<String>,
+    /// The file of your RSA key, PKCS#8 in PEM; the demo merchant's unless said
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["md5", "md5_key"])]
+    key: Option<PathBuf>,
+    /// Sign with the demo merchant's MD5 key instead of its RSA key
+    #[arg(long)]
+    md5: bool,
+    /// The file of your MD5 key
+    #[arg(long, value_name = "FILE")]
+    md5_key: Option<PathBuf>,
 }
 
 /// A business that calls the open API.
@@ -62,19 +69,13 @@ impl Caller {
     /// # Errors
     /// A key cannot be read.
     pub(crate) fn new(folder: &Path, origin: &Url, who: Identification) -> Result<Self, StartError> {
-        let parties = |file: &str| Ok::<_, io::Error>(Folder::open(folder)?.party_file(file));
-        let (key, key_file) = match (who.md5_key, who.key, who.md5) {
-            (Some(file), _, _) => (md5_key(&file)?, file),
-            (None, Some(file), _) => (rsa_key(&file)?, file),
-            (None, None, true) => {
-                let file = parties("merchant-md5-key.txt")?;
-                (md5_key(&file)?, file)
-            }
-            (None, None, false) => {
-                let file = parties("merchant.pem")?;
-                (rsa_key(&file)?, file)
-            }
+        let by_md5 = who.md5 || who.md5_key.is_some();
+        let of_the_demo = if by_md5 { "merchant-md5-key.txt" } else { "merchant.pem" };
+        let key_file = match who.md5_key.or(who.key) {
+            Some(file) => file,
+            None => Folder::open(folder)?.party_file(of_the_demo),
         };
+        let key = if by_md5 { Key::Md5(shared_key(&key_file)?) } else { rsa_key(&key_file)? };
         Ok(Self {
             business_id: who.business_id.unwrap_or_else(|| BUSINESS_ID.to_owned()),
             merchant_id: who.merchant_id.unwrap_or_else(|| MERCHANT_ID.to_owned()),
@@ -123,10 +124,6 @@ fn rsa_key(file: &Path) -> Result<Key, StartError> {
     let key = RsaPrivateKey::read_pkcs8_pem_file(file)
         .map_err(|error| StartError::new(format!("{}: {error}", file.display())))?;
     Ok(Key::Rsa(Box::new(key)))
-}
-
-fn md5_key(file: &Path) -> Result<Key, StartError> {
-    shared_key(file).map(Key::Md5)
 }
 
 /// An address without the slash at its end.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
-use crate::merchant::{CallAnswer, CallRequest};
+use crate::merchant::CallAnswer;
 use crate::printable::lines;
 use crate::samples::SampleLanguage;
 
@@ -13,10 +13,6 @@ pub(super) fn print_request(url: &str, headers: &[(&str, &str)], body: &str) {
         println!("{name}: {value}");
     }
     println!("\n{body}\n");
-}
-
-pub(super) fn request_as_json(request: &CallRequest) -> Value {
-    json!({"url": request.url, "headers": request.headers, "body": request.body})
 }
 
 pub(super) fn print_answer(request: &Value, answer: &CallAnswer, as_json: bool) {
