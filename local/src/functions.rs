@@ -20,7 +20,7 @@ use shared::protocol::open_api::client::transport::HttpPlatforms;
 use shared::queue::in_process::InProcessQueue;
 use shared::rate_limit::RateLimiter;
 use shared::registry::DenyListCache;
-use shared::runtime::config::{Config, SecretsFrom};
+use shared::runtime::config::Config;
 use shared::runtime::start::StartError;
 use shared::secrets::{SecretFolder, SecretSource};
 use shared::store::scheme_links::SchemeLinks;
@@ -33,6 +33,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::deliveries;
+use crate::documents::vault::secrets_folder;
 use crate::hanging;
 use crate::host::{self, Functions};
 use crate::server::{Bounds, serve};
@@ -81,6 +82,93 @@ impl Drop for Hosted {
     }
 }
 
+/// What the functions share.
+struct Backends {
+    secrets: Arc<dyn SecretSource>,
+    deny_list: DenyListCache,
+    store: Arc<SqliteStore>,
+    queue: InProcessQueue,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl Backends {
+    fn new(config: &Config, store: SqliteStore) -> Result<Self, StartError> {
+        let (store, clock) = (Arc::new(store), Arc::new(SystemClock));
+        Ok(Self {
+            secrets: Arc::new(SecretFolder::new(secrets_folder(config)?)),
+            deny_list: DenyListCache::new(store.clone(), clock.clone()),
+            store,
+            queue: InProcessQueue::new(clock.clone()),
+            clock,
+            random: Arc::new(OsRandom::default()),
+        })
+    }
+
+    /// The functions that serve HTTP, which browsers call `origin`.
+    fn http(&self, config: &Config, origin: &Url) -> Functions {
+        Functions {
+            auth_url: AlipayAuthUrl::new(alipay_auth_url::Deps {
+                secrets: self.secrets.clone(),
+                deny_list: self.deny_list.clone(),
+                network: Arc::new(HttpPlatforms::new()),
+                store: self.store.clone(),
+                clock: self.clock.clone(),
+                random: self.random.clone(),
+                links: config.links(),
+                callbacks: config.callbacks.clone(),
+            }),
+            authorization_url: GetAuthorizationUrl::new(get_authorization_url::Deps {
+                secrets: self.secrets.clone(),
+                deny_list: self.deny_list.clone(),
+                store: SchemeLinks::new(self.store.clone()),
+                rate_limiter: Arc::new(RateLimiter::new(self.store.clone(), self.clock.clone())),
+                alibaba_cloud: Arc::new(AlibabaCloudClient::new()),
+                clock: self.clock.clone(),
+                random: self.random.clone(),
+                links: config.links(),
+                callbacks: config.callbacks.clone(),
+            }),
+            query: AuthorizationQuery::new(authorization_query::Deps {
+                secrets: self.secrets.clone(),
+                deny_list: self.deny_list.clone(),
+                nonces: self.store.clone(),
+                records: self.store.clone(),
+                clock: self.clock.clone(),
+                random: self.random.clone(),
+                callbacks: config.callbacks.clone(),
+            }),
+            callback: OpenIdCallback::new(openid_callback::Deps {
+                secrets: self.secrets.clone(),
+                deny_list: self.deny_list.clone(),
+                store: self.store.clone(),
+                gateway: Arc::new(AlipayGateway::new(config.alipay.gateway.clone(), EXCHANGE_TIMEOUT)),
+                hints: Arc::new(self.queue.clone()),
+                keep_for: config.schedule.keeps_for(),
+                clock: self.clock.clone(),
+                random: self.random.clone(),
+            }),
+            origin: origin.clone(),
+        }
+    }
+
+    fn delivery(&self, config: Config) -> OpenIdDelivery {
+        let store = self.store.clone();
+        OpenIdDelivery::new(openid_delivery::Deps {
+            secrets: self.secrets.clone(),
+            store: store.clone(),
+            due: store.clone(),
+            sender: Arc::new(HttpSender::by_system_resolver(config.callbacks.clone())),
+            hints: Arc::new(self.queue.clone()),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+            callbacks: config.callbacks,
+            schedule: config.schedule,
+            personal_data: config.personal_data.map(|kept_for| PersonalData { kept_for, store }),
+        })
+    }
+}
+
 /// Hosts all of them at `listener`, which browsers call `authlink`, with their records in `store`; the parties that
 /// hang stand in `hanging_file`.
 pub(crate) fn host_functions(
@@ -90,78 +178,17 @@ pub(crate) fn host_functions(
     store: SqliteStore,
     hanging_file: PathBuf,
 ) -> Result<Hosted, StartError> {
-    let SecretsFrom::Folder(secrets) = &config.secrets else {
-        return Err(StartError::new("a local run takes its keys from AUTHLINK_SECRETS_DIR".to_owned()));
-    };
-    let (store, public_url) = (Arc::new(store), config.public_url.clone());
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let random: Arc<dyn Random> = Arc::new(OsRandom::default());
-    let queue = InProcessQueue::new(clock.clone());
-    let secrets: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(secrets));
-    let deny_list = DenyListCache::new(store.clone(), clock.clone());
-    let functions = Functions {
-        auth_url: AlipayAuthUrl::new(alipay_auth_url::Deps {
-            secrets: secrets.clone(),
-            deny_list: deny_list.clone(),
-            network: Arc::new(HttpPlatforms::new()),
-            store: store.clone(),
-            clock: clock.clone(),
-            random: random.clone(),
-            links: config.links(),
-            callbacks: config.callbacks.clone(),
-        }),
-        authorization_url: GetAuthorizationUrl::new(get_authorization_url::Deps {
-            secrets: secrets.clone(),
-            deny_list: deny_list.clone(),
-            store: SchemeLinks::new(store.clone()),
-            rate_limiter: Arc::new(RateLimiter::new(store.clone(), clock.clone())),
-            alibaba_cloud: Arc::new(AlibabaCloudClient::new()),
-            clock: clock.clone(),
-            random: random.clone(),
-            links: config.links(),
-            callbacks: config.callbacks.clone(),
-        }),
-        query: AuthorizationQuery::new(authorization_query::Deps {
-            secrets: secrets.clone(),
-            deny_list: deny_list.clone(),
-            nonces: store.clone(),
-            records: store.clone(),
-            clock: clock.clone(),
-            random: random.clone(),
-            callbacks: config.callbacks.clone(),
-        }),
-        callback: OpenIdCallback::new(openid_callback::Deps {
-            secrets: secrets.clone(),
-            deny_list: deny_list.clone(),
-            store: store.clone(),
-            gateway: Arc::new(AlipayGateway::new(config.alipay.gateway, EXCHANGE_TIMEOUT)),
-            hints: Arc::new(queue.clone()),
-            keep_for: config.schedule.keeps_for(),
-            clock: clock.clone(),
-            random: random.clone(),
-        }),
-        origin: authlink.clone(),
-    };
-    let delivery = OpenIdDelivery::new(openid_delivery::Deps {
-        secrets,
-        store: store.clone(),
-        due: store.clone(),
-        sender: Arc::new(HttpSender::by_system_resolver(config.callbacks.clone())),
-        hints: Arc::new(queue.clone()),
-        clock: clock.clone(),
-        random,
-        callbacks: config.callbacks,
-        schedule: config.schedule,
-        personal_data: config.personal_data.map(|kept_for| PersonalData { kept_for, store: store.clone() }),
-    });
+    let backends = Backends::new(&config, store)?;
+    let functions = Arc::new(backends.http(&config, authlink));
     let (stop, under_way) = (CancellationToken::new(), TaskTracker::new());
-    let functions = Arc::new(functions);
     // A stop waits for it, as for what was begun.
     under_way.spawn(hanging::keep(functions.clone(), hanging_file, stop.clone()));
-    let router = host::router(functions, public_url.as_ref(), under_way.clone());
+    let router = host::router(functions, config.public_url.as_ref(), under_way.clone());
     let bounds = Bounds::with_body_bytes(MAX_BODY_BYTES);
     let port = tokio::spawn(serve(listener, router, bounds, stop.clone(), under_way.clone()));
-    let delivering = deliveries::run(Arc::new(delivery), queue, store, clock, under_way.clone());
+    let delivery = Arc::new(backends.delivery(config));
+    let Backends { store, queue, clock, .. } = backends;
+    let delivering = deliveries::run(delivery, queue, store, clock, under_way.clone());
     let delivering = tokio::spawn(stop.clone().run_until_cancelled_owned(delivering).map(drop));
     Ok(Hosted { stop, under_way, port, delivering })
 }
