@@ -65,42 +65,55 @@ pub(crate) fn log_to_nowhere() -> Result<(), Error> {
 /// Measures every case on this thread.
 pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
     log_to_nowhere()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let secrets: Arc<dyn SecretSource> = Arc::new(SecretFolder::new(senders.folder.secrets()));
-    let (clock, random, store) = (Arc::new(SystemClock), Arc::new(OsRandom::default()), Arc::new(AtOnce));
-    let links = links()?;
-    let clock: Arc<dyn Clock> = clock;
-    let businesses = Arc::new(SecretCache::<Business>::new(&secrets, &clock));
-    let access_keys = Arc::new(SecretCache::<AccessKey>::new(&secrets, &clock));
-    let business = runtime.block_on(businesses.get(&SecretName::business(BUSINESS_ID)?))?;
-    let access_key = runtime.block_on(access_keys.get(&SecretName::access_key(ACCESS_KEY_ID)?))?;
-    let scheme_links = GetAuthorizationUrl::new(get_authorization_url::Deps {
-        secrets: secrets.clone(),
-        deny_list: DenyListCache::new(store.clone(), clock.clone()),
-        store: SchemeLinks::new(store.clone()),
-        rate_limiter: Arc::new(RateLimiter::new(store.clone(), clock.clone())),
-        alibaba_cloud: Arc::new(AlibabaCloudClient::new()),
-        clock: clock.clone(),
-        random: random.clone(),
-        links,
-        callbacks: CallbackRules::default(),
-    });
-    let merchant_links = merchant_links(secrets)?;
+    let requests = Requests::signed(senders)?;
+    let mut cases = Cases::new(senders)?;
+    verifications(&mut cases, senders, &requests)?;
+    handlers(&mut cases, senders, &requests)?;
+    deliveries(&mut cases, senders, &requests)?;
+    diagnoses(&mut cases)?;
+    Ok(cases.rows)
+}
 
-    let many = |series: &str, sign: &dyn Fn(&str) -> Result<Request<Bytes>, Error>| {
-        (0..200).map(|index| sign(&format!("{series}-{index:06}"))).collect::<Result<Vec<_>, _>>()
-    };
-    let (rsa, md5) = (Signer::Rsa(&senders.rsa), Signer::Md5(&senders.md5));
-    let by_rsa = many("rsa", &|name| senders.link(Signer::Rsa(&senders.rsa), name))?;
-    let by_md5 = many("md5", &|name| senders.link(Signer::Md5(&senders.md5), name))?;
-    let (by_v1, by_v3) =
-        (many("v1", &|name| senders.call_v1(name))?, many("v3", &|name| senders.call_v3(name))?);
+/// The signed requests of each kind.
+struct Requests {
+    by_rsa: Vec<Request<Bytes>>,
+    by_md5: Vec<Request<Bytes>>,
+    by_v1: Vec<Request<Bytes>>,
+    by_v3: Vec<Request<Bytes>>,
+}
+
+impl Requests {
+    fn signed(senders: &Senders) -> Result<Self, Error> {
+        let many = |series: &str, sign: &dyn Fn(&str) -> Result<Request<Bytes>, Error>| {
+            (0..200).map(|index| sign(&format!("{series}-{index:06}"))).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Self {
+            by_rsa: many("rsa", &|name| senders.link(Signer::Rsa(&senders.rsa), name))?,
+            by_md5: many("md5", &|name| senders.link(Signer::Md5(&senders.md5), name))?,
+            by_v1: many("v1", &|name| senders.call_v1(name))?,
+            by_v3: many("v3", &|name| senders.call_v3(name))?,
+        })
+    }
+}
+
+fn secrets(senders: &Senders) -> Arc<dyn SecretSource> {
+    Arc::new(SecretFolder::new(senders.folder.secrets()))
+}
+
+fn verifications(cases: &mut Cases, senders: &Senders, requests: &Requests) -> Result<(), Error> {
+    let (secrets, clock): (_, Arc<dyn Clock>) = (secrets(senders), Arc::new(SystemClock));
+    let businesses = SecretCache::<Business>::new(&secrets, &clock);
+    let access_keys = SecretCache::<AccessKey>::new(&secrets, &clock);
+    let business = cases.runtime.block_on(businesses.get(&SecretName::business(BUSINESS_ID)?))?;
+    let access_key = cases.runtime.block_on(access_keys.get(&SecretName::access_key(ACCESS_KEY_ID)?))?;
+    let Requests { by_rsa, by_md5, by_v1, by_v3 } = requests;
     let message = AuthHeaders::read(by_rsa[0].headers())?.string_to_sign(by_rsa[0].body());
     let signature = senders.rsa.sign(&message)?;
     let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &senders.public_der)?;
     let (node, alipay) = (std::str::from_utf8(&message)?, [VerifyingKey::parse(&senders.public_pem)?]);
     let sign = STANDARD.encode(&signature);
 
+    let alone = async |_: &Request<Bytes>| public.verify_sig(&message, &signature).is_ok();
     let open_api = async |request: &Request<Bytes>| {
         let headers = AuthHeaders::read(request.headers());
         headers.is_ok_and(|headers| headers.verify(request.body(), &business.keys).is_ok())
@@ -109,35 +122,53 @@ pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
         let call = Call::read(request);
         call.access_key_id() == Ok(ACCESS_KEY_ID) && call.verify(&access_key.secrets).is_ok()
     };
+    cases.add("RSA alone: 2048 bits, verified by aws-lc-rs", by_rsa, alone)?;
+    cases.add("open API, RSA: headers read and verified", by_rsa, open_api)?;
+    cases.add("open API, MD5: headers read and verified", by_md5, open_api)?;
+    cases.add("GetAuthorizationUrl, V1: call read and verified", by_v1, alibaba_cloud)?;
+    cases.add("GetAuthorizationUrl, V3: call read and verified", by_v3, alibaba_cloud)?;
+    cases.add("Alipay's answer, RSA2: verified", by_rsa, async |_| {
+        answer_verifies(node.as_bytes(), &sign, &alipay.each_ref())
+    })
+}
+
+fn handlers(cases: &mut Cases, senders: &Senders, requests: &Requests) -> Result<(), Error> {
+    let (secrets, store, clock) = (secrets(senders), Arc::new(AtOnce), Arc::new(SystemClock));
+    let merchants = merchant_links(secrets.clone())?;
+    let schemes = GetAuthorizationUrl::new(get_authorization_url::Deps {
+        secrets,
+        deny_list: DenyListCache::new(store.clone(), clock.clone()),
+        store: SchemeLinks::new(store.clone()),
+        rate_limiter: Arc::new(RateLimiter::new(store, clock.clone())),
+        alibaba_cloud: Arc::new(AlibabaCloudClient::new()),
+        clock,
+        random: Arc::new(OsRandom::default()),
+        links: links()?,
+        callbacks: CallbackRules::default(),
+    });
     let link = async |request: &Request<Bytes>| {
-        merchant_links.handle(request).await.body().starts_with(br#"{"status":0,"#)
+        merchants.handle(request).await.body().starts_with(br#"{"status":0,"#)
     };
     let scheme_link = async |request: &Request<Bytes>| {
-        scheme_links.handle(request).await.body().starts_with(br#"{"Code":"OK","#)
+        schemes.handle(request).await.body().starts_with(br#"{"Code":"OK","#)
     };
-    let place = senders.folder.database().with_file_name("criterion");
-    let criterion = Criterion::default().without_plots().sample_size(30).output_directory(&place);
-    let criterion =
-        criterion.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    let mut cases = Cases { criterion, runtime, place, rows: Vec::new() };
-    let alone = async |_: &Request<Bytes>| public.verify_sig(&message, &signature).is_ok();
-    cases.add("RSA alone: 2048 bits, verified by aws-lc-rs", &by_rsa, alone)?;
-    cases.add("open API, RSA: headers read and verified", &by_rsa, open_api)?;
-    cases.add("open API, MD5: headers read and verified", &by_md5, open_api)?;
-    cases.add("GetAuthorizationUrl, V1: call read and verified", &by_v1, alibaba_cloud)?;
-    cases.add("GetAuthorizationUrl, V3: call read and verified", &by_v3, alibaba_cloud)?;
-    cases.add("Alipay's answer, RSA2: verified", &by_rsa, async |_| {
-        answer_verifies(node.as_bytes(), &sign, &alipay.each_ref())
-    })?;
-    cases.add("a link, RSA: the whole handler", &by_rsa, link)?;
-    cases.add("a link, MD5: the whole handler", &by_md5, link)?;
-    cases.add("a link of GetAuthorizationUrl, V1: the whole handler", &by_v1, scheme_link)?;
-    cases.add("a link of GetAuthorizationUrl, V3: the whole handler", &by_v3, scheme_link)?;
+    cases.add("a link, RSA: the whole handler", &requests.by_rsa, link)?;
+    cases.add("a link, MD5: the whole handler", &requests.by_md5, link)?;
+    cases.add("a link of GetAuthorizationUrl, V1: the whole handler", &requests.by_v1, scheme_link)?;
+    cases.add("a link of GetAuthorizationUrl, V3: the whole handler", &requests.by_v3, scheme_link)
+}
+
+fn deliveries(cases: &mut Cases, senders: &Senders, requests: &Requests) -> Result<(), Error> {
+    let (rsa, md5) = (Signer::Rsa(&senders.rsa), Signer::Md5(&senders.md5));
     for (name, signer) in [("a delivery, RSA: signed", rsa), ("a delivery, MD5: signed", md5)] {
-        cases.add(name, &by_rsa, async |request| {
+        cases.add(name, &requests.by_rsa, async |request| {
             signer.sign(BUSINESS_ID, "nonce", UnixMillis(1_795_305_600_000), request.body()).is_ok()
         })?;
     }
+    Ok(())
+}
+
+fn diagnoses(cases: &mut Cases) -> Result<(), Error> {
     let WorstCase { keys, by_rsa, by_md5 } = worst_case()?;
     for (name, requests) in [("a diagnosis, RSA: at worst", by_rsa), ("a diagnosis, MD5: at worst", by_md5)] {
         cases.add(name, &requests, async |request| {
@@ -145,7 +176,7 @@ pub(crate) fn measure(senders: &Senders) -> Result<Vec<Row>, Error> {
             headers.is_ok_and(|headers| diagnose(&headers, request.body(), &keys).is_some())
         })?;
     }
-    Ok(cases.rows)
+    Ok(())
 }
 
 struct Cases {
@@ -156,6 +187,15 @@ struct Cases {
 }
 
 impl Cases {
+    fn new(senders: &Senders) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let place = senders.folder.database().with_file_name("criterion");
+        let criterion = Criterion::default().without_plots().sample_size(30).output_directory(&place);
+        let criterion =
+            criterion.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+        Ok(Self { criterion, runtime, place, rows: Vec::new() })
+    }
+
     /// Measures `work`, on each of `requests` in turns. The first case is what the others are compared with.
     fn add(
         &mut self,
@@ -183,11 +223,11 @@ impl Cases {
         let list = |name: &str| serde_json::from_value::<Vec<f64>>(samples[name].clone());
         let nanoseconds = list("times")?.into_iter().zip(list("iters")?);
         let micros: Vec<_> = nanoseconds.map(|(time, count)| time / count / 1e3).collect();
-        let (median, least) = (median(micros.clone()), least(micros));
+        let (middle, quietest) = (median(micros.clone()), least(micros));
         let to = |name, own: f64| self.rows.first().map_or(1.0, |base| own / base.figures[name]);
-        let to_verify = to("medianMicros", median).min(to("leastMicros", least));
-        let figures = figures([("medianMicros", median), ("leastMicros", least), ("toVerify", to_verify)]);
-        self.rows.push(Row { name: name.to_owned(), figures });
+        let to_verify = to("medianMicros", middle).min(to("leastMicros", quietest));
+        let measured = [("medianMicros", middle), ("leastMicros", quietest), ("toVerify", to_verify)];
+        self.rows.push(Row { name: name.to_owned(), figures: figures(measured) });
         Ok(())
     }
 }
