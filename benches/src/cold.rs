@@ -21,11 +21,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::Error;
 use crate::in_process::{log_to_nowhere, merchant_links};
 use crate::requests::Senders;
+use crate::results::percentile;
 use crate::servers::{listen, sdk_at, secret, serve};
 
 const BUSINESSES: usize = 1_000;
-/// 250 businesses a second.
-const EVERY: Duration = Duration::from_millis(4);
+const BUSINESSES_A_SECOND: u32 = 250;
 /// 1,000 invented names a second.
 const STRANGERS_TO_ONE: usize = 4;
 /// The time that Secrets Manager takes for a secret, and for a page of 100 names.
@@ -58,7 +58,8 @@ pub(crate) async fn measure(senders: &Senders) -> Result<Vec<String>, Error> {
         for (name, source) in [("folder", folder), ("Secrets Manager", Arc::clone(&manager))] {
             let (of_known, of_strangers) = first_requests(senders, source, strangers).await?;
             let granted = of_known.statuses.get(&(200, 0)).copied().unwrap_or_default();
-            let case = format!("{name}, {} invented names a second", strangers * 250);
+            let case =
+                format!("{name}, {} invented names a second", strangers * BUSINESSES_A_SECOND as usize);
             println!("{case}: {granted} of {BUSINESSES} granted; {}", of_known.shown());
             println!("  strangers: {}", of_strangers.shown());
             let least = if strangers == 0 { 1.0 } else { GRANTED_AT_LEAST };
@@ -95,7 +96,7 @@ async fn first_requests(
             request.headers_mut().insert("businessid", name);
             of_strangers.spawn(answer(Arc::clone(&function), request, at));
         }
-        at = began + EVERY * u32::try_from(number + 1)?;
+        at = began + Duration::from_secs(1) * u32::try_from(number + 1)? / BUSINESSES_A_SECOND;
     }
     Ok((Answers::new(of_known.join_all().await)?, Answers::new(of_strangers.join_all().await)?))
 }
@@ -122,10 +123,7 @@ impl Answers {
     }
 
     fn shown(&self) -> String {
-        let at = |share: f64| {
-            let last = self.millis.len().saturating_sub(1);
-            self.millis.get((last as f64 * share).round() as usize).copied().unwrap_or_default()
-        };
+        let at = |share| percentile(&self.millis, share);
         let statuses =
             self.statuses.iter().map(|((http, status), count)| format!("{http}/{status}: {count}"));
         let statuses = statuses.collect::<Vec<_>>().join(", ");

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use crate::Error;
 use crate::requests::Senders;
-use crate::results::{Figures, figures};
-use crate::servers::{Call, RuntimeApi};
+use crate::results::{Figures, figures, percentile};
+use crate::servers::{Call, RuntimeApi, Service};
 use crate::subject::Subject;
 
 /// Events whose instructions are counted: the difference is of warm events alone.
@@ -86,23 +86,23 @@ async fn live(subject: &Subject, mut events: Vec<String>, warming: usize) -> Res
         (cpu_time(id)?, subject.fake_services.calls(), warm_events.len() as f64);
     let (_asks, mut warm) = serve(subject, &mut api, asks, warm_events).await?;
     let (warm_cpu, calls) = (cpu_time(id)? - cpu_before, subject.fake_services.calls());
-    let per_event = |service: usize| f64::from(calls[service] - calls_before[service]) / count;
+    let per_event =
+        |service: Service| f64::from(calls[service as usize] - calls_before[service as usize]) / count;
     warm.sort_unstable();
-    let within = |share: f64| warm[((count - 1.0) * share).round() as usize];
     Ok(figures([
         ("startMillis", start.as_secs_f64() * 1e3),
         ("startCpuMillis", start_cpu.as_secs_f64() * 1e3),
         ("firstMillis", first[0].as_secs_f64() * 1e3),
         ("firstCpuMillis", first_cpu.as_secs_f64() * 1e3),
-        ("warmP50Micros", within(0.5).as_secs_f64() * 1e6),
-        ("warmP99Micros", within(0.99).as_secs_f64() * 1e6),
+        ("warmP50Micros", percentile(&warm, 0.5).as_secs_f64() * 1e6),
+        ("warmP99Micros", percentile(&warm, 0.99).as_secs_f64() * 1e6),
         ("warmCpuMicros", warm_cpu.as_secs_f64() * 1e6 / count),
         ("residentAtStartBytes", resident_at_start),
         ("residentBytes", status_bytes(id, "VmRSS:")?),
-        ("storeCalls", per_event(0)),
-        ("secretCalls", per_event(1)),
-        ("queueCalls", per_event(2)),
-        ("otherCalls", per_event(3)),
+        ("storeCalls", per_event(Service::Store)),
+        ("secretCalls", per_event(Service::Secrets)),
+        ("queueCalls", per_event(Service::Queue)),
+        ("otherCalls", per_event(Service::Other)),
     ]))
 }
 

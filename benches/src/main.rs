@@ -23,7 +23,7 @@ use local::folder::Folder;
 use crate::bounds::On;
 use crate::life::{Scale, on_measured_cpu};
 use crate::requests::Senders;
-use crate::results::{Results, Row, median, of, smaller_ratio, summary};
+use crate::results::{Results, Row, median, smaller_ratio, summary, values};
 use crate::subject::{Subject, target};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -112,7 +112,7 @@ async fn functions(results: &mut Results, senders: &Senders, scale: Scale, peers
         }
         for (peer, its) in subjects.iter().zip(&lives).skip(count) {
             let language = peer.name.split(' ').next().unwrap_or_default();
-            let start = median(of(own, "startMillis")) / median(of(its, "startMillis"));
+            let start = median(values(own, "startMillis")) / median(values(its, "startMillis"));
             row.figures.insert(format!("cpuTo{language}"), smaller_ratio(own, its, "warmCpuMicros"));
             row.figures.insert(format!("startTo{language}"), start);
         }

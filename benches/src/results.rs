@@ -85,14 +85,15 @@ impl Results {
 /// disturbance raises one of them; higher costs raise both, so the smaller one, `cpuToBaseline`, is held to bounds.
 pub(crate) fn summary(lives: &[Figures], baseline: &[Figures]) -> Figures {
     let names = lives.iter().flat_map(BTreeMap::keys);
-    let mut summary: Figures = names.map(|name| (name.clone(), median(of(lives, name)))).collect();
+    let mut summary: Figures = names.map(|name| (name.clone(), median(values(lives, name)))).collect();
     let (start, cpu) = ("startMillis", "warmCpuMicros");
-    let over = of(lives, start).into_iter().zip(of(baseline, start)).map(|(own, base)| own - base).collect();
+    let over =
+        values(lives, start).into_iter().zip(values(baseline, start)).map(|(own, base)| own - base).collect();
     summary.extend(figures([
         ("startOverBaselineMillis", median(over)),
-        ("warmCpuLeastMicros", least(of(lives, cpu))),
+        ("warmCpuLeastMicros", least(values(lives, cpu))),
         ("cpuToBaselineMedian", median_ratio(lives, baseline, cpu)),
-        ("cpuToBaselineLeast", least(of(lives, cpu)) / least(of(baseline, cpu))),
+        ("cpuToBaselineLeast", least(values(lives, cpu)) / least(values(baseline, cpu))),
         ("cpuToBaseline", smaller_ratio(lives, baseline, cpu)),
     ]));
     summary
@@ -100,20 +101,26 @@ pub(crate) fn summary(lives: &[Figures], baseline: &[Figures]) -> Figures {
 
 /// The smaller of the median of the rounds' own ratios and the ratio of the quietest rounds.
 pub(crate) fn smaller_ratio(rounds: &[Figures], base: &[Figures], name: &str) -> f64 {
-    median_ratio(rounds, base, name).min(least(of(rounds, name)) / least(of(base, name)))
+    median_ratio(rounds, base, name).min(least(values(rounds, name)) / least(values(base, name)))
 }
 
 fn median_ratio(rounds: &[Figures], base: &[Figures], name: &str) -> f64 {
-    median(of(rounds, name).into_iter().zip(of(base, name)).map(|(own, base)| own / base).collect())
+    median(values(rounds, name).into_iter().zip(values(base, name)).map(|(own, base)| own / base).collect())
 }
 
 /// The figures of one name.
-pub(crate) fn of(rounds: &[Figures], name: &str) -> Vec<f64> {
+pub(crate) fn values(rounds: &[Figures], name: &str) -> Vec<f64> {
     rounds.iter().map(|figures| figures[name]).collect()
 }
 
 pub(crate) fn least(values: Vec<f64>) -> f64 {
     values.into_iter().fold(f64::INFINITY, f64::min)
+}
+
+/// The value that this share of `sorted` does not exceed; zero if there are none.
+pub(crate) fn percentile<T: Copy + Default>(sorted: &[T], share: f64) -> T {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((last as f64 * share).round() as usize).copied().unwrap_or_default()
 }
 
 /// The value in the middle; zero if there are none.

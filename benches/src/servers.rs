@@ -85,6 +85,16 @@ impl RuntimeApi {
     }
 }
 
+/// What a function calls.
+#[derive(Clone, Copy)]
+pub(crate) enum Service {
+    Store,
+    Secrets,
+    Queue,
+    /// Alipay's gateway, or a merchant.
+    Other,
+}
+
 pub(crate) struct FakeServices {
     pub(crate) origin: String,
     counts: Arc<[AtomicU32; 4]>,
@@ -114,19 +124,21 @@ impl FakeServices {
         Ok(Router::new().fallback(async move |uri: Uri, headers: HeaderMap, body: Bytes| {
             let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
             let (service, answer) = match target.and_then(|target| target.split_once('.')) {
-                Some(("DynamoDB_20120810", operation)) => (0, dynamodb(operation, &body, &item)),
-                Some(("secretsmanager", "GetSecretValue")) => (1, secret(&secrets, &body)),
-                Some(("AmazonSQS", "SendMessage")) => (2, Some(json!({"MessageId": ID}).to_string())),
-                Some(_) => (3, None),
-                None if uri.path() == "/gateway.do" => (3, Some(token.clone())),
-                None => (3, Some("SUCCESS".to_owned())),
+                Some(("DynamoDB_20120810", operation)) => (Service::Store, dynamodb(operation, &body, &item)),
+                Some(("secretsmanager", "GetSecretValue")) => (Service::Secrets, secret(&secrets, &body)),
+                Some(("AmazonSQS", "SendMessage")) => {
+                    (Service::Queue, Some(json!({"MessageId": ID}).to_string()))
+                }
+                Some(_) => (Service::Other, None),
+                None if uri.path() == "/gateway.do" => (Service::Other, Some(token.clone())),
+                None => (Service::Other, Some("SUCCESS".to_owned())),
             };
-            counted[service].fetch_add(1, Ordering::Relaxed);
+            counted[service as usize].fetch_add(1, Ordering::Relaxed);
             answer.ok_or((StatusCode::BAD_REQUEST, r#"{"__type":"ResourceNotFoundException"}"#))
         }))
     }
 
-    /// Calls of the store, of secrets, of the queue and of others so far.
+    /// Calls so far, each at the place of its [`Service`].
     pub(crate) fn calls(&self) -> [u32; 4] {
         self.counts.each_ref().map(|count| count.load(Ordering::Relaxed))
     }
