@@ -40,7 +40,7 @@ impl Shell<'_> {
     /// The whole page.
     pub(crate) fn markup(&self, language: Language) -> Markup {
         let say = |chinese, english| language.choose(chinese, english);
-        let address = |tag| format!("{}?lang={tag}", self.path);
+        let address = |other: Language| format!("{}?lang={}", self.path, other.query_value());
         let current = |of| (language == of).then_some("true");
         html! {
             (DOCTYPE)
@@ -61,8 +61,8 @@ impl Shell<'_> {
                             (self.lead)
                         }
                         nav aria-label=(say("语言", "Language")) {
-                            a href=(address("zh")) lang="zh-CN" aria-current=[current(Language::Chinese)] { "中文" }
-                            a href=(address("en")) lang="en" aria-current=[current(Language::English)] { "English" }
+                            a href=(address(Language::Chinese)) lang="zh-CN" aria-current=[current(Language::Chinese)] { "中文" }
+                            a href=(address(Language::English)) lang="en" aria-current=[current(Language::English)] { "English" }
                         }
                     }
                     @if !self.scripts.is_empty() {

@@ -11,6 +11,7 @@ use shared::model::authorization::Authorization;
 use shared::model::clock::UnixMillis;
 use shared::model::id::AuthorizationId;
 use shared::model::owner::Owner;
+use shared::web::language::Language;
 
 use super::chart::{Moment, Tone, moments};
 use super::life::{LifeEvent, Next, events, next, unconcluded};
@@ -212,10 +213,9 @@ fn name(visit: &Visit, event: LifeEvent<'_>) -> String {
         LifeEvent::Attempted(attempt) => {
             let number = attempt.number;
             let word = words::outcome_word(attempt.outcome);
-            if visit.language.tag() == "en" {
-                format!("attempt {number}: {word}")
-            } else {
-                format!("第 {number} 次尝试：{word}")
+            match visit.language {
+                Language::Chinese => format!("第 {number} 次尝试：{word}"),
+                Language::English => format!("attempt {number}: {word}"),
             }
         }
     }

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 use shared::model::owner::Owner;
+use shared::web::language::Language;
 
 use super::chart::{Bar, Tone, bars};
 use super::day::{DAY, Day, Funnel};
@@ -63,18 +64,22 @@ fn without_list(visit: &Visit, title: &str, error: ConsoleError) -> Result<Respo
 }
 
 fn bound(visit: &Visit, number: usize, more: bool) -> String {
-    match (visit.language.tag(), more) {
-        ("en", true) => format!("Of the newest {number} of the last 24 hours; there are more than {MOST}."),
-        ("en", false) => format!("Of all {number} of the last 24 hours."),
-        (_, true) => format!("仅统计最近 24 小时内最新的 {number} 条；总数超过 {MOST} 条。"),
-        (_, false) => format!("统计最近 24 小时的全部 {number} 条。"),
+    match (visit.language, more) {
+        (Language::Chinese, true) => {
+            format!("仅统计最近 24 小时内最新的 {number} 条；总数超过 {MOST} 条。")
+        }
+        (Language::Chinese, false) => format!("统计最近 24 小时的全部 {number} 条。"),
+        (Language::English, true) => {
+            format!("Of the newest {number} of the last 24 hours; there are more than {MOST}.")
+        }
+        (Language::English, false) => format!("Of all {number} of the last 24 hours."),
     }
 }
 
 fn form(visit: &Visit) -> Markup {
     html! {
         form class="card search" method="get" action=(visit.link("/day", &[])) {
-            input type="hidden" name="lang" value=(visit.say("zh", "en"));
+            input type="hidden" name="lang" value=(visit.language.query_value());
             label class="field wide" {
                 span { (visit.say("businessId 或 scheme:<SchemeId>", "businessId or scheme:<SchemeId>")) }
                 input name="owner" maxlength="64" autocomplete="off" spellcheck="false"

@@ -77,7 +77,7 @@ fn form(visit: &Visit) -> Markup {
     let kind = visit.asked("kind").unwrap_or("business");
     html! {
         form class="card search" method="get" action=(visit.link("/disabled/change", &[])) {
-            input type="hidden" name="lang" value=(visit.say("zh", "en"));
+            input type="hidden" name="lang" value=(visit.language.query_value());
             input type="hidden" name="change" value="disable";
             label class="field" {
                 span { (visit.say("类别", "Kind")) }

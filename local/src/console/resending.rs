@@ -12,6 +12,7 @@ use serde::Deserialize;
 use shared::model::authorization::Status;
 use shared::model::owner::Owner;
 use shared::runtime::start::StartError;
+use shared::web::language::Language;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::visit::{ConsoleError, Visit};
@@ -89,10 +90,9 @@ async fn question_of_many(visit: &Visit) -> Result<Response, ConsoleError> {
     let number = ended(visit, begin(visit, undeliverable(owner), manner(&asked, true)).await?.await)?;
     let title = visit.say("重新投递", "Resend");
     let place = visit.desk.place.name();
-    let question = if visit.language.tag() == "en" {
-        format!("Resend {number} at {place}?")
-    } else {
-        format!("重新投递 {number} 条（{place}）？")
+    let question = match visit.language {
+        Language::Chinese => format!("重新投递 {number} 条（{place}）？"),
+        Language::English => format!("Resend {number} at {place}?"),
     };
     let body = html! {
         section class="card" {

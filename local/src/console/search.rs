@@ -10,6 +10,7 @@ use shared::model::authorization::Authorization;
 use shared::model::authorization_request::AuthorizationRequest;
 use shared::model::id::AuthorizationId;
 use shared::model::owner::{Owner, SchemeId};
+use shared::web::language::Language;
 
 use super::frame;
 use super::visit::{ConsoleError, Visit};
@@ -83,10 +84,9 @@ async fn by_request_id(visit: &Visit, opened: &Opened, text: &str) -> Result<Res
         return Ok(to(visit, record));
     }
     let looked = page.records.len();
-    let looked = if visit.language.tag() == "en" {
-        format!("No RequestId like this among the newest {looked} ({MOST} at most).")
-    } else {
-        format!("最新 {looked} 条（最多 {MOST} 条）中没有这个 RequestId。")
+    let looked = match visit.language {
+        Language::Chinese => format!("最新 {looked} 条（最多 {MOST} 条）中没有这个 RequestId。"),
+        Language::English => format!("No RequestId like this among the newest {looked} ({MOST} at most)."),
     };
     let way = visit.say(
         "RequestId 没有索引：在 get-authorization-url 的日志中按 request_id 查到 reference，或取回调中的 bizId，再按 reference 查询。",
@@ -110,7 +110,7 @@ pub(super) fn form(visit: &Visit) -> Markup {
     let by = visit.asked("by").unwrap_or("serialNo");
     html! {
         form class="card search" method="get" action=(visit.link("/search", &[])) role="search" {
-            input type="hidden" name="lang" value=(visit.say("zh", "en"));
+            input type="hidden" name="lang" value=(visit.language.query_value());
             label class="field" {
                 span { (visit.say("查询方式", "Search by")) }
                 select name="by" data-testid="by" {

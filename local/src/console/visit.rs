@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::operate::refusal::StepError;
 use crate::operate::{Opened, Place};
+use crate::page::Chosen;
 
 /// Credentials of a login or a role end after a quarter of an hour at the earliest: the place is opened anew before.
 const OPEN_FOR: Duration = Duration::from_mins(10);
@@ -68,10 +69,9 @@ impl FromRequestParts<Arc<Desk>> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Self, Infallible> {
+        let Chosen(language) = Chosen::from_request_parts(parts, desk).await?;
         let query = parts.uri.query().unwrap_or_default();
-        let asked: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let named = asked.iter().find(|(name, _)| name == "lang").and_then(|(_, tag)| Language::named(tag));
-        let language = named.unwrap_or_else(|| Language::preferred(&parts.headers));
+        let asked = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         Ok(Self { desk: Arc::clone(desk), language, path: parts.uri.path().to_owned(), asked })
     }
 }
@@ -121,9 +121,8 @@ impl Visit {
         asked: impl Iterator<Item = (&'a str, &'a str)>,
         language: Language,
     ) -> String {
-        let lang = language.choose("zh", "en");
-        let query =
-            Serializer::new(String::new()).extend_pairs([("lang", lang)]).extend_pairs(asked).finish();
+        let lang = [("lang", language.query_value())];
+        let query = Serializer::new(String::new()).extend_pairs(lang).extend_pairs(asked).finish();
         format!("{}{path}?{query}", self.desk.base)
     }
 

@@ -125,7 +125,7 @@ fn whole(language: Language, pasted: &Pasted, result: Markup) -> Markup {
 
 fn form(language: Language, pasted: &Pasted) -> Markup {
     let say = |chinese, english| language.choose(chinese, english);
-    let action = format!("/doctor?lang={}", say("zh", "en"));
+    let action = format!("/doctor?lang={}", language.query_value());
     html! {
         form class="card" method="post" action=(action) {
             label class="field" {

@@ -168,7 +168,7 @@ fn result(language: Language) -> Markup {
                     pre id=(id) tabindex="0" data-testid=(id) {}
                 }
                 p { a class="aside" id="open-link" data-testid="open-link" hidden { (say("打开授权页", "Open the consent page")) } }
-                p { a class="aside" href=(format!("/doctor?lang={}", say("zh", "en"))) { (say("验签失败？粘贴请求来诊断", "Refused? Paste the request into the doctor")) } }
+                p { a class="aside" href=(format!("/doctor?lang={}", language.query_value())) { (say("验签失败？粘贴请求来诊断", "Refused? Paste the request into the doctor")) } }
             }
         }
     }

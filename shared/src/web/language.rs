@@ -50,6 +50,12 @@ impl Language {
         }
     }
 
+    /// The value by which the address of a page asks for this language.
+    #[must_use]
+    pub const fn query_value(self) -> &'static str {
+        self.choose("zh", "en")
+    }
+
     /// The one of two texts that is of this language.
     #[must_use]
     pub const fn choose<T: Copy>(self, chinese: T, english: T) -> T {
