@@ -10,3 +10,8 @@ pub struct Addresses {
     pub emulator: Url,
     pub merchant: Url,
 }
+
+/// An address without the slash at its end.
+pub(crate) fn bare(url: &Url) -> String {
+    url.as_str().trim_end_matches('/').to_owned()
+}

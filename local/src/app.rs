@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::addresses::Addresses;
+use crate::addresses::{Addresses, bare};
 use crate::database;
 use crate::doctor;
 use crate::documents::vault::secrets_folder;
@@ -279,10 +279,6 @@ fn callback_origins(merchant: &Url, allowed: &[Origin]) -> String {
     origins.extend(THIS_MACHINE.map(str::to_owned));
     origins.extend(allowed.iter().map(Origin::to_string));
     origins.join(",")
-}
-
-fn bare(origin: &Url) -> String {
-    origin.as_str().trim_end_matches('/').to_owned()
 }
 
 async fn listen(port: u16, option: &str) -> Result<TcpListener, StartError> {

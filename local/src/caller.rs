@@ -16,6 +16,7 @@ use shared::signing::alibaba_cloud::{AccessKeySecret, OutgoingCall};
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::addresses::bare;
 use crate::bounded::shared_key;
 use crate::folder::{BUSINESS_ID, Folder, MERCHANT_ID};
 use crate::merchant::{CallAnswer, CallRequest, SignType, Signer, send, sign};
@@ -124,11 +125,6 @@ fn rsa_key(file: &Path) -> Result<Key, StartError> {
     let key = RsaPrivateKey::read_pkcs8_pem_file(file)
         .map_err(|error| StartError::new(format!("{}: {error}", file.display())))?;
     Ok(Key::Rsa(Box::new(key)))
-}
-
-/// An address without the slash at its end.
-pub(crate) fn bare(url: &Url) -> String {
-    url.as_str().trim_end_matches('/').to_owned()
 }
 
 /// A call of `GetAuthorizationUrl`, signed by V3 as Alibaba Cloud's SDKs do.

@@ -12,8 +12,9 @@ use shared::runtime::start::StartError;
 use url::Url;
 
 use super::printed::{curl, print_answer, print_program, print_request, print_sample};
+use crate::addresses::{Addresses, bare};
 use crate::app::{DEFAULT_MERCHANT_PORT, DEFAULT_PORT};
-use crate::caller::{Caller, Identification, authorization_url_call, bare};
+use crate::caller::{Caller, Identification, authorization_url_call};
 use crate::folder::{ACCESS_KEY_ID, Folder};
 use crate::merchant::CallAnswer;
 use crate::samples::{SampleLanguage, SdkLanguage};
@@ -260,7 +261,7 @@ fn callback_of(given: Option<String>, to: Option<&Url>, folder: &Path) -> Result
 fn started_at(
     folder: &Path,
     default_port: u16,
-    which: impl FnOnce(crate::addresses::Addresses) -> Url,
+    which: impl FnOnce(Addresses) -> Url,
 ) -> Result<Url, StartError> {
     match Folder::open(folder).and_then(|folder| folder.addresses()) {
         Ok(addresses) => Ok(which(addresses)),

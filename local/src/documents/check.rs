@@ -13,11 +13,9 @@ use shared::runtime::start::StartError;
 use shared::secrets::{Document as _, DocumentError};
 
 use super::DocumentKind;
+use super::shown::word;
 use crate::bounded::MAX_TEXT_BYTES;
 use crate::operate::local_time::rfc_3339;
-
-/// As much as Secrets Manager holds.
-pub const MAX_BYTES: usize = MAX_TEXT_BYTES;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -64,8 +62,8 @@ impl Reader<'_> {
 pub fn faults(kind: DocumentKind, text: &str, rules: &CallbackRules) -> Result<Vec<Fault>, StartError> {
     let reader = Reader { kind, rules };
     let whole = |line, column, problem: String| vec![Fault { line, column, path: String::new(), problem }];
-    if text.len() > MAX_BYTES {
-        return Ok(whole(1, 1, format!("has more than {MAX_BYTES} bytes")));
+    if text.len() > MAX_TEXT_BYTES {
+        return Ok(whole(1, 1, format!("has more than {MAX_TEXT_BYTES} bytes")));
     }
     let Err(flaw) = reader.parse(text) else { return Ok(Vec::new()) };
     let fields = match Fields::read(text) {
@@ -241,10 +239,7 @@ fn fault(text: &str, offset: usize, path: &str, problem: &str) -> Fault {
     let before = &text[..offset];
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    // A name may be a value in the wrong place, a key even.
-    let is_a_word = path.len() <= 24 && path.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-    let path = if is_a_word { path } else { "(a field whose name is no word)" };
-    Fault { line, column, path: path.to_owned(), problem: problem.to_owned() }
+    Fault { line, column, path: word(path).to_owned(), problem: problem.to_owned() }
 }
 
 #[cfg(test)]
@@ -374,7 +369,7 @@ mod tests {
             assert_eq!(found.len(), 1, "{text}");
             assert_eq!((found[0].0, found[0].2.as_str()), (line, ""), "{text}");
         }
-        assert_eq!(found(DocumentKind::Account, &" ".repeat(MAX_BYTES + 1)), [(1, 1, String::new())]);
+        assert_eq!(found(DocumentKind::Account, &" ".repeat(MAX_TEXT_BYTES + 1)), [(1, 1, String::new())]);
         assert_eq!(found(DocumentKind::Account, "{}"), []);
     }
 

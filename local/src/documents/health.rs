@@ -217,6 +217,7 @@ mod tests {
     use wiremock::{Request, ResponseTemplate};
 
     use super::*;
+    use crate::bounded::MAX_TEXT_BYTES;
     use crate::emulator::certificates::{Manner, issue, issue_as};
     use crate::keys::{new_rsa, private_pem, public_pem};
     use crate::operate::fake_aws::FakeAws;
@@ -301,7 +302,7 @@ mod tests {
         ] {
             fs::write(at(name), text).unwrap();
         }
-        fs::write(at("business/B2.json"), vec![b' '; check::MAX_BYTES + 1]).unwrap();
+        fs::write(at("business/B2.json"), vec![b' '; MAX_TEXT_BYTES + 1]).unwrap();
         let vault = Vault::of_files(folder.path(), CallbackRules::default());
         let Health { flaws, unread, missing } = check(&vault, None, NOW).await;
         let names: Vec<_> = flaws.iter().map(|flaw| flaw.split(':').next().unwrap()).collect();

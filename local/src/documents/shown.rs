@@ -76,15 +76,15 @@ pub fn without_keys(document: &Value) -> Value {
             (name.clone(), certificates(name, value, roots.as_ref()))
         }
         None if PLAIN.contains(&name.as_str()) => (name.clone(), plain(value)),
-        None => (word(name), "(unknown field)".into()),
+        None => (word(name).to_owned(), "(unknown field)".into()),
     });
     Value::Object(shown.collect())
 }
 
 /// A name may be a value in the wrong place, a key even.
-fn word(name: &str) -> String {
+pub(super) fn word(name: &str) -> &str {
     let is_a_word = name.len() <= 24 && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-    if is_a_word { name.to_owned() } else { "(a field whose name is no word)".to_owned() }
+    if is_a_word { name } else { "(a field whose name is no word)" }
 }
 
 /// No field that is shown holds an object.

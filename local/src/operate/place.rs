@@ -148,20 +148,12 @@ impl Deployed {
             }
         })?;
         let found = described.stacks().first();
-        let pairs = |of: &[_]| -> HashMap<String, String> { of.iter().flatten().cloned().collect() };
-        let outputs: Vec<Option<(String, String)>> = found
-            .map(|stack| stack.outputs())
-            .unwrap_or_default()
-            .iter()
-            .map(|each| each.output_key.clone().zip(each.output_value.clone()))
-            .collect();
-        let parameters: Vec<Option<(String, String)>> = found
-            .map(|stack| stack.parameters())
-            .unwrap_or_default()
-            .iter()
-            .map(|each| each.parameter_key.clone().zip(each.parameter_value.clone()))
-            .collect();
-        let (outputs, parameters) = (pairs(&outputs), pairs(&parameters));
+        let outputs = found.into_iter().flat_map(|stack| stack.outputs());
+        let outputs = outputs.filter_map(|each| each.output_key.clone().zip(each.output_value.clone()));
+        let parameters = found.into_iter().flat_map(|stack| stack.parameters());
+        let parameters =
+            parameters.filter_map(|each| each.parameter_key.clone().zip(each.parameter_value.clone()));
+        let (outputs, parameters) = (outputs.collect(), parameters.collect());
         // It may have been asked for by its ARN.
         let name = found.and_then(|found| found.stack_name()).unwrap_or(&stack.name).to_owned();
         Ok(Self { sdk, name, outputs, parameters })
