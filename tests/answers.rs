@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rustls::RootCertStore;
-use shared::egress::client::bundled_roots;
+use shared::egress::tls::bundled_roots;
 use tests::authority::Authority;
 use tests::raw_server::{RawServer, Reply, http};
 use tokio::net::TcpSocket;

@@ -6,7 +6,7 @@ use rsa::RsaPublicKey;
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::sha2::{Digest as _, Sha256};
 use serde_json::{Value, json};
-use shared::egress::client::bundled_roots;
+use shared::egress::tls::bundled_roots;
 use shared::egress::transport_error::TransportError;
 use shared::model::clock::UnixMillis;
 use shared::model::delivery_outcome::TlsFailure;

@@ -6,10 +6,10 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
+use local::client::client_builder;
 use local::folder::Folder;
 use local::merchant::{DemoMerchant, SignType};
 use reqwest::Client;
-use shared::egress::client::client_builder;
 use shared::model::authorization::Status;
 use shared::model::id::AuthorizationId;
 use shared::store::ReadAuthorizations as _;

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use clap::Args;
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::DecodePrivateKey as _;
-use shared::egress::client::client_builder;
 use shared::model::clock::{Clock as _, SystemClock};
 use shared::model::random::{OsRandom, hex_128};
 use shared::runtime::start::StartError;
@@ -18,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::addresses::bare;
 use crate::bounded::shared_key;
+use crate::client::client_builder;
 use crate::folder::{BUSINESS_ID, Folder, MERCHANT_ID};
 use crate::merchant::{CallAnswer, CallRequest, SignType, Signer, send, sign};
 

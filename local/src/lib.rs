@@ -6,6 +6,7 @@ pub mod app;
 mod bounded;
 mod caller;
 pub mod cli;
+pub mod client;
 pub mod console;
 mod database;
 pub mod deliveries;

@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use fastrand::Rng;
 use futures_util::stream;
-use shared::egress::client::client_builder;
+use local::client::client_builder;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 

@@ -20,7 +20,7 @@ fn an_arrow_that_must_never_be_is_found() {
         ("shared/src/signing/rsa.rs", "mod a { use crate::secrets as keys; }", "shared::secrets"),
         ("shared/src/protocol/mod.rs", "use crate::store::*;", "shared::store"),
         ("shared/src/protocol/alipay/gateway.rs", "use crate::aws;", "shared::aws"),
-        ("shared/src/egress/client.rs", "macro!(crate::delivery::Body);", "shared::delivery::Body"),
+        ("shared/src/egress/tls.rs", "macro!(crate::delivery::Body);", "shared::delivery::Body"),
         ("shared/src/store/mod.rs", "use crate::aws::Aws;", "shared::aws::Aws"),
         ("shared/src/store/sqlite/mod.rs", "use crate::aws::Aws;", "shared::aws::Aws"),
         ("shared/src/delivery/sender.rs", "use crate::aws::Aws;", "shared::aws::Aws"),

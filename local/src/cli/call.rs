@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use shared::egress::client::client_builder;
 use shared::model::clock::{Clock as _, SystemClock};
 use shared::model::random::{OsRandom, hex_128};
 use shared::runtime::start::StartError;
@@ -15,6 +14,7 @@ use super::printed::{curl, print_answer, print_program, print_request, print_sam
 use crate::addresses::{Addresses, bare};
 use crate::app::{DEFAULT_MERCHANT_PORT, DEFAULT_PORT};
 use crate::caller::{Caller, Identification, authorization_url_call};
+use crate::client::client_builder;
 use crate::folder::{ACCESS_KEY_ID, Folder};
 use crate::merchant::CallAnswer;
 use crate::samples::{SampleLanguage, SdkLanguage};

@@ -14,7 +14,6 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use shared::delivery::response::{ResponseBody, classify};
 use shared::delivery::sender::MAX_ANSWER_BYTES;
-use shared::egress::client::{client_builder, read_bounded};
 use shared::model::clock::{Clock as _, SystemClock};
 use shared::model::delivery_outcome::DeliveryOutcome;
 use shared::model::random::{OsRandom, hex_128};
@@ -28,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::bounded::{shared_key, text};
+use crate::client::{client_builder, read_bounded};
 use crate::folder::{BUSINESS_ID, Folder, MERCHANT_ID};
 use crate::operate::local_time::local;
 use crate::printable::lines;

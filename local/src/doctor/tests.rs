@@ -8,6 +8,7 @@ use super::MAX_REQUEST_BYTES;
 use super::report::{Aligned, Finding, examine};
 use super::wire::{self, WireError};
 use crate::bounded::read as bounded;
+use crate::client::client_builder;
 use crate::merchant::signing::{sign_md5, sign_rsa};
 
 const HEAD: &str = "businessId=B1&nonce=n1&timestamp=1628772138668";
@@ -183,10 +184,7 @@ async fn examined(address: &str, request: &str, public_key: &str) -> (u16, Strin
         .append_pair("request", request)
         .append_pair("publicKey", public_key)
         .finish();
-    let client = shared::egress::client::client_builder(
-        std::time::Duration::from_secs(5),
-        std::time::Duration::from_secs(30),
-    );
+    let client = client_builder(std::time::Duration::from_secs(5), std::time::Duration::from_secs(30));
     let answer = client
         .build()
         .unwrap()

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::signing::{Parameters, sign, string_to_sign};
 use super::*;
+use crate::client::client_builder;
 
 const APP_ID: &str = "2021000000000001";
 const OTHER_APP_ID: &str = "2021000000000003";
@@ -53,9 +54,7 @@ impl Running {
         let address = listener.local_addr().unwrap().to_string();
         let router = emulator.router();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(10))
-            .build()
-            .unwrap();
+        let client = client_builder(Duration::from_secs(5), Duration::from_secs(10)).build().unwrap();
         Self { emulator, clock, address, client }
     }
 
@@ -280,9 +279,7 @@ async fn silence_records_the_exchange_and_says_nothing() {
     let running = Running::start().await;
     let code = running.emulator.mint_code(0);
     running.emulator.set_fault(GatewayFault::Silence);
-    let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_millis(300))
-        .build()
-        .unwrap();
+    let client = client_builder(Duration::from_secs(5), Duration::from_millis(300)).build().unwrap();
     let asked = client.get(running.url(&format!("/gateway.do?{}", encoded(&request_for(&code)))));
     assert!(asked.send().await.unwrap_err().is_timeout());
     let seen = running.emulator.exchanges();

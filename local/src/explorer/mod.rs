@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use url::Url;
 
+use crate::client::client_builder;
 use crate::merchant::signing::{sign_md5, sign_rsa};
 use crate::page::file;
 
@@ -52,8 +53,7 @@ struct Explorer {
 /// # Errors
 /// Fails if no HTTP client can be built.
 pub(crate) fn router(keys: DemoKeys, parties: PathBuf, authlink: Url) -> Result<Router, reqwest::Error> {
-    let client =
-        shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(30)).build()?;
+    let client = client_builder(Duration::from_secs(5), Duration::from_secs(30)).build()?;
     Ok(Router::new()
         .route("/explorer", get(page::show))
         .route("/explorer.css", get(style))

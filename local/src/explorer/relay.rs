@@ -8,9 +8,9 @@ use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use shared::egress::client::read_bounded;
 
 use super::{Explorer, MAX_BYTES};
+use crate::client::read_bounded;
 
 /// The routes, each with its method.
 const ROUTES: [(Method, &str); 3] = [

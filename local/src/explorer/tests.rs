@@ -21,7 +21,7 @@ async fn explorer(authlink: &str) -> (String, reqwest::Client) {
     let address = format!("http://{}", listener.local_addr().unwrap());
     let router = router(keys, "/home/me/demo folder/parties".into(), authlink.parse().unwrap()).unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(30));
+    let client = client_builder(Duration::from_secs(5), Duration::from_secs(30));
     (address, client.build().unwrap())
 }
 

@@ -2,11 +2,11 @@
 
 use rsa::RsaPrivateKey;
 use serde_json::Value;
-use shared::egress::client::{ReadError, read_bounded};
 use shared::model::clock::UnixMillis;
 
 use super::DemoMerchant;
 use super::signing::{SignType, sign_md5, sign_rsa, string_to_sign};
+use crate::client::{ReadError, read_bounded};
 use crate::keys::random_hex;
 
 const ANSWER_LIMIT_BYTES: usize = 64 * 1024;

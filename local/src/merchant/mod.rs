@@ -1,4 +1,4 @@
-//! A demo merchant: requests links, queries authorizations, receives callbacks, and shows on one page every exchange.
+//! A demo merchant: requests links, queries authorizations, receives callbacks, and shows on one page every message.
 //!
 //! It is written from the open API's documents alone, with signing code of its own, as a merchant would write it, so
 //! that a mistake in authlink's signing shows.
@@ -24,6 +24,7 @@ use rsa::{RsaPrivateKey, RsaPublicKey};
 use shared::model::clock::{Clock, SystemClock};
 use tokio::sync::watch;
 
+use crate::client::client_builder;
 use crate::emulator::AlipayEmulator;
 use crate::journal::Journal;
 pub use call::{Call, CallAnswer, CallRequest, MerchantCallError, Signer, send, sign};
@@ -79,8 +80,7 @@ impl DemoMerchant {
     /// # Errors
     /// Fails if no HTTP client can be built.
     pub fn new(config: MerchantConfig) -> Result<Self, reqwest::Error> {
-        let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(30))
-            .build()?;
+        let client = client_builder(Duration::from_secs(5), Duration::from_secs(30)).build()?;
         let memory = Memory {
             ledger: Ledger::default(),
             nonces: VecDeque::new(),
@@ -158,7 +158,7 @@ impl DemoMerchant {
         self.memory().slow_delay = delay;
     }
 
-    /// The exchanges here and, if there is an emulator, there, for a page to show.
+    /// The messages here and, if there is an emulator, there, for a page to show.
     #[must_use]
     pub const fn journal(&self) -> &Journal {
         &self.journal

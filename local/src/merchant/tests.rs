@@ -120,9 +120,7 @@ async fn queries_a_serial_no_with_a_signed_request() {
 #[tokio::test]
 async fn says_what_stands_in_the_way_of_a_link() {
     let origin = serve(merchant("http://127.0.0.1:1".to_owned()).router()).await;
-    let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(10))
-        .build()
-        .unwrap();
+    let client = client_builder(Duration::from_secs(5), Duration::from_secs(10)).build().unwrap();
     for (request_body, status) in [
         (r#"{"signType":"MD5"}"#, 502),
         (r#"{"signType":"SHA256-RSA"}"#, 502),
@@ -172,9 +170,7 @@ impl Callback {
         };
         let mut body = self.body.clone();
         alter(&mut body);
-        let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(10))
-            .build()
-            .unwrap();
+        let client = client_builder(Duration::from_secs(5), Duration::from_secs(10)).build().unwrap();
         let mut request = client.post(format!("{origin}/callback")).header("sign", sign).body(body);
         request = request.header(header::HOST, self.host);
         for (name, value) in headers.into_iter().filter(|(_, value)| !value.is_empty()) {
@@ -294,9 +290,7 @@ async fn faults_of_both_parties_are_set_from_the_page() {
     });
     let merchant = merchant(String::new()).with_emulator(emulator.clone());
     let origin = serve(merchant.router()).await;
-    let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(10))
-        .build()
-        .unwrap();
+    let client = client_builder(Duration::from_secs(5), Duration::from_secs(10)).build().unwrap();
     let set = client.post(format!("{origin}/api/faults")).header(header::CONTENT_TYPE, "application/json");
     let answer = set.body(r#"{"merchant":"wrong-text","gateway":"user-id"}"#).send().await.unwrap();
     let expected = r#"{"merchant":"wrong-text","slowMillis":3000,"gateway":"user-id"}"#;
@@ -307,9 +301,7 @@ async fn faults_of_both_parties_are_set_from_the_page() {
 #[tokio::test]
 async fn the_page_has_its_own_script_and_nothing_inline() {
     let origin = serve(merchant(String::new()).router()).await;
-    let client = shared::egress::client::client_builder(Duration::from_secs(5), Duration::from_secs(10))
-        .build()
-        .unwrap();
+    let client = client_builder(Duration::from_secs(5), Duration::from_secs(10)).build().unwrap();
     for (path, language, heading) in
         [("/", "en", "Demo merchant"), ("/?lang=zh", "en", "演示商家"), ("/", "fr", "演示商家")]
     {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::future::{FutureExt as _, LocalBoxFuture, Shared, join_all};
 use serde_json::json;
-use shared::egress::client::bundled_roots;
+use shared::egress::tls::bundled_roots;
 use shared::model::alipay_app_id::AlipayAppId;
 use shared::model::clock::{Clock, UnixMillis};
 use shared::runtime::start::StartError;

@@ -15,7 +15,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use shared::egress::client::tls_config;
+use shared::egress::tls::tls_config;
 use shared::model::clock::{Clock, UnixMillis};
 use shared::runtime::start::StartError;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -27,7 +27,7 @@ use url::Url;
 pub const MIN_DAYS: u64 = 14;
 /// A signature is good for five minutes.
 pub const MAX_CLOCK_SECS: u64 = 60;
-/// Further ahead nobody looks.
+/// The most days that are looked ahead.
 const MOST_DAYS: u64 = 400;
 const DAY: Duration = Duration::from_hours(24);
 const TIMEOUT: Duration = Duration::from_secs(10);

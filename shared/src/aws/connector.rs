@@ -12,7 +12,7 @@ use http_body_util::Full;
 use rustls::RootCertStore;
 
 use crate::aws::https_client::{ExchangeError, HttpsClient};
-use crate::egress::client::bundled_roots;
+use crate::egress::tls::bundled_roots;
 
 /// A client whose connections are shared by all that are given a clone of it.
 #[must_use]

@@ -13,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::RootCertStore;
 
-use crate::egress::client::tls_config;
+use crate::egress::tls::tls_config;
 
 /// A function is frozen between its events, and the other side closes what it has not heard from: kept connections are
 /// young, so that a call's three attempts do not all meet dead ones.

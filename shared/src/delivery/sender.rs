@@ -16,9 +16,9 @@ use url::Url;
 
 use crate::delivery::response::{self, AnswerText, AttemptResult, ResponseBody};
 use crate::egress::callback_url::{CallbackRules, CallbackUrl};
-use crate::egress::client::bundled_roots;
 use crate::egress::http_client::{HttpClient, HttpLimits, json_post};
 use crate::egress::resolver::{Reach, Resolver, SystemResolver};
+use crate::egress::tls::bundled_roots;
 use crate::egress::transport_error::TransportError;
 use crate::model::clock::UnixMillis;
 use crate::model::delivery_outcome::{CONFIRMED_STATUS, DeliveryOutcome};

@@ -19,10 +19,10 @@ use rustls::RootCertStore;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::egress::client::tls_config;
 use crate::egress::connector::Connector;
 use crate::egress::final_read::{self, SendProgress, SentBody};
 use crate::egress::resolver::Reach;
+use crate::egress::tls::tls_config;
 use crate::egress::transport_error::TransportError;
 
 /// The bytes of one exchange that are no body, at most: interim answers, headers, the framing of chunks, trailers.

@@ -5,7 +5,6 @@
 
 pub mod breakers;
 pub mod callback_url;
-pub mod client;
 pub(crate) mod connector;
 pub(crate) mod error_chain;
 pub(crate) mod final_read;
@@ -14,6 +13,7 @@ pub mod ip_ranges;
 pub(crate) mod read_budget;
 pub mod resolver;
 pub mod third_party_link;
+pub mod tls;
 pub(crate) mod tls_failure;
 pub mod transport_error;
 pub mod web_url;

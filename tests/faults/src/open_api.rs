@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use local::client::client_builder;
 use local::merchant::signing::{SignType, sign_md5, sign_rsa, string_to_sign};
 use rsa::RsaPrivateKey;
 use serde_json::{Value, json};
-use shared::egress::client::client_builder;
 use shared::model::clock::{Clock, UnixMillis};
 
 use crate::business::{BUSINESSES, MERCHANT_ID};

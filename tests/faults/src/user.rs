@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::egress::client::client_builder;
+use local::client::client_builder;
 use tokio::time::sleep;
 use url::Url;
 

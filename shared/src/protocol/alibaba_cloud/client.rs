@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::egress::client::bundled_roots;
 use crate::egress::http_client::{HttpClient, HttpLimits};
 use crate::egress::resolver::Reach;
+use crate::egress::tls::bundled_roots;
 use crate::egress::transport_error::TransportError;
 use crate::protocol::alibaba_cloud::call::{ANSWER_TIMEOUT, AlibabaCloudNetwork, MAX_ANSWER_BYTES};
 

@@ -14,9 +14,9 @@ use time::macros::{format_description, offset};
 use time::{OffsetDateTime, UtcOffset};
 use url::Url;
 
-use crate::egress::client::bundled_roots;
 use crate::egress::http_client::{HttpClient, HttpLimits};
 use crate::egress::resolver::Reach;
+use crate::egress::tls::bundled_roots;
 use crate::egress::transport_error::TransportError;
 use crate::model::alipay_app_id::AlipayAppId;
 use crate::model::clock::UnixMillis;

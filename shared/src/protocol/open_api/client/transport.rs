@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rustls::RootCertStore;
 
-use crate::egress::client::bundled_roots;
 use crate::egress::http_client::{HttpClient, HttpLimits, json_post};
 use crate::egress::resolver::Reach;
+use crate::egress::tls::bundled_roots;
 use crate::egress::transport_error::TransportError;
 use crate::protocol::open_api::client::request::PlatformRequest;
 

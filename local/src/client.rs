@@ -1,12 +1,11 @@
-//! TLS as every outgoing call has it, and the client of those that ask authlink on the same machine.
+//! The HTTP client of those that ask authlink on the same machine: the demo merchant, the commands, and tests.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use rustls::RootCertStore;
+use shared::egress::tls::{bundled_roots, tls_config};
 
-/// A builder of clients for those that ask authlink: the demo merchant and tests. Redirects are told, not followed.
+/// A builder of clients. Redirects are told, not followed.
 #[expect(clippy::disallowed_methods, reason = "the one place that builds such clients")]
 pub fn client_builder(connect: Duration, total: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
@@ -16,22 +15,6 @@ pub fn client_builder(connect: Duration, total: Duration) -> reqwest::ClientBuil
         .connect_timeout(connect)
         .timeout(total)
         .user_agent(concat!("authlink/", env!("CARGO_PKG_VERSION")))
-}
-
-/// Mozilla's roots, as they are compiled in.
-#[must_use]
-pub fn bundled_roots() -> RootCertStore {
-    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
-}
-
-/// TLS 1.2 and 1.3 by aws-lc-rs.
-#[must_use]
-pub fn tls_config(roots: RootCertStore) -> rustls::ClientConfig {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map(|builder| builder.with_root_certificates(roots).with_no_client_auth())
-        .unwrap_or_else(|error| unreachable!("aws-lc-rs supports TLS 1.2 and 1.3: {error}"))
 }
 
 /// A failure to read an answer's body.
