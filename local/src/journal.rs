@@ -1,4 +1,4 @@
-//! The exchanges of the emulator and the demo merchant, for the demo page.
+//! The messages of the emulator and the demo merchant, for the demo page.
 //!
 //! Both write into one journal, so that the page shows a whole authorization in order. Its entries and texts are
 //! bounded, because any client of the servers makes them write.
@@ -31,7 +31,7 @@ pub struct Entry {
     pub event: JournalEvent,
 }
 
-/// One exchange over the wire, as one party saw it.
+/// A request and its answer, as one party saw them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JournalEvent {

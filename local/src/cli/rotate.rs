@@ -80,7 +80,7 @@ impl ChoosesKeys for AlipaysKeys {
     }
 }
 
-/// Of a party that has secrets alone.
+/// No options: an access key has one list, and its new secret is made here.
 #[derive(Args)]
 pub(super) struct OneList {}
 

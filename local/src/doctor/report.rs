@@ -63,12 +63,12 @@ fn best(
     // A file's own line end would be called the mistake.
     let better = examined.find(is_found);
     Some(match better {
-        Some(better) if !is_found(&first) || is_shorter_story(&better, &first) => better,
+        Some(better) if !is_found(&first) || names_fewer_causes(&better, &first) => better,
         _ => first,
     })
 }
 
-fn is_shorter_story(one: &(Bytes, Option<Diagnosis>), other: &(Bytes, Option<Diagnosis>)) -> bool {
+fn names_fewer_causes(one: &(Bytes, Option<Diagnosis>), other: &(Bytes, Option<Diagnosis>)) -> bool {
     let causes =
         |found: &(Bytes, Option<Diagnosis>)| found.1.as_ref().map_or(0, |diagnosis| diagnosis.causes().len());
     causes(one) < causes(other)

@@ -17,10 +17,10 @@ use super::{DocumentKind, Vault, check};
 /// The documents that are fetched at once.
 const AT_ONCE: usize = 16;
 /// How long before its end a certificate is told of.
-const NOTICE: Duration = Duration::from_hours(24 * 30);
-/// The names that stand in a sentence about more of them.
+const WARN_BEFORE_END: Duration = Duration::from_hours(24 * 30);
+/// The most names in one sentence.
 const NAMED: usize = 3;
-/// The needer of documents that no other names.
+/// Who needs the documents that no other document refers to.
 const ITSELF: &str = "authlink itself";
 
 /// The result of a check of all documents of a place.
@@ -124,8 +124,11 @@ async fn document(vault: &Vault, kind: DocumentKind, name: &SecretName, now: Uni
     let rules = vault.rules();
     match check::faults(kind, &text, &rules) {
         Ok(faults) => {
-            let out_of_validity =
-                || [now, now + NOTICE].into_iter().find_map(|at| check::out_of_validity(kind, &text, at));
+            let out_of_validity = || {
+                [now, now + WARN_BEFORE_END]
+                    .into_iter()
+                    .find_map(|at| check::out_of_validity(kind, &text, at))
+            };
             match faults.into_iter().next().or_else(out_of_validity) {
                 Some(fault) => Document::Flawed(fault.to_string()),
                 None => Document::Sound(references(kind, &text, &rules)),

@@ -115,7 +115,7 @@ fn certificates(field: &str, value: &Value, roots: Option<&RootCertificates>) ->
     }
 }
 
-/// The SN, and the end: of one of Alipay's, that of the first on its way to the root.
+/// SN and end of validity; for Alipay's certificate, the earliest end on its chain to the root.
 fn certificate(
     field: &str,
     file: &str,

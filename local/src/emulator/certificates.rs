@@ -27,7 +27,7 @@ pub struct IssuedFiles {
     pub roots: String,
 }
 
-/// What certificates are issued like.
+/// How certificates are issued.
 #[derive(Clone, Copy)]
 pub struct Manner {
     /// They end as these years begin.

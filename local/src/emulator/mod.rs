@@ -143,7 +143,7 @@ impl AlipayEmulator {
         self.memory().slow_delay = delay;
     }
 
-    /// The exchanges so far, for a page to show.
+    /// The messages so far, for a page to show.
     #[must_use]
     pub const fn journal(&self) -> &Journal {
         &self.journal

@@ -1,4 +1,4 @@
-//! The demo page: one button that starts an authorization, and every exchange that follows.
+//! The demo page: one button that starts an authorization, and every message that follows.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -4,7 +4,7 @@ use shared::web::language::Language;
 
 use crate::printable::line;
 
-/// So many are named to people; programs get all.
+/// The most that are named to people; programs get all.
 const NAMED: usize = 3;
 
 /// Says how many there are, and which, without a full stop; nothing if there are none.

@@ -174,7 +174,7 @@ impl Deployed {
         Ok(Opened { records, callbacks: self.callback_rules()? })
     }
 
-    /// What the stack says of itself.
+    /// An output of the stack.
     ///
     /// # Errors
     /// It does not: it is not of authlink, or its deployment has not succeeded.
@@ -187,13 +187,13 @@ impl Deployed {
         })
     }
 
-    /// What it was told, where that is not nothing.
+    /// A parameter of the stack, unless it is empty.
     #[must_use]
     pub fn parameter(&self, key: &str) -> Option<&str> {
         self.parameters.get(key).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Its name, which is one of its region.
+    /// Its name with its region: `name.region`.
     #[must_use]
     pub fn name_in_region(&self) -> String {
         format!("{}.{}", self.name, self.sdk.region().map_or("", Region::as_ref))

@@ -50,17 +50,17 @@ impl Plan {
         self.all.len()
     }
 
-    /// Begins it with these; what it was before is forgotten.
+    /// Begins it with these, in place of what it was before.
     pub(super) fn begin(&mut self, all: Vec<AuthorizationId>, now: UnixMillis) -> io::Result<()> {
-        self.forget()?;
+        self.clear()?;
         let ids: String = all.iter().map(|id| format!("{id}\n")).collect();
         private_file::write(&self.file, &format!("{now}\n{ids}"))?;
         (self.all, self.begun) = (all, Some(now));
         Ok(())
     }
 
-    /// Forgets it, in an order in which no moment has a plan without what is done of it.
-    pub(super) fn forget(&mut self) -> io::Result<()> {
+    /// Empties it, in an order in which no moment has a plan without what is done of it.
+    pub(super) fn clear(&mut self) -> io::Result<()> {
         match fs::remove_file(&self.file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -82,7 +82,7 @@ impl Plan {
 
     /// All of it is done.
     pub(super) fn end(mut self) -> io::Result<()> {
-        self.forget()
+        self.clear()
     }
 }
 
@@ -187,11 +187,11 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_that_is_forgotten_leaves_nothing() {
+    fn a_plan_that_is_cleared_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let mut plan = Plan::hold(folder.path(), "all").unwrap();
         plan.begin(ids_of(["1"]), NOW).unwrap();
-        plan.forget().unwrap();
+        plan.clear().unwrap();
         drop(plan);
         drop(Plan::hold(folder.path(), "all").unwrap());
         assert_eq!(left_files(folder.path()), 0);

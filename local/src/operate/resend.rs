@@ -53,7 +53,7 @@ pub struct Manner<'a> {
     /// So many a second at most.
     pub rate: u32,
     pub yes: bool,
-    /// An earlier run of the same that was broken off is forgotten.
+    /// An earlier run of the same that was broken off is discarded.
     pub anew: bool,
     /// Takes the lines that tell how far many have come.
     pub tell: &'a (dyn Fn(&str) + Sync),
@@ -195,7 +195,7 @@ impl Selection {
     }
 }
 
-/// True if a run that was broken off goes on, which is asked; one that is old is forgotten.
+/// True if a run that was broken off goes on, which is asked; one that is old is discarded.
 fn goes_on(
     plan: &mut Plan,
     anew: bool,
@@ -206,8 +206,8 @@ fn goes_on(
     let done = format!("{} of {}", plan.len() - plan.left().len(), plan.len());
     let earlier = format!("An earlier run of the same, begun {}, ended after {done}", local(begun));
     if anew || now > begun + RESUMABLE_FOR {
-        eprintln!("{earlier}; it is forgotten.");
-        plan.forget()?;
+        eprintln!("{earlier}; it is discarded.");
+        plan.clear()?;
         return Ok(false);
     }
     agreed(&format!("{earlier}. Go on with it (or say --anew)?"))?;

@@ -54,7 +54,7 @@ pub struct Tail {
     unreadable: Vec<String>,
 }
 
-/// One as it was seen last.
+/// A record as the last poll saw it.
 struct Known {
     state: State,
     /// It may change without an operator.
@@ -63,7 +63,7 @@ struct Known {
     poll: u64,
 }
 
-/// What a change is one of.
+/// The parts of a record whose change is printed.
 #[derive(PartialEq, Eq)]
 struct State {
     status: Status,
@@ -179,7 +179,7 @@ impl Tail {
         self.polled_at = Some(now);
         self.more_needed_attention = needing.more;
         self.polls += 1;
-        self.forget_some();
+        self.evict();
         Ok(changed)
     }
 
@@ -243,8 +243,8 @@ impl Tail {
         by_turns.into_iter().take(self.reads.again).map(|(_, _, id)| id.clone()).collect()
     }
 
-    /// Forgets those that have been read the longest ago, if there are too many.
-    fn forget_some(&mut self) {
+    /// Drops those that have been read the longest ago, if there are too many.
+    fn evict(&mut self) {
         let too_many = self.known.len().saturating_sub(KNOWN);
         if too_many > 0 {
             let mut by_poll: Vec<_> =
