@@ -80,7 +80,7 @@ impl<A: Args + Makes> DocumentCommand<A> {
                 add(document, manner, folder, |what| question::agreed(what, yes)).await
             }
             Self::Show { id: None, json, place } => {
-                let ids = Vault::open(&place.place(folder)).await?.names(A::KIND).await?;
+                let ids = Vault::open(&place.place(folder)).await?.ids(A::KIND).await?;
                 if json {
                     println!("{:#}", json!(ids));
                 } else {
@@ -138,7 +138,7 @@ pub(super) async fn add<A: Makes>(
     let (id, place) = (document.id().to_owned(), manner.place.clone().place(folder));
     let name = A::KIND.name(&id)?;
     let vault = Vault::open(&place).await?;
-    if vault.read(&name).await?.is_some() {
+    if vault.fetch(&name).await?.is_some() {
         return Err(WriteError::IsThere(name).into());
     }
     // Before a key is made: it would be made in vain.

@@ -41,13 +41,13 @@ pub async fn check(vault: &Vault, default_app: Option<&AlipayAppId>, now: UnixMi
         DocumentKind::VARIANTS.iter().copied().partition(|kind| kind.is_single());
     let (mut flaws, mut unread, mut unlisted) = (Vec::new(), Unread::default(), HashSet::new());
     let mut names: Vec<_> = single.into_iter().filter_map(|kind| Some((kind, kind.name("").ok()?))).collect();
-    for (kind, keys) in join_all(many.into_iter().map(async |kind| (kind, vault.names(kind).await))).await {
-        match keys {
-            Ok(keys) => {
-                for key in keys {
-                    match kind.name(&key) {
+    for (kind, ids) in join_all(many.into_iter().map(async |kind| (kind, vault.ids(kind).await))).await {
+        match ids {
+            Ok(ids) => {
+                for id in ids {
+                    match kind.name(&id) {
                         Ok(name) => names.push((kind, name)),
-                        Err(error) => flaws.push(format!("{}/{key}: {error}", kind.as_str())),
+                        Err(error) => flaws.push(format!("{}/{id}: {error}", kind.as_str())),
                     }
                 }
             }
@@ -102,7 +102,7 @@ pub async fn check(vault: &Vault, default_app: Option<&AlipayAppId>, now: UnixMi
 pub async fn missing_app(vault: &Vault, app: Option<&str>) -> Result<Option<SecretName>, StartError> {
     let Some(app) = app else { return Ok(None) };
     let name = DocumentKind::AlipayApp.name(app)?;
-    Ok(if vault.read(&name).await?.is_none() { Some(name) } else { None })
+    Ok(if vault.fetch(&name).await?.is_none() { Some(name) } else { None })
 }
 
 /// A document as it was found.

@@ -48,26 +48,26 @@ impl DocumentKind {
         matches!(self, Self::CallbackKey | Self::LinkToken | Self::PhoneKey)
     }
 
-    /// The name of the document of this key.
+    /// The name of the document of this id.
     ///
     /// # Errors
     /// There can be none of such a name.
-    pub fn name(self, key: &str) -> Result<SecretName, StartError> {
+    pub fn name(self, id: &str) -> Result<SecretName, StartError> {
         Ok(match self {
-            Self::Business => SecretName::business(key)?,
+            Self::Business => SecretName::business(id)?,
             Self::Scheme => {
-                let id = SchemeId::parse(key);
+                let id = SchemeId::parse(id);
                 SecretName::scheme(id.ok_or_else(|| StartError::new("a scheme's id is a number".to_owned()))?)
             }
-            Self::AccessKey => SecretName::access_key(key)?,
-            Self::Account => SecretName::account(key)?,
-            Self::Platform => SecretName::platform(key)?,
+            Self::AccessKey => SecretName::access_key(id)?,
+            Self::Account => SecretName::account(id)?,
+            Self::Platform => SecretName::platform(id)?,
             Self::AlipayApp => {
-                let id = AlipayAppId::parse(key);
+                let id = AlipayAppId::parse(id);
                 let flaw = || StartError::new("an app's id at Alipay is 1 to 32 digits".to_owned());
                 SecretName::alipay_app(&id.ok_or_else(flaw)?)
             }
-            Self::AlibabaCloudKey => SecretName::alibaba_cloud_key(key)?,
+            Self::AlibabaCloudKey => SecretName::alibaba_cloud_key(id)?,
             Self::CallbackKey => SecretName::callback_key(),
             Self::LinkToken => SecretName::link_token(),
             Self::PhoneKey => SecretName::phone_key(),

@@ -142,9 +142,9 @@ async fn of_owner(
 
 async fn schemes(vault: &Vault, account: &Value) -> Result<Vec<Owner>, StartError> {
     let account = account.as_str().ok_or_else(|| StartError::new("it names no account".to_owned()))?;
-    let ids = vault.names(DocumentKind::Scheme).await?.into_iter().filter_map(|id| SchemeId::parse(&id));
+    let ids = vault.ids(DocumentKind::Scheme).await?.into_iter().filter_map(|id| SchemeId::parse(&id));
     let looked = iter(ids).map(async |id| {
-        let text = vault.read(&DocumentKind::Scheme.name(&id.to_string())?).await?;
+        let text = vault.fetch(&DocumentKind::Scheme.name(&id.to_string())?).await?;
         let scheme: Value = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         Ok((scheme["accountId"] == account).then_some(Owner::Scheme(id)))
     });

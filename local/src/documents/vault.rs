@@ -92,14 +92,6 @@ impl Vault {
     ///
     /// # Errors
     /// It is unavailable.
-    pub async fn read(&self, name: &SecretName) -> Result<Option<Zeroizing<String>>, StartError> {
-        Ok(self.fetch(name).await?)
-    }
-
-    /// The same, with the kind of the failure.
-    ///
-    /// # Errors
-    /// It is unavailable.
     pub async fn fetch(&self, name: &SecretName) -> Result<Option<Zeroizing<String>>, FetchError> {
         Ok(self.current(name).await?.map(|value| value.document))
     }
@@ -120,17 +112,17 @@ impl Vault {
         }
     }
 
-    /// The keys of a kind's documents.
+    /// The ids of a kind's documents.
     ///
     /// # Errors
     /// They cannot be listed.
-    pub async fn names(&self, kind: DocumentKind) -> Result<BTreeSet<String>, FetchError> {
+    pub async fn ids(&self, kind: DocumentKind) -> Result<BTreeSet<String>, FetchError> {
         let names = match self {
             Self::Folder { source, .. } => source.names(kind.as_str()).await?,
             Self::Manager { source, .. } => source.names(kind.as_str()).await?,
         };
-        let key = |name: SecretName| name.as_str().split_once('/').map(|(_, key)| key.to_owned());
-        Ok(names.into_iter().filter_map(key).collect())
+        let id = |name: SecretName| name.as_str().split_once('/').map(|(_, id)| id.to_owned());
+        Ok(names.into_iter().filter_map(id).collect())
     }
 }
 
@@ -158,10 +150,10 @@ mod tests {
         let config = Config::read(&settings).unwrap();
         let vault = Vault::of_files(secrets_folder(&config).unwrap(), CallbackRules::default());
         let name = DocumentKind::Account.name("1001").unwrap();
-        assert_eq!(vault.read(&name).await.unwrap(), None);
+        assert_eq!(vault.fetch(&name).await.unwrap(), None);
         vault.write(&name, "{}", None).await.unwrap();
-        assert_eq!(vault.read(&name).await.unwrap().unwrap().as_str(), "{}");
-        assert_eq!(vault.names(DocumentKind::Account).await.unwrap(), ["1001".to_owned()].into());
+        assert_eq!(vault.fetch(&name).await.unwrap().unwrap().as_str(), "{}");
+        assert_eq!(vault.ids(DocumentKind::Account).await.unwrap(), ["1001".to_owned()].into());
         assert!(elsewhere.path().join("account/1001.json").is_file());
     }
 }

@@ -245,13 +245,13 @@ mod tests {
             let written = if one.is_ok() { "3" } else { "4" };
             let late = one.and(other).unwrap_err();
             assert!(matches!(&late, WriteError::Changed(changed) if *changed == name), "{late:?}");
-            assert_eq!(vault.read(&name).await.unwrap().unwrap().as_str(), written);
+            assert_eq!(vault.fetch(&name).await.unwrap().unwrap().as_str(), written);
 
             let read = version_of(&vault, &name).await;
             vault.write(&name, "5", Some(&read)).await.unwrap();
             let late = vault.write(&name, "6", Some(&read)).await.unwrap_err();
             assert!(matches!(late, WriteError::Changed(_)));
-            assert_eq!(vault.read(&name).await.unwrap().unwrap().as_str(), "5");
+            assert_eq!(vault.fetch(&name).await.unwrap().unwrap().as_str(), "5");
         }
         assert_eq!(fs::read_dir(folder.path().join("account")).unwrap().count(), 1, "nothing is left beside");
     }
@@ -262,7 +262,7 @@ mod tests {
         let vault = Vault::of_files(folder.path(), CallbackRules::default());
         let name = DocumentKind::Account.name("1001").unwrap();
         assert!(matches!(vault.write(&name, "{}", Some("1")).await, Err(WriteError::Changed(_))));
-        assert_eq!(vault.read(&name).await.unwrap(), None);
+        assert_eq!(vault.fetch(&name).await.unwrap(), None);
     }
 
     #[tokio::test]
@@ -273,7 +273,7 @@ mod tests {
         let first = version_of(&vault, &name).await;
         for text in ["2", "3", "2"] {
             vault.write(&name, text, Some(&first)).await.unwrap();
-            assert_eq!(vault.read(&name).await.unwrap().unwrap().as_str(), text);
+            assert_eq!(vault.fetch(&name).await.unwrap().unwrap().as_str(), text);
             secret.lock().unwrap().current = Some(first.clone());
         }
     }
