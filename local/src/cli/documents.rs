@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::new_document::Makes;
 use super::place::PlaceArgs;
 use crate::bounded::text;
-use crate::documents::check::Fault;
+use crate::documents::check::Flaw;
 use crate::documents::health::missing_app;
 use crate::documents::rotation::KeyList;
 use crate::documents::{DocumentKind, KeptKey, NewKey, Vault, WriteError, check, last_use, shown};
@@ -92,8 +92,8 @@ impl<A: Args + Makes> DocumentCommand<A> {
             Self::Check { id, json, place } => {
                 let vault = Vault::open(&place.place(folder)).await?;
                 let (name, read) = fetch(&vault, A::KIND, &id).await?;
-                let faults = unserviceable(A::KIND, &read.document, &vault.rules())?;
-                say_flaws(name.as_str(), &faults, json)
+                let flaws = unserviceable(A::KIND, &read.document, &vault.rules())?;
+                say_flaws(name.as_str(), &flaws, json)
             }
         }
     }
@@ -217,8 +217,8 @@ impl CheckArgs {
         let by_folder = self.file.parent().and_then(|folder| named(folder.file_name()));
         let kind = self.kind.or(by_folder).or_else(|| named(self.file.file_stem()));
         let kind = kind.ok_or_else(|| StartError::new("say by --kind which document it is".to_owned()))?;
-        let faults = unserviceable(kind, &text(&self.file)?, &rules)?;
-        say_flaws(&self.file.display().to_string(), &faults, self.json)
+        let flaws = unserviceable(kind, &text(&self.file)?, &rules)?;
+        say_flaws(&self.file.display().to_string(), &flaws, self.json)
     }
 }
 
@@ -227,29 +227,29 @@ pub(super) fn unserviceable(
     kind: DocumentKind,
     text: &str,
     rules: &CallbackRules,
-) -> Result<Vec<Fault>, StartError> {
-    let mut faults = check::faults(kind, text, rules)?;
-    faults.extend(check::out_of_validity(kind, text, SystemClock.now()));
-    Ok(faults)
+) -> Result<Vec<Flaw>, StartError> {
+    let mut flaws = check::flaws(kind, text, rules)?;
+    flaws.extend(check::out_of_validity(kind, text, SystemClock.now()));
+    Ok(flaws)
 }
 
 /// Refuses a document that has flaws, and prints each.
-pub(super) fn refuse(name: &str, faults: &[Fault], as_json: bool) -> Result<(), StartError> {
-    if faults.is_empty() { Ok(()) } else { say_flaws(name, faults, as_json) }
+pub(super) fn refuse(name: &str, flaws: &[Flaw], as_json: bool) -> Result<(), StartError> {
+    if flaws.is_empty() { Ok(()) } else { say_flaws(name, flaws, as_json) }
 }
 
-fn say_flaws(name: &str, faults: &[Fault], as_json: bool) -> Result<(), StartError> {
+fn say_flaws(name: &str, flaws: &[Flaw], as_json: bool) -> Result<(), StartError> {
     if as_json {
-        let flaws: Vec<_> = faults.iter().map(Fault::as_json).collect();
+        let flaws: Vec<_> = flaws.iter().map(Flaw::as_json).collect();
         println!("{:#}", json!({"document": name, "flaws": flaws}));
     } else {
-        faults.iter().for_each(|fault| println!("{name}:{fault}"));
+        flaws.iter().for_each(|flaw| println!("{name}:{flaw}"));
     }
-    if faults.is_empty() {
+    if flaws.is_empty() {
         return Ok(());
     }
-    let flaws = if faults.len() == 1 { "flaw" } else { "flaws" };
-    Err(StartError::new(format!("{name} has {} {flaws}", faults.len())))
+    let noun = if flaws.len() == 1 { "flaw" } else { "flaws" };
+    Err(StartError::new(format!("{name} has {} {noun}", flaws.len())))
 }
 
 pub(super) async fn fetch(

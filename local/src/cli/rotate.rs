@@ -111,7 +111,7 @@ impl<C: Args + ChoosesKeys> RotateArgs<C> {
         let place = manner.place.clone().place(folder);
         let vault = Vault::open(&place).await?;
         let (name, read) = fetch(&vault, kind, &id).await?;
-        refuse(name.as_str(), &check::faults(kind, &read.document, &vault.rules())?, manner.json)?;
+        refuse(name.as_str(), &check::flaws(kind, &read.document, &vault.rules())?, manner.json)?;
         let mut document: Value = serde_json::from_str(&read.document)?;
         let under_way =
             (step == RotationStep::Finish).then(|| rotation::under_way(kind, &document)).flatten();

@@ -18,7 +18,7 @@ use crate::bounded::MAX_TEXT_BYTES;
 use crate::operate::local_time::rfc_3339;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct Flaw {
     /// From 1.
     pub line: usize,
     /// In characters, from 1.
@@ -28,14 +28,14 @@ pub struct Fault {
     pub problem: String,
 }
 
-impl Fault {
+impl Flaw {
     #[must_use]
     pub fn as_json(&self) -> Value {
         json!({"line": self.line, "column": self.column, "field": self.path, "problem": self.problem})
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = if self.path.is_empty() { "the document" } else { &self.path };
         write!(f, "{}:{}: {path}: {}", self.line, self.column, self.problem)
@@ -59,9 +59,9 @@ impl Reader<'_> {
 ///
 /// # Errors
 /// No key can be made to compare with.
-pub fn faults(kind: DocumentKind, text: &str, rules: &CallbackRules) -> Result<Vec<Fault>, StartError> {
+pub fn flaws(kind: DocumentKind, text: &str, rules: &CallbackRules) -> Result<Vec<Flaw>, StartError> {
     let reader = Reader { kind, rules };
-    let whole = |line, column, problem: String| vec![Fault { line, column, path: String::new(), problem }];
+    let whole = |line, column, problem: String| vec![Flaw { line, column, path: String::new(), problem }];
     if text.len() > MAX_TEXT_BYTES {
         return Ok(whole(1, 1, format!("has more than {MAX_TEXT_BYTES} bytes")));
     }
@@ -71,14 +71,14 @@ pub fn faults(kind: DocumentKind, text: &str, rules: &CallbackRules) -> Result<V
         // The text of this error may quote a value.
         Err(error) => return Ok(whole(error.line().max(1), error.column().max(1), flaw.to_string())),
     };
-    let found = fields.faults(reader, text)?;
+    let found = fields.flaws(reader, text)?;
     // A repeated field, or what only the text as a whole has.
     Ok(if found.is_empty() { whole(1, 1, flaw.to_string()) } else { found })
 }
 
 /// The flaw of a document whose certificates are not valid at `now`.
 #[must_use]
-pub fn out_of_validity(kind: DocumentKind, text: &str, now: UnixMillis) -> Option<Fault> {
+pub fn out_of_validity(kind: DocumentKind, text: &str, now: UnixMillis) -> Option<Flaw> {
     let app = (kind == DocumentKind::AlipayApp).then(|| AlipayApp::parse(text).ok()).flatten()?;
     let ValidityError { holder, validity } = app.out_of_validity(now)?;
     let field = AlipayApp::field(holder);
@@ -86,7 +86,7 @@ pub fn out_of_validity(kind: DocumentKind, text: &str, now: UnixMillis) -> Optio
     let problem = format!("is valid from {from} until {until}");
     let fields = Fields::read(text).ok()?;
     let offset = fields.0.iter().find(|known| known.name == field)?.offset;
-    Some(fault(text, offset, field, &problem))
+    Some(flaw_at(text, offset, field, &problem))
 }
 
 /// The fields of a document, each as it is written.
@@ -110,50 +110,50 @@ impl Fields {
         Ok(Self(fields))
     }
 
-    fn faults(mut self, reader: Reader<'_>, text: &str) -> Result<Vec<Fault>, StartError> {
+    fn flaws(mut self, reader: Reader<'_>, text: &str) -> Result<Vec<Flaw>, StartError> {
         let Value::Object(sound) = reader.kind.sound()? else { return Ok(Vec::new()) };
-        let mut faults = Vec::new();
+        let mut flaws = Vec::new();
         self.0.retain(|field| {
             let known = is_known(reader, &sound, &field.name);
             if !known {
-                faults.push(fault(text, field.offset, &field.name, "is no field of this document"));
+                flaws.push(flaw_at(text, field.offset, &field.name, "is no field of this document"));
             }
             known
         });
         if reader.kind == DocumentKind::AlipayApp {
-            faults.extend(self.faults_of_certificates(&sound, text));
+            flaws.extend(self.flaws_of_certificates(&sound, text));
         }
         while let Err(flaw) = reader.parse(&self.json()) {
             let flaw = flaw.to_string();
             let Some(next) = self.put_right(reader, &sound, &flaw) else {
-                faults.push(fault(text, 0, "", &flaw));
+                flaws.push(flaw_at(text, 0, "", &flaw));
                 break;
             };
             let next = match next {
                 Culprit::Wrong { name, offset, json } => {
                     let alone = alone(text, &sound, &name, offset, &json);
                     let flaw = reader.parse(&alone).err().map_or(flaw, |flaw| flaw.to_string());
-                    faults.push(fault(text, offset, &name, &flaw));
+                    flaws.push(flaw_at(text, offset, &name, &flaw));
                     continue;
                 }
                 Culprit::Missing(name) => name,
             };
-            faults.push(fault(text, 0, &next, &flaw));
+            flaws.push(flaw_at(text, 0, &next, &flaw));
         }
-        faults.sort_by_key(|fault| (fault.line, fault.column));
-        Ok(faults)
+        flaws.sort_by_key(|flaw| (flaw.line, flaw.column));
+        Ok(flaws)
     }
 
     /// The flaws of an app's certificates, which are taken out: each of them is right or wrong beside the others.
-    fn faults_of_certificates(&mut self, sound: &Map<String, Value>, text: &str) -> Vec<Fault> {
+    fn flaws_of_certificates(&mut self, sound: &Map<String, Value>, text: &str) -> Vec<Flaw> {
         let flaws = AlipayApp::certificate_flaws(&self.json());
-        let faults = flaws.into_iter().map(|flaw| {
+        let flaws = flaws.into_iter().map(|flaw| {
             let path = flaw.path.as_deref().unwrap_or_default();
             let name = path.split('[').next().unwrap_or_default();
             let offset = self.0.iter().find(|field| field.name == name).map_or(0, |field| field.offset);
-            fault(text, offset, name, &flaw.to_string())
+            flaw_at(text, offset, name, &flaw.to_string())
         });
-        let faults = faults.collect();
+        let flaws = flaws.collect();
         let all = self.0.len();
         self.0.retain(|field| !AlipayApp::CERTIFICATES.contains(&field.name.as_str()));
         let has_keys =
@@ -163,7 +163,7 @@ impl Fields {
             let json = sound.get(AlipayApp::ALIPAY_KEYS).map(Value::to_string).unwrap_or_default();
             self.0.push(Field { name: AlipayApp::ALIPAY_KEYS.to_owned(), json, offset: 0 });
         }
-        faults
+        flaws
     }
 
     /// Puts the field right that `flaw` is of.
@@ -235,11 +235,11 @@ fn is_known(reader: Reader<'_>, sound: &Map<String, Value>, name: &str) -> bool 
     reader.parse(&Value::from(with).to_string()).is_ok()
 }
 
-fn fault(text: &str, offset: usize, path: &str, problem: &str) -> Fault {
+fn flaw_at(text: &str, offset: usize, path: &str, problem: &str) -> Flaw {
     let before = &text[..offset];
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    Fault { line, column, path: word(path).to_owned(), problem: problem.to_owned() }
+    Flaw { line, column, path: word(path).to_owned(), problem: problem.to_owned() }
 }
 
 #[cfg(test)]
@@ -252,10 +252,10 @@ mod tests {
     use crate::keys::{new_rsa, private_pem};
 
     fn found(kind: DocumentKind, text: &str) -> Vec<(usize, usize, String)> {
-        faults(kind, text, &CallbackRules::default())
+        flaws(kind, text, &CallbackRules::default())
             .unwrap()
             .into_iter()
-            .map(|fault| (fault.line, fault.column, fault.path))
+            .map(|flaw| (flaw.line, flaw.column, flaw.path))
             .collect()
     }
 
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(found(DocumentKind::Business, &text).len(), 1);
         let dangerous_origins = vec![Origin::parse("http://merchant:8080").unwrap()];
         let rules = CallbackRules { dangerous_origins, ..CallbackRules::default() };
-        assert_eq!(faults(DocumentKind::Business, &text, &rules).unwrap(), []);
+        assert_eq!(flaws(DocumentKind::Business, &text, &rules).unwrap(), []);
     }
 
     #[test]
@@ -293,9 +293,9 @@ mod tests {
         let told = |changed: &[(&str, Value)]| {
             let mut document = right.clone();
             changed.iter().for_each(|(name, value)| document[name] = value.clone());
-            let faults =
-                faults(DocumentKind::AlipayApp, &document.to_string(), &CallbackRules::default()).unwrap();
-            let mut told: Vec<_> = faults.into_iter().map(|fault| (fault.path, fault.problem)).collect();
+            let flaws =
+                flaws(DocumentKind::AlipayApp, &document.to_string(), &CallbackRules::default()).unwrap();
+            let mut told: Vec<_> = flaws.into_iter().map(|flaw| (flaw.path, flaw.problem)).collect();
             told.sort();
             assert!(told.iter().all(|(_, problem)| !problem.contains("MII")), "{told:?}");
             told.into_iter().map(|(path, problem)| format!("{path}: {problem}")).collect::<Vec<_>>()
@@ -376,8 +376,8 @@ mod tests {
     #[test]
     fn a_value_in_the_place_of_a_name_is_not_repeated() {
         let text = r#"{"MIIEvgIBADANBgkqhkiG9w0BAQEFAASC": 1}"#;
-        let faults = faults(DocumentKind::Account, text, &CallbackRules::default()).unwrap();
-        assert_eq!(faults.len(), 1);
-        assert!(!faults[0].to_string().contains("MIIE"), "{}", faults[0]);
+        let flaws = flaws(DocumentKind::Account, text, &CallbackRules::default()).unwrap();
+        assert_eq!(flaws.len(), 1);
+        assert!(!flaws[0].to_string().contains("MIIE"), "{}", flaws[0]);
     }
 }

@@ -122,15 +122,15 @@ async fn document(vault: &Vault, kind: DocumentKind, name: &SecretName, now: Uni
         Err(error) => return Document::Unread(error),
     };
     let rules = vault.rules();
-    match check::faults(kind, &text, &rules) {
-        Ok(faults) => {
+    match check::flaws(kind, &text, &rules) {
+        Ok(flaws) => {
             let out_of_validity = || {
                 [now, now + WARN_BEFORE_END]
                     .into_iter()
                     .find_map(|at| check::out_of_validity(kind, &text, at))
             };
-            match faults.into_iter().next().or_else(out_of_validity) {
-                Some(fault) => Document::Flawed(fault.to_string()),
+            match flaws.into_iter().next().or_else(out_of_validity) {
+                Some(flaw) => Document::Flawed(flaw.to_string()),
                 None => Document::Sound(references(kind, &text, &rules)),
             }
         }
