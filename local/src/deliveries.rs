@@ -86,8 +86,8 @@ impl Attempts {
         }
         while let Some(hint) = self.turns.take() {
             if self.made.insert(hint.id.clone()) {
-                let place = Place { hint, tell: self.tell.clone() };
-                self.under_way.spawn(attempt(self.function.clone(), place));
+                let slot = Slot { hint, tell: self.tell.clone() };
+                self.under_way.spawn(attempt(self.function.clone(), slot));
             } else {
                 self.turns.ended(&hint.owner);
             }
@@ -112,13 +112,13 @@ impl Attempts {
     }
 }
 
-/// The place of an attempt; free again however the attempt ends.
-struct Place {
+/// The slot of an attempt; free again however the attempt ends.
+struct Slot {
     hint: Hint,
     tell: UnboundedSender<Hint>,
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         // Nobody is there to be told once the loop has been dropped.
         let _ = self.tell.send(self.hint.clone());
@@ -153,8 +153,8 @@ impl Steps {
     }
 }
 
-async fn attempt(function: Arc<OpenIdDelivery>, place: Place) {
-    let hint = &place.hint;
+async fn attempt(function: Arc<OpenIdDelivery>, slot: Slot) {
+    let hint = &slot.hint;
     if let Err(error) = deliver(&function, hint).await {
         log_not_made(&hint.id, &error);
     }

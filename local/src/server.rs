@@ -62,9 +62,9 @@ pub(crate) async fn serve(
     let router = router.layer(from_fn(message::for_its_caller_alone));
     let counted = from_fn(move |request, next| counted(request, next, under_way.clone()));
     let service = TowerToHyperService::new(router.layer(counted));
-    let places = Arc::new(Semaphore::new(bounds.connections));
+    let permits = Arc::new(Semaphore::new(bounds.connections));
     let graceful = GracefulShutdown::new();
-    while let Some((stream, peer, place)) = stop.run_until_cancelled(accept(&listener, &places)).await {
+    while let Some((stream, peer, permit)) = stop.run_until_cancelled(accept(&listener, &permits)).await {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(bounds.head_within)
@@ -74,7 +74,7 @@ pub(crate) async fn serve(
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection has broken off");
             }
-            drop(place);
+            drop(permit);
         });
     }
     drop(listener);
@@ -100,16 +100,16 @@ where
     })
 }
 
-/// The next connection, once there is a place for it.
+/// The next connection, once there is a permit for it.
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
 ) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
     // It fails only if the semaphore is closed, and nobody closes it.
-    let place = Arc::clone(places).acquire_owned().await.ok();
+    let permit = Arc::clone(permits).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return (stream, peer, place),
+            Ok((stream, peer)) => return (stream, peer, permit),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 // Of the process or the system: descriptors or memory have run out.
