@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use local::emulator::certificates::{IssuedFiles, Manner, issue, issue_as};
+use local::emulator::certificates::{IssueOptions, IssuedFiles, issue, issue_as};
 use local::emulator::{
     AlipayEmulator, AnswerForm, AppCertificates, Apps, EmulatedApp, EmulatorConfig, ExchangeOutcome,
     GatewayFault,
@@ -303,9 +303,9 @@ fn a_document_says_which_certificate_is_wrong_and_never_quotes_it() {
     }
 }
 
-/// The certificates of a manner, beside a bare key.
-fn issued_as(manner: Manner) -> Value {
-    let files = issue_as(app(), platform(), manner).expect("issued");
+/// The certificates by these options, beside a bare key.
+fn issued_as(options: IssueOptions) -> Value {
+    let files = issue_as(app(), platform(), options).expect("issued");
     let mut document = with_both();
     document["appCertificate"] = files.app.into();
     document["alipayCertificates"] = json!([files.alipay]);
@@ -316,15 +316,15 @@ fn issued_as(manner: Manner) -> Value {
 #[test]
 fn a_certificate_holds_only_as_long_as_all_on_its_way_to_the_root() {
     const IN_2030: UnixMillis = UnixMillis(1_893_456_000_001);
-    let as_alipays = Manner::default();
-    for (manner, holder) in [
+    let as_alipays = IssueOptions::default();
+    for (options, holder) in [
         (as_alipays, None),
-        (Manner { app_until: 2030, ..as_alipays }, Some(Holder::App)),
-        (Manner { alipay_until: 2030, ..as_alipays }, Some(Holder::Alipay)),
-        (Manner { issuer_until: 2030, ..as_alipays }, Some(Holder::Alipay)),
-        (Manner { root_until: 2030, ..as_alipays }, Some(Holder::Alipay)),
+        (IssueOptions { app_until: 2030, ..as_alipays }, Some(Holder::App)),
+        (IssueOptions { alipay_until: 2030, ..as_alipays }, Some(Holder::Alipay)),
+        (IssueOptions { issuer_until: 2030, ..as_alipays }, Some(Holder::Alipay)),
+        (IssueOptions { root_until: 2030, ..as_alipays }, Some(Holder::Alipay)),
     ] {
-        let app = AlipayApp::parse(&issued_as(manner).to_string()).expect("a document");
+        let app = AlipayApp::parse(&issued_as(options).to_string()).expect("a document");
         let out_of_validity = |at| app.out_of_validity(at).map(|found| found.holder);
         assert_eq!(out_of_validity(World::new().now()), None);
         assert_eq!(out_of_validity(UnixMillis(IN_2030.0 - 1)), None, "its last moment");
@@ -374,13 +374,13 @@ fn a_way_to_the_root_has_four_certificates_at_most_and_no_loop() {
 
 #[test]
 fn an_issuer_that_is_no_authority_and_another_algorithm_lead_nowhere() {
-    let as_alipays = Manner::default();
+    let as_alipays = IssueOptions::default();
     assert_eq!(flaw(&issued_as(as_alipays)), "");
-    for manner in [
-        Manner { issuer_is_authority: false, ..as_alipays },
-        Manner { algorithm: &rcgen::PKCS_RSA_SHA384, ..as_alipays },
+    for options in [
+        IssueOptions { issuer_is_authority: false, ..as_alipays },
+        IssueOptions { algorithm: &rcgen::PKCS_RSA_SHA384, ..as_alipays },
     ] {
-        let flaw = flaw(&issued_as(manner));
+        let flaw = flaw(&issued_as(options));
         assert!(flaw.starts_with("alipayCertificates[0] does not lead to a root; "), "{flaw}");
     }
 }
@@ -388,7 +388,7 @@ fn an_issuer_that_is_no_authority_and_another_algorithm_lead_nowhere() {
 #[tokio::test]
 async fn while_alipays_certificates_have_ended_no_code_is_sent_even_with_bare_keys_beside() {
     let world = World::new();
-    let document = issued_as(Manner { alipay_until: 2026, ..Manner::default() });
+    let document = issued_as(IssueOptions { alipay_until: 2026, ..IssueOptions::default() });
     world.secrets.set(&format!("alipay-app/{APP_ID}"), &document);
     let (issued, logs) = (world.link("S1").await, Logs::keep());
     assert_eq!(world.complete_return(&issued.state, "codeA").await.outcome, "unavailable");
@@ -421,7 +421,7 @@ async fn what_a_link_has_come_to_is_told_whatever_the_certificates() {
     world.gateway.answer(identified("open-1"));
     assert_eq!(world.complete_return(&settled.state, "codeA").await.outcome, "authorized");
     let open = world.link("S2").await;
-    let ended = issued_as(Manner { app_until: 2026, ..Manner::default() });
+    let ended = issued_as(IssueOptions { app_until: 2026, ..IssueOptions::default() });
     world.secrets.set(&name, &ended);
     world.clock.advance(Duration::from_mins(5));
     let outcome = async |state: &str, code| world.complete_return(state, code).await.outcome;

@@ -10,7 +10,7 @@ use http::HeaderName;
 use local::client::client_builder;
 use local::console::{Console, Options};
 use local::operate::Place;
-use local::operate::resend::{Manner, Selection, Which, resend};
+use local::operate::resend::{ResendOptions, Selection, Which, resend};
 use local::operate::summary::{listed, summary, told};
 use reqwest::header::{HOST, ORIGIN};
 use reqwest::{Client, Method, Response, StatusCode};
@@ -283,14 +283,14 @@ async fn what_was_broken_off_before_comes_into_no_number_of_a_page() {
     let states = vec![Status::Undeliverable];
     let owner = Some(Owner::Business("B1".to_owned()));
     let which = Which::Many(Selection { states, owner, since: None, until: None });
-    let manner = Manner { to: None, dry_run: false, rate: 1, yes: true, anew: false, tell: &|_| {} };
+    let options = ResendOptions { to: None, dry_run: false, rate: 1, yes: true, anew: false, tell: &|_| {} };
     let one_is_due = async {
         while desk.world.record(&ids[0]).await.status() == desk.world.record(&ids[1]).await.status() {
             tokio::task::yield_now().await;
         }
     };
     tokio::select! {
-        resent = resend(&place, &opened, which, &manner) => panic!("one a second: {:?}", resent.map(drop)),
+        resent = resend(&place, &opened, which, &options) => panic!("one a second: {:?}", resent.map(drop)),
         () = one_is_due => {}
     }
     let page = desk.page("resend?owner=B1").await;

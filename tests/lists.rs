@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use local::operate::resend::{Manner, Resent, Selection, Which, resend};
+use local::operate::resend::{ResendOptions, Resent, Selection, Which, resend};
 use rusqlite::Connection;
 use shared::model::attention::OVERDUE_AFTER;
 use shared::model::authorization::Status;
@@ -218,18 +218,19 @@ async fn ten_thousand_are_found_and_made_due_with_lines_that_tell_how_far_they_h
         lines.lock().expect("lines").push(line.to_owned());
         told.notify_one();
     };
-    let manner = |dry_run, rate| Manner { to: None, dry_run, rate, yes: true, anew: false, tell: &tell };
+    let options =
+        |dry_run, rate| ResendOptions { to: None, dry_run, rate, yes: true, anew: false, tell: &tell };
     let all = |since| {
         let (states, owner) = (vec![Status::Undeliverable], None);
         Which::Many(Selection { states, owner, since, until: None })
     };
     for since in [None, Some(BEGINNING)] {
-        let would = resend(&place, &opened, all(since), &manner(true, 20)).await;
+        let would = resend(&place, &opened, all(since), &options(true, 20)).await;
         assert_eq!(would.ok(), Some(Resent::Would(many.into())), "{since:?}");
     }
     // From here on a wait is over as soon as nothing else is to be done.
     tokio::time::pause();
-    let slowly = manner(false, 20);
+    let slowly = options(false, 20);
     tokio::select! {
         resent = resend(&place, &opened, all(Some(BEGINNING)), &slowly) => panic!("{:?}", resent.ok()),
         () = told.notified() => {}
@@ -239,11 +240,11 @@ async fn ten_thousand_are_found_and_made_due_with_lines_that_tell_how_far_they_h
     let done: u64 = line.split(' ').next().and_then(|done| done.parse().ok()).expect("a number");
     assert!((1..=201).contains(&done), "ten seconds, twenty a second: {line}");
 
-    let rest = resend(&place, &opened, all(Some(BEGINNING)), &manner(false, 1_000)).await;
+    let rest = resend(&place, &opened, all(Some(BEGINNING)), &options(false, 1_000)).await;
     let Some(Resent::Due(rest)) = rest.ok() else { panic!("it goes on") };
     // The one that was under way may have been made, and was not noted.
     assert!((u64::from(many) - 1..=many.into()).contains(&(rest + done)), "{rest} {done}");
-    let left = resend(&place, &opened, all(None), &manner(true, 20)).await;
+    let left = resend(&place, &opened, all(None), &options(true, 20)).await;
     assert_eq!(left.ok(), Some(Resent::Would(0)));
 }
 

@@ -20,7 +20,7 @@ use shared::runtime::start::StartError;
 
 use crate::folder::BUSINESS_ID;
 use crate::operate::Place;
-use crate::operate::resend::{Manner, Which, resend};
+use crate::operate::resend::{ResendOptions, Which, resend};
 
 const BODY_LIMIT_BYTES: usize = 4 * 1024;
 
@@ -62,7 +62,7 @@ async fn redrive(State(desk): State<Arc<Desk>>, headers: HeaderMap, Json(asked):
 }
 
 async fn due_again(place: &Place, id: AuthorizationId) -> Result<(), StartError> {
-    let manner = Manner { to: None, dry_run: false, rate: 1, yes: true, anew: false, tell: &|_| {} };
-    resend(place, &place.open().await?, Which::One(id), &manner).await?;
+    let options = ResendOptions { to: None, dry_run: false, rate: 1, yes: true, anew: false, tell: &|_| {} };
+    resend(place, &place.open().await?, Which::One(id), &options).await?;
     Ok(())
 }

@@ -18,11 +18,11 @@ use strum::VariantArray as _;
 use super::place::PlaceArgs;
 use super::reference::reference;
 use crate::folder::BUSINESS_ID;
-use crate::operate::forget::{self, forget};
+use crate::operate::forget::{ForgetOptions, forget};
 use crate::operate::left_out::left_out;
 use crate::operate::local_time::moment;
 use crate::operate::refusal::OperatorRefusal;
-use crate::operate::resend::{Manner, Selection, WITH_OPEN_ID, Which, resend};
+use crate::operate::resend::{ResendOptions, Selection, WITH_OPEN_ID, Which, resend};
 use crate::operate::tail::{self, Reads, Tail};
 use crate::operate::{Place, summary};
 use crate::signals::StopSignals;
@@ -283,7 +283,7 @@ impl AuthorizationsCommand {
                 let place = place.place(folder);
                 let id = which.id(&place)?;
                 let opened = place.open().await?;
-                let forgotten = forget(&place, &opened, &id, forget::Manner { dry_run, yes }).await?;
+                let forgotten = forget(&place, &opened, &id, ForgetOptions { dry_run, yes }).await?;
                 if json {
                     println!("{:#}", forgotten.json());
                 } else {
@@ -399,8 +399,8 @@ impl ResendArgs {
             }
         };
         let (to, dry_run, rate, yes, anew) = (self.to, self.dry_run, self.rate, self.yes, self.anew);
-        let manner = Manner { to, dry_run, rate, yes, anew, tell: &tell };
-        let resent = resend(&place, &place.open().await?, which, &manner).await?;
+        let options = ResendOptions { to, dry_run, rate, yes, anew, tell: &tell };
+        let resent = resend(&place, &place.open().await?, which, &options).await?;
         if self.json {
             println!("{:#}", resent.json());
         } else {

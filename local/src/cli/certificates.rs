@@ -8,7 +8,7 @@ use shared::registry::AlipayApp;
 use shared::runtime::start::StartError;
 use zeroize::Zeroizing;
 
-use super::documents::{MannerArgs, fetch, note, refuse, unserviceable};
+use super::documents::{CommonArgs, fetch, note, refuse, unserviceable};
 use crate::bounded::text;
 use crate::documents::rotation::{self, KeyList, RotationError};
 use crate::documents::{DocumentKind, Vault};
@@ -29,19 +29,19 @@ pub(super) enum MoveStep {
         #[command(flatten)]
         files: CertificateFiles,
         #[command(flatten)]
-        manner: MannerArgs,
+        common: CommonArgs,
     },
     /// Take Alipay's public keys out, once links work with the certificates
     #[command(after_help = "Example:\n  authlink app move 2021000000000002 finish --stack authlink")]
     Finish {
         #[command(flatten)]
-        manner: MannerArgs,
+        common: CommonArgs,
     },
     /// Take the certificates out: the app stays with public keys
     #[command(after_help = "Example:\n  authlink app move 2021000000000002 back --stack authlink")]
     Back {
         #[command(flatten)]
-        manner: MannerArgs,
+        common: CommonArgs,
     },
 }
 
@@ -86,13 +86,13 @@ impl NewCertificates {
 
 impl MoveStep {
     pub(super) async fn run(self, id: &str, folder: PathBuf) -> Result<(), StartError> {
-        let yes = self.manner().yes;
+        let yes = self.common().yes;
         self.run_if(id, folder, |what| question::agreed(what, yes)).await
     }
 
-    const fn manner(&self) -> &MannerArgs {
-        let (Self::Begin { manner, .. } | Self::Finish { manner } | Self::Back { manner }) = self;
-        manner
+    const fn common(&self) -> &CommonArgs {
+        let (Self::Begin { common, .. } | Self::Finish { common } | Self::Back { common }) = self;
+        common
     }
 
     /// The same, if the question is answered by yes.
@@ -102,7 +102,7 @@ impl MoveStep {
         folder: PathBuf,
         agreed: impl FnOnce(&str) -> Result<(), StartError>,
     ) -> Result<(), StartError> {
-        let place = self.manner().place.clone().place(folder);
+        let place = self.common().place.clone().place(folder);
         let vault = Vault::open(&place).await?;
         let (name, before) = fetch(&vault, DocumentKind::AlipayApp, id).await?;
         // What is wrong with it may be what this step puts right.
@@ -115,11 +115,11 @@ impl MoveStep {
         refuse(
             name.as_str(),
             &unserviceable(DocumentKind::AlipayApp, &after, &vault.rules())?,
-            self.manner().json,
+            self.common().json,
         )?;
         agreed(&format!("{} {name} at {}?", texts.question, place.name()))?;
         vault.write(&name, &after, Some(&before.version)).await?;
-        if self.manner().json {
+        if self.common().json {
             let (step, next) = (texts.action, [texts.next]);
             println!("{:#}", json!({"document": name.as_str(), "step": step, "next": next}));
         } else {

@@ -27,7 +27,7 @@ pub(super) enum DocumentCommand<A: Args> {
         #[command(flatten)]
         document: A,
         #[command(flatten)]
-        manner: MannerArgs,
+        common: CommonArgs,
     },
     /// Show one, its keys by their fingerprints; without an id list all
     Show {
@@ -50,7 +50,7 @@ pub(super) enum DocumentCommand<A: Args> {
 }
 
 #[derive(Args)]
-pub(super) struct MannerArgs {
+pub(super) struct CommonArgs {
     /// Ask nothing
     #[arg(long)]
     pub(super) yes: bool,
@@ -61,7 +61,7 @@ pub(super) struct MannerArgs {
     pub(super) place: PlaceArgs,
 }
 
-impl MannerArgs {
+impl CommonArgs {
     /// Says what whoever is asked should know, beside what is printed for programs.
     pub(super) fn say(&self, text: &str) {
         if self.json {
@@ -75,9 +75,9 @@ impl MannerArgs {
 impl<A: Args + Makes> DocumentCommand<A> {
     pub(super) async fn run(self, folder: PathBuf) -> Result<(), StartError> {
         match self {
-            Self::Add { document, manner } => {
-                let yes = manner.yes;
-                add(document, manner, folder, |what| question::agreed(what, yes)).await
+            Self::Add { document, common } => {
+                let yes = common.yes;
+                add(document, common, folder, |what| question::agreed(what, yes)).await
             }
             Self::Show { id: None, json, place } => {
                 let ids = Vault::open(&place.place(folder)).await?.ids(A::KIND).await?;
@@ -131,11 +131,11 @@ async fn show(kind: DocumentKind, id: &str, as_json: bool, place: &Place) -> Res
 /// Makes a document if the question is answered by yes.
 pub(super) async fn add<A: Makes>(
     document: A,
-    manner: MannerArgs,
+    common: CommonArgs,
     folder: PathBuf,
     agreed: impl FnOnce(&str) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
-    let (id, place) = (document.id().to_owned(), manner.place.clone().place(folder));
+    let (id, place) = (document.id().to_owned(), common.place.clone().place(folder));
     let name = A::KIND.name(&id)?;
     let vault = Vault::open(&place).await?;
     if vault.fetch(&name).await?.is_some() {
@@ -147,11 +147,11 @@ pub(super) async fn add<A: Makes>(
     }
     let made = document.make(place.folder())?;
     let text = Zeroizing::new(format!("{:#}\n", made.fields));
-    refuse(name.as_str(), &unserviceable(A::KIND, &text, &vault.rules())?, manner.json)?;
+    refuse(name.as_str(), &unserviceable(A::KIND, &text, &vault.rules())?, common.json)?;
     agreed(&format!("Make {name} at {}?", place.name()))?;
     let kept = Keeping { place: &place, vault: &vault, kind: A::KIND, id: &id };
     let kept = kept.write(&name, &text, None, &made.keys).await?;
-    if manner.json {
+    if common.json {
         let keys: Vec<_> = kept.iter().map(KeptKey::as_json).collect();
         println!("{:#}", json!({"document": name.as_str(), "step": "add", "keys": keys, "next": made.told}));
     } else {

@@ -8,7 +8,7 @@ use shared::model::clock::{Clock as _, SystemClock};
 use shared::runtime::start::StartError;
 use zeroize::Zeroizing;
 
-use super::documents::{Keeping, MannerArgs, fetch, note, refuse, unserviceable};
+use super::documents::{CommonArgs, Keeping, fetch, note, refuse, unserviceable};
 use crate::bounded::text;
 use crate::documents::rotation::{self, KeyList};
 use crate::documents::{DocumentKind, KeptKey, NewKey, Vault, check, last_use, shown};
@@ -21,7 +21,7 @@ pub(super) struct RotateArgs<C: Args> {
     #[command(flatten)]
     keys: C,
     #[command(flatten)]
-    manner: MannerArgs,
+    common: CommonArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -96,7 +96,7 @@ impl ChoosesKeys for OneList {
 
 impl<C: Args + ChoosesKeys> RotateArgs<C> {
     pub(super) async fn run(self, kind: DocumentKind, folder: PathBuf) -> Result<(), StartError> {
-        let yes = self.manner.yes;
+        let yes = self.common.yes;
         self.run_if(kind, folder, |what| question::agreed(what, yes)).await
     }
 
@@ -107,11 +107,11 @@ impl<C: Args + ChoosesKeys> RotateArgs<C> {
         folder: PathBuf,
         agreed: impl FnOnce(&str) -> Result<(), StartError>,
     ) -> Result<(), StartError> {
-        let Self { id, step, keys, manner } = self;
-        let place = manner.place.clone().place(folder);
+        let Self { id, step, keys, common } = self;
+        let place = common.place.clone().place(folder);
         let vault = Vault::open(&place).await?;
         let (name, read) = fetch(&vault, kind, &id).await?;
-        refuse(name.as_str(), &check::flaws(kind, &read.document, &vault.rules())?, manner.json)?;
+        refuse(name.as_str(), &check::flaws(kind, &read.document, &vault.rules())?, common.json)?;
         let mut document: Value = serde_json::from_str(&read.document)?;
         let under_way =
             (step == RotationStep::Finish).then(|| rotation::under_way(kind, &document)).flatten();
@@ -119,7 +119,7 @@ impl<C: Args + ChoosesKeys> RotateArgs<C> {
         let before = shown::keys_of(&document, list.as_str());
         let new = change(&mut document, kind, list, step, keys.given())?;
         let text = Zeroizing::new(format!("{document:#}\n"));
-        refuse(name.as_str(), &unserviceable(kind, &text, &vault.rules())?, manner.json)?;
+        refuse(name.as_str(), &unserviceable(kind, &text, &vault.rules())?, common.json)?;
         let (what, action, told) = match step {
             RotationStep::Begin => ("Put a new key beside the old one in", "rotate begin", BEGUN),
             RotationStep::Finish => {
@@ -133,17 +133,17 @@ impl<C: Args + ChoosesKeys> RotateArgs<C> {
         {
             let now = SystemClock.now();
             let last = last_use::last_use(&place, &vault, (kind, &id), &document, &before, now).await;
-            manner.say(&last.before_it_goes(old, new));
+            common.say(&last.before_it_goes(old, new));
             said["verifiedLast"] = last.as_json();
         } else if step == RotationStep::Finish
             && let Some(reason) = last_use::unrecorded(kind)
         {
-            manner.say(&format!("{reason}."));
+            common.say(&format!("{reason}."));
         }
         agreed(&format!("{what} {name} at {}?", place.name()))?;
         let keeping = Keeping { place: &place, vault: &vault, kind, id: &id };
         let kept = keeping.write(&name, &text, Some(&read.version), new.as_slice()).await?;
-        if manner.json {
+        if common.json {
             said["keys"] = kept.iter().map(KeptKey::as_json).collect();
             said["next"] = json!([told]);
             println!("{said:#}");

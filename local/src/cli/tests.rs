@@ -8,7 +8,7 @@ use serde_json::Value;
 use shared::runtime::start::StartError;
 
 use super::certificates::MoveStep;
-use super::documents::{MannerArgs, add};
+use super::documents::{CommonArgs, add};
 use super::new_document::NewBusiness;
 use super::rotate::{RotateArgs, TwoLists};
 use crate::documents::DocumentKind;
@@ -25,7 +25,7 @@ struct Adding {
     #[command(flatten)]
     document: NewBusiness,
     #[command(flatten)]
-    manner: MannerArgs,
+    common: CommonArgs,
 }
 
 #[derive(Parser)]
@@ -103,8 +103,8 @@ async fn what_another_operator_did_while_one_was_asked_is_not_written_over() {
     }
 
     let new = file("business/B7");
-    let Adding { document, manner } = arguments(&["B7", "--merchant-id", "M7"]);
-    let late = add(document, manner, folder(), while_asked(&new, "{}")).await.unwrap_err();
+    let Adding { document, common } = arguments(&["B7", "--merchant-id", "M7"]);
+    let late = add(document, common, folder(), while_asked(&new, "{}")).await.unwrap_err();
     assert_eq!(late.to_string(), "business/B7 is there already");
     assert_eq!((fs::read_to_string(&new).unwrap().as_str(), key_files(kept.path())), ("{}", 1));
 

@@ -11,7 +11,7 @@ use shared::runtime::start::StartError;
 use super::resending::{buttons, may_write};
 use super::visit::{ConsoleError, Visit};
 use super::{authorization, frame, parts};
-use crate::operate::forget::{Manner, forget};
+use crate::operate::forget::{ForgetOptions, forget};
 
 pub(super) async fn ask(visit: Visit, Path(reference): Path<String>) -> Response {
     frame::answer(&visit, question(&visit, &reference).await)
@@ -47,9 +47,9 @@ async fn question(visit: &Visit, reference: &str) -> Result<Response, ConsoleErr
 async fn forget_one(visit: &Visit, reference: &str) -> Result<Response, ConsoleError> {
     let record = authorization::read(visit, reference).await?;
     let (desk, id) = (Arc::clone(&visit.desk), record.id.clone());
-    let manner = Manner { dry_run: false, yes: true };
+    let options = ForgetOptions { dry_run: false, yes: true };
     let opened = desk.opened().await?;
-    let running = desk.work.clone().spawn(async move { forget(&desk.place, &opened, &id, manner).await });
+    let running = desk.work.clone().spawn(async move { forget(&desk.place, &opened, &id, options).await });
     match running.await {
         Ok(Ok(_)) => Ok(visit.go_to(&format!("/authorizations/{}", record.id), &[("done", "forgotten")])),
         Ok(Err(error)) => Err(visit.not_taken(error)),

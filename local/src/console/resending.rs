@@ -18,7 +18,7 @@ use tokio::task::{JoinError, JoinHandle};
 use super::visit::{ConsoleError, Visit};
 use super::{authorization, frame, parts};
 use crate::operate::refusal::StepError;
-use crate::operate::resend::{Manner, Resent, Selection, Which, resend};
+use crate::operate::resend::{ResendOptions, Resent, Selection, Which, resend};
 
 /// As many a second as the command sends unless it is told otherwise.
 const RATE: u32 = 20;
@@ -76,7 +76,7 @@ async fn question_of_one(visit: &Visit, reference: &str) -> Result<Response, Con
 
 async fn resend_one(visit: &Visit, reference: &str, asked: &ResendForm) -> Result<Response, ConsoleError> {
     let record = authorization::read(visit, reference).await?;
-    ended(visit, begin(visit, Which::One(record.id.clone()), manner(asked, false)).await?.await)?;
+    ended(visit, begin(visit, Which::One(record.id.clone()), options(asked, false)).await?.await)?;
     Ok(visit.go_to(&format!("/authorizations/{}", record.id), &[("done", "resent")]))
 }
 
@@ -87,7 +87,7 @@ async fn question_of_many(visit: &Visit) -> Result<Response, ConsoleError> {
         owner: owner.as_ref().map(Owner::to_string).unwrap_or_default(),
         ..ResendForm::default()
     };
-    let number = ended(visit, begin(visit, undeliverable(owner), manner(&asked, true)).await?.await)?;
+    let number = ended(visit, begin(visit, undeliverable(owner), options(&asked, true)).await?.await)?;
     let title = visit.say("重新投递", "Resend");
     let place = visit.desk.place.name();
     let question = match visit.language {
@@ -111,7 +111,7 @@ async fn question_of_many(visit: &Visit) -> Result<Response, ConsoleError> {
 async fn resend_many(visit: &Visit, asked: &ResendForm) -> Result<Response, ConsoleError> {
     let owner = Some(asked.owner.as_str()).filter(|owner| !owner.is_empty());
     let owner = owner.map(|owner| parts::owner_named(visit, owner)).transpose()?;
-    let running = begin(visit, undeliverable(owner), manner(asked, false)).await?;
+    let running = begin(visit, undeliverable(owner), options(asked, false)).await?;
     let resent = tokio::time::timeout(RESENT_WITHIN, running)
         .await
         .ok()
@@ -138,20 +138,20 @@ fn undeliverable(owner: Option<Owner>) -> Which {
 }
 
 /// The page has asked for a number of its own: an earlier run that was broken off does not come into it.
-fn manner(asked: &ResendForm, dry_run: bool) -> Manner<'static> {
+fn options(asked: &ResendForm, dry_run: bool) -> ResendOptions<'static> {
     let to = Some(asked.to.trim()).filter(|to| !to.is_empty()).map(str::to_owned);
-    Manner { to, dry_run, rate: RATE, yes: true, anew: true, tell: &|_| {} }
+    ResendOptions { to, dry_run, rate: RATE, yes: true, anew: true, tell: &|_| {} }
 }
 
 /// Begins a resend that runs to its end even if the browser goes away.
 async fn begin(
     visit: &Visit,
     which: Which,
-    manner: Manner<'static>,
+    options: ResendOptions<'static>,
 ) -> Result<JoinHandle<Result<Resent, StepError>>, ConsoleError> {
     let (desk, opened) = (Arc::clone(&visit.desk), visit.desk.opened().await?);
     let work = desk.work.clone();
-    Ok(work.spawn(async move { resend(&desk.place, &opened, which, &manner).await }))
+    Ok(work.spawn(async move { resend(&desk.place, &opened, which, &options).await }))
 }
 
 /// What came of it, once it has ended.

@@ -221,7 +221,7 @@ mod tests {
 
     use super::*;
     use crate::bounded::MAX_TEXT_BYTES;
-    use crate::emulator::certificates::{Manner, issue, issue_as};
+    use crate::emulator::certificates::{IssueOptions, issue, issue_as};
     use crate::keys::{new_rsa, private_pem, public_pem};
     use crate::operate::fake_aws::FakeAws;
 
@@ -267,7 +267,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("alipay-app")).unwrap();
         let (own, alipays, bare) = (new_rsa().unwrap(), new_rsa().unwrap(), new_rsa().unwrap());
-        let files = issue_as(&own, &alipays, Manner { alipay_until: 2030, ..Manner::default() }).unwrap();
+        let files =
+            issue_as(&own, &alipays, IssueOptions { alipay_until: 2030, ..IssueOptions::default() }).unwrap();
         let document = json!({
             "privateKey": private_pem(&own).unwrap(), "appCertificate": files.app,
             "alipayCertificates": [files.alipay], "alipayRootCertificates": files.roots,

@@ -29,7 +29,7 @@ pub struct IssuedFiles {
 
 /// How certificates are issued.
 #[derive(Clone, Copy)]
-pub struct Manner {
+pub struct IssueOptions {
     /// They end as these years begin.
     pub app_until: i32,
     pub alipay_until: i32,
@@ -41,7 +41,7 @@ pub struct Manner {
     pub issuer_is_authority: bool,
 }
 
-impl Default for Manner {
+impl Default for IssueOptions {
     /// As Alipay's.
     fn default() -> Self {
         Self {
@@ -60,33 +60,37 @@ impl Default for Manner {
 /// # Errors
 /// There is no randomness, or a key is none of RSA.
 pub fn issue(app: &RsaPrivateKey, alipay: &RsaPrivateKey) -> io::Result<IssuedFiles> {
-    issue_as(app, alipay, Manner::default())
+    issue_as(app, alipay, IssueOptions::default())
 }
 
-/// Certifies both keys in this manner, by an authority that is made for it.
+/// Certifies both keys by these options, by an authority that is made for it.
 ///
 /// # Errors
 /// There is no randomness, or a key is none of RSA.
-pub fn issue_as(app: &RsaPrivateKey, alipay: &RsaPrivateKey, manner: Manner) -> io::Result<IssuedFiles> {
-    let authority = KeyPair::generate_rsa_for(manner.algorithm, rcgen::RsaKeySize::_2048);
+pub fn issue_as(
+    app: &RsaPrivateKey,
+    alipay: &RsaPrivateKey,
+    options: IssueOptions,
+) -> io::Result<IssuedFiles> {
+    let authority = KeyPair::generate_rsa_for(options.algorithm, rcgen::RsaKeySize::_2048);
     let (authority, curve) = (authority.map_err(io::Error::other)?, KeyPair::generate());
     let sign = |params: &CertificateParams, key: &KeyPair, by: &Issuer<'_, &KeyPair>| {
         params.signed_by(key, by).map_err(io::Error::other)
     };
-    let root = of_authority(named("Authority R1", manner.root_until));
+    let root = of_authority(named("Authority R1", options.root_until));
     let of_curve = of_authority(named("Authority E1", END));
     let roots = [
         of_curve.self_signed(&curve.map_err(io::Error::other)?).map_err(io::Error::other)?,
         root.self_signed(&authority).map_err(io::Error::other)?,
     ];
-    let class = named("Authority Class 2 R1", manner.issuer_until);
-    let class = if manner.issuer_is_authority { of_authority(class) } else { class };
+    let class = named("Authority Class 2 R1", options.issuer_until);
+    let class = if options.issuer_is_authority { of_authority(class) } else { class };
     let of_class = sign(&class, &authority, &Issuer::from_params(&root, &authority))?;
     let issuer = Issuer::from_params(&class, &authority);
     let certify = |name, until, key| sign(&named(name, until), &key_pair(key)?, &issuer);
     Ok(IssuedFiles {
-        app: written(&[certify("an app", manner.app_until, app)?]),
-        alipay: written(&[certify("Alipay", manner.alipay_until, alipay)?, of_class]),
+        app: written(&[certify("an app", options.app_until, app)?]),
+        alipay: written(&[certify("Alipay", options.alipay_until, alipay)?, of_class]),
         roots: written(&roots),
     })
 }

@@ -15,7 +15,7 @@ use super::refusal::{OperatorRefusal, StepError, with_audit};
 use super::{Opened, Place, audit, question, summary};
 
 #[derive(Clone, Copy)]
-pub struct Manner {
+pub struct ForgetOptions {
     /// Say what would be done, and do nothing.
     pub dry_run: bool,
     pub yes: bool,
@@ -65,17 +65,17 @@ pub async fn forget(
     place: &Place,
     opened: &Opened,
     id: &AuthorizationId,
-    manner: Manner,
+    options: ForgetOptions,
 ) -> Result<Forgotten, StepError> {
     let records = &*opened.records;
     let record =
         records.authorization(id).await?.ok_or_else(|| OperatorRefusal::NoSuchAuthorization(id.clone()))?;
-    if manner.dry_run {
+    if options.dry_run {
         let (at, would) = (record.forgotten_at(), left(records, id).await?);
         return Ok(Forgotten { record, at, records: would, dry_run: true });
     }
     if record.forgotten_at().is_none() {
-        question::agreed(&what(&record, place), manner.yes)?;
+        question::agreed(&what(&record, place), options.yes)?;
     }
     let mut done = 0;
     let forgotten = forget_all(records, id, SystemClock.now(), &mut done).await;
@@ -273,13 +273,13 @@ mod tests {
         assert!(matches!(store.claim_attempt(&claim).await, Ok(AttemptClaimed::Ours(_))));
         let place = Place::Folder(kept.path().to_owned());
         let opened = Opened { records: Arc::new(store), callbacks: CallbackRules::default() };
-        let manner = |dry_run| Manner { dry_run, yes: true };
-        let would = forget(&place, &opened, &new.id, manner(true)).await.unwrap();
+        let options = |dry_run| ForgetOptions { dry_run, yes: true };
+        let would = forget(&place, &opened, &new.id, options(true)).await.unwrap();
         assert_eq!((&would.json()["done"], &would.json()["wouldDo"]), (&0.into(), &2.into()));
         assert!(would.to_string().ends_with("would forget 2; nothing was done"), "{would}");
         let audit = kept.path().join("audit.jsonl");
         assert!(!audit.exists(), "nothing was changed");
-        assert!(forget(&place, &opened, &new.id, manner(false)).await.is_err());
+        assert!(forget(&place, &opened, &new.id, options(false)).await.is_err());
         let line: Value = serde_json::from_str(&std::fs::read_to_string(audit).unwrap()).unwrap();
         assert_eq!(line["details"], json!({"reference": new.id, "done": 1, "ended": false}));
     }

@@ -46,7 +46,7 @@ pub struct Selection {
     pub until: Option<UnixMillis>,
 }
 
-pub struct Manner<'a> {
+pub struct ResendOptions<'a> {
     /// The address from now on.
     pub to: Option<String>,
     pub dry_run: bool,
@@ -97,9 +97,9 @@ pub async fn resend(
     place: &Place,
     opened: &Opened,
     which: Which,
-    manner: &Manner<'_>,
+    options: &ResendOptions<'_>,
 ) -> Result<Resent, StepError> {
-    let to = manner
+    let to = options
         .to
         .as_deref()
         .map(|to| CallbackUrl::parse(to, &opened.callbacks))
@@ -107,8 +107,8 @@ pub async fn resend(
         .map_err(OperatorRefusal::Address)?
         .map(|url| Callback::Explicit(url.as_str().to_owned()));
     match which {
-        Which::One(id) => one(place, opened, &id, to, manner).await,
-        Which::Many(selection) => many(place, opened, &selection, to, manner).await,
+        Which::One(id) => one(place, opened, &id, to, options).await,
+        Which::Many(selection) => many(place, opened, &selection, to, options).await,
     }
 }
 
@@ -117,7 +117,7 @@ async fn one(
     opened: &Opened,
     id: &AuthorizationId,
     to: Option<Callback>,
-    manner: &Manner<'_>,
+    options: &ResendOptions<'_>,
 ) -> Result<Resent, StepError> {
     let record = opened
         .records
@@ -127,11 +127,11 @@ async fn one(
     if let Some(refusal) = unsendable(&record, to.as_ref()) {
         return Err(refusal.into());
     }
-    if manner.dry_run {
+    if options.dry_run {
         return Ok(Resent::Would(1));
     }
     if record.status() == Status::Delivered {
-        question::agreed("It was delivered; the merchant will get it once more. Resend 1?", manner.yes)?;
+        question::agreed("It was delivered; the merchant will get it once more. Resend 1?", options.yes)?;
     }
     if !make(opened, id, &WITH_OPEN_ID, to).await? {
         return Err(OperatorRefusal::AttemptUnderWay.into());
@@ -140,7 +140,7 @@ async fn one(
         place.folder(),
         &place.name(),
         "resend",
-        &json!({"reference": id, "to": manner.to, "done": 1}),
+        &json!({"reference": id, "to": options.to, "done": 1}),
     )?;
     Ok(Resent::Due(1))
 }
@@ -150,33 +150,33 @@ async fn many(
     opened: &Opened,
     selection: &Selection,
     to: Option<Callback>,
-    manner: &Manner<'_>,
+    options: &ResendOptions<'_>,
 ) -> Result<Resent, StepError> {
     let now = SystemClock.now();
-    if manner.dry_run {
+    if options.dry_run {
         let found = find(opened, selection, to.as_ref(), now).await?;
         return Ok(Resent::Would(u64::try_from(found.len()).unwrap_or(u64::MAX)));
     }
     let (states, period) = (&selection.states, selection.period());
-    let name = format!("{} {:?} {states:?} {period} {:?}", place.name(), selection.owner, manner.to);
+    let name = format!("{} {:?} {states:?} {period} {:?}", place.name(), selection.owner, options.to);
     let mut plan = Plan::hold(place.folder(), &name)?;
-    if !goes_on(&mut plan, manner.anew, now, |what| question::agreed(what, manner.yes))? {
+    if !goes_on(&mut plan, options.anew, now, |what| question::agreed(what, options.yes))? {
         let found = find(opened, selection, to.as_ref(), now).await?;
         if found.is_empty() {
             return Ok(Resent::Due(0));
         }
-        question::agreed(&format!("Resend {} at {}?", found.len(), place.name()), manner.yes)?;
+        question::agreed(&format!("Resend {} at {}?", found.len(), place.name()), options.yes)?;
         plan.begin(found, now)?;
     }
     let mut resent = 0_u64;
-    let done = each(opened, &mut plan, states, to.as_ref(), manner, &mut resent).await;
+    let done = each(opened, &mut plan, states, to.as_ref(), options, &mut resent).await;
     let details = json!({
-        "selection": name, "to": manner.to, "matched": plan.len(), "done": resent, "ended": done.is_ok(),
+        "selection": name, "to": options.to, "matched": plan.len(), "done": resent, "ended": done.is_ok(),
     });
     let audited = audit::note(place.folder(), &place.name(), "resend", &details);
     let done = done.map_err(|error| {
         // It would begin anew once more.
-        let without = if manner.anew { " without --anew" } else { "" };
+        let without = if options.anew { " without --anew" } else { "" };
         let again = format!("run the same again{without}{period} for the rest, within a day");
         StartError::new(format!("{resent} are due again; {again}: {error}"))
     });
@@ -220,10 +220,10 @@ async fn each(
     plan: &mut Plan,
     states: &[Status],
     to: Option<&Callback>,
-    manner: &Manner<'_>,
+    options: &ResendOptions<'_>,
     resent: &mut u64,
 ) -> Result<(), StartError> {
-    let mut turns = tokio::time::interval(Duration::from_secs(1) / manner.rate.max(1));
+    let mut turns = tokio::time::interval(Duration::from_secs(1) / options.rate.max(1));
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut signals = StopSignals::listen()?;
     let (left, begun) = (plan.left(), Instant::now());
@@ -231,7 +231,7 @@ async fn each(
     let mut progress = Progress::new(plan.len(), before);
     for (done, id) in left.into_iter().enumerate() {
         if let Some(line) = progress.line(before + done, begun.elapsed()) {
-            (manner.tell)(&line);
+            (options.tell)(&line);
         }
         tokio::select! {
             biased;
