@@ -87,7 +87,7 @@ impl NewCertificates {
 impl MoveStep {
     pub(super) async fn run(self, id: &str, folder: PathBuf) -> Result<(), StartError> {
         let yes = self.common().yes;
-        self.run_if(id, folder, |what| question::agreed(what, yes)).await
+        self.run_if(id, folder, |what| question::confirm(what, yes)).await
     }
 
     const fn common(&self) -> &CommonArgs {
@@ -100,7 +100,7 @@ impl MoveStep {
         self,
         id: &str,
         folder: PathBuf,
-        agreed: impl FnOnce(&str) -> Result<(), StartError>,
+        confirm: impl FnOnce(&str) -> Result<(), StartError>,
     ) -> Result<(), StartError> {
         let place = self.common().place.clone().place(folder);
         let vault = Vault::open(&place).await?;
@@ -117,7 +117,7 @@ impl MoveStep {
             &unserviceable(DocumentKind::AlipayApp, &after, &vault.rules())?,
             self.common().json,
         )?;
-        agreed(&format!("{} {name} at {}?", texts.question, place.name()))?;
+        confirm(&format!("{} {name} at {}?", texts.question, place.name()))?;
         vault.write(&name, &after, Some(&before.version)).await?;
         if self.common().json {
             let (step, next) = (texts.action, [texts.next]);

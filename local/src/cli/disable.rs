@@ -48,7 +48,7 @@ impl Switch {
         let denial = Denial::new(kind, &party.id, party.key)?;
         let store = place.open().await?.records;
         let change = if matches!(self, Self::Disable(_)) { Change::Disable } else { Change::Enable };
-        question::agreed(&change.question(&place.name(), &denial, Language::English), party.yes)?;
+        question::confirm(&change.question(&place.name(), &denial, Language::English), party.yes)?;
         let changed = change.make(&place, &*store, &denial).await?;
         let list = store.deny_list().await?;
         if party.json {

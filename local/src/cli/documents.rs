@@ -77,7 +77,7 @@ impl<A: Args + Makes> DocumentCommand<A> {
         match self {
             Self::Add { document, common } => {
                 let yes = common.yes;
-                add(document, common, folder, |what| question::agreed(what, yes)).await
+                add(document, common, folder, |what| question::confirm(what, yes)).await
             }
             Self::Show { id: None, json, place } => {
                 let ids = Vault::open(&place.place(folder)).await?.ids(A::KIND).await?;
@@ -133,7 +133,7 @@ pub(super) async fn add<A: Makes>(
     document: A,
     common: CommonArgs,
     folder: PathBuf,
-    agreed: impl FnOnce(&str) -> Result<(), StartError>,
+    confirm: impl FnOnce(&str) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
     let (id, place) = (document.id().to_owned(), common.place.clone().place(folder));
     let name = A::KIND.name(&id)?;
@@ -148,7 +148,7 @@ pub(super) async fn add<A: Makes>(
     let made = document.make(place.folder())?;
     let text = Zeroizing::new(format!("{:#}\n", made.fields));
     refuse(name.as_str(), &unserviceable(A::KIND, &text, &vault.rules())?, common.json)?;
-    agreed(&format!("Make {name} at {}?", place.name()))?;
+    confirm(&format!("Make {name} at {}?", place.name()))?;
     let kept = Keeping { place: &place, vault: &vault, kind: A::KIND, id: &id };
     let kept = kept.write(&name, &text, None, &made.keys).await?;
     if common.json {

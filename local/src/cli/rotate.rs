@@ -97,7 +97,7 @@ impl ChoosesKeys for OneList {
 impl<C: Args + ChoosesKeys> RotateArgs<C> {
     pub(super) async fn run(self, kind: DocumentKind, folder: PathBuf) -> Result<(), StartError> {
         let yes = self.common.yes;
-        self.run_if(kind, folder, |what| question::agreed(what, yes)).await
+        self.run_if(kind, folder, |what| question::confirm(what, yes)).await
     }
 
     /// The same, if the question is answered by yes.
@@ -105,7 +105,7 @@ impl<C: Args + ChoosesKeys> RotateArgs<C> {
         self,
         kind: DocumentKind,
         folder: PathBuf,
-        agreed: impl FnOnce(&str) -> Result<(), StartError>,
+        confirm: impl FnOnce(&str) -> Result<(), StartError>,
     ) -> Result<(), StartError> {
         let Self { id, step, keys, common } = self;
         let place = common.place.clone().place(folder);
@@ -140,7 +140,7 @@ impl<C: Args + ChoosesKeys> RotateArgs<C> {
         {
             common.say(&format!("{reason}."));
         }
-        agreed(&format!("{what} {name} at {}?", place.name()))?;
+        confirm(&format!("{what} {name} at {}?", place.name()))?;
         let keeping = Keeping { place: &place, vault: &vault, kind, id: &id };
         let kept = keeping.write(&name, &text, Some(&read.version), new.as_slice()).await?;
         if common.json {

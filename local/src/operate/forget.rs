@@ -75,7 +75,7 @@ pub async fn forget(
         return Ok(Forgotten { record, at, records: would, dry_run: true });
     }
     if record.forgotten_at().is_none() {
-        question::agreed(&what(&record, place), options.yes)?;
+        question::confirm(&what(&record, place), options.yes)?;
     }
     let mut done = 0;
     let forgotten = forget_all(records, id, SystemClock.now(), &mut done).await;

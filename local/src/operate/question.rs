@@ -8,13 +8,13 @@ use shared::runtime::start::StartError;
 ///
 /// # Errors
 /// The answer is no, or there is nobody to ask.
-pub fn agreed(what: &str, yes: bool) -> Result<(), StartError> {
+pub fn confirm(what: &str, yes: bool) -> Result<(), StartError> {
     let input = io::stdin();
     let asked = input.is_terminal().then(|| input.lock());
-    agreed_by(asked, what, yes)
+    confirm_by(asked, what, yes)
 }
 
-fn agreed_by(asked: Option<impl BufRead>, what: &str, yes: bool) -> Result<(), StartError> {
+fn confirm_by(asked: Option<impl BufRead>, what: &str, yes: bool) -> Result<(), StartError> {
     if yes {
         return Ok(());
     }
@@ -37,10 +37,12 @@ mod tests {
 
     #[test]
     fn only_a_yes_is_one() {
-        let agreed =
-            |answer: Option<&str>, yes| agreed_by(answer.map(str::as_bytes), "Resend 7?", yes).is_ok();
-        assert!(agreed(Some("y\n"), false) && agreed(Some(" yes \n"), false) && agreed(Some("是\n"), false));
-        assert!(!agreed(Some("\n"), false) && !agreed(Some(""), false) && !agreed(Some("no\n"), false));
-        assert!(agreed(None, true) && !agreed(None, false));
+        let confirm =
+            |answer: Option<&str>, yes| confirm_by(answer.map(str::as_bytes), "Resend 7?", yes).is_ok();
+        assert!(
+            confirm(Some("y\n"), false) && confirm(Some(" yes \n"), false) && confirm(Some("是\n"), false)
+        );
+        assert!(!confirm(Some("\n"), false) && !confirm(Some(""), false) && !confirm(Some("no\n"), false));
+        assert!(confirm(None, true) && !confirm(None, false));
     }
 }

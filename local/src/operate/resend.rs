@@ -131,7 +131,7 @@ async fn one(
         return Ok(Resent::Would(1));
     }
     if record.status() == Status::Delivered {
-        question::agreed("It was delivered; the merchant will get it once more. Resend 1?", options.yes)?;
+        question::confirm("It was delivered; the merchant will get it once more. Resend 1?", options.yes)?;
     }
     if !make(opened, id, &WITH_OPEN_ID, to).await? {
         return Err(OperatorRefusal::AttemptUnderWay.into());
@@ -160,12 +160,12 @@ async fn many(
     let (states, period) = (&selection.states, selection.period());
     let name = format!("{} {:?} {states:?} {period} {:?}", place.name(), selection.owner, options.to);
     let mut plan = Plan::hold(place.folder(), &name)?;
-    if !goes_on(&mut plan, options.anew, now, |what| question::agreed(what, options.yes))? {
+    if !goes_on(&mut plan, options.anew, now, |what| question::confirm(what, options.yes))? {
         let found = find(opened, selection, to.as_ref(), now).await?;
         if found.is_empty() {
             return Ok(Resent::Due(0));
         }
-        question::agreed(&format!("Resend {} at {}?", found.len(), place.name()), options.yes)?;
+        question::confirm(&format!("Resend {} at {}?", found.len(), place.name()), options.yes)?;
         plan.begin(found, now)?;
     }
     let mut resent = 0_u64;
@@ -200,7 +200,7 @@ fn goes_on(
     plan: &mut Plan,
     anew: bool,
     now: UnixMillis,
-    agreed: impl FnOnce(&str) -> Result<(), StartError>,
+    confirm: impl FnOnce(&str) -> Result<(), StartError>,
 ) -> Result<bool, StartError> {
     let Some(begun) = plan.begun() else { return Ok(false) };
     let done = format!("{} of {}", plan.len() - plan.left().len(), plan.len());
@@ -210,7 +210,7 @@ fn goes_on(
         plan.clear()?;
         return Ok(false);
     }
-    agreed(&format!("{earlier}. Go on with it (or say --anew)?"))?;
+    confirm(&format!("{earlier}. Go on with it (or say --anew)?"))?;
     eprintln!("{earlier}; this one goes on.");
     Ok(true)
 }
@@ -324,18 +324,18 @@ mod tests {
             (false, false, later, None),
             (false, true, later, Some(false)),
         ] {
-            let agreed = |what: &str| {
+            let confirm = |what: &str| {
                 assert!(what.contains("ended after 1 of 2. Go on"), "{what}");
                 yes.then_some(()).ok_or_else(|| StartError::new("no".to_owned()))
             };
             let folder = tempfile::tempdir().unwrap();
             let mut plan = Plan::hold(folder.path(), "all").unwrap();
-            assert!(matches!(goes_on(&mut plan, anew, BEGUN, agreed), Ok(false)), "nothing was begun");
+            assert!(matches!(goes_on(&mut plan, anew, BEGUN, confirm), Ok(false)), "nothing was begun");
             plan.begin(ids.to_vec(), BEGUN).unwrap();
             plan.done(&ids[0]).unwrap();
             drop(plan);
             let mut plan = Plan::hold(folder.path(), "all").unwrap();
-            assert_eq!(goes_on(&mut plan, anew, BEGUN + after, agreed).ok(), goes, "{after:?} {anew}");
+            assert_eq!(goes_on(&mut plan, anew, BEGUN + after, confirm).ok(), goes, "{after:?} {anew}");
             let left = if goes == Some(false) { 0 } else { 1 };
             assert_eq!(plan.left().len(), left);
         }
