@@ -9,7 +9,7 @@ use shared::runtime::start::StartError;
 
 use super::certificates::{MoveStep, NewCertificates};
 use super::documents::DocumentCommand;
-use super::new_document::{Made, Makes};
+use super::new_document::{DocumentArgs, Draft};
 use super::rotate::{AlipaysKeys, RotateArgs};
 use crate::bounded::text;
 use crate::documents::DocumentKind;
@@ -80,14 +80,14 @@ pub(super) struct NewAlipayApp {
     private_key: Option<PathBuf>,
 }
 
-impl Makes for NewAlipayApp {
+impl DocumentArgs for NewAlipayApp {
     const KIND: DocumentKind = DocumentKind::AlipayApp;
 
     fn id(&self) -> &str {
         &self.id
     }
 
-    fn make(self, folder: &Path) -> Result<Made, StartError> {
+    fn make(self, folder: &Path) -> Result<Draft, StartError> {
         let made_before = folder.join("keys").join(file_of_key(&self.id));
         let private_key = self.private_key.as_ref().unwrap_or(&made_before);
         if self.private_key.is_none() && !made_before.exists() {
@@ -109,6 +109,6 @@ impl Makes for NewAlipayApp {
             ),
             "its authorization callback address at Alipay is the deployment's CallbackAddress".to_owned(),
         ];
-        Ok(Made { fields, keys: Vec::new(), told })
+        Ok(Draft { fields, keys: Vec::new(), told })
     }
 }

@@ -15,16 +15,16 @@ use crate::operate::question;
 
 /// A change of the list.
 #[derive(Subcommand)]
-pub(super) enum Switch {
+pub(super) enum DenyCommand {
     /// Refuse it everywhere within 15 seconds, whatever its document says
-    Disable(Party),
+    Disable(PartyArgs),
     /// Take it off the list of what is refused; its document counts again
-    Enable(Party),
+    Enable(PartyArgs),
 }
 
 /// The party, and where the list is.
 #[derive(Args)]
-pub(super) struct Party {
+pub(super) struct PartyArgs {
     /// Its id, as its document is named
     id: String,
     /// One of its keys alone, if it has some: the SHA-256 of a public half's DER, or of a shared key's or secret's text
@@ -40,7 +40,7 @@ pub(super) struct Party {
     place: PlaceArgs,
 }
 
-impl Switch {
+impl DenyCommand {
     /// Asks, does it, and prints the list as it then stands.
     pub(super) async fn run(self, kind: PartyKind, folder: PathBuf) -> Result<(), StartError> {
         let (Self::Disable(party) | Self::Enable(party)) = &self;

@@ -11,7 +11,7 @@ use shared::runtime::start::StartError;
 use shared::secrets::{SecretName, SecretValue};
 use zeroize::Zeroizing;
 
-use super::new_document::Makes;
+use super::new_document::DocumentArgs;
 use super::place::PlaceArgs;
 use crate::bounded::text;
 use crate::documents::check::Flaw;
@@ -72,7 +72,7 @@ impl CommonArgs {
     }
 }
 
-impl<A: Args + Makes> DocumentCommand<A> {
+impl<A: Args + DocumentArgs> DocumentCommand<A> {
     pub(super) async fn run(self, folder: PathBuf) -> Result<(), StartError> {
         match self {
             Self::Add { document, common } => {
@@ -129,7 +129,7 @@ async fn show(kind: DocumentKind, id: &str, as_json: bool, place: &Place) -> Res
 }
 
 /// Makes a document if the question is answered by yes.
-pub(super) async fn add<A: Makes>(
+pub(super) async fn add<A: DocumentArgs>(
     document: A,
     common: CommonArgs,
     folder: PathBuf,
@@ -145,34 +145,34 @@ pub(super) async fn add<A: Makes>(
     if let Some(app) = missing_app(&vault, document.alipay_app()).await? {
         return Err(StartError::new(format!("there is no {app}: app add makes it")));
     }
-    let made = document.make(place.folder())?;
-    let text = Zeroizing::new(format!("{:#}\n", made.fields));
+    let draft = document.make(place.folder())?;
+    let text = Zeroizing::new(format!("{:#}\n", draft.fields));
     refuse(name.as_str(), &unserviceable(A::KIND, &text, &vault.rules())?, common.json)?;
     confirm(&format!("Make {name} at {}?", place.name()))?;
-    let kept = Keeping { place: &place, vault: &vault, kind: A::KIND, id: &id };
-    let kept = kept.write(&name, &text, None, &made.keys).await?;
+    let write = DocumentWrite { place: &place, vault: &vault, kind: A::KIND, id: &id };
+    let kept = write.run(&name, &text, None, &draft.keys).await?;
     if common.json {
         let keys: Vec<_> = kept.iter().map(KeptKey::as_json).collect();
-        println!("{:#}", json!({"document": name.as_str(), "step": "add", "keys": keys, "next": made.told}));
+        println!("{:#}", json!({"document": name.as_str(), "step": "add", "keys": keys, "next": draft.told}));
     } else {
         println!("{name} is made; it works within 30 s");
         kept.iter().for_each(|key| println!("{key}"));
-        made.told.iter().for_each(|line| println!("{line}"));
+        draft.told.iter().for_each(|line| println!("{line}"));
     }
     note(&place, "add", &name)
 }
 
-/// A party's document that is to be written, and the keys that are made for it.
-pub(super) struct Keeping<'a> {
+/// A write of a party's document, and of the keys that are made for it.
+pub(super) struct DocumentWrite<'a> {
     pub(super) place: &'a Place,
     pub(super) vault: &'a Vault,
     pub(super) kind: DocumentKind,
     pub(super) id: &'a str,
 }
 
-impl Keeping<'_> {
+impl DocumentWrite<'_> {
     /// Keeps the new keys and writes the document in place of the version `replaces`.
-    pub(super) async fn write(
+    pub(super) async fn run(
         &self,
         name: &SecretName,
         text: &str,

@@ -34,7 +34,7 @@ use crate::cli::documents::CheckArgs;
 use crate::cli::new_document::{NewAccessKey, NewAccount, NewBusiness, NewPlatform, NewScheme};
 use crate::cli::party::{KeylessCommand, PartyCommand};
 use crate::cli::receiver::{ListenArgs, TriggerCommand};
-use crate::cli::rotate::{OneList, TwoLists};
+use crate::cli::rotate::{NoKeyOptions, RsaOrMd5Keys};
 use crate::cli::serve::ServeArgs;
 use crate::cli::status::StatusArgs;
 use crate::doctor::{self, DoctorArgs};
@@ -133,7 +133,7 @@ enum Command {
     )]
     Business {
         #[command(subcommand)]
-        command: PartyCommand<NewBusiness, TwoLists>,
+        command: PartyCommand<NewBusiness, RsaOrMd5Keys>,
     },
     /// Schemes of GetAuthorizationUrl
     #[command(
@@ -151,7 +151,7 @@ enum Command {
     )]
     AccessKey {
         #[command(subcommand)]
-        command: PartyCommand<NewAccessKey, OneList>,
+        command: PartyCommand<NewAccessKey, NoKeyOptions>,
     },
     /// Accounts of GetAuthorizationUrl
     #[command(
@@ -171,7 +171,7 @@ enum Command {
     )]
     Platform {
         #[command(subcommand)]
-        command: PartyCommand<NewPlatform, TwoLists>,
+        command: PartyCommand<NewPlatform, RsaOrMd5Keys>,
     },
     /// Our apps at Alipay: the deployment's, and those of businesses and schemes that have their own
     #[command(

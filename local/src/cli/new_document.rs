@@ -10,7 +10,7 @@ use crate::bounded::text;
 use crate::documents::{DocumentKind, NewKey};
 
 /// A document that a command makes.
-pub(super) struct Made {
+pub(super) struct Draft {
     pub(super) fields: Value,
     /// The keys of it that were made.
     pub(super) keys: Vec<NewKey>,
@@ -18,14 +18,14 @@ pub(super) struct Made {
     pub(super) told: Vec<String>,
 }
 
-impl Made {
+impl Draft {
     const fn without_keys(fields: Value) -> Self {
         Self { fields, keys: Vec::new(), told: Vec::new() }
     }
 }
 
 /// Arguments that make a document.
-pub(super) trait Makes {
+pub(super) trait DocumentArgs {
     const KIND: DocumentKind;
 
     fn id(&self) -> &str;
@@ -39,7 +39,7 @@ pub(super) trait Makes {
     ///
     /// # Errors
     /// A key cannot be read or made.
-    fn make(self, folder: &Path) -> Result<Made, StartError>;
+    fn make(self, folder: &Path) -> Result<Draft, StartError>;
 }
 
 #[derive(Args)]
@@ -63,7 +63,7 @@ pub(super) struct NewBusiness {
     alipay_app: Option<String>,
 }
 
-impl Makes for NewBusiness {
+impl DocumentArgs for NewBusiness {
     const KIND: DocumentKind = DocumentKind::Business;
 
     fn id(&self) -> &str {
@@ -74,7 +74,7 @@ impl Makes for NewBusiness {
         self.alipay_app.as_deref()
     }
 
-    fn make(self, _: &Path) -> Result<Made, StartError> {
+    fn make(self, _: &Path) -> Result<Draft, StartError> {
         let (field, key, made) = match (self.md5, &self.public_key) {
             (true, _) => ("md5Keys", None, Some(NewKey::shared::<16>())),
             (false, Some(file)) => ("publicKeys", Some(text(file)?), None),
@@ -87,7 +87,7 @@ impl Makes for NewBusiness {
         set(&mut fields, "alipayApp", self.alipay_app);
         let told =
             vec!["give to the business: the public half of callback-key, to verify callbacks".to_owned()];
-        Ok(Made { fields, keys: made.into_iter().collect(), told })
+        Ok(Draft { fields, keys: made.into_iter().collect(), told })
     }
 }
 
@@ -112,7 +112,7 @@ pub(super) struct NewScheme {
     alipay_app: Option<String>,
 }
 
-impl Makes for NewScheme {
+impl DocumentArgs for NewScheme {
     const KIND: DocumentKind = DocumentKind::Scheme;
 
     fn id(&self) -> &str {
@@ -123,14 +123,14 @@ impl Makes for NewScheme {
         self.alipay_app.as_deref()
     }
 
-    fn make(self, _: &Path) -> Result<Made, StartError> {
+    fn make(self, _: &Path) -> Result<Draft, StartError> {
         let mut fields = json!({"accountId": self.account_id, "merchantName": self.merchant_name});
         set(&mut fields, "callbackUrl", self.callback_url);
         set(&mut fields, "alipayApp", self.alipay_app);
         if self.contract {
             fields["contract"] = true.into();
         }
-        Ok(Made::without_keys(fields))
+        Ok(Draft::without_keys(fields))
     }
 }
 
@@ -143,20 +143,20 @@ pub(super) struct NewAccessKey {
     account_id: String,
 }
 
-impl Makes for NewAccessKey {
+impl DocumentArgs for NewAccessKey {
     const KIND: DocumentKind = DocumentKind::AccessKey;
 
     fn id(&self) -> &str {
         &self.id
     }
 
-    fn make(self, _: &Path) -> Result<Made, StartError> {
+    fn make(self, _: &Path) -> Result<Draft, StartError> {
         let secret = NewKey::shared::<15>();
         let fields = json!({
             "secrets": [*secret.in_document], "accountId": self.account_id,
             "permissions": ["dypns:GetAuthorizationUrl"],
         });
-        Ok(Made { fields, keys: vec![secret], told: Vec::new() })
+        Ok(Draft { fields, keys: vec![secret], told: Vec::new() })
     }
 }
 
@@ -169,19 +169,19 @@ pub(super) struct NewAccount {
     requests_per_second: Option<u32>,
 }
 
-impl Makes for NewAccount {
+impl DocumentArgs for NewAccount {
     const KIND: DocumentKind = DocumentKind::Account;
 
     fn id(&self) -> &str {
         &self.id
     }
 
-    fn make(self, _: &Path) -> Result<Made, StartError> {
+    fn make(self, _: &Path) -> Result<Draft, StartError> {
         let mut fields = json!({});
         if let Some(rate) = self.requests_per_second {
             fields["requestsPerSecond"] = rate.into();
         }
-        Ok(Made::without_keys(fields))
+        Ok(Draft::without_keys(fields))
     }
 }
 
@@ -203,21 +203,21 @@ pub(super) struct NewPlatform {
     public_key: PathBuf,
 }
 
-impl Makes for NewPlatform {
+impl DocumentArgs for NewPlatform {
     const KIND: DocumentKind = DocumentKind::Platform;
 
     fn id(&self) -> &str {
         &self.id
     }
 
-    fn make(self, _: &Path) -> Result<Made, StartError> {
+    fn make(self, _: &Path) -> Result<Draft, StartError> {
         let ours = NewKey::ours()?;
         let mut fields = json!({
             "baseUrl": self.base_url, "businessId": self.business_id, "privateKey": *ours.in_document,
             "publicKeys": [*text(&self.public_key)?],
         });
         set(&mut fields, "merchantId", self.merchant_id);
-        Ok(Made { fields, keys: vec![ours], told: Vec::new() })
+        Ok(Draft { fields, keys: vec![ours], told: Vec::new() })
     }
 }
 

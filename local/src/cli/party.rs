@@ -7,9 +7,9 @@ use clap::{Args, Subcommand};
 use shared::model::deny_list::PartyKind;
 use shared::runtime::start::StartError;
 
-use super::disable::Switch;
+use super::disable::DenyCommand;
 use super::documents::DocumentCommand;
-use super::new_document::Makes;
+use super::new_document::DocumentArgs;
 use super::rotate::{ChoosesKeys, RotateArgs};
 
 /// The commands of a party: it has keys, chosen by `C`, and can be disabled.
@@ -20,7 +20,7 @@ pub(super) enum PartyCommand<A: Args, C: Args> {
     /// Give it a new key in two steps: `begin`, and `finish` when the other side has changed
     Rotate(RotateArgs<C>),
     #[command(flatten)]
-    Switch(Switch),
+    Deny(DenyCommand),
 }
 
 /// The commands of a party without keys of its own.
@@ -29,24 +29,24 @@ pub(super) enum KeylessCommand<A: Args> {
     #[command(flatten)]
     Document(DocumentCommand<A>),
     #[command(flatten)]
-    Switch(Switch),
+    Deny(DenyCommand),
 }
 
-impl<A: Args + Makes> KeylessCommand<A> {
+impl<A: Args + DocumentArgs> KeylessCommand<A> {
     pub(super) async fn run(self, kind: PartyKind, folder: PathBuf) -> Result<(), StartError> {
         match self {
             Self::Document(command) => command.run(folder).await,
-            Self::Switch(switch) => switch.run(kind, folder).await,
+            Self::Deny(command) => command.run(kind, folder).await,
         }
     }
 }
 
-impl<A: Args + Makes, C: Args + ChoosesKeys> PartyCommand<A, C> {
+impl<A: Args + DocumentArgs, C: Args + ChoosesKeys> PartyCommand<A, C> {
     pub(super) async fn run(self, kind: PartyKind, folder: PathBuf) -> Result<(), StartError> {
         match self {
             Self::Document(command) => command.run(folder).await,
             Self::Rotate(rotate) => rotate.run(A::KIND, folder).await,
-            Self::Switch(switch) => switch.run(kind, folder).await,
+            Self::Deny(command) => command.run(kind, folder).await,
         }
     }
 }

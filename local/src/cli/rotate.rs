@@ -8,7 +8,7 @@ use shared::model::clock::{Clock as _, SystemClock};
 use shared::runtime::start::StartError;
 use zeroize::Zeroizing;
 
-use super::documents::{CommonArgs, Keeping, fetch, note, refuse, unserviceable};
+use super::documents::{CommonArgs, DocumentWrite, fetch, note, refuse, unserviceable};
 use crate::bounded::text;
 use crate::documents::rotation::{self, KeyList};
 use crate::documents::{DocumentKind, KeptKey, NewKey, Vault, check, last_use, shown};
@@ -39,7 +39,7 @@ pub(super) trait ChoosesKeys {
 
 /// Of a party that has RSA keys, MD5 keys, or both.
 #[derive(Args)]
-pub(super) struct TwoLists {
+pub(super) struct RsaOrMd5Keys {
     /// The list that changes; needed if the document has both
     #[arg(long)]
     field: Option<KeyList>,
@@ -48,7 +48,7 @@ pub(super) struct TwoLists {
     public_key: Option<PathBuf>,
 }
 
-impl ChoosesKeys for TwoLists {
+impl ChoosesKeys for RsaOrMd5Keys {
     fn list(&self) -> Option<KeyList> {
         self.field
     }
@@ -82,9 +82,9 @@ impl ChoosesKeys for AlipaysKeys {
 
 /// No options: an access key has one list, and its new secret is made here.
 #[derive(Args)]
-pub(super) struct OneList {}
+pub(super) struct NoKeyOptions {}
 
-impl ChoosesKeys for OneList {
+impl ChoosesKeys for NoKeyOptions {
     fn list(&self) -> Option<KeyList> {
         None
     }
@@ -141,8 +141,8 @@ impl<C: Args + ChoosesKeys> RotateArgs<C> {
             common.say(&format!("{reason}."));
         }
         confirm(&format!("{what} {name} at {}?", place.name()))?;
-        let keeping = Keeping { place: &place, vault: &vault, kind, id: &id };
-        let kept = keeping.write(&name, &text, Some(&read.version), new.as_slice()).await?;
+        let write = DocumentWrite { place: &place, vault: &vault, kind, id: &id };
+        let kept = write.run(&name, &text, Some(&read.version), new.as_slice()).await?;
         if common.json {
             said["keys"] = kept.iter().map(KeptKey::as_json).collect();
             said["next"] = json!([told]);

@@ -10,7 +10,7 @@ use shared::runtime::start::StartError;
 use super::certificates::MoveStep;
 use super::documents::{CommonArgs, add};
 use super::new_document::NewBusiness;
-use super::rotate::{RotateArgs, TwoLists};
+use super::rotate::{RotateArgs, RsaOrMd5Keys};
 use crate::documents::DocumentKind;
 use crate::folder::{APP_ID, BUSINESS_ID, Folder};
 
@@ -86,7 +86,7 @@ async fn what_another_operator_did_while_one_was_asked_is_not_written_over() {
     for step in ["begin", "finish"] {
         let rotate = [BUSINESS_ID, step, "--field", "md5Keys"];
         let text = theirs(&business);
-        let late = arguments::<RotateArgs<TwoLists>>(&rotate)
+        let late = arguments::<RotateArgs<RsaOrMd5Keys>>(&rotate)
             .run_if(DocumentKind::Business, folder(), while_asked(&business, &format!("{text} ")))
             .await
             .unwrap_err()
@@ -95,7 +95,7 @@ async fn what_another_operator_did_while_one_was_asked_is_not_written_over() {
         assert_eq!(fs::read_to_string(&business).unwrap(), format!("{text} "));
         let keys = usize::from(step == "finish");
         assert_eq!(key_files(kept.path()), keys, "a key that no document has is not kept");
-        arguments::<RotateArgs<TwoLists>>(&rotate)
+        arguments::<RotateArgs<RsaOrMd5Keys>>(&rotate)
             .run_if(DocumentKind::Business, folder(), |_| Ok(()))
             .await
             .unwrap();
