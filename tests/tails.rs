@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use local::operate::tail::{Reads, Tail, as_json, told};
+use local::operate::tail::{Reads, Tail, to_json, told};
 use rusqlite::Connection;
 use shared::egress::transport_error::TransportError;
 use shared::model::attention::OVERDUE_AFTER;
@@ -262,7 +262,7 @@ async fn a_change_is_told_without_who_it_is_about() {
     for said in ["B1", "S1", issued.id.as_str(), "DELIVERED", "success"] {
         assert!(line.contains(said), "{line}");
     }
-    let json = as_json(&record, world.now());
+    let json = to_json(&record, world.now());
     assert_eq!((&json["state"], &json["time"]), (&"DELIVERED".into(), &serde_json::json!(world.now())));
     for own in ["open-1", "user-1"] {
         assert!(!line.contains(own) && !json.to_string().contains(own), "{line} {json}");

@@ -285,7 +285,7 @@ impl AuthorizationsCommand {
                 let opened = place.open().await?;
                 let forgotten = forget(&place, &opened, &id, ForgetOptions { dry_run, yes }).await?;
                 if json {
-                    println!("{:#}", forgotten.json());
+                    println!("{:#}", forgotten.to_json());
                 } else {
                     println!("{forgotten}");
                 }
@@ -315,7 +315,7 @@ impl ListArgs {
         };
         let page = self.place.place(folder).open().await?.records.list(&listing).await?;
         if self.json {
-            println!("{:#}", for_programs(&page, now));
+            println!("{:#}", to_json(&page, now));
         } else {
             print!("{}", for_people(&page, &listing.view, now));
         }
@@ -323,7 +323,7 @@ impl ListArgs {
     }
 }
 
-fn for_programs(page: &Page, now: UnixMillis) -> Value {
+fn to_json(page: &Page, now: UnixMillis) -> Value {
     let records: Vec<_> = page.records.iter().map(|record| summary::summary(record, now)).collect();
     json!({
         "authorizations": records,
@@ -402,7 +402,7 @@ impl ResendArgs {
         let options = ResendOptions { to, dry_run, rate, yes, anew, tell: &tell };
         let resent = resend(&place, &place.open().await?, which, &options).await?;
         if self.json {
-            println!("{:#}", resent.json());
+            println!("{:#}", resent.to_json());
         } else {
             println!("{resent}");
         }
@@ -434,7 +434,7 @@ impl TailArgs {
             let now = SystemClock.now();
             match tail.poll(&*opened.records, now).await {
                 Ok(changed) if self.json => {
-                    changed.iter().for_each(|record| println!("{}", tail::as_json(record, now)));
+                    changed.iter().for_each(|record| println!("{}", tail::to_json(record, now)));
                 }
                 Ok(changed) => changed.iter().for_each(|record| println!("{}", tail::told(record, now))),
                 Err(error) if is_first => return Err(error.into()),
@@ -498,6 +498,6 @@ mod tests {
     #[test]
     fn programs_are_told_what_is_left_out() {
         let expected = json!({"authorizations": [], "unreadable": ["ref1"], "more": false, "after": null});
-        assert_eq!(for_programs(&unreadable(), NOW), expected);
+        assert_eq!(to_json(&unreadable(), NOW), expected);
     }
 }

@@ -120,7 +120,7 @@ async fn show(kind: DocumentKind, id: &str, as_json: bool, place: &Place) -> Res
         KeyList::for_kind(kind).iter().flat_map(|list| shown::keys_of(&document, list.as_str())).collect();
     let last = last_use::last_use(place, &vault, (kind, id), &document, &keys, SystemClock.now()).await;
     if as_json {
-        shown["verifiedLast"] = last.as_json();
+        shown["verifiedLast"] = last.to_json();
         println!("{shown:#}");
     } else {
         println!("{}", last.beside(&shown));
@@ -152,7 +152,7 @@ pub(super) async fn add<A: DocumentArgs>(
     let write = DocumentWrite { place: &place, vault: &vault, kind: A::KIND, id: &id };
     let kept = write.run(&name, &text, None, &draft.keys).await?;
     if common.json {
-        let keys: Vec<_> = kept.iter().map(KeptKey::as_json).collect();
+        let keys: Vec<_> = kept.iter().map(KeptKey::to_json).collect();
         println!("{:#}", json!({"document": name.as_str(), "step": "add", "keys": keys, "next": draft.told}));
     } else {
         println!("{name} is made; it works within 30 s");
@@ -240,7 +240,7 @@ pub(super) fn refuse(name: &str, flaws: &[Flaw], as_json: bool) -> Result<(), St
 
 fn say_flaws(name: &str, flaws: &[Flaw], as_json: bool) -> Result<(), StartError> {
     if as_json {
-        let flaws: Vec<_> = flaws.iter().map(Flaw::as_json).collect();
+        let flaws: Vec<_> = flaws.iter().map(Flaw::to_json).collect();
         println!("{:#}", json!({"document": name, "flaws": flaws}));
     } else {
         flaws.iter().for_each(|flaw| println!("{name}:{flaw}"));

@@ -134,7 +134,7 @@ impl<C: Args + ChoosesKeys> RotateArgs<C> {
             let now = SystemClock.now();
             let last = last_use::last_use(&place, &vault, (kind, &id), &document, &before, now).await;
             common.say(&last.before_it_goes(old, new));
-            said["verifiedLast"] = last.as_json();
+            said["verifiedLast"] = last.to_json();
         } else if step == RotationStep::Finish
             && let Some(reason) = last_use::unrecorded(kind)
         {
@@ -144,7 +144,7 @@ impl<C: Args + ChoosesKeys> RotateArgs<C> {
         let write = DocumentWrite { place: &place, vault: &vault, kind, id: &id };
         let kept = write.run(&name, &text, Some(&read.version), new.as_slice()).await?;
         if common.json {
-            said["keys"] = kept.iter().map(KeptKey::as_json).collect();
+            said["keys"] = kept.iter().map(KeptKey::to_json).collect();
             said["next"] = json!([told]);
             println!("{said:#}");
         } else {

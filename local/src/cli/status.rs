@@ -33,7 +33,7 @@ impl StatusArgs {
         };
         let is_healthy = findings.iter().all(Finding::is_healthy);
         if self.json {
-            println!("{:#}", for_programs(is_healthy, &findings));
+            println!("{:#}", to_json(is_healthy, &findings));
         } else {
             print!("{}", for_people(is_healthy, &findings));
         }
@@ -41,7 +41,7 @@ impl StatusArgs {
     }
 }
 
-fn for_programs(is_healthy: bool, findings: &[Finding]) -> Value {
+fn to_json(is_healthy: bool, findings: &[Finding]) -> Value {
     let mut status = json!({"healthy": is_healthy});
     for finding in findings {
         status[finding.name] = match &finding.seen {
@@ -107,6 +107,6 @@ mod tests {
             "sweep": {"healthy": false, "error": "denied"},
             "documents": {"healthy": false, "found": ["fine"], "error": "account/1001 could not be read"},
         });
-        assert_eq!(for_programs(false, &findings), expected);
+        assert_eq!(to_json(false, &findings), expected);
     }
 }

@@ -30,7 +30,7 @@ pub struct Flaw {
 
 impl Flaw {
     #[must_use]
-    pub fn as_json(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         json!({"line": self.line, "column": self.column, "field": self.path, "problem": self.problem})
     }
 }

@@ -110,7 +110,7 @@ impl KeptKey {
     }
 
     #[must_use]
-    pub fn as_json(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         json!({"file": self.file.display().to_string(), "fingerprint": self.fingerprint})
     }
 }

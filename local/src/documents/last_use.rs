@@ -193,7 +193,7 @@ impl LastUse {
     }
 
     #[must_use]
-    pub fn as_json(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         let (keys, looked_at) = match self {
             Self::Known { keys, looked_at, .. } => (keys, looked_at),
             Self::Unknown { reason } => return json!({"unknown": reason}),
@@ -391,7 +391,7 @@ mod tests {
             {"key": new.to_string(), "requests": 3, "at": at(1)},
         ]);
         assert_eq!(
-            both.as_json(),
+            both.to_json(),
             json!({"keys": [old.to_string()], "at": at(2), "uses": uses, "lookedAt": 5})
         );
 
@@ -413,7 +413,7 @@ mod tests {
         ] {
             assert_eq!(other.beside(&shown), format!("{plain}\n{told}"));
             assert_eq!(other.before_it_goes(&old, &new), told);
-            assert_eq!(other.as_json(), json);
+            assert_eq!(other.to_json(), json);
         }
     }
 

@@ -32,7 +32,7 @@ pub struct Forgotten {
 
 impl Forgotten {
     #[must_use]
-    pub fn json(&self) -> Value {
+    pub fn to_json(&self) -> Value {
         let mut told = json!({
             "reference": self.record.id,
             "state": self.record.status().as_str(),
@@ -275,7 +275,7 @@ mod tests {
         let opened = Opened { records: Arc::new(store), callbacks: CallbackRules::default() };
         let options = |dry_run| ForgetOptions { dry_run, yes: true };
         let would = forget(&place, &opened, &new.id, options(true)).await.unwrap();
-        assert_eq!((&would.json()["done"], &would.json()["wouldDo"]), (&0.into(), &2.into()));
+        assert_eq!((&would.to_json()["done"], &would.to_json()["wouldDo"]), (&0.into(), &2.into()));
         assert!(would.to_string().ends_with("would forget 2; nothing was done"), "{would}");
         let audit = kept.path().join("audit.jsonl");
         assert!(!audit.exists(), "nothing was changed");

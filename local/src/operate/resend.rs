@@ -70,7 +70,7 @@ pub enum Resent {
 
 impl Resent {
     #[must_use]
-    pub fn json(self) -> Value {
+    pub fn to_json(self) -> Value {
         match self {
             Self::Would(number) => json!({"done": 0, "wouldDo": number}),
             Self::Due(number) => json!({"done": number}),

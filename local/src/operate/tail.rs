@@ -280,7 +280,7 @@ pub fn told(record: &Authorization, now: UnixMillis) -> String {
 
 /// A change, for programs.
 #[must_use]
-pub fn as_json(record: &Authorization, now: UnixMillis) -> Value {
+pub fn to_json(record: &Authorization, now: UnixMillis) -> Value {
     let mut told = json!({"time": now});
     if let (Some(told), Value::Object(fields)) = (told.as_object_mut(), summary::summary(record, now)) {
         told.extend(fields);
