@@ -114,7 +114,9 @@ impl Local {
         let hosted = listeners
             .authlink
             .zip(store)
-            .map(|(listener, store)| host_functions(listener, config, &at.authlink, store, folder.hanging()))
+            .map(|(listener, store)| {
+                host_functions(listener, config, &at.authlink, store, folder.breakers_file())
+            })
             .transpose()?;
         let tools = doctor::router(secrets)
             .merge(explorer::router(demo_keys, folder.parties_folder(), at.authlink.clone())?)

@@ -44,7 +44,7 @@ pub const VERSION: &str = "3\n";
 /// The file that a running host holds locked.
 const IN_USE: &str = "in-use";
 const DATABASE_MARK: &str = "database.json";
-const HANGING: &str = "breakers.json";
+const BREAKERS: &str = "breakers.json";
 const ADDRESSES: &str = "addresses.json";
 const APP_CERTIFICATE: &str = "parties/app.crt";
 const ALIPAY_CERTIFICATE: &str = "parties/alipay.crt";
@@ -121,9 +121,9 @@ impl Folder {
         self.file("authlink.db")
     }
 
-    /// Where the host keeps the parties that hang.
-    pub fn hanging(&self) -> PathBuf {
-        self.file(HANGING)
+    /// The file of the parties that the host leaves alone.
+    pub fn breakers_file(&self) -> PathBuf {
+        self.file(BREAKERS)
     }
 
     /// What is remembered of the database; nothing before the first start.

@@ -34,8 +34,8 @@ use url::Url;
 
 use crate::deliveries;
 use crate::documents::vault::secrets_folder;
-use crate::hanging;
 use crate::host::{self, Functions};
+use crate::open_breakers;
 use crate::server::{Bounds, serve};
 
 /// The time for what is under way at a stop: a return may take as long as its function, an attempt less.
@@ -170,19 +170,19 @@ impl Backends {
 }
 
 /// Hosts all of them at `listener`, which browsers call `authlink`, with their records in `store`; the parties that
-/// hang stand in `hanging_file`.
+/// hang stand in `breakers_file`.
 pub(crate) fn host_functions(
     listener: TcpListener,
     config: Config,
     authlink: &Url,
     store: SqliteStore,
-    hanging_file: PathBuf,
+    breakers_file: PathBuf,
 ) -> Result<Hosted, StartError> {
     let backends = Backends::new(&config, store)?;
     let functions = Arc::new(backends.http(&config, authlink));
     let (stop, under_way) = (CancellationToken::new(), TaskTracker::new());
     // A stop waits for it, as for what was begun.
-    under_way.spawn(hanging::keep(functions.clone(), hanging_file, stop.clone()));
+    under_way.spawn(open_breakers::keep(functions.clone(), breakers_file, stop.clone()));
     let router = host::router(functions, config.public_url.as_ref(), under_way.clone());
     let bounds = Bounds::with_body_bytes(MAX_BODY_BYTES);
     let port = tokio::spawn(serve(listener, router, bounds, stop.clone(), under_way.clone()));

@@ -8,7 +8,7 @@ use shared::egress::breakers::Hanging;
 use shared::model::clock::UnixMillis;
 use shared::runtime::start::StartError;
 
-use crate::hanging;
+use crate::open_breakers;
 use crate::operate::local_time::local;
 use crate::status::finding::Seen;
 
@@ -16,7 +16,7 @@ use crate::status::finding::Seen;
 pub(super) const HANGS_FOR: Duration = Duration::from_mins(5);
 
 pub(super) fn check(file: &Path, now: UnixMillis) -> Result<Seen, StartError> {
-    Ok(hang(&hanging::read(file)?.unwrap_or_default(), now))
+    Ok(hang(&open_breakers::read(file)?.unwrap_or_default(), now))
 }
 
 /// Whoever has been in one state for long is not wanted by anybody, or its host has ended without a stop.
@@ -26,7 +26,7 @@ fn hang(hanging: &[Hanging], now: UnixMillis) -> Seen {
     Seen {
         is_healthy: hanging.iter().all(|it| now.since(it.since) > HANGS_FOR),
         value: json!(hanging),
-        lines: if lines.is_empty() { vec!["nobody hangs".to_owned()] } else { lines },
+        lines: if lines.is_empty() { vec!["no breaker is open".to_owned()] } else { lines },
         unseen: None,
     }
 }
@@ -46,7 +46,7 @@ mod tests {
             since,
         };
         for (hanging, is_healthy, told) in [
-            (vec![], true, "nobody hangs"),
+            (vec![], true, "no breaker is open"),
             (vec![gateway("open", NOW)], false, "alipay-gateway is open since "),
             (vec![gateway("half_open", ago(5))], false, "alipay-gateway is half_open since "),
             (vec![gateway("open", ago(6))], true, "alipay-gateway is open since "),

@@ -66,7 +66,7 @@ async fn in_time(check: impl Future<Output = Result<Seen, StartError>>) -> Resul
 fn of_folder<'a>(place: &'a Place, folder: &'a Folder, clock: &'a dyn Clock) -> [Check<'a>; 4] {
     let records = async { records::check(&place.open().await?, clock).await };
     let address = async { address(&address_of(folder)?, clock).await };
-    let breakers = async { breakers::check(&folder.hanging(), clock.now()) };
+    let breakers = async { breakers::check(&folder.breakers_file(), clock.now()) };
     [
         ("records", records.boxed_local()),
         ("documents", documents_of_folder(folder, clock.now()).boxed_local()),
