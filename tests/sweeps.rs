@@ -61,9 +61,11 @@ async fn a_due_record_that_cannot_be_read_keeps_no_other_from_its_attempt() {
         let (broken, sound) =
             (world.authorized("S1", "open-1").await.id, world.authorized("S2", "open-2").await.id);
         world.queue.lose_all();
-        let damage = format!("UPDATE authorizations SET {column} = ?1 WHERE id = ?2");
+        let damage = format!("UPDATE authorizations SET {column} = ?1, due_at = due_at - 1 WHERE id = ?2");
         let connection = Connection::open(&world.file).expect("opens");
         assert_eq!(connection.execute(&damage, [value, broken.as_str()]), Ok(1));
+        let first = world.store.due(world.clock.now(), 1).await.expect("a list");
+        assert!(first.iter().map(|due| &due.id).eq([&sound]), "{column}: {first:?}");
         let logs = Logs::keep();
         assert_eq!(sweep(&world.delivery).await, Ok(1), "{column}");
         assert_eq!(world.drain().await, [Step::Delivered]);

@@ -1,4 +1,5 @@
-//! The HTTP client of those that ask authlink on the same machine: the demo merchant, the commands, and tests.
+//! The HTTP client of the demo merchant, of the commands that call by hand, and of tests. What the functions send has
+//! its own: [`shared::egress::http_client`].
 
 use std::time::Duration;
 

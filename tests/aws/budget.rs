@@ -80,7 +80,7 @@ async fn a_sweep_asks_each_partition_once_and_twice_where_personal_data_ends_bef
     assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 1), ("Query", 16), ("UpdateItem", 1)]));
     stage.world.clock.advance(Duration::from_mins(1));
     stage.world.delivery.handle(DeliveryEvent::Sweep).await.expect("the store answers");
-    assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 1), ("Query", 16)]), "no look is noted");
+    assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 1), ("Query", 16)]), "no reading is noted");
     stage.world.clock.advance(DAY);
     stage.world.delivery.handle(DeliveryEvent::Sweep).await.expect("the store answers");
     assert_eq!(stage.account.proxy.calls(), calls([("GetItem", 1), ("Query", 32), ("UpdateItem", 1)]));
@@ -101,7 +101,7 @@ async fn who_was_delivered_is_forgotten_by_one_read_and_one_write_each() {
     }
     let told = stage.account.proxy.calls();
     for operation in ["GetItem", "UpdateItem"] {
-        assert!(told.contains(&(operation.to_owned(), 1 + 3)), "a look and three: {told:?}");
+        assert!(told.contains(&(operation.to_owned(), 1 + 3)), "a reading and three: {told:?}");
     }
     assert!(stage.world.told("S0").await["forgottenAt"].is_i64());
     assert_eq!(stage.world.told("S9").await["openId"], "open-0", "delivered before the setting");

@@ -301,7 +301,11 @@ async fn personal_data_that_ends_before_its_record_takes_three_units_and_two_of_
     let end = NOW + DAY * 30;
     conclude(&store, &[succeeded(1)], AfterAttempt::Delivered { forget_at: Some(end) }).await;
     let concluded = meter.wrote(1).await;
-    assert_eq!(store.forget_delivered(end, 10).await, Ok(ForgottenSome::all(0)), "the first look");
+    assert_eq!(
+        store.forget_delivered(end, 10).await,
+        Ok(ForgottenSome::all(0)),
+        "the first reading of the clock"
+    );
     assert_eq!(store.forget_delivered(end + RECORDS_APART, 10).await, Ok(ForgottenSome::all(1)));
     let forgotten = meter.wrote(1).await;
     // Without it the conclusion takes one and one. The key of the index takes this record above a KB.

@@ -13,7 +13,7 @@ use shared::telemetry::Alarm;
 /// The cause of a refusal. It displays as the answer's `message`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
-    /// For what all calls have in common.
+    /// For what a call of any route may be refused for.
     #[error(transparent)]
     Call(#[from] OpenApiCallError),
     /// `userId` and `thirdAccount` are both there and differ.

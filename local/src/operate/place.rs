@@ -177,7 +177,7 @@ impl Deployed {
     /// An output of the stack.
     ///
     /// # Errors
-    /// It does not: it is not of authlink, or its deployment has not succeeded.
+    /// There is none of this name: the stack is not of authlink, or its deployment has not succeeded.
     pub fn output(&self, key: &str) -> Result<&str, StartError> {
         self.outputs.get(key).map(String::as_str).ok_or_else(|| {
             StartError::new(format!(

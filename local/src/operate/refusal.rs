@@ -153,11 +153,11 @@ pub(super) fn with_audit<T>(
 ) -> Result<T, StepError> {
     match (step, audited) {
         (Ok(ended), audited) => Ok(audited.map(|()| ended)?),
-        (Err(error), Ok(())) => Err(error),
-        (Err(error), Err(audit)) => {
+        (Err(error), Err(audit)) if done > 0 => {
             let error = StartError::from(error);
             Err(StartError::new(format!("{error}; and of the {done} before, {audit}")).into())
         }
+        (Err(error), _) => Err(error),
     }
 }
 

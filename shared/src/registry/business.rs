@@ -32,7 +32,7 @@ use crate::signing::rsa::{SigningKey, VerifyingKey};
 /// | `scope` | no, `auth_base` | `auth_base` or `auth_user` |
 /// | `upstream` | no, our own Alipay app | the name of the `upstream/<name>` that makes its links |
 /// | `alipayApp` | no, the deployment's | the id of the Alipay app that its links are for; not beside `upstream` |
-/// | `merchantName` | no | the name that pages show to users: 1 to 64 characters |
+/// | `merchantName` | no | the name that pages show to users: 1 to 64 characters, none of them a control character |
 /// | `returnUrls` | no | the origins that result pages may lead back to, such as `https://shop.example.com` |
 /// | `returnUrl` | no | the page that result pages lead back to; of an origin among `returnUrls` |
 /// | `notifyRefusals` | no, false | true: a refusal is called back, with `result` `REFUSED` and no openId |

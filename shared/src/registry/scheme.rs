@@ -18,7 +18,7 @@ use crate::secrets::{Document, DocumentError, SecretName};
 /// | field | required | value |
 /// |---|---|---|
 /// | `accountId` | yes | whose scheme it is |
-/// | `merchantName` | yes | who asks, as the link's page says it: 1 to 64 characters |
+/// | `merchantName` | yes | who asks, as the link's page says it: 1 to 64 characters, none of them a control character |
 /// | `passed` | no, true | false: `SchemeNotPassed` |
 /// | `contract` | no, false | true: of the contract type, which needs an `EndDate` |
 /// | `callbackUrl` | no | where to deliver; links that are issued while there is none are not delivered, their openId is kept |

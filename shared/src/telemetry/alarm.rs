@@ -16,7 +16,7 @@ pub enum Alarm {
     RateLimit,
     /// A stored record cannot be read.
     Record,
-    /// A consent could not be recorded, or another user had consented before.
+    /// A consent could not be recorded, its record was gone, or another user had consented before.
     Settlement,
     /// Something that we depend on is unavailable for the moment.
     Unavailable,

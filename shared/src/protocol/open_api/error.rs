@@ -1,4 +1,5 @@
-//! The refusals that all routes of the open API have in common, in its dialect: `status` and `message`.
+//! The refusals that routes of the open API have in common, and the one that only a query has, in its dialect: `status`
+//! and `message`.
 
 use std::net::IpAddr;
 

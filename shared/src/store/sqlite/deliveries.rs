@@ -138,6 +138,9 @@ fn holds_ended_lease(
         .exists(params![id, holder])
 }
 
+/// The rows that are looked at for each that is wanted, so that many that cannot be read hold nobody up.
+const ROWS_FOR_EACH: u32 = 10;
+
 /// A due row that cannot be read, by its reference.
 type Unreadable = (Option<String>, rusqlite::Error);
 
@@ -156,27 +159,32 @@ fn read_due(row: &Row<'_>) -> Result<Due, Unreadable> {
 #[async_trait]
 impl FindDue for SqliteStore {
     async fn due(&self, now: UnixMillis, limit: u32) -> Result<Vec<Due>, StoreError> {
-        let rows: Vec<Result<Due, Unreadable>> = self
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let (found, unreadable) = self
             .0
             .run(move |connection| {
-                connection
-                    .prepare_cached(
-                        "SELECT id, owner, next_attempt_at, due_at FROM authorizations
-                         WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2",
-                    )?
-                    .query_map(params![now, limit], |row| Ok(read_due(row)))?
-                    .collect()
+                let mut statement = connection.prepare_cached(
+                    "SELECT id, owner, next_attempt_at, due_at FROM authorizations
+                     WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2",
+                )?;
+                let mut rows = statement.query(params![now, limit.saturating_mul(ROWS_FOR_EACH)])?;
+                let (mut found, mut unreadable) = (Vec::new(), Vec::new());
+                while found.len() < wanted
+                    && let Some(row) = rows.next()?
+                {
+                    match read_due(row) {
+                        Ok(due) => found.push(due),
+                        Err(error) => unreadable.push(error),
+                    }
+                }
+                Ok((found, unreadable))
             })
             .await?;
-        // One record that cannot be read must not keep the others from being delivered.
-        let readable = rows.into_iter().filter_map(|row| {
-            row.inspect_err(|(reference, error)| {
-                let alarm = Alarm::Record.as_str();
-                tracing::error!(reference, %error, alarm, "a due record cannot be read");
-            })
-            .ok()
-        });
-        Ok(readable.collect())
+        for (reference, error) in unreadable {
+            let alarm = Alarm::Record.as_str();
+            tracing::error!(reference, %error, alarm, "a due record cannot be read");
+        }
+        Ok(found)
     }
 
     async fn postpone(&self, due: &Due, until: UnixMillis) -> Result<Option<TakenUp>, StoreError> {

@@ -11,9 +11,10 @@ const MASK: char = '…';
 /// A text that we sent is masked inside words as well if it has this many characters.
 const MIN_MASKED_CHARS: usize = 4;
 
-/// The longest run of letters and digits that is taken for a word; longer ones are masked.
+/// The longest run of letters and digits that is taken for a word; a longer one may be a signature, a nonce, an openId,
+/// or a part of the state.
 const MAX_WORD_CHARS: usize = 15;
-/// The longest run of digits that is shown; longer ones may be phone numbers.
+/// The longest run of digits that is shown; a longer one may be a phone number.
 const MAX_NUMBER_CHARS: usize = 6;
 
 /// `message` fit for a log: at most [`MAX_MESSAGE_CHARS`] characters, `…` for every occurrence of a text in `sent`,
