@@ -193,7 +193,23 @@ impl From<io::Error> for StepError {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
     use super::*;
+    use crate::operate::audit;
+
+    #[test]
+    fn an_audit_line_that_is_missing_is_told_of_where_something_was_done() {
+        let missing = || audit::note(Path::new("/dev/null"), "here", "resend", &json!({}));
+        let failed = |done| with_audit::<()>(Err(StartError::new("away".to_owned()).into()), done, missing());
+        let text = |outcome: Result<(), StepError>| StartError::from(outcome.unwrap_err()).to_string();
+        assert_eq!(text(failed(0)), "away");
+        assert!(text(failed(2)).starts_with("away; and of the 2 before, "));
+        assert!(text(with_audit(Ok(()), 1, missing())).contains("takes no line"));
+        assert!(with_audit(Ok(()), 1, Ok(())).is_ok());
+    }
 
     #[test]
     fn every_reason_is_told_in_both_languages() {

@@ -54,10 +54,9 @@ fn page(connection: &Connection, listing: &Listing) -> rusqlite::Result<Page> {
     page.more = is_full || end.is_some();
     if listing.view == View::Attention {
         page.records.sort_by_key(|record| !is_overdue(record, listing.now));
-        page.records.truncate(limit);
-        sort_latest_first(&mut page.records);
     }
     page.records.truncate(limit);
+    sort_latest_first(&mut page.records);
     let last = page.records.last().filter(|_| is_full);
     let next = last.map(|last| Cursor { at: last.created_at, id: last.id.clone() }).or(end);
     page.next = next.filter(|_| listing.view != View::Attention);
